@@ -1,2 +1,17 @@
 //! What a kenoma job is, and one folder per job.
+//!
+//! Imports go one way: the jobs use [`pleroma`] (what we know of the server's database) and
+//! [`engine`] (the loop and the ledger); neither of those knows a job. Nothing here knows the
+//! queue: this crate has no Redis.
+
+pub mod deactivate_instance;
+pub mod delete_activities;
 pub mod engine;
+pub mod pleroma;
+mod registry;
+pub mod switch_user;
+
+pub use deactivate_instance::DeactivateInstance;
+pub use delete_activities::DeleteActivities;
+pub use registry::{AnyJob, UnknownJob};
+pub use switch_user::{ActivateUser, DeactivateUser};

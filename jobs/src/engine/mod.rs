@@ -1,4 +1,27 @@
 //! The engine: what a job is, the one loop that drives it, and the ledger that remembers it.
+//!
+//! It knows nothing of Pleroma. A job says what it would do ([`Job::plan`]), does a little of it in
+//! a transaction ([`Job::batch`]) and recounts at the end ([`Job::finish`]); everything else,
+//! checkpoints, leases, retries, parking, progress, belongs to the loop in [`drive`].
+
 mod class;
+mod drive;
+mod error;
+mod job;
+pub mod ledger;
+mod pacing;
+mod plan;
+mod progress;
+mod retry;
+mod status;
 
 pub use class::Class;
+pub use drive::{Driver, Ended, drive};
+pub use error::JobError;
+pub use job::{Batch, Job, Parking, Skipped};
+pub use ledger::Lease;
+pub use pacing::BatchSettings;
+pub use plan::{Count, Plan, PlanSummary};
+pub use progress::{Meter, Progress};
+pub use retry::RetrySettings;
+pub use status::Status;

@@ -1,0 +1,134 @@
+//! The host of an instance, as an operator types it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use url::Host as UrlHost;
+
+/// A host name in lower case and ASCII (punycode), without a dot at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Host(String);
+
+/// Why a text is not taken for a host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{typed:?} is not the host of an instance: {reason}")]
+pub struct InvalidHost {
+    typed: String,
+    reason: &'static str,
+}
+
+impl Host {
+    /// Reads what an operator typed: any case, Unicode or punycode, a dot at the end.
+    ///
+    /// # Errors
+    ///
+    /// Refuses what could hit more than one instance (empty, `%`, `_`, `*`), and what nicknames do
+    /// not have behind their `@` (an address, a URL, a port, a name without a dot).
+    pub fn parse(typed: &str) -> Result<Self, InvalidHost> {
+        let invalid = |reason| InvalidHost { typed: typed.to_owned(), reason };
+        let text = typed.trim().trim_start_matches('@');
+        let text = text.strip_suffix('.').unwrap_or(text);
+        if text.is_empty() {
+            return Err(invalid("it is empty"));
+        }
+        if text.contains(['%', '_', '*']) {
+            return Err(invalid("wildcards are not accepted, name one host"));
+        }
+        if text.contains(['/', ':', '@', ' ']) && !text.starts_with('[') {
+            return Err(invalid("give the bare host, without scheme, port, path or nickname"));
+        }
+        match UrlHost::parse(text) {
+            Ok(UrlHost::Domain(domain)) if !domain.contains('.') => {
+                Err(invalid("a host has at least one dot"))
+            }
+            Ok(UrlHost::Domain(domain)) => Ok(Self(domain)),
+            Ok(UrlHost::Ipv4(_) | UrlHost::Ipv6(_)) => {
+                Err(invalid("it is an address; instances are known by name"))
+            }
+            Err(_) => Err(invalid("it is not a host name")),
+        }
+    }
+
+    /// The name in ASCII.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name in Unicode: nicknames may be stored either way.
+    pub fn unicode(&self) -> String {
+        idna::domain_to_unicode(&self.0).0
+    }
+
+    /// What the names of sub-domains end with.
+    pub fn suffix(&self) -> String {
+        format!(".{}", self.0)
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Host {
+    type Error = InvalidHost;
+
+    fn try_from(text: String) -> Result<Self, InvalidHost> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Host> for String {
+    fn from(host: Host) -> Self {
+        host.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(typed: &str) -> Result<String, &'static str> {
+        Host::parse(typed).map(String::from).map_err(|error| error.reason)
+    }
+
+    #[test]
+    fn hosts_are_read_in_any_spelling() {
+        for typed in
+            ["spam.example", "SPAM.Example", "spam.example.", "@spam.example", " spam.example"]
+        {
+            assert_eq!(parsed(typed).as_deref(), Ok("spam.example"), "{typed}");
+        }
+        assert_eq!(parsed("bücher.example").as_deref(), Ok("xn--bcher-kva.example"));
+        assert_eq!(
+            Host::parse("xn--bcher-kva.example").map(|h| h.unicode()).as_deref(),
+            Ok("bücher.example")
+        );
+    }
+
+    #[test]
+    fn what_could_hit_more_than_one_instance_is_refused() {
+        for typed in ["", " ", ".", "%", "spam%", "b_d.example", "*.example", "@"] {
+            assert!(parsed(typed).is_err(), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_host_name_is_refused() {
+        for typed in [
+            "192.0.2.7",
+            "[2001:db8::1]",
+            "2001:db8::1",
+            "https://spam.example",
+            "spam.example:443",
+            "nick@spam.example",
+            "spam.example/x",
+            "localhost",
+            "a b.example",
+        ] {
+            assert!(parsed(typed).is_err(), "{typed}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What a batch writes: one statement per table, in the order in which the server locks.
+//!
+//! The removal of activities comes near the end: its trigger locks the host's row in
+//! `counter_cache`, which every new post of the server needs, until the commit.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Cursor, decide::Writes, sql};
+use crate::pleroma::{Actor, AssociatedObject, Pins, Server, insert_oban_jobs};
+
+/// Writes a decided batch. Returns how many of the plan's activities went.
+pub(super) async fn apply(
+    db: &mut PgConnection,
+    server: &Server,
+    actor: &Actor,
+    cursor: &Cursor,
+    writes: Writes,
+) -> sqlx::Result<i64> {
+    let rows: Vec<i64> = writes.tombstones.keys().copied().collect();
+    insert_activities(db, actor, &writes).await?;
+    bury(db, &writes).await?;
+    patch(db, &writes).await?;
+    lower_counters(db, &writes).await?;
+    remove_hashtags(db, server, &rows).await?;
+    remove_chat_messages(db, server, &rows).await?;
+    insert_oban_jobs(db, &writes.jobs).await?;
+    let removed = remove_activities(db, server, actor, cursor, &writes).await?;
+    update_authors(db, server, &writes).await?;
+    Ok(removed)
+}
+
+async fn insert_activities(
+    db: &mut PgConnection,
+    actor: &Actor,
+    writes: &Writes,
+) -> sqlx::Result<()> {
+    if writes.activities.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(include_str!("insert_activities.sql"))
+        .bind(writes.activities.iter().map(|new| new.id.0).collect::<Vec<Uuid>>())
+        .bind(writes.activities.iter().map(|new| &new.data).collect::<Vec<_>>())
+        .bind(&actor.ap_id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Turns objects into tombstones.
+async fn bury(db: &mut PgConnection, writes: &Writes) -> sqlx::Result<()> {
+    if writes.tombstones.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "update public.objects o
+         set data = tombstone.data, updated_at = date_trunc('second', timezone('UTC', now()))
+         from unnest($1::bigint[], $2::jsonb[]) as tombstone (id, data)
+         where o.id = tombstone.id",
+    )
+    .bind(writes.tombstones.keys().copied().collect::<Vec<_>>())
+    .bind(writes.tombstones.values().collect::<Vec<_>>())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Takes likes and boosts from objects.
+async fn patch(db: &mut PgConnection, writes: &Writes) -> sqlx::Result<()> {
+    if writes.patches.is_empty() {
+        return Ok(());
+    }
+    let patches = writes.patches.values().cloned().map(Value::Object);
+    sqlx::query(
+        "update public.objects o
+         set data = o.data || patch.data,
+             updated_at = date_trunc('second', timezone('UTC', now()))
+         from unnest($1::bigint[], $2::jsonb[]) as patch (id, data)
+         where o.id = patch.id",
+    )
+    .bind(writes.patches.keys().copied().collect::<Vec<_>>())
+    .bind(patches.collect::<Vec<_>>())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Lowers the counters of replied and quoted posts.
+async fn lower_counters(db: &mut PgConnection, writes: &Writes) -> sqlx::Result<()> {
+    if writes.referenced.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(include_str!("lower_counters.sql"))
+        .bind(writes.referenced.keys().collect::<Vec<_>>())
+        .bind(writes.referenced.values().map(|lost| lost.replies).collect::<Vec<_>>())
+        .bind(writes.referenced.values().map(|lost| lost.quotes).collect::<Vec<_>>())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Unlinks hashtags, and removes those that nobody uses or follows any more.
+async fn remove_hashtags(
+    db: &mut PgConnection,
+    server: &Server,
+    objects: &[i64],
+) -> sqlx::Result<()> {
+    if !server.shape.hashtags || objects.is_empty() {
+        return Ok(());
+    }
+    let unlinked: Vec<i64> = sqlx::query_scalar(
+        "with unlinked as (
+             delete from public.hashtags_objects where object_id = any ($1) returning hashtag_id
+         )
+         select distinct hashtag_id from unlinked",
+    )
+    .bind(objects)
+    .fetch_all(&mut *db)
+    .await?;
+    if unlinked.is_empty() {
+        return Ok(());
+    }
+    let sql = if server.shape.followed_hashtags {
+        include_str!("remove_hashtags_nobody_follows.sql")
+    } else {
+        include_str!("remove_hashtags.sql")
+    };
+    sqlx::query(sql).bind(unlinked).execute(db).await?;
+    Ok(())
+}
+
+async fn remove_chat_messages(
+    db: &mut PgConnection,
+    server: &Server,
+    objects: &[i64],
+) -> sqlx::Result<()> {
+    if !server.shape.chats || objects.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("delete from public.chat_message_references where object_id = any ($1)")
+        .bind(objects)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn remove_activities(
+    db: &mut PgConnection,
+    server: &Server,
+    actor: &Actor,
+    cursor: &Cursor,
+    writes: &Writes,
+) -> sqlx::Result<i64> {
+    if writes.deleted_objects.is_empty() && writes.undone.is_empty() {
+        return Ok(0);
+    }
+    let sql = match server.shape.associated_object {
+        AssociatedObject::Function => sql::REMOVE_FUNCTION,
+        AssociatedObject::Coalesce => sql::REMOVE_COALESCE,
+    };
+    sqlx::query_scalar(sql)
+        .bind(&writes.deleted_objects)
+        .bind(&writes.undone)
+        .bind(&actor.ap_id)
+        .bind(cursor.after)
+        .bind(cursor.until)
+        .fetch_one(db)
+        .await
+}
+
+/// Lowers the authors' post counts and removes their pins.
+async fn update_authors(
+    db: &mut PgConnection,
+    server: &Server,
+    writes: &Writes,
+) -> sqlx::Result<()> {
+    let sql = match server.shape.pins {
+        Pins::Objects => include_str!("update_author.sql"),
+        Pins::Activities => include_str!("pleroma22_update_author.sql"),
+    };
+    for (ap_id, author) in &writes.authors {
+        sqlx::query(sql)
+            .bind(ap_id)
+            .bind(author.public_posts)
+            .bind(&author.pins)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}

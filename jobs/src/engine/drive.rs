@@ -1,0 +1,344 @@
+//! The one loop that drives every job.
+//!
+//! Between two batches everything is decided anew from the locked run row: whether the claim still
+//! holds, what an operator wants, and where to go on. So the loop itself remembers nothing that a
+//! crash could lose, and a commit whose answer was lost needs no special care.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use sqlx::{PgConnection, PgPool};
+use tokio::{sync::watch, time::sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::{
+    BatchSettings, Job, JobError, Parking, Progress, Status,
+    ledger::{self, Claim, Control, Lease, Locked},
+    pacing::Pacing,
+    retry::{self, RetrySettings},
+};
+
+/// What the loop needs besides the job.
+#[derive(Debug, Clone)]
+pub struct Driver {
+    /// For the batches.
+    pub pool: PgPool,
+    /// For the lease; small and apart, so that heavy work cannot starve it.
+    pub lease_pool: PgPool,
+    /// Bounds of batches.
+    pub batch: BatchSettings,
+    /// How long a worker's silence is borne.
+    pub lease: Lease,
+    /// When to give up.
+    pub retry: RetrySettings,
+    /// Cancelled when the process is to stop: the batch under way is finished, the lease given back.
+    pub stop: CancellationToken,
+}
+
+/// How a claim ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// Every item is done or parked.
+    Succeeded,
+    /// Gave up, with the reason that stands in the ledger.
+    Failed(String),
+    /// An operator cancelled it.
+    Cancelled,
+    /// An operator paused it.
+    Paused,
+    /// The process was told to stop; the run is queued again.
+    Interrupted,
+    /// A try failed; the run is queued again, to start after the delay.
+    Retrying(String, Duration),
+    /// Somebody else holds the run, or the database cannot be asked.
+    Lost,
+}
+
+/// What one turn of the loop led to.
+enum Turn {
+    Again,
+    Ended(Ended),
+}
+
+/// Works on a claimed run until it ends, is interrupted or lost.
+pub async fn drive<J: Job>(
+    driver: &Driver,
+    world: &J::World,
+    job: &J,
+    claim: &Claim,
+    progress: &watch::Sender<Progress>,
+) -> Ended {
+    let renewal = tokio::spawn(keep_lease(driver.lease_pool.clone(), claim.clone(), driver.lease));
+    let mut drive = Drive {
+        driver,
+        world,
+        job,
+        claim,
+        progress,
+        pacing: Pacing::new(&driver.batch),
+        tries: 0,
+        parked_in_a_row: 0,
+    };
+    let ended = drive.run().await;
+    renewal.abort();
+    ended
+}
+
+/// Renews the lease until it is lost. Failures are tried again: the lease outlasts two of them.
+async fn keep_lease(pool: PgPool, claim: Claim, lease: Lease) {
+    loop {
+        sleep(lease.renewal).await;
+        let renewed = async { ledger::renew(&mut *pool.acquire().await?, &claim, lease).await };
+        match renewed.await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => warn!(run_id = claim.run_id, %error, "The lease could not be renewed"),
+        }
+    }
+}
+
+/// Parking one row after the other without a success between them means that it is not the rows.
+const PARKED_IN_A_ROW_MAX: u32 = 25;
+
+struct Drive<'a, J: Job> {
+    driver: &'a Driver,
+    world: &'a J::World,
+    job: &'a J,
+    claim: &'a Claim,
+    progress: &'a watch::Sender<Progress>,
+    pacing: Pacing,
+    tries: u32,
+    parked_in_a_row: u32,
+}
+
+impl<J: Job> Drive<'_, J> {
+    async fn run(&mut self) -> Ended {
+        if let Some(error) = self.driver.retry.too_many_crashes(self.claim.crashes) {
+            return self.settle(JobError::fail(error)).await;
+        }
+        loop {
+            let result = self.turn().await;
+            match self.react(result).await {
+                Turn::Again => {}
+                Turn::Ended(ended) => return ended,
+            }
+        }
+    }
+
+    /// Chooses the remedy for a failed turn.
+    async fn react(&mut self, result: Result<Turn, JobError>) -> Turn {
+        let error = match result {
+            Ok(turn) => {
+                self.tries = 0;
+                return turn;
+            }
+            Err(error) => error,
+        };
+        match error {
+            JobError::Row { error, sqlstate } => {
+                if self.pacing.split() {
+                    return Turn::Again;
+                }
+                match self.park(&error, sqlstate.as_deref()).await {
+                    Ok(turn) => turn,
+                    Err(error) => Turn::Ended(self.settle(error).await),
+                }
+            }
+            JobError::Retry(error) if self.tries < retry::QUICK_TRIES => {
+                self.tries += 1;
+                self.pacing.disturbed();
+                warn!(run_id = self.claim.run_id, error = %format!("{error:#}"), tries = self.tries,
+                    "A batch was undone and is tried again");
+                sleep(retry::quick_delay(self.tries)).await;
+                Turn::Again
+            }
+            error => Turn::Ended(self.settle(error).await),
+        }
+    }
+
+    /// One transaction: the plan, a batch, or the end.
+    async fn turn(&mut self) -> Result<Turn, JobError> {
+        let begun = Instant::now();
+        let mut tx = self.begin().await?;
+        let Some(locked) = ledger::lock(&mut tx, self.claim).await? else {
+            return Ok(Turn::Ended(Ended::Lost));
+        };
+        if let Some(ended) = self.obey(&mut tx, &locked).await? {
+            tx.commit().await?;
+            return Ok(Turn::Ended(ended));
+        }
+        let Some(cursor) = locked.cursor.as_ref() else {
+            tx.rollback().await?;
+            self.plan().await?;
+            return Ok(Turn::Again);
+        };
+        let limit = self.pacing.limit();
+        let batch = self.job.batch(self.world, &mut tx, decode::<J>(cursor)?, limit).await?;
+        let parked = i64::try_from(batch.parked.len()).unwrap_or(i64::MAX);
+        let cursor = encode(&batch.cursor)?;
+        ledger::advance(&mut tx, self.claim, &cursor, batch.done, &batch.parked).await?;
+        if batch.end {
+            let parked = locked.parked + parked;
+            self.job.finish(self.world, &mut tx, &batch.cursor, parked).await?;
+            ledger::finish(&mut tx, self.claim).await?;
+        }
+        tx.commit().await?;
+        self.committed(&locked, batch.done, parked, begun.elapsed());
+        Ok(if batch.end { Turn::Ended(Ended::Succeeded) } else { Turn::Again })
+    }
+
+    /// Begins a transaction with this run's time-outs.
+    async fn begin(&self) -> sqlx::Result<sqlx::PgTransaction<'static>> {
+        let mut tx = self.driver.pool.begin().await?;
+        sqlx::query(
+            "select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
+                    set_config('idle_in_transaction_session_timeout', $3, true),
+                    set_config('application_name', $4, true)",
+        )
+        .bind(milliseconds(self.driver.batch.lock_timeout))
+        .bind(milliseconds(self.driver.batch.statement_timeout))
+        // A frozen worker must not keep its locks for longer than its lease.
+        .bind(milliseconds(self.driver.lease.duration))
+        .bind(format!("kenoma:{}:{}", J::NAME, self.claim.fence))
+        .execute(&mut *tx)
+        .await?;
+        Ok(tx)
+    }
+
+    /// Follows an operator's wish, or the process's end.
+    async fn obey(
+        &self,
+        db: &mut PgConnection,
+        locked: &Locked,
+    ) -> Result<Option<Ended>, JobError> {
+        Ok(match locked.control {
+            Control::Pause => {
+                ledger::stop(db, self.claim, Status::Paused).await?;
+                Some(Ended::Paused)
+            }
+            Control::Cancel => {
+                ledger::stop(db, self.claim, Status::Cancelled).await?;
+                Some(Ended::Cancelled)
+            }
+            Control::Run if self.driver.stop.is_cancelled() => {
+                ledger::give_back(db, self.claim, None).await?;
+                Some(Ended::Interrupted)
+            }
+            Control::Run => None,
+        })
+    }
+
+    /// Plans the run afresh at its first start: the world may have changed since it was asked for.
+    async fn plan(&self) -> Result<(), JobError> {
+        // Counting may take long; the run row stays unlocked meanwhile, for lease and operators.
+        let mut reading = self.driver.pool.begin().await?;
+        let plan = self.job.plan(self.world, &mut reading).await?;
+        reading.rollback().await?;
+        let summary = plan.summary().map_err(|error| JobError::Fail(error.into()))?;
+
+        let mut tx = self.begin().await?;
+        if ledger::lock(&mut tx, self.claim).await?.is_some() {
+            ledger::start(&mut tx, self.claim, &summary).await?;
+            tx.commit().await?;
+            self.progress.send_modify(|progress| progress.total = Some(summary.total));
+        }
+        Ok(())
+    }
+
+    /// Steps over the one row that failed, and notes why.
+    async fn park(
+        &mut self,
+        reason: &anyhow::Error,
+        sqlstate: Option<&str>,
+    ) -> Result<Turn, JobError> {
+        self.parked_in_a_row += 1;
+        if self.parked_in_a_row > PARKED_IN_A_ROW_MAX {
+            return Err(JobError::Fail(anyhow::anyhow!(
+                "{PARKED_IN_A_ROW_MAX} items in a row could not be done; the last one: {reason:#}"
+            )));
+        }
+        let mut tx = self.begin().await?;
+        let Some(locked) = ledger::lock(&mut tx, self.claim).await? else {
+            return Ok(Turn::Ended(Ended::Lost));
+        };
+        let cursor = decode::<J>(locked.cursor.as_ref().unwrap_or(&Value::Null))?;
+        let Some(skipped) = self.job.skip(self.world, &mut tx, cursor).await? else {
+            // No item is left, and still the batch fails: that is nobody's row.
+            return Err(JobError::Fail(anyhow::anyhow!("{reason:#}")));
+        };
+        let parking = Parking { item: skipped.item, reason: format!("{reason:#}") };
+        ledger::park(&mut tx, self.claim, &parking, sqlstate).await?;
+        ledger::advance(&mut tx, self.claim, &encode(&skipped.cursor)?, 0, &[]).await?;
+        tx.commit().await?;
+        warn!(
+            run_id = self.claim.run_id,
+            item = parking.item,
+            reason = parking.reason,
+            "An item is parked"
+        );
+        self.pacing.isolated();
+        self.progress.send_modify(|progress| progress.parked += 1);
+        Ok(Turn::Again)
+    }
+
+    fn committed(&mut self, before: &Locked, done: i64, parked: i64, elapsed: Duration) {
+        self.pacing.committed(elapsed);
+        self.parked_in_a_row = 0;
+        self.progress.send_modify(|progress| {
+            *progress = Progress {
+                done: before.done + done,
+                total: before.total,
+                parked: before.parked + parked,
+                batches: progress.batches + 1,
+                longest_batch: progress.longest_batch.max(elapsed),
+            };
+        });
+    }
+
+    /// Ends the claim after a failed try, in the ledger as well.
+    async fn settle(&self, error: JobError) -> Ended {
+        match self.write_down(&error).await {
+            Ok(ended) => ended,
+            Err(unreachable) => {
+                // The lease runs out by itself, and whoever claims the run then goes on.
+                warn!(run_id = self.claim.run_id, %error, %unreachable,
+                    "The run is left to its lease: its failure could not be written down");
+                Ended::Lost
+            }
+        }
+    }
+
+    async fn write_down(&self, error: &JobError) -> sqlx::Result<Ended> {
+        let text = error.to_string();
+        let mut tx = self.begin().await?;
+        let Some(locked) = ledger::lock(&mut tx, self.claim).await? else {
+            return Ok(Ended::Lost);
+        };
+        let delay = match error {
+            JobError::Retry(_) => self.driver.retry.delay(locked.attempt),
+            _ => None,
+        };
+        let ended = if let Some(delay) = delay {
+            ledger::give_back(&mut tx, self.claim, Some((&text, delay))).await?;
+            Ended::Retrying(text, delay)
+        } else {
+            ledger::fail(&mut tx, self.claim, &text).await?;
+            Ended::Failed(text)
+        };
+        tx.commit().await?;
+        Ok(ended)
+    }
+}
+
+fn milliseconds(duration: Duration) -> String {
+    duration.as_millis().to_string()
+}
+
+fn decode<J: Job>(cursor: &Value) -> Result<J::Cursor, JobError> {
+    serde_json::from_value(cursor.clone()).map_err(|error| JobError::Fail(error.into()))
+}
+
+fn encode(cursor: &impl serde::Serialize) -> Result<Value, JobError> {
+    serde_json::to_value(cursor).map_err(|error| JobError::Fail(error.into()))
+}

@@ -1,0 +1,98 @@
+//! The contract of a job.
+
+use std::future::Future;
+
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::PgConnection;
+
+use super::{Class, JobError, Plan};
+
+/// A typed job. The value is the payload in the queue: a wire format to which fields may only be added.
+///
+/// Jobs get a plain connection and never a transaction: only the loop can commit, and it commits
+/// each batch together with its checkpoint.
+pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Name of the job in ledger, queue and log. Never changes once released.
+    const NAME: &'static str;
+    /// Which queue it waits in.
+    const CLASS: Class;
+    /// Whether its effect is large enough that a person is asked before it is queued.
+    const HEAVY: bool;
+    /// What the job knows of the database it works on; read once, not part of the payload.
+    type World: Send + Sync;
+    /// Where a run stands; a wire format like the payload. An enum when the job has several steps.
+    type Cursor: Serialize + DeserializeOwned + Send + Sync;
+
+    /// What a person typed to name the job's object.
+    fn subject(&self) -> &str;
+
+    /// Jobs with equal keys are never unfinished at the same time.
+    fn dedupe_key(&self) -> String;
+
+    /// Looks and changes nothing: refuses, counts per kind, names the first cursor.
+    fn plan(
+        &self,
+        world: &Self::World,
+        db: &mut PgConnection,
+    ) -> impl Future<Output = Result<Plan<Self::Cursor>, JobError>> + Send;
+
+    /// Does at most `limit` items after `cursor`, inside the transaction that also stores the
+    /// checkpoint. `limit` is at least 1. Any error undoes the whole batch.
+    fn batch(
+        &self,
+        world: &Self::World,
+        db: &mut PgConnection,
+        cursor: Self::Cursor,
+        limit: i64,
+    ) -> impl Future<Output = Result<Batch<Self::Cursor>, JobError>> + Send;
+
+    /// Names the first item after `cursor` and the cursor behind it, without touching it: called
+    /// when a batch of exactly that item failed. `None` when there is no such item.
+    fn skip(
+        &self,
+        world: &Self::World,
+        db: &mut PgConnection,
+        cursor: Self::Cursor,
+    ) -> impl Future<Output = Result<Option<Skipped<Self::Cursor>>, JobError>> + Send;
+
+    /// Once, in the last batch's transaction: recounts by a query of its own what the run leaves,
+    /// and fails if that is not what its rules allow. `parked` is the number of parked items.
+    fn finish(
+        &self,
+        world: &Self::World,
+        db: &mut PgConnection,
+        cursor: &Self::Cursor,
+        parked: i64,
+    ) -> impl Future<Output = Result<(), JobError>> + Send;
+}
+
+/// What one batch did.
+#[derive(Debug)]
+pub struct Batch<C> {
+    /// Where the next batch starts, or stood when nothing is left.
+    pub cursor: C,
+    /// Whether this was the last one.
+    pub end: bool,
+    /// Items of the plan that are dealt with.
+    pub done: i64,
+    /// Items of the plan that the job's own rules leave as they are.
+    pub parked: Vec<Parking>,
+}
+
+/// An item that a job leaves as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parking {
+    /// Names the item for a person, and is unique within the run.
+    pub item: String,
+    /// Why it stays, as the end of a sentence that begins with the item.
+    pub reason: String,
+}
+
+/// An item that is left as it is.
+#[derive(Debug)]
+pub struct Skipped<C> {
+    /// Names the item for a person, and is unique within the run.
+    pub item: String,
+    /// Where the next batch starts.
+    pub cursor: C,
+}

@@ -1,0 +1,258 @@
+//! A worker's statements: claim, lock, checkpoint, end. Each is fenced by the claim's number.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqlx::{Connection, FromRow, PgConnection};
+
+use super::{event::record, run::Control};
+use crate::engine::{Parking, PlanSummary, Status};
+
+/// How long a lease lasts and how often it is renewed.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease {
+    /// Counted by the database's clock.
+    pub duration: Duration,
+    /// At most half of the duration.
+    pub renewal: Duration,
+}
+
+/// The right to work on a run, until somebody else claims it.
+#[derive(Debug, Clone, FromRow)]
+pub struct Claim {
+    /// The run's ULID.
+    pub run_id: String,
+    /// [`Job::NAME`](super::super::Job::NAME).
+    pub job: String,
+    /// The typed job as JSON.
+    pub payload: Value,
+    /// What a person typed.
+    pub subject: String,
+    /// The worker.
+    pub owner: String,
+    /// Larger than that of every earlier claim of the run.
+    pub fence: i64,
+    /// Failed tries since the last committed batch.
+    pub attempt: i32,
+    /// Workers that died over the run since the last committed batch.
+    pub crashes: i32,
+}
+
+/// Claims a run that is due: queued, or running under a lease that ran out. `None` when it is not.
+pub async fn claim(
+    db: &mut PgConnection,
+    run_id: &str,
+    owner: &str,
+    lease: Lease,
+) -> sqlx::Result<Option<Claim>> {
+    let mut tx = db.begin().await?;
+    let before: Option<(Status, bool)> = sqlx::query_as(
+        "select status, cursor is null from kenoma.runs where id = $1
+           and (status = 'queued' and available_at <= clock_timestamp()
+             or status = 'running' and lease_expires_at < clock_timestamp())
+         for update skip locked",
+    )
+    .bind(run_id)
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some((status, untouched)) = before else { return Ok(None) };
+    let claim: Claim = sqlx::query_as(
+        "update kenoma.runs
+         set status = 'running', lease_owner = $2, fence = fence + 1,
+             lease_expires_at = clock_timestamp() + make_interval(secs => $3),
+             crashes = crashes + (status = 'running')::int,
+             started_at = coalesce(started_at, clock_timestamp())
+         where id = $1
+         returning id as run_id, job, payload, subject, lease_owner as owner, fence, attempt, crashes",
+    )
+    .bind(run_id)
+    .bind(owner)
+    .bind(lease.duration.as_secs_f64())
+    .fetch_one(&mut *tx)
+    .await?;
+    let event = match (status, untouched) {
+        (Status::Running, _) => "taken_over",
+        (_, true) => "started",
+        (_, false) => "resumed",
+    };
+    record(&mut tx, run_id, event, owner, &json!({ "fence": claim.fence })).await?;
+    tx.commit().await?;
+    Ok(Some(claim))
+}
+
+/// Prolongs a claim's lease. `false` when it is lost.
+pub async fn renew(db: &mut PgConnection, claim: &Claim, lease: Lease) -> sqlx::Result<bool> {
+    let renewed = sqlx::query(
+        "update kenoma.runs set lease_expires_at = clock_timestamp() + make_interval(secs => $3)
+         where id = $1 and fence = $2 and status = 'running'",
+    )
+    .bind(&claim.run_id)
+    .bind(claim.fence)
+    .bind(lease.duration.as_secs_f64())
+    .execute(db)
+    .await?;
+    Ok(renewed.rows_affected() == 1)
+}
+
+/// What a worker finds when it locks its run at the beginning of a batch.
+#[derive(Debug, FromRow)]
+pub(in crate::engine) struct Locked {
+    pub(in crate::engine) control: Control,
+    pub(in crate::engine) cursor: Option<Value>,
+    pub(in crate::engine) done: i64,
+    pub(in crate::engine) parked: i64,
+    pub(in crate::engine) total: Option<i64>,
+    pub(in crate::engine) attempt: i32,
+}
+
+/// Locks the run row for the rest of the transaction. `None` when the claim is lost.
+pub(in crate::engine) async fn lock(
+    db: &mut PgConnection,
+    claim: &Claim,
+) -> sqlx::Result<Option<Locked>> {
+    sqlx::query_as(
+        "select control, cursor, done, parked, total, attempt from kenoma.runs
+         where id = $1 and fence = $2 and status = 'running' for update",
+    )
+    .bind(&claim.run_id)
+    .bind(claim.fence)
+    .fetch_optional(db)
+    .await
+}
+
+/// Stores the plan of a run's first start.
+pub(in crate::engine) async fn start(
+    db: &mut PgConnection,
+    claim: &Claim,
+    plan: &PlanSummary,
+) -> sqlx::Result<()> {
+    sqlx::query("update kenoma.runs set plan = $2, total = $3, cursor = $4 where id = $1")
+        .bind(&claim.run_id)
+        .bind(sqlx::types::Json(plan))
+        .bind(plan.total)
+        .bind(&plan.cursor)
+        .execute(&mut *db)
+        .await?;
+    record(db, &claim.run_id, "planned", &claim.owner, &json!({ "total": plan.total })).await
+}
+
+/// Stores the checkpoint of a batch, and the items that its job leaves as they are.
+pub(in crate::engine) async fn advance(
+    db: &mut PgConnection,
+    claim: &Claim,
+    cursor: &Value,
+    done: i64,
+    parked: &[Parking],
+) -> sqlx::Result<()> {
+    for item in parked {
+        park(db, claim, item, None).await?;
+    }
+    sqlx::query(
+        "update kenoma.runs set cursor = $2, done = done + $3, attempt = 0, crashes = 0
+         where id = $1",
+    )
+    .bind(&claim.run_id)
+    .bind(cursor)
+    .bind(done)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Notes an item that is left as it is, and why.
+pub(in crate::engine) async fn park(
+    db: &mut PgConnection,
+    claim: &Claim,
+    parking: &Parking,
+    sqlstate: Option<&str>,
+) -> sqlx::Result<()> {
+    let Parking { item, reason } = parking;
+    sqlx::query(
+        "insert into kenoma.parked_items (run_id, item, reason, sqlstate) values ($1, $2, $3, $4)
+         on conflict (run_id, item) do update set reason = excluded.reason, at = clock_timestamp()",
+    )
+    .bind(&claim.run_id)
+    .bind(item)
+    .bind(reason)
+    .bind(sqlstate)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("update kenoma.runs set parked = parked + 1 where id = $1")
+        .bind(&claim.run_id)
+        .execute(&mut *db)
+        .await?;
+    record(db, &claim.run_id, "parked", &claim.owner, &json!({ "item": item, "reason": reason }))
+        .await
+}
+
+/// Marks the run as succeeded.
+pub(in crate::engine) async fn finish(db: &mut PgConnection, claim: &Claim) -> sqlx::Result<()> {
+    end(db, claim, Status::Succeeded, None).await
+}
+
+/// Marks the run as failed.
+pub(in crate::engine) async fn fail(
+    db: &mut PgConnection,
+    claim: &Claim,
+    error: &str,
+) -> sqlx::Result<()> {
+    end(db, claim, Status::Failed, Some(error)).await
+}
+
+/// Obeys an operator: pauses or cancels.
+pub(in crate::engine) async fn stop(
+    db: &mut PgConnection,
+    claim: &Claim,
+    status: Status,
+) -> sqlx::Result<()> {
+    end(db, claim, status, None).await
+}
+
+async fn end(
+    db: &mut PgConnection,
+    claim: &Claim,
+    status: Status,
+    error: Option<&str>,
+) -> sqlx::Result<()> {
+    let (done, total, parked): (i64, Option<i64>, i64) = sqlx::query_as(
+        "update kenoma.runs
+         set status = $3, control = 'run', lease_expires_at = null,
+             last_error = coalesce($4, last_error),
+             finished_at = case when $3 = 'paused' then null else clock_timestamp() end
+         where id = $1 and fence = $2
+         returning done, total, parked",
+    )
+    .bind(&claim.run_id)
+    .bind(claim.fence)
+    .bind(status.name())
+    .bind(error)
+    .fetch_one(&mut *db)
+    .await?;
+    let detail = json!({ "done": done, "total": total, "parked": parked, "error": error });
+    record(db, &claim.run_id, status.name(), &claim.owner, &detail).await
+}
+
+/// Gives the lease back: an interruption without `error`, a failed try with it.
+pub(in crate::engine) async fn give_back(
+    db: &mut PgConnection,
+    claim: &Claim,
+    failed: Option<(&str, Duration)>,
+) -> sqlx::Result<()> {
+    let (error, delay) = failed.unzip();
+    sqlx::query(
+        "update kenoma.runs
+         set status = 'queued', lease_expires_at = null, announced_at = null,
+             attempt = attempt + ($3::text is not null)::int, last_error = coalesce($3, last_error),
+             available_at = clock_timestamp() + make_interval(secs => $4)
+         where id = $1 and fence = $2",
+    )
+    .bind(&claim.run_id)
+    .bind(claim.fence)
+    .bind(error)
+    .bind(delay.unwrap_or_default().as_secs_f64())
+    .execute(&mut *db)
+    .await?;
+    let event = if error.is_some() { "retrying" } else { "interrupted" };
+    let detail = json!({ "error": error, "delay_s": delay.map(|delay| delay.as_secs_f64()) });
+    record(db, &claim.run_id, event, &claim.owner, &detail).await
+}

@@ -1,0 +1,167 @@
+//! An operator's statements: pause, resume, cancel, retry.
+
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
+
+use super::{event::record, run::Control};
+use crate::engine::Status;
+
+/// Why an operator's wish was not followed.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// No run has the id.
+    #[error("No run {0}")]
+    Unknown(String),
+    /// The run's status does not allow it.
+    #[error("Run {id} is {status}: it cannot be {verb}")]
+    Status {
+        /// The run's ULID.
+        id: String,
+        /// Where it stands.
+        status: Status,
+        /// What was wanted, as a participle.
+        verb: &'static str,
+    },
+    /// An unfinished run does the same work already.
+    #[error("Run {other} is unfinished and does the same work: nothing to try again")]
+    Superseded {
+        /// The other run's ULID.
+        other: String,
+    },
+    /// The database said no.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Pauses a run: at once when nobody works on it, else at the end of the batch.
+/// Returns the status it has now.
+pub async fn pause(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, ControlError> {
+    let mut tx = db.begin().await?;
+    let status = match status_of(&mut tx, id).await? {
+        Status::Queued => {
+            set_status(&mut tx, id, Status::Paused).await?;
+            record(&mut tx, id, "paused", by, &json!({})).await?;
+            Status::Paused
+        }
+        Status::Running => {
+            set_control(&mut tx, id, Control::Pause).await?;
+            record(&mut tx, id, "pause_requested", by, &json!({})).await?;
+            Status::Running
+        }
+        status => return Err(refused(id, status, "paused")),
+    };
+    tx.commit().await?;
+    Ok(status)
+}
+
+/// Lets a paused run go on, or takes back a wish that was not obeyed yet.
+pub async fn resume(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, ControlError> {
+    let mut tx = db.begin().await?;
+    let status = match status_of(&mut tx, id).await? {
+        Status::Paused => {
+            requeue(&mut tx, id).await?;
+            Status::Queued
+        }
+        Status::Running => {
+            set_control(&mut tx, id, Control::Run).await?;
+            Status::Running
+        }
+        status => return Err(refused(id, status, "resumed")),
+    };
+    record(&mut tx, id, "resume_requested", by, &json!({})).await?;
+    tx.commit().await?;
+    Ok(status)
+}
+
+/// Cancels a run: at once when nobody works on it, else at the end of the batch.
+/// Returns the status it has now.
+pub async fn cancel(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, ControlError> {
+    let mut tx = db.begin().await?;
+    let status = match status_of(&mut tx, id).await? {
+        Status::Queued | Status::Paused => {
+            set_status(&mut tx, id, Status::Cancelled).await?;
+            record(&mut tx, id, "cancelled", by, &json!({})).await?;
+            Status::Cancelled
+        }
+        Status::Running => {
+            set_control(&mut tx, id, Control::Cancel).await?;
+            record(&mut tx, id, "cancel_requested", by, &json!({})).await?;
+            Status::Running
+        }
+        status => return Err(refused(id, status, "cancelled")),
+    };
+    tx.commit().await?;
+    Ok(status)
+}
+
+/// Has a failed or cancelled run tried again from its cursor.
+pub async fn retry(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, ControlError> {
+    let mut tx = db.begin().await?;
+    let status = status_of(&mut tx, id).await?;
+    if !matches!(status, Status::Failed | Status::Cancelled) {
+        return Err(refused(id, status, "tried again"));
+    }
+    let other: Option<String> = sqlx::query_scalar(
+        "select other.id from kenoma.runs run
+         join kenoma.runs other on other.dedupe_key = run.dedupe_key
+         where run.id = $1 and other.status in ('queued', 'running', 'paused')",
+    )
+    .bind(id)
+    .fetch_optional(&mut *tx)
+    .await?;
+    if let Some(other) = other {
+        return Err(ControlError::Superseded { other });
+    }
+    requeue(&mut tx, id).await?;
+    record(&mut tx, id, "retry_requested", by, &json!({})).await?;
+    tx.commit().await?;
+    Ok(Status::Queued)
+}
+
+fn refused(id: &str, status: Status, verb: &'static str) -> ControlError {
+    ControlError::Status { id: id.to_owned(), status, verb }
+}
+
+async fn status_of(db: &mut PgConnection, id: &str) -> Result<Status, ControlError> {
+    sqlx::query_scalar("select status from kenoma.runs where id = $1 for update")
+        .bind(id)
+        .fetch_optional(db)
+        .await?
+        .ok_or_else(|| ControlError::Unknown(id.to_owned()))
+}
+
+async fn set_status(db: &mut PgConnection, id: &str, status: Status) -> sqlx::Result<()> {
+    sqlx::query(
+        "update kenoma.runs
+         set status = $2,
+             finished_at = case when $2 = 'cancelled' then clock_timestamp() end
+         where id = $1",
+    )
+    .bind(id)
+    .bind(status.name())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn set_control(db: &mut PgConnection, id: &str, control: Control) -> sqlx::Result<()> {
+    sqlx::query("update kenoma.runs set control = $2 where id = $1")
+        .bind(id)
+        .bind(control)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn requeue(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "update kenoma.runs
+         set status = 'queued', control = 'run', attempt = 0, crashes = 0, finished_at = null,
+             announced_at = null, available_at = clock_timestamp()
+         where id = $1",
+    )
+    .bind(id)
+    .execute(db)
+    .await?;
+    Ok(())
+}

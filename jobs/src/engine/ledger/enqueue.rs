@@ -1,0 +1,92 @@
+//! Asking for a job.
+
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use ulid::Ulid;
+
+use super::event::record;
+use crate::engine::{Class, PlanSummary, Status};
+
+/// A job that a person asks for.
+#[derive(Debug)]
+pub struct NewRun<'a> {
+    /// [`Job::NAME`](super::super::Job::NAME).
+    pub job: &'static str,
+    /// Which queue.
+    pub class: Class,
+    /// The typed job as JSON.
+    pub payload: Value,
+    /// What the person typed.
+    pub subject: &'a str,
+    /// Unfinished runs never share it.
+    pub dedupe_key: &'a str,
+    /// What the person was shown.
+    pub plan: &'a PlanSummary,
+    /// Who asks.
+    pub requested_by: &'a str,
+    /// Why, if they say so.
+    pub reason: Option<&'a str>,
+}
+
+/// What became of the request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Enqueued {
+    /// The run was written.
+    New {
+        /// Its ULID.
+        id: String,
+    },
+    /// An unfinished run with the same key stands in the way; nothing was written.
+    Already {
+        /// Its ULID.
+        id: String,
+        /// Its job, which may differ from the one asked for.
+        job: String,
+        /// Where it stands.
+        status: Status,
+    },
+}
+
+/// Writes a run and its first event, unless an unfinished run has the same key.
+pub async fn enqueue(db: &mut PgConnection, new: &NewRun<'_>) -> sqlx::Result<Enqueued> {
+    let mut tx = db.begin().await?;
+    // A run with the same key may finish between the two statements: then the insert is tried again.
+    loop {
+        let id = Ulid::generate().to_string();
+        let inserted = sqlx::query(
+            "insert into kenoma.runs
+               (id, job, class, payload, subject, dedupe_key, plan, total, requested_by, reason)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             on conflict (dedupe_key) where status in ('queued', 'running', 'paused') do nothing",
+        )
+        .bind(&id)
+        .bind(new.job)
+        .bind(new.class.name())
+        .bind(&new.payload)
+        .bind(new.subject)
+        .bind(new.dedupe_key)
+        .bind(sqlx::types::Json(new.plan))
+        .bind(new.plan.total)
+        .bind(new.requested_by)
+        .bind(new.reason)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if inserted == 1 {
+            let detail = json!({ "total": new.plan.total, "reason": new.reason });
+            record(&mut tx, &id, "queued", new.requested_by, &detail).await?;
+            tx.commit().await?;
+            return Ok(Enqueued::New { id });
+        }
+        let existing: Option<(String, String, Status)> = sqlx::query_as(
+            "select id, job, status from kenoma.runs
+             where dedupe_key = $1 and status in ('queued', 'running', 'paused')",
+        )
+        .bind(new.dedupe_key)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if let Some((id, job, status)) = existing {
+            return Ok(Enqueued::Already { id, job, status });
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The story of a run.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::{FromRow, PgConnection};
+
+/// One line of a run's story.
+#[derive(Debug, Clone, FromRow)]
+pub struct Event {
+    /// By the database's clock.
+    pub at: DateTime<Utc>,
+    /// What happened: `queued`, `started`, `resumed`, `taken_over`, `interrupted`, `retrying`,
+    /// `parked`, `paused`, `cancelled`, `failed`, `succeeded`, …
+    pub event: String,
+    /// The operator or the worker.
+    pub actor: String,
+    /// Figures and texts, by kind of event.
+    pub detail: Value,
+}
+
+/// Adds a line to the story of a run.
+pub(super) async fn record(
+    db: &mut PgConnection,
+    run_id: &str,
+    event: &'static str,
+    actor: &str,
+    detail: &Value,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into kenoma.run_events (run_id, event, actor, detail) values ($1, $2, $3, $4)",
+    )
+    .bind(run_id)
+    .bind(event)
+    .bind(actor)
+    .bind(detail)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Reads the story of a run from its beginning.
+pub async fn events(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Vec<Event>> {
+    sqlx::query_as(
+        "select at, event, actor, detail from kenoma.run_events where run_id = $1 order by id",
+    )
+    .bind(run_id)
+    .fetch_all(db)
+    .await
+}

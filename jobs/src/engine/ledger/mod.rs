@@ -1,0 +1,25 @@
+//! The ledger: schema `kenoma` of the very database that the jobs change.
+//!
+//! Every statement that changes a run's status stands in this folder, follows
+//! [`Status::may_become`](super::Status::may_become) and writes the event that tells of it in the
+//! same transaction.
+
+mod claim;
+mod control;
+mod enqueue;
+mod event;
+mod migrate;
+mod read;
+mod run;
+mod workers;
+
+pub use claim::{Claim, Lease, claim, renew};
+pub use control::{ControlError, cancel, pause, resume, retry};
+pub use enqueue::{Enqueued, NewRun, enqueue};
+pub use event::{Event, events};
+pub use migrate::{SchemaState, migrate, schema_state};
+pub use read::{Parked, RunFilter, due, find, list, mark_announced, parked_items};
+pub use run::{Control, Run};
+pub use workers::{Worker, alive, forget, seen};
+
+pub(super) use claim::{Locked, advance, fail, finish, give_back, lock, park, start, stop};

@@ -1,0 +1,96 @@
+//! Reading the ledger.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection};
+
+use super::run::Run;
+use crate::engine::Status;
+
+/// Which runs to list.
+#[derive(Debug, Default)]
+pub struct RunFilter {
+    /// Only this status.
+    pub status: Option<Status>,
+    /// Only this job.
+    pub job: Option<String>,
+    /// At most so many, newest first.
+    pub limit: i64,
+}
+
+/// An item that a run left aside.
+#[derive(Debug, Clone, FromRow)]
+pub struct Parked {
+    /// Names the item.
+    pub item: String,
+    /// Why it could not be done.
+    pub reason: String,
+    /// PostgreSQL's code for that, if it was PostgreSQL who said no.
+    pub sqlstate: Option<String>,
+    /// By the database's clock.
+    pub at: DateTime<Utc>,
+}
+
+/// Reads one run.
+pub async fn find(db: &mut PgConnection, id: &str) -> sqlx::Result<Option<Run>> {
+    sqlx::query_as("select * from kenoma.runs where id = $1").bind(id).fetch_optional(db).await
+}
+
+/// Lists runs, newest first.
+pub async fn list(db: &mut PgConnection, filter: &RunFilter) -> sqlx::Result<Vec<Run>> {
+    sqlx::query_as(
+        "select * from kenoma.runs
+         where ($1::text is null or status = $1) and ($2::text is null or job = $2)
+         order by id desc limit $3",
+    )
+    .bind(filter.status.map(Status::name))
+    .bind(filter.job.as_deref())
+    .bind(filter.limit)
+    .fetch_all(db)
+    .await
+}
+
+/// Lists the items that a run left aside.
+pub async fn parked_items(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Vec<Parked>> {
+    sqlx::query_as(
+        "select item, reason, sqlstate, at from kenoma.parked_items where run_id = $1 order by at, item",
+    )
+    .bind(run_id)
+    .fetch_all(db)
+    .await
+}
+
+/// Finds runs of a class that are due and that nobody works on, unless they were announced less
+/// than `patience` ago. At most `limit`, longest waiting first.
+pub async fn due(
+    db: &mut PgConnection,
+    class: &str,
+    patience: Duration,
+    limit: i64,
+) -> sqlx::Result<Vec<Run>> {
+    sqlx::query_as(
+        "select * from kenoma.runs
+         where class = $1
+           and (status = 'queued' and available_at <= clock_timestamp()
+             or status = 'running' and lease_expires_at < clock_timestamp())
+           and (announced_at is null
+             or announced_at < clock_timestamp() - make_interval(secs => $2))
+         order by available_at, id
+         limit $3",
+    )
+    .bind(class)
+    .bind(patience.as_secs_f64())
+    .bind(limit)
+    .fetch_all(db)
+    .await
+}
+
+/// Notes that the bell was rung for runs.
+pub async fn mark_announced(db: &mut PgConnection, ids: &[String]) -> sqlx::Result<()> {
+    sqlx::query("update kenoma.runs set announced_at = clock_timestamp() where id = any($1)")
+        .bind(ids)
+        .execute(db)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! The row of a run.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::FromRow;
+
+use crate::engine::{PlanSummary, Status};
+
+/// What an operator wants of a run that is being worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Control {
+    /// Go on.
+    Run,
+    /// Stop at the end of the batch and wait for `resume`.
+    Pause,
+    /// Stop at the end of the batch, for good.
+    Cancel,
+}
+
+/// A run as people and workers read it.
+#[derive(Debug, Clone, FromRow)]
+pub struct Run {
+    /// ULID.
+    pub id: String,
+    /// [`Job::NAME`](super::super::Job::NAME).
+    pub job: String,
+    /// Name of the class, which names the queue.
+    pub class: String,
+    /// The typed job as JSON.
+    pub payload: Value,
+    /// What a person typed.
+    pub subject: String,
+    /// Where the run stands.
+    pub status: Status,
+    /// What an operator wants of it.
+    pub control: Control,
+    /// What the job said it would touch, when it was last planned.
+    #[sqlx(json)]
+    pub plan: PlanSummary,
+    /// Items of the plan; unknown before the run was planned.
+    pub total: Option<i64>,
+    /// Items dealt with and committed.
+    pub done: i64,
+    /// Items left aside with a reason.
+    pub parked: i64,
+    /// Failed tries since the last committed batch.
+    pub attempt: i32,
+    /// The last failure with its chain of causes.
+    pub last_error: Option<String>,
+    /// The worker that holds or last held the lease.
+    pub lease_owner: Option<String>,
+    /// When the lease ends, by the database's clock.
+    pub lease_expires_at: Option<DateTime<Utc>>,
+    /// Who asked for it.
+    pub requested_by: String,
+    /// Why, if they said so.
+    pub reason: Option<String>,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// Not before this time.
+    pub available_at: DateTime<Utc>,
+    /// When a worker first claimed it.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it succeeded, failed or was cancelled.
+    pub finished_at: Option<DateTime<Utc>>,
+}

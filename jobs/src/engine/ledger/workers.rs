@@ -1,0 +1,54 @@
+//! Which workers are alive; only to tell people.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+/// A worker process.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// Fresh at every start of the process.
+    pub id: String,
+    /// Name of its machine.
+    pub host: String,
+    /// Its process id there.
+    pub pid: i32,
+}
+
+/// Notes that a worker is alive.
+pub async fn seen(db: &mut PgConnection, worker: &Worker) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into kenoma.workers (id, host, pid, version) values ($1, $2, $3, $4)
+         on conflict (id) do update set seen_at = clock_timestamp()",
+    )
+    .bind(&worker.id)
+    .bind(&worker.host)
+    .bind(worker.pid)
+    .bind(env!("CARGO_PKG_VERSION"))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Counts the workers seen within `patience`.
+pub async fn alive(db: &mut PgConnection, patience: Duration) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "select count(*) from kenoma.workers
+         where seen_at > clock_timestamp() - make_interval(secs => $1)",
+    )
+    .bind(patience.as_secs_f64())
+    .fetch_one(db)
+    .await
+}
+
+/// Strikes a worker that ends, and those not seen for a day.
+pub async fn forget(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "delete from kenoma.workers
+         where id = $1 or seen_at < clock_timestamp() - interval '1 day'",
+    )
+    .bind(id)
+    .execute(db)
+    .await?;
+    Ok(())
+}

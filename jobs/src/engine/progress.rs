@@ -1,0 +1,72 @@
+//! How far a run is, for log lines and progress bars.
+
+use std::time::{Duration, Instant};
+
+/// A run's figures after its latest committed batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Items dealt with since the run began, in this and earlier claims.
+    pub done: i64,
+    /// Items of the plan, once planned.
+    pub total: Option<i64>,
+    /// Items left aside.
+    pub parked: i64,
+    /// Batches committed under this claim.
+    pub batches: u64,
+    /// The longest transaction of a batch under this claim.
+    pub longest_batch: Duration,
+}
+
+/// Turns figures into a rate and a time to go, counted from when it was made.
+#[derive(Debug)]
+pub struct Meter {
+    since: Instant,
+    done_before: Option<i64>,
+}
+
+impl Meter {
+    /// Starts the clock.
+    #[expect(clippy::new_without_default, reason = "making one starts a clock")]
+    pub fn new() -> Self {
+        Self { since: Instant::now(), done_before: None }
+    }
+
+    /// Items per second since the first figures this meter was shown.
+    pub fn rows_per_second(&mut self, progress: &Progress) -> f64 {
+        let before = *self.done_before.get_or_insert(progress.done);
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let items = (progress.done - before).max(0) as f64;
+        items / self.since.elapsed().as_secs_f64().max(0.001)
+    }
+
+    /// Time to go at this rate; `None` before there is a rate or a total.
+    pub fn eta(&mut self, progress: &Progress) -> Option<Duration> {
+        let rate = self.rows_per_second(progress);
+        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
+        let left = (progress.total? - progress.done - progress.parked).max(0) as f64;
+        (rate > 0.0).then(|| Duration::from_secs_f64((left / rate).min(1e9)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_no_time_to_go_without_a_rate_or_a_total() {
+        let mut meter = Meter::new();
+        let begun = Progress { done: 500, total: Some(1_000), ..Progress::default() };
+        assert_eq!(meter.eta(&begun), None);
+        let unplanned = Progress { done: 600, total: None, ..Progress::default() };
+        assert_eq!(meter.eta(&unplanned), None);
+        let later = Progress { done: 600, total: Some(1_000), ..Progress::default() };
+        assert!(meter.eta(&later).is_some());
+    }
+
+    #[test]
+    fn work_of_earlier_claims_is_not_counted_into_the_rate() {
+        let mut meter = Meter::new();
+        let begun = Progress { done: 1_000_000, ..Progress::default() };
+        assert!(meter.rows_per_second(&begun).abs() < f64::EPSILON);
+    }
+}

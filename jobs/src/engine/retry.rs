@@ -1,0 +1,53 @@
+//! The one retry policy.
+
+use std::time::Duration;
+
+/// How often a failing batch is tried again at once, under the same claim.
+pub(super) const QUICK_TRIES: u32 = 3;
+
+/// Waits 100 ms, 200 ms, 400 ms: deadlocks and held locks are mostly over by then.
+pub(super) fn quick_delay(tries: u32) -> Duration {
+    Duration::from_millis(50 << tries.min(6))
+}
+
+/// When a run gives up.
+#[derive(Debug, Clone, Copy)]
+pub struct RetrySettings {
+    /// Failed tries in a row, without a committed batch between them.
+    pub max_attempts: i32,
+    /// Workers that died over a run in a row, without a committed batch between them.
+    pub max_crashes: i32,
+}
+
+impl RetrySettings {
+    /// The delay before the next try after `attempt` failed ones: 5 s, doubled each time, at most
+    /// 10 min. `None` when there is no next try.
+    pub(super) fn delay(self, attempt: i32) -> Option<Duration> {
+        if attempt + 1 >= self.max_attempts {
+            return None;
+        }
+        let doublings = u32::try_from(attempt).unwrap_or(0).min(16);
+        Some(Duration::from_secs((5_u64 << doublings).min(600)))
+    }
+
+    /// Says so when a run killed too many workers.
+    pub(super) fn too_many_crashes(self, crashes: i32) -> Option<String> {
+        (crashes >= self.max_crashes).then(|| {
+            format!("{crashes} workers in a row died or fell silent over this run without a step")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_a_bound_and_end() {
+        let policy = RetrySettings { max_attempts: 10, max_crashes: 3 };
+        let seconds: Vec<_> =
+            (0..10).map(|attempt| policy.delay(attempt).map(|delay| delay.as_secs())).collect();
+        let expected = [5, 10, 20, 40, 80, 160, 320, 600, 600].map(Some).into_iter().chain([None]);
+        assert_eq!(seconds, expected.collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,98 @@
+//! The life of a run, on one page.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a run stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Status {
+    /// Waits for a worker, or for its next try.
+    Queued,
+    /// A worker holds its lease.
+    Running,
+    /// Stopped by an operator at a batch's end; goes on when resumed.
+    Paused,
+    /// Every item is done or parked, and the recount agreed.
+    Succeeded,
+    /// Gave up; what was committed stays, `retry` goes on from there.
+    Failed,
+    /// Stopped for good by an operator; what was committed stays.
+    Cancelled,
+}
+
+impl Status {
+    /// Every status, in the order of a run's life.
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Paused, Self::Succeeded, Self::Failed, Self::Cancelled];
+
+    /// The word in ledger, JSON and text.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing will happen to the run by itself any more.
+    pub const fn is_finished(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+
+    /// Whether a run may go from this status to `next`. The statements of the ledger follow it.
+    #[expect(clippy::unnested_or_patterns, reason = "one line and one comment per arrow")]
+    pub const fn may_become(self, next: Self) -> bool {
+        use Status::{Cancelled, Failed, Paused, Queued, Running, Succeeded};
+        match (self, next) {
+            // A worker claims it; or its lease ran out, and another worker claims it.
+            (Queued | Running, Running)
+            // The worker was told to stop, or a try failed and there is another one later.
+            | (Running, Queued)
+            // The last batch is committed; or no try is left, or none would help.
+            | (Running, Succeeded | Failed)
+            // An operator pauses it, before or while it is worked on …
+            | (Queued | Running, Paused)
+            // … and resumes.
+            | (Paused, Queued)
+            // An operator cancels what is not finished.
+            | (Queued | Running | Paused, Cancelled)
+            // An operator has it tried again from its cursor.
+            | (Failed | Cancelled, Queued) => true,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finished_run_only_leaves_by_an_operators_retry() {
+        for from in Status::ALL.into_iter().filter(|status| status.is_finished()) {
+            for to in Status::ALL {
+                let by_retry = to == Status::Queued && from != Status::Succeeded;
+                assert_eq!(from.may_become(to), by_retry, "{from} → {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_worker_makes_a_run_running() {
+        let into_running: Vec<_> =
+            Status::ALL.into_iter().filter(|from| from.may_become(Status::Running)).collect();
+        assert_eq!(into_running, [Status::Queued, Status::Running]);
+    }
+}

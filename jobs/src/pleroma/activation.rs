@@ -1,0 +1,79 @@
+//! Switching accounts on and off (docs/semantics.md 3.2 and 3.3).
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Flavour, Server};
+
+/// What switching a set of accounts changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Activation {
+    /// Accounts whose state is another one now.
+    pub accounts: i64,
+    /// Follow relations from them to active local accounts, which are gone.
+    pub relations: i64,
+}
+
+/// A statement in its two forms: with `users.is_active`, or with `users.deactivated`.
+macro_rules! by_flavour {
+    ($server:expr, $file:literal) => {
+        match $server.shape.flavour {
+            Flavour::Pleroma | Flavour::Akkoma => include_str!(concat!("activation/", $file)),
+            Flavour::Pleroma22 => include_str!(concat!("activation/pleroma22_", $file)),
+        }
+    };
+}
+
+/// Switches accounts on or off, all at once.
+///
+/// Whichever way: their follow relations to active local accounts go, the counters of those
+/// accounts and of local followers are counted anew. Counters of remote accounts are left alone.
+pub async fn set_activation(
+    db: &mut PgConnection,
+    server: &Server,
+    accounts: &[Uuid],
+    active: bool,
+) -> sqlx::Result<Activation> {
+    // All rows that change, in one order: two batches at once wait for each other instead of
+    // deadlocking.
+    let affected: Vec<(Uuid, bool)> =
+        sqlx::query_as(by_flavour!(server, "lock.sql")).bind(accounts).fetch_all(&mut *db).await?;
+    let switched = sqlx::query(by_flavour!(server, "switch.sql"))
+        .bind(accounts)
+        .bind(active)
+        .execute(&mut *db)
+        .await?
+        .rows_affected();
+    let removed: Vec<(Uuid, Uuid)> = sqlx::query_as(by_flavour!(server, "unfollow.sql"))
+        .bind(accounts)
+        .fetch_all(&mut *db)
+        .await?;
+    let (unfollowing, unfollowed): (Vec<_>, Vec<_>) = removed.iter().copied().unzip();
+    let mut recounted: Vec<Uuid> =
+        affected.into_iter().filter(|&(_, follower)| follower).map(|(id, _)| id).collect();
+    recounted.extend(unfollowing);
+    sqlx::query(by_flavour!(server, "count_following.sql"))
+        .bind(recounted)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(by_flavour!(server, "count_followers.sql"))
+        .bind(unfollowed)
+        .execute(&mut *db)
+        .await?;
+    Ok(Activation {
+        accounts: i64::try_from(switched).unwrap_or(i64::MAX),
+        relations: i64::try_from(removed.len()).unwrap_or(i64::MAX),
+    })
+}
+
+/// Counts the follow relations of accounts that [`set_activation`] would remove.
+pub async fn count_relations(
+    db: &mut PgConnection,
+    server: &Server,
+    accounts: &[Uuid],
+) -> sqlx::Result<i64> {
+    sqlx::query_scalar(by_flavour!(server, "count_relations.sql"))
+        .bind(accounts)
+        .fetch_one(db)
+        .await
+}

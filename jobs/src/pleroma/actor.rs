@@ -1,0 +1,77 @@
+//! Finding accounts (docs/semantics.md 0.2).
+
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use super::Server;
+use crate::pleroma::Flavour;
+
+/// An account, as far as jobs need it.
+#[derive(Debug, Clone, FromRow)]
+pub struct Actor {
+    /// The row's id.
+    pub id: Uuid,
+    /// ActivityPub id.
+    pub ap_id: String,
+    /// As stored.
+    pub nickname: Option<String>,
+    /// Whether it lives on this server.
+    pub local: bool,
+    /// Whether it may log in and act.
+    pub active: bool,
+}
+
+/// Finds an account by what a person typed: a nickname in any case, `nick@host`, or, for accounts
+/// of this server, `@nick@this.host`. Never asks the network.
+pub async fn find_actor(
+    db: &mut PgConnection,
+    server: &Server,
+    typed: &str,
+) -> sqlx::Result<Option<Actor>> {
+    if let Some(actor) = by_nickname(db, server, typed).await? {
+        return Ok(Some(actor));
+    }
+    let at_host = format!("@{}", server.host);
+    if !typed.to_lowercase().contains(&at_host) {
+        return Ok(None);
+    }
+    let bare = typed.trim_start_matches('@').split('@').next().unwrap_or_default();
+    by_nickname(db, server, bare).await
+}
+
+async fn by_nickname(
+    db: &mut PgConnection,
+    server: &Server,
+    nickname: &str,
+) -> sqlx::Result<Option<Actor>> {
+    let sql = match server.shape.flavour {
+        Flavour::Pleroma22 => {
+            "select id, ap_id, nickname::text, local, not deactivated as active
+             from public.users where nickname = $1::citext"
+        }
+        Flavour::Pleroma | Flavour::Akkoma => {
+            "select id, ap_id, nickname::text, local, is_active as active
+             from public.users where nickname = $1::citext"
+        }
+    };
+    sqlx::query_as(sql).bind(nickname).fetch_optional(db).await
+}
+
+/// Finds an account by its ActivityPub id.
+pub async fn find_actor_by_ap_id(
+    db: &mut PgConnection,
+    server: &Server,
+    ap_id: &str,
+) -> sqlx::Result<Option<Actor>> {
+    let sql = match server.shape.flavour {
+        Flavour::Pleroma22 => {
+            "select id, ap_id, nickname::text, local, not deactivated as active
+             from public.users where ap_id = $1"
+        }
+        Flavour::Pleroma | Flavour::Akkoma => {
+            "select id, ap_id, nickname::text, local, is_active as active
+             from public.users where ap_id = $1"
+        }
+    };
+    sqlx::query_as(sql).bind(ap_id).fetch_optional(db).await
+}

@@ -1,0 +1,117 @@
+//! One server's database: its shape, its address and its switches.
+
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use url::Url;
+
+use super::{
+    FlakeSource, Shape,
+    flavour::{Flavour, ProbeError, probe},
+};
+
+/// The server's search module, as far as it decides which jobs a deletion makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Search {
+    /// No search module.
+    None,
+    /// PostgreSQL's own search: nothing to remove.
+    Database,
+    /// An index of its own.
+    Meilisearch,
+    /// An index of its own.
+    Elasticsearch,
+}
+
+/// Whether the running server's caches are refreshed after a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Refresh {
+    /// As far as the flavour allows.
+    Auto,
+    /// Never.
+    Off,
+}
+
+/// The server's own configuration, as far as it decides what is written (docs/semantics.md 0.5).
+/// `None` means the flavour's default.
+#[derive(Debug, Clone, Default)]
+pub struct ServerSwitches {
+    /// Whether deletions are told to other servers.
+    pub federating: Option<bool>,
+    /// Whether attachments of deleted posts are removed.
+    pub cleanup_attachments: Option<bool>,
+    /// How long the server waits before it does so, in seconds (Akkoma).
+    pub cleanup_attachments_delay: Option<u64>,
+    /// The search module.
+    pub search: Option<Search>,
+    /// Whether counters of remote accounts are fetched from their servers instead of counted.
+    pub external_user_synchronization: Option<bool>,
+    /// Whether the running server's caches are refreshed.
+    pub refresh: Option<Refresh>,
+}
+
+/// What a job knows of the server whose database it works on.
+#[derive(Debug)]
+pub struct Server {
+    /// What differs between databases.
+    pub shape: Shape,
+    /// Scheme and host of the server, without a slash at the end.
+    pub base_url: String,
+    /// Host of the server, in lower case, without a port.
+    pub host: String,
+    /// Whether deletions are told to other servers.
+    pub federating: bool,
+    /// Whether attachments of deleted posts are removed.
+    pub cleanup_attachments: bool,
+    /// Seconds until then (Akkoma).
+    pub cleanup_attachments_delay: u64,
+    /// The search module.
+    pub search: Search,
+    /// Whether counters of remote accounts are fetched from their servers instead of counted.
+    pub external_user_synchronization: bool,
+    /// Whether the running server's caches are refreshed.
+    pub refresh: Refresh,
+    /// Makes ids as a node of the server would.
+    pub flakes: FlakeSource,
+}
+
+/// Looks at the database and settles every switch.
+///
+/// The server's address is `instance_url`, or that of the oldest local account.
+pub async fn open(
+    db: &mut PgConnection,
+    switches: &ServerSwitches,
+    instance_url: Option<&str>,
+) -> Result<Server, ProbeError> {
+    let shape = probe(&mut *db).await?;
+    let base = match instance_url {
+        Some(url) => Some(url.to_owned()),
+        None => {
+            sqlx::query_scalar(
+                "select ap_id from public.users
+                 where local and ap_id like 'http%/users/%' order by id limit 1",
+            )
+            .fetch_optional(db)
+            .await?
+        }
+    };
+    let unknown = || ProbeError::Unknown {
+        missing: "no local account that tells the server's address: set instance_url".to_owned(),
+    };
+    let url = base.and_then(|text| Url::parse(&text).ok()).ok_or_else(unknown)?;
+    let host = url.host_str().ok_or_else(unknown)?.to_lowercase();
+    let akkoma = shape.flavour == Flavour::Akkoma;
+    Ok(Server {
+        base_url: url.origin().ascii_serialization(),
+        host,
+        federating: switches.federating.unwrap_or(true),
+        cleanup_attachments: switches.cleanup_attachments.unwrap_or(akkoma),
+        cleanup_attachments_delay: switches.cleanup_attachments_delay.unwrap_or(1800),
+        search: switches.search.unwrap_or(Search::Database),
+        external_user_synchronization: switches.external_user_synchronization.unwrap_or(true),
+        refresh: switches.refresh.unwrap_or(Refresh::Auto),
+        flakes: FlakeSource::default(),
+        shape,
+    })
+}

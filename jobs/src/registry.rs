@@ -1,0 +1,114 @@
+//! The list of jobs, in one place.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+use tokio::sync::watch;
+
+use crate::{
+    ActivateUser, DeactivateInstance, DeactivateUser, DeleteActivities,
+    engine::{Class, Driver, Ended, Job, JobError, PlanSummary, Progress, drive, ledger::Claim},
+    pleroma::Server,
+};
+
+/// Why a stored run is not a job of this program.
+#[derive(Debug, thiserror::Error)]
+pub enum UnknownJob {
+    /// The name is not in the list.
+    #[error("this version of kenoma knows no job {0:?}")]
+    Name(String),
+    /// The payload is not that of the job.
+    #[error("the payload of {job} cannot be read: {error}")]
+    Payload {
+        /// Which job.
+        job: &'static str,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
+}
+
+/// Makes an enum of all jobs that forwards to whichever it holds.
+macro_rules! jobs {
+    ($($job:ident),+ $(,)?) => {
+        /// Any of the jobs.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum AnyJob {
+            $(#[doc = concat!("[`", stringify!($job), "`](crate::", stringify!($job), ")")] $job($job),)+
+        }
+
+        $(impl From<$job> for AnyJob {
+            fn from(job: $job) -> Self {
+                Self::$job(job)
+            }
+        })+
+
+        impl AnyJob {
+            /// The names of all jobs.
+            pub const NAMES: &'static [&'static str] = &[$($job::NAME),+];
+
+            /// Reads a job from its name and payload.
+            pub fn decode(name: &str, payload: &Value) -> Result<Self, UnknownJob> {
+                $(if name == $job::NAME {
+                    return serde_json::from_value(payload.clone())
+                        .map(Self::$job)
+                        .map_err(|error| UnknownJob::Payload { job: $job::NAME, error });
+                })+
+                Err(UnknownJob::Name(name.to_owned()))
+            }
+
+            /// The job as JSON.
+            pub fn payload(&self) -> Result<Value, serde_json::Error> {
+                match self { $(Self::$job(job) => serde_json::to_value(job),)+ }
+            }
+
+            /// [`Job::NAME`].
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$job(_) => $job::NAME,)+ }
+            }
+
+            /// [`Job::CLASS`].
+            pub const fn class(&self) -> Class {
+                match self { $(Self::$job(_) => $job::CLASS,)+ }
+            }
+
+            /// [`Job::HEAVY`].
+            pub const fn is_heavy(&self) -> bool {
+                match self { $(Self::$job(_) => $job::HEAVY,)+ }
+            }
+
+            /// [`Job::subject`].
+            pub fn subject(&self) -> &str {
+                match self { $(Self::$job(job) => job.subject(),)+ }
+            }
+
+            /// [`Job::dedupe_key`].
+            pub fn dedupe_key(&self) -> String {
+                match self { $(Self::$job(job) => job.dedupe_key(),)+ }
+            }
+
+            /// [`Job::plan`].
+            pub async fn plan(
+                &self,
+                server: &Server,
+                db: &mut PgConnection,
+            ) -> Result<PlanSummary, JobError> {
+                let summary = match self {
+                    $(Self::$job(job) => job.plan(server, db).await?.summary(),)+
+                };
+                summary.map_err(|error| JobError::Fail(error.into()))
+            }
+
+            /// [`drive`]s the job.
+            pub async fn drive(
+                &self,
+                driver: &Driver,
+                server: &Server,
+                claim: &Claim,
+                progress: &watch::Sender<Progress>,
+            ) -> Ended {
+                match self { $(Self::$job(job) => drive(driver, server, job, claim, progress).await,)+ }
+            }
+        }
+    };
+}
+
+jobs!(DeleteActivities, ActivateUser, DeactivateUser, DeactivateInstance);
