@@ -1,0 +1,37 @@
+//! `[batch]`: how much one transaction does.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{
+    duration,
+    key::{Accepts, Key},
+};
+
+pub(super) const KEYS: &[Key] = &[
+    Key::new("batch.rows_initial", Accepts::Count(1, 10_000)),
+    Key::new("batch.rows_max", Accepts::Count(1, 10_000)),
+    Key::new("batch.target", Accepts::Span(10, 5_000)),
+    Key::new("batch.lock_timeout", Accepts::Span(10, 60_000)),
+    Key::new("batch.statement_timeout", Accepts::Span(100, 600_000)),
+];
+
+/// How much one transaction does, and how long it may wait.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BatchSettings {
+    /// Rows in a run's first batch; at most `rows_max`.
+    pub(crate) rows_initial: u32,
+    /// Most rows in one batch.
+    pub(crate) rows_max: u32,
+    /// How long one batch should take, commit included.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) target: Duration,
+    /// `PostgreSQL`'s `lock_timeout`; never zero, which would mean none.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) lock_timeout: Duration,
+    /// `PostgreSQL`'s `statement_timeout`; never zero, which would mean none.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) statement_timeout: Duration,
+}

@@ -1,0 +1,40 @@
+//! `[database]`: the server's database.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{
+    duration,
+    error::SettingsError,
+    key::{Accepts, Key},
+    secret::SecretUrl,
+};
+
+pub(super) const KEYS: &[Key] = &[
+    Key::new("database.url", Accepts::Url(&["postgres", "postgresql"])).alias("DATABASE_URL"),
+    Key::new("database.pool_size", Accepts::Count(1, 500)),
+    Key::new("database.connect_timeout", Accepts::Span(100, 300_000)),
+];
+
+/// The server's database and how many connections may be held to it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DatabaseSettings {
+    url: Option<SecretUrl>,
+    /// Most connections of one process.
+    pub(crate) pool_size: u32,
+    /// How long to wait for a connection.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) connect_timeout: Duration,
+}
+
+impl DatabaseSettings {
+    /// Gives the database's URL.
+    ///
+    /// # Errors
+    /// [`SettingsError::NoDatabase`] when it was given nowhere.
+    pub(crate) fn url(&self) -> Result<&SecretUrl, SettingsError> {
+        self.url.as_ref().ok_or(SettingsError::NoDatabase)
+    }
+}

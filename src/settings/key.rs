@@ -1,0 +1,156 @@
+//! What a key is: its name, its environment variable, what it accepts.
+
+use std::{fmt, time::Duration};
+
+use figment::value::Value;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+/// One key of the settings.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// Section and name with a dot between, as in `worker.lease`; the name alone at the top.
+    pub(crate) path: &'static str,
+    /// A weaker environment variable with a name that other programs use too.
+    pub(crate) alias: Option<&'static str>,
+    /// The values that it accepts.
+    pub(crate) accepts: Accepts,
+}
+
+impl Key {
+    pub(super) const fn new(path: &'static str, accepts: Accepts) -> Self {
+        Self { path, alias: None, accepts }
+    }
+
+    pub(super) const fn alias(mut self, variable: &'static str) -> Self {
+        self.alias = Some(variable);
+        self
+    }
+
+    /// Names the key's environment variable.
+    pub(crate) fn variable(&self) -> String {
+        format!("KENOMA_{}", self.path.replace('.', "_").to_ascii_uppercase())
+    }
+}
+
+/// Which values a key accepts; `Display` tells it to a person ("give …").
+#[derive(Debug)]
+pub(crate) enum Accepts {
+    /// A whole number within these bounds.
+    Count(u32, u32),
+    /// A duration within these bounds, in milliseconds.
+    Span(u64, u64),
+    /// true or false.
+    Flag,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A connection URL with one of these schemes.
+    Url(&'static [&'static str]),
+    /// The public URL of a server, without a path.
+    Site,
+    /// A name that is safe as part of a Redis key.
+    Name,
+    /// A log level or filter.
+    Filter,
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+const NAME_MAX: usize = 64;
+
+impl Accepts {
+    /// Gives the typed value of a text from the environment. Text that does not fit stays text, for
+    /// [`Accepts::check`] to refuse with its source.
+    pub(super) fn typed(&self, text: &str) -> Value {
+        match self {
+            Self::Count(..) => text.parse::<u32>().map_or_else(|_| Value::from(text), Value::from),
+            Self::Flag => match text.to_ascii_lowercase().as_str() {
+                "true" | "1" | "yes" => Value::from(true),
+                "false" | "0" | "no" => Value::from(false),
+                _ => Value::from(text),
+            },
+            _ => Value::from(text),
+        }
+    }
+
+    /// Whether the value is accepted.
+    pub(super) fn check(&self, value: &Value) -> bool {
+        let text = value.as_str();
+        match self {
+            Self::Count(min, max) => value
+                .to_i128()
+                .is_some_and(|number| (i128::from(*min)..=i128::from(*max)).contains(&number)),
+            Self::Span(min, max) => {
+                text.and_then(|text| humantime::parse_duration(text).ok()).is_some_and(|duration| {
+                    (Duration::from_millis(*min)..=Duration::from_millis(*max)).contains(&duration)
+                })
+            }
+            Self::Flag => value.to_bool().is_some(),
+            Self::OneOf(words) => text.is_some_and(|text| words.contains(&text)),
+            Self::Url(schemes) => text.is_some_and(|text| is_connection_url(text, schemes)),
+            Self::Site => text.is_some_and(is_site),
+            Self::Name => text.is_some_and(is_name),
+            Self::Filter => text.is_some_and(is_filter),
+        }
+    }
+}
+
+impl fmt::Display for Accepts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(min, max) => write!(f, "a whole number from {min} to {max}"),
+            Self::Span(min, max) => write!(
+                f,
+                "a duration from {} to {}, such as \"200ms\", \"15s\" or \"5m\"",
+                humantime::format_duration(Duration::from_millis(*min)),
+                humantime::format_duration(Duration::from_millis(*max)),
+            ),
+            Self::Flag => f.write_str("true or false (in the environment also 1, 0, yes, no)"),
+            Self::OneOf(words) => write!(f, "one of {}", words.join(", ")),
+            Self::Url(schemes) => write!(f, "a URL that begins with {}://", schemes.join(":// or ")),
+            Self::Site => f.write_str(
+                "the public http or https URL without path or user, such as \"https://social.example\"",
+            ),
+            Self::Name => {
+                write!(f, "1 to {NAME_MAX} letters, digits, \"_\", \"-\", \".\" or \":\"")
+            }
+            Self::Filter => write!(
+                f,
+                "one of {}, or a filter by target such as \"info,sqlx=warn\"",
+                LEVELS.join(", "),
+            ),
+        }
+    }
+}
+
+fn is_connection_url(text: &str, schemes: &[&str]) -> bool {
+    // Without "//" the URL crate takes what follows for an opaque path.
+    let Ok(url) = Url::parse(text) else { return false };
+    let local = url.scheme().contains("unix") || url.scheme().starts_with("postgres");
+    text.contains("://") && schemes.contains(&url.scheme()) && (local || url.has_host())
+}
+
+fn is_site(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+    })
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=NAME_MAX).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(&b))
+}
+
+fn is_filter(text: &str) -> bool {
+    // `EnvFilter` takes a mistyped level ("inof") for the name of a target, and then logs nothing else.
+    let known = text.split(',').all(|directive| {
+        directive.contains(['=', '['])
+            || LEVELS.iter().any(|level| directive.trim().eq_ignore_ascii_case(level))
+    });
+    known && EnvFilter::builder().parse(text).is_ok()
+}

@@ -1,0 +1,112 @@
+//! Settings: defaults < config file < environment < command line, resolved once into [`Settings`].
+//!
+//! A section's file holds its struct and its list of [`Key`]s; `config/default.toml` holds the defaults and explains
+//! every key. A new key is added to these three (tests fail when one is forgotten), and nowhere else: its environment
+//! variable, its checks and its line in `kenoma config show` follow from the [`Key`].
+//!
+//! figment merges the layers and remembers the origin of each value. Values are checked before serde sees them, so that
+//! every message can name the source and what would be accepted. Only the value in force is checked: a `DATABASE_URL`
+//! meant for another program does no harm when `KENOMA_DATABASE_URL` is set.
+
+mod batch;
+mod database;
+mod duration;
+mod environment;
+mod error;
+mod file;
+mod hint;
+mod key;
+mod load;
+mod log;
+mod origin;
+mod overrides;
+mod redis;
+mod secret;
+mod server;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+pub(crate) use self::{
+    batch::BatchSettings,
+    database::DatabaseSettings,
+    environment::Environment,
+    error::{Problem, SettingsError},
+    key::{Accepts, Key},
+    load::{Entry, Loaded, Surroundings},
+    log::{LogFormat, LogSettings},
+    origin::Origin,
+    overrides::Overrides,
+    redis::RedisSettings,
+    secret::SecretUrl,
+    server::{Refresh, Search, ServerSettings},
+    worker::WorkerSettings,
+};
+
+/// The defaults, and the manual of every key.
+pub(crate) const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// Keys outside of any section.
+const TOP: &[Key] = &[Key::new("instance_url", Accepts::Site)];
+
+/// Lists every key, in the order of `config/default.toml`.
+pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
+    [TOP, database::KEYS, redis::KEYS, worker::KEYS, batch::KEYS, server::KEYS, log::KEYS]
+        .into_iter()
+        .flatten()
+}
+
+/// The settings in force, every value within its bounds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Public URL of the server, http or https; `None`: to be found in the database.
+    #[serde(default, deserialize_with = "site")]
+    pub(crate) instance_url: Option<Url>,
+    /// The server's database.
+    pub(crate) database: DatabaseSettings,
+    /// What wakes the workers.
+    pub(crate) redis: RedisSettings,
+    /// How a worker runs its jobs.
+    pub(crate) worker: WorkerSettings,
+    /// How much one transaction does.
+    pub(crate) batch: BatchSettings,
+    /// The server's own switches.
+    pub(crate) server: ServerSettings,
+    /// What is logged.
+    pub(crate) log: LogSettings,
+}
+
+impl Settings {
+    /// Resolves the settings of this process.
+    ///
+    /// # Errors
+    /// When the config file cannot be used, or a key or value in force is not accepted.
+    pub(crate) fn load(overrides: &Overrides) -> Result<Loaded, SettingsError> {
+        load::load(overrides, &Surroundings::of_process())
+    }
+
+    /// Checks what only a worker needs: a connection per job and a few beside.
+    ///
+    /// # Errors
+    /// [`SettingsError::PoolTooSmall`].
+    pub(crate) fn check_worker(&self) -> Result<(), SettingsError> {
+        let needed = self.worker.connections();
+        if needed <= self.database.pool_size {
+            return Ok(());
+        }
+        Err(SettingsError::PoolTooSmall {
+            concurrency: self.worker.concurrency,
+            short_concurrency: self.worker.short_concurrency,
+            needed,
+            pool_size: self.database.pool_size,
+        })
+    }
+}
+
+fn site<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Url>, D::Error> {
+    Url::parse(&String::deserialize(source)?).map(Some).map_err(serde::de::Error::custom)
+}

@@ -1,0 +1,65 @@
+//! `[server]`: the server's own switches, as far as a job must know them.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{
+    duration,
+    key::{Accepts, Key},
+};
+
+pub(super) const KEYS: &[Key] = &[
+    Key::new("server.federating", Accepts::Flag),
+    Key::new("server.cleanup_attachments", Accepts::Flag),
+    Key::new("server.cleanup_attachments_delay", Accepts::Span(0, 365 * 86_400_000)),
+    Key::new(
+        "server.search",
+        Accepts::OneOf(&["none", "database", "meilisearch", "elasticsearch"]),
+    ),
+    Key::new("server.external_user_synchronization", Accepts::Flag),
+    Key::new("server.refresh", Accepts::OneOf(&["auto", "off"])),
+];
+
+/// The server's own switches. `None` means the default of the server's flavour, which is not known here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServerSettings {
+    /// Whether the server federates.
+    pub(crate) federating: Option<bool>,
+    /// Whether the uploads of a deleted post are deleted too.
+    pub(crate) cleanup_attachments: Option<bool>,
+    /// How long to wait before that; may be zero.
+    #[serde(default, deserialize_with = "duration::optional")]
+    pub(crate) cleanup_attachments_delay: Option<Duration>,
+    /// Where the server keeps its search index.
+    pub(crate) search: Option<Search>,
+    /// Whether the server fetches the follower counts of remote accounts.
+    pub(crate) external_user_synchronization: Option<bool>,
+    /// Whether the running server is told to forget what it has cached.
+    pub(crate) refresh: Option<Refresh>,
+}
+
+/// Where the server keeps its search index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Search {
+    /// Nowhere: nothing to remove.
+    None,
+    /// In `PostgreSQL`, where it follows the rows by itself.
+    Database,
+    /// In a Meilisearch server.
+    Meilisearch,
+    /// In an Elasticsearch server.
+    Elasticsearch,
+}
+
+/// Whether the running server is told to forget what it has cached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Refresh {
+    /// When there is a way.
+    Auto,
+    /// Never.
+    Off,
+}
