@@ -1,8 +1,15 @@
 //! kenoma: background jobs for administrators of Pleroma and Akkoma servers.
 
-#[expect(dead_code, unused_imports, reason = "the command line that uses it comes next")]
+mod cli;
+mod queue;
+mod session;
 mod settings;
-#[expect(dead_code, reason = "the command line that uses it comes next")]
 mod telemetry;
+mod worker;
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    cli::main().await
+}

@@ -42,7 +42,7 @@ pub(crate) use self::{
     overrides::Overrides,
     redis::RedisSettings,
     secret::SecretUrl,
-    server::{Refresh, Search, ServerSettings},
+    server::ServerSettings,
     worker::WorkerSettings,
 };
 

@@ -24,3 +24,13 @@ pub(crate) struct RedisSettings {
     /// First part of the name of every key that kenoma writes there.
     pub(crate) prefix: String,
 }
+
+impl RedisSettings {
+    /// What the queue needs to know.
+    pub(crate) fn queue(&self) -> crate::queue::RedisSettings {
+        crate::queue::RedisSettings {
+            url: self.url.expose().to_owned(),
+            prefix: self.prefix.clone(),
+        }
+    }
+}

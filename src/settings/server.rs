@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kenoma_jobs::pleroma::{Refresh, Search};
 use serde::Deserialize;
 
 use super::{
@@ -38,28 +39,4 @@ pub(crate) struct ServerSettings {
     pub(crate) external_user_synchronization: Option<bool>,
     /// Whether the running server is told to forget what it has cached.
     pub(crate) refresh: Option<Refresh>,
-}
-
-/// Where the server keeps its search index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Search {
-    /// Nowhere: nothing to remove.
-    None,
-    /// In `PostgreSQL`, where it follows the rows by itself.
-    Database,
-    /// In a Meilisearch server.
-    Meilisearch,
-    /// In an Elasticsearch server.
-    Elasticsearch,
-}
-
-/// Whether the running server is told to forget what it has cached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Refresh {
-    /// When there is a way.
-    Auto,
-    /// Never.
-    Off,
 }

@@ -86,6 +86,11 @@ pub async fn due(
     .await
 }
 
+/// Tries to be the only one who does something until the transaction ends.
+pub async fn try_exclusive(db: &mut PgConnection, key: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select pg_try_advisory_xact_lock($1)").bind(key).fetch_one(db).await
+}
+
 /// Notes that the bell was rung for runs.
 pub async fn mark_announced(db: &mut PgConnection, ids: &[String]) -> sqlx::Result<()> {
     sqlx::query("update kenoma.runs set announced_at = clock_timestamp() where id = any($1)")

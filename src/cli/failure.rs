@@ -1,0 +1,133 @@
+//! Every way in which a command can end other than well, with its exit code.
+
+use std::process::ExitCode;
+
+use kenoma_jobs::engine::{JobError, Status, ledger::ControlError};
+
+use crate::{queue::QueueError, settings::SettingsError};
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// It was tried and went wrong. Exit code 1.
+    #[error("{0}")]
+    Failed(String),
+    /// What was typed or configured makes no sense. Exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// There is no such account or run. Exit code 3.
+    #[error("{0}")]
+    NotFound(String),
+    /// It must not be done, or somebody said no. Exit code 4.
+    #[error("{0}")]
+    Refused(String),
+    /// An unfinished run stands in the way. Exit code 5.
+    #[error("run {id} ({job}) is {status} already; follow it with: kenoma jobs watch {id}")]
+    AlreadyQueued {
+        /// Its ULID.
+        id: String,
+        /// Its job.
+        job: String,
+        /// Where it stands.
+        status: Status,
+    },
+    /// The run ended, but left items aside. Exit code 6.
+    #[error("{0}")]
+    Parked(String),
+    /// `--wait-timeout` passed. Exit code 7.
+    #[error("{0}")]
+    TimedOut(String),
+    /// PostgreSQL or Redis cannot be reached. Exit code 8.
+    #[error("{0}")]
+    Unreachable(String),
+    /// Ctrl-C. Exit code 130, as shells have it.
+    #[error("{0}")]
+    Interrupted(String),
+}
+
+impl Failure {
+    /// The process's exit code.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+            Self::NotFound(_) => 3,
+            Self::Refused(_) => 4,
+            Self::AlreadyQueued { .. } => 5,
+            Self::Parked(_) => 6,
+            Self::TimedOut(_) => 7,
+            Self::Unreachable(_) => 8,
+            Self::Interrupted(_) => 130,
+        })
+    }
+
+    /// PostgreSQL could not be reached, or did not let us in.
+    pub(crate) fn postgres(address: &str, error: &sqlx::Error) -> Self {
+        Self::Unreachable(format!(
+            "PostgreSQL at {address} is not reachable ({}); is it running, and is database.url \
+             right? Nothing was changed",
+            reason(error)
+        ))
+    }
+}
+
+/// The innermost cause, without sqlx's own wording around it.
+fn reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::Tls(_) => Self::Unreachable(format!(
+                "the connection to PostgreSQL was lost ({}); what was committed stays",
+                reason(&error)
+            )),
+            _ => Self::Failed(format!("PostgreSQL said: {}", reason(&error))),
+        }
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Self {
+        if error.is_unreachable() {
+            Self::Unreachable(error.to_string())
+        } else {
+            Self::Failed(error.to_string())
+        }
+    }
+}
+
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Self {
+        match error {
+            ControlError::Unknown(_) => Self::NotFound(error.to_string()),
+            ControlError::Status { .. } | ControlError::Superseded { .. } => {
+                Self::Refused(error.to_string())
+            }
+            ControlError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<JobError> for Failure {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Refuse(reason) => Self::Refused(reason),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Following a run to its end, or doing it here.
+
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use kenoma_jobs::{
+    AnyJob,
+    engine::{
+        Ended, Meter, Progress, Status,
+        ledger::{self, Run},
+    },
+    pleroma::Server,
+};
+use tokio::{
+    signal::ctrl_c,
+    sync::watch,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Failure, Output,
+    output::thousands,
+    submit::find,
+};
+use crate::session::{Session, fresh_worker_id};
+
+/// How often the ledger is asked.
+const GLANCE: Duration = Duration::from_millis(250);
+
+/// How often a plain line is written where there is no terminal.
+const LINE: Duration = Duration::from_secs(10);
+
+/// Follows a run until it ends. Ctrl-C stops following; the run goes on.
+pub(super) async fn wait(
+    session: &Session,
+    id: &str,
+    patience: Option<Duration>,
+    output: Output,
+) -> Result<Run, Failure> {
+    let followed = async {
+        tokio::select! {
+            run = until_finished(session, id, output) => run,
+            _ = ctrl_c() => Err(Failure::Interrupted(format!(
+                "no longer following; run {id} goes on. Follow it again with: kenoma jobs watch {id}"
+            ))),
+        }
+    };
+    match patience {
+        None => followed.await,
+        Some(patience) => timeout(patience, followed).await.unwrap_or_else(|_elapsed| {
+            Err(Failure::TimedOut(format!(
+                "run {id} is not finished after {}; it goes on. Follow it with: kenoma jobs watch \
+                 {id}",
+                humantime::format_duration(patience)
+            )))
+        }),
+    }
+}
+
+async fn until_finished(session: &Session, id: &str, output: Output) -> Result<Run, Failure> {
+    let mut display = Display::new(output);
+    let mut ticks = interval(GLANCE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut said = None;
+    loop {
+        ticks.tick().await;
+        let run = find(session, id).await?;
+        display.show(&run.subject, &progress_of(&run));
+        if run.status.is_finished() {
+            display.end();
+            return Ok(run);
+        }
+        if run.status == Status::Paused && said != Some(Status::Paused) {
+            output.note(format!("Run {id} is paused; go on with: kenoma jobs resume {id}"));
+        }
+        said = Some(run.status);
+    }
+}
+
+fn progress_of(run: &Run) -> Progress {
+    Progress { done: run.done, total: run.total, parked: run.parked, ..Progress::default() }
+}
+
+/// Does a run in this process. Ctrl-C stops at the end of the batch.
+pub(super) async fn inline(
+    session: &Session,
+    server: &Server,
+    job: &AnyJob,
+    id: &str,
+    output: Output,
+) -> Result<Run, Failure> {
+    let owner = fresh_worker_id();
+    let claim = {
+        let mut db = session.side_pool.acquire().await?;
+        ledger::claim(&mut db, id, &owner, session.lease()).await?
+    };
+    let Some(claim) = claim else {
+        return Err(Failure::Refused(format!(
+            "run {id} is being worked on by somebody else; follow it with: kenoma jobs watch {id}"
+        )));
+    };
+    let stop = CancellationToken::new();
+    let driver = session.driver(stop.clone());
+    let (sender, receiver) = watch::channel(Progress::default());
+    let mut driven = pin!(job.drive(&driver, server, &claim, &sender));
+    let mut display = Display::new(output);
+    let mut ticks = interval(GLANCE);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut driven => break ended,
+            _ = ticks.tick() => display.show(job.subject(), &receiver.borrow()),
+            _ = ctrl_c(), if !stop.is_cancelled() => {
+                output.note("Stopping at the end of the batch …");
+                stop.cancel();
+            }
+        }
+    };
+    display.show(job.subject(), &receiver.borrow());
+    display.end();
+    let run = find(session, id).await?;
+    match ended {
+        Ended::Interrupted => Err(Failure::Interrupted(format!(
+            "stopped after {} of {} items; nothing is lost. A worker goes on with run {id}, or the \
+             same command does",
+            thousands(run.done),
+            run.total.map_or_else(|| "?".to_owned(), thousands)
+        ))),
+        Ended::Retrying(error, delay) => Err(Failure::Failed(format!(
+            "run {id} was undone to its last batch: {error}. A worker tries it again in {}, or the \
+             same command does",
+            humantime::format_duration(delay)
+        ))),
+        Ended::Lost => Err(Failure::Failed(format!(
+            "run {id} was taken over, or the database went away; see: kenoma jobs show {id}"
+        ))),
+        Ended::Paused => Err(Failure::Failed(format!(
+            "run {id} was paused; go on with: kenoma jobs resume {id}"
+        ))),
+        Ended::Succeeded | Ended::Failed(_) | Ended::Cancelled => Ok(run),
+    }
+}
+
+/// A progress bar on a terminal, a line every ten seconds elsewhere.
+struct Display {
+    output: Output,
+    bar: ProgressBar,
+    meter: Meter,
+    last_line: Instant,
+}
+
+impl Display {
+    fn new(output: Output) -> Self {
+        let target = if output.is_live() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let style = ProgressStyle::with_template(
+            "{msg} {wide_bar} {human_pos}/{human_len} · {per_sec} · {eta} left",
+        )
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style);
+        Self { output, bar, meter: Meter::new(), last_line: Instant::now() }
+    }
+
+    fn show(&mut self, subject: &str, progress: &Progress) {
+        let count = |items: i64| u64::try_from(items).unwrap_or(0);
+        self.bar.set_message(subject.to_owned());
+        self.bar.set_length(count(progress.total.unwrap_or(0)));
+        self.bar.set_position(count(progress.done + progress.parked));
+        // Also starts the meter at the first figures.
+        let rate = self.meter.rows_per_second(progress);
+        if self.last_line.elapsed() < LINE || self.output.is_live() {
+            return;
+        }
+        self.last_line = Instant::now();
+        let total = progress.total.map_or_else(|| "?".to_owned(), thousands);
+        let left = self.meter.eta(progress).map_or_else(String::new, |eta| {
+            let seconds = Duration::from_secs(eta.as_secs());
+            format!(", {} left", humantime::format_duration(seconds))
+        });
+        let done = thousands(progress.done);
+        self.output.note(format!("{subject}: {done} of {total}, {rate:.0} per second{left}"));
+    }
+
+    fn end(&self) {
+        if self.output.is_live() {
+            self.bar.abandon();
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `kenoma jobs pause | resume | cancel | retry`
+
+use kenoma_jobs::engine::{Status, ledger};
+
+use crate::{
+    cli::{Failure, Output, output::thousands, run_json::RunJson, submit::find},
+    session::{Session, operator},
+};
+
+/// Stops a run for a while.
+pub(super) async fn pause(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    let text = match ledger::pause(&mut db, id, &operator()).await? {
+        Status::Running => "will pause at the end of its batch",
+        _ => "is paused",
+    };
+    report(id, text, session, output).await
+}
+
+/// Lets a run go on.
+pub(super) async fn resume(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    let text = match ledger::resume(&mut db, id, &operator()).await? {
+        Status::Running => "goes on",
+        _ => "is queued again; a worker will go on with it",
+    };
+    report(id, text, session, output).await
+}
+
+/// Stops a run for good.
+pub(super) async fn cancel(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    let text = match ledger::cancel(&mut db, id, &operator()).await? {
+        Status::Running => "will stop at the end of its batch",
+        _ => "is cancelled",
+    };
+    report(id, text, session, output).await
+}
+
+/// Has a run tried again.
+pub(super) async fn retry(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    ledger::retry(&mut db, id, &operator()).await?;
+    report(id, "is queued again; a worker will go on where it stopped", session, output).await
+}
+
+async fn report(id: &str, text: &str, session: &Session, output: Output) -> Result<(), Failure> {
+    let run = find(session, id).await?;
+    let done = thousands(run.done);
+    let total = run.total.map_or_else(|| "?".to_owned(), thousands);
+    output.result(format!("Run {id} {text} ({done} of {total} items done)."));
+    output.object(&RunJson::of(&run));
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! `kenoma jobs list`
+
+use clap::ValueEnum;
+use kenoma_jobs::{
+    AnyJob,
+    engine::{
+        Status,
+        ledger::{self, Run, RunFilter},
+    },
+};
+
+use crate::{
+    cli::{
+        Failure, Output,
+        output::{table, thousands},
+        run_json::RunJson,
+    },
+    session::Session,
+};
+
+/// What can be typed.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Only runs that stand here.
+    #[arg(long, value_enum)]
+    status: Option<StatusName>,
+    /// Only runs of this job.
+    #[arg(long, value_name = "JOB", value_parser = clap::builder::PossibleValuesParser::new(AnyJob::NAMES))]
+    job: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=100_000))]
+    limit: i64,
+}
+
+/// [`Status`] as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StatusName {
+    Queued,
+    Running,
+    Paused,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl From<StatusName> for Status {
+    fn from(name: StatusName) -> Self {
+        match name {
+            StatusName::Queued => Self::Queued,
+            StatusName::Running => Self::Running,
+            StatusName::Paused => Self::Paused,
+            StatusName::Succeeded => Self::Succeeded,
+            StatusName::Failed => Self::Failed,
+            StatusName::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// Lists runs.
+pub(super) async fn run(
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let filter = RunFilter {
+        status: options.status.map(Status::from),
+        job: options.job.clone(),
+        limit: options.limit,
+    };
+    let mut db = session.side_pool.acquire().await?;
+    let runs = ledger::list(&mut db, &filter).await?;
+    for run in &runs {
+        output.object(&RunJson::of(run));
+    }
+    if runs.is_empty() {
+        output.note("No runs.");
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = runs.iter().map(row).collect();
+    for line in table(&["RUN", "JOB", "SUBJECT", "STATUS", "DONE", "TOTAL", "PARKED", "CREATED"], &rows)
+    {
+        output.result(line);
+    }
+    Ok(())
+}
+
+fn row(run: &Run) -> Vec<String> {
+    vec![
+        run.id.clone(),
+        run.job.clone(),
+        run.subject.clone(),
+        run.status.to_string(),
+        thousands(run.done),
+        run.total.map_or_else(|| "?".to_owned(), thousands),
+        thousands(run.parked),
+        run.created_at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    ]
+}

@@ -1,0 +1,77 @@
+//! `kenoma jobs`: runs, looked at and controlled.
+
+mod control;
+mod list;
+mod show;
+
+use std::time::Duration;
+
+use clap::Subcommand;
+
+use super::{Failure, Output, follow, run_json::RunJson, submit};
+use crate::session::Session;
+
+/// Commands about runs.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List runs, newest first.
+    List(list::Options),
+    /// Show a run: plan, progress, story, parked items.
+    Show(Id),
+    /// Follow a run to its end. Ctrl-C stops following; the run goes on.
+    Watch(Watch),
+    /// Stop a run at the end of its batch, to go on later.
+    Pause(Id),
+    /// Let a paused run go on.
+    Resume(Id),
+    /// Stop a run for good at the end of its batch; what is done stays done.
+    Cancel(Id),
+    /// Have a failed or cancelled run go on where it stopped.
+    Retry(Id),
+}
+
+/// Names a run.
+#[derive(Debug, clap::Args)]
+pub(super) struct Id {
+    /// The run's id, as `kenoma jobs list` shows it.
+    #[arg(value_name = "RUN", value_parser = parse_id)]
+    id: String,
+}
+
+/// Options of `watch`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Watch {
+    #[command(flatten)]
+    run: Id,
+    /// Follow for at most so long, such as 10m; then end with exit code 7.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    wait_timeout: Option<Duration>,
+}
+
+/// Ids are ULIDs, in any case.
+fn parse_id(text: &str) -> Result<String, String> {
+    ulid::Ulid::from_string(&text.to_uppercase())
+        .map(|id| id.to_string())
+        .map_err(|_| "a run's id has 26 letters and digits; see: kenoma jobs list".to_owned())
+}
+
+/// Does what was typed.
+pub(super) async fn run(command: Command, session: Session, output: Output) -> Result<(), Failure> {
+    session.require_ledger().await?;
+    match command {
+        Command::List(options) => list::run(&options, &session, output).await,
+        Command::Show(run) => show::run(&run.id, &session, output).await,
+        Command::Watch(options) => {
+            let run =
+                follow::wait(&session, &options.run.id, options.wait_timeout, output).await?;
+            output.object(&RunJson::of(&run));
+            submit::conclude(&run)?;
+            output.result(format!("Run {} ({} {}) is done.", run.id, run.job, run.subject));
+            Ok(())
+        }
+        Command::Pause(run) => control::pause(&run.id, &session, output).await,
+        Command::Resume(run) => control::resume(&run.id, &session, output).await,
+        Command::Cancel(run) => control::cancel(&run.id, &session, output).await,
+        Command::Retry(run) => control::retry(&run.id, &session, output).await,
+    }
+}

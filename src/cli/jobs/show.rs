@@ -1,0 +1,80 @@
+//! `kenoma jobs show RUN`
+
+use kenoma_jobs::engine::ledger::{self, Event, Parked, Run};
+
+use crate::{
+    cli::{Failure, Output, output::thousands, run_json::RunJson, submit::find},
+    session::Session,
+};
+
+/// Parked items shown; the rest is counted.
+const PARKED_SHOWN: usize = 20;
+
+/// Shows a run.
+pub(super) async fn run(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
+    let run = find(session, id).await?;
+    let mut db = session.side_pool.acquire().await?;
+    let events = ledger::events(&mut db, id).await?;
+    let parked = ledger::parked_items(&mut db, id).await?;
+    output.object(&RunJson::of(&run));
+    let lines =
+        figures(&run).into_iter().chain(parked_lines(&parked)).chain(event_lines(&events));
+    for line in lines {
+        output.result(line);
+    }
+    Ok(())
+}
+
+fn figures(run: &Run) -> Vec<String> {
+    let time = |time: Option<chrono::DateTime<chrono::Utc>>| {
+        time.map(|time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())
+    };
+    let total = run.total.map_or_else(|| "?".to_owned(), thousands);
+    let plan: Vec<String> = run
+        .plan
+        .counts
+        .iter()
+        .map(|count| format!("{} {}", thousands(count.items), count.kind))
+        .collect();
+    let fields = [
+        ("Run", Some(run.id.clone())),
+        ("Job", Some(format!("{} {}", run.job, run.subject))),
+        ("Status", Some(run.status.to_string())),
+        ("Plan", Some(plan.join(", "))),
+        ("Done", Some(format!("{} of {total}", thousands(run.done)))),
+        ("Parked", (run.parked > 0).then(|| thousands(run.parked))),
+        ("Attempt", (run.attempt > 0).then(|| run.attempt.to_string())),
+        ("Last error", run.last_error.clone()),
+        ("Asked by", Some(run.requested_by.clone())),
+        ("Reason", run.reason.clone()),
+        ("Worker", run.lease_owner.clone().filter(|_| run.lease_expires_at.is_some())),
+        ("Lease until", time(run.lease_expires_at)),
+        ("Created", time(Some(run.created_at))),
+        ("Not before", time(Some(run.available_at)).filter(|_| run.attempt > 0)),
+        ("Started", time(run.started_at)),
+        ("Finished", time(run.finished_at)),
+    ];
+    let line = |(name, value): (&str, Option<String>)| Some(format!("{name:<12} {}", value?));
+    fields.into_iter().filter_map(line).collect()
+}
+
+fn parked_lines(parked: &[Parked]) -> Vec<String> {
+    if parked.is_empty() {
+        return Vec::new();
+    }
+    let shown = parked.iter().take(PARKED_SHOWN).map(|parked| {
+        let state = parked.sqlstate.as_deref().map_or_else(String::new, |s| format!(" [{s}]"));
+        format!("  {}: {}{state}", parked.item, parked.reason)
+    });
+    let more = parked.len().saturating_sub(PARKED_SHOWN);
+    let rest = (more > 0).then(|| format!("  … and {more} more"));
+    ["Parked items:".to_owned()].into_iter().chain(shown).chain(rest).collect()
+}
+
+fn event_lines(events: &[Event]) -> Vec<String> {
+    let line = |event: &Event| {
+        let at = event.at.format("%Y-%m-%d %H:%M:%S");
+        format!("  {at} {} by {} {}", event.event, event.actor, event.detail)
+    };
+    ["Story:".to_owned()].into_iter().chain(events.iter().map(line)).collect()
+}

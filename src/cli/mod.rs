@@ -1,0 +1,162 @@
+//! The command line: what can be typed, and where it goes.
+
+mod config;
+mod failure;
+mod follow;
+mod jobs;
+mod migrate;
+mod output;
+mod run_json;
+mod submit;
+mod user;
+mod work;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use failure::Failure;
+pub(crate) use output::Output;
+
+use crate::{
+    session::Session,
+    settings::{Loaded, Overrides, Settings},
+    telemetry::{self, Color},
+};
+
+/// Background jobs for administrators and moderators of Pleroma and Akkoma servers.
+#[derive(Debug, Parser)]
+#[command(name = "kenoma", version, propagate_version = true, infer_long_args = false)]
+#[command(after_help = "Exit codes: 0 done · 1 failed · 2 usage · 3 no such account or run · \
+    4 refused or declined · 5 already queued · 6 finished with parked items · 7 wait timed out · \
+    8 PostgreSQL or Redis not reachable · 130 interrupted")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// Config file instead of /etc/kenoma/kenoma.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address of the server, such as <https://social.example>; found in the database otherwise.
+    #[arg(long, global = true, value_name = "URL")]
+    instance_url: Option<String>,
+    /// Print one JSON object per line instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print results and errors only.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Log more; twice for everything.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    color: Color,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What `pleroma_ctl user` and `mix pleroma.user` do.
+    #[command(subcommand)]
+    User(user::Command),
+    /// Run jobs until told to stop.
+    Worker(work::Options),
+    /// Look at runs and control them.
+    #[command(subcommand)]
+    Jobs(jobs::Command),
+    /// Make or update kenoma's own tables (schema `kenoma`); never touches the server's.
+    Migrate,
+    /// Look at the settings.
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+/// Runs the process.
+pub(crate) async fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to the standard output with exit code 0, usage errors with 2.
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            let _gone = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let output = Output { json: cli.global.json, quiet: cli.global.quiet };
+    match run(cli, output).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.error(failure.to_string());
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
+    let loaded = Settings::load(&overrides(&cli))?;
+    for warning in &loaded.warnings {
+        output.warning(warning);
+    }
+    start_log(&cli, &loaded)?;
+    match cli.command {
+        Command::User(command) => {
+            user::run(command, Session::connect(loaded.settings).await?, output).await
+        }
+        Command::Jobs(command) => {
+            jobs::run(command, Session::connect(loaded.settings).await?, output).await
+        }
+        Command::Worker(options) => work::run(options, loaded.settings).await,
+        Command::Migrate => migrate::run(Session::connect(loaded.settings).await?, output).await,
+        Command::Config(command) => {
+            config::run(&command, &loaded, output);
+            Ok(())
+        }
+    }
+}
+
+fn overrides(cli: &Cli) -> Overrides {
+    let worker = match &cli.command {
+        Command::Worker(options) => Some(options),
+        _ => None,
+    };
+    let level = match cli.global.verbose {
+        0 => None,
+        1 => Some("debug"),
+        _ => Some("trace"),
+    };
+    Overrides {
+        config: cli.global.config.clone(),
+        instance_url: cli.global.instance_url.clone(),
+        worker_concurrency: worker.and_then(|options| options.concurrency),
+        worker_short_concurrency: worker.and_then(|options| options.short_concurrency),
+        log_level: level.map(str::to_owned),
+        log_format: None,
+    }
+}
+
+fn start_log(cli: &Cli, loaded: &Loaded) -> Result<(), Failure> {
+    let log = match cli.command {
+        Command::Worker(_) => loaded.settings.log.clone(),
+        _ => loaded.command_log(),
+    };
+    telemetry::init(&log, cli.global.color)
+        .map_err(|error| Failure::Usage(format!("the log cannot be set up: {error:#}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,122 @@
+//! The only file that prints: results on the standard output, everything else on the standard error.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+use serde::Serialize;
+
+/// How a command talks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Output {
+    /// One JSON object per line instead of text.
+    pub(crate) json: bool,
+    /// Only results and errors.
+    pub(crate) quiet: bool,
+}
+
+impl Output {
+    /// Prints a line of the result. Not in JSON mode, where [`Output::object`] does.
+    pub(crate) fn result(self, line: impl AsRef<str>) {
+        if !self.json {
+            write(&mut io::stdout().lock(), line.as_ref());
+        }
+    }
+
+    /// Prints the result as one JSON object, in JSON mode.
+    pub(crate) fn object(self, object: &impl Serialize) {
+        if self.json
+            && let Ok(line) = serde_json::to_string(object)
+        {
+            write(&mut io::stdout().lock(), &line);
+        }
+    }
+
+    /// Says something that is good to know.
+    pub(crate) fn note(self, line: impl AsRef<str>) {
+        if !self.quiet {
+            write(&mut io::stderr().lock(), line.as_ref());
+        }
+    }
+
+    /// Says something that ought to be known.
+    pub(crate) fn warning(self, line: impl AsRef<str>) {
+        write(&mut io::stderr().lock(), &format!("warning: {}", line.as_ref()));
+    }
+
+    /// Says why a command failed.
+    pub(crate) fn error(self, line: impl AsRef<str>) {
+        write(&mut io::stderr().lock(), &format!("error: {}", line.as_ref()));
+    }
+
+    /// Whether there is somebody to ask.
+    pub(crate) fn can_ask(self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks a question; anything but a yes is a no.
+    pub(crate) fn ask(self, question: &str) -> bool {
+        let mut stderr = io::stderr().lock();
+        if write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()).is_err() {
+            return false;
+        }
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    }
+
+    /// Whether a moving progress bar makes sense.
+    pub(crate) fn is_live(self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+}
+
+/// Writes a line. A reader that has gone away (`| head`) is no reason to complain.
+fn write(stream: &mut impl io::Write, line: &str) {
+    let _gone = writeln!(stream, "{line}");
+}
+
+/// A table whose columns are as wide as they must be.
+pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column).map(|cell| cell.chars().count()));
+        cells.chain([header.get(column).map_or(0, |cell| cell.len())]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let padded: Vec<String> =
+            cells.zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![line(&mut header.iter().copied())];
+    lines.extend(rows.iter().map(|row| line(&mut row.iter().map(String::as_str))));
+    lines
+}
+
+/// Writes a number with a comma every three digits.
+pub(crate) fn thousands(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if number < 0 { format!("-{text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_three() {
+        let texts = [0, 7, 999, 1_000, 1_234_567, -12_345].map(thousands);
+        assert_eq!(texts, ["0", "7", "999", "1,000", "1,234,567", "-12,345"]);
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = vec![vec!["a".into(), "long cell".into()], vec!["bcd".into(), "x".into()]];
+        assert_eq!(table(&["ID", "WHAT"], &rows), ["ID   WHAT", "a    long cell", "bcd  x"]);
+    }
+}

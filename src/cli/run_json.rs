@@ -1,0 +1,63 @@
+//! A run as JSON: a promise to scripts.
+
+use chrono::SecondsFormat;
+use kenoma_jobs::engine::{Status, ledger::Run};
+use serde::Serialize;
+
+/// One run, with times as RFC 3339 in UTC.
+#[derive(Debug, Serialize)]
+pub(super) struct RunJson<'a> {
+    run_id: Option<&'a str>,
+    job: &'a str,
+    subject: &'a str,
+    status: Status,
+    total: Option<i64>,
+    done: i64,
+    parked: i64,
+    attempt: i32,
+    error: Option<&'a str>,
+    created_at: Option<String>,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+}
+
+impl<'a> RunJson<'a> {
+    /// Describes a run.
+    pub(super) fn of(run: &'a Run) -> Self {
+        let text = |time: chrono::DateTime<chrono::Utc>| {
+            time.to_rfc3339_opts(SecondsFormat::Millis, true)
+        };
+        Self {
+            run_id: Some(&run.id),
+            job: &run.job,
+            subject: &run.subject,
+            status: run.status,
+            total: run.total,
+            done: run.done,
+            parked: run.parked,
+            attempt: run.attempt,
+            error: run.last_error.as_deref(),
+            created_at: Some(text(run.created_at)),
+            started_at: run.started_at.map(text),
+            finished_at: run.finished_at.map(text),
+        }
+    }
+
+    /// Describes a job for which there was nothing to do, and so no run.
+    pub(super) fn nothing_to_do(job: &'a str, subject: &'a str) -> Self {
+        Self {
+            run_id: None,
+            job,
+            subject,
+            status: Status::Succeeded,
+            total: Some(0),
+            done: 0,
+            parked: 0,
+            attempt: 0,
+            error: None,
+            created_at: None,
+            started_at: None,
+            finished_at: None,
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! From what was typed to a run: plan, question, ledger, bell.
+
+use std::time::Duration;
+
+use kenoma_jobs::{
+    AnyJob,
+    engine::{
+        PlanSummary, Status,
+        ledger::{self, Enqueued, NewRun, Run},
+    },
+    pleroma::Server,
+};
+use serde_json::json;
+
+use super::{
+    Failure, Output, follow,
+    output::thousands,
+    run_json::RunJson,
+};
+use crate::{
+    queue::{Envelope, Producer, QueueError},
+    session::{Session, operator},
+};
+
+/// Options of every command that makes a run.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Options {
+    /// Show what would be done, and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(super) yes: bool,
+    /// Follow the run to its end. Ctrl-C stops following; the run goes on.
+    #[arg(long)]
+    pub(super) wait: bool,
+    /// Follow for at most so long, such as 10m; then end with exit code 7.
+    #[arg(long, value_name = "DURATION", requires = "wait", value_parser = humantime::parse_duration)]
+    pub(super) wait_timeout: Option<Duration>,
+    /// Do it here and now: needs no worker and no Redis.
+    #[arg(long, conflicts_with_all = ["wait", "require_redis"])]
+    pub(super) inline: bool,
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    /// Fail with exit code 8 when Redis cannot be reached, instead of leaving it to a worker.
+    #[arg(long)]
+    pub(super) require_redis: bool,
+}
+
+/// A job that somebody asks for, and what to say when it is done.
+pub(super) struct Request<'a> {
+    /// The job.
+    pub(super) job: AnyJob,
+    /// How it is asked for.
+    pub(super) options: &'a Options,
+    /// The original's lines, printed once they are true.
+    pub(super) done: Vec<String>,
+}
+
+/// A worker that was not seen for so long is taken for dead.
+const WORKER_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Plans, asks, writes the run into the ledger, and has it done.
+pub(super) async fn submit(
+    session: &Session,
+    server: Server,
+    request: Request<'_>,
+    output: Output,
+) -> Result<(), Failure> {
+    let job = &request.job;
+    let plan = {
+        let mut db = session.pool.acquire().await?;
+        job.plan(&server, &mut db).await?
+    };
+    if request.options.dry_run {
+        show_plan(job, &plan, output);
+        return Ok(());
+    }
+    if plan.total == 0 {
+        finished(&request, output);
+        output.object(&RunJson::nothing_to_do(job.name(), job.subject()));
+        return Ok(());
+    }
+    session.require_ledger().await?;
+    confirm(job, &plan, request.options, output)?;
+    let producer = if request.options.require_redis {
+        Some(Producer::connect(&session.settings.redis.queue()).await?)
+    } else {
+        None
+    };
+    let id = enqueue(session, &request, &plan).await?;
+    let run = if request.options.inline {
+        follow::inline(session, &server, job, &id, output).await?
+    } else {
+        announce(session, job, &id, producer, output).await?;
+        if !request.options.wait {
+            let run = find(session, &id).await?;
+            output.object(&RunJson::of(&run));
+            return Ok(());
+        }
+        follow::wait(session, &id, request.options.wait_timeout, output).await?
+    };
+    output.object(&RunJson::of(&run));
+    conclude(&run)?;
+    finished(&request, output);
+    Ok(())
+}
+
+/// Says what the original says.
+fn finished(request: &Request<'_>, output: Output) {
+    for line in &request.done {
+        output.result(line);
+    }
+}
+
+/// Turns the end of a run into the end of the command.
+pub(super) fn conclude(run: &Run) -> Result<(), Failure> {
+    let id = &run.id;
+    match run.status {
+        Status::Succeeded if run.parked > 0 => Err(Failure::Parked(format!(
+            "run {id} is done, but {} items could not be and are parked; see why with: kenoma jobs \
+             show {id}",
+            thousands(run.parked)
+        ))),
+        Status::Succeeded => Ok(()),
+        Status::Cancelled => Err(Failure::Failed(format!(
+            "run {id} was cancelled after {} items",
+            thousands(run.done)
+        ))),
+        _ => Err(Failure::Failed(format!(
+            "run {id} is {}: {}; what was committed stays, go on from there with: kenoma jobs \
+             retry {id}",
+            run.status,
+            run.last_error.as_deref().unwrap_or("no reason was noted")
+        ))),
+    }
+}
+
+fn show_plan(job: &AnyJob, plan: &PlanSummary, output: Output) {
+    output.result(format!("{} {} would touch:", job.name(), job.subject()));
+    for line in plan_lines(plan) {
+        output.result(line);
+    }
+    output.result("Nothing was changed.");
+    output.object(&json!({
+        "dry_run": true,
+        "job": job.name(),
+        "subject": job.subject(),
+        "total": plan.total,
+        "plan": plan.counts,
+        "notes": plan.notes,
+    }));
+}
+
+fn plan_lines(plan: &PlanSummary) -> Vec<String> {
+    let counts: Vec<(String, &str)> =
+        plan.counts.iter().map(|count| (thousands(count.items), count.kind.as_str())).collect();
+    let width = counts.iter().map(|(items, _)| items.len()).max().unwrap_or(0);
+    let lines = counts.iter().map(|(items, kind)| format!("  {items:>width$} {kind}"));
+    lines.chain(plan.notes.iter().map(|note| format!("  note: {note}"))).collect()
+}
+
+/// Shows a heavy job's plan and asks, unless that was answered with `--yes`.
+fn confirm(
+    job: &AnyJob,
+    plan: &PlanSummary,
+    options: &Options,
+    output: Output,
+) -> Result<(), Failure> {
+    if !job.is_heavy() || options.yes {
+        return Ok(());
+    }
+    output.note(format!("{} {} will touch:", job.name(), job.subject()));
+    for line in plan_lines(plan) {
+        output.note(line);
+    }
+    if !output.can_ask() {
+        return Err(Failure::Refused(
+            "this cannot be undone, and there is no terminal to ask on: add --yes to do it, or \
+             --dry-run to only look. Nothing was changed"
+                .to_owned(),
+        ));
+    }
+    if output.ask("This cannot be undone. Go on?") {
+        Ok(())
+    } else {
+        Err(Failure::Refused("declined; nothing was changed".to_owned()))
+    }
+}
+
+/// Writes the run into the ledger. With `--inline`, a waiting run of the same job is taken up.
+async fn enqueue(
+    session: &Session,
+    request: &Request<'_>,
+    plan: &PlanSummary,
+) -> Result<String, Failure> {
+    let job = &request.job;
+    let payload = job.payload().map_err(|error| Failure::Failed(error.to_string()))?;
+    let new = NewRun {
+        job: job.name(),
+        class: job.class(),
+        payload: payload.clone(),
+        subject: job.subject(),
+        dedupe_key: &job.dedupe_key(),
+        plan,
+        requested_by: &operator(),
+        reason: request.options.reason.as_deref(),
+    };
+    let mut db = session.side_pool.acquire().await?;
+    match ledger::enqueue(&mut db, &new).await? {
+        Enqueued::New { id } => Ok(id),
+        Enqueued::Already { id, job, status } => {
+            let same = ledger::find(&mut db, &id).await?.is_some_and(|run| run.payload == payload);
+            if request.options.inline && status == Status::Queued && same {
+                return Ok(id);
+            }
+            Err(Failure::AlreadyQueued { id, job, status })
+        }
+    }
+}
+
+/// Rings the bell, and says how to follow the run.
+async fn announce(
+    session: &Session,
+    job: &AnyJob,
+    id: &str,
+    producer: Option<Producer>,
+    output: Output,
+) -> Result<(), Failure> {
+    output.result(format!("Queued {} {} as run {id}.", job.name(), job.subject()));
+    output.note(format!("Follow it with: kenoma jobs watch {id}"));
+    let mut db = session.side_pool.acquire().await?;
+    match ring(session, job, id, producer).await {
+        Ok(()) => ledger::mark_announced(&mut db, &[id.to_owned()]).await?,
+        Err(error) => output.warning(format!(
+            "{error}. The run is safe in the ledger: a worker will pick it up when Redis is back"
+        )),
+    }
+    if ledger::alive(&mut db, WORKER_PATIENCE).await? == 0 {
+        output.warning(
+            "no worker is alive: start one with `kenoma worker`, or cancel the run and do it here \
+             with --inline",
+        );
+    }
+    Ok(())
+}
+
+async fn ring(
+    session: &Session,
+    job: &AnyJob,
+    id: &str,
+    producer: Option<Producer>,
+) -> Result<(), QueueError> {
+    let mut producer = match producer {
+        Some(producer) => producer,
+        None => Producer::connect(&session.settings.redis.queue()).await?,
+    };
+    let payload =
+        job.payload().map_err(|error| QueueError::Message { reason: error.to_string() })?;
+    let envelope = Envelope { run_id: id.to_owned(), job: job.name().to_owned(), payload };
+    producer.announce(job.class(), envelope).await
+}
+
+/// Reads a run that must be there.
+pub(super) async fn find(session: &Session, id: &str) -> Result<Run, Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    ledger::find(&mut db, id)
+        .await?
+        .ok_or_else(|| Failure::NotFound(format!("No run {id}; list them with: kenoma jobs list")))
+}

@@ -1,0 +1,58 @@
+//! `kenoma user delete_activities NICK`
+
+use kenoma_jobs::{DeleteActivities, pleroma::find_actor};
+
+use crate::{
+    cli::{Failure, Output, submit},
+    session::Session,
+};
+
+/// What can be typed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: kenoma user delete_activities alice --dry-run")]
+pub(super) struct Options {
+    /// Nickname of the account.
+    #[arg(value_name = "NICK")]
+    nickname: String,
+    /// Accept an account of another server: clean up here, tell nobody.
+    #[arg(long)]
+    remote: bool,
+    #[command(flatten)]
+    submit: submit::Options,
+}
+
+/// Asks for the job.
+pub(super) async fn run(
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let server = session.server().await?;
+    let nickname = &options.nickname;
+    let found = {
+        let mut db = session.pool.acquire().await?;
+        find_actor(&mut db, &server, nickname).await?
+    };
+    let actor = match found {
+        Some(actor) if actor.local || options.remote => actor,
+        Some(_remote) => {
+            return Err(Failure::NotFound(format!(
+                "No local user {nickname}. It is an account of another server: add --remote to \
+                 clean it up here without telling anybody"
+            )));
+        }
+        None if options.remote => return Err(Failure::NotFound(format!("No user {nickname}"))),
+        None => return Err(Failure::NotFound(format!("No local user {nickname}"))),
+    };
+    let job = DeleteActivities {
+        nickname: nickname.clone(),
+        actor: actor.ap_id,
+        remote: options.remote && !actor.local,
+    };
+    let request = submit::Request {
+        job: job.into(),
+        options: &options.submit,
+        done: vec![format!("User {nickname} statuses deleted.")],
+    };
+    submit::submit(session, server, request, output).await
+}

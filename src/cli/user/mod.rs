@@ -1,0 +1,44 @@
+//! `kenoma user`: the original's subcommands, in its spelling.
+
+mod deactivate_instance;
+mod delete_activities;
+mod switch;
+
+use clap::Subcommand;
+
+use super::{Failure, Output};
+use crate::session::Session;
+
+/// Commands about accounts.
+#[derive(Debug, Subcommand)]
+#[command(rename_all = "snake_case")]
+pub(super) enum Command {
+    /// Delete everything a local account has posted, liked and boosted.
+    #[command(alias = "delete-activities")]
+    DeleteActivities(delete_activities::Options),
+    /// Activate an account.
+    Activate(switch::Options),
+    /// Deactivate an account; it stops following local accounts.
+    Deactivate(switch::Options),
+    /// Deactivate all accounts of an instance.
+    #[command(alias = "deactivate-all-from-instance")]
+    DeactivateAllFromInstance(deactivate_instance::Options),
+}
+
+/// Does what was typed.
+pub(super) async fn run(
+    command: Command,
+    session: Session,
+    output: Output,
+) -> Result<(), Failure> {
+    match command {
+        Command::DeleteActivities(options) => {
+            delete_activities::run(&options, &session, output).await
+        }
+        Command::Activate(options) => switch::run::<true>(&options, &session, output).await,
+        Command::Deactivate(options) => switch::run::<false>(&options, &session, output).await,
+        Command::DeactivateAllFromInstance(options) => {
+            deactivate_instance::run(&options, &session, output).await
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Connections to Redis, and the names of the queues in it.
+
+use std::fmt;
+use std::time::Duration;
+
+use kenoma_jobs::engine::Class;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, IntoConnectionInfo, RedisError};
+
+use super::error::QueueError;
+
+/// Where Redis is and how our keys begin.
+#[derive(Clone)]
+pub(crate) struct RedisSettings {
+    /// `redis://`, `rediss://` (TLS) or `unix://` URL; may hold a user and a password.
+    pub(crate) url: String,
+    /// First part of every key, so that several installations can share one Redis.
+    pub(crate) prefix: String,
+}
+
+impl fmt::Debug for RedisSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisSettings").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+/// A connection that finds its way back by itself. Clones share one socket until it breaks.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    pub(super) manager: ConnectionManager,
+    client: Client,
+    patience: Patience,
+    address: String,
+    prefix: String,
+}
+
+/// How long to wait for a connection and for an answer.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    connect: Duration,
+    answer: Duration,
+}
+
+/// A worker: a stalled Redis (fork, slow disk) must not end it; the default of 500 ms did.
+const WORKER: Patience =
+    Patience { connect: Duration::from_secs(5), answer: Duration::from_secs(10) };
+/// Somebody is sitting in front of the terminal.
+const TERMINAL: Patience =
+    Patience { connect: Duration::from_secs(3), answer: Duration::from_secs(3) };
+
+impl Connection {
+    /// Prepares a connection for a worker without asking the network: Redis may be absent.
+    ///
+    /// The first command connects (limit 5 s; an answer may take 10 s). Fails only on a bad URL.
+    /// Must be called inside a tokio runtime.
+    pub(crate) fn lazy(settings: &RedisSettings) -> Result<Self, QueueError> {
+        Self::prepare(settings, WORKER)
+    }
+
+    /// Connects for a command line: gives up within 3 s, naming `host:port`.
+    pub(crate) async fn prompt(settings: &RedisSettings) -> Result<Self, QueueError> {
+        Self::prepare(settings, TERMINAL)?.reconnected().await
+    }
+
+    /// Names the Redis as `host:port` or socket path, without user and password.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Names the queue of a class; every key of the queue begins with it.
+    pub(crate) fn queue_name(&self, class: Class) -> String {
+        format!("{}:{}", self.prefix, class.name())
+    }
+
+    /// Opens another socket to the same Redis, within the connection's own time limit.
+    pub(super) async fn reconnected(&self) -> Result<Self, QueueError> {
+        let limit = self.patience.connect;
+        // The limit of the redis crate does not cover looking the host name up.
+        let opening = ConnectionManager::new_with_config(self.client.clone(), self.config());
+        match tokio::time::timeout(limit, opening).await {
+            Ok(Ok(manager)) => Ok(Self { manager, ..self.clone() }),
+            Ok(Err(error)) => Err(QueueError::from_redis(&self.address, &error)),
+            Err(_elapsed) => Err(QueueError::Unreachable {
+                address: self.address.clone(),
+                reason: format!("no answer within {} s", limit.as_secs()),
+            }),
+        }
+    }
+
+    /// Translates an error and makes the next command start with a new socket.
+    ///
+    /// A manager whose reconnection was answered by an error (wrong password, data set still being
+    /// loaded) keeps that error as its answer to everything, for ever.
+    pub(super) fn failed(&mut self, error: &RedisError) -> QueueError {
+        self.renew();
+        QueueError::from_redis(&self.address, error)
+    }
+
+    pub(super) fn renew(&mut self) {
+        if let Ok(manager) =
+            ConnectionManager::new_lazy_with_config(self.client.clone(), self.config())
+        {
+            self.manager = manager;
+        }
+    }
+
+    fn prepare(settings: &RedisSettings, patience: Patience) -> Result<Self, QueueError> {
+        let bad_url = |error: RedisError| QueueError::Url { reason: error.category().to_owned() };
+        let info = settings.url.as_str().into_connection_info().map_err(bad_url)?;
+        let address = info.addr().to_string();
+        let client = Client::open(info).map_err(bad_url)?;
+        let manager = ConnectionManager::new_lazy_with_config(client.clone(), config(patience))
+            .map_err(bad_url)?;
+        Ok(Self { manager, client, patience, address, prefix: settings.prefix.clone() })
+    }
+
+    fn config(&self) -> ConnectionManagerConfig {
+        config(self.patience)
+    }
+}
+
+fn config(patience: Patience) -> ConnectionManagerConfig {
+    ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(patience.connect))
+        .set_response_timeout(Some(patience.answer))
+        // Whoever uses the connection has a back-off of its own, and can be stopped meanwhile.
+        .set_number_of_retries(0)
+}

@@ -1,0 +1,247 @@
+//! Serves one queue: fetches messages and hands them to the handler, until told to stop.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use apalis::layers::limit::GlobalConcurrencyLimitLayer;
+use apalis_core::backend::ext::BackendExt;
+use apalis_core::backend::finalize::DurableError;
+use apalis_core::error::WorkerError;
+use apalis_core::task::task_id::TaskId;
+use apalis_core::worker::builder::WorkerBuilder;
+use apalis_core::worker::context::WorkerContext;
+use apalis_core::worker::ext::parallelize::ParallelizeExt;
+use apalis_redis::RedisStorage;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use kenoma_jobs::engine::Class;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use ulid::Ulid;
+
+use super::connection::Connection;
+use super::envelope::{EnvelopeCodec, Message};
+use super::error::QueueError;
+use super::handling::{Handling, panic_text};
+use super::outage::Outage;
+use super::poll::SafeInterval;
+use super::reply_guard::ReplyGuard;
+use super::{repair, storage_config};
+
+/// First and longest wait before a queue that failed is served again.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// How one queue is served.
+#[derive(Debug, Clone)]
+pub(crate) struct ConsumerSettings {
+    /// Messages handled at once in this queue by this process; at least 1.
+    pub(crate) concurrency: usize,
+    /// Time between looks into an empty queue; at least 1 ms, 100 to 250 ms is sensible.
+    pub(crate) poll_interval: Duration,
+    /// Time between signs of life in Redis; whole seconds, at least 1.
+    pub(crate) heartbeat_interval: Duration,
+    /// Signs of life missed until the messages of a worker are given to another; at least 2.
+    pub(crate) missed_heartbeats: usize,
+    /// First part of the worker's name in Redis; a fresh suffix is added at every start.
+    pub(crate) worker_name: String,
+}
+
+impl ConsumerSettings {
+    fn check(&self) -> Result<(), QueueError> {
+        let reason = if self.concurrency == 0 {
+            "concurrency must be at least 1"
+        } else if self.poll_interval < Duration::from_millis(1) {
+            "poll_interval must be at least 1 ms"
+        } else if self.heartbeat_interval < Duration::from_secs(1) {
+            // apalis cuts it down to whole seconds: below one, every worker is dead at once.
+            "heartbeat_interval must be at least 1 s"
+        } else if self.missed_heartbeats < 2 {
+            "missed_heartbeats must be at least 2"
+        } else {
+            return Ok(());
+        };
+        Err(QueueError::Settings { reason: reason.to_owned() })
+    }
+}
+
+/// Serves a queue until `shutdown`, then waits for the running handlers and returns.
+///
+/// Survives every outage of Redis, including its absence at the start: running handlers go on, and
+/// fetching is tried again with a back-off of 0.2 to 5 s. Every message is acknowledged, whatever
+/// its handler does; a panic is logged. There is no limit to the wait for running handlers.
+///
+/// The same delivery is never handled twice at once in one process, but may be handled twice in a
+/// row, or at once in two processes: the ledger has to tell. Fails only on impossible settings.
+pub(crate) async fn consume<H, Fut>(
+    settings: ConsumerSettings,
+    connection: Connection,
+    class: Class,
+    shutdown: CancellationToken,
+    handler: H,
+) -> Result<(), QueueError>
+where
+    H: Fn(Message) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    settings.check()?;
+    let queue = connection.queue_name(class);
+    let mut service = Service {
+        outage: Arc::new(Outage::new(queue.clone())),
+        slots: Arc::new(Semaphore::new(settings.concurrency)),
+        handling: Handling::default(),
+        handlers: TaskTracker::new(),
+        ended_workers: Vec::new(),
+        settings,
+        connection,
+        queue,
+        shutdown,
+        handler,
+    };
+    service.serve().await;
+    Ok(())
+}
+
+/// What outlives the single worker: workers are replaced at every error.
+struct Service<H> {
+    settings: ConsumerSettings,
+    connection: Connection,
+    queue: String,
+    shutdown: CancellationToken,
+    handler: H,
+    outage: Arc<Outage>,
+    /// Shared by all workers that follow each other, since handlers outlive their worker.
+    slots: Arc<Semaphore>,
+    handling: Handling,
+    handlers: TaskTracker,
+    /// Workers that may still hold messages in Redis.
+    ended_workers: Vec<String>,
+}
+
+impl<H, Fut> Service<H>
+where
+    H: Fn(Message) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    async fn serve(&mut self) {
+        let mut back_off = BACK_OFF.0;
+        while !self.shutdown.is_cancelled() {
+            let started = Instant::now();
+            if let Err(error) = self.serve_until_error().await {
+                self.outage.begun(&error);
+            }
+            if started.elapsed() > BACK_OFF.1 {
+                back_off = BACK_OFF.0;
+            }
+            tokio::select! {
+                () = self.shutdown.cancelled() => {}
+                () = tokio::time::sleep(back_off) => back_off = (back_off * 2).min(BACK_OFF.1),
+            }
+        }
+        self.handlers.close();
+        self.handlers.wait().await;
+        if let Err(error) = self.retire_ended_workers().await {
+            tracing::debug!(queue = self.queue, %error, "left to the other workers to clean up");
+        }
+    }
+
+    async fn serve_until_error(&mut self) -> Result<(), QueueError> {
+        let shutdown = self.shutdown.clone();
+        tokio::select! {
+            connected = self.connection.reconnected() => self.connection = connected?,
+            () = shutdown.cancelled() => return Ok(()),
+        }
+        let worker = format!("{}-{}", self.settings.worker_name, Ulid::generate());
+        let removed = repair::repair(&mut self.connection, &self.queue, &worker).await?;
+        if removed > 0 {
+            tracing::warn!(
+                queue = self.queue,
+                removed,
+                "removed things from the queue that kenoma never wrote and apalis cannot read"
+            );
+        }
+        self.retire_ended_workers().await?;
+        self.ended_workers.push(worker.clone());
+        self.run_worker(&worker).await
+    }
+
+    async fn retire_ended_workers(&mut self) -> Result<(), QueueError> {
+        while let Some(worker) = self.ended_workers.last() {
+            let handling = self.handling.ids();
+            repair::retire(&mut self.connection, &self.queue, worker, &handling).await?;
+            self.ended_workers.pop();
+        }
+        Ok(())
+    }
+
+    /// Makes the apalis worker of that name; polled, it runs until it fails or is stopped.
+    fn worker(&self, context: &WorkerContext) -> BoxFuture<'static, Result<(), WorkerError>> {
+        let guard = ReplyGuard::new(
+            self.connection.manager.clone(),
+            &self.queue,
+            context.name(),
+            Arc::clone(&self.outage),
+        );
+        let config = storage_config(&self.queue)
+            .heartbeat_interval(self.settings.heartbeat_interval)
+            .missed_heartbeats(self.settings.missed_heartbeats);
+        let backend = RedisStorage::<Message, _>::new(guard)
+            .with_config(config)
+            .with_codec(EnvelopeCodec)
+            .poll_with_strategy(SafeInterval::new(self.settings.poll_interval));
+        let (handling, handlers) = (self.handling.clone(), self.handlers.clone());
+        let handler = self.handler.clone();
+        WorkerBuilder::new(context)
+            .backend(backend)
+            // A handler runs beside the worker: it neither delays a heartbeat nor ends with it.
+            .parallelize(move |call| handlers.spawn(call))
+            // Inside, so that a slot stays taken for as long as the handler runs.
+            .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&self.slots)))
+            .build(move |message: Message, id: TaskId| {
+                let (handling, handler) = (handling.clone(), handler.clone());
+                async move { handling.handle(id.to_string(), message, handler).await }
+            })
+            .run()
+            .boxed()
+    }
+
+    /// Runs one apalis worker until it fails or, after `shutdown`, has finished its messages.
+    async fn run_worker(&self, name: &str) -> Result<(), QueueError> {
+        let context = WorkerContext::new(name);
+        let mut running = AssertUnwindSafe(self.worker(&context)).catch_unwind();
+        let ended = tokio::select! {
+            // In this order, because a worker that was never polled cannot be stopped.
+            biased;
+            ended = &mut running => ended,
+            () = self.shutdown.cancelled() => {
+                // An error would mean that it has ended already; the next line finds out.
+                let _already_ended = context.stop();
+                running.await
+            }
+        };
+        match ended {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.worker_error(error)),
+            Err(panic) => Err(self.answer(format!("apalis panicked: {}", panic_text(&*panic)))),
+        }
+    }
+
+    fn worker_error(&self, error: WorkerError) -> QueueError {
+        type Polled = DurableError<apalis_redis::Error, serde_json::Error>;
+        match error {
+            WorkerError::BackendError(error) => match error.downcast_ref::<Polled>() {
+                Some(DurableError::PollNextError(error)) => {
+                    QueueError::from_apalis(self.connection.address(), error)
+                }
+                _ => self.answer(error.to_string()),
+            },
+            other => self.answer(other.to_string()),
+        }
+    }
+
+    fn answer(&self, reason: String) -> QueueError {
+        QueueError::Answer { address: self.connection.address().to_owned(), reason }
+    }
+}

@@ -1,0 +1,28 @@
+//! Looks at the queues and changes nothing.
+
+use kenoma_jobs::engine::Class;
+
+use super::connection::Connection;
+use super::error::QueueError;
+
+/// Counts the messages of a class that no worker has fetched yet.
+///
+/// Ids that somebody forged are counted as well: this bounds what is in Redis, not what is true.
+pub(crate) async fn waiting(connection: &mut Connection, class: Class) -> Result<u64, QueueError> {
+    let queue = connection.queue_name(class);
+    let counted: Result<(u64, u64), _> = redis::pipe()
+        .zcard(format!("{queue}:scheduled"))
+        .llen(format!("{queue}:active"))
+        .query_async(&mut connection.manager)
+        .await;
+    match counted {
+        Ok((scheduled, active)) => Ok(scheduled + active),
+        Err(error) => Err(connection.failed(&error)),
+    }
+}
+
+/// Asks Redis for a sign of life.
+pub(crate) async fn ping(connection: &mut Connection) -> Result<(), QueueError> {
+    let answer: Result<(), _> = redis::cmd("PING").exec_async(&mut connection.manager).await;
+    answer.map_err(|error| connection.failed(&error))
+}

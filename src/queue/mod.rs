@@ -1,0 +1,41 @@
+//! The bell: typed messages through Redis. The only folder that names apalis.
+//!
+//! Redis may lose, double or invent messages at any time; what is true stands in the ledger.
+mod connection;
+mod consumer;
+mod envelope;
+mod error;
+mod handling;
+mod inspection;
+mod janitor;
+mod outage;
+mod poll;
+mod producer;
+mod repair;
+mod reply_guard;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use connection::{Connection, RedisSettings};
+pub(crate) use consumer::{ConsumerSettings, consume};
+pub(crate) use envelope::{Envelope, Message};
+pub(crate) use error::QueueError;
+pub(crate) use inspection::{ping, waiting};
+pub(crate) use janitor::sweep;
+pub(crate) use producer::Producer;
+
+/// Messages that may wait in one queue. apalis fails from 8,000 on; the ledger keeps the rest.
+pub(crate) const MAX_WAITING: u64 = 2_000;
+
+/// The settings that producer and consumer must agree on.
+fn storage_config(queue: &str) -> apalis_redis::Config {
+    apalis_redis::Config::default()
+        .queue(queue)
+        // More, and neither heartbeat nor acknowledgement is sent while any is left.
+        .batch_size(1)
+        // Taking a lock searches the whole list of waiting messages.
+        .lock_tasks(false)
+        .emit_events(false)
+        // Without it nothing is ever acknowledged.
+        .persist_results(true)
+}

@@ -1,0 +1,38 @@
+//! Says once that a queue is not being served, and once that it is again.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::error::QueueError;
+
+/// The state of one queue's service, as far as the log knows.
+pub(super) struct Outage {
+    queue: String,
+    going_on: AtomicBool,
+}
+
+impl Outage {
+    pub(super) fn new(queue: String) -> Self {
+        Self { queue, going_on: AtomicBool::new(false) }
+    }
+
+    /// Takes note of a failure; warns if it is the first.
+    pub(super) fn begun(&self, error: &QueueError) {
+        if self.going_on.swap(true, Ordering::Relaxed) {
+            tracing::debug!(queue = self.queue, %error, "the queue is still not being served");
+        } else {
+            tracing::warn!(
+                queue = self.queue,
+                %error,
+                "no jobs are fetched from this queue now; running jobs go on, and fetching is tried \
+                 again until it works"
+            );
+        }
+    }
+
+    /// Takes note of a fetch that worked.
+    pub(super) fn ended(&self) {
+        if self.going_on.swap(false, Ordering::Relaxed) {
+            tracing::info!(queue = self.queue, "jobs are fetched from this queue again");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! When an idle worker looks into the queue again.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use apalis_core::backend::ext::poll_strategy::{PollSnapshot, PollStrategy};
+use tokio::time::{Instant, Sleep};
+
+/// Looks again after a fixed time.
+///
+/// apalis's own interval replaces its expired timer without polling the new one. Nothing wakes the
+/// worker then until its next heartbeat.
+pub(super) struct SafeInterval {
+    interval: Duration,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl SafeInterval {
+    /// Starts the first wait now; must be called inside a tokio runtime.
+    pub(super) fn new(interval: Duration) -> Self {
+        Self { interval, timer: Box::pin(tokio::time::sleep(interval)) }
+    }
+}
+
+impl PollStrategy for SafeInterval {
+    fn poll_drive(&mut self, cx: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
+        let mut expired = false;
+        // Ends with a pending timer, which is what has taken note of the waker.
+        while self.timer.as_mut().poll(cx).is_ready() {
+            expired = true;
+            self.timer.as_mut().reset(Instant::now() + self.interval);
+        }
+        if expired { Poll::Ready(Some(())) } else { Poll::Pending }
+    }
+}

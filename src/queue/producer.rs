@@ -1,0 +1,56 @@
+//! Puts messages into the queues.
+
+use apalis_core::backend::codec::Codec;
+use apalis_core::task::builder::TaskBuilder;
+use apalis_core::task::task_id::TaskId;
+use apalis_redis::queries::push_tasks;
+use kenoma_jobs::engine::Class;
+use ulid::Ulid;
+
+use super::connection::{Connection, RedisSettings};
+use super::envelope::{Envelope, EnvelopeCodec, Message};
+use super::error::QueueError;
+use super::storage_config;
+
+/// Announces runs to the workers. The run must be in the ledger already.
+pub(crate) struct Producer {
+    connection: Connection,
+}
+
+impl Producer {
+    /// Connects for a command line, giving up within about 3 s.
+    pub(crate) async fn connect(settings: &RedisSettings) -> Result<Self, QueueError> {
+        Ok(Self::new(Connection::prompt(settings).await?))
+    }
+
+    /// Announces over an existing connection; for the reconciler of a worker.
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+
+    /// Rings the bell for a run. Ringing twice is harmless; a failed ring leaves the run queued in
+    /// the ledger, and a worker's reconciler rings again.
+    ///
+    /// Does not bound the queue by itself: ask [`super::waiting`] first, and let no more than
+    /// [`super::MAX_WAITING`] messages wait.
+    pub(crate) async fn announce(
+        &mut self,
+        class: Class,
+        envelope: Envelope,
+    ) -> Result<(), QueueError> {
+        let message = EnvelopeCodec
+            .encode(&Message::Run(envelope))
+            .map_err(|error| QueueError::Message { reason: error.to_string() })?;
+        let task = TaskBuilder::new(message)
+            .task_id(TaskId::from_string(Ulid::generate().to_string()))
+            .build();
+        let config = storage_config(&self.connection.queue_name(class));
+        match push_tasks(&mut self.connection.manager, &config, &[task]).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.connection.renew();
+                Err(QueueError::from_apalis(self.connection.address(), &error))
+            }
+        }
+    }
+}

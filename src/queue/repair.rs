@@ -1,0 +1,42 @@
+//! Makes a queue fit to be served, whatever somebody wrote into it, and settles what an ended
+//! worker still holds.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+use super::connection::Connection;
+use super::error::QueueError;
+
+static REPAIR: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("repair.lua")));
+static RETIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("retire.lua")));
+
+/// Removes what would end every worker of the queue; returns how many things those were.
+pub(super) async fn repair(
+    connection: &mut Connection,
+    queue: &str,
+    worker: &str,
+) -> Result<usize, QueueError> {
+    let removed: Result<usize, _> = REPAIR
+        .key(queue)
+        .arg(chrono::Utc::now().timestamp())
+        .arg(worker)
+        .invoke_async(&mut connection.manager)
+        .await;
+    removed.map_err(|error| connection.failed(&error))
+}
+
+/// Puts back what an ended worker had fetched and not begun; returns how many messages those were.
+///
+/// Messages in `handling` stay with the dead worker until apalis finds them, since this process is
+/// still busy with them.
+pub(super) async fn retire(
+    connection: &mut Connection,
+    queue: &str,
+    worker: &str,
+    handling: &[String],
+) -> Result<usize, QueueError> {
+    let returned: Result<usize, _> =
+        RETIRE.key(queue).arg(worker).arg(handling).invoke_async(&mut connection.manager).await;
+    returned.map_err(|error| connection.failed(&error))
+}

@@ -1,0 +1,152 @@
+//! Stands between apalis and Redis and mends what apalis would choke on.
+//!
+//! apalis ends its worker when a fetched id has no data, no metadata, or metadata that does not
+//! parse; the next worker fetches the same id again. And it parses ids: `007` becomes `7`, which is
+//! then not found when it is acknowledged, and ends the worker as well.
+
+use std::sync::Arc;
+
+use apalis_core::task::task_id::TaskId;
+use redis::aio::{ConnectionLike, ConnectionManager};
+use redis::{Cmd, Pipeline, RedisFuture, RedisResult, Value};
+use ulid::Ulid;
+
+use super::outage::Outage;
+
+/// Longest id that is used as it is, in bytes. Ours have 26.
+const MAX_ID_BYTES: usize = 64;
+
+/// The connection that a worker is given.
+#[derive(Clone)]
+pub(super) struct ReplyGuard {
+    connection: ConnectionManager,
+    keys: Arc<Keys>,
+    outage: Arc<Outage>,
+}
+
+struct Keys {
+    inflight: String,
+    data: String,
+    meta: String,
+}
+
+impl ReplyGuard {
+    pub(super) fn new(
+        connection: ConnectionManager,
+        queue: &str,
+        worker: &str,
+        outage: Arc<Outage>,
+    ) -> Self {
+        let keys = Keys {
+            inflight: format!("{queue}:inflight:{worker}"),
+            data: format!("{queue}:data"),
+            meta: format!("{queue}:meta"),
+        };
+        Self { connection, keys: Arc::new(keys), outage }
+    }
+
+    /// Gives every fetched message readable metadata, an id that survives apalis, and data.
+    async fn mend(&mut self, fetched: Vec<(Vec<u8>, Value)>) -> RedisResult<Value> {
+        let (mut payloads, mut metadata) = (Vec::new(), Vec::new());
+        for (id, payload) in fetched {
+            let id = match usable(&id) {
+                Some(id) => id,
+                None => self.rename(&id).await?,
+            };
+            payloads.push(match payload {
+                Value::BulkString(_) => payload,
+                // The codec turns this into `Message::Unreadable`.
+                _ => Value::BulkString(Vec::new()),
+            });
+            // Nothing of ours is kept in metadata: attempts are counted in the ledger.
+            let fields = [&id, "attempts", "0", "max_attempts", "25", "status", "Pending"];
+            metadata.push(Value::Array(fields.map(bulk).into()));
+        }
+        Ok(Value::Array(vec![Value::Array(payloads), Value::Array(metadata)]))
+    }
+
+    /// Makes the worker hold the message under a fresh id, so that it can be acknowledged.
+    async fn rename(&mut self, id: &[u8]) -> RedisResult<String> {
+        let fresh = Ulid::generate().to_string();
+        let meta = [self.keys.meta.as_bytes(), b":", id].concat();
+        redis::pipe()
+            .atomic()
+            .srem(&self.keys.inflight, id)
+            .sadd(&self.keys.inflight, &fresh)
+            .hdel(&self.keys.data, id)
+            .del(meta)
+            .exec_async(&mut self.connection)
+            .await?;
+        tracing::warn!(
+            id = %String::from_utf8_lossy(&id[..id.len().min(MAX_ID_BYTES)]),
+            renamed = fresh,
+            "a message in Redis has an id that kenoma never writes; it is handled under a new one"
+        );
+        Ok(fresh)
+    }
+}
+
+impl ConnectionLike for ReplyGuard {
+    fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
+        Box::pin(async move {
+            let reply = self.connection.req_packed_command(cmd).await?;
+            match fetched(reply) {
+                Ok(fetched) => {
+                    self.outage.ended();
+                    self.mend(fetched).await
+                }
+                Err(other) => Ok(other),
+            }
+        })
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        self.connection.req_packed_commands(pipeline, offset, count)
+    }
+
+    fn get_db(&self) -> i64 {
+        self.connection.get_db()
+    }
+}
+
+/// Recognises the reply to a fetch, `[[payload, …], [[id, field, value, …], …]]`; hands any other
+/// reply back. Nothing else that apalis asks a worker's connection is answered with two lists.
+fn fetched(reply: Value) -> Result<Vec<(Vec<u8>, Value)>, Value> {
+    let Value::Array(parts) = reply else { return Err(reply) };
+    match parts.as_slice() {
+        [Value::Array(payloads), Value::Array(metadata)] if payloads.len() == metadata.len() => {
+            let ids: Option<Vec<Vec<u8>>> = metadata.iter().map(id_of).collect();
+            match ids {
+                Some(ids) => Ok(ids.into_iter().zip(payloads.iter().cloned()).collect()),
+                None => Err(Value::Array(parts)),
+            }
+        }
+        _ => Err(Value::Array(parts)),
+    }
+}
+
+fn id_of(metadata: &Value) -> Option<Vec<u8>> {
+    match metadata {
+        Value::Array(fields) => match fields.first() {
+            Some(Value::BulkString(id)) => Some(id.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Returns the id if apalis will give back exactly the same bytes when acknowledging it.
+fn usable(id: &[u8]) -> Option<String> {
+    let id = std::str::from_utf8(id).ok().filter(|id| id.len() <= MAX_ID_BYTES)?;
+    let parsed: TaskId = id.parse().ok()?;
+    (parsed.to_string() == id).then(|| id.to_owned())
+}
+
+fn bulk(text: &str) -> Value {
+    Value::BulkString(text.as_bytes().to_vec())
+}

@@ -1,0 +1,91 @@
+//! Somebody else writes into our queue: later messages still get through.
+
+use anyhow::{Result, ensure};
+
+use super::bench::{Bench, Gate};
+
+const DATA: &str = "test:short:data";
+const ACTIVE: &str = "test:short:active";
+const SCHEDULED: &str = "test:short:scheduled";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_worker_gets_past_everything_unreadable() -> Result<()> {
+    let bench = Bench::start()?;
+    let meta = |id: &str| format!("test:short:meta:{id}");
+    // A payload that is not ours; an id without anything; an id without metadata.
+    bench.redis.command(&["HSET", DATA, "01JD0000000000000000000001", "garbage"])?;
+    bench.redis.command(&["HSET", &meta("01JD0000000000000000000001"), "attempts", "0"])?;
+    bench.redis.command(&["RPUSH", ACTIVE, "01JD0000000000000000000001", "nothing-behind-it"])?;
+    bench.redis.command(&["HSET", DATA, "no-meta", "{}"])?;
+    bench.redis.command(&["ZADD", SCHEDULED, "1", "no-meta"])?;
+    // Metadata that apalis cannot parse.
+    bench.redis.command(&["HSET", DATA, "bad-meta", "{}"])?;
+    bench.redis.command(&["HSET", &meta("bad-meta"), "attempts", "zebra", "status", "Zebra"])?;
+    bench.send("HSET", &[meta("bad-meta").as_bytes(), b"\xff", b"\xff"]).await?;
+    bench.redis.command(&["RPUSH", ACTIVE, "bad-meta"])?;
+    // Ids that apalis would not find again when acknowledging: integers and ULIDs are normalised.
+    let long = "x".repeat(10_000);
+    let ids: [&[u8]; 6] =
+        [b"", b"007", b"+7", b"01jd0000000000000000000002", b"\xff\xfe", long.as_bytes()];
+    for id in ids {
+        bench.send("RPUSH", &[ACTIVE.as_bytes(), id]).await?;
+    }
+    bench.announce("good").await?;
+    let mut consumer = bench.consumer(1, Gate::open())?;
+    ensure!(consumer.ended("good").await? == 10);
+    bench.reaches(&["SCARD", "test:short:done"], 11).await?;
+    // Replies were mended; no worker had to be replaced.
+    ensure!(bench.count(&["ZCARD", "test:short:workers:started"])? == 1);
+    consumer.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_envelope_under_a_foreign_id_is_still_delivered() -> Result<()> {
+    let bench = Bench::start()?;
+    let message = r#"{"run_id":"by-hand","job":"j","payload":{}}"#;
+    bench.redis.command(&["HSET", DATA, "007", message])?;
+    bench.redis.command(&["RPUSH", ACTIVE, "007"])?;
+    let mut consumer = bench.consumer(1, Gate::open())?;
+    ensure!(consumer.ended("by-hand").await? == 0);
+    bench.reaches(&["SCARD", "test:short:done"], 1).await?;
+    ensure!(bench.count(&["HLEN", DATA])? == 0);
+    consumer.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_the_wrong_type_are_removed_while_serving() -> Result<()> {
+    let bench = Bench::start()?;
+    let mut consumer = bench.consumer(1, Gate::open())?;
+    let keys = ["active", "scheduled", "workers", "data", "done", "dead", "signal"];
+    for (number, key) in keys.into_iter().enumerate() {
+        bench.redis.command(&["SET", &format!("test:short:{key}"), "forged"])?;
+        let run_id = format!("after-{number}");
+        // Until the consumer has removed it, our own push may be refused as well.
+        while bench.announce(&run_id).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        consumer.ended(&run_id).await?;
+    }
+    // Metadata of the wrong type, of a message that is already being fetched.
+    bench.redis.command(&["SET", "test:short:meta:forged", "forged"])?;
+    bench.redis.command(&["RPUSH", ACTIVE, "forged"])?;
+    bench.announce("last").await?;
+    ensure!(consumer.ended("last").await? <= 1);
+    consumer.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_due_messages_than_apalis_can_move_are_worked_off() -> Result<()> {
+    let bench = Bench::start()?;
+    let mut consumer = bench.consumer(4, Gate::open())?;
+    bench.announce("before").await?;
+    consumer.ended("before").await?;
+    let flood = "for i = 1, 9000 do redis.call('ZADD', KEYS[1], i, 'forged-' .. i) end";
+    ensure!(crate::queue::MAX_WAITING < 8_000, "apalis fails from there on");
+    bench.redis.command(&["EVAL", flood, "1", SCHEDULED])?;
+    bench.redis.command(&["ZADD", SCHEDULED, "-5", "never-due", "99999999999", "in-5138"])?;
+    bench.announce("good").await?;
+    consumer.ended("good").await?;
+    bench.reaches(&["ZCARD", SCHEDULED], 0).await?;
+    consumer.stop().await
+}

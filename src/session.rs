@@ -1,0 +1,179 @@
+//! A process's connection to the server's database, and everything settled about it at the start.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use kenoma_jobs::{
+    engine::{
+        BatchSettings, Driver, Lease, RetrySettings,
+        ledger::{self, SchemaState},
+    },
+    pleroma::{self, ProbeError, Server, ServerSwitches},
+};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cli::Failure,
+    settings::{Settings, SettingsError},
+};
+
+/// Connections of a process that runs no worker.
+const COMMAND_CONNECTIONS: u32 = 3;
+
+/// The server's database, reached.
+#[derive(Clone)]
+pub(crate) struct Session {
+    /// For the work.
+    pub(crate) pool: PgPool,
+    /// For leases, reconciler and readers: small and apart, so that heavy work cannot starve them.
+    pub(crate) side_pool: PgPool,
+    /// What is settled.
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Connects for a command.
+    pub(crate) async fn connect(settings: Settings) -> Result<Self, Failure> {
+        Self::with_connections(settings, COMMAND_CONNECTIONS).await
+    }
+
+    /// Connects for a worker, with a connection for each of its jobs.
+    pub(crate) async fn connect_worker(settings: Settings) -> Result<Self, Failure> {
+        let jobs = settings.worker.concurrency + settings.worker.short_concurrency;
+        Self::with_connections(settings, jobs).await
+    }
+
+    async fn with_connections(settings: Settings, connections: u32) -> Result<Self, Failure> {
+        let url = settings.database.url()?;
+        let options: PgConnectOptions = url.expose().parse().map_err(|error: sqlx::Error| {
+            SettingsError::Internal(format!("database.url cannot be read: {error}"))
+        })?;
+        let options = options.application_name("kenoma");
+        let address = address(&options);
+        let pool = |connections| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .min_connections(0)
+                .acquire_timeout(settings.database.connect_timeout)
+                .idle_timeout(Duration::from_mins(1))
+        };
+        // The first connection is made without the pool: the pool would try again and hide why.
+        let first = sqlx::ConnectOptions::connect(&options);
+        match tokio::time::timeout(settings.database.connect_timeout, first).await {
+            Ok(Ok(connection)) => drop(connection),
+            Ok(Err(error)) => return Err(Failure::postgres(&address, &error)),
+            Err(_elapsed) => {
+                let waited = humantime::format_duration(settings.database.connect_timeout);
+                return Err(Failure::Unreachable(format!(
+                    "PostgreSQL at {address} did not answer within {waited}"
+                )));
+            }
+        }
+        Ok(Self {
+            pool: pool(connections).connect_lazy_with(options.clone()),
+            side_pool: pool(3).connect_lazy_with(options),
+            settings: Arc::new(settings),
+        })
+    }
+
+    /// Looks at the database: which server it belongs to, and how that is configured.
+    pub(crate) async fn server(&self) -> Result<Server, Failure> {
+        let server = &self.settings.server;
+        let switches = ServerSwitches {
+            federating: server.federating,
+            cleanup_attachments: server.cleanup_attachments,
+            cleanup_attachments_delay: server.cleanup_attachments_delay.map(|delay| delay.as_secs()),
+            search: server.search,
+            external_user_synchronization: server.external_user_synchronization,
+            refresh: server.refresh,
+        };
+        let instance_url = self.settings.instance_url.as_ref().map(url::Url::as_str);
+        let mut db = self.side_pool.acquire().await?;
+        pleroma::open(&mut db, &switches, instance_url).await.map_err(|error| match error {
+            ProbeError::Unknown { .. } => Failure::Refused(error.to_string()),
+            ProbeError::Database(error) => error.into(),
+        })
+    }
+
+    /// Makes sure that the ledger is there.
+    pub(crate) async fn require_ledger(&self) -> Result<(), Failure> {
+        let mut db = self.side_pool.acquire().await?;
+        let problem = match ledger::schema_state(&mut db).await? {
+            SchemaState::Current => return Ok(()),
+            SchemaState::Missing => {
+                "kenoma's own tables are not in this database yet; make them with: kenoma migrate"
+            }
+            SchemaState::Older => {
+                "kenoma's own tables are those of an older version; bring them up to date with: \
+                 kenoma migrate"
+            }
+            SchemaState::Newer => {
+                "kenoma's own tables were made by a newer version than this program; update kenoma"
+            }
+        };
+        Err(Failure::Refused(problem.to_owned()))
+    }
+
+    /// Gathers what the engine's loop needs.
+    pub(crate) fn driver(&self, stop: CancellationToken) -> Driver {
+        let batch = &self.settings.batch;
+        let worker = &self.settings.worker;
+        Driver {
+            pool: self.pool.clone(),
+            lease_pool: self.side_pool.clone(),
+            batch: BatchSettings {
+                rows_initial: i64::from(batch.rows_initial),
+                rows_max: i64::from(batch.rows_max),
+                target: batch.target,
+                lock_timeout: batch.lock_timeout,
+                statement_timeout: batch.statement_timeout,
+            },
+            lease: self.lease(),
+            retry: RetrySettings {
+                max_attempts: i32::try_from(worker.max_attempts).unwrap_or(i32::MAX),
+                max_crashes: i32::try_from(worker.max_crashes).unwrap_or(i32::MAX),
+            },
+            stop,
+        }
+    }
+
+    /// How long a silent worker keeps its runs.
+    pub(crate) fn lease(&self) -> Lease {
+        let worker = &self.settings.worker;
+        Lease { duration: worker.lease, renewal: worker.lease_renewal }
+    }
+}
+
+/// Where PostgreSQL is, without secrets.
+fn address(options: &PgConnectOptions) -> String {
+    match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    }
+}
+
+/// A name for this process that no other has had.
+pub(crate) fn fresh_worker_id() -> String {
+    format!("{}-{}-{}", host_name(), std::process::id(), ulid::Ulid::generate())
+}
+
+/// The machine's name.
+pub(crate) fn host_name() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
+/// Who sits in front of the terminal, for the ledger.
+pub(crate) fn operator() -> String {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let user = set("SUDO_USER").or_else(|| set("USER")).or_else(|| set("LOGNAME"));
+    format!("{}@{}", user.unwrap_or_else(|| "unknown".to_owned()), host_name())
+}

@@ -1,0 +1,141 @@
+//! What a worker does with a message: the one handler for all jobs.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
+
+use kenoma_jobs::{
+    AnyJob,
+    engine::{
+        Ended, Progress,
+        ledger::{self, Claim},
+    },
+    pleroma::Server,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use super::progress;
+use crate::{
+    queue::{Envelope, Message},
+    session::Session,
+};
+
+/// Makes the handler of a worker. Messages are only a bell: what is done is what the ledger says.
+#[derive(Clone)]
+pub(super) struct Handler {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    session: Session,
+    server: Arc<Server>,
+    worker: String,
+    stop: CancellationToken,
+}
+
+impl Handler {
+    pub(super) fn new(
+        session: Session,
+        server: Arc<Server>,
+        worker: String,
+        stop: CancellationToken,
+    ) -> impl Fn(Message) -> Pin<Box<dyn Future<Output = ()> + Send>> + Clone + Send + Sync + 'static
+    {
+        let handler = Self { shared: Arc::new(Shared { session, server, worker, stop }) };
+        move |message| {
+            let handler = handler.clone();
+            Box::pin(async move { handler.handle(message).await })
+        }
+    }
+
+    async fn handle(&self, message: Message) {
+        let envelope = match message {
+            Message::Run(envelope) => envelope,
+            Message::Unreadable { reason } => {
+                warn!(reason, "A message in the queue cannot be read; nothing is done");
+                return;
+            }
+        };
+        match self.claim(&envelope).await {
+            Ok(Some((job, claim))) => self.work(&job, &claim).await,
+            Ok(None) => {}
+            // The reconciler rings again when PostgreSQL is back.
+            Err(error) => warn!(run_id = envelope.run_id, %error, "A run could not be claimed"),
+        }
+    }
+
+    /// Checks a message against the ledger and claims its run, if it is due.
+    async fn claim(&self, envelope: &Envelope) -> sqlx::Result<Option<(AnyJob, Claim)>> {
+        let Shared { session, worker, stop, .. } = &*self.shared;
+        if stop.is_cancelled() {
+            return Ok(None);
+        }
+        let run_id = &envelope.run_id;
+        let mut db = session.side_pool.acquire().await?;
+        let Some(run) = ledger::find(&mut db, run_id).await? else {
+            warn!(run_id, job = envelope.job, "A message names an unknown run; nothing is done");
+            return Ok(None);
+        };
+        if run.job != envelope.job || run.payload != envelope.payload {
+            warn!(run_id, job = envelope.job,
+                "A message differs from the ledger's run; nothing is done");
+            return Ok(None);
+        }
+        let job = match AnyJob::decode(&run.job, &run.payload) {
+            Ok(job) => job,
+            Err(error) => {
+                warn!(run_id, %error, "A run is left for a newer worker");
+                return Ok(None);
+            }
+        };
+        let claim = ledger::claim(&mut db, run_id, worker, session.lease()).await?;
+        if claim.is_none() {
+            debug!(run_id, status = %run.status, "A run is not due, or somebody else works on it");
+        }
+        Ok(claim.map(|claim| (job, claim)))
+    }
+
+    async fn work(&self, job: &AnyJob, claim: &Claim) {
+        let Shared { session, server, stop, .. } = &*self.shared;
+        info!(job = claim.job, run_id = claim.run_id, subject = claim.subject,
+            fence = claim.fence, "Working on {} {}", claim.job, claim.subject);
+        let begun = Instant::now();
+        let driver = session.driver(stop.clone());
+        let (sender, receiver) = watch::channel(Progress::default());
+        let every = session.settings.worker.progress_interval;
+        let logging = tokio::spawn(progress::log(claim.clone(), receiver, every));
+        let ended = job.drive(&driver, server, claim, &sender).await;
+        logging.abort();
+        report(claim, &ended, &sender.borrow(), begun);
+    }
+}
+
+/// Logs how a claim ended, once.
+fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
+    let Claim { job, run_id, subject, .. } = claim;
+    let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let Progress { done, total, parked, batches, .. } = *progress;
+    let longest_batch_ms = u64::try_from(progress.longest_batch.as_millis()).unwrap_or(u64::MAX);
+    match ended {
+        Ended::Failed(reason) => {
+            error!(job, run_id, subject, done, total, parked, duration_ms, error = reason,
+                "{job} {subject} has failed: {reason}");
+        }
+        Ended::Retrying(reason, delay) => {
+            warn!(job, run_id, subject, done, total, parked, duration_ms, error = reason,
+                delay_s = delay.as_secs(), "{job} {subject} is tried again later: {reason}");
+        }
+        Ended::Lost => warn!(job, run_id, subject, duration_ms,
+            "{job} {subject} is no longer this worker's; nothing more is written"),
+        Ended::Succeeded | Ended::Cancelled | Ended::Paused | Ended::Interrupted => {
+            let how = match ended {
+                Ended::Succeeded => "done",
+                Ended::Cancelled => "cancelled",
+                Ended::Paused => "paused",
+                _ => "interrupted, to go on later",
+            };
+            info!(job, run_id, subject, done, total, parked, duration_ms, batches,
+                longest_batch_ms, "{job} {subject} is {how}");
+        }
+    }
+}

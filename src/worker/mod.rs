@@ -1,0 +1,94 @@
+//! A worker process: from the bell to the loop, and back when told to stop.
+
+mod handler;
+mod lifecycle;
+mod progress;
+mod reconciler;
+
+use std::sync::Arc;
+
+use kenoma_jobs::{
+    engine::{Class, ledger},
+    pleroma::Server,
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    cli::Failure,
+    queue::{self, Connection, ConsumerSettings},
+    session::{Session, fresh_worker_id},
+};
+use handler::Handler;
+use lifecycle::Signals;
+
+/// Seconds between a worker's signs of life in Redis, and how many may be missed.
+const HEARTBEAT: (u64, usize) = (5, 6);
+
+/// Runs jobs until SIGTERM or Ctrl-C.
+pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure> {
+    let mut signals = Signals::listen()
+        .map_err(|error| Failure::Failed(format!("signals cannot be listened for: {error}")))?;
+    let id = fresh_worker_id();
+    let stop = CancellationToken::new();
+    let connection = Connection::lazy(&session.settings.redis.queue())?;
+    let worker = &session.settings.worker;
+    info!(
+        worker = id, flavour = %server.shape.flavour, host = server.host,
+        concurrency = worker.concurrency, short_concurrency = worker.short_concurrency,
+        redis = connection.address(), "The worker has started"
+    );
+    let handler = Handler::new(session.clone(), Arc::new(server), id.clone(), stop.clone());
+    let mut tasks = JoinSet::new();
+    for class in Class::ALL {
+        tasks.spawn(queue::consume(
+            consumer_settings(&session, class, &id),
+            connection.clone(),
+            class,
+            stop.clone(),
+            handler.clone(),
+        ));
+    }
+    let reconciling =
+        tokio::spawn(reconciler::reconcile(session.clone(), id.clone(), connection, stop.clone()));
+
+    signals.first().await;
+    info!("Stopping: running batches are finished and their runs given back; again to end at once");
+    stop.cancel();
+    let patience = session.settings.worker.shutdown_timeout;
+    tokio::select! {
+        () = async { while tasks.join_next().await.is_some() {} } => info!("The worker has stopped"),
+        () = signals.again() => warn!("Ended at once: batches under way are undone by PostgreSQL"),
+        () = tokio::time::sleep(patience) => warn!(
+            timeout_s = patience.as_secs(),
+            "Ended: batches that did not finish in time are undone by PostgreSQL"
+        ),
+    }
+    reconciling.abort();
+    sign_off(&session, &id).await;
+    Ok(())
+}
+
+fn consumer_settings(session: &Session, class: Class, id: &str) -> ConsumerSettings {
+    let worker = &session.settings.worker;
+    let slots = match class {
+        Class::Long => worker.concurrency,
+        Class::Short => worker.short_concurrency,
+    };
+    ConsumerSettings {
+        concurrency: usize::try_from(slots).unwrap_or(1),
+        poll_interval: worker.poll_interval,
+        heartbeat_interval: std::time::Duration::from_secs(HEARTBEAT.0),
+        missed_heartbeats: HEARTBEAT.1,
+        worker_name: id.to_owned(),
+    }
+}
+
+/// Strikes the worker from the list; when PostgreSQL is away, time does it.
+async fn sign_off(session: &Session, id: &str) {
+    let struck = async { ledger::forget(&mut *session.side_pool.acquire().await?, id).await };
+    if let Err(error) = struck.await {
+        warn!(%error, "The worker could not be struck from the list of workers");
+    }
+}

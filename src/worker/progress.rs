@@ -1,0 +1,40 @@
+//! A line about a running job every few seconds.
+
+use std::time::Duration;
+
+use kenoma_jobs::engine::{Meter, Progress, ledger::Claim};
+use tokio::sync::watch;
+use tracing::info;
+
+/// Logs a run's progress until the task is dropped.
+pub(super) async fn log(claim: Claim, progress: watch::Receiver<Progress>, every: Duration) {
+    let mut meter = Meter::new();
+    let mut ticks = tokio::time::interval(every);
+    // The first tick is at once, and only starts the meter once there are figures.
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        let progress = *progress.borrow();
+        line(&claim, &progress, &mut meter);
+    }
+}
+
+fn line(claim: &Claim, progress: &Progress, meter: &mut Meter) {
+    info!(
+        job = claim.job,
+        run_id = claim.run_id,
+        subject = claim.subject,
+        done = progress.done,
+        total = progress.total,
+        parked = progress.parked,
+        rows_per_s = meter.rows_per_second(progress).round(),
+        eta_s = meter.eta(progress).map(|eta| eta.as_secs()),
+        batches = progress.batches,
+        longest_batch_ms = u64::try_from(progress.longest_batch.as_millis()).unwrap_or(u64::MAX),
+        "Progress of {} {}: {} of {}",
+        claim.job,
+        claim.subject,
+        progress.done,
+        progress.total.map_or_else(|| "?".to_owned(), |total| total.to_string())
+    );
+}

@@ -1,0 +1,115 @@
+//! Rings the bell again for runs that are due and not being worked on.
+//!
+//! Never announced, Redis emptied, a lease run out, a retry due: all are the same here. Ringing too
+//! often is harmless, since a run that is not due is not claimed.
+
+use std::time::Duration;
+
+use kenoma_jobs::engine::{
+    Class,
+    ledger::{self, Worker},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::{
+    queue::{self, Connection, Envelope, MAX_WAITING, Producer, QueueError},
+    session::{Session, host_name},
+};
+
+/// A run that was announced and is still waiting is announced again after this long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Only one worker reconciles at a time; the key is kenoma's own ("kenoma" in ASCII).
+const ADVISORY_LOCK: i64 = 0x006B_656E_6F6D_61;
+
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("PostgreSQL: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("{0}")]
+    Queue(#[from] QueueError),
+}
+
+/// Reconciles every few seconds until told to stop.
+pub(super) async fn reconcile(
+    session: Session,
+    worker: String,
+    connection: Connection,
+    stop: CancellationToken,
+) {
+    let this = Worker {
+        id: worker,
+        host: host_name(),
+        pid: i32::try_from(std::process::id()).unwrap_or(i32::MAX),
+    };
+    let mut reconciler = Reconciler { session, this, connection, troubled: false };
+    let mut ticks = tokio::time::interval(reconciler.session.settings.worker.reconcile_interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => reconciler.tick().await,
+        }
+    }
+}
+
+struct Reconciler {
+    session: Session,
+    this: Worker,
+    connection: Connection,
+    troubled: bool,
+}
+
+impl Reconciler {
+    /// One round; an outage is told once, and so is its end.
+    async fn tick(&mut self) {
+        match (self.round().await, self.troubled) {
+            (Err(trouble), false) => {
+                warn!(error = %trouble, "Due runs cannot be announced for now");
+                self.troubled = true;
+            }
+            (Err(trouble), true) => debug!(error = %trouble, "Still no due runs announced"),
+            (Ok(()), true) => {
+                info!("Due runs are announced again");
+                self.troubled = false;
+            }
+            (Ok(()), false) => {}
+        }
+    }
+
+    async fn round(&mut self) -> Result<(), Trouble> {
+        let mut tx = self.session.side_pool.begin().await?;
+        ledger::seen(&mut tx, &self.this).await?;
+        tx.commit().await?;
+        for class in Class::ALL {
+            queue::sweep(&mut self.connection, class).await?;
+            self.announce_due(class).await?;
+        }
+        Ok(())
+    }
+
+    async fn announce_due(&mut self, class: Class) -> Result<(), Trouble> {
+        let waiting = queue::waiting(&mut self.connection, class).await?;
+        let room = i64::try_from(MAX_WAITING.saturating_sub(waiting)).unwrap_or(0).min(200);
+        let mut tx = self.session.side_pool.begin().await?;
+        if room == 0 || !ledger::try_exclusive(&mut tx, ADVISORY_LOCK).await? {
+            return Ok(());
+        }
+        let due = ledger::due(&mut tx, class.name(), PATIENCE, room).await?;
+        let mut producer = Producer::new(self.connection.clone());
+        let mut announced = Vec::new();
+        for run in due {
+            let envelope =
+                Envelope { run_id: run.id.clone(), job: run.job, payload: run.payload };
+            producer.announce(class, envelope).await?;
+            announced.push(run.id);
+        }
+        if !announced.is_empty() {
+            debug!(class = class.name(), runs = announced.len(), "Announced due runs");
+            ledger::mark_announced(&mut tx, &announced).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}

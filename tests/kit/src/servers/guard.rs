@@ -1,0 +1,218 @@
+//! What both servers need: a private folder, a port, an unprivileged user, and a guard that ends
+//! the server when this process is gone.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+/// How long a server may take to accept connections, and to end.
+pub(super) const DEADLINE: Duration = Duration::from_mins(1);
+
+/// Pause between two looks at whether a server is ready.
+const POLL: Duration = Duration::from_millis(10);
+
+/// Runs after the pipe on its standard input is closed, by `Drop` or by the kernel when this
+/// process ended in whatever way: ends the server named in the pid file, removes the folder.
+/// The death signal of Linux would not do: it follows the *thread* that started the child, and a
+/// test's thread ends long before the process.
+const WATCHDOG: &str = r#"
+trap '' HUP INT TERM
+cat >/dev/null
+if [ -f "$2" ]; then
+  pid=$(head -n 1 "$2")
+  kill -"$3" "$pid" 2>/dev/null
+  tries=0
+  while [ -f "$2" ] && kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 100 ]; do
+    tries=$((tries + 1)); sleep 0.1
+  done
+fi
+rm -rf -- "$1"
+"#;
+
+/// A private folder with the watchdog that removes it, and the server in it, at the end.
+#[derive(Debug)]
+pub(super) struct Guard {
+    folder: PathBuf,
+    watchdog: Child,
+    lifeline: Option<ChildStdin>,
+}
+
+impl Guard {
+    /// Makes a folder that only this user (or `account`, if given) may enter, and starts the
+    /// watchdog. `pid_file` is relative to the folder; `signal` is what ends the server.
+    pub(super) fn new(
+        prefix: &str,
+        pid_file: &str,
+        signal: &str,
+        account: Option<Account>,
+    ) -> Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix(prefix)
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir()
+            .context("cannot make a temporary folder for the test server")?
+            .keep();
+        if let Some(account) = account {
+            chown(&folder, Some(account.uid), Some(account.gid))
+                .with_context(|| format!("cannot give {} away", folder.display()))?;
+        }
+        let mut watchdog = Command::new("sh")
+            .args(["-c", WATCHDOG, "watchdog"])
+            .arg(&folder)
+            .arg(folder.join(pid_file))
+            .arg(signal)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .context("cannot start the watchdog of the test server with `sh`")?;
+        let lifeline = watchdog.stdin.take();
+        Ok(Self { folder, watchdog, lifeline })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Starts a program in the folder, apart from the terminal's process group, its output in `log`.
+    pub(super) fn spawn(&self, command: &mut Command) -> Result<Child> {
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.log())
+            .context("cannot open the test server's log")?;
+        command
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start {}", command.get_program().display()))
+    }
+
+    /// Gives the end of what the server wrote, for error messages.
+    pub(super) fn log_tail(&self) -> String {
+        let text = fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(15)..].join("\n")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.lifeline.take());
+        // The watchdog removes the folder; nobody is left to hear of a failure.
+        let _ = self.watchdog.wait();
+    }
+}
+
+/// The account that a server runs as when this process is root.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Account {
+    uid: u32,
+    gid: u32,
+}
+
+impl Account {
+    /// Gives `postgres` or `nobody` when this process is root, else nothing.
+    pub(super) fn unprivileged() -> Result<Option<Self>> {
+        // The owner of our own folder in /proc is the effective user.
+        let Ok(own) = fs::metadata("/proc/self") else { return Ok(None) };
+        if own.uid() != 0 {
+            return Ok(None);
+        }
+        let accounts = fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
+        let find = |name: &str| {
+            accounts.lines().find_map(|line| {
+                let mut fields = line.split(':');
+                (fields.next() == Some(name)).then_some(())?;
+                let uid = fields.nth(1)?.parse().ok()?;
+                let gid = fields.next()?.parse().ok()?;
+                Some(Self { uid, gid })
+            })
+        };
+        match find("postgres").or_else(|| find("nobody")) {
+            Some(account) => Ok(Some(account)),
+            None => bail!(
+                "PostgreSQL does not run as root, and there is neither a user `postgres` nor \
+                 `nobody` to run it as"
+            ),
+        }
+    }
+
+    pub(super) fn apply(account: Option<Self>, command: &mut Command) {
+        if let Some(account) = account {
+            command.uid(account.uid).gid(account.gid);
+        }
+    }
+}
+
+/// Gives a loopback port that was free a moment ago. Another process may take it before the
+/// server does; callers start again with another port then.
+pub(super) fn free_port() -> Result<u16> {
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on the loopback")?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// Waits until `ready` holds. Fails when the server ended or the deadline passed.
+pub(super) fn await_ready(
+    server: &mut Child,
+    name: &str,
+    guard: &Guard,
+    mut ready: impl FnMut() -> bool,
+) -> Result<()> {
+    let started = Instant::now();
+    while !ready() {
+        if let Some(status) = server.try_wait()? {
+            bail!("{name} ended at once ({status}); it said:\n{}", guard.log_tail());
+        }
+        if started.elapsed() > DEADLINE {
+            let _ = server.kill();
+            let _ = server.wait();
+            bail!("{name} was not ready after {DEADLINE:?}; it said:\n{}", guard.log_tail());
+        }
+        thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+/// Sends a signal through the shell's own `kill`, as the standard library knows only SIGKILL.
+pub(super) fn signal(child: &Child, name: &str) -> Result<()> {
+    let pid = child.id().to_string();
+    let status = Command::new("sh")
+        .args(["-c", r#"kill -"$1" "$2""#, "kill", name, &pid])
+        .stderr(Stdio::null())
+        .status()
+        .context("cannot run `sh` to send a signal")?;
+    if !status.success() {
+        bail!("cannot send SIG{name} to process {pid}");
+    }
+    Ok(())
+}
+
+/// Waits for the end of a server that was told to stop; kills it when the deadline passes.
+pub(super) fn reap(child: &mut Child) -> Result<()> {
+    let started = Instant::now();
+    while child.try_wait()?.is_none() {
+        if started.elapsed() > DEADLINE {
+            child.kill()?;
+        }
+        thread::sleep(POLL);
+    }
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! Private `PostgreSQL` and Redis servers that end with the process that started them.
+
+mod guard;
+mod postgres;
+mod programs;
+mod redis;
+mod shared;
+
+pub use postgres::{Postgres, PostgresOptions};
+pub use redis::Redis;
+pub use shared::{Server, postgres, redis};

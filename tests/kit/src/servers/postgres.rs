@@ -1,0 +1,161 @@
+//! A private `PostgreSQL` server.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::guard::{Account, Guard, await_ready, free_port, reap, signal};
+use super::programs::postgres_folder;
+
+/// How often a start is tried again with another port.
+const PORT_ATTEMPTS: u32 = 5;
+
+/// How a private `PostgreSQL` is set up.
+#[derive(Debug, Clone, Default)]
+pub struct PostgresOptions {
+    /// Keeps `fsync` and its relatives on, as on a real server: for measurements and crash tests.
+    pub durable: bool,
+    /// More settings, each as name and value, e.g. `shared_preload_libraries`.
+    pub extra: Vec<(String, String)>,
+}
+
+/// A private `PostgreSQL` server: own data folder, own socket folder, own loopback port, superuser
+/// `postgres` without a password. It ends, and its folder goes, on drop; also when this process
+/// ends without dropping it (exit, panic, SIGKILL).
+#[derive(Debug)]
+pub struct Postgres {
+    server: Option<Child>,
+    programs: PathBuf,
+    account: Option<Account>,
+    port: u16,
+    options: PostgresOptions,
+    // Last, so that the server is gone before its folder.
+    guard: Guard,
+}
+
+impl Postgres {
+    /// Starts a server that does not care for its data after a power cut (`fsync` off). Blocks
+    /// until it accepts connections, at most 60 s.
+    pub fn start() -> Result<Self> {
+        Self::start_with(PostgresOptions::default())
+    }
+
+    /// Starts a server with `fsync` on.
+    pub fn start_durable() -> Result<Self> {
+        Self::start_with(PostgresOptions { durable: true, extra: Vec::new() })
+    }
+
+    /// Starts a server with options.
+    pub fn start_with(options: PostgresOptions) -> Result<Self> {
+        let programs = postgres_folder()?;
+        let account = Account::unprivileged()?;
+        let guard = Guard::new("kenoma-pg-", "data/postmaster.pid", "QUIT", account)?;
+        let mut postgres = Self { server: None, programs, account, port: 0, options, guard };
+        postgres.make_cluster()?;
+        let mut attempt = 1;
+        loop {
+            postgres.port = free_port()?;
+            match postgres.launch() {
+                Ok(()) => return Ok(postgres),
+                Err(error) if attempt >= PORT_ATTEMPTS => return Err(error),
+                Err(_) => attempt += 1,
+            }
+        }
+    }
+
+    /// Gives the URL of a database of this server.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Stops the server as a crash would: no checkpoint, every connection cut.
+    pub fn stop_immediate(&mut self) -> Result<()> {
+        let Some(mut server) = self.server.take() else { return Ok(()) };
+        signal(&server, "QUIT")?;
+        reap(&mut server)
+    }
+
+    /// Starts the server again on the same port, after stopping it if it still runs.
+    pub fn restart(&mut self) -> Result<()> {
+        if let Some(mut server) = self.server.take() {
+            signal(&server, "INT")?;
+            reap(&mut server)?;
+        }
+        self.launch()
+    }
+
+    fn make_cluster(&self) -> Result<()> {
+        let mut command = Command::new(self.programs.join("initdb"));
+        command
+            .args(["--username=postgres", "--auth=trust", "--locale=C.UTF-8", "--encoding=UTF8"])
+            .args(["--no-sync", "--pgdata=data"])
+            .env_remove("PGDATA");
+        Account::apply(self.account, &mut command);
+        let status = self.guard.spawn(&mut command)?.wait()?;
+        if !status.success() {
+            bail!("initdb failed ({status}); it said:\n{}", self.guard.log_tail());
+        }
+        Ok(())
+    }
+
+    fn launch(&mut self) -> Result<()> {
+        let mut command = Command::new(self.programs.join("postgres"));
+        command.args(["-D", "data"]);
+        for (name, value) in self.settings() {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
+        Account::apply(self.account, &mut command);
+        let mut server = self.guard.spawn(&mut command)?;
+        let pid_file = self.guard.folder().join("data/postmaster.pid");
+        let pid = server.id().to_string();
+        let port = self.port;
+        // A line of the pid file says `ready`; its first line tells our server from a past one.
+        let ready = || {
+            fs::read_to_string(&pid_file).is_ok_and(|text| {
+                let mut lines = text.lines();
+                lines.next() == Some(&pid) && lines.any(|line| line.trim() == "ready")
+            }) && TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+        };
+        await_ready(&mut server, "PostgreSQL", &self.guard, ready)
+            .with_context(|| format!("PostgreSQL did not start on port {port}"))?;
+        self.server = Some(server);
+        Ok(())
+    }
+
+    fn settings(&self) -> Vec<(String, String)> {
+        let socket_folder = self.guard.folder().display().to_string();
+        // A socket's path may have no more than 107 bytes, and a TMPDIR can be longer than that.
+        let socket_folder = if socket_folder.len() > 80 { String::new() } else { socket_folder };
+        let port = self.port.to_string();
+        let mut settings = vec![
+            ("port", port.as_str()),
+            ("listen_addresses", "127.0.0.1"),
+            ("unix_socket_directories", socket_folder.as_str()),
+            ("max_connections", "300"),
+            ("timezone", "UTC"),
+            ("log_timezone", "UTC"),
+            ("lc_messages", "C"),
+        ];
+        if !self.options.durable {
+            settings.extend([
+                ("fsync", "off"),
+                ("synchronous_commit", "off"),
+                ("full_page_writes", "off"),
+            ]);
+        }
+        let mut settings: Vec<(String, String)> =
+            settings.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+        settings.extend(self.options.extra.iter().cloned());
+        settings
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // The guard's watchdog tries again; there is nobody to report a failure to.
+        let _ = self.stop_immediate();
+    }
+}

@@ -1,0 +1,125 @@
+//! A private Redis server.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::guard::{Guard, await_ready, free_port};
+use super::programs::redis_program;
+
+/// How often a start is tried again with another port.
+const PORT_ATTEMPTS: u32 = 5;
+
+/// A private Redis server with an append-only file on its own loopback port. It ends, and its
+/// folder goes, on drop; also when this process ends without dropping it.
+#[derive(Debug)]
+pub struct Redis {
+    server: Option<Child>,
+    port: u16,
+    // Last, so that the server is gone before its folder.
+    guard: Guard,
+}
+
+impl Redis {
+    /// Starts a server. Blocks until it answers PING, at most 60 s.
+    pub fn start() -> Result<Self> {
+        let guard = Guard::new("kenoma-redis-", "pid", "TERM", None)?;
+        let mut redis = Self { server: None, port: 0, guard };
+        let mut attempt = 1;
+        loop {
+            redis.port = free_port()?;
+            match redis.launch() {
+                Ok(()) => return Ok(redis),
+                Err(error) if attempt >= PORT_ATTEMPTS => return Err(error),
+                Err(_) => attempt += 1,
+            }
+        }
+    }
+
+    /// Gives the URL of this server.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends the server with SIGKILL. What it acknowledged is in its append-only file.
+    pub fn kill(&mut self) -> Result<()> {
+        let Some(mut server) = self.server.take() else { return Ok(()) };
+        server.kill()?;
+        server.wait()?;
+        Ok(())
+    }
+
+    /// Starts the server again on the same port with the data it had, after killing it if it
+    /// still runs.
+    pub fn restart(&mut self) -> Result<()> {
+        self.kill()?;
+        self.launch()
+    }
+
+    /// Runs one command through redis-cli and gives its output without the last line break.
+    pub fn command(&self, arguments: &[&str]) -> Result<String> {
+        let output = Command::new(redis_program("redis-cli")?)
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-e"])
+            .args(arguments)
+            .output()
+            .context("cannot run redis-cli")?;
+        let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
+        if !output.status.success() {
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            bail!("redis-cli {} failed: {text}{complaint}", arguments.join(" "));
+        }
+        Ok(text)
+    }
+
+    fn launch(&mut self) -> Result<()> {
+        let mut command = Command::new(redis_program("redis-server")?);
+        let port = self.port;
+        command
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", "."])
+            .args(["--appendonly", "yes", "--save", "", "--daemonize", "no"])
+            .args(["--pidfile", &self.guard.folder().join("pid").display().to_string()]);
+        let mut server = self.guard.spawn(&mut command)?;
+        await_ready(&mut server, "Redis", &self.guard, || answers_ping(port))
+            .with_context(|| format!("Redis did not start on port {port}"))?;
+        // A stranger on that port would answer PING as well; then ours has ended or is ending.
+        if self.command_process_id()? != server.id() {
+            server.kill()?;
+            server.wait()?;
+            bail!("another Redis already listens on port {port}");
+        }
+        self.server = Some(server);
+        Ok(())
+    }
+
+    fn command_process_id(&self) -> Result<u32> {
+        let info = self.command(&["INFO", "server"])?;
+        info.lines()
+            .find_map(|line| line.trim().strip_prefix("process_id:")?.parse().ok())
+            .context("Redis does not say its process id")
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // The guard's watchdog tries again; there is nobody to report a failure to.
+        let _ = self.kill();
+    }
+}
+
+/// Says whether a server answers PING with PONG: while it reads its file it answers LOADING.
+fn answers_ping(port: u16) -> bool {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let patience = Duration::from_secs(1);
+    let ask = || -> std::io::Result<[u8; 5]> {
+        let mut stream = TcpStream::connect_timeout(&address, patience)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.write_all(b"PING\r\n")?;
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| &answer == b"+PONG")
+}
