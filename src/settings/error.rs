@@ -45,7 +45,7 @@ pub(crate) enum SettingsError {
         message: String,
     },
     /// Keys or values are not accepted: all of them at once.
-    #[error("the settings cannot be used:{}", List(.0))]
+    #[error("the settings cannot be used, and nothing was done:{}", List(.0))]
     Invalid(Vec<Problem>),
     /// The command needs the database, and nobody said where it is.
     #[error(

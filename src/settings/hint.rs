@@ -7,7 +7,7 @@ pub(super) fn nearest_key<'a>(keys: &[&'a Key], path: &str) -> Option<&'a Key> {
     let wanted = flat(path);
     let name = path.rsplit('.').next().unwrap_or(path);
     let distance = |key: &Key| {
-        let same_name = path.contains('.') && key.path.rsplit('.').next() == Some(name);
+        let same_name = key.path.rsplit('.').next() == Some(name);
         if same_name { 1 } else { strsim::damerau_levenshtein(&flat(key.path), &wanted) }
     };
     let best = keys.iter().min_by_key(|key| distance(key))?;

@@ -62,7 +62,8 @@ impl Accepts {
     /// [`Accepts::check`] to refuse with its source.
     pub(super) fn typed(&self, text: &str) -> Value {
         match self {
-            Self::Count(..) => text.parse::<u32>().map_or_else(|_| Value::from(text), Value::from),
+            // Signed, as in the file: figment keeps the two apart.
+            Self::Count(..) => text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
             Self::Flag => match text.to_ascii_lowercase().as_str() {
                 "true" | "1" | "yes" => Value::from(true),
                 "false" | "0" | "no" => Value::from(false),
@@ -106,7 +107,7 @@ impl fmt::Display for Accepts {
             ),
             Self::Flag => f.write_str("true or false (in the environment also 1, 0, yes, no)"),
             Self::OneOf(words) => write!(f, "one of {}", words.join(", ")),
-            Self::Url(schemes) => write!(f, "a URL that begins with {}://", schemes.join(":// or ")),
+            Self::Url(schemes) => write!(f, "a URL that begins with one of {}://", schemes.join("://, ")),
             Self::Site => f.write_str(
                 "the public http or https URL without path or user, such as \"https://social.example\"",
             ),

@@ -25,11 +25,12 @@ pub(crate) struct Overrides {
 
 impl Overrides {
     pub(super) fn layers(&self) -> impl Iterator<Item = Layer> {
+        let count = |value: Option<u32>| value.map(i64::from).map(Value::from);
         let text = |value: &Option<String>| value.as_deref().map(Value::from);
         [
             ("instance_url", text(&self.instance_url)),
-            ("worker.concurrency", self.worker_concurrency.map(Value::from)),
-            ("worker.short_concurrency", self.worker_short_concurrency.map(Value::from)),
+            ("worker.concurrency", count(self.worker_concurrency)),
+            ("worker.short_concurrency", count(self.worker_short_concurrency)),
             ("log.level", text(&self.log_level)),
             ("log.format", text(&self.log_format)),
         ]

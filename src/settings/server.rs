@@ -13,7 +13,7 @@ use super::{
 pub(super) const KEYS: &[Key] = &[
     Key::new("server.federating", Accepts::Flag),
     Key::new("server.cleanup_attachments", Accepts::Flag),
-    Key::new("server.cleanup_attachments_delay", Accepts::Span(0, 365 * 86_400_000)),
+    Key::new("server.cleanup_attachments_delay", Accepts::Span(0, 30 * 86_400_000)),
     Key::new(
         "server.search",
         Accepts::OneOf(&["none", "database", "meilisearch", "elasticsearch"]),

@@ -1,0 +1,222 @@
+//! `default.toml`, the list of keys and the typed structs say the same.
+
+use std::collections::BTreeSet;
+
+use figment::value::Dict;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, Visitor, value::Error},
+    forward_to_deserialize_any,
+};
+
+use super::{super::*, Machine};
+
+/// Asks a struct for the names of its fields.
+struct Fields<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for Fields<'_> {
+    type Error = Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Error> {
+        *self.0 = fields;
+        Err(Error::custom("only the names were wanted"))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+        Err(Error::custom("not a struct"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+fn fields<T: Deserialize<'static>>() -> &'static [&'static str] {
+    let mut names: &'static [&'static str] = &[];
+    assert!(T::deserialize(Fields(&mut names)).is_err());
+    names
+}
+
+fn fields_in<T: Deserialize<'static>>(section: &str) -> Vec<String> {
+    fields::<T>().iter().map(|name| format!("{section}.{name}")).collect()
+}
+
+fn paths() -> Vec<String> {
+    keys().map(|key| key.path.to_owned()).collect()
+}
+
+/// `default.toml` with the keys that have no default switched on.
+fn manual() -> String {
+    let switched_on = DEFAULTS.lines().map(|line| match line.strip_prefix('#') {
+        Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase()) => key,
+        _ => line,
+    });
+    switched_on.collect::<Vec<_>>().join("\n")
+}
+
+/// The keys of a table, in no order worth anything.
+fn paths_of(table: &Dict) -> BTreeSet<String> {
+    let paths = table.iter().flat_map(|(name, value)| match value.as_dict() {
+        Some(section) => section.keys().map(|key| format!("{name}.{key}")).collect(),
+        None => vec![name.clone()],
+    });
+    paths.collect()
+}
+
+#[test]
+fn every_key_has_a_field_and_every_field_a_key() {
+    let mut expected = vec!["instance_url".to_owned()];
+    expected.extend(fields_in::<DatabaseSettings>("database"));
+    expected.extend(fields_in::<RedisSettings>("redis"));
+    expected.extend(fields_in::<WorkerSettings>("worker"));
+    expected.extend(fields_in::<BatchSettings>("batch"));
+    expected.extend(fields_in::<ServerSettings>("server"));
+    expected.extend(fields_in::<LogSettings>("log"));
+    assert_eq!(paths(), expected);
+    assert_eq!(
+        fields::<Settings>(),
+        ["instance_url", "database", "redis", "worker", "batch", "server", "log"]
+    );
+}
+
+#[test]
+fn every_key_stands_in_the_manual_in_this_order_and_nothing_else() {
+    let table = toml::from_str::<Dict>(&manual()).map(|table| paths_of(&table));
+    assert_eq!(table, Ok(paths().into_iter().collect()));
+    let lines = DEFAULTS.lines().map(|line| line.trim_start_matches('#'));
+    let names: Vec<_> = lines
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name)
+        .filter(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        .collect();
+    let expected: Vec<_> =
+        keys().map(|key| key.path.rsplit('.').next().unwrap_or_default()).collect();
+    assert_eq!(names, expected);
+}
+
+/// The comment above a key in `default.toml`, as one line; empty when there is no such key.
+fn comment_of(path: &str) -> String {
+    let (section, name) = path.split_once('.').unwrap_or(("", path));
+    let lines: Vec<_> = DEFAULTS.lines().collect();
+    let begin = lines.iter().position(|line| *line == format!("[{section}]")).unwrap_or_default();
+    let of_key = |line: &str| line.trim_start_matches('#').starts_with(&format!("{name} = "));
+    let length = lines[begin..].iter().position(|line| of_key(line)).unwrap_or_default();
+    let above = lines[..begin + length].iter().rev().map_while(|line| line.strip_prefix("# "));
+    let mut above: Vec<_> = above.collect();
+    above.reverse();
+    above.join(" ")
+}
+
+#[test]
+fn every_key_is_explained_with_its_bounds() {
+    for key in keys() {
+        let comment = comment_of(key.path);
+        let span =
+            |ms| humantime::format_duration(std::time::Duration::from_millis(ms)).to_string();
+        let bounds = match key.accepts {
+            Accepts::Count(min, max) => format!("{min} to {max}"),
+            Accepts::Span(min, max) => format!("{} to {}", span(min), span(max)),
+            Accepts::Flag => "true or false".to_owned(),
+            Accepts::OneOf(words) => (*words.last().unwrap_or(&"")).to_owned(),
+            Accepts::Filter => "off, error, warn, info, debug or trace".to_owned(),
+            Accepts::Name => "1 to 64 letters".to_owned(),
+            Accepts::Url(schemes) => format!("{}://", schemes.first().unwrap_or(&"")),
+            Accepts::Site => "http or https".to_owned(),
+        };
+        assert!(comment.contains(&bounds), "{}: no {bounds:?} in {comment:?}", key.path);
+    }
+}
+
+#[test]
+fn the_examples_of_the_manual_are_accepted() {
+    let loaded = Machine::new().file(&manual()).loaded();
+    assert_eq!(loaded.entries().iter().filter(|entry| entry.value.is_none()).count(), 0);
+}
+
+#[test]
+fn the_production_example_is_accepted() {
+    let text = include_str!("../../../config/production.example.toml");
+    let loaded = Machine::new().file(text).loaded();
+    assert_eq!(loaded.settings.check_worker().map_err(|error| error.to_string()), Ok(()));
+    assert_eq!(loaded.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn every_word_that_is_accepted_is_understood() {
+    for key in keys() {
+        if let Accepts::OneOf(words) = key.accepts {
+            for word in words {
+                Machine::new().variable(&key.variable(), word).loaded();
+            }
+        }
+    }
+}
+
+#[test]
+fn every_key_has_its_own_variable() {
+    let variables: Vec<_> = keys().map(Key::variable).collect();
+    assert_eq!(variables.iter().collect::<BTreeSet<_>>().len(), variables.len());
+    let variables: Vec<_> = variables.iter().map(String::as_str).collect();
+    insta::assert_snapshot!(variables.join("\n"), @"
+    KENOMA_INSTANCE_URL
+    KENOMA_DATABASE_URL
+    KENOMA_DATABASE_POOL_SIZE
+    KENOMA_DATABASE_CONNECT_TIMEOUT
+    KENOMA_REDIS_URL
+    KENOMA_REDIS_PREFIX
+    KENOMA_WORKER_CONCURRENCY
+    KENOMA_WORKER_SHORT_CONCURRENCY
+    KENOMA_WORKER_POLL_INTERVAL
+    KENOMA_WORKER_SHUTDOWN_TIMEOUT
+    KENOMA_WORKER_LEASE
+    KENOMA_WORKER_LEASE_RENEWAL
+    KENOMA_WORKER_RECONCILE_INTERVAL
+    KENOMA_WORKER_PROGRESS_INTERVAL
+    KENOMA_WORKER_MAX_ATTEMPTS
+    KENOMA_WORKER_MAX_CRASHES
+    KENOMA_BATCH_ROWS_INITIAL
+    KENOMA_BATCH_ROWS_MAX
+    KENOMA_BATCH_TARGET
+    KENOMA_BATCH_LOCK_TIMEOUT
+    KENOMA_BATCH_STATEMENT_TIMEOUT
+    KENOMA_SERVER_FEDERATING
+    KENOMA_SERVER_CLEANUP_ATTACHMENTS
+    KENOMA_SERVER_CLEANUP_ATTACHMENTS_DELAY
+    KENOMA_SERVER_SEARCH
+    KENOMA_SERVER_EXTERNAL_USER_SYNCHRONIZATION
+    KENOMA_SERVER_REFRESH
+    KENOMA_LOG_LEVEL
+    KENOMA_LOG_FORMAT
+    ");
+}
+
+#[test]
+fn every_variable_sets_its_key() {
+    for key in keys() {
+        let value = match (key.path, &key.accepts) {
+            // The next two have to fit their neighbour.
+            ("worker.lease_renewal", _) => "7s".to_owned(),
+            ("worker.lease", _) => "11s".to_owned(),
+            ("batch.rows_max", _) => "101".to_owned(),
+            (_, Accepts::Count(min, _)) => min.to_string(),
+            (_, Accepts::Span(min, _)) => format!("{min}ms"),
+            (_, Accepts::Flag) => "yes".to_owned(),
+            (_, Accepts::OneOf(words)) => (*words.last().unwrap_or(&"")).to_owned(),
+            (_, Accepts::Url(schemes)) => format!("{}://h/9", schemes[0]),
+            (_, Accepts::Site) => "https://other.example".to_owned(),
+            (_, Accepts::Name | Accepts::Filter) => "trace".to_owned(),
+        };
+        let loaded = Machine::new().variable(&key.variable(), &value).loaded();
+        let entry = loaded.entries().into_iter().find(|entry| entry.key == key.path);
+        let shown = if value == "yes" { "true".to_owned() } else { value };
+        let origin = Origin::Environment(key.variable());
+        assert_eq!(entry, Some(Entry { key: key.path, value: Some(shown), origin }));
+        assert_eq!(loaded.warnings, Vec::<String>::new());
+    }
+}

@@ -1,0 +1,222 @@
+//! What a person reads when something is wrong.
+
+use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
+
+use super::{super::*, Machine};
+
+#[test]
+fn a_named_file_that_is_missing() {
+    let machine = Machine::new();
+    let config = Some(machine.folder.path().join("typo.toml"));
+    let machine = machine.flags(Overrides { config, ..Overrides::default() });
+    insta::assert_snapshot!(machine.error(), @"
+    cannot read the config file DIR/typo.toml (named by --config): No such file or directory (os error 2)
+    Name a file that exists and that this user may read.
+    ");
+}
+
+#[test]
+fn a_named_file_that_cannot_be_read() {
+    // A folder: root, whom tests may run as, can read a file of any mode.
+    let machine = Machine::new();
+    let folder = machine.folder.path().to_owned();
+    insta::assert_snapshot!(machine.variable("KENOMA_CONFIG", folder).error(), @"
+    cannot read the config file DIR (named by KENOMA_CONFIG): Is a directory (os error 21)
+    Name a file that exists and that this user may read.
+    ");
+}
+
+#[test]
+fn a_file_that_everybody_may_write() {
+    let machine = Machine::new().file_with_mode("", 0o646);
+    insta::assert_snapshot!(machine.error(), @"
+    refusing the config file DIR/kenoma.toml: every user of this machine may write to it (mode 0646)
+    Look through it, then run: chmod o-w DIR/kenoma.toml
+    ");
+}
+
+#[test]
+fn the_null_device_is_an_empty_file() {
+    let config = Some("/dev/null".into());
+    Machine::new().flags(Overrides { config, ..Overrides::default() }).loaded();
+}
+
+#[test]
+fn a_password_that_everybody_may_read() {
+    let with_password = "[database]\nurl = \"postgres://u:hunter2@h/db\"";
+    let machine = Machine::new().file_with_mode(with_password, 0o644);
+    insta::assert_snapshot!(machine.redacted(&machine.loaded().warnings.join("\n")), @"the config file DIR/kenoma.toml holds a password and every user of this machine may read it (mode 0644); run: chmod o-r DIR/kenoma.toml");
+    let closed = Machine::new().file_with_mode(with_password, 0o640);
+    assert_eq!(closed.loaded().warnings, Vec::<String>::new());
+    let harmless = Machine::new().file_with_mode("[redis]\nprefix = \"a\"", 0o644);
+    assert_eq!(harmless.loaded().warnings, Vec::<String>::new());
+}
+
+#[test]
+fn a_file_that_is_no_toml_and_holds_a_password() {
+    let machine = Machine::new().file("[database]\nurl = postgres://u:hunter2@h/db\n");
+    insta::assert_snapshot!(machine.error(), @r#"file DIR/kenoma.toml: line 2, column 7 is not TOML: invalid string, expected `"`, `'`"#);
+}
+
+#[test]
+fn unknown_keys_and_sections() {
+    let machine = Machine::new().file(
+        "database_url = \"postgres://u:hunter2@h/db\"\nredis = \"redis://h\"\nanything = 1\n\
+         [worker]\nconcurency = 3\npool_size = 20\nspeed = \"fast\"\n[batches]\nrows_max = 5\n[mail]\nto = \"a\"\n",
+    );
+    insta::assert_snapshot!(machine.error(), @"
+    the settings cannot be used, and nothing was done:
+      file DIR/kenoma.toml: unknown key anything; there are: instance_url
+      file DIR/kenoma.toml: unknown section [batches]; did you mean [batch]?
+      file DIR/kenoma.toml: unknown key database_url; did you mean database.url?
+      file DIR/kenoma.toml: unknown section [mail]; there are: [database], [redis], [worker], [batch], [server], [log]
+      file DIR/kenoma.toml: unknown key redis; it is a section: begin a line with [redis] and put its keys below
+      file DIR/kenoma.toml: unknown key worker.concurency; did you mean worker.concurrency?
+      file DIR/kenoma.toml: unknown key worker.pool_size; did you mean database.pool_size?
+      file DIR/kenoma.toml: unknown key worker.speed; there are: concurrency, short_concurrency, poll_interval, shutdown_timeout, lease, lease_renewal, reconcile_interval, progress_interval, max_attempts, max_crashes
+    ");
+}
+
+#[test]
+fn values_of_the_file_all_at_once() {
+    let machine = Machine::new().file(
+        "instance_url = \"social.example\"\n\
+         [database]\nurl = \"mysql://u:hunter2@h/db\"\npool_size = \"10\"\nconnect_timeout = 5\n\
+         [redis]\nurl = \"localhost:6379\"\nprefix = \"my kenoma\"\n\
+         [worker]\nconcurrency = 0\nlease = \"soon\"\npoll_interval = \"1ms\"\nmax_attempts = [1]\nmax_crashes = 1.5\n\
+         [server]\nfederating = \"yes\"\nsearch = \"elastic\"\n\
+         [log]\nlevel = \"inof\"\nformat = 2020-01-01\n",
+    );
+    insta::assert_snapshot!(machine.error(), @r#"
+    the settings cannot be used, and nothing was done:
+      file DIR/kenoma.toml: instance_url = "social.example" is not accepted; give the public http or https URL without path or user, such as "https://social.example"
+      file DIR/kenoma.toml: database.url = (not shown: it may hold a password) is not accepted; give a URL that begins with one of postgres://, postgresql://
+      file DIR/kenoma.toml: database.pool_size = "10" is not accepted; give a whole number from 1 to 500
+      file DIR/kenoma.toml: database.connect_timeout = 5 is not accepted; give a duration from 100ms to 5m, such as "200ms", "15s" or "5m"
+      file DIR/kenoma.toml: redis.url = "localhost:6379" is not accepted; give a URL that begins with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://, valkey+unix://
+      file DIR/kenoma.toml: redis.prefix = "my kenoma" is not accepted; give 1 to 64 letters, digits, "_", "-", "." or ":"
+      file DIR/kenoma.toml: worker.concurrency = 0 is not accepted; give a whole number from 1 to 64
+      file DIR/kenoma.toml: worker.poll_interval = "1ms" is not accepted; give a duration from 10ms to 1m, such as "200ms", "15s" or "5m"
+      file DIR/kenoma.toml: worker.lease = "soon" is not accepted; give a duration from 500ms to 10m, such as "200ms", "15s" or "5m"
+      file DIR/kenoma.toml: worker.max_attempts = a list is not accepted; give a whole number from 1 to 1000
+      file DIR/kenoma.toml: worker.max_crashes = 1.5 is not accepted; give a whole number from 1 to 100
+      file DIR/kenoma.toml: server.federating = "yes" is not accepted; give true or false (in the environment also 1, 0, yes, no)
+      file DIR/kenoma.toml: server.search = "elastic" is not accepted; give one of none, database, meilisearch, elasticsearch
+      file DIR/kenoma.toml: log.level = "inof" is not accepted; give one of off, error, warn, info, debug, trace, or a filter by target such as "info,sqlx=warn"
+      file DIR/kenoma.toml: log.format = a table is not accepted; give one of auto, text, json
+    "#);
+}
+
+#[test]
+fn values_of_the_environment_and_the_command_line() {
+    let not_utf8 = OsString::from_vec(vec![0xff]);
+    let machine = Machine::new()
+        .variable("KENOMA_WORKER_POLL_INTERVAL", "200")
+        .variable("KENOMA_WORKER_MAX_ATTEMPTS", "many")
+        .variable("KENOMA_SERVER_FEDERATING", "maybe")
+        .variable("REDIS_URL", "http://:hunter2@h")
+        .variable("KENOMA_REDIS_PREFIX", not_utf8)
+        .flags(Overrides { worker_concurrency: Some(65), ..Overrides::default() });
+    insta::assert_snapshot!(machine.error(), @r#"
+    the settings cannot be used, and nothing was done:
+      environment KENOMA_REDIS_PREFIX: redis.prefix = (not UTF-8) is not accepted; give 1 to 64 letters, digits, "_", "-", "." or ":"
+      environment REDIS_URL: redis.url = (not shown: it may hold a password) is not accepted; give a URL that begins with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://, valkey+unix://
+      flag: worker.concurrency = 65 is not accepted; give a whole number from 1 to 64
+      environment KENOMA_WORKER_POLL_INTERVAL: worker.poll_interval = "200" is not accepted; give a duration from 10ms to 1m, such as "200ms", "15s" or "5m"
+      environment KENOMA_WORKER_MAX_ATTEMPTS: worker.max_attempts = "many" is not accepted; give a whole number from 1 to 1000
+      environment KENOMA_SERVER_FEDERATING: server.federating = "maybe" is not accepted; give true or false (in the environment also 1, 0, yes, no)
+    "#);
+}
+
+#[test]
+fn values_that_do_not_go_together() {
+    let machine = Machine::new()
+        .file("[worker]\nlease = \"9s\"\n[batch]\nrows_max = 50")
+        .variable("KENOMA_WORKER_LEASE_RENEWAL", "4501ms");
+    insta::assert_snapshot!(machine.error(), @"
+    the settings cannot be used, and nothing was done:
+      worker.lease_renewal = 4501ms (environment KENOMA_WORKER_LEASE_RENEWAL) does not fit; give at most half of worker.lease = 9s (file DIR/kenoma.toml)
+      batch.rows_initial = 100 (default) does not fit; give at most as many as batch.rows_max = 50 (file DIR/kenoma.toml)
+    ");
+    Machine::new().variable("KENOMA_WORKER_LEASE_RENEWAL", "7500ms").loaded();
+}
+
+#[test]
+fn variables_that_mean_nothing() {
+    let machine = Machine::new()
+        .variable("KENOMA_WORKER_CONCURENCY", "3")
+        .variable("KENOMA_COLOUR_OF_THE_SKY", "blue")
+        .variable("KENOMA_TEST_DATABASE", "x")
+        .variable("KENOMA_LOG_ANYTHING", "x")
+        .variable("KENOMA_CONFIG", "")
+        .variable("KENOMATIC", "x")
+        .variable("PATH", "x");
+    insta::assert_snapshot!(machine.loaded().warnings.join("\n"), @"
+    the environment variable KENOMA_COLOUR_OF_THE_SKY is no setting and was ignored
+    the environment variable KENOMA_WORKER_CONCURENCY is no setting and was ignored; did you mean KENOMA_WORKER_CONCURRENCY?
+    ");
+}
+
+#[test]
+fn no_database() {
+    let settings = Machine::new().loaded().settings;
+    let error = settings.database.url().map(ToString::to_string).map_err(|error| error.to_string());
+    insta::assert_snapshot!(error.unwrap_or_else(|error| error), @r#"
+    no database is given
+    Set `url` under [database] in the config file, or the environment variable KENOMA_DATABASE_URL or DATABASE_URL, to a URL such as "postgres://kenoma@localhost/pleroma".
+    "#);
+}
+
+#[test]
+fn a_pool_too_small_for_the_worker() {
+    let check = |concurrency: &str| {
+        let machine = Machine::new().variable("KENOMA_WORKER_CONCURRENCY", concurrency);
+        machine.loaded().settings.check_worker().map_err(|error| error.to_string())
+    };
+    assert_eq!(check("6"), Ok(()));
+    insta::assert_snapshot!(check("7").err().unwrap_or_default(), @"
+    the worker needs 11 database connections (worker.concurrency 7 + worker.short_concurrency 1 + 3), but database.pool_size is 10; it was not started
+    Set database.pool_size (KENOMA_DATABASE_POOL_SIZE) to 11 or more, or lower the two others.
+    ");
+}
+
+#[test]
+fn a_site_is_a_web_address_and_nothing_more() {
+    let given = |url: &str| Machine::new().variable("KENOMA_INSTANCE_URL", url).load().is_ok();
+    for url in ["https://social.example", "http://localhost:4000/", "https://bücher.example"] {
+        assert!(given(url), "{url}");
+    }
+    for url in
+        ["ftp://h", "https://", "https://h/about", "https://u@h", "https://h?x", "https://h#x"]
+    {
+        assert!(!given(url), "{url}");
+    }
+}
+
+#[test]
+fn a_connection_url_has_a_known_scheme_and_a_place() {
+    let given = |variable: &str, url: &str| Machine::new().variable(variable, url).load().is_ok();
+    for url in
+        ["postgres://u:p@h:1/d", "postgresql:///d?host=/run/postgresql", "postgres://%2Frun/d"]
+    {
+        assert!(given("KENOMA_DATABASE_URL", url), "{url}");
+    }
+    for url in ["postgres:d", "mysql://h/d", "host=h dbname=d"] {
+        assert!(!given("KENOMA_DATABASE_URL", url), "{url}");
+    }
+    for url in ["redis://h", "rediss://:p@h:1/2", "unix:///run/redis.sock", "valkey://[::1]"] {
+        assert!(given("KENOMA_REDIS_URL", url), "{url}");
+    }
+    for url in ["redis:h", "redis:///0", "h:6379"] {
+        assert!(!given("KENOMA_REDIS_URL", url), "{url}");
+    }
+}
+
+#[test]
+fn a_key_that_lost_its_section_is_recognised() {
+    let machine = Machine::new().file("pool_size = 20");
+    insta::assert_snapshot!(machine.error(), @"
+    the settings cannot be used, and nothing was done:
+      file DIR/kenoma.toml: unknown key pool_size; did you mean database.pool_size?
+    ");
+}
