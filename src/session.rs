@@ -91,7 +91,9 @@ impl Session {
         let switches = ServerSwitches {
             federating: server.federating,
             cleanup_attachments: server.cleanup_attachments,
-            cleanup_attachments_delay: server.cleanup_attachments_delay.map(|delay| delay.as_secs()),
+            cleanup_attachments_delay: server
+                .cleanup_attachments_delay
+                .map(|delay| delay.as_secs()),
             search: server.search,
             external_user_synchronization: server.external_user_synchronization,
             refresh: server.refresh,

@@ -21,11 +21,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Failure, Output,
-    output::thousands,
-    submit::find,
-};
+use super::{Failure, Output, output::thousands, submit::find};
 use crate::session::{Session, fresh_worker_id};
 
 /// How often the ledger is asked.
@@ -106,12 +102,12 @@ pub(super) async fn inline(
     let stop = CancellationToken::new();
     let driver = session.driver(stop.clone());
     let (sender, receiver) = watch::channel(Progress::default());
-    let mut driven = pin!(job.drive(&driver, server, &claim, &sender));
+    let mut work = pin!(job.drive(&driver, server, &claim, &sender));
     let mut display = Display::new(output);
     let mut ticks = interval(GLANCE);
     let ended = loop {
         tokio::select! {
-            ended = &mut driven => break ended,
+            ended = &mut work => break ended,
             _ = ticks.tick() => display.show(job.subject(), &receiver.borrow()),
             _ = ctrl_c(), if !stop.is_cancelled() => {
                 output.note("Stopping at the end of the batch …");

@@ -11,7 +11,7 @@ mod submit;
 mod user;
 mod work;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -88,7 +88,11 @@ pub(crate) async fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let output = Output { json: cli.global.json, quiet: cli.global.quiet };
+    let output = Output {
+        json: cli.global.json,
+        quiet: cli.global.quiet,
+        color: cli.global.color.enabled(std::io::stderr().is_terminal()),
+    };
     match run(cli, output).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -11,6 +11,8 @@ pub(crate) struct Output {
     pub(crate) json: bool,
     /// Only results and errors.
     pub(crate) quiet: bool,
+    /// Colours on the standard error.
+    pub(crate) color: bool,
 }
 
 impl Output {
@@ -39,28 +41,30 @@ impl Output {
 
     /// Says something that ought to be known.
     pub(crate) fn warning(self, line: impl AsRef<str>) {
-        write(&mut io::stderr().lock(), &format!("warning: {}", line.as_ref()));
+        self.labelled("warning", "33", line.as_ref());
     }
 
     /// Says why a command failed.
     pub(crate) fn error(self, line: impl AsRef<str>) {
-        write(&mut io::stderr().lock(), &format!("error: {}", line.as_ref()));
+        self.labelled("error", "31", line.as_ref());
     }
 
-    /// Whether there is somebody to ask.
-    pub(crate) fn can_ask(self) -> bool {
-        io::stdin().is_terminal() && io::stderr().is_terminal()
+    fn labelled(self, label: &str, ansi: &str, line: &str) {
+        let label =
+            if self.color { format!("\x1b[1;{ansi}m{label}:\x1b[0m") } else { format!("{label}:") };
+        write(&mut io::stderr().lock(), &format!("{label} {line}"));
     }
 
-    /// Asks a question; anything but a yes is a no.
-    pub(crate) fn ask(self, question: &str) -> bool {
-        let mut stderr = io::stderr().lock();
-        if write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()).is_err() {
-            return false;
+    /// Asks a question; anything but a yes is a no. `None` when there is nobody to ask.
+    pub(crate) fn ask(self, question: &str) -> Option<bool> {
+        if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
         }
+        let mut stderr = io::stderr().lock();
+        let _gone = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
         let mut answer = String::new();
         let read = io::stdin().lock().read_line(&mut answer);
-        read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+        Some(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
     /// Whether a moving progress bar makes sense.

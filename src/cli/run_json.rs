@@ -24,9 +24,8 @@ pub(super) struct RunJson<'a> {
 impl<'a> RunJson<'a> {
     /// Describes a run.
     pub(super) fn of(run: &'a Run) -> Self {
-        let text = |time: chrono::DateTime<chrono::Utc>| {
-            time.to_rfc3339_opts(SecondsFormat::Millis, true)
-        };
+        let text =
+            |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
         Self {
             run_id: Some(&run.id),
             job: &run.job,

@@ -12,11 +12,7 @@ use kenoma_jobs::{
 };
 use serde_json::json;
 
-use super::{
-    Failure, Output, follow,
-    output::thousands,
-    run_json::RunJson,
-};
+use super::{Failure, Output, follow, output::thousands, run_json::RunJson};
 use crate::{
     queue::{Envelope, Producer, QueueError},
     session::{Session, operator},
@@ -175,17 +171,14 @@ fn confirm(
     for line in plan_lines(plan) {
         output.note(line);
     }
-    if !output.can_ask() {
-        return Err(Failure::Refused(
+    match output.ask("This cannot be undone. Go on?") {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::Refused("declined; nothing was changed".to_owned())),
+        None => Err(Failure::Refused(
             "this cannot be undone, and there is no terminal to ask on: add --yes to do it, or \
              --dry-run to only look. Nothing was changed"
                 .to_owned(),
-        ));
-    }
-    if output.ask("This cannot be undone. Go on?") {
-        Ok(())
-    } else {
-        Err(Failure::Refused("declined; nothing was changed".to_owned()))
+        )),
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) use connection::{Connection, RedisSettings};
 pub(crate) use consumer::{ConsumerSettings, consume};
 pub(crate) use envelope::{Envelope, Message};
 pub(crate) use error::QueueError;
-pub(crate) use inspection::{ping, waiting};
+pub(crate) use inspection::waiting;
 pub(crate) use janitor::sweep;
 pub(crate) use producer::Producer;
 

@@ -30,20 +30,17 @@ mod worker;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
+use self::{
+    batch::BatchSettings, database::DatabaseSettings, key::Accepts, redis::RedisSettings,
+    server::ServerSettings, worker::WorkerSettings,
+};
 pub(crate) use self::{
-    batch::BatchSettings,
-    database::DatabaseSettings,
-    environment::Environment,
-    error::{Problem, SettingsError},
-    key::{Accepts, Key},
-    load::{Entry, Loaded, Surroundings},
+    error::SettingsError,
+    key::Key,
+    load::{Loaded, Surroundings},
     log::{LogFormat, LogSettings},
     origin::Origin,
     overrides::Overrides,
-    redis::RedisSettings,
-    secret::SecretUrl,
-    server::ServerSettings,
-    worker::WorkerSettings,
 };
 
 /// The defaults, and the manual of every key.

@@ -1,6 +1,6 @@
 //! What a worker does with a message: the one handler for all jobs.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use kenoma_jobs::{
     AnyJob,
@@ -20,7 +20,7 @@ use crate::{
     session::Session,
 };
 
-/// Makes the handler of a worker. Messages are only a bell: what is done is what the ledger says.
+/// The handler of a worker. Messages are only a bell: what is done is what the ledger says.
 #[derive(Clone)]
 pub(super) struct Handler {
     shared: Arc<Shared>,
@@ -28,7 +28,7 @@ pub(super) struct Handler {
 
 struct Shared {
     session: Session,
-    server: Arc<Server>,
+    server: Server,
     worker: String,
     stop: CancellationToken,
 }
@@ -36,19 +36,15 @@ struct Shared {
 impl Handler {
     pub(super) fn new(
         session: Session,
-        server: Arc<Server>,
+        server: Server,
         worker: String,
         stop: CancellationToken,
-    ) -> impl Fn(Message) -> Pin<Box<dyn Future<Output = ()> + Send>> + Clone + Send + Sync + 'static
-    {
-        let handler = Self { shared: Arc::new(Shared { session, server, worker, stop }) };
-        move |message| {
-            let handler = handler.clone();
-            Box::pin(async move { handler.handle(message).await })
-        }
+    ) -> Self {
+        Self { shared: Arc::new(Shared { session, server, worker, stop }) }
     }
 
-    async fn handle(&self, message: Message) {
+    /// Does what a message asks for, if the ledger says the same.
+    pub(super) async fn handle(self, message: Message) {
         let envelope = match message {
             Message::Run(envelope) => envelope,
             Message::Unreadable { reason } => {
@@ -77,8 +73,11 @@ impl Handler {
             return Ok(None);
         };
         if run.job != envelope.job || run.payload != envelope.payload {
-            warn!(run_id, job = envelope.job,
-                "A message differs from the ledger's run; nothing is done");
+            warn!(
+                run_id,
+                job = envelope.job,
+                "A message differs from the ledger's run; nothing is done"
+            );
             return Ok(None);
         }
         let job = match AnyJob::decode(&run.job, &run.payload) {
@@ -97,8 +96,15 @@ impl Handler {
 
     async fn work(&self, job: &AnyJob, claim: &Claim) {
         let Shared { session, server, stop, .. } = &*self.shared;
-        info!(job = claim.job, run_id = claim.run_id, subject = claim.subject,
-            fence = claim.fence, "Working on {} {}", claim.job, claim.subject);
+        info!(
+            job = claim.job,
+            run_id = claim.run_id,
+            subject = claim.subject,
+            fence = claim.fence,
+            "Working on {} {}",
+            claim.job,
+            claim.subject
+        );
         let begun = Instant::now();
         let driver = session.driver(stop.clone());
         let (sender, receiver) = watch::channel(Progress::default());
@@ -118,15 +124,39 @@ fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
     let longest_batch_ms = u64::try_from(progress.longest_batch.as_millis()).unwrap_or(u64::MAX);
     match ended {
         Ended::Failed(reason) => {
-            error!(job, run_id, subject, done, total, parked, duration_ms, error = reason,
-                "{job} {subject} has failed: {reason}");
+            error!(
+                job,
+                run_id,
+                subject,
+                done,
+                total,
+                parked,
+                duration_ms,
+                error = reason,
+                "{job} {subject} has failed: {reason}"
+            );
         }
         Ended::Retrying(reason, delay) => {
-            warn!(job, run_id, subject, done, total, parked, duration_ms, error = reason,
-                delay_s = delay.as_secs(), "{job} {subject} is tried again later: {reason}");
+            warn!(
+                job,
+                run_id,
+                subject,
+                done,
+                total,
+                parked,
+                duration_ms,
+                error = reason,
+                delay_s = delay.as_secs(),
+                "{job} {subject} is tried again later: {reason}"
+            );
         }
-        Ended::Lost => warn!(job, run_id, subject, duration_ms,
-            "{job} {subject} is no longer this worker's; nothing more is written"),
+        Ended::Lost => warn!(
+            job,
+            run_id,
+            subject,
+            duration_ms,
+            "{job} {subject} is no longer this worker's; nothing more is written"
+        ),
         Ended::Succeeded | Ended::Cancelled | Ended::Paused | Ended::Interrupted => {
             let how = match ended {
                 Ended::Succeeded => "done",
@@ -134,8 +164,18 @@ fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
                 Ended::Paused => "paused",
                 _ => "interrupted, to go on later",
             };
-            info!(job, run_id, subject, done, total, parked, duration_ms, batches,
-                longest_batch_ms, "{job} {subject} is {how}");
+            info!(
+                job,
+                run_id,
+                subject,
+                done,
+                total,
+                parked,
+                duration_ms,
+                batches,
+                longest_batch_ms,
+                "{job} {subject} is {how}"
+            );
         }
     }
 }

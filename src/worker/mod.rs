@@ -5,8 +5,6 @@ mod lifecycle;
 mod progress;
 mod reconciler;
 
-use std::sync::Arc;
-
 use kenoma_jobs::{
     engine::{Class, ledger},
     pleroma::Server,
@@ -39,15 +37,16 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
         concurrency = worker.concurrency, short_concurrency = worker.short_concurrency,
         redis = connection.address(), "The worker has started"
     );
-    let handler = Handler::new(session.clone(), Arc::new(server), id.clone(), stop.clone());
+    let handler = Handler::new(session.clone(), server, id.clone(), stop.clone());
     let mut tasks = JoinSet::new();
     for class in Class::ALL {
+        let handler = handler.clone();
         tasks.spawn(queue::consume(
             consumer_settings(&session, class, &id),
             connection.clone(),
             class,
             stop.clone(),
-            handler.clone(),
+            move |message| handler.clone().handle(message),
         ));
     }
     let reconciling =

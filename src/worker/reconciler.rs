@@ -21,7 +21,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Only one worker reconciles at a time; the key is kenoma's own ("kenoma" in ASCII).
-const ADVISORY_LOCK: i64 = 0x006B_656E_6F6D_61;
+const ADVISORY_LOCK: i64 = 0x6B65_6E6F_6D61;
 
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
@@ -100,8 +100,7 @@ impl Reconciler {
         let mut producer = Producer::new(self.connection.clone());
         let mut announced = Vec::new();
         for run in due {
-            let envelope =
-                Envelope { run_id: run.id.clone(), job: run.job, payload: run.payload };
+            let envelope = Envelope { run_id: run.id.clone(), job: run.job, payload: run.payload };
             producer.announce(class, envelope).await?;
             announced.push(run.id);
         }

@@ -20,7 +20,7 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-pub(super) struct Options {
+pub(in crate::cli) struct Options {
     /// Only runs that stand here.
     #[arg(long, value_enum)]
     status: Option<StatusName>,
@@ -77,7 +77,8 @@ pub(super) async fn run(
         return Ok(());
     }
     let rows: Vec<Vec<String>> = runs.iter().map(row).collect();
-    for line in table(&["RUN", "JOB", "SUBJECT", "STATUS", "DONE", "TOTAL", "PARKED", "CREATED"], &rows)
+    for line in
+        table(&["RUN", "JOB", "SUBJECT", "STATUS", "DONE", "TOTAL", "PARKED", "CREATED"], &rows)
     {
         output.result(line);
     }

@@ -50,9 +50,9 @@ pub(super) struct Watch {
 
 /// Ids are ULIDs, in any case.
 fn parse_id(text: &str) -> Result<String, String> {
-    ulid::Ulid::from_string(&text.to_uppercase())
-        .map(|id| id.to_string())
-        .map_err(|_| "a run's id has 26 letters and digits; see: kenoma jobs list".to_owned())
+    ulid::Ulid::from_string(&text.to_uppercase()).map(|id| id.to_string()).map_err(|_invalid| {
+        "a run's id has 26 letters and digits; see: kenoma jobs list".to_owned()
+    })
 }
 
 /// Does what was typed.
@@ -62,8 +62,7 @@ pub(super) async fn run(command: Command, session: Session, output: Output) -> R
         Command::List(options) => list::run(&options, &session, output).await,
         Command::Show(run) => show::run(&run.id, &session, output).await,
         Command::Watch(options) => {
-            let run =
-                follow::wait(&session, &options.run.id, options.wait_timeout, output).await?;
+            let run = follow::wait(&session, &options.run.id, options.wait_timeout, output).await?;
             output.object(&RunJson::of(&run));
             submit::conclude(&run)?;
             output.result(format!("Run {} ({} {}) is done.", run.id, run.job, run.subject));

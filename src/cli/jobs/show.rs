@@ -17,8 +17,7 @@ pub(super) async fn run(id: &str, session: &Session, output: Output) -> Result<(
     let events = ledger::events(&mut db, id).await?;
     let parked = ledger::parked_items(&mut db, id).await?;
     output.object(&RunJson::of(&run));
-    let lines =
-        figures(&run).into_iter().chain(parked_lines(&parked)).chain(event_lines(&events));
+    let lines = figures(&run).into_iter().chain(parked_lines(&parked)).chain(event_lines(&events));
     for line in lines {
         output.result(line);
     }

@@ -10,7 +10,7 @@ use crate::{
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: kenoma user deactivate_all_from_instance spam.example --dry-run")]
-pub(super) struct Options {
+pub(in crate::cli) struct Options {
     /// Host of the instance, exactly as behind the @ of its nicknames.
     #[arg(value_name = "HOST")]
     host: String,

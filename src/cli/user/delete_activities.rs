@@ -10,7 +10,7 @@ use crate::{
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: kenoma user delete_activities alice --dry-run")]
-pub(super) struct Options {
+pub(in crate::cli) struct Options {
     /// Nickname of the account.
     #[arg(value_name = "NICK")]
     nickname: String,

@@ -26,11 +26,7 @@ pub(super) enum Command {
 }
 
 /// Does what was typed.
-pub(super) async fn run(
-    command: Command,
-    session: Session,
-    output: Output,
-) -> Result<(), Failure> {
+pub(super) async fn run(command: Command, session: Session, output: Output) -> Result<(), Failure> {
     match command {
         Command::DeleteActivities(options) => {
             delete_activities::run(&options, &session, output).await

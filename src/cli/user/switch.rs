@@ -14,7 +14,7 @@ use crate::{
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: kenoma user deactivate mallory@spam.example --reason spam")]
-pub(super) struct Options {
+pub(in crate::cli) struct Options {
     /// Nickname of the account, of this or another server.
     #[arg(value_name = "NICK")]
     nickname: String,
@@ -39,7 +39,8 @@ where
     };
     let actor = found.ok_or_else(|| Failure::NotFound(format!("No user {nickname}")))?;
     let needed = SwitchUser::<ACTIVE>::is_needed(&server, &actor);
-    let job: AnyJob = SwitchUser::<ACTIVE> { nickname: nickname.clone(), actor: actor.ap_id }.into();
+    let job: AnyJob =
+        SwitchUser::<ACTIVE> { nickname: nickname.clone(), actor: actor.ap_id }.into();
     if !needed {
         let state = if ACTIVE { "activated" } else { "deactivated" };
         output.result(format!("User {nickname} already {state}"));
@@ -48,13 +49,8 @@ where
     }
     let stored = actor.nickname.unwrap_or_else(|| nickname.clone());
     let done = done_lines::<ACTIVE>(&server, nickname, &stored);
-    submit::submit(
-        session,
-        server,
-        submit::Request { job, options: &options.submit, done },
-        output,
-    )
-    .await
+    submit::submit(session, server, submit::Request { job, options: &options.submit, done }, output)
+        .await
 }
 
 /// The original's lines (docs/semantics.md 3.1).
@@ -65,8 +61,8 @@ fn done_lines<const ACTIVE: bool>(server: &Server, typed: &str, stored: &str) ->
             format!("Deactivating {stored}"),
             format!("Successfully unsubscribed all local followers from {stored}"),
         ],
-        (false, Flavour::Pleroma | Flavour::Akkoma) => vec![format!(
-            "Successfully deactivated {typed} and unsubscribed all local followers"
-        )],
+        (false, Flavour::Pleroma | Flavour::Akkoma) => {
+            vec![format!("Successfully deactivated {typed} and unsubscribed all local followers")]
+        }
     }
 }
