@@ -2,6 +2,18 @@
 //! server flavours, recorded transitions of the real programs and how to compare with them, and
 //! builders that fill a database with accounts and posts.
 
+mod compare;
+mod database;
+mod flake;
+mod flavour;
 mod servers;
+mod state;
+mod transition;
 
+pub use compare::{Difference, Kind, compare};
+pub use database::Database;
+pub use flake::{flake_id, flake_text};
+pub use flavour::Flavour;
 pub use servers::{Postgres, PostgresOptions, Redis, Server, postgres, redis};
+pub use state::{State, snapshot};
+pub use transition::{Step, Transition};

@@ -1,0 +1,161 @@
+//! What of a single row is fixed.
+
+use std::fmt;
+
+use chrono::{NaiveDateTime, Timelike as _};
+use serde_json::{Map, Value, json};
+
+use crate::state::State;
+
+/// Columns whose values are random.
+const SECRETS: [&str; 8] = [
+    "token",
+    "refresh_token",
+    "confirmation_token",
+    "password_hash",
+    "keys",
+    "public_key",
+    "private_key",
+    "key_id",
+];
+
+/// What a comparison shows for a time that was made up, of the right form.
+pub(super) const SOME_TIME: &str = "(a time)";
+
+/// A row's primary key, as text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key(Vec<String>);
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.join(", "))
+    }
+}
+
+/// Gives the primary key of a row; the whole row where the table has none.
+pub(super) fn key_of(table: &str, row: &Value) -> Key {
+    let columns: &[&str] = match table {
+        "data_migration_failed_ids" => &["data_migration_id", "record_id"],
+        "hashtags_objects" => &["hashtag_id", "object_id"],
+        "oban_peers" => &["name"],
+        "schema_migrations" => &["version"],
+        "signing_keys" => &["key_id"],
+        "user_frontend_setting_profiles" => &["user_id", "frontend_name", "profile_name"],
+        "oban_beats" => return Key(vec![row.to_string()]),
+        _ => &["id"],
+    };
+    Key(columns
+        .iter()
+        .map(|column| match &row[*column] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+        .collect())
+}
+
+/// Takes away what the original writes onto objects that are already tombstones: a count of no
+/// replies and no quotes.
+pub(super) fn forgive_tombstone_counts(state: &mut State) {
+    for row in state.rows_mut("objects") {
+        if row["data"]["type"] != "Tombstone" {
+            continue;
+        }
+        if let Some(data) = row["data"].as_object_mut() {
+            for count in ["repliesCount", "quotesCount"] {
+                if data.get(count).is_some_and(|value| *value == json!(0)) {
+                    data.remove(count);
+                }
+            }
+        }
+    }
+}
+
+/// Replaces what is not fixed in a row that was there before.
+pub(super) fn canonical_kept(table: &str, before: &Value, after: &Value) -> Value {
+    let mut row = after.clone();
+    let Some(columns) = row.as_object_mut() else { return row };
+    for (name, value) in columns.iter_mut() {
+        let loose = is_time_column(name, value) || is_secret(name, value);
+        if loose {
+            *value = json!(if *value == before[name] { "(unchanged)" } else { "(changed)" });
+        }
+    }
+    if table == "objects" && before["data"] != after["data"] {
+        canonical_tombstone(columns);
+    }
+    row
+}
+
+/// Replaces times and secrets in a row that was not there before, and takes its id away.
+pub(super) fn canonical_new(table: &str, row: &Value) -> Value {
+    let mut row = row.clone();
+    let delay = delay(&row);
+    let Some(columns) = row.as_object_mut() else { return row };
+    columns.remove("id");
+    for (name, value) in columns.iter_mut() {
+        if is_time_column(name, value) {
+            *value = json!(SOME_TIME);
+        } else if is_secret(name, value) {
+            *value = json!("(a secret)");
+        }
+    }
+    if let (Some(delay), true) = (delay, columns.contains_key("scheduled_at")) {
+        columns.insert("scheduled_at".to_owned(), json!(format!("(after {delay} s)")));
+    }
+    match table {
+        "activities" => {
+            if let Some(published) = columns.get_mut("data").and_then(|d| d.get_mut("published"))
+                && is_published_time(published)
+            {
+                *published = json!(SOME_TIME);
+            }
+        }
+        "objects" => canonical_tombstone(columns),
+        _ => {}
+    }
+    row
+}
+
+/// Gives the whole seconds between a row's insertion and the time it is scheduled for.
+fn delay(row: &Value) -> Option<i64> {
+    let time = |column: &str| time_of(row[column].as_str()?);
+    let between = time("scheduled_at")? - time("inserted_at")?;
+    // Half a second is added so that the fraction is rounded, not cut.
+    Some((between.num_milliseconds() + 500).div_euclid(1000))
+}
+
+/// Replaces the time of deletion, when it has the form that the servers write.
+fn canonical_tombstone(columns: &mut Map<String, Value>) {
+    let Some(data) = columns.get_mut("data").and_then(Value::as_object_mut) else { return };
+    if data.get("type") != Some(&json!("Tombstone")) {
+        return;
+    }
+    if let Some(deleted) = data.get_mut("deleted") {
+        *deleted = if is_published_time(deleted) {
+            json!(SOME_TIME)
+        } else {
+            json!(format!("(not ISO 8601 UTC with microseconds and Z: {deleted})"))
+        };
+    }
+}
+
+/// Says whether this is the servers' form of a time in JSON: `2026-01-31T12:00:00.123456Z`.
+fn is_published_time(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| {
+        text.len() == 27 && text.ends_with('Z') && time_of(&text[..26]).is_some()
+    })
+}
+
+fn is_time_column(name: &str, value: &Value) -> bool {
+    name.ends_with("_at") && value.as_str().is_some_and(|text| time_of(text).is_some())
+}
+
+fn is_secret(name: &str, value: &Value) -> bool {
+    SECRETS.contains(&name) && value.is_string()
+}
+
+fn time_of(text: &str) -> Option<NaiveDateTime> {
+    let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
+    // A leap second is no time that PostgreSQL writes.
+    (time.nanosecond() < 1_000_000_000).then_some(time)
+}

@@ -1,0 +1,122 @@
+//! One private database per test, copied from a template of its flavour.
+
+use std::thread;
+
+use anyhow::{Context as _, Result};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::flavour::Flavour;
+use crate::servers;
+
+/// Key of the advisory lock under which templates are made: many test processes start at once.
+const TEMPLATE_LOCK: i64 = 0x6b65_6e6f_6d61;
+
+/// A database with the schema of a flavour and no rows. Dropped, with its connections, on drop.
+#[derive(Debug)]
+pub struct Database {
+    flavour: Flavour,
+    name: String,
+    url: String,
+    pool: PgPool,
+}
+
+impl Database {
+    /// Makes a database of this flavour on the server of the test run.
+    pub async fn create(flavour: Flavour) -> Result<Self> {
+        let server = servers::postgres()?;
+        let mut admin = PgConnection::connect(server.url())
+            .await
+            .context("cannot connect to the PostgreSQL of the tests")?;
+        let template = template(&mut admin, flavour).await?;
+        let name = format!("t_{flavour}_{}", Uuid::new_v4().simple());
+        let statement = format!("create database {name} template {template}");
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut admin)
+            .await
+            .with_context(|| format!("cannot copy the template {template}"))?;
+        admin.close().await?;
+        let url = server.database_url(&name);
+        let pool = PgPoolOptions::new().max_connections(10).connect_lazy(&url)?;
+        Ok(Self { flavour, name, url, pool })
+    }
+
+    /// Gives the flavour of the schema.
+    pub fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+
+    /// Gives the URL of this database.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Gives a pool of at most 10 connections; every call gives the same pool.
+    pub fn pool(&self) -> PgPool {
+        self.pool.clone()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let name = self.name.clone();
+        // Dropping is not async, and a runtime cannot be entered twice on one thread. A database
+        // that stays behind does no harm: the server's folder goes at the end of the run.
+        let _ = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(drop_database(&name))
+        })
+        .join();
+    }
+}
+
+async fn drop_database(name: &str) -> Result<()> {
+    let mut admin = PgConnection::connect(servers::postgres()?.url()).await?;
+    let statement = format!("drop database if exists {name} with (force)");
+    sqlx::query(AssertSqlSafe(statement)).execute(&mut admin).await?;
+    Ok(admin.close().await?)
+}
+
+/// Gives the name of the template of a flavour, after making it if this server has none yet.
+async fn template(admin: &mut PgConnection, flavour: Flavour) -> Result<String> {
+    let name = format!("tpl_{flavour}_{:016x}", fingerprint(flavour.schema()));
+    if is_template(admin, &name).await? {
+        return Ok(name);
+    }
+    sqlx::query("select pg_advisory_lock($1)").bind(TEMPLATE_LOCK).execute(&mut *admin).await?;
+    let made = match is_template(admin, &name).await {
+        Ok(false) => make_template(admin, flavour, &name).await,
+        Ok(true) => Ok(()),
+        Err(error) => Err(error),
+    };
+    sqlx::query("select pg_advisory_unlock($1)").bind(TEMPLATE_LOCK).execute(&mut *admin).await?;
+    made.with_context(|| format!("cannot make the template of {flavour}"))?;
+    Ok(name)
+}
+
+async fn is_template(admin: &mut PgConnection, name: &str) -> Result<bool> {
+    let known = "select exists (select 1 from pg_database where datname = $1 and datistemplate)";
+    Ok(sqlx::query_scalar(known).bind(name).fetch_one(admin).await?)
+}
+
+async fn make_template(admin: &mut PgConnection, flavour: Flavour, name: &str) -> Result<()> {
+    // A process that was killed half-way leaves a database that is not yet marked as template.
+    let cleared = format!("drop database if exists {name} with (force)");
+    sqlx::query(AssertSqlSafe(cleared)).execute(&mut *admin).await?;
+    let created = format!("create database {name} template template0 encoding 'UTF8'");
+    sqlx::query(AssertSqlSafe(created)).execute(&mut *admin).await?;
+    let mut inside = PgConnection::connect(&servers::postgres()?.database_url(name)).await?;
+    sqlx::raw_sql(flavour.schema()).execute(&mut inside).await?;
+    inside.close().await?;
+    let marked = format!("alter database {name} with is_template true");
+    sqlx::query(AssertSqlSafe(marked)).execute(admin).await?;
+    Ok(())
+}
+
+/// Hashes by FNV-1a: equal in every process, whatever compiled it.
+fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

@@ -1,0 +1,43 @@
+//! The three shapes of database that the product knows.
+
+use std::fmt;
+
+/// A server program whose database the product works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Flavour {
+    /// Pleroma 2.3 to 2.7 and after.
+    Pleroma,
+    /// Akkoma 3.x, 2025.x.
+    Akkoma,
+    /// Pleroma 2.1 to 2.2.
+    Pleroma22,
+}
+
+impl Flavour {
+    /// Lists every flavour, for tests that must hold for each.
+    pub const ALL: [Self; 3] = [Self::Pleroma, Self::Akkoma, Self::Pleroma22];
+
+    /// Gives the name that the product and the folders of recordings use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pleroma => "pleroma",
+            Self::Akkoma => "akkoma",
+            Self::Pleroma22 => "pleroma22",
+        }
+    }
+
+    /// Gives the statements that make the whole schema in an empty database.
+    pub const fn schema(self) -> &'static str {
+        match self {
+            Self::Pleroma => include_str!("../schema/pleroma.sql"),
+            Self::Akkoma => include_str!("../schema/akkoma.sql"),
+            Self::Pleroma22 => include_str!("../schema/pleroma22.sql"),
+        }
+    }
+}
+
+impl fmt::Display for Flavour {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
