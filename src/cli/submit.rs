@@ -20,7 +20,7 @@ use crate::{
 
 /// Options of every command that makes a run.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct Options {
+pub(super) struct RunOptions {
     /// Show what would be done, and do nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -49,7 +49,7 @@ pub(super) struct Request<'a> {
     /// The job.
     pub(super) job: AnyJob,
     /// How it is asked for.
-    pub(super) options: &'a Options,
+    pub(super) options: &'a RunOptions,
     /// The original's lines, printed once they are true.
     pub(super) done: Vec<String>,
 }
@@ -98,9 +98,10 @@ pub(super) async fn submit(
         follow::wait(session, &id, request.options.wait_timeout, output).await?
     };
     output.object(&RunJson::of(&run));
-    conclude(&run)?;
-    finished(&request, output);
-    Ok(())
+    if run.status == Status::Succeeded {
+        finished(&request, output);
+    }
+    conclude(&run)
 }
 
 /// Says what the original says.
@@ -161,7 +162,7 @@ fn plan_lines(plan: &PlanSummary) -> Vec<String> {
 fn confirm(
     job: &AnyJob,
     plan: &PlanSummary,
-    options: &Options,
+    options: &RunOptions,
     output: Output,
 ) -> Result<(), Failure> {
     if !job.is_heavy() || options.yes {

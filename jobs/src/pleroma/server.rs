@@ -56,9 +56,10 @@ pub struct ServerSwitches {
 pub struct Server {
     /// What differs between databases.
     pub shape: Shape,
-    /// Scheme and host of the server, without a slash at the end.
+    /// Scheme and host of the server, without a slash at the end; empty when there is no local
+    /// account that tells it (then nothing is written in the server's name either).
     pub base_url: String,
-    /// Host of the server, in lower case, without a port.
+    /// Host of the server, in lower case, without a port; empty like the address.
     pub host: String,
     /// Whether deletions are told to other servers.
     pub federating: bool,
@@ -90,21 +91,18 @@ pub async fn open(
         None => {
             sqlx::query_scalar(
                 "select ap_id from public.users
-                 where local and ap_id like 'http%/users/%' order by id limit 1",
+                 where local and ap_id like 'http%' order by id limit 1",
             )
             .fetch_optional(db)
             .await?
         }
     };
-    let unknown = || ProbeError::Unknown {
-        missing: "no local account that tells the server's address: set instance_url".to_owned(),
-    };
-    let url = base.and_then(|text| Url::parse(&text).ok()).ok_or_else(unknown)?;
-    let host = url.host_str().ok_or_else(unknown)?.to_lowercase();
+    let url = base.and_then(|text| Url::parse(&text).ok());
+    let host = url.as_ref().and_then(|url| url.host_str()).map(str::to_lowercase);
     let akkoma = shape.flavour == Flavour::Akkoma;
     Ok(Server {
-        base_url: url.origin().ascii_serialization(),
-        host,
+        base_url: url.map(|url| url.origin().ascii_serialization()).unwrap_or_default(),
+        host: host.unwrap_or_default(),
         federating: switches.federating.unwrap_or(true),
         cleanup_attachments: switches.cleanup_attachments.unwrap_or(akkoma),
         cleanup_attachments_delay: switches.cleanup_attachments_delay.unwrap_or(1800),

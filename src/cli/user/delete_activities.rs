@@ -18,7 +18,7 @@ pub(in crate::cli) struct Options {
     #[arg(long)]
     remote: bool,
     #[command(flatten)]
-    submit: submit::Options,
+    submit: submit::RunOptions,
 }
 
 /// Asks for the job.

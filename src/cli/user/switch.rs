@@ -19,7 +19,7 @@ pub(in crate::cli) struct Options {
     #[arg(value_name = "NICK")]
     nickname: String,
     #[command(flatten)]
-    submit: submit::Options,
+    submit: submit::RunOptions,
 }
 
 /// Asks for the job.

@@ -1,0 +1,6 @@
+//! Tests of the built binary on a real PostgreSQL and a real Redis.
+//!
+//! One binary for all of them: it links once.
+
+mod golden;
+mod program;
