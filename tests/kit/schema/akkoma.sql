@@ -456,7 +456,6 @@ create table oban_jobs (
     meta jsonb default '{}'::jsonb,
     cancelled_at timestamp,
     constraint attempt_range check (((attempt >= 0) and (attempt <= max_attempts))),
-    constraint non_negative_priority check ((priority >= 0)) not valid,
     constraint oban_jobs_pkey primary key (id),
     constraint positive_max_attempts check ((max_attempts > 0)),
     constraint queue_length check (((char_length(queue) > 0) and (char_length(queue) < 128))),
@@ -869,6 +868,7 @@ alter table user_follows_hashtag add constraint user_follows_hashtag_user_id_fke
     foreign key (user_id) references users(id) on delete cascade;
 alter table signing_keys add constraint signing_keys_user_id_fkey
     foreign key (user_id) references users(id) on delete cascade;
+alter table oban_jobs add constraint non_negative_priority check ((priority >= 0)) not valid;
 
 -- Triggers
 

@@ -504,7 +504,6 @@ create table oban_jobs (
     meta jsonb default '{}'::jsonb,
     cancelled_at timestamp,
     constraint attempt_range check (((attempt >= 0) and (attempt <= max_attempts))),
-    constraint non_negative_priority check ((priority >= 0)) not valid,
     constraint oban_jobs_pkey primary key (id),
     constraint positive_max_attempts check ((max_attempts > 0)),
     constraint queue_length check (((char_length(queue) > 0) and (char_length(queue) < 128))),
@@ -874,7 +873,7 @@ alter table conversation_participations add constraint conversation_participatio
 alter table bookmarks add constraint bookmarks_activity_id_fkey
     foreign key (activity_id) references activities(id) on delete cascade;
 alter table bookmarks add constraint bookmarks_folder_id_fkey
-    foreign key (folder_id) references bookmark_folders(id) on delete SET NULL;
+    foreign key (folder_id) references bookmark_folders(id) on delete set null;
 alter table bookmarks add constraint bookmarks_user_id_fkey
     foreign key (user_id) references users(id) on delete cascade;
 alter table mfa_tokens add constraint mfa_tokens_authorization_id_fkey
@@ -929,6 +928,7 @@ alter table announcement_read_relationships add constraint announcement_read_rel
     foreign key (user_id) references users(id) on delete cascade;
 alter table bookmark_folders add constraint bookmark_folders_user_id_fkey
     foreign key (user_id) references users(id) on delete cascade;
+alter table oban_jobs add constraint non_negative_priority check ((priority >= 0)) not valid;
 
 -- Triggers
 

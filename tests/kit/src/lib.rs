@@ -9,6 +9,7 @@ mod flavour;
 mod servers;
 mod state;
 mod transition;
+mod world;
 
 pub use compare::{Difference, Kind, compare};
 pub use database::Database;
@@ -17,3 +18,4 @@ pub use flavour::Flavour;
 pub use servers::{Postgres, PostgresOptions, Redis, Server, postgres, redis};
 pub use state::{State, snapshot};
 pub use transition::{Step, Transition};
+pub use world::{Account, BASE, Draft, PUBLIC, Post, World};

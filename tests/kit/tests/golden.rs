@@ -4,8 +4,9 @@ use anyhow::{Result, ensure};
 use testkit::{Database, Flavour, Transition, snapshot};
 
 async fn round_trip(flavour: Flavour) -> Result<()> {
+    let database = Database::create(flavour).await?;
     for transition in Transition::all(flavour, "")? {
-        let database = Database::create(flavour).await?;
+        database.empty().await?;
         transition.load_before(&database).await?;
         let loaded = snapshot(&database.pool()).await?;
         ensure!(loaded == transition.before, "{} comes back changed", transition.name);

@@ -1,8 +1,13 @@
 //! The private servers start, survive a crash, and leave nothing behind.
 
-use std::path::PathBuf;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 use sqlx::{Connection as _, PgConnection};
 use testkit::{Postgres, Redis};
 
@@ -48,5 +53,54 @@ fn one_server_serves_a_whole_process() -> Result<()> {
     assert!(first.url().ends_with("/postgres"), "{}", first.url());
     assert!(first.database_url("other").ends_with("/other"));
     assert!(testkit::redis()?.url().starts_with("redis://"));
+    Ok(())
+}
+
+/// Names the file in which the child of the next test says where its servers are.
+const REPORT: &str = "KENOMA_TEST_REPORT";
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
+    let started = Instant::now();
+    while !holds() {
+        ensure!(started.elapsed() < Duration::from_secs(30), "{what}: not within 30 s");
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+#[test]
+fn servers_end_with_a_process_that_is_killed() -> Result<()> {
+    let report = tempfile::NamedTempFile::new()?;
+    let mut child = Command::new(env::current_exe()?)
+        .args(["--ignored", "--exact", "child_that_is_killed"])
+        .env(REPORT, report.path())
+        .env_remove("KENOMA_TEST_POSTGRES_URL")
+        .spawn()?;
+    let said = || fs::read_to_string(report.path()).unwrap_or_default();
+    let started = wait_until("the child's servers", || said().ends_with('\n'));
+    child.kill()?;
+    child.wait()?;
+    started?;
+    let said = said();
+    let (folder, url) = said.trim().split_once(' ').context("no report")?;
+    wait_until("the folder is removed", || !Path::new(folder).exists())?;
+    let address = url.rsplit_once('@').and_then(|(_, rest)| rest.split_once('/'));
+    let (address, _) = address.context("no address")?;
+    ensure!(std::net::TcpStream::connect(address).is_err(), "the server outlived its process");
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "is the child of another test, which kills it"]
+async fn child_that_is_killed() -> Result<()> {
+    let Some(report) = env::var_os(REPORT) else { return Ok(()) };
+    let url = testkit::postgres()?.url();
+    let mut connection = PgConnection::connect(url).await?;
+    let folder: String =
+        sqlx::query_scalar("show data_directory").fetch_one(&mut connection).await?;
+    fs::write(report, format!("{folder} {url}\n"))?;
+    // The killer comes long before; without it the test must not hang.
+    let killed = tokio::time::timeout(Duration::from_mins(1), std::future::pending::<()>());
+    ensure!(killed.await.is_ok(), "nobody killed this process");
     Ok(())
 }

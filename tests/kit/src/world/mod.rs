@@ -1,0 +1,168 @@
+//! Fills a database with accounts and posts in sentences: `alice.posts("hello").public()`,
+//! `bob.likes(&post)`. The rows have the shapes that the real programs were seen to write.
+
+mod account;
+mod draft;
+mod note;
+mod reaction;
+mod relation;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, PgPool};
+use uuid::{Builder, Uuid};
+
+pub use account::Account;
+pub use draft::{Draft, Post};
+
+use crate::database::Database;
+use crate::flavour::Flavour;
+
+/// Address of the server whose database it is.
+pub const BASE: &str = "https://peer.example";
+
+/// The collection that makes a post public.
+pub const PUBLIC: &str = "https://www.w3.org/ns/activitystreams#Public";
+
+/// First moment of every world, 2025-01-01 00:00:00 UTC, in milliseconds: long enough ago that a
+/// row written now is seen to have changed.
+const BEGINNING: u64 = 1_735_689_600_000;
+
+/// A database being filled. Its clock goes on by one second with every row that has an id of its
+/// own, so that two runs of a test make the same ids. Use one world per database.
+#[derive(Debug, Clone)]
+pub struct World {
+    flavour: Flavour,
+    pool: PgPool,
+    clock: Arc<AtomicU64>,
+}
+
+/// A moment of a world, and the ids that belong to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment(u64);
+
+impl World {
+    /// Begins to fill a database.
+    pub fn new(database: &Database) -> Self {
+        let clock = Arc::new(AtomicU64::new(0));
+        Self { flavour: database.flavour(), pool: database.pool(), clock }
+    }
+
+    /// Gives the flavour of the database.
+    pub fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+
+    /// Makes an active, confirmed account of this server.
+    pub async fn local(&self, nickname: &str) -> Result<Account> {
+        Account::create(self, nickname, None).await
+    }
+
+    /// Makes an account of another server, known here as `nickname@host`.
+    pub async fn remote(&self, nickname: &str, host: &str) -> Result<Account> {
+        Account::create(self, nickname, Some(host)).await
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    pub(crate) fn tick(&self) -> Moment {
+        Moment(self.clock.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Inserts a row; columns that are not given get their default. Gives the whole row.
+    pub(crate) async fn insert(&self, table: &str, row: Value) -> Result<Value> {
+        let columns: Vec<String> = row
+            .as_object()
+            .context("a row is a JSON object")?
+            .keys()
+            .map(|column| format!("\"{column}\""))
+            .collect();
+        let columns = columns.join(", ");
+        let statement = format!(
+            "insert into {table} ({columns})
+             select {columns} from jsonb_populate_record(null::{table}, $1)
+             returning to_jsonb({table})"
+        );
+        sqlx::query_scalar(AssertSqlSafe(statement))
+            .bind(row)
+            .fetch_one(&self.pool)
+            .await
+            .with_context(|| format!("cannot insert into {table}"))
+    }
+
+    /// Inserts a row that has `inserted_at`, `updated_at` and a number as its id; gives that.
+    pub(crate) async fn insert_dated(
+        &self,
+        table: &str,
+        at: Moment,
+        mut row: Value,
+    ) -> Result<i64> {
+        row["inserted_at"] = json!(at.second());
+        row["updated_at"] = json!(at.second());
+        let row = self.insert(table, row).await?;
+        row["id"].as_i64().with_context(|| format!("{table} has no number as id"))
+    }
+
+    /// Notifies a local account of an activity of somebody else.
+    pub(crate) async fn notify(
+        &self,
+        account: &Account,
+        kind: &str,
+        activity: Uuid,
+        by: &Account,
+        at: Moment,
+    ) -> Result<()> {
+        if account.is_local() && account.id() != by.id() {
+            let row = json!({"user_id": account.id(), "activity_id": activity, "type": kind});
+            self.insert_dated("notifications", at, row).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Moment {
+    /// Gives the flake id of this moment.
+    pub(crate) fn flake(self) -> Uuid {
+        let worker = 0x6b65_6e6f_6d61;
+        Uuid::from_u128((u128::from(self.milliseconds()) << 64) | (worker << 16))
+    }
+
+    /// Gives a random-looking id that only this moment has, for `ActivityPub` ids.
+    pub(crate) fn random(self, salt: u64) -> Uuid {
+        let mixed = u128::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+            ^ u128::from(salt).wrapping_mul(0xc2b2_ae3d_27d4_eb4f_1656_67b1_9e37_79f9);
+        Builder::from_random_bytes(mixed.to_be_bytes()).into_uuid()
+    }
+
+    /// Gives the number of this moment in its world, for the ids of other servers.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
+    /// Gives the time as the servers keep it in columns.
+    pub(crate) fn second(self) -> String {
+        self.time().format("%Y-%m-%dT%H:%M:%S").to_string()
+    }
+
+    /// Gives the time as the servers write it into JSON.
+    pub(crate) fn published(self) -> String {
+        self.time().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+    }
+
+    fn milliseconds(self) -> u64 {
+        BEGINNING + self.0 * 1000
+    }
+
+    fn time(self) -> DateTime<Utc> {
+        i64::try_from(self.milliseconds())
+            .ok()
+            .and_then(DateTime::from_timestamp_millis)
+            .unwrap_or_default()
+    }
+}
