@@ -75,8 +75,14 @@ impl Connection {
     /// Opens another socket to the same Redis, within the connection's own time limit.
     pub(super) async fn reconnected(&self) -> Result<Self, QueueError> {
         let limit = self.patience.connect;
-        // The limit of the redis crate does not cover looking the host name up.
-        let opening = ConnectionManager::new_with_config(self.client.clone(), self.config());
+        let opening = async {
+            let mut manager =
+                ConnectionManager::new_with_config(self.client.clone(), self.config()).await?;
+            // A missing password, and a data set that is still being loaded, show only now.
+            redis::cmd("PING").exec_async(&mut manager).await?;
+            Ok(manager)
+        };
+        // The limit of the redis crate covers neither the host name's look-up nor the PING.
         match tokio::time::timeout(limit, opening).await {
             Ok(Ok(manager)) => Ok(Self { manager, ..self.clone() }),
             Ok(Err(error)) => Err(QueueError::from_redis(&self.address, &error)),

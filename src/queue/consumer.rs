@@ -154,14 +154,7 @@ where
             () = shutdown.cancelled() => return Ok(()),
         }
         let worker = format!("{}-{}", self.settings.worker_name, Ulid::generate());
-        let removed = repair::repair(&mut self.connection, &self.queue, &worker).await?;
-        if removed > 0 {
-            tracing::warn!(
-                queue = self.queue,
-                removed,
-                "removed things from the queue that kenoma never wrote and apalis cannot read"
-            );
-        }
+        repair::repair(&mut self.connection, &self.queue, Some(&worker)).await?;
         self.retire_ended_workers().await?;
         self.ended_workers.push(worker.clone());
         self.run_worker(&worker).await

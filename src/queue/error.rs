@@ -78,7 +78,9 @@ impl QueueError {
 
     pub(super) fn from_redis(address: &str, error: &RedisError) -> Self {
         let (address, reason) = (address.to_owned(), error.to_string());
+        // Before a login, Redis answers a long command by a protocol error and not by NOAUTH.
         let login = matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
+            || reason.contains("unauthenticated")
             || error.kind() == redis::ErrorKind::AuthenticationFailed;
         if login {
             Self::Login { address, reason }

@@ -10,7 +10,7 @@ use ulid::Ulid;
 use super::connection::{Connection, RedisSettings};
 use super::envelope::{Envelope, EnvelopeCodec, Message};
 use super::error::QueueError;
-use super::storage_config;
+use super::{repair, storage_config};
 
 /// Announces runs to the workers. The run must be in the ledger already.
 pub(crate) struct Producer {
@@ -41,9 +41,23 @@ impl Producer {
         let message = EnvelopeCodec
             .encode(&Message::Run(envelope))
             .map_err(|error| QueueError::Message { reason: error.to_string() })?;
-        let task = TaskBuilder::new(message)
-            .task_id(TaskId::from_string(Ulid::generate().to_string()))
-            .build();
+        match self.push(class, message.clone()).await {
+            Err(refused @ QueueError::Answer { .. }) => {
+                // A key of the wrong type; no worker need have noticed. Nothing found, nothing new.
+                let queue = self.connection.queue_name(class);
+                match repair::repair(&mut self.connection, &queue, None).await {
+                    Ok(removed) if removed > 0 => self.push(class, message).await,
+                    _ => Err(refused),
+                }
+            }
+            other => other,
+        }
+    }
+
+    async fn push(&mut self, class: Class, message: Vec<u8>) -> Result<(), QueueError> {
+        // A fresh id every time: a push that failed half way makes the same id do nothing.
+        let id = TaskId::from_string(Ulid::generate().to_string());
+        let task = TaskBuilder::new(message).task_id(id).build();
         let config = storage_config(&self.connection.queue_name(class));
         match push_tasks(&mut self.connection.manager, &config, &[task]).await {
             Ok(_) => Ok(()),

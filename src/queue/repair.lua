@@ -1,6 +1,6 @@
 -- Makes a queue fit to be served: apalis ends its worker at each of the things removed here, and
 -- ends the next worker as well, for ever.
--- KEYS[1] the queue's name; ARGV[1] now, in seconds; ARGV[2] the worker about to start
+-- KEYS[1] the queue's name; ARGV[1] now, in seconds; ARGV[2] the worker about to start, or nothing
 -- Returns the number of things removed.
 local queue = KEYS[1]
 local now = tonumber(ARGV[1])
@@ -57,5 +57,7 @@ for _, name in ipairs(redis.call('ZRANGE', queue .. ':workers', 0, 999)) do
     end
 end
 
-redis.call('ZADD', queue .. ':workers:started', now, ARGV[2])
+if ARGV[2] ~= '' then
+    redis.call('ZADD', queue .. ':workers:started', now, ARGV[2])
+end
 return removed

@@ -12,18 +12,28 @@ static REPAIR: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("rep
 static RETIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("retire.lua")));
 
 /// Removes what would end every worker of the queue; returns how many things those were.
+///
+/// Takes note of the worker about to start, if there is one, for the janitor.
 pub(super) async fn repair(
     connection: &mut Connection,
     queue: &str,
-    worker: &str,
+    worker: Option<&str>,
 ) -> Result<usize, QueueError> {
     let removed: Result<usize, _> = REPAIR
         .key(queue)
         .arg(chrono::Utc::now().timestamp())
-        .arg(worker)
+        .arg(worker.unwrap_or_default())
         .invoke_async(&mut connection.manager)
         .await;
-    removed.map_err(|error| connection.failed(&error))
+    let removed = removed.map_err(|error| connection.failed(&error))?;
+    if removed > 0 {
+        tracing::warn!(
+            queue,
+            removed,
+            "removed things from the queue that kenoma never wrote and apalis cannot read"
+        );
+    }
+    Ok(removed)
 }
 
 /// Puts back what an ended worker had fetched and not begun; returns how many messages those were.

@@ -10,6 +10,12 @@ for i = 2, #ARGV do
     handling[ARGV[i]] = true
 end
 
+-- Forged, then; repair.lua sees to the workers that are listed, and this one may not be.
+local found = redis.call('TYPE', inflight)['ok']
+if found ~= 'set' and found ~= 'none' then
+    redis.call('DEL', inflight)
+end
+
 local returned = 0
 for _, id in ipairs(redis.call('SMEMBERS', inflight)) do
     if not handling[id] then

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use kenoma_jobs::engine::Class;
 
-use super::bench::{Bench, Event, Gate, begun, ended, quick};
+use super::bench::{Bench, Event, Gate, begun, ended, quick, within};
 use crate::queue::{ConsumerSettings, QueueError, consume, waiting};
 
 const DONE: &[&str] = &["SCARD", "test:short:done"];
@@ -57,6 +57,33 @@ async fn as_many_handlers_run_at_once_as_there_are_slots() -> Result<()> {
     gate.let_pass(3);
     bench.reaches(DONE, 4).await?;
     consumer.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_worker_gives_signs_of_life_and_keeps_its_message() -> Result<()> {
+    let bench = Bench::start()?;
+    bench.announce("long").await?;
+    let gate = Gate::closed();
+    let mut busy = bench.consumer(1, gate.clone())?;
+    busy.expect(begun("long")).await?;
+    let name = bench.redis.command(&["ZRANGE", "test:short:workers", "0", "0"])?;
+    let last_sign = ["ZSCORE", "test:short:workers", &name];
+    let first = bench.count(&last_sign)?;
+    let mut idle = bench.consumer(1, Gate::open())?;
+    // Twice as long as it takes to be found dead.
+    let later = async {
+        while bench.count(&last_sign)? < first + 4 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        anyhow::Ok(())
+    };
+    within("four heartbeats of the busy worker", later).await??;
+    ensure!(idle.received.is_empty(), "the message was taken from a living worker");
+    gate.let_pass(1);
+    busy.expect(ended("long")).await?;
+    bench.reaches(DONE, 1).await?;
+    idle.stop().await?;
+    busy.stop().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,9 +44,8 @@ async fn a_wrong_password_is_not_an_outage_and_can_be_put_right() -> Result<()> 
     let mut connection = bench.connection()?;
     ping(&mut connection).await?;
     bench.redis.command(&["CONFIG", "SET", "requirepass", "secret"])?;
-    let error = refusal(&bench.settings).await;
-    // Without credentials the connection is made; the first command is refused.
-    ensure!(error.is_err());
+    let error = refusal(&bench.settings).await?;
+    ensure!(matches!(error, QueueError::Login { .. }), "{error}");
     bench.redis.command(&["-a", "secret", "CLIENT", "KILL", "TYPE", "normal"])?;
     let refused = loop {
         match producer.announce(Class::Short, envelope("r")).await {
