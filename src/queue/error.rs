@@ -64,18 +64,6 @@ impl QueueError {
         matches!(self, Self::Unreachable { .. })
     }
 
-    /// Names the Redis that the error is about as `host:port` (or socket path), never with secrets.
-    ///
-    /// `None` when no Redis was asked yet.
-    pub(crate) fn address(&self) -> Option<&str> {
-        match self {
-            Self::Url { .. } | Self::Settings { .. } | Self::Message { .. } => None,
-            Self::Unreachable { address, .. }
-            | Self::Login { address, .. }
-            | Self::Answer { address, .. } => Some(address),
-        }
-    }
-
     pub(super) fn from_redis(address: &str, error: &RedisError) -> Self {
         let (address, reason) = (address.to_owned(), error.to_string());
         // Before a login, Redis answers a long command by a protocol error and not by NOAUTH.

@@ -20,9 +20,3 @@ pub(crate) async fn waiting(connection: &mut Connection, class: Class) -> Result
         Err(error) => Err(connection.failed(&error)),
     }
 }
-
-/// Asks Redis for a sign of life.
-pub(crate) async fn ping(connection: &mut Connection) -> Result<(), QueueError> {
-    let answer: Result<(), _> = redis::cmd("PING").exec_async(&mut connection.manager).await;
-    answer.map_err(|error| connection.failed(&error))
-}

@@ -70,7 +70,6 @@ async fn replay(transition: &Transition) -> Result<String> {
     transition.load_before(&database).await?;
     let kenoma = program(&database, transition);
     kenoma.migrate()?;
-    let mut before = transition.before.clone();
     let mut report = String::new();
     for step in &transition.steps {
         let mut arguments = vec!["user"];
@@ -78,7 +77,7 @@ async fn replay(transition: &Transition) -> Result<String> {
         arguments.extend(["--inline", "--yes"]);
         let done = kenoma.run(&arguments)?;
         let actual = snapshot(&database.pool()).await?;
-        for difference in compare(&before, &step.after, &actual) {
+        for difference in compare(&transition.before, &step.after, &actual) {
             writeln!(report, "{difference}")?;
         }
         if done.stdout != step.stdout {
@@ -88,7 +87,6 @@ async fn replay(transition: &Transition) -> Result<String> {
         if done.code != expected_code {
             writeln!(report, "ended with {} and {:?}", done.code, done.stderr)?;
         }
-        before = actual;
     }
     Ok(report)
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use kenoma_jobs::engine::Class;
 
 use super::bench::{Bench, envelope};
-use crate::queue::{Connection, Producer, QueueError, RedisSettings, ping};
+use crate::queue::{Connection, Producer, QueueError, RedisSettings, waiting};
 
 const PASSWORD: &str = "hunter2";
 
@@ -33,7 +33,7 @@ async fn a_closed_port_and_a_silent_one_are_named_soon() -> Result<()> {
     ensure!(error.is_unreachable() && error.to_string().contains(&address), "{error}");
     drop(silent);
     let error = refusal(&settings(port)).await?;
-    ensure!(error.is_unreachable() && error.address() == Some(address.as_str()), "{error}");
+    ensure!(error.is_unreachable() && error.to_string().contains(&address), "{error}");
     Ok(())
 }
 
@@ -42,7 +42,7 @@ async fn a_wrong_password_is_not_an_outage_and_can_be_put_right() -> Result<()> 
     let bench = Bench::start()?;
     let mut producer = bench.producer().await?;
     let mut connection = bench.connection()?;
-    ping(&mut connection).await?;
+    waiting(&mut connection, Class::Short).await?;
     bench.redis.command(&["CONFIG", "SET", "requirepass", "secret"])?;
     let error = refusal(&bench.settings).await?;
     ensure!(matches!(error, QueueError::Login { .. }), "{error}");
@@ -69,9 +69,10 @@ async fn a_login_that_was_refused_once_is_tried_again() -> Result<()> {
     let error = refusal(&settings).await?;
     ensure!(matches!(error, QueueError::Login { .. }), "{error}");
     let mut connection = Connection::lazy(&settings)?;
-    ensure!(ping(&mut connection).await.is_err());
+    ensure!(waiting(&mut connection, Class::Short).await.is_err());
     bench.redis.command(&["-a", "secret", "CONFIG", "SET", "requirepass", PASSWORD])?;
-    Ok(ping(&mut connection).await?)
+    waiting(&mut connection, Class::Short).await?;
+    Ok(())
 }
 
 #[tokio::test]

@@ -9,7 +9,10 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{super::*, Machine};
+use super::{
+    super::{load::Entry, *},
+    Machine,
+};
 
 /// Asks a struct for the names of its fields.
 struct Fields<'a>(&'a mut &'static [&'static str]);

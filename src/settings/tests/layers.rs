@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::{super::*, Machine};
+use kenoma_jobs::pleroma::{Refresh, Search};
+
+use super::{
+    super::{secret::SecretUrl, *},
+    Machine,
+};
 
 fn concurrency(loaded: &Loaded) -> (u32, String) {
     let origin = loaded.origin("worker.concurrency").map(Origin::to_string);

@@ -1,6 +1,6 @@
 //! What of a single row is fixed.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use chrono::{NaiveDateTime, Timelike as _};
 use serde_json::{Map, Value, json};
@@ -87,9 +87,13 @@ pub(super) fn canonical_kept(table: &str, before: &Value, after: &Value) -> Valu
 }
 
 /// Replaces times and secrets in a row that was not there before, and takes its id away.
-pub(super) fn canonical_new(table: &str, row: &Value) -> Value {
+pub(super) fn canonical_new(
+    table: &str,
+    row: &Value,
+    expirations: &BTreeSet<NaiveDateTime>,
+) -> Value {
     let mut row = row.clone();
-    let delay = delay(&row);
+    let schedule = schedule(&row, expirations);
     let Some(columns) = row.as_object_mut() else { return row };
     columns.remove("id");
     for (name, value) in columns.iter_mut() {
@@ -99,8 +103,8 @@ pub(super) fn canonical_new(table: &str, row: &Value) -> Value {
             *value = json!("(a secret)");
         }
     }
-    if let (Some(delay), true) = (delay, columns.contains_key("scheduled_at")) {
-        columns.insert("scheduled_at".to_owned(), json!(format!("(after {delay} s)")));
+    if let (Some(schedule), true) = (schedule, columns.contains_key("scheduled_at")) {
+        columns.insert("scheduled_at".to_owned(), json!(schedule));
     }
     match table {
         "activities" => {
@@ -116,12 +120,16 @@ pub(super) fn canonical_new(table: &str, row: &Value) -> Value {
     row
 }
 
-/// Gives the whole seconds between a row's insertion and the time it is scheduled for.
-fn delay(row: &Value) -> Option<i64> {
+/// Tells for when a row is scheduled: a post's expiry, or whole seconds after its insertion.
+fn schedule(row: &Value, expirations: &BTreeSet<NaiveDateTime>) -> Option<String> {
     let time = |column: &str| time_of(row[column].as_str()?);
-    let between = time("scheduled_at")? - time("inserted_at")?;
+    let scheduled = time("scheduled_at")?;
+    if expirations.contains(&scheduled) {
+        return Some(format!("(at {scheduled})"));
+    }
+    let between = scheduled - time("inserted_at")?;
     // Half a second is added so that the fraction is rounded, not cut.
-    Some((between.num_milliseconds() + 500).div_euclid(1000))
+    Some(format!("(after {} s)", (between.num_milliseconds() + 500).div_euclid(1000)))
 }
 
 /// Replaces the time of deletion, when it has the form that the servers write.
@@ -154,7 +162,7 @@ fn is_secret(name: &str, value: &Value) -> bool {
     SECRETS.contains(&name) && value.is_string()
 }
 
-fn time_of(text: &str) -> Option<NaiveDateTime> {
+pub(super) fn time_of(text: &str) -> Option<NaiveDateTime> {
     let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
     // A leap second is no time that PostgreSQL writes.
     (time.nanosecond() < 1_000_000_000).then_some(time)

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDateTime;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::rows::canonical_new;
+use super::rows::{canonical_new, time_of};
 use crate::flake::flake_text;
 use crate::state::State;
 
@@ -17,14 +18,20 @@ pub(super) struct Symbols {
     objects: BTreeMap<i64, String>,
     /// How often each text or number of a new row is referred to, and from where.
     references: BTreeMap<String, BTreeMap<String, u64>>,
+    /// When posts expire: a job for that time is fixed, however long after its insertion it is.
+    expirations: BTreeSet<NaiveDateTime>,
 }
 
 impl Symbols {
     /// Names the new rows of a state after what they say.
     pub(super) fn of(before: &State, after: &State, is_new: impl Fn(&str, &Value) -> bool) -> Self {
         let known = activitypub_ids(before);
-        let mut symbols =
-            Self { texts: BTreeMap::new(), objects: BTreeMap::new(), references: BTreeMap::new() };
+        let mut symbols = Self {
+            texts: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            references: BTreeMap::new(),
+            expirations: expirations(before),
+        };
         let new: Vec<(&str, &Value)> = after
             .tables()
             .flat_map(|table| after.rows(table).iter().map(move |row| (table, row)))
@@ -39,7 +46,7 @@ impl Symbols {
         let mut texts = BTreeMap::new();
         let mut objects = BTreeMap::new();
         for (table, row) in &new {
-            let says = symbols.resolve(table, &canonical_new(table, row));
+            let says = symbols.resolve(table, &canonical_new(table, row, &symbols.expirations));
             let symbol = format!("«the new row of {table} {says}»");
             if let (&"objects", Some(id)) = (table, row["id"].as_i64()) {
                 objects.insert(id, symbol.clone());
@@ -72,7 +79,7 @@ impl Symbols {
     /// Gives what a new row says, and how often others refer to this very row: two rows that say
     /// the same must each have their own job.
     pub(super) fn canonical_new(&self, table: &str, row: &Value) -> Value {
-        let mut canonical = self.resolve(table, &canonical_new(table, row));
+        let mut canonical = self.resolve(table, &canonical_new(table, row, &self.expirations));
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for name in names(table, row, &BTreeSet::new()) {
             for (place, count) in self.references.get(&name).into_iter().flatten() {
@@ -139,6 +146,13 @@ fn names(table: &str, row: &Value, known: &BTreeSet<&str>) -> Vec<String> {
 /// Gives the name under which references by number are counted; no text in a row looks like it.
 fn object_name(id: &Value) -> String {
     format!("«object {id}»")
+}
+
+/// Lists the times at which posts expire.
+fn expirations(before: &State) -> BTreeSet<NaiveDateTime> {
+    let times =
+        before.rows("activities").iter().filter_map(|row| row["data"]["expires_at"].as_str());
+    times.filter_map(|text| time_of(text.trim_end_matches('Z'))).collect()
 }
 
 /// Lists the ids of activities and objects that the rows before the command mention.

@@ -186,7 +186,7 @@ pub(super) fn await_ready(
             let _ = server.wait();
             bail!("{name} was not ready after {DEADLINE:?}; it said:\n{}", guard.log_tail());
         }
-        thread::sleep(POLL);
+        pause();
     }
     Ok(())
 }
@@ -212,7 +212,13 @@ pub(super) fn reap(child: &mut Child) -> Result<()> {
         if started.elapsed() > DEADLINE {
             child.kill()?;
         }
-        thread::sleep(POLL);
+        pause();
     }
     Ok(())
+}
+
+/// Waits between two looks at another process, which gives no event to wait for.
+#[expect(clippy::disallowed_methods, reason = "another process's readiness can only be polled")]
+fn pause() {
+    thread::sleep(POLL);
 }

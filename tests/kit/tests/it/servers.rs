@@ -59,6 +59,7 @@ fn one_server_serves_a_whole_process() -> Result<()> {
 /// Names the file in which the child of the next test says where its servers are.
 const REPORT: &str = "KENOMA_TEST_REPORT";
 
+#[expect(clippy::disallowed_methods, reason = "another process's end can only be polled")]
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
     let started = Instant::now();
     while !holds() {
@@ -72,7 +73,7 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
 fn servers_end_with_a_process_that_is_killed() -> Result<()> {
     let report = tempfile::NamedTempFile::new()?;
     let mut child = Command::new(env::current_exe()?)
-        .args(["--ignored", "--exact", "child_that_is_killed"])
+        .args(["--ignored", "--exact", "servers::child_that_is_killed"])
         .env(REPORT, report.path())
         .env_remove("KENOMA_TEST_POSTGRES_URL")
         .spawn()?;
