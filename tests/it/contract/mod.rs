@@ -1,0 +1,131 @@
+//! The contract that every job must keep (see `kenoma_jobs::engine::Job`).
+//!
+//! A job's test seeds a database and hands it to [`contract`]; a new job gets all points by that
+//! one line.
+
+mod deactivate_instance;
+mod delete_activities;
+mod stage;
+mod switch_user;
+mod wire;
+
+use anyhow::{Result, ensure};
+use kenoma_jobs::{
+    AnyJob,
+    engine::{Ended, ledger},
+};
+use serde_json::Value;
+use testkit::{Database, State, compare, snapshot};
+
+use stage::Stage;
+
+/// A seeded database and a job for it.
+pub(crate) struct Scenario {
+    /// Holds the job's rows, and rows of accounts that have nothing to do with it.
+    pub(crate) database: Database,
+    /// What is to be done.
+    pub(crate) job: AnyJob,
+    /// Words that occur in every row of those other accounts, and in none of the job's.
+    pub(crate) bystander: &'static str,
+}
+
+/// Checks all points of the contract.
+pub(crate) async fn contract(scenario: Scenario) -> Result<()> {
+    let Scenario { database, job, bystander } = scenario;
+    let before = snapshot(&database.pool()).await?;
+
+    let expected = in_one_go(&before, &job, &database).await?;
+    let same = |how: &str, after: &State| {
+        let differences: Vec<String> =
+            compare(&before, &expected, after).iter().map(ToString::to_string).collect();
+        ensure!(differences.is_empty(), "{how}, the rows differ:\n{}", differences.join("\n"));
+        Ok(())
+    };
+    bystanders_are_untouched(&before, &expected, bystander)?;
+    same("Killed after every batch", &killed_after_every_batch(&before, &job, &database).await?)?;
+    same("Delivered twice at once", &delivered_twice(&before, &job, &database).await?)?;
+    same("Taken over from a zombie", &taken_over(&before, &job, &database).await?)?;
+    Ok(())
+}
+
+/// Points 1, 2 and 5: the plan writes nothing and tells what a run does; a second run does nothing.
+async fn in_one_go(before: &State, job: &AnyJob, like: &Database) -> Result<State> {
+    let stage = Stage::set(before, like).await?;
+    let plan = stage.plan(job).await?;
+    ensure!(snapshot(&stage.pool()).await? == *before, "the plan wrote something");
+
+    let id = stage.enqueue(job).await?;
+    let ended = stage.run(job, &id).await?;
+    ensure!(ended == Ended::Succeeded, "{ended:?}");
+    let run = stage.find(&id).await?;
+    ensure!(run.total == Some(plan.total), "planned {} and later {:?}", plan.total, run.total);
+    ensure!(run.done + run.parked == plan.total, "{} done of {}", run.done, plan.total);
+    let after = snapshot(&stage.pool()).await?;
+
+    ensure!(stage.plan(job).await?.total == run.parked, "the plan of a second run is not empty");
+    let id = stage.enqueue(job).await?;
+    ensure!(stage.run(job, &id).await? == Ended::Succeeded);
+    ensure!(snapshot(&stage.pool()).await? == after, "a second run wrote something");
+    Ok(after)
+}
+
+/// Point 6, by id and content.
+fn bystanders_are_untouched(before: &State, after: &State, bystander: &str) -> Result<()> {
+    let rows = |state: &State| -> Vec<(String, Value)> {
+        let tables: Vec<String> = state.tables().map(str::to_owned).collect();
+        let rows = tables
+            .iter()
+            .flat_map(|table| state.rows(table).iter().map(|row| (table.clone(), row.clone())));
+        rows.filter(|(_, row)| row.to_string().contains(bystander)).collect()
+    };
+    let bystanders = rows(before);
+    ensure!(bystanders.len() > 3, "there is nobody to be spared");
+    ensure!(bystanders == rows(after), "rows of {bystander} were changed");
+    Ok(())
+}
+
+/// Point 3.
+async fn killed_after_every_batch(before: &State, job: &AnyJob, like: &Database) -> Result<State> {
+    let stage = Stage::set(before, like).await?;
+    let id = stage.enqueue(job).await?;
+    let mut kills = 0;
+    while !stage.find(&id).await?.status.is_finished() {
+        stage.run_one_batch_and_die(job, &id).await?;
+        kills += 1;
+        ensure!(kills < 1_000, "the run does not end");
+    }
+    let run = stage.find(&id).await?;
+    ensure!(Some(run.done + run.parked) == run.total, "{} of {:?}", run.done, run.total);
+    snapshot(&stage.pool()).await
+}
+
+/// Point 4: two workers get the same message.
+async fn delivered_twice(before: &State, job: &AnyJob, like: &Database) -> Result<State> {
+    let stage = Stage::set(before, like).await?;
+    let id = stage.enqueue(job).await?;
+    let mut one = stage.pool().acquire().await?;
+    let mut other = stage.pool().acquire().await?;
+    let lease = Stage::LONG_LEASE;
+    let (first, second) = tokio::join!(
+        ledger::claim(&mut one, &id, "one", lease),
+        ledger::claim(&mut other, &id, "other", lease)
+    );
+    let mut claims: Vec<_> = [first?, second?].into_iter().flatten().collect();
+    let claim = claims.pop();
+    ensure!(claims.is_empty(), "both workers got the run");
+    let Some(claim) = claim else { anyhow::bail!("no worker got the run") };
+    ensure!(stage.drive(job, &claim).await? == Ended::Succeeded);
+    snapshot(&stage.pool()).await
+}
+
+/// Point 4: a worker that was taken for dead goes on beside its successor.
+async fn taken_over(before: &State, job: &AnyJob, like: &Database) -> Result<State> {
+    let stage = Stage::set(before, like).await?;
+    let id = stage.enqueue(job).await?;
+    let zombie = stage.claim_briefly(&id).await?;
+    let successor = stage.claim_briefly(&id).await?;
+    let (zombie, successor) = tokio::join!(stage.drive(job, &zombie), stage.drive(job, &successor));
+    ensure!(zombie? == Ended::Lost, "the zombie was not stopped");
+    ensure!(successor? == Ended::Succeeded);
+    snapshot(&stage.pool()).await
+}

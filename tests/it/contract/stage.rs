@@ -1,0 +1,132 @@
+//! A database with the rows of a scenario, and the engine's parts to act on it.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use kenoma_jobs::{
+    AnyJob,
+    engine::{
+        BatchSettings, Driver, Ended, Lease, PlanSummary, Progress, RetrySettings,
+        ledger::{self, Claim, Enqueued, NewRun, Run},
+    },
+    pleroma::{self, Server, ServerSwitches},
+};
+use sqlx::PgPool;
+use testkit::{Database, State};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// A database of its own.
+pub(super) struct Stage {
+    database: Database,
+    server: Server,
+}
+
+impl Stage {
+    /// Outlasts every test.
+    pub(super) const LONG_LEASE: Lease =
+        Lease { duration: Duration::from_mins(10), renewal: Duration::from_mins(5) };
+
+    /// Over before anybody looks: its holder is as good as dead.
+    const NO_LEASE: Lease = Lease { duration: Duration::ZERO, renewal: Duration::from_mins(5) };
+
+    /// Copies rows into a fresh database, with a ledger.
+    pub(super) async fn set(rows: &State, like: &Database) -> Result<Self> {
+        let database = Database::create(like.flavour()).await?;
+        rows.load(&database.pool()).await?;
+        Self::on(database).await
+    }
+
+    /// Takes a database as it is, and makes the ledger.
+    pub(super) async fn on(database: Database) -> Result<Self> {
+        let mut db = database.pool().acquire().await?;
+        ledger::migrate(&mut db).await?;
+        let server = pleroma::open(&mut db, &ServerSwitches::default(), None).await?;
+        drop(db);
+        Ok(Self { database, server })
+    }
+
+    pub(super) fn pool(&self) -> PgPool {
+        self.database.pool()
+    }
+
+    pub(super) async fn plan(&self, job: &AnyJob) -> Result<PlanSummary> {
+        let mut db = self.pool().acquire().await?;
+        Ok(job.plan(&self.server, &mut db).await?)
+    }
+
+    pub(super) async fn enqueue(&self, job: &AnyJob) -> Result<String> {
+        let plan = self.plan(job).await?;
+        let new = NewRun {
+            job: job.name(),
+            class: job.class(),
+            payload: job.payload()?,
+            subject: job.subject(),
+            dedupe_key: &job.dedupe_key(),
+            plan: &plan,
+            requested_by: "test",
+            reason: None,
+        };
+        let mut db = self.pool().acquire().await?;
+        match ledger::enqueue(&mut db, &new).await? {
+            Enqueued::New { id } => Ok(id),
+            already @ Enqueued::Already { .. } => anyhow::bail!("{already:?}"),
+        }
+    }
+
+    pub(super) async fn find(&self, id: &str) -> Result<Run> {
+        let mut db = self.pool().acquire().await?;
+        ledger::find(&mut db, id).await?.context("the run is gone")
+    }
+
+    /// Claims a run and works on it to its end.
+    pub(super) async fn run(&self, job: &AnyJob, id: &str) -> Result<Ended> {
+        let mut db = self.pool().acquire().await?;
+        let claim = ledger::claim(&mut db, id, "worker", Self::LONG_LEASE).await?;
+        drop(db);
+        self.drive(job, &claim.context("the run is not due")?).await
+    }
+
+    pub(super) async fn drive(&self, job: &AnyJob, claim: &Claim) -> Result<Ended> {
+        let (progress, _) = watch::channel(Progress::default());
+        Ok(job.drive(&self.driver(), &self.server, claim, &progress).await)
+    }
+
+    /// Claims a run with a lease that is over at once.
+    pub(super) async fn claim_briefly(&self, id: &str) -> Result<Claim> {
+        let mut db = self.pool().acquire().await?;
+        let claim = ledger::claim(&mut db, id, "worker", Self::NO_LEASE).await?;
+        claim.context("the run is not due")
+    }
+
+    /// Claims a run, and drops everything the moment its first batch is committed.
+    pub(super) async fn run_one_batch_and_die(&self, job: &AnyJob, id: &str) -> Result<()> {
+        let claim = self.claim_briefly(id).await?;
+        ensure!(claim.crashes <= 1, "{} crashes, though every claim got on", claim.crashes);
+        let (progress, mut committed) = watch::channel(Progress::default());
+        let driver = self.driver();
+        tokio::select! {
+            biased;
+            _ = committed.wait_for(|progress| progress.batches > 0) => {}
+            _ = job.drive(&driver, &self.server, &claim, &progress) => {}
+        }
+        Ok(())
+    }
+
+    fn driver(&self) -> Driver {
+        Driver {
+            pool: self.pool(),
+            lease_pool: self.pool(),
+            batch: BatchSettings {
+                rows_initial: 3,
+                rows_max: 3,
+                target: Duration::from_secs(1),
+                lock_timeout: Duration::from_secs(10),
+                statement_timeout: Duration::from_secs(30),
+            },
+            lease: Self::LONG_LEASE,
+            retry: RetrySettings { max_attempts: 3, max_crashes: 1_000_000 },
+            stop: CancellationToken::new(),
+        }
+    }
+}
