@@ -144,7 +144,7 @@ pub(super) async fn inline(
 struct Display {
     output: Output,
     bar: ProgressBar,
-    meter: Meter,
+    meter: Option<Meter>,
     last_line: Instant,
 }
 
@@ -160,7 +160,7 @@ impl Display {
         )
         .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style);
-        Self { output, bar, meter: Meter::new(), last_line: Instant::now() }
+        Self { output, bar, meter: None, last_line: Instant::now() }
     }
 
     fn show(&mut self, subject: &str, progress: &Progress) {
@@ -168,14 +168,17 @@ impl Display {
         self.bar.set_message(subject.to_owned());
         self.bar.set_length(count(progress.total.unwrap_or(0)));
         self.bar.set_position(count(progress.done + progress.parked));
-        // Also starts the meter at the first figures.
-        let rate = self.meter.rows_per_second(progress);
+        if progress.total.is_none() {
+            return;
+        }
+        let meter = self.meter.get_or_insert_with(|| Meter::start(progress));
         if self.last_line.elapsed() < LINE || self.output.is_live() {
             return;
         }
         self.last_line = Instant::now();
+        let rate = meter.rows_per_second(progress);
         let total = progress.total.map_or_else(|| "?".to_owned(), thousands);
-        let left = self.meter.eta(progress).map_or_else(String::new, |eta| {
+        let left = meter.eta(progress).map_or_else(String::new, |eta| {
             let seconds = Duration::from_secs(eta.as_secs());
             format!(", {} left", humantime::format_duration(seconds))
         });

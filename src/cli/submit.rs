@@ -207,6 +207,7 @@ async fn enqueue(
         Enqueued::Already { id, job, status } => {
             let same = ledger::find(&mut db, &id).await?.is_some_and(|run| run.payload == payload);
             if request.options.inline && status == Status::Queued && same {
+                ledger::hasten(&mut db, &id).await?;
                 return Ok(id);
             }
             Err(Failure::AlreadyQueued { id, job, status })

@@ -7,19 +7,23 @@ use tokio::sync::watch;
 use tracing::info;
 
 /// Logs a run's progress until the task is dropped.
-pub(super) async fn log(claim: Claim, progress: watch::Receiver<Progress>, every: Duration) {
-    let mut meter = Meter::new();
+pub(super) async fn log(claim: Claim, mut progress: watch::Receiver<Progress>, every: Duration) {
+    // The first figures tell where the run stood before this claim.
+    if progress.changed().await.is_err() {
+        return;
+    }
+    let mut meter = Meter::start(&progress.borrow());
     let mut ticks = tokio::time::interval(every);
-    // The first tick is at once, and only starts the meter once there are figures.
+    // The first tick is at once.
     ticks.tick().await;
     loop {
         ticks.tick().await;
         let progress = *progress.borrow();
-        line(&claim, &progress, &mut meter);
+        line(&claim, &progress, &meter);
     }
 }
 
-fn line(claim: &Claim, progress: &Progress, meter: &mut Meter) {
+fn line(claim: &Claim, progress: &Progress, meter: &Meter) {
     info!(
         job = claim.job,
         run_id = claim.run_id,

@@ -55,7 +55,7 @@ impl Job for DeleteActivities {
     }
 
     async fn plan(&self, server: &Server, db: &mut PgConnection) -> Result<Plan<Cursor>, JobError> {
-        self.actor(server, db).await?;
+        let actor = self.actor(server, db).await?;
         let until = read::last_activity(db, &self.actor).await?;
         let cursor = Cursor { after: Uuid::nil(), until: until.unwrap_or(Uuid::nil()) };
         let [posts, likes, boosts] = read::count(db, &self.actor, cursor.until).await?;
@@ -65,7 +65,7 @@ impl Job for DeleteActivities {
                 Count::new("likes", likes),
                 Count::new("boosts", boosts),
             ],
-            notes: Vec::new(),
+            notes: notes(server, &actor),
             cursor,
         })
     }
@@ -146,4 +146,17 @@ impl DeleteActivities {
         }
         Ok(actor)
     }
+}
+
+/// What a person should know before saying yes.
+fn notes(server: &Server, actor: &Actor) -> Vec<String> {
+    let silent = actor.local && !actor.active && server.federating;
+    silent
+        .then(|| {
+            "the account is deactivated, so the server will not be able to tell other servers of \
+             the deletions; activate it first if they shall know"
+                .to_owned()
+        })
+        .into_iter()
+        .collect()
 }

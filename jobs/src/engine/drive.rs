@@ -168,6 +168,7 @@ impl<J: Job> Drive<'_, J> {
             tx.commit().await?;
             return Ok(Turn::Ended(ended));
         }
+        self.begun(&locked);
         let Some(cursor) = locked.cursor.as_ref() else {
             tx.rollback().await?;
             self.plan().await?;
@@ -280,6 +281,18 @@ impl<J: Job> Drive<'_, J> {
         self.pacing.isolated();
         self.progress.send_modify(|progress| progress.parked += 1);
         Ok(Turn::Again)
+    }
+
+    /// Tells where the run stands before this claim's first batch.
+    fn begun(&self, locked: &Locked) {
+        self.progress.send_if_modified(|progress| {
+            let first = progress.batches == 0;
+            if first {
+                let Locked { done, total, parked, .. } = *locked;
+                *progress = Progress { done, total, parked, ..*progress };
+            }
+            first
+        });
     }
 
     fn committed(&mut self, before: &Locked, done: i64, parked: i64, elapsed: Duration) {

@@ -17,30 +17,28 @@ pub struct Progress {
     pub longest_batch: Duration,
 }
 
-/// Turns figures into a rate and a time to go, counted from when it was made.
+/// Turns figures into a rate and a time to go, counted from the figures it was started with.
 #[derive(Debug)]
 pub struct Meter {
     since: Instant,
-    done_before: Option<i64>,
+    done_before: i64,
 }
 
 impl Meter {
     /// Starts the clock.
-    #[expect(clippy::new_without_default, reason = "making one starts a clock")]
-    pub fn new() -> Self {
-        Self { since: Instant::now(), done_before: None }
+    pub fn start(progress: &Progress) -> Self {
+        Self { since: Instant::now(), done_before: progress.done }
     }
 
-    /// Items per second since the first figures this meter was shown.
-    pub fn rows_per_second(&mut self, progress: &Progress) -> f64 {
-        let before = *self.done_before.get_or_insert(progress.done);
+    /// Items per second since the start.
+    pub fn rows_per_second(&self, progress: &Progress) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let items = (progress.done - before).max(0) as f64;
+        let items = (progress.done - self.done_before).max(0) as f64;
         items / self.since.elapsed().as_secs_f64().max(0.001)
     }
 
     /// Time to go at this rate; `None` before there is a rate or a total.
-    pub fn eta(&mut self, progress: &Progress) -> Option<Duration> {
+    pub fn eta(&self, progress: &Progress) -> Option<Duration> {
         let rate = self.rows_per_second(progress);
         #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
         let left = (progress.total? - progress.done - progress.parked).max(0) as f64;
@@ -54,8 +52,8 @@ mod tests {
 
     #[test]
     fn there_is_no_time_to_go_without_a_rate_or_a_total() {
-        let mut meter = Meter::new();
         let begun = Progress { done: 500, total: Some(1_000), ..Progress::default() };
+        let meter = Meter::start(&begun);
         assert_eq!(meter.eta(&begun), None);
         let unplanned = Progress { done: 600, total: None, ..Progress::default() };
         assert_eq!(meter.eta(&unplanned), None);
@@ -65,8 +63,8 @@ mod tests {
 
     #[test]
     fn work_of_earlier_claims_is_not_counted_into_the_rate() {
-        let mut meter = Meter::new();
         let begun = Progress { done: 1_000_000, ..Progress::default() };
+        let meter = Meter::start(&begun);
         assert!(meter.rows_per_second(&begun).abs() < f64::EPSILON);
     }
 }

@@ -22,7 +22,7 @@ pub struct Actor {
 }
 
 /// Finds an account by what a person typed: a nickname in any case, `nick@host`, or, for accounts
-/// of this server, `@nick@this.host`. Never asks the network.
+/// of this server, `nick@this.host` with or without an `@` before it. Never asks the network.
 pub async fn find_actor(
     db: &mut PgConnection,
     server: &Server,
@@ -31,12 +31,12 @@ pub async fn find_actor(
     if let Some(actor) = by_nickname(db, server, typed).await? {
         return Ok(Some(actor));
     }
-    let at_host = format!("@{}", server.host);
-    if !typed.to_lowercase().contains(&at_host) {
-        return Ok(None);
+    match typed.trim_start_matches('@').split_once('@') {
+        Some((nickname, host)) if host.to_lowercase() == server.host => {
+            by_nickname(db, server, nickname).await
+        }
+        _ => Ok(None),
     }
-    let bare = typed.trim_start_matches('@').split('@').next().unwrap_or_default();
-    by_nickname(db, server, bare).await
 }
 
 async fn by_nickname(

@@ -94,6 +94,17 @@ pub async fn cancel(db: &mut PgConnection, id: &str, by: &str) -> Result<Status,
     Ok(status)
 }
 
+/// Makes a waiting run due now, whatever it waited for.
+pub async fn hasten(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "update kenoma.runs set available_at = clock_timestamp() where id = $1 and status = 'queued'",
+    )
+    .bind(id)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Has a failed or cancelled run tried again from its cursor.
 pub async fn retry(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, ControlError> {
     let mut tx = db.begin().await?;

@@ -14,7 +14,7 @@ mod run;
 mod workers;
 
 pub use claim::{Claim, Lease, claim, renew};
-pub use control::{ControlError, cancel, pause, resume, retry};
+pub use control::{ControlError, cancel, hasten, pause, resume, retry};
 pub use enqueue::{Enqueued, NewRun, enqueue};
 pub use event::{Event, events};
 pub use migrate::{SchemaState, migrate, schema_state};
