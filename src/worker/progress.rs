@@ -12,7 +12,7 @@ pub(super) async fn log(claim: Claim, mut progress: watch::Receiver<Progress>, e
     if progress.changed().await.is_err() {
         return;
     }
-    let mut meter = Meter::start(&progress.borrow());
+    let meter = Meter::start(&progress.borrow());
     let mut ticks = tokio::time::interval(every);
     // The first tick is at once.
     ticks.tick().await;
