@@ -15,7 +15,9 @@ pub use compare::{Difference, Kind, compare};
 pub use database::Database;
 pub use flake::{flake_id, flake_text};
 pub use flavour::Flavour;
-pub use servers::{Postgres, PostgresOptions, Redis, Server, postgres, redis};
+pub use servers::{
+    Postgres, PostgresOptions, Redis, Server, postgres, postgres_folder, redis, redis_program,
+};
 pub use state::{State, snapshot};
 pub use transition::{Step, Transition};
 pub use world::{Account, BASE, Draft, PUBLIC, Post, World};
