@@ -2,6 +2,7 @@
 //! server flavours, recorded transitions of the real programs and how to compare with them, and
 //! builders that fill a database with accounts and posts.
 
+mod community;
 mod compare;
 mod database;
 mod flake;
@@ -11,6 +12,7 @@ mod state;
 mod transition;
 mod world;
 
+pub use community::Community;
 pub use compare::{Difference, Kind, compare};
 pub use database::Database;
 pub use flake::{flake_id, flake_text};
