@@ -1,3 +1,40 @@
-//! The project's own commands.
+//! The project's own commands: `cargo xtask test | demo | bench | provision`.
 
-fn main() {}
+mod console;
+mod program;
+mod provision;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use console::say;
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install what the tests need, start private servers, run all tests.
+    Test(test::Options),
+    /// Install PostgreSQL and Redis through the system's package manager if they are missing.
+    Provision,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Test(options) => test::run(&options).await,
+        Command::Provision => provision::run().map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        say(format!("error: {error:#}"));
+        ExitCode::FAILURE
+    })
+}

@@ -2,6 +2,7 @@
 //! server flavours, recorded transitions of the real programs and how to compare with them, and
 //! builders that fill a database with accounts and posts.
 
+mod community;
 mod compare;
 mod database;
 mod flake;
@@ -11,11 +12,14 @@ mod state;
 mod transition;
 mod world;
 
+pub use community::Community;
 pub use compare::{Difference, Kind, compare};
 pub use database::Database;
 pub use flake::{flake_id, flake_text};
 pub use flavour::Flavour;
-pub use servers::{Postgres, PostgresOptions, Redis, Server, postgres, redis};
+pub use servers::{
+    Postgres, PostgresOptions, Redis, Server, postgres, postgres_folder, redis, redis_program,
+};
 pub use state::{State, snapshot};
 pub use transition::{Step, Transition};
 pub use world::{Account, BASE, Draft, PUBLIC, Post, World};

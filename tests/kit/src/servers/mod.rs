@@ -7,5 +7,6 @@ mod redis;
 mod shared;
 
 pub use postgres::{Postgres, PostgresOptions};
+pub use programs::{postgres_folder, redis_program};
 pub use redis::Redis;
 pub use shared::{Server, postgres, redis};

@@ -12,7 +12,7 @@ const OLDEST_POSTGRES: u32 = 15;
 
 /// Gives the folder that holds `initdb` and `postgres`: from PATH when new enough, else the newest
 /// of the folders that Debian and its relatives keep outside PATH.
-pub(super) fn postgres_folder() -> Result<PathBuf> {
+pub fn postgres_folder() -> Result<PathBuf> {
     let on_path = on_path("postgres").and_then(|p| fs::canonicalize(p).ok());
     if let Some(folder) = on_path.as_deref().and_then(Path::parent)
         && is_complete(folder)
@@ -34,7 +34,7 @@ pub(super) fn postgres_folder() -> Result<PathBuf> {
 }
 
 /// Gives the path of `redis-server` or `redis-cli` (or of Valkey's program of the same use).
-pub(super) fn redis_program(name: &str) -> Result<PathBuf> {
+pub fn redis_program(name: &str) -> Result<PathBuf> {
     let valkey = name.replace("redis", "valkey");
     if let Some(found) = on_path(name).or_else(|| on_path(&valkey)) {
         return Ok(found);

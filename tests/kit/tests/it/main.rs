@@ -1,5 +1,6 @@
 //! Tests of the test kit itself.
 
+mod community;
 mod compare;
 mod golden;
 mod servers;

@@ -1,0 +1,110 @@
+//! `cargo xtask provision`: PostgreSQL and Redis through the system's package manager, if missing.
+
+mod packages;
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use testkit::{postgres_folder, redis_program};
+
+use crate::console::say;
+use packages::PackageManager;
+
+/// Oldest Redis that the project runs on. (The test kit knows the oldest PostgreSQL.)
+const OLDEST_REDIS: u32 = 7;
+
+/// A server that the tests start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Postgres,
+    Redis,
+}
+
+impl Need {
+    const ALL: [Self; 2] = [Self::Postgres, Self::Redis];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::Redis => "Redis",
+        }
+    }
+
+    /// Says why it cannot be used, if so.
+    fn complaint(self) -> Option<String> {
+        match self {
+            Self::Postgres => postgres_folder().err().map(|error| error.to_string()),
+            Self::Redis => redis_complaint(),
+        }
+    }
+}
+
+/// Installs what is missing, or says what to install.
+///
+/// # Errors
+/// When something is still missing afterwards.
+pub(crate) fn run() -> Result<()> {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = missing.iter().map(|(need, _)| need.name()).collect();
+    say(format!("xtask: {} missing", names.join(" and ")));
+    let needs: Vec<Need> = missing.iter().map(|(need, _)| *need).collect();
+    let Some(manager) = PackageManager::of_this_system() else {
+        bail!("there is no package manager here that is known. {}", complaints(&missing));
+    };
+    if !is_root() && !can_sudo() {
+        bail!(
+            "installing needs root, or sudo without a password. Run as root: {}",
+            manager.spelled(&needs)
+        );
+    }
+    manager.install(&needs, !is_root())?;
+    let left = self::missing();
+    if left.is_empty() { Ok(()) } else { bail!("{}", complaints(&left)) }
+}
+
+fn missing() -> Vec<(Need, String)> {
+    Need::ALL.into_iter().filter_map(|need| Some((need, need.complaint()?))).collect()
+}
+
+fn complaints(missing: &[(Need, String)]) -> String {
+    let lines: Vec<&str> = missing.iter().map(|(_, complaint)| complaint.as_str()).collect();
+    lines.join(" ")
+}
+
+fn redis_complaint() -> Option<String> {
+    let find =
+        || Ok::<_, anyhow::Error>((redis_program("redis-server")?, redis_program("redis-cli")?));
+    let (server, _) = match find() {
+        Ok(programs) => programs,
+        Err(error) => return Some(error.to_string()),
+    };
+    match redis_version(&server) {
+        Some(version) if version >= OLDEST_REDIS => None,
+        Some(version) => Some(format!(
+            "{} is version {version}, and {OLDEST_REDIS} is the oldest that will do.",
+            server.display()
+        )),
+        None => Some(format!("{} does not tell its version.", server.display())),
+    }
+}
+
+/// Reads the first number of e.g. `Redis server v=7.0.15 sha=…`.
+fn redis_version(server: &Path) -> Option<u32> {
+    let output = Command::new(server).arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.split("v=").nth(1)?.split('.').next()?.parse().ok()
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+fn can_sudo() -> bool {
+    let asked = Command::new("sudo").args(["-n", "true"]).output();
+    asked.is_ok_and(|output| output.status.success())
+}

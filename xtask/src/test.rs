@@ -1,0 +1,132 @@
+//! `cargo xtask test`: private servers, then all tests.
+
+use std::fs;
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
+
+use anyhow::{Context as _, Result};
+use testkit::{Postgres, Redis};
+use tokio::process::Command;
+
+use crate::console::say;
+use crate::program::{cargo, exit_code, run as run_program, spelled};
+use crate::provision;
+
+const POSTGRES_URL: &str = "KENOMA_TEST_POSTGRES_URL";
+const REDIS_URL: &str = "KENOMA_TEST_REDIS_URL";
+
+/// Library packages, the only ones that can have doc tests.
+const LIBRARIES: [&str; 2] = ["jobs", "tests/kit"];
+
+/// What can be typed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Run only tests whose names contain one of these; what begins with `-` goes to the test
+    /// runner as it is.
+    #[arg(value_name = "FILTER", trailing_var_arg = true, allow_hyphen_values = true)]
+    filters: Vec<String>,
+}
+
+/// The servers of a test run; they end when this is dropped, or when the process ends.
+struct Servers {
+    postgres: Option<Postgres>,
+    redis: Option<Redis>,
+}
+
+/// Runs all tests of the workspace, and passes their exit code on.
+pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
+    provision::run()?;
+    let servers = Servers::start()?;
+    let nextest = has_nextest().await;
+    let mut tests = test_command(nextest, &options.filters);
+    servers.name_to(&mut tests);
+    say(format!("xtask: private PostgreSQL and Redis are up; running `{}`", spelled(&tests)));
+    let status = run_program(&mut tests).await?;
+    if !status.success() || !options.filters.is_empty() || !has_doc_tests()? {
+        return Ok(exit_code(status));
+    }
+    // `cargo test` runs them by itself.
+    if !nextest {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut documentation = cargo();
+    documentation.args(["test", "--workspace", "--doc"]);
+    servers.name_to(&mut documentation);
+    say(format!("xtask: running `{}`", spelled(&documentation)));
+    Ok(exit_code(run_program(&mut documentation).await?))
+}
+
+impl Servers {
+    /// Starts what the environment does not name.
+    fn start() -> Result<Self> {
+        let named = |name: &str| std::env::var_os(name).is_some_and(|url| !url.is_empty());
+        let postgres = if named(POSTGRES_URL) { None } else { Some(Postgres::start()?) };
+        let redis = if named(REDIS_URL) { None } else { Some(Redis::start()?) };
+        Ok(Self { postgres, redis })
+    }
+
+    fn name_to(&self, command: &mut Command) {
+        if let Some(postgres) = &self.postgres {
+            command.env(POSTGRES_URL, postgres.url("postgres"));
+        }
+        if let Some(redis) = &self.redis {
+            command.env(REDIS_URL, redis.url());
+        }
+    }
+}
+
+async fn has_nextest() -> bool {
+    let mut asked = cargo();
+    asked.args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    run_program(&mut asked).await.is_ok_and(|status| status.success())
+}
+
+fn test_command(nextest: bool, filters: &[String]) -> Command {
+    let mut command = cargo();
+    if nextest {
+        command.args(["nextest", "run", "--workspace"]);
+    } else {
+        command.args(["test", "--workspace", "--"]);
+    }
+    command.args(filters).env("RUST_BACKTRACE", "0");
+    command
+}
+
+/// Whether a library has an example that is compiled: running rustdoc for none costs seconds.
+fn has_doc_tests() -> Result<bool> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace is away")?;
+    for library in LIBRARIES {
+        if contains_example(&root.join(library).join("src"))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn contains_example(folder: &Path) -> Result<bool> {
+    for entry in
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?
+    {
+        let path = entry?.path();
+        let found = if path.is_dir() {
+            contains_example(&path)?
+        } else {
+            path.extension().is_some_and(|extension| extension == "rs")
+                && begins_example(&fs::read_to_string(&path)?)
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a doc comment opens a code block that is not marked as something else than Rust.
+fn begins_example(source: &str) -> bool {
+    source.lines().map(str::trim_start).any(|line| {
+        let comment = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));
+        comment.is_some_and(|text| {
+            matches!(text.trim(), "```" | "```rust" | "```no_run" | "```should_panic")
+        })
+    })
+}
