@@ -118,6 +118,18 @@ pub async fn retry(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, 
     Ok(Status::Queued)
 }
 
+/// Makes a queued run due now, however long it was to wait for its next try.
+pub async fn hasten(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "update kenoma.runs set available_at = clock_timestamp()
+         where id = $1 and status = 'queued' and available_at > clock_timestamp()",
+    )
+    .bind(id)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 fn refused(id: &str, status: Status, verb: &'static str) -> ControlError {
     ControlError::Status { id: id.to_owned(), status, verb }
 }
