@@ -15,10 +15,7 @@ use sqlx::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    cli::Failure,
-    settings::{Settings, SettingsError},
-};
+use crate::{cli::Failure, settings::Settings};
 
 /// Connections of a process that runs no worker.
 const COMMAND_CONNECTIONS: u32 = 3;
@@ -55,7 +52,10 @@ impl Session {
     async fn with_connections(settings: Settings, connections: u32) -> Result<Self, Failure> {
         let url = settings.database.url()?;
         let options: PgConnectOptions = url.expose().parse().map_err(|error: sqlx::Error| {
-            SettingsError::Internal(format!("database.url cannot be read: {error}"))
+            Failure::Usage(format!(
+                "database.url cannot be used ({error}); it looks like \
+                 postgres://USER:PASSWORD@HOST:PORT/NAME"
+            ))
         })?;
         let options = options.application_name("kenoma");
         let address = address(&options);
@@ -74,7 +74,8 @@ impl Session {
             Err(_elapsed) => {
                 let waited = humantime::format_duration(settings.database.connect_timeout);
                 return Err(Failure::Unreachable(format!(
-                    "PostgreSQL at {address} did not answer within {waited}"
+                    "PostgreSQL at {address} did not answer within {waited}; is it running, and is \
+                     database.url right?\nNothing was changed."
                 )));
             }
         }

@@ -15,14 +15,15 @@ pub(crate) enum Failure {
     /// What was typed or configured makes no sense. Exit code 2.
     #[error("{0}")]
     Usage(String),
-    /// There is no such account or run. Exit code 3.
+    /// There is no such account or run. Exit code 3. Printed without a label: it begins with the
+    /// original's line, which scripts look for.
     #[error("{0}")]
     NotFound(String),
     /// It must not be done, or somebody said no. Exit code 4.
     #[error("{0}")]
     Refused(String),
     /// An unfinished run stands in the way. Exit code 5.
-    #[error("run {id} ({job}) is {status} already; follow it with: kenoma jobs watch {id}")]
+    #[error("run {id} ({job}) is {status} already; {}", next_step(id, *status))]
     AlreadyQueued {
         /// Its ULID.
         id: String,
@@ -63,11 +64,31 @@ impl Failure {
 
     /// PostgreSQL could not be reached, or did not let us in.
     pub(crate) fn postgres(address: &str, error: &sqlx::Error) -> Self {
+        let sqlstate = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let (what, hint) = match sqlstate.as_deref() {
+            Some("28P01" | "28000") => {
+                ("refused the login", "check the user and password in database.url")
+            }
+            Some("3D000") => {
+                ("refused the login", "check the name of the database in database.url")
+            }
+            Some("53300") => ("has no connection free", "try again, or raise max_connections"),
+            Some("57P03") => ("is starting or stopping", "try again in a moment"),
+            Some(_) => ("refused the connection", "check database.url"),
+            None => ("is not reachable", "is it running, and is database.url right?"),
+        };
+        let reason = reason(error);
         Self::Unreachable(format!(
-            "PostgreSQL at {address} is not reachable ({}); is it running, and is database.url \
-             right? Nothing was changed",
-            reason(error)
+            "PostgreSQL at {address} {what} ({reason}); {hint}\nNothing was changed."
         ))
+    }
+}
+
+/// What to do about a run that stands in the way.
+fn next_step(id: &str, status: Status) -> String {
+    match status {
+        Status::Paused => format!("let it go on with: kenoma jobs resume {id}"),
+        _ => format!("follow it with: kenoma jobs watch {id}"),
     }
 }
 
@@ -103,7 +124,7 @@ impl From<SettingsError> for Failure {
 
 impl From<QueueError> for Failure {
     fn from(error: QueueError) -> Self {
-        if error.is_unreachable() {
+        if error.is_unreachable() || matches!(error, QueueError::Login { .. }) {
             Self::Unreachable(error.to_string())
         } else {
             Self::Failed(error.to_string())

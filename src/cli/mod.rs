@@ -6,6 +6,7 @@ mod follow;
 mod jobs;
 mod migrate;
 mod output;
+mod plan;
 mod run_json;
 mod submit;
 mod user;
@@ -96,7 +97,10 @@ pub(crate) async fn main() -> ExitCode {
     match run(cli, output).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output.error(failure.to_string());
+            match &failure {
+                Failure::NotFound(line) => Output::attention(line),
+                other => output.error(other.to_string()),
+            }
             failure.exit_code()
         }
     }

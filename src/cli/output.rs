@@ -39,6 +39,11 @@ impl Output {
         }
     }
 
+    /// Says something without which a person cannot decide what to do: even when told to be quiet.
+    pub(crate) fn attention(line: impl AsRef<str>) {
+        write(&mut io::stderr().lock(), line.as_ref());
+    }
+
     /// Says something that ought to be known.
     pub(crate) fn warning(self, line: impl AsRef<str>) {
         self.labelled("warning", "33", line.as_ref());
@@ -93,6 +98,11 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let mut lines = vec![line(&mut header.iter().copied())];
     lines.extend(rows.iter().map(|row| line(&mut row.iter().map(String::as_str))));
     lines
+}
+
+/// Writes a number of items.
+pub(crate) fn items(number: i64) -> String {
+    format!("{} {}", thousands(number), if number == 1 { "item" } else { "items" })
 }
 
 /// Writes a number with a comma every three digits.

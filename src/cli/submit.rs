@@ -10,9 +10,13 @@ use kenoma_jobs::{
     },
     pleroma::Server,
 };
-use serde_json::json;
 
-use super::{Failure, Output, follow, output::thousands, run_json::RunJson};
+use super::{
+    Failure, Output, follow,
+    output::items,
+    plan::{confirm, show_plan, tell_notes},
+    run_json::RunJson,
+};
 use crate::{
     queue::{Envelope, Producer, QueueError},
     session::{Session, operator},
@@ -73,19 +77,21 @@ pub(super) async fn submit(
         show_plan(job, &plan, output);
         return Ok(());
     }
-    if plan.total == 0 {
-        finished(&request, output);
-        output.object(&RunJson::nothing_to_do(job.name(), job.subject()));
+    let waiting = unfinished(session, job, request.options, output).await?;
+    if plan.total == 0 && waiting.is_none() {
+        output.note("There was nothing to do.");
+        tell_notes(&plan, output);
+        done_already(job, &request.done, output);
         return Ok(());
     }
     session.require_ledger().await?;
-    confirm(job, &plan, request.options, output)?;
     let producer = if request.options.require_redis {
         Some(Producer::connect(&session.settings.redis.queue()).await?)
     } else {
         None
     };
-    let id = enqueue(session, &request, &plan).await?;
+    confirm(job, &plan, request.options.yes, output)?;
+    let id = enqueue(session, &request, &plan, output).await?;
     let run = if request.options.inline {
         follow::inline(session, &server, job, &id, output).await?
     } else {
@@ -104,6 +110,59 @@ pub(super) async fn submit(
     conclude(&run)
 }
 
+/// Ends a command that finds the account as it is wanted: says so, unless a run is on its way that
+/// would change that.
+pub(super) async fn nothing_to_do(
+    session: &Session,
+    job: &AnyJob,
+    options: &RunOptions,
+    lines: &[String],
+    output: Output,
+) -> Result<(), Failure> {
+    if !options.dry_run {
+        unfinished(session, job, options, output).await?;
+    }
+    done_already(job, lines, output);
+    Ok(())
+}
+
+fn done_already(job: &AnyJob, lines: &[String], output: Output) {
+    for line in lines {
+        output.result(line);
+    }
+    output.object(&RunJson::nothing_to_do(job.name(), job.subject()));
+}
+
+/// Looks for an unfinished run that stands in the way: an error, or the run itself where
+/// `--inline` may take it up.
+async fn unfinished(
+    session: &Session,
+    job: &AnyJob,
+    options: &RunOptions,
+    output: Output,
+) -> Result<Option<Run>, Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    if ledger::schema_state(&mut db).await? != ledger::SchemaState::Current {
+        return Ok(None);
+    }
+    match ledger::unfinished(&mut db, &job.dedupe_key()).await? {
+        None => Ok(None),
+        Some(run) if may_take_up(&run, job, options) => Ok(Some(run)),
+        Some(run) => Err(already(run, output)),
+    }
+}
+
+/// Whether `--inline` does a run that somebody queued before.
+fn may_take_up(run: &Run, job: &AnyJob, options: &RunOptions) -> bool {
+    let same = job.payload().is_ok_and(|payload| run.job == job.name() && run.payload == payload);
+    options.inline && run.status == Status::Queued && same
+}
+
+fn already(run: Run, output: Output) -> Failure {
+    output.object(&RunJson::of(&run));
+    Failure::AlreadyQueued { id: run.id, job: run.job, status: run.status }
+}
+
 /// Says what the original says.
 fn finished(request: &Request<'_>, output: Output) {
     for line in &request.done {
@@ -116,14 +175,13 @@ pub(super) fn conclude(run: &Run) -> Result<(), Failure> {
     let id = &run.id;
     match run.status {
         Status::Succeeded if run.parked > 0 => Err(Failure::Parked(format!(
-            "run {id} is done, but {} items could not be and are parked; see why with: kenoma jobs \
-             show {id}",
-            thousands(run.parked)
+            "run {id} is done except for {}, parked with the reason; see: kenoma jobs show {id}",
+            items(run.parked)
         ))),
         Status::Succeeded => Ok(()),
         Status::Cancelled => Err(Failure::Failed(format!(
-            "run {id} was cancelled after {} items",
-            thousands(run.done)
+            "run {id} was cancelled after {}; what was committed stays",
+            items(run.done)
         ))),
         _ => Err(Failure::Failed(format!(
             "run {id} is {}: {}; what was committed stays, go on from there with: kenoma jobs \
@@ -134,67 +192,19 @@ pub(super) fn conclude(run: &Run) -> Result<(), Failure> {
     }
 }
 
-fn show_plan(job: &AnyJob, plan: &PlanSummary, output: Output) {
-    output.result(format!("{} {} would touch:", job.name(), job.subject()));
-    for line in plan_lines(plan) {
-        output.result(line);
-    }
-    output.result("Nothing was changed.");
-    output.object(&json!({
-        "dry_run": true,
-        "job": job.name(),
-        "subject": job.subject(),
-        "total": plan.total,
-        "plan": plan.counts,
-        "notes": plan.notes,
-    }));
-}
-
-fn plan_lines(plan: &PlanSummary) -> Vec<String> {
-    let counts: Vec<(String, &str)> =
-        plan.counts.iter().map(|count| (thousands(count.items), count.kind.as_str())).collect();
-    let width = counts.iter().map(|(items, _)| items.len()).max().unwrap_or(0);
-    let lines = counts.iter().map(|(items, kind)| format!("  {items:>width$} {kind}"));
-    lines.chain(plan.notes.iter().map(|note| format!("  note: {note}"))).collect()
-}
-
-/// Shows a heavy job's plan and asks, unless that was answered with `--yes`.
-fn confirm(
-    job: &AnyJob,
-    plan: &PlanSummary,
-    options: &RunOptions,
-    output: Output,
-) -> Result<(), Failure> {
-    if !job.is_heavy() || options.yes {
-        return Ok(());
-    }
-    output.note(format!("{} {} will touch:", job.name(), job.subject()));
-    for line in plan_lines(plan) {
-        output.note(line);
-    }
-    match output.ask("This cannot be undone. Go on?") {
-        Some(true) => Ok(()),
-        Some(false) => Err(Failure::Refused("declined; nothing was changed".to_owned())),
-        None => Err(Failure::Refused(
-            "this cannot be undone, and there is no terminal to ask on: add --yes to do it, or \
-             --dry-run to only look. Nothing was changed"
-                .to_owned(),
-        )),
-    }
-}
-
 /// Writes the run into the ledger. With `--inline`, a waiting run of the same job is taken up.
 async fn enqueue(
     session: &Session,
     request: &Request<'_>,
     plan: &PlanSummary,
+    output: Output,
 ) -> Result<String, Failure> {
     let job = &request.job;
     let payload = job.payload().map_err(|error| Failure::Failed(error.to_string()))?;
     let new = NewRun {
         job: job.name(),
         class: job.class(),
-        payload: payload.clone(),
+        payload,
         subject: job.subject(),
         dedupe_key: &job.dedupe_key(),
         plan,
@@ -204,13 +214,14 @@ async fn enqueue(
     let mut db = session.side_pool.acquire().await?;
     match ledger::enqueue(&mut db, &new).await? {
         Enqueued::New { id } => Ok(id),
-        Enqueued::Already { id, job, status } => {
-            let same = ledger::find(&mut db, &id).await?.is_some_and(|run| run.payload == payload);
-            if request.options.inline && status == Status::Queued && same {
-                ledger::hasten(&mut db, &id).await?;
-                return Ok(id);
+        Enqueued::Already { id, .. } => {
+            let run = find(session, &id).await?;
+            if !may_take_up(&run, job, request.options) {
+                return Err(already(run, output));
             }
-            Err(Failure::AlreadyQueued { id, job, status })
+            // It may wait for its next try: somebody who asks for it here does not want to wait.
+            ledger::hasten(&mut db, &id).await?;
+            Ok(id)
         }
     }
 }
@@ -229,7 +240,7 @@ async fn announce(
     match ring(session, job, id, producer).await {
         Ok(()) => ledger::mark_announced(&mut db, &[id.to_owned()]).await?,
         Err(error) => output.warning(format!(
-            "{error}. The run is safe in the ledger: a worker will pick it up when Redis is back"
+            "{error}\nThe run is safe in the ledger: a worker will pick it up when Redis is back."
         )),
     }
     if ledger::alive(&mut db, WORKER_PATIENCE).await? == 0 {

@@ -22,7 +22,7 @@ pub struct Actor {
 }
 
 /// Finds an account by what a person typed: a nickname in any case, `nick@host`, or, for accounts
-/// of this server, `nick@this.host` with or without an `@` before it. Never asks the network.
+/// of this server, `@nick@this.host`. Never asks the network.
 pub async fn find_actor(
     db: &mut PgConnection,
     server: &Server,
@@ -31,12 +31,17 @@ pub async fn find_actor(
     if let Some(actor) = by_nickname(db, server, typed).await? {
         return Ok(Some(actor));
     }
-    match typed.trim_start_matches('@').split_once('@') {
-        Some((nickname, host)) if host.to_lowercase() == server.host => {
-            by_nickname(db, server, nickname).await
-        }
-        _ => Ok(None),
+    match own_name(typed, &server.host) {
+        Some(bare) => by_nickname(db, server, bare).await,
+        None => Ok(None),
     }
+}
+
+/// Cuts this server's host off a nickname; nothing when another host stands there. The whole host
+/// is compared, unlike the server does: `alice@peer.example.net` is nobody of `peer.example`.
+fn own_name<'t>(typed: &'t str, own_host: &str) -> Option<&'t str> {
+    let (bare, host) = typed.trim_start_matches('@').split_once('@')?;
+    (!own_host.is_empty() && host.eq_ignore_ascii_case(own_host)).then_some(bare)
 }
 
 async fn by_nickname(
@@ -74,4 +79,27 @@ pub async fn find_actor_by_ap_id(
         }
     };
     sqlx::query_as(sql).bind(ap_id).fetch_optional(db).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_name;
+
+    #[test]
+    fn only_the_whole_own_host_is_cut_off() {
+        let own = |typed| own_name(typed, "peer.example");
+        for typed in ["alice@peer.example", "@alice@peer.example", "alice@PEER.example"] {
+            assert_eq!(own(typed), Some("alice"), "{typed}");
+        }
+        for typed in [
+            "alice",
+            "@alice",
+            "alice@peer.example.net",
+            "alice@x.peer.example",
+            "a@b@peer.example",
+        ] {
+            assert_eq!(own(typed), None, "{typed}");
+        }
+        assert_eq!(own_name("alice@", ""), None);
+    }
 }

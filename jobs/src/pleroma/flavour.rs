@@ -101,11 +101,21 @@ struct Catalogue {
     oban_version: Option<String>,
 }
 
+/// Names the first few of what was looked for in vain, and counts the rest.
+fn missing(columns: &[String]) -> String {
+    const NAMED: usize = 3;
+    let named = columns.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match columns.len().saturating_sub(NAMED) {
+        0 => format!("no {named}"),
+        more => format!("no {named} and {more} more"),
+    }
+}
+
 /// Looks at the catalogue and tells the family and its details.
 pub async fn probe(db: &mut PgConnection) -> Result<Shape, ProbeError> {
     let found: Catalogue = sqlx::query_as(include_str!("probe.sql")).fetch_one(&mut *db).await?;
     if !found.missing.is_empty() {
-        return Err(ProbeError::Unknown { missing: format!("no {}", found.missing.join(", ")) });
+        return Err(ProbeError::Unknown { missing: missing(&found.missing) });
     }
     let flavour = match (found.is_active, found.deactivated) {
         (true, _) if found.akkoma => Flavour::Akkoma,

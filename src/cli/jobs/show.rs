@@ -1,6 +1,7 @@
 //! `kenoma jobs show RUN`
 
 use kenoma_jobs::engine::ledger::{self, Event, Parked, Run};
+use serde_json::Value;
 
 use crate::{
     cli::{Failure, Output, output::thousands, run_json::RunJson, submit::find},
@@ -73,7 +74,19 @@ fn parked_lines(parked: &[Parked]) -> Vec<String> {
 fn event_lines(events: &[Event]) -> Vec<String> {
     let line = |event: &Event| {
         let at = event.at.format("%Y-%m-%d %H:%M:%S");
-        format!("  {at} {} by {} {}", event.event, event.actor, event.detail)
+        format!("  {at} {} by {}{}", event.event, event.actor, detail(&event.detail))
     };
     ["Story:".to_owned()].into_iter().chain(events.iter().map(line)).collect()
+}
+
+/// What an event tells of itself, as text: ` (total 3, reason spam)`.
+fn detail(detail: &Value) -> String {
+    let told = detail.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let told: Vec<String> = told
+        .map(|(name, value)| match value {
+            Value::String(text) => format!("{name} {text}"),
+            other => format!("{name} {other}"),
+        })
+        .collect();
+    if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) }
 }

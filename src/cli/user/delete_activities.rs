@@ -37,8 +37,8 @@ pub(super) async fn run(
         Some(actor) if actor.local || options.remote => actor,
         Some(_remote) => {
             return Err(Failure::NotFound(format!(
-                "No local user {nickname}. It is an account of another server: add --remote to \
-                 clean it up here without telling anybody"
+                "No local user {nickname}\nIt is an account of another server: add --remote to \
+                 clean it up here, which tells nobody."
             )));
         }
         None if options.remote => return Err(Failure::NotFound(format!("No user {nickname}"))),

@@ -7,7 +7,7 @@ use kenoma_jobs::{
 };
 
 use crate::{
-    cli::{Failure, Output, run_json::RunJson, submit},
+    cli::{Failure, Output, submit},
     session::Session,
 };
 
@@ -43,9 +43,8 @@ where
         SwitchUser::<ACTIVE> { nickname: nickname.clone(), actor: actor.ap_id }.into();
     if !needed {
         let state = if ACTIVE { "activated" } else { "deactivated" };
-        output.result(format!("User {nickname} already {state}"));
-        output.object(&RunJson::nothing_to_do(job.name(), job.subject()));
-        return Ok(());
+        let line = format!("User {nickname} already {state}");
+        return submit::nothing_to_do(session, &job, &options.submit, &[line], output).await;
     }
     let stored = actor.nickname.unwrap_or_else(|| nickname.clone());
     let done = done_lines::<ACTIVE>(&server, nickname, &stored);

@@ -94,17 +94,6 @@ pub async fn cancel(db: &mut PgConnection, id: &str, by: &str) -> Result<Status,
     Ok(status)
 }
 
-/// Makes a waiting run due now, whatever it waited for.
-pub async fn hasten(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
-    sqlx::query(
-        "update kenoma.runs set available_at = clock_timestamp() where id = $1 and status = 'queued'",
-    )
-    .bind(id)
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
 /// Has a failed or cancelled run tried again from its cursor.
 pub async fn retry(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, ControlError> {
     let mut tx = db.begin().await?;
@@ -127,6 +116,18 @@ pub async fn retry(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, 
     record(&mut tx, id, "retry_requested", by, &json!({})).await?;
     tx.commit().await?;
     Ok(Status::Queued)
+}
+
+/// Makes a queued run due now, however long it was to wait for its next try.
+pub async fn hasten(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "update kenoma.runs set available_at = clock_timestamp()
+         where id = $1 and status = 'queued' and available_at > clock_timestamp()",
+    )
+    .bind(id)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 fn refused(id: &str, status: Status, verb: &'static str) -> ControlError {

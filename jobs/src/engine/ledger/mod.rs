@@ -18,7 +18,9 @@ pub use control::{ControlError, cancel, hasten, pause, resume, retry};
 pub use enqueue::{Enqueued, NewRun, enqueue};
 pub use event::{Event, events};
 pub use migrate::{SchemaState, migrate, schema_state};
-pub use read::{Parked, RunFilter, due, find, list, mark_announced, parked_items, try_exclusive};
+pub use read::{
+    Parked, RunFilter, due, find, list, mark_announced, parked_items, try_exclusive, unfinished,
+};
 pub use run::{Control, Run};
 pub use workers::{Worker, alive, forget, seen};
 

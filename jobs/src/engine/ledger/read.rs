@@ -37,6 +37,17 @@ pub async fn find(db: &mut PgConnection, id: &str) -> sqlx::Result<Option<Run>> 
     sqlx::query_as("select * from kenoma.runs where id = $1").bind(id).fetch_optional(db).await
 }
 
+/// Finds the unfinished run with a dedupe key.
+pub async fn unfinished(db: &mut PgConnection, dedupe_key: &str) -> sqlx::Result<Option<Run>> {
+    sqlx::query_as(
+        "select * from kenoma.runs
+         where dedupe_key = $1 and status in ('queued', 'running', 'paused')",
+    )
+    .bind(dedupe_key)
+    .fetch_optional(db)
+    .await
+}
+
 /// Lists runs, newest first.
 pub async fn list(db: &mut PgConnection, filter: &RunFilter) -> sqlx::Result<Vec<Run>> {
     sqlx::query_as(

@@ -1,0 +1,64 @@
+//! What a job will touch, shown to a person, who may say no.
+
+use kenoma_jobs::{AnyJob, engine::PlanSummary};
+use serde_json::json;
+
+use super::{Failure, Output, output::thousands};
+
+/// Shows what a job would touch.
+pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, output: Output) {
+    output.result(format!("{} {} would touch:", job.name(), job.subject()));
+    for line in plan_lines(plan) {
+        output.result(line);
+    }
+    output.result("Nothing was changed.");
+    output.object(&json!({
+        "dry_run": true,
+        "job": job.name(),
+        "subject": job.subject(),
+        "total": plan.total,
+        "plan": plan.counts,
+        "notes": plan.notes,
+    }));
+}
+
+fn plan_lines(plan: &PlanSummary) -> Vec<String> {
+    let counts: Vec<(String, &str)> =
+        plan.counts.iter().map(|count| (thousands(count.items), count.kind.as_str())).collect();
+    let width = counts.iter().map(|(items, _)| items.len()).max().unwrap_or(0);
+    let lines = counts.iter().map(|(items, kind)| format!("  {items:>width$} {kind}"));
+    lines.chain(plan.notes.iter().map(|note| format!("  note: {note}"))).collect()
+}
+
+/// Says what a person should know of a plan that nobody is asked about.
+pub(super) fn tell_notes(plan: &PlanSummary, output: Output) {
+    for note in &plan.notes {
+        output.note(format!("note: {note}"));
+    }
+}
+
+/// Shows a heavy job's plan and asks, unless that was answered with `--yes`.
+pub(super) fn confirm(
+    job: &AnyJob,
+    plan: &PlanSummary,
+    yes: bool,
+    output: Output,
+) -> Result<(), Failure> {
+    if !job.is_heavy() || yes {
+        tell_notes(plan, output);
+        return Ok(());
+    }
+    Output::attention(format!("{} {} will touch:", job.name(), job.subject()));
+    for line in plan_lines(plan) {
+        Output::attention(line);
+    }
+    match output.ask("This cannot be undone. Go on?") {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::Refused("declined; nothing was changed".to_owned())),
+        None => Err(Failure::Refused(
+            "this cannot be undone, and there is no terminal to ask on: add --yes to do it, or \
+             --dry-run to only look. Nothing was changed"
+                .to_owned(),
+        )),
+    }
+}
