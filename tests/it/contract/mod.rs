@@ -5,6 +5,7 @@
 
 mod deactivate_instance;
 mod delete_activities;
+mod plans;
 mod stage;
 mod switch_user;
 mod wire;

@@ -20,6 +20,10 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Stage {
     database: Database,
     server: Server,
+    /// For the batches.
+    pool: PgPool,
+    /// Rows of a batch.
+    rows: i64,
 }
 
 impl Stage {
@@ -43,7 +47,12 @@ impl Stage {
         ledger::migrate(&mut db).await?;
         let server = pleroma::open(&mut db, &ServerSwitches::default(), None).await?;
         drop(db);
-        Ok(Self { database, server })
+        Ok(Self { pool: database.pool(), database, server, rows: 3 })
+    }
+
+    /// Has batches of `rows` rows done through another pool.
+    pub(super) fn with_batches(self, pool: PgPool, rows: i64) -> Self {
+        Self { pool, rows, ..self }
     }
 
     pub(super) fn pool(&self) -> PgPool {
@@ -115,11 +124,11 @@ impl Stage {
 
     fn driver(&self) -> Driver {
         Driver {
-            pool: self.pool(),
+            pool: self.pool.clone(),
             lease_pool: self.pool(),
             batch: BatchSettings {
-                rows_initial: 3,
-                rows_max: 3,
+                rows_initial: self.rows,
+                rows_max: self.rows,
                 target: Duration::from_secs(1),
                 lock_timeout: Duration::from_secs(10),
                 statement_timeout: Duration::from_secs(30),
