@@ -264,6 +264,10 @@ async fn ring(
     };
     let payload =
         job.payload().map_err(|error| QueueError::Message { reason: error.to_string() })?;
+    if producer.room(job.class()).await? == 0 {
+        // So many runs wait that the bell has rung often enough; workers find this one by itself.
+        return Ok(());
+    }
     let envelope = Envelope { run_id: id.to_owned(), job: job.name().to_owned(), payload };
     producer.announce(job.class(), envelope).await
 }

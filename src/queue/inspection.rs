@@ -8,7 +8,7 @@ use super::error::QueueError;
 /// Counts the messages of a class that no worker has fetched yet.
 ///
 /// Ids that somebody forged are counted as well: this bounds what is in Redis, not what is true.
-pub(crate) async fn waiting(connection: &mut Connection, class: Class) -> Result<u64, QueueError> {
+pub(super) async fn waiting(connection: &mut Connection, class: Class) -> Result<u64, QueueError> {
     let queue = connection.queue_name(class);
     let counted: Result<(u64, u64), _> = redis::pipe()
         .zcard(format!("{queue}:scheduled"))

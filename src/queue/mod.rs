@@ -20,12 +20,12 @@ pub(crate) use connection::{Connection, RedisSettings};
 pub(crate) use consumer::{ConsumerSettings, consume};
 pub(crate) use envelope::{Envelope, Message};
 pub(crate) use error::QueueError;
-pub(crate) use inspection::waiting;
+use inspection::waiting;
 pub(crate) use janitor::sweep;
 pub(crate) use producer::Producer;
 
 /// Messages that may wait in one queue. apalis fails from 8,000 on; the ledger keeps the rest.
-pub(crate) const MAX_WAITING: u64 = 2_000;
+const MAX_WAITING: u64 = 2_000;
 
 /// The settings that producer and consumer must agree on.
 fn storage_config(queue: &str) -> apalis_redis::Config {

@@ -28,11 +28,16 @@ impl Producer {
         Self { connection }
     }
 
+    /// Says how many more messages may wait in a queue.
+    pub(crate) async fn room(&mut self, class: Class) -> Result<u64, QueueError> {
+        let waiting = super::waiting(&mut self.connection, class).await?;
+        Ok(super::MAX_WAITING.saturating_sub(waiting))
+    }
+
     /// Rings the bell for a run. Ringing twice is harmless; a failed ring leaves the run queued in
     /// the ledger, and a worker's reconciler rings again.
     ///
-    /// Does not bound the queue by itself: ask [`super::waiting`] first, and let no more than
-    /// [`super::MAX_WAITING`] messages wait.
+    /// Does not bound the queue by itself: ask for [`Producer::room`] first.
     pub(crate) async fn announce(
         &mut self,
         class: Class,

@@ -13,12 +13,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::{
-    queue::{self, Connection, Envelope, MAX_WAITING, Producer, QueueError},
+    queue::{self, Connection, Envelope, Producer, QueueError},
     session::{Session, host_name},
 };
 
 /// A run that was announced and is still waiting is announced again after this long.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs announced in one round, so that a round stays short.
+const ANNOUNCED_AT_ONCE: i64 = 200;
 
 /// Only one worker reconciles at a time; the key is kenoma's own ("kenoma" in ASCII).
 const ADVISORY_LOCK: i64 = 0x6B65_6E6F_6D61;
@@ -90,14 +93,13 @@ impl Reconciler {
     }
 
     async fn announce_due(&mut self, class: Class) -> Result<(), Trouble> {
-        let waiting = queue::waiting(&mut self.connection, class).await?;
-        let room = i64::try_from(MAX_WAITING.saturating_sub(waiting)).unwrap_or(0).min(200);
+        let mut producer = Producer::new(self.connection.clone());
+        let room = i64::try_from(producer.room(class).await?).unwrap_or(0).min(ANNOUNCED_AT_ONCE);
         let mut tx = self.session.side_pool.begin().await?;
         if room == 0 || !ledger::try_exclusive(&mut tx, ADVISORY_LOCK).await? {
             return Ok(());
         }
         let due = ledger::due(&mut tx, class.name(), PATIENCE, room).await?;
-        let mut producer = Producer::new(self.connection.clone());
         let mut announced = Vec::new();
         for run in due {
             let envelope = Envelope { run_id: run.id.clone(), job: run.job, payload: run.payload };
