@@ -1,8 +1,11 @@
 //! The project's own commands: `cargo xtask test | demo | bench | provision`.
 
 mod console;
+mod demo;
+mod kenoma;
 mod program;
 mod provision;
+mod stage;
 mod test;
 
 use std::process::ExitCode;
@@ -23,6 +26,8 @@ struct Cli {
 enum Command {
     /// Install what the tests need, start private servers, run all tests.
     Test(test::Options),
+    /// Show the main jobs at work on a small community, and check what they did.
+    Demo(demo::Options),
     /// Install PostgreSQL and Redis through the system's package manager if they are missing.
     Provision,
 }
@@ -31,6 +36,7 @@ enum Command {
 async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Test(options) => test::run(&options).await,
+        Command::Demo(options) => demo::run(&options).await,
         Command::Provision => provision::run().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

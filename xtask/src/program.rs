@@ -49,6 +49,15 @@ pub(crate) async fn run(command: &mut Command) -> Result<ExitStatus> {
     }
 }
 
+/// Waits for Ctrl-C or SIGTERM; tells which.
+pub(crate) async fn interrupted() -> Result<&'static str> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = ctrl_c() => Ok("interrupted"),
+        _ = terminated.recv() => Ok("terminated"),
+    }
+}
+
 /// Passes an exit code on; a signal becomes 1.
 pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().and_then(|code| u8::try_from(code).ok());

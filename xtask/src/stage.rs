@@ -1,0 +1,29 @@
+//! Private servers with a database of the flavour `pleroma`, for demo and bench.
+
+use anyhow::{Context as _, Result};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use testkit::{Flavour, Postgres};
+
+/// Makes an empty database with the schema of the flavour `pleroma`.
+pub(crate) async fn create_database(postgres: &Postgres, name: &'static str) -> Result<()> {
+    administer(postgres, &format!("create database {name}")).await?;
+    let mut db = PgConnection::connect(&postgres.url(name)).await?;
+    db.execute(Flavour::Pleroma.schema()).await.context("the server's schema cannot be made")?;
+    Ok(db.close().await?)
+}
+
+/// Makes a database that is an exact copy of another, to which nobody is connected.
+pub(crate) async fn copy_database(postgres: &Postgres, from: &str, to: &str) -> Result<()> {
+    administer(postgres, &format!("drop database if exists {to} with (force)")).await?;
+    administer(postgres, &format!("create database {to} template {from} strategy file_copy")).await
+}
+
+/// Runs a statement that names databases, which cannot be bound.
+async fn administer(postgres: &Postgres, statement: &str) -> Result<()> {
+    let mut admin = PgConnection::connect(&postgres.url("postgres")).await?;
+    sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+        .execute(&mut admin)
+        .await
+        .with_context(|| format!("`{statement}` failed"))?;
+    Ok(admin.close().await?)
+}
