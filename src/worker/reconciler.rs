@@ -17,8 +17,8 @@ use crate::{
     session::{Session, host_name},
 };
 
-/// A run that was announced and is still waiting is announced again after this long.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A run that was announced and is still waiting is announced again after so many rounds.
+const PATIENCE_ROUNDS: u32 = 3;
 
 /// Only one worker reconciles at a time; the key is kenoma's own ("kenoma" in ASCII).
 const ADVISORY_LOCK: i64 = 0x6B65_6E6F_6D61;
@@ -43,8 +43,10 @@ pub(super) async fn reconcile(
         host: host_name(),
         pid: i32::try_from(std::process::id()).unwrap_or(i32::MAX),
     };
-    let mut reconciler = Reconciler { session, this, connection, troubled: false };
-    let mut ticks = tokio::time::interval(reconciler.session.settings.worker.reconcile_interval);
+    let every = session.settings.worker.reconcile_interval;
+    let patience = every * PATIENCE_ROUNDS;
+    let mut reconciler = Reconciler { session, this, connection, patience, troubled: false };
+    let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -58,6 +60,7 @@ struct Reconciler {
     session: Session,
     this: Worker,
     connection: Connection,
+    patience: Duration,
     troubled: bool,
 }
 
@@ -96,7 +99,7 @@ impl Reconciler {
         if room == 0 || !ledger::try_exclusive(&mut tx, ADVISORY_LOCK).await? {
             return Ok(());
         }
-        let due = ledger::due(&mut tx, class.name(), PATIENCE, room).await?;
+        let due = ledger::due(&mut tx, class.name(), self.patience, room).await?;
         let mut producer = Producer::new(self.connection.clone());
         let mut announced = Vec::new();
         for run in due {

@@ -61,6 +61,8 @@ pub async fn claim(
          set status = 'running', lease_owner = $2, fence = fence + 1,
              lease_expires_at = clock_timestamp() + make_interval(secs => $3),
              crashes = crashes + (status = 'running')::int,
+             -- The bell was answered: should the lease run out, it is rung again at once.
+             announced_at = null,
              started_at = coalesce(started_at, clock_timestamp())
          where id = $1
          returning id as run_id, job, payload, subject, lease_owner as owner, fence, attempt, crashes",
