@@ -13,7 +13,7 @@ mod read;
 mod run;
 mod workers;
 
-pub use claim::{Claim, Lease, claim, renew};
+pub use claim::{Claim, Lease, Renewed, claim, renew};
 pub use control::{ControlError, cancel, pause, resume, retry};
 pub use enqueue::{Enqueued, NewRun, enqueue};
 pub use event::{Event, events};
@@ -22,4 +22,6 @@ pub use read::{Parked, RunFilter, due, find, list, mark_announced, parked_items,
 pub use run::{Control, Run};
 pub use workers::{Worker, alive, forget, seen};
 
-pub(super) use claim::{Locked, advance, fail, finish, give_back, lock, park, start, stop};
+pub(super) use claim::{
+    Checkpoint, Locked, advance, fail, finish, give_back, lock, park, start, stop,
+};
