@@ -49,6 +49,10 @@ pub(crate) fn init(log: &LogSettings, color: Color) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// apalis logs every failed poll of an outage; we log an outage once. What a person wrote in
+/// `log.level` comes later, and so wins.
+const QUIET: &str = "apalis=off,apalis_core=off,apalis_redis=off";
+
 /// How a line looks, decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
@@ -74,7 +78,7 @@ fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder().parse(level)?;
+    let filter = EnvFilter::builder().parse(format!("{QUIET},{level}"))?;
     let base = fmt().with_env_filter(filter).with_writer(writer);
     Ok(match style {
         Style::Text { ansi } => Box::new(base.with_ansi(ansi).with_target(false).finish()),
@@ -139,6 +143,25 @@ mod tests {
     fn the_level_decides_what_is_said() -> anyhow::Result<()> {
         assert_eq!(logged("warn", Style::Text { ansi: false })?, "");
         assert_eq!(logged("debug", Style::Text { ansi: false })?.lines().count(), 2);
+        Ok(())
+    }
+
+    #[test]
+    fn the_queues_library_is_silent_unless_it_is_asked_for() -> anyhow::Result<()> {
+        let said = |level| {
+            let sink = Sink::default();
+            let writer = sink.clone();
+            let subscriber = subscriber(level, Style::Json, move || writer.clone())?;
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::error!(target: "apalis", "x");
+                tracing::error!(target: "apalis_core::worker", "x");
+                tracing::error!(target: "apalis_redis::fetcher", "x");
+            });
+            let bytes = sink.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            anyhow::Ok(String::from_utf8(bytes)?.lines().count())
+        };
+        assert_eq!((said("info")?, said("trace")?), (0, 0));
+        assert_eq!(said("info,apalis_core=debug")?, 1);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use kenoma_jobs::{
     pleroma::Server,
 };
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, error, info, warn};
 
 use super::progress;
@@ -109,9 +109,9 @@ impl Handler {
         let driver = session.driver(stop.clone());
         let (sender, receiver) = watch::channel(Progress::default());
         let every = session.settings.worker.progress_interval;
-        let logging = tokio::spawn(progress::log(claim.clone(), receiver, every));
+        let _logging =
+            AbortOnDropHandle::new(tokio::spawn(progress::log(claim.clone(), receiver, every)));
         let ended = job.drive(&driver, server, claim, &sender).await;
-        logging.abort();
         report(claim, &ended, &sender.borrow(), begun);
     }
 }

@@ -5,6 +5,8 @@ mod lifecycle;
 mod progress;
 mod reconciler;
 
+use std::time::Duration;
+
 use kenoma_jobs::{
     engine::{Class, ledger},
     pleroma::Server,
@@ -23,6 +25,9 @@ use lifecycle::Signals;
 
 /// Seconds between a worker's signs of life in Redis, and how many may be missed.
 const HEARTBEAT: (u64, usize) = (5, 6);
+
+/// How long a worker that ends takes to strike itself from the list of workers.
+const SIGN_OFF_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs jobs until SIGTERM or Ctrl-C.
 pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure> {
@@ -65,6 +70,8 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
         ),
     }
     reconciling.abort();
+    // It must not put this worker on the list again.
+    let _aborted = reconciling.await;
     sign_off(&session, &id).await;
     Ok(())
 }
@@ -78,7 +85,7 @@ fn consumer_settings(session: &Session, class: Class, id: &str) -> ConsumerSetti
     ConsumerSettings {
         concurrency: usize::try_from(slots).unwrap_or(1),
         poll_interval: worker.poll_interval,
-        heartbeat_interval: std::time::Duration::from_secs(HEARTBEAT.0),
+        heartbeat_interval: Duration::from_secs(HEARTBEAT.0),
         missed_heartbeats: HEARTBEAT.1,
         worker_name: id.to_owned(),
     }
@@ -87,7 +94,9 @@ fn consumer_settings(session: &Session, class: Class, id: &str) -> ConsumerSetti
 /// Strikes the worker from the list; when PostgreSQL is away, time does it.
 async fn sign_off(session: &Session, id: &str) {
     let struck = async { ledger::forget(&mut *session.side_pool.acquire().await?, id).await };
-    if let Err(error) = struck.await {
-        warn!(%error, "The worker could not be struck from the list of workers");
+    match tokio::time::timeout(SIGN_OFF_PATIENCE, struck).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(%error, "The worker could not be struck from the list of workers"),
+        Err(_elapsed) => warn!("The worker could not be struck from the list of workers in time"),
     }
 }

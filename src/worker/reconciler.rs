@@ -17,8 +17,8 @@ use crate::{
     session::{Session, host_name},
 };
 
-/// A run that was announced and is still waiting is announced again after this long.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A run that was announced and is still waiting is announced again after so many rounds.
+const PATIENCE_ROUNDS: u32 = 3;
 
 /// Runs announced in one round, so that a round stays short.
 const ANNOUNCED_AT_ONCE: i64 = 200;
@@ -46,8 +46,10 @@ pub(super) async fn reconcile(
         host: host_name(),
         pid: i32::try_from(std::process::id()).unwrap_or(i32::MAX),
     };
-    let mut reconciler = Reconciler { session, this, connection, troubled: false };
-    let mut ticks = tokio::time::interval(reconciler.session.settings.worker.reconcile_interval);
+    let every = session.settings.worker.reconcile_interval;
+    let patience = every * PATIENCE_ROUNDS;
+    let mut reconciler = Reconciler { session, this, connection, patience, troubled: false };
+    let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -61,6 +63,7 @@ struct Reconciler {
     session: Session,
     this: Worker,
     connection: Connection,
+    patience: Duration,
     troubled: bool,
 }
 
@@ -99,7 +102,7 @@ impl Reconciler {
         if room == 0 || !ledger::try_exclusive(&mut tx, ADVISORY_LOCK).await? {
             return Ok(());
         }
-        let due = ledger::due(&mut tx, class.name(), PATIENCE, room).await?;
+        let due = ledger::due(&mut tx, class.name(), self.patience, room).await?;
         let mut announced = Vec::new();
         for run in due {
             let envelope = Envelope { run_id: run.id.clone(), job: run.job, payload: run.payload };

@@ -38,7 +38,12 @@ pub(crate) struct Kenoma {
 impl Kenoma {
     /// A program that works on a database.
     pub(crate) fn on(database: &Database) -> Self {
-        Self { environment: Vec::new() }.with("KENOMA_DATABASE_URL", database.url())
+        Self::at(database.url())
+    }
+
+    /// A program that works on the database at a URL.
+    pub(crate) fn at(url: &str) -> Self {
+        Self { environment: Vec::new() }.with("KENOMA_DATABASE_URL", url)
     }
 
     /// The same with one more variable.

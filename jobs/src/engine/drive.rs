@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 use tokio::{sync::watch, time::sleep};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::warn;
 
 use super::{
-    BatchSettings, Job, JobError, Parking, Progress, Status,
-    ledger::{self, Claim, Control, Lease, Locked},
+    BatchSettings, Job, JobError, Parking, Progress, Status, lease,
+    ledger::{self, Checkpoint, Claim, Control, Lease, Locked},
     pacing::Pacing,
     retry::{self, RetrySettings},
 };
@@ -69,7 +69,12 @@ pub async fn drive<J: Job>(
     claim: &Claim,
     progress: &watch::Sender<Progress>,
 ) -> Ended {
-    let renewal = tokio::spawn(keep_lease(driver.lease_pool.clone(), claim.clone(), driver.lease));
+    // Ends with this call, also by a panic: else the lease of a run that nobody works on would live.
+    let _renewal = AbortOnDropHandle::new(tokio::spawn(lease::keep(
+        driver.lease_pool.clone(),
+        claim.clone(),
+        driver.lease,
+    )));
     let mut drive = Drive {
         driver,
         world,
@@ -80,22 +85,7 @@ pub async fn drive<J: Job>(
         tries: 0,
         parked_in_a_row: 0,
     };
-    let ended = drive.run().await;
-    renewal.abort();
-    ended
-}
-
-/// Renews the lease until it is lost. Failures are tried again: the lease outlasts two of them.
-async fn keep_lease(pool: PgPool, claim: Claim, lease: Lease) {
-    loop {
-        sleep(lease.renewal).await;
-        let renewed = async { ledger::renew(&mut *pool.acquire().await?, &claim, lease).await };
-        match renewed.await {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => warn!(run_id = claim.run_id, %error, "The lease could not be renewed"),
-        }
-    }
+    drive.run().await
 }
 
 /// Parking one row after the other without a success between them means that it is not the rows.
@@ -178,7 +168,8 @@ impl<J: Job> Drive<'_, J> {
         let batch = self.job.batch(self.world, &mut tx, decode::<J>(cursor)?, limit).await?;
         let parked = i64::try_from(batch.parked.len()).unwrap_or(i64::MAX);
         let cursor = encode(&batch.cursor)?;
-        ledger::advance(&mut tx, self.claim, &cursor, batch.done, &batch.parked).await?;
+        let checkpoint = Checkpoint { cursor: &cursor, done: batch.done, parked: &batch.parked };
+        ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
         if batch.end {
             let parked = locked.parked + parked;
             self.job.finish(self.world, &mut tx, &batch.cursor, parked).await?;
@@ -189,19 +180,24 @@ impl<J: Job> Drive<'_, J> {
         Ok(if batch.end { Turn::Ended(Ended::Succeeded) } else { Turn::Again })
     }
 
-    /// Begins a transaction with this run's time-outs.
+    /// Begins a transaction with this run's time-outs, after every operator who waits for the run.
+    ///
+    /// Row locks are not given in turn: the next batch would often take the row before an operator
+    /// who waited for the last one. Advisory locks are.
     async fn begin(&self) -> sqlx::Result<sqlx::PgTransaction<'static>> {
         let mut tx = self.driver.pool.begin().await?;
         sqlx::query(
             "select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
                     set_config('idle_in_transaction_session_timeout', $3, true),
-                    set_config('application_name', $4, true)",
+                    set_config('application_name', $4, true),
+                    pg_advisory_xact_lock(hashtextextended($5, 0))::text",
         )
         .bind(milliseconds(self.driver.batch.lock_timeout))
         .bind(milliseconds(self.driver.batch.statement_timeout))
         // A frozen worker must not keep its locks for longer than its lease.
         .bind(milliseconds(self.driver.lease.duration))
         .bind(format!("kenoma:{}:{}", J::NAME, self.claim.fence))
+        .bind(&self.claim.run_id)
         .execute(&mut *tx)
         .await?;
         Ok(tx)
@@ -270,7 +266,9 @@ impl<J: Job> Drive<'_, J> {
         };
         let parking = Parking { item: skipped.item, reason: format!("{reason:#}") };
         ledger::park(&mut tx, self.claim, &parking, sqlstate).await?;
-        ledger::advance(&mut tx, self.claim, &encode(&skipped.cursor)?, 0, &[]).await?;
+        let cursor = encode(&skipped.cursor)?;
+        let checkpoint = Checkpoint { cursor: &cursor, done: 0, parked: &[] };
+        ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
         tx.commit().await?;
         warn!(
             run_id = self.claim.run_id,

@@ -34,8 +34,12 @@ impl JobError {
 /// The one place where an SQLSTATE decides between trying again, parking a row and giving up.
 impl From<SqlxError> for JobError {
     fn from(error: SqlxError) -> Self {
-        let sqlstate = match &error {
-            SqlxError::Database(database) => database.code().map(std::borrow::Cow::into_owned),
+        let (sqlstate, error) = match &error {
+            SqlxError::Database(database) => (
+                database.code().map(std::borrow::Cow::into_owned),
+                // sqlx's own text doubles the message and adds a line of PostgreSQL's source code.
+                anyhow::anyhow!("PostgreSQL said: {}", database.message()),
+            ),
             SqlxError::ColumnDecode { .. } | SqlxError::Decode(_) => {
                 return Self::Row { error: error.into(), sqlstate: None };
             }
@@ -43,9 +47,9 @@ impl From<SqlxError> for JobError {
             _ => return Self::Retry(error.into()),
         };
         match sqlstate.as_deref().map_or(Remedy::Park, remedy) {
-            Remedy::Retry => Self::Retry(error.into()),
-            Remedy::Fail => Self::Fail(error.into()),
-            Remedy::Park => Self::Row { error: error.into(), sqlstate },
+            Remedy::Retry => Self::Retry(error),
+            Remedy::Fail => Self::Fail(error),
+            Remedy::Park => Self::Row { error, sqlstate },
         }
     }
 }

@@ -8,6 +8,7 @@ mod class;
 mod drive;
 mod error;
 mod job;
+mod lease;
 pub mod ledger;
 mod pacing;
 mod plan;

@@ -61,6 +61,8 @@ pub async fn claim(
          set status = 'running', lease_owner = $2, fence = fence + 1,
              lease_expires_at = clock_timestamp() + make_interval(secs => $3),
              crashes = crashes + (status = 'running')::int,
+             -- The bell was answered: should the lease run out, it is rung again at once.
+             announced_at = null,
              started_at = coalesce(started_at, clock_timestamp())
          where id = $1
          returning id as run_id, job, payload, subject, lease_owner as owner, fence, attempt, crashes",
@@ -80,18 +82,44 @@ pub async fn claim(
     Ok(Some(claim))
 }
 
-/// Prolongs a claim's lease. `false` when it is lost.
-pub async fn renew(db: &mut PgConnection, claim: &Claim, lease: Lease) -> sqlx::Result<bool> {
+/// What became of a lease's renewal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewed {
+    /// It lasts for the whole duration again.
+    Yes,
+    /// A batch holds the run row; the lease still lasts for so long, if at all.
+    Busy(Duration),
+    /// The run is somebody else's, or no longer running.
+    Lost,
+}
+
+/// Prolongs a claim's lease.
+///
+/// Never waits: while a batch holds the run row, nobody can claim the run, and the batch's own
+/// commit prolongs the lease. A renewal that waited would keep a connection from others.
+pub async fn renew(db: &mut PgConnection, claim: &Claim, lease: Lease) -> sqlx::Result<Renewed> {
     let renewed = sqlx::query(
         "update kenoma.runs set lease_expires_at = clock_timestamp() + make_interval(secs => $3)
-         where id = $1 and fence = $2 and status = 'running'",
+         where id in (select id from kenoma.runs where id = $1 and fence = $2
+                        and status = 'running' for update skip locked)",
     )
     .bind(&claim.run_id)
     .bind(claim.fence)
     .bind(lease.duration.as_secs_f64())
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(renewed.rows_affected() == 1)
+    if renewed.rows_affected() == 1 {
+        return Ok(Renewed::Yes);
+    }
+    let left: Option<f64> = sqlx::query_scalar(
+        "select greatest(extract(epoch from lease_expires_at - clock_timestamp()), 0)::float8
+         from kenoma.runs where id = $1 and fence = $2 and status = 'running'",
+    )
+    .bind(&claim.run_id)
+    .bind(claim.fence)
+    .fetch_optional(db)
+    .await?;
+    Ok(left.map_or(Renewed::Lost, |left| Renewed::Busy(Duration::from_secs_f64(left))))
 }
 
 /// What a worker finds when it locks its run at the beginning of a batch.
@@ -136,24 +164,34 @@ pub(in crate::engine) async fn start(
     record(db, &claim.run_id, "planned", &claim.owner, &json!({ "total": plan.total })).await
 }
 
-/// Stores the checkpoint of a batch, and the items that its job leaves as they are.
+/// What a batch leaves in the ledger.
+#[derive(Debug)]
+pub(in crate::engine) struct Checkpoint<'a> {
+    pub(in crate::engine) cursor: &'a Value,
+    pub(in crate::engine) done: i64,
+    /// Items that the job leaves as they are.
+    pub(in crate::engine) parked: &'a [Parking],
+}
+
+/// Stores the checkpoint of a batch, and prolongs the lease.
 pub(in crate::engine) async fn advance(
     db: &mut PgConnection,
     claim: &Claim,
-    cursor: &Value,
-    done: i64,
-    parked: &[Parking],
+    checkpoint: Checkpoint<'_>,
+    lease: Lease,
 ) -> sqlx::Result<()> {
-    for item in parked {
+    for item in checkpoint.parked {
         park(db, claim, item, None).await?;
     }
     sqlx::query(
-        "update kenoma.runs set cursor = $2, done = done + $3, attempt = 0, crashes = 0
+        "update kenoma.runs set cursor = $2, done = done + $3, attempt = 0, crashes = 0,
+                lease_expires_at = clock_timestamp() + make_interval(secs => $4)
          where id = $1",
     )
     .bind(&claim.run_id)
-    .bind(cursor)
-    .bind(done)
+    .bind(checkpoint.cursor)
+    .bind(checkpoint.done)
+    .bind(lease.duration.as_secs_f64())
     .execute(db)
     .await?;
     Ok(())

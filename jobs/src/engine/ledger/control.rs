@@ -134,7 +134,12 @@ fn refused(id: &str, status: Status, verb: &'static str) -> ControlError {
     ControlError::Status { id: id.to_owned(), status, verb }
 }
 
+/// Reads and locks a run. The next batch waits at the advisory lock, until this transaction ends.
 async fn status_of(db: &mut PgConnection, id: &str) -> Result<Status, ControlError> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))::text")
+        .bind(id)
+        .execute(&mut *db)
+        .await?;
     sqlx::query_scalar("select status from kenoma.runs where id = $1 for update")
         .bind(id)
         .fetch_optional(db)

@@ -13,7 +13,7 @@ mod read;
 mod run;
 mod workers;
 
-pub use claim::{Claim, Lease, claim, renew};
+pub use claim::{Claim, Lease, Renewed, claim, renew};
 pub use control::{ControlError, cancel, hasten, pause, resume, retry};
 pub use enqueue::{Enqueued, NewRun, enqueue};
 pub use event::{Event, events};
@@ -24,4 +24,6 @@ pub use read::{
 pub use run::{Control, Run};
 pub use workers::{Worker, alive, forget, seen};
 
-pub(super) use claim::{Locked, advance, fail, finish, give_back, lock, park, start, stop};
+pub(super) use claim::{
+    Checkpoint, Locked, advance, fail, finish, give_back, lock, park, start, stop,
+};

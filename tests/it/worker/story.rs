@@ -1,0 +1,104 @@
+//! The community of these tests, and the twin on which the job was done undisturbed.
+
+use anyhow::{Result, ensure};
+use sqlx::{PgPool, PgTransaction};
+use testkit::{Database, Flavour, State, World, compare, snapshot};
+use tokio::sync::OnceCell;
+
+use super::stage::reaches;
+use crate::program::Kenoma;
+
+/// The whole of the job that most tests run.
+pub(super) const TOTAL: i64 = 34;
+
+/// What most tests queue.
+pub(super) const DELETE_ALICE: [&str; 3] = ["user", "delete_activities", "alice"];
+
+/// Alice's posts, likes and boosts; what is left of them; and which row is which post's.
+struct Story {
+    before: State,
+    after: State,
+    objects: Vec<i64>,
+}
+
+static STORY: OnceCell<Story> = OnceCell::const_new();
+
+impl Story {
+    async fn get() -> Result<&'static Self> {
+        STORY.get_or_try_init(Self::tell).await
+    }
+
+    async fn tell() -> Result<Self> {
+        let database = Database::create(Flavour::Pleroma).await?;
+        let world = World::new(&database);
+        let alice = world.local("alice").await?;
+        let bob = world.local("bob").await?;
+        let carl = world.remote("carl", "far.example").await?;
+        world.local("dora").await?;
+        bob.follows(&carl).await?;
+        let by_bob = bob.posts("hello alice").create().await?;
+        let mut objects = Vec::new();
+        for number in 1..=30 {
+            let draft = alice.posts(&format!("number {number}"));
+            let draft = if number % 7 == 0 { draft.replying_to(&by_bob) } else { draft };
+            let post = draft.tagged(if number % 2 == 0 { "even" } else { "odd" }).create().await?;
+            if number % 10 == 0 {
+                bob.likes(&post).await?;
+                carl.boosts(&post).await?;
+            }
+            objects.push(post.object_row);
+        }
+        for text in ["one", "two"] {
+            let post = bob.posts(text).create().await?;
+            alice.likes(&post).await?;
+            alice.boosts(&post).await?;
+        }
+        let before = snapshot(&database.pool()).await?;
+        let kenoma = Kenoma::on(&database);
+        kenoma.migrate()?;
+        let done = kenoma.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
+        ensure!(done.code == 0, "{done:?}");
+        let after = snapshot(&database.pool()).await?;
+        Ok(Self { before, after, objects })
+    }
+}
+
+/// Fills a database elsewhere with the community.
+pub(super) async fn load_story(pool: &PgPool) -> Result<()> {
+    Story::get().await?.before.load(pool).await
+}
+
+/// Locks the row of one of alice's posts.
+pub(super) async fn hold(pool: &PgPool, post: usize) -> Result<PgTransaction<'static>> {
+    let object = Story::get().await?.objects[post - 1];
+    let mut transaction = pool.begin().await?;
+    lock_object(&mut transaction, object).await?;
+    Ok(transaction)
+}
+
+/// Locks one more row in a transaction that holds one.
+pub(super) async fn hold_also(held: &mut PgTransaction<'static>, post: usize) -> Result<()> {
+    lock_object(held, Story::get().await?.objects[post - 1]).await
+}
+
+async fn lock_object(held: &mut PgTransaction<'static>, object: i64) -> Result<()> {
+    let statement = "select 1 from objects where id = $1 for update";
+    sqlx::query(statement).bind(object).execute(&mut **held).await?;
+    Ok(())
+}
+
+/// Checks that alice's run is done as it was on the twin, in the figures and in every row.
+pub(super) async fn is_like_the_twin(pool: &PgPool, id: &str) -> Result<()> {
+    let run = reaches(pool, id, "succeeded").await?;
+    ensure!((run.done, run.total, run.parked) == (TOTAL, Some(TOTAL), 0), "{run:?}");
+    let Story { before, after, .. } = Story::get().await?;
+    let differences = compare(before, after, &snapshot(pool).await?);
+    ensure!(differences.is_empty(), "{differences:#?}");
+    Ok(())
+}
+
+/// Checks that no row of the server has changed.
+pub(super) async fn is_untouched(pool: &PgPool) -> Result<()> {
+    ensure!(Story::get().await?.before == snapshot(pool).await?, "rows have changed");
+    Ok(())
+}
