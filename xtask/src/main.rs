@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask test | demo | bench | provision`.
 
+mod bench;
 mod console;
 mod demo;
 mod kenoma;
@@ -28,6 +29,9 @@ enum Command {
     Test(test::Options),
     /// Show the main jobs at work on a small community, and check what they did.
     Demo(demo::Options),
+    /// Measure kenoma beside a bare set-based procedure with the same end state.
+    #[command(subcommand)]
+    Bench(bench::Options),
     /// Install PostgreSQL and Redis through the system's package manager if they are missing.
     Provision,
 }
@@ -37,6 +41,7 @@ async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Test(options) => test::run(&options).await,
         Command::Demo(options) => demo::run(&options).await,
+        Command::Bench(options) => bench::run(&options).await,
         Command::Provision => provision::run().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

@@ -1,0 +1,74 @@
+//! What is measured.
+
+use testkit::Community;
+
+/// A command with its size.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    DeleteActivities { posts: i32 },
+    DeactivateInstance { accounts: i32 },
+}
+
+impl Kind {
+    pub(super) fn community(self) -> Community {
+        let usual = Community::default();
+        match self {
+            Self::DeleteActivities { posts } => Community { posts, ..usual },
+            Self::DeactivateInstance { accounts } => {
+                Community { posts: 2_000, spam_accounts: accounts, ..usual }
+            }
+        }
+    }
+
+    pub(super) fn describe(self) -> String {
+        match self {
+            Self::DeleteActivities { posts } => {
+                format!("delete_activities of an account with {posts} posts")
+            }
+            Self::DeactivateInstance { accounts } => {
+                format!("deactivate_all_from_instance of a host with {accounts} accounts")
+            }
+        }
+    }
+
+    pub(super) const fn unit(self) -> &'static str {
+        match self {
+            Self::DeleteActivities { .. } => "post",
+            Self::DeactivateInstance { .. } => "account",
+        }
+    }
+
+    /// Gives the number of units.
+    pub(super) fn items(self) -> f64 {
+        f64::from(match self {
+            Self::DeleteActivities { posts } => posts,
+            Self::DeactivateInstance { accounts } => accounts,
+        })
+    }
+
+    /// Gives the words after `kenoma`.
+    pub(super) const fn command(self) -> [&'static str; 3] {
+        match self {
+            Self::DeleteActivities { .. } => ["user", "delete_activities", Community::PROLIFIC],
+            Self::DeactivateInstance { .. } => {
+                ["user", "deactivate_all_from_instance", Community::SPAM_HOST]
+            }
+        }
+    }
+
+    /// Gives the statements that make the bare procedure.
+    pub(super) const fn floor(self) -> &'static str {
+        match self {
+            Self::DeleteActivities { .. } => include_str!("floor_delete_activities.sql"),
+            Self::DeactivateInstance { .. } => include_str!("floor_deactivate_instance.sql"),
+        }
+    }
+
+    /// Gives the call of that procedure; `$1` is the account or host.
+    pub(super) const fn call(self) -> &'static str {
+        match self {
+            Self::DeleteActivities { .. } => "call floor_delete_activities($1, 0, 0, 0)",
+            Self::DeactivateInstance { .. } => "call floor_deactivate_instance($1, 0, 0, 0)",
+        }
+    }
+}
