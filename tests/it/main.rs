@@ -2,5 +2,6 @@
 //!
 //! One binary for all of them: it links once.
 
+mod cli;
 mod golden;
 mod program;
