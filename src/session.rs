@@ -15,7 +15,10 @@ use sqlx::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{cli::Failure, settings::Settings};
+use crate::{
+    cli::{Failure, reason},
+    settings::Settings,
+};
 
 /// Connections of a process that runs no worker.
 const COMMAND_CONNECTIONS: u32 = 3;
@@ -53,8 +56,9 @@ impl Session {
         let url = settings.database.url()?;
         let options: PgConnectOptions = url.expose().parse().map_err(|error: sqlx::Error| {
             Failure::Usage(format!(
-                "database.url cannot be used ({error}); it looks like \
-                 postgres://USER:PASSWORD@HOST:PORT/NAME"
+                "database.url cannot be used ({}); it looks like \
+                 postgres://USER:PASSWORD@HOST:PORT/NAME",
+                reason(&error)
             ))
         })?;
         let options = options.application_name("kenoma");

@@ -62,6 +62,15 @@ impl Failure {
         })
     }
 
+    /// The same with another line.
+    pub(crate) fn and(self, line: &str) -> Self {
+        match self {
+            Self::Failed(text) => Self::Failed(format!("{text}\n{line}")),
+            Self::Unreachable(text) => Self::Unreachable(format!("{text}\n{line}")),
+            other => other,
+        }
+    }
+
     /// PostgreSQL could not be reached, or did not let us in.
     pub(crate) fn postgres(address: &str, error: &sqlx::Error) -> Self {
         let sqlstate = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
@@ -93,11 +102,11 @@ fn next_step(id: &str, status: Status) -> String {
 }
 
 /// The innermost cause, without sqlx's own wording around it.
-fn reason(error: &sqlx::Error) -> String {
+pub(crate) fn reason(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
         sqlx::Error::Io(error) => error.to_string(),
-        other => other.to_string(),
+        other => other.to_string().replace("error with configuration: ", ""),
     }
 }
 
@@ -134,11 +143,24 @@ impl From<QueueError> for Failure {
 
 impl From<ControlError> for Failure {
     fn from(error: ControlError) -> Self {
-        match error {
-            ControlError::Unknown(_) => Self::NotFound(error.to_string()),
-            ControlError::Status { .. } | ControlError::Superseded { .. } => {
-                Self::Refused(error.to_string())
+        match &error {
+            ControlError::Unknown(_) => {
+                return Self::NotFound(format!("{error}; list them with: kenoma jobs list"));
             }
+            ControlError::Status { id, status: Status::Paused, verb: "tried again" } => {
+                return Self::Refused(format!("{error}; let it go on: kenoma jobs resume {id}"));
+            }
+            ControlError::Status {
+                id,
+                status: Status::Failed | Status::Cancelled,
+                verb: "resumed",
+            } => return Self::Refused(format!("{error}; have it tried: kenoma jobs retry {id}")),
+            _ => {}
+        }
+        match error {
+            ControlError::Unknown(_)
+            | ControlError::Status { .. }
+            | ControlError::Superseded { .. } => Self::Refused(error.to_string()),
             ControlError::Database(error) => error.into(),
         }
     }

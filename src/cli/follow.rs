@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use kenoma_jobs::{
     AnyJob,
     engine::{
@@ -49,8 +49,8 @@ pub(super) async fn wait(
         None => followed.await,
         Some(patience) => timeout(patience, followed).await.unwrap_or_else(|_elapsed| {
             Err(Failure::TimedOut(format!(
-                "run {id} is not finished after {}; it goes on. Follow it with: kenoma jobs watch \
-                 {id}",
+                "run {id} is not finished after {}, and was left alone; follow it with: kenoma \
+                 jobs watch {id}",
                 humantime::format_duration(patience)
             )))
         }),
@@ -156,14 +156,22 @@ impl Display {
             ProgressDrawTarget::hidden()
         };
         let style = ProgressStyle::with_template(
-            "{msg} {wide_bar} {human_pos}/{human_len} · {per_sec} · {eta} left",
+            "{msg} {wide_bar} {human_pos}/{human_len} · {rate} · {eta} left",
         )
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+            // The bar is only for the eye: there is nobody to tell when it cannot be drawn.
+            let _undrawn = write!(text, "{:.0}/s", state.per_sec());
+        });
         let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style);
         Self { output, bar, meter: None, last_line: Instant::now() }
     }
 
     fn show(&mut self, subject: &str, progress: &Progress) {
+        // Nothing is known before the first plan; a bar of nothing would look like the end.
+        if progress.total.is_none() {
+            return;
+        }
         let count = |items: i64| u64::try_from(items).unwrap_or(0);
         self.bar.set_message(subject.to_owned());
         self.bar.set_length(count(progress.total.unwrap_or(0)));
@@ -188,7 +196,8 @@ impl Display {
 
     fn end(&self) {
         if self.output.is_live() {
-            self.bar.abandon();
+            // What is printed next must not stand behind the bar.
+            self.bar.finish_and_clear();
         }
     }
 }

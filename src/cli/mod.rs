@@ -16,7 +16,7 @@ use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use failure::Failure;
+pub(crate) use failure::{Failure, reason};
 pub(crate) use output::Output;
 
 use crate::{
@@ -134,7 +134,7 @@ fn overrides(cli: &Cli) -> Overrides {
         _ => None,
     };
     let level = match cli.global.verbose {
-        0 => None,
+        0 => cli.global.quiet.then_some("error"),
         1 => Some("debug"),
         _ => Some("trace"),
     };

@@ -19,7 +19,7 @@ impl Output {
     /// Prints a line of the result. Not in JSON mode, where [`Output::object`] does.
     pub(crate) fn result(self, line: impl AsRef<str>) {
         if !self.json {
-            write(&mut io::stdout().lock(), line.as_ref());
+            write(&mut io::stdout().lock(), &plain(line.as_ref()));
         }
     }
 
@@ -35,13 +35,13 @@ impl Output {
     /// Says something that is good to know.
     pub(crate) fn note(self, line: impl AsRef<str>) {
         if !self.quiet {
-            write(&mut io::stderr().lock(), line.as_ref());
+            write(&mut io::stderr().lock(), &plain(line.as_ref()));
         }
     }
 
     /// Says something without which a person cannot decide what to do: even when told to be quiet.
     pub(crate) fn attention(line: impl AsRef<str>) {
-        write(&mut io::stderr().lock(), line.as_ref());
+        write(&mut io::stderr().lock(), &plain(line.as_ref()));
     }
 
     /// Says something that ought to be known.
@@ -57,7 +57,7 @@ impl Output {
     fn labelled(self, label: &str, ansi: &str, line: &str) {
         let label =
             if self.color { format!("\x1b[1;{ansi}m{label}:\x1b[0m") } else { format!("{label}:") };
-        write(&mut io::stderr().lock(), &format!("{label} {line}"));
+        write(&mut io::stderr().lock(), &format!("{label} {}", plain(line)));
     }
 
     /// Asks a question; anything but a yes is a no. `None` when there is nobody to ask.
@@ -83,6 +83,13 @@ fn write(stream: &mut impl io::Write, line: &str) {
     let _gone = writeln!(stream, "{line}");
 }
 
+/// Takes out what a terminal would obey: names and addresses come from strangers.
+fn plain(text: &str) -> String {
+    let visible =
+        |c: char| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().map(visible).collect()
+}
+
 /// A table whose columns are as wide as they must be.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let width = |column: usize| {
@@ -100,9 +107,14 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     lines
 }
 
-/// Writes a number of items.
-pub(crate) fn items(number: i64) -> String {
-    format!("{} {}", thousands(number), if number == 1 { "item" } else { "items" })
+/// Writes a number of things, named in the plural (of those in `s`): `1 post`, `2,000 posts`.
+pub(crate) fn counted(number: i64, things: &str) -> String {
+    format!("{} {}", thousands(number), named(number, things))
+}
+
+/// Names things in the plural or, if there is one, in the singular.
+pub(crate) fn named(number: i64, things: &str) -> &str {
+    things.strip_suffix('s').filter(|_| number == 1).unwrap_or(things)
 }
 
 /// Writes a number with a comma every three digits.
@@ -126,6 +138,17 @@ mod tests {
     fn numbers_are_grouped_by_three() {
         let texts = [0, 7, 999, 1_000, 1_234_567, -12_345].map(thousands);
         assert_eq!(texts, ["0", "7", "999", "1,000", "1,234,567", "-12,345"]);
+    }
+
+    #[test]
+    fn one_thing_is_named_in_the_singular() {
+        let counts = [0, 1, 1_000].map(|number| counted(number, "follow relations"));
+        assert_eq!(counts, ["0 follow relations", "1 follow relation", "1,000 follow relations"]);
+    }
+
+    #[test]
+    fn a_terminal_gets_nothing_to_obey() {
+        assert_eq!(plain("a\u{1b}[2Jb\tc\nd\u{9b}"), "a\u{fffd}[2Jb\u{fffd}c\nd\u{fffd}");
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use kenoma_jobs::{AnyJob, engine::PlanSummary};
 use serde_json::json;
 
-use super::{Failure, Output, output::thousands};
+use super::{
+    Failure, Output,
+    output::{named, thousands},
+};
 
 /// Shows what a job would touch.
 pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, output: Output) {
@@ -23,8 +26,11 @@ pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, output: Output) {
 }
 
 fn plan_lines(plan: &PlanSummary) -> Vec<String> {
-    let counts: Vec<(String, &str)> =
-        plan.counts.iter().map(|count| (thousands(count.items), count.kind.as_str())).collect();
+    let counts: Vec<(String, &str)> = plan
+        .counts
+        .iter()
+        .map(|count| (thousands(count.items), named(count.items, &count.kind)))
+        .collect();
     let width = counts.iter().map(|(items, _)| items.len()).max().unwrap_or(0);
     let lines = counts.iter().map(|(items, kind)| format!("  {items:>width$} {kind}"));
     lines.chain(plan.notes.iter().map(|note| format!("  note: {note}"))).collect()
@@ -57,7 +63,7 @@ pub(super) fn confirm(
         Some(false) => Err(Failure::Refused("declined; nothing was changed".to_owned())),
         None => Err(Failure::Refused(
             "this cannot be undone, and there is no terminal to ask on: add --yes to do it, or \
-             --dry-run to only look. Nothing was changed"
+             --dry-run to only look\nNothing was changed."
                 .to_owned(),
         )),
     }

@@ -13,7 +13,7 @@ use kenoma_jobs::{
 
 use super::{
     Failure, Output, follow,
-    output::items,
+    output::counted,
     plan::{confirm, show_plan, tell_notes},
     run_json::RunJson,
 };
@@ -86,7 +86,8 @@ pub(super) async fn submit(
     }
     session.require_ledger().await?;
     let producer = if request.options.require_redis {
-        Some(Producer::connect(&session.settings.redis.queue()).await?)
+        let producer = Producer::connect(&session.settings.redis.queue()).await;
+        Some(producer.map_err(|error| Failure::from(error).and("Nothing was queued."))?)
     } else {
         None
     };
@@ -176,17 +177,16 @@ pub(super) fn conclude(run: &Run) -> Result<(), Failure> {
     match run.status {
         Status::Succeeded if run.parked > 0 => Err(Failure::Parked(format!(
             "run {id} is done except for {}, parked with the reason; see: kenoma jobs show {id}",
-            items(run.parked)
+            counted(run.parked, "items")
         ))),
         Status::Succeeded => Ok(()),
         Status::Cancelled => Err(Failure::Failed(format!(
             "run {id} was cancelled after {}; what was committed stays",
-            items(run.done)
+            counted(run.done, "items")
         ))),
         _ => Err(Failure::Failed(format!(
-            "run {id} is {}: {}; what was committed stays, go on from there with: kenoma jobs \
+            "run {id} has failed: {}\nWhat was committed stays; go on from there with: kenoma jobs \
              retry {id}",
-            run.status,
             run.last_error.as_deref().unwrap_or("no reason was noted")
         ))),
     }
@@ -245,8 +245,8 @@ async fn announce(
     }
     if ledger::alive(&mut db, WORKER_PATIENCE).await? == 0 {
         output.warning(
-            "no worker is alive: start one with `kenoma worker`, or cancel the run and do it here \
-             with --inline",
+            "no worker is alive: start one with `kenoma worker`, or do it here with the same \
+             command and --inline",
         );
     }
     Ok(())

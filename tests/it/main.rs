@@ -2,6 +2,7 @@
 //!
 //! One binary for all of them: it links once.
 
+mod cli;
 mod contract;
 mod golden;
 mod program;

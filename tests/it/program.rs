@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    io::Write as _,
     process::{Command, Output, Stdio},
 };
 
@@ -43,7 +44,12 @@ impl Kenoma {
 
     /// A program that works on the database at a URL.
     pub(crate) fn at(url: &str) -> Self {
-        Self { environment: Vec::new() }.with("KENOMA_DATABASE_URL", url)
+        Self::nowhere().with("KENOMA_DATABASE_URL", url)
+    }
+
+    /// A program that was told of no database.
+    pub(crate) fn nowhere() -> Self {
+        Self { environment: Vec::new() }
     }
 
     /// The same with one more variable.
@@ -70,10 +76,43 @@ impl Kenoma {
         Ok(self.command(arguments).output().context("kenoma cannot be started")?.into())
     }
 
+    /// Runs a command line on a terminal of its own, where `typed` is typed; the terminal shows
+    /// both streams, which come as standard output.
+    pub(crate) fn run_on_terminal(&self, line: &str, typed: &str) -> Result<Done> {
+        let mut terminal = Command::new("script")
+            .args(["-qec", &format!("{} {line}", env!("CARGO_BIN_EXE_kenoma")), "/dev/null"])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("SHELL", "/bin/sh")
+            .env("TERM", "xterm")
+            .env("USER", "tester")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("script(1) of util-linux cannot be started")?;
+        terminal.stdin.take().context("no input")?.write_all(typed.as_bytes())?;
+        let mut done = Done::from(terminal.wait_with_output()?);
+        done.stdout = done.stdout.replace("\r\n", "\n");
+        Ok(done)
+    }
+
     /// Runs `kenoma migrate`.
     pub(crate) fn migrate(&self) -> Result<()> {
         let done = self.run(&["migrate"])?;
         anyhow::ensure!(done.code == 0, "migrate failed: {done:?}");
         Ok(())
+    }
+}
+
+impl Done {
+    /// Everything that a user sees, for snapshots.
+    pub(crate) fn transcript(&self) -> String {
+        let marked = |mark: &str, text: &str| -> String {
+            text.lines().flat_map(|line| [mark, " ", line, "\n"]).collect()
+        };
+        let (out, err) = (marked("out|", &self.stdout), marked("err|", &self.stderr));
+        format!("{out}{err}exit {}\n", self.code)
     }
 }

@@ -42,6 +42,9 @@ impl Host {
             Ok(UrlHost::Domain(domain)) if !domain.contains('.') => {
                 Err(invalid("a host has at least one dot"))
             }
+            Ok(UrlHost::Domain(domain)) if domain.split('.').any(str::is_empty) => {
+                Err(invalid("there is nothing between two of its dots"))
+            }
             Ok(UrlHost::Domain(domain)) => Ok(Self(domain)),
             Ok(UrlHost::Ipv4(_) | UrlHost::Ipv6(_)) => {
                 Err(invalid("it is an address; instances are known by name"))
@@ -127,6 +130,9 @@ mod tests {
             "spam.example/x",
             "localhost",
             "a b.example",
+            "spam..example",
+            ".spam.example",
+            "spam.example..",
         ] {
             assert!(parsed(typed).is_err(), "{typed}");
         }

@@ -130,7 +130,14 @@ impl DeactivateInstance {
     fn refuse_own(&self, server: &Server) -> Result<(), JobError> {
         let own = server.host.as_str();
         let covered = self.include_subdomains && own.ends_with(&self.host.suffix());
-        if self.host.as_str() == own || covered {
+        if covered {
+            return Err(JobError::Refuse(format!(
+                "{own}, this server's own host, is a sub-domain of {}: its accounts are not \
+                 deactivated as an instance",
+                self.host.as_str()
+            )));
+        }
+        if self.host.as_str() == own {
             return Err(JobError::Refuse(format!(
                 "{} is this server's own host: its accounts are not deactivated as an instance",
                 self.host.as_str()
@@ -148,9 +155,10 @@ impl DeactivateInstance {
             sqlx::query_scalar(sql::COUNT_BELOW).bind(self.host.suffix()).fetch_one(db).await?;
         Ok((below > 0)
             .then(|| {
+                let accounts = if below == 1 { "account" } else { "accounts" };
                 format!(
-                    "{below} accounts of sub-domains of {} are left alone: add \
-                     --include-subdomains to deactivate them as well",
+                    "{below} {accounts} of sub-domains of {} left alone: add --include-subdomains \
+                     to deactivate them as well",
                     self.host.as_str()
                 )
             })

@@ -1,6 +1,9 @@
 //! Why a batch did not succeed, and what the loop does about it.
 
-use sqlx::error::Error as SqlxError;
+use sqlx::{
+    error::{DatabaseError, Error as SqlxError},
+    postgres::PgDatabaseError,
+};
 
 /// A failure of a job, sorted by what helps against it.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +37,10 @@ impl JobError {
 /// The one place where an SQLSTATE decides between trying again, parking a row and giving up.
 impl From<SqlxError> for JobError {
     fn from(error: SqlxError) -> Self {
-        let (sqlstate, error) = match &error {
-            SqlxError::Database(database) => (
-                database.code().map(std::borrow::Cow::into_owned),
-                // sqlx's own text doubles the message and adds a line of PostgreSQL's source code.
-                anyhow::anyhow!("PostgreSQL said: {}", database.message()),
-            ),
+        let (sqlstate, told) = match &error {
+            SqlxError::Database(database) => {
+                (database.code().map(std::borrow::Cow::into_owned), told(database.as_ref()))
+            }
             SqlxError::ColumnDecode { .. } | SqlxError::Decode(_) => {
                 return Self::Row { error: error.into(), sqlstate: None };
             }
@@ -47,11 +48,22 @@ impl From<SqlxError> for JobError {
             _ => return Self::Retry(error.into()),
         };
         match sqlstate.as_deref().map_or(Remedy::Park, remedy) {
-            Remedy::Retry => Self::Retry(error),
-            Remedy::Fail => Self::Fail(error),
-            Remedy::Park => Self::Row { error, sqlstate },
+            Remedy::Retry => Self::Retry(told),
+            Remedy::Fail => Self::Fail(told),
+            Remedy::Park => Self::Row { error: told, sqlstate },
         }
     }
+}
+
+/// PostgreSQL's own words, without sqlx's around them, and where in a function it happened: the
+/// server's trigger is not to be taken for a statement of ours.
+fn told(error: &dyn DatabaseError) -> anyhow::Error {
+    let place = error
+        .try_downcast_ref::<PgDatabaseError>()
+        .and_then(PgDatabaseError::r#where)
+        .and_then(|place| place.lines().find(|line| line.contains("function")))
+        .map_or_else(String::new, |place| format!(" (in {place})"));
+    anyhow::Error::msg(format!("PostgreSQL said: {}{place}", error.message()))
 }
 
 #[derive(Debug, PartialEq, Eq)]

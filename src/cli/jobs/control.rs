@@ -3,7 +3,12 @@
 use kenoma_jobs::engine::{Status, ledger};
 
 use crate::{
-    cli::{Failure, Output, output::thousands, run_json::RunJson, submit::find},
+    cli::{
+        Failure, Output,
+        output::{counted, thousands},
+        run_json::RunJson,
+        submit::find,
+    },
     session::{Session, operator},
 };
 
@@ -47,8 +52,8 @@ pub(super) async fn retry(id: &str, session: &Session, output: Output) -> Result
 async fn report(id: &str, text: &str, session: &Session, output: Output) -> Result<(), Failure> {
     let run = find(session, id).await?;
     let done = thousands(run.done);
-    let total = run.total.map_or_else(|| "?".to_owned(), thousands);
-    output.result(format!("Run {id} {text} ({done} of {total} items done)."));
+    let total = run.total.map_or_else(|| "? items".to_owned(), |total| counted(total, "items"));
+    output.result(format!("Run {id} {text} ({done} of {total} done)."));
     output.object(&RunJson::of(&run));
     Ok(())
 }

@@ -4,7 +4,12 @@ use kenoma_jobs::engine::ledger::{self, Event, Parked, Run};
 use serde_json::Value;
 
 use crate::{
-    cli::{Failure, Output, output::thousands, run_json::RunJson, submit::find},
+    cli::{
+        Failure, Output,
+        output::{counted, thousands},
+        run_json::RunJson,
+        submit::find,
+    },
     session::Session,
 };
 
@@ -30,12 +35,8 @@ fn figures(run: &Run) -> Vec<String> {
         time.map(|time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())
     };
     let total = run.total.map_or_else(|| "?".to_owned(), thousands);
-    let plan: Vec<String> = run
-        .plan
-        .counts
-        .iter()
-        .map(|count| format!("{} {}", thousands(count.items), count.kind))
-        .collect();
+    let plan: Vec<String> =
+        run.plan.counts.iter().map(|count| counted(count.items, &count.kind)).collect();
     let fields = [
         ("Run", Some(run.id.clone())),
         ("Job", Some(format!("{} {}", run.job, run.subject))),
@@ -54,7 +55,8 @@ fn figures(run: &Run) -> Vec<String> {
         ("Started", time(run.started_at)),
         ("Finished", time(run.finished_at)),
     ];
-    let line = |(name, value): (&str, Option<String>)| Some(format!("{name:<12} {}", value?));
+    let line =
+        |(name, value): (&str, Option<String>)| Some(format!("{name:<12} {}", one_line(&value?)));
     fields.into_iter().filter_map(line).collect()
 }
 
@@ -64,7 +66,7 @@ fn parked_lines(parked: &[Parked]) -> Vec<String> {
     }
     let shown = parked.iter().take(PARKED_SHOWN).map(|parked| {
         let state = parked.sqlstate.as_deref().map_or_else(String::new, |s| format!(" [{s}]"));
-        format!("  {}: {}{state}", parked.item, parked.reason)
+        one_line(&format!("  {}: {}{state}", parked.item, parked.reason))
     });
     let more = parked.len().saturating_sub(PARKED_SHOWN);
     let rest = (more > 0).then(|| format!("  … and {more} more"));
@@ -74,9 +76,17 @@ fn parked_lines(parked: &[Parked]) -> Vec<String> {
 fn event_lines(events: &[Event]) -> Vec<String> {
     let line = |event: &Event| {
         let at = event.at.format("%Y-%m-%d %H:%M:%S");
-        format!("  {at} {} by {}{}", event.event, event.actor, detail(&event.detail))
+        let detail = detail(&event.detail);
+        one_line(&format!("  {at} {} by {}{detail}", event.event, event.actor))
     };
-    ["Story:".to_owned()].into_iter().chain(events.iter().map(line)).collect()
+    // Parked items have their own list, which is cut short when there are thousands.
+    let events = events.iter().filter(|event| event.event != "parked");
+    ["Story:".to_owned()].into_iter().chain(events.map(line)).collect()
+}
+
+/// Keeps texts of strangers from looking like lines of ours.
+fn one_line(text: &str) -> String {
+    text.replace('\n', " ")
 }
 
 /// What an event tells of itself, as text: ` (total 3, reason spam)`.

@@ -17,8 +17,10 @@ pub(super) enum Command {
     #[command(alias = "delete-activities")]
     DeleteActivities(delete_activities::Options),
     /// Activate an account.
+    #[command(after_help = "Example: kenoma user activate alice")]
     Activate(switch::Options),
     /// Deactivate an account; it stops following local accounts.
+    #[command(after_help = "Example: kenoma user deactivate mallory@spam.example --reason spam")]
     Deactivate(switch::Options),
     /// Deactivate all accounts of an instance.
     #[command(alias = "deactivate-all-from-instance")]

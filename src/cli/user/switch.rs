@@ -13,7 +13,6 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user deactivate mallory@spam.example --reason spam")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account, of this or another server.
     #[arg(value_name = "NICK")]

@@ -13,7 +13,7 @@ pub enum ControlError {
     #[error("No run {0}")]
     Unknown(String),
     /// The run's status does not allow it.
-    #[error("Run {id} is {status}: it cannot be {verb}")]
+    #[error("Run {id} {}", objection(*status, verb))]
     Status {
         /// The run's ULID.
         id: String,
@@ -31,6 +31,20 @@ pub enum ControlError {
     /// The database said no.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+}
+
+/// Says why a run in a status cannot be what was wanted.
+fn objection(status: Status, verb: &str) -> String {
+    let is = match status {
+        Status::Queued | Status::Running | Status::Paused => "is",
+        Status::Succeeded | Status::Failed => "has",
+        Status::Cancelled => "was",
+    };
+    if status.name() == verb {
+        format!("{is} {status} already")
+    } else {
+        format!("{is} {status}: it cannot be {verb}")
+    }
 }
 
 /// Pauses a run: at once when nobody works on it, else at the end of the batch.

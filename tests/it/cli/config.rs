@@ -1,0 +1,158 @@
+//! `config show`, and config files that cannot be used.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+
+use anyhow::Result;
+use tempfile::TempDir;
+
+use super::redacted;
+use crate::program::{Done, Kenoma};
+
+/// A config file that is gone with the guard.
+fn file(text: &str, mode: u32) -> Result<(TempDir, PathBuf)> {
+    let folder = TempDir::new()?;
+    let path = folder.path().join("kenoma.toml");
+    fs::write(&path, text)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
+    Ok((folder, path))
+}
+
+fn show(kenoma: &Kenoma, path: &std::path::Path, more: &[&str]) -> Result<Done> {
+    let path = path.display().to_string();
+    let words = ["config", "show", "--config", &path];
+    kenoma.run(&words.into_iter().chain(more.iter().copied()).collect::<Vec<_>>())
+}
+
+#[test]
+fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
+    let _redacted = redacted();
+    let text =
+        "[database]\nurl = \"postgres://kenoma:hunter2@db/pleroma\"\n[worker]\nlease = \"20s\"\n";
+    let (_folder, path) = file(text, 0o640)?;
+    let kenoma = Kenoma::nowhere()
+        .with("KENOMA_REDIS_URL", "redis://:hunter2@redis/0")
+        .with("KENOMA_SERVER_FEDERATING", "false");
+    let flags = ["--instance-url", "https://social.example"];
+    let done = show(&kenoma, &path, &flags)?;
+    assert!(!format!("{done:?}").contains("hunter2"));
+    insta::assert_snapshot!(done.transcript(), @"
+    out| KEY                                   VALUE                             FROM
+    out| instance_url                          https://social.example            flag
+    out| database.url                          postgres://kenoma:***@db/pleroma  file <folder>/kenoma.toml
+    out| database.pool_size                    10                                default
+    out| database.connect_timeout              5s                                default
+    out| redis.url                             redis://:***@redis/0              environment KENOMA_REDIS_URL
+    out| redis.prefix                          kenoma                            default
+    out| worker.concurrency                    2                                 default
+    out| worker.short_concurrency              1                                 default
+    out| worker.poll_interval                  200ms                             default
+    out| worker.shutdown_timeout               30s                               default
+    out| worker.lease                          20s                               file <folder>/kenoma.toml
+    out| worker.lease_renewal                  5s                                default
+    out| worker.reconcile_interval             3s                                default
+    out| worker.progress_interval              10s                               default
+    out| worker.max_attempts                   10                                default
+    out| worker.max_crashes                    3                                 default
+    out| batch.rows_initial                    100                               default
+    out| batch.rows_max                        1000                              default
+    out| batch.target                          150ms                             default
+    out| batch.lock_timeout                    2s                                default
+    out| batch.statement_timeout               10s                               default
+    out| server.federating                     false                             environment KENOMA_SERVER_FEDERATING
+    out| server.cleanup_attachments            -                                 default
+    out| server.cleanup_attachments_delay      -                                 default
+    out| server.search                         -                                 default
+    out| server.external_user_synchronization  -                                 default
+    out| server.refresh                        -                                 default
+    out| log.level                             info                              default
+    out| log.format                            auto                              default
+    exit 0
+    ");
+
+    let done = show(&kenoma, &path, &["--json"])?;
+    assert!(!format!("{done:?}").contains("hunter2"));
+    let entries: Vec<serde_json::Value> =
+        done.stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let of = |key: &str| entries.iter().find(|entry| entry["key"] == key).cloned();
+    let expected = serde_json::json!({
+        "key": "redis.url", "value": "redis://:***@redis/0",
+        "origin": "environment KENOMA_REDIS_URL",
+    });
+    assert_eq!(of("redis.url"), Some(expected));
+    Ok(())
+}
+
+#[test]
+fn a_file_that_cannot_be_trusted_or_read_stops_every_command() -> Result<()> {
+    let _redacted = redacted();
+    let (folder, path) = file("[worker]\n", 0o666)?;
+    let kenoma = Kenoma::nowhere();
+    let mut told = String::new();
+    told += &show(&kenoma, &path, &[])?.transcript();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
+    for text in [
+        "[worker]\nconcurency = 3\n",
+        "[redis]\nurl = \"redis://:hunter2@redis/0\nprefix = 1\n",
+        "[batch]\nrows_max = 0\ntarget = \"150\"\n",
+    ] {
+        fs::write(&path, text)?;
+        told += &show(&kenoma, &path, &[])?.transcript();
+    }
+    // A folder cannot be read, whoever tries.
+    let unreadable = folder.path().join("folder.toml");
+    fs::create_dir(&unreadable)?;
+    let missing = folder.path().join("missing.toml");
+    for path in [&unreadable, &missing] {
+        told += &show(&kenoma, path, &[])?.transcript();
+        let done = kenoma
+            .clone()
+            .with("KENOMA_CONFIG", path.display().to_string())
+            .run(&["user", "activate", "alice"])?;
+        assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{done:?}");
+        assert!(done.stderr.contains("named by KENOMA_CONFIG"), "{done:?}");
+    }
+    assert!(!told.contains("hunter2"));
+    insta::assert_snapshot!(told, @r#"
+    err| error: refusing the config file <folder>/kenoma.toml: every user of this machine may write to it (mode 0666)
+    err| Look through it, then run: chmod o-w <folder>/kenoma.toml
+    exit 2
+    err| error: the settings cannot be used, and nothing was done:
+    err|   file <folder>/kenoma.toml: unknown key worker.concurency; did you mean worker.concurrency?
+    exit 2
+    err| error: file <folder>/kenoma.toml: line 2, column 32 is not TOML: invalid basic string
+    exit 2
+    err| error: the settings cannot be used, and nothing was done:
+    err|   file <folder>/kenoma.toml: batch.rows_max = 0 is not accepted; give a whole number from 1 to 10000
+    err|   file <folder>/kenoma.toml: batch.target = "150" is not accepted; give a duration from 10ms to 5s, such as "200ms", "15s" or "5m"
+    exit 2
+    err| error: cannot read the config file <folder>/folder.toml (named by --config): Is a directory (os error 21)
+    err| Name a file that exists and that this user may read.
+    exit 2
+    err| error: cannot read the config file <folder>/missing.toml (named by --config): No such file or directory (os error 2)
+    err| Name a file that exists and that this user may read.
+    exit 2
+    "#);
+    Ok(())
+}
+
+#[test]
+fn a_misspelt_variable_is_told_of() -> Result<()> {
+    let kenoma = Kenoma::nowhere().with("KENOMA_WORKER_CONCURENCY", "3");
+    let done = kenoma.run(&["config", "show"])?;
+    assert_eq!(
+        (done.stderr.as_str(), done.code),
+        (
+            "warning: the environment variable KENOMA_WORKER_CONCURENCY is no setting and was \
+             ignored; did you mean KENOMA_WORKER_CONCURRENCY?\n",
+            0
+        )
+    );
+    let done =
+        Kenoma::nowhere().with("KENOMA_WORKER_CONCURRENCY", "lots").run(&["config", "show"])?;
+    insta::assert_snapshot!(done.transcript(), @r#"
+    err| error: the settings cannot be used, and nothing was done:
+    err|   environment KENOMA_WORKER_CONCURRENCY: worker.concurrency = "lots" is not accepted; give a whole number from 1 to 64
+    exit 2
+    "#);
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! `jobs pause | resume | cancel | retry | watch` of runs in every state.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use testkit::Flavour;
+
+use super::{House, redacted};
+
+/// Each state as a statement that puts the one run into it.
+const STATES: [(&str, &str); 6] = [
+    (
+        "queued",
+        "update kenoma.runs set status = 'queued', lease_owner = null, lease_expires_at = null,
+         control = 'run', finished_at = null",
+    ),
+    (
+        "running",
+        "update kenoma.runs set status = 'running', lease_owner = 'worker',
+         lease_expires_at = now() + interval '1 h', control = 'run', finished_at = null",
+    ),
+    ("paused", "update kenoma.runs set status = 'paused', finished_at = null"),
+    ("succeeded", "update kenoma.runs set status = 'succeeded', finished_at = now()"),
+    ("failed", "update kenoma.runs set status = 'failed', finished_at = now()"),
+    ("cancelled", "update kenoma.runs set status = 'cancelled', finished_at = now()"),
+];
+
+async fn house() -> Result<(House, String)> {
+    let house = House::new(Flavour::Pleroma).await?;
+    house.world.local("alice").await?.posts("hello").create().await?;
+    let id = house.queue("user delete_activities alice --yes")?;
+    Ok((house, id))
+}
+
+#[tokio::test]
+async fn every_wish_in_every_state() -> Result<()> {
+    let _redacted = redacted();
+    let (house, id) = house().await?;
+    let server = house.rows().await?.0;
+    let mut told = String::new();
+    for (state, statement) in STATES {
+        for verb in ["pause", "resume", "cancel", "retry"] {
+            house.sql(statement).await?;
+            let before = house.ledger().await?;
+            let done = house.run(&format!("jobs {verb} {id}"))?;
+            let after = house.ledger().await?;
+            assert_eq!(done.code != 0, before == after, "{verb} of {state}: {done:?}");
+            let status = after[0]["status"].as_str().unwrap_or_default();
+            let control = after[0]["control"].as_str().unwrap_or_default();
+            let transcript = done.transcript();
+            write!(told, "{verb} {state} -> {status}, {control}\n{transcript}")?;
+        }
+    }
+    assert!(server == house.rows().await?.0);
+    insta::assert_snapshot!(told, @"
+    pause queued -> paused, run
+    out| Run <run> is paused (0 of 1 item done).
+    exit 0
+    resume queued -> queued, run
+    err| error: Run <run> is queued: it cannot be resumed
+    exit 4
+    cancel queued -> cancelled, run
+    out| Run <run> is cancelled (0 of 1 item done).
+    exit 0
+    retry queued -> queued, run
+    err| error: Run <run> is queued: it cannot be tried again
+    exit 4
+    pause running -> running, pause
+    out| Run <run> will pause at the end of its batch (0 of 1 item done).
+    exit 0
+    resume running -> running, run
+    out| Run <run> goes on (0 of 1 item done).
+    exit 0
+    cancel running -> running, cancel
+    out| Run <run> will stop at the end of its batch (0 of 1 item done).
+    exit 0
+    retry running -> running, run
+    err| error: Run <run> is running: it cannot be tried again
+    exit 4
+    pause paused -> paused, run
+    err| error: Run <run> is paused already
+    exit 4
+    resume paused -> queued, run
+    out| Run <run> is queued again; a worker will go on with it (0 of 1 item done).
+    exit 0
+    cancel paused -> cancelled, run
+    out| Run <run> is cancelled (0 of 1 item done).
+    exit 0
+    retry paused -> paused, run
+    err| error: Run <run> is paused: it cannot be tried again; let it go on: kenoma jobs resume <run>
+    exit 4
+    pause succeeded -> succeeded, run
+    err| error: Run <run> has succeeded: it cannot be paused
+    exit 4
+    resume succeeded -> succeeded, run
+    err| error: Run <run> has succeeded: it cannot be resumed
+    exit 4
+    cancel succeeded -> succeeded, run
+    err| error: Run <run> has succeeded: it cannot be cancelled
+    exit 4
+    retry succeeded -> succeeded, run
+    err| error: Run <run> has succeeded: it cannot be tried again
+    exit 4
+    pause failed -> failed, run
+    err| error: Run <run> has failed: it cannot be paused
+    exit 4
+    resume failed -> failed, run
+    err| error: Run <run> has failed: it cannot be resumed; have it tried: kenoma jobs retry <run>
+    exit 4
+    cancel failed -> failed, run
+    err| error: Run <run> has failed: it cannot be cancelled
+    exit 4
+    retry failed -> queued, run
+    out| Run <run> is queued again; a worker will go on where it stopped (0 of 1 item done).
+    exit 0
+    pause cancelled -> cancelled, run
+    err| error: Run <run> was cancelled: it cannot be paused
+    exit 4
+    resume cancelled -> cancelled, run
+    err| error: Run <run> was cancelled: it cannot be resumed; have it tried: kenoma jobs retry <run>
+    exit 4
+    cancel cancelled -> cancelled, run
+    err| error: Run <run> was cancelled already
+    exit 4
+    retry cancelled -> queued, run
+    out| Run <run> is queued again; a worker will go on where it stopped (0 of 1 item done).
+    exit 0
+    ");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_is_not_tried_again_beside_another() -> Result<()> {
+    let _redacted = redacted();
+    let (house, id) = house().await?;
+    house.run(&format!("jobs cancel {id}"))?;
+    house.queue("user delete_activities alice --yes")?;
+    let done = house.refused(&format!("jobs retry {id}")).await?;
+    insta::assert_snapshot!(done.transcript(), @"
+    err| error: Run <run> is unfinished and does the same work: nothing to try again
+    exit 4
+    ");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cancelled_run_goes_on_where_it_stopped() -> Result<()> {
+    let (house, id) = house().await?;
+    house.run(&format!("jobs cancel {id}"))?;
+    house.run(&format!("jobs retry {id}"))?;
+    let (code, run) = house.json("user delete_activities alice --yes --inline")?;
+    assert_eq!((code, run["run_id"].as_str()), (0, Some(id.as_str())), "{run}");
+    assert_eq!(run["status"], "succeeded");
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_watches_is_told_the_end() -> Result<()> {
+    let _redacted = redacted();
+    let (house, id) = house().await?;
+    let mut told = String::new();
+    let watch = format!("jobs watch {id} --wait-timeout 300ms");
+    for (state, statement) in STATES {
+        house.sql(statement).await?;
+        write!(told, "{state}\n{}", house.refused(&watch).await?.transcript())?;
+    }
+    house.sql("update kenoma.runs set status = 'failed', last_error = 'no such table'").await?;
+    write!(told, "with a reason\n{}", house.refused(&watch).await?.transcript())?;
+    insta::assert_snapshot!(told, @"
+    queued
+    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: kenoma jobs watch <run>
+    exit 7
+    running
+    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: kenoma jobs watch <run>
+    exit 7
+    paused
+    err| Run <run> is paused; go on with: kenoma jobs resume <run>
+    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: kenoma jobs watch <run>
+    exit 7
+    succeeded
+    out| Run <run> (delete_activities alice) is done.
+    exit 0
+    failed
+    err| error: run <run> has failed: no reason was noted
+    err| What was committed stays; go on from there with: kenoma jobs retry <run>
+    exit 1
+    cancelled
+    err| error: run <run> was cancelled after 0 items; what was committed stays
+    exit 1
+    with a reason
+    err| error: run <run> has failed: no such table
+    err| What was committed stays; go on from there with: kenoma jobs retry <run>
+    exit 1
+    ");
+    // The same from the command that queues.
+    house.sql("update kenoma.runs set status = 'cancelled'").await?;
+    let done = house.run("user delete_activities alice --yes --wait --wait-timeout 300ms")?;
+    assert_eq!(done.code, 7, "{done:?}");
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! Which accounts a host names.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use serde_json::Value;
+use testkit::Flavour;
+
+use super::{FLAVOURS, House};
+
+const DEACTIVATE: &str = "user deactivate_all_from_instance";
+
+#[tokio::test]
+async fn what_names_no_single_instance_is_refused() -> Result<()> {
+    let house = House::new(Flavour::Pleroma).await?;
+    house.world.local("alice").await?;
+    house.world.remote("mallory", "spam.example").await?;
+    let before = house.rows().await?;
+    let mut told = String::new();
+    for host in [
+        "",
+        " ",
+        ".",
+        "@",
+        "%",
+        "_",
+        "*",
+        "spam%",
+        "s_am.example",
+        "*.example",
+        "192.0.2.7",
+        "[2001:db8::1]",
+        "2001:db8::1",
+        "localhost",
+        "https://spam.example",
+        "spam.example:443",
+        "mallory@spam.example",
+        "peer.example",
+        "PEER.example.",
+        "spam..example",
+        "spam .example",
+        "s\npam.example",
+    ] {
+        let words = ["user", "deactivate_all_from_instance", host, "--yes", "--inline"];
+        let done = house.run_words(&words)?;
+        assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{host:?}: {done:?}");
+        told += &done.stderr;
+    }
+    assert!(before == house.rows().await?);
+    insta::assert_snapshot!(told, @r#"
+    error: "" is not the host of an instance: it is empty
+    error: " " is not the host of an instance: it is empty
+    error: "." is not the host of an instance: it is empty
+    error: "@" is not the host of an instance: it is empty
+    error: "%" is not the host of an instance: wildcards are not accepted, name one host
+    error: "_" is not the host of an instance: wildcards are not accepted, name one host
+    error: "*" is not the host of an instance: wildcards are not accepted, name one host
+    error: "spam%" is not the host of an instance: wildcards are not accepted, name one host
+    error: "s_am.example" is not the host of an instance: wildcards are not accepted, name one host
+    error: "*.example" is not the host of an instance: wildcards are not accepted, name one host
+    error: "192.0.2.7" is not the host of an instance: it is an address; instances are known by name
+    error: "[2001:db8::1]" is not the host of an instance: it is an address; instances are known by name
+    error: "2001:db8::1" is not the host of an instance: give the bare host, without scheme, port, path or nickname
+    error: "localhost" is not the host of an instance: a host has at least one dot
+    error: "https://spam.example" is not the host of an instance: give the bare host, without scheme, port, path or nickname
+    error: "spam.example:443" is not the host of an instance: give the bare host, without scheme, port, path or nickname
+    error: "mallory@spam.example" is not the host of an instance: give the bare host, without scheme, port, path or nickname
+    error: peer.example is this server's own host: its accounts are not deactivated as an instance
+    error: peer.example is this server's own host: its accounts are not deactivated as an instance
+    error: "spam..example" is not the host of an instance: there is nothing between two of its dots
+    error: "spam .example" is not the host of an instance: give the bare host, without scheme, port, path or nickname
+    error: "s\npam.example" is not the host of an instance: it is not a host name
+    "#);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_own_host_is_not_hit_by_its_parent() -> Result<()> {
+    let house = House::new(Flavour::Pleroma).await?;
+    house.world.remote("mallory", "social.peer.org").await?;
+    let kenoma = house.kenoma.clone().with("KENOMA_INSTANCE_URL", "https://our.peer.org");
+    let words =
+        ["user", "deactivate_all_from_instance", "peer.org", "--include-subdomains", "--yes"];
+    let before = house.rows().await?;
+    let done = kenoma.run(&words)?;
+    insta::assert_snapshot!(done.transcript(), @"
+    err| error: our.peer.org, this server's own host, is a sub-domain of peer.org: its accounts are not deactivated as an instance
+    exit 4
+    ");
+    assert!(before == house.rows().await?);
+    Ok(())
+}
+
+/// Nicknames that are active.
+async fn active(house: &House) -> Result<BTreeSet<String>> {
+    let (state, _) = house.rows().await?;
+    let is_active = |row: &&Value| row["is_active"] == true || row["deactivated"] == false;
+    let users = state.rows("users").iter().filter(is_active);
+    Ok(users.filter_map(|row| row["nickname"].as_str()).map(str::to_owned).collect())
+}
+
+#[tokio::test]
+async fn exactly_the_accounts_of_the_host_are_hit() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = House::new(flavour).await?;
+        house.world.local("evil.com").await?;
+        let all = [
+            ("a", "evil.com"),
+            ("b", "EVIL.com"),
+            ("c", "sub.evil.com"),
+            ("d", "evil.com.br"),
+            ("e", "notevil.com"),
+            ("f", "www.evil.com"),
+            ("g", "evil.co"),
+            ("h", "evilxcom"),
+        ];
+        for (name, host) in all {
+            house.world.remote(name, host).await?;
+        }
+        let typed = "Evil.COM.";
+        let done = house.run(&format!("{DEACTIVATE} {typed} --yes --inline"))?;
+        assert_eq!(
+            (done.stdout.as_str(), done.code),
+            ("Deactivated all users of evil.com.\n", 0),
+            "{done:?}"
+        );
+        assert_eq!(
+            done.stderr,
+            "note: 2 accounts of sub-domains of evil.com left alone: add --include-subdomains to \
+             deactivate them as well\n"
+        );
+        let left: BTreeSet<String> = all[2..]
+            .iter()
+            .map(|(name, host)| format!("{name}@{host}"))
+            .chain(["evil.com".to_owned()])
+            .collect();
+        assert_eq!(active(&house).await?, left, "{flavour}");
+
+        let done =
+            house.run(&format!("{DEACTIVATE} {typed} --include-subdomains --yes --inline"))?;
+        assert_eq!((done.stderr.as_str(), done.code), ("", 0), "{done:?}");
+        let left: BTreeSet<String> =
+            left.into_iter().filter(|name| !name.ends_with(".evil.com")).collect();
+        assert_eq!(active(&house).await?, left, "{flavour}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn both_spellings_of_an_international_host_name_the_same_accounts() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = House::without_ledger(flavour).await?;
+        house.world.local("alice").await?;
+        house.world.remote("a", "bücher.example").await?;
+        house.world.remote("b", "xn--bcher-kva.example").await?;
+        house.world.remote("c", "bucher.example").await?;
+        for typed in ["bücher.example", "BÜCHER.example.", "xn--bcher-kva.example"] {
+            let (code, plan) = house.json(&format!("{DEACTIVATE} {typed} --dry-run"))?;
+            assert_eq!((code, &plan["total"]), (0, &2.into()), "{flavour}: {typed}: {plan}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_that_nobody_knows_is_told_of() -> Result<()> {
+    let house = House::new(Flavour::Pleroma).await?;
+    house.world.local("alice").await?;
+    house.world.remote("a", "sub.spam.example").await?;
+    let done = house.refused(&format!("{DEACTIVATE} spam.example")).await?;
+    insta::assert_snapshot!(done.transcript(), @"
+    out| Deactivated all users of spam.example.
+    err| There was nothing to do.
+    err| note: 1 account of sub-domains of spam.example left alone: add --include-subdomains to deactivate them as well
+    exit 0
+    ");
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_local_account_nothing_is_known_of_the_own_host() -> Result<()> {
+    let house = House::new(Flavour::Pleroma).await?;
+    house.world.remote("mallory", "spam.example").await?;
+    let done = house.run(&format!("{DEACTIVATE} spam.example --yes --inline"))?;
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(active(&house).await?.is_empty());
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! `jobs list`, `jobs show`, and ids that name no run.
+
+use anyhow::Result;
+use testkit::Flavour;
+
+use super::{House, redacted};
+
+/// A house with a run in each of three states.
+async fn house() -> Result<House> {
+    let house = House::new(Flavour::Pleroma).await?;
+    let alice = house.world.local("alice").await?;
+    alice.posts("hello").create().await?;
+    house.world.local("bob").await?;
+    house.world.remote("mallory", "spam.example").await?;
+    house.run("user deactivate bob --inline --reason spam")?;
+    house.queue("user delete_activities alice --yes")?;
+    let id = house.queue("user deactivate_all_from_instance spam.example --yes")?;
+    house.run(&format!("jobs cancel {id}"))?;
+    Ok(house)
+}
+
+#[tokio::test]
+async fn runs_are_listed_newest_first_and_filtered() -> Result<()> {
+    let _redacted = redacted();
+    let house = house().await?;
+    insta::assert_snapshot!(house.refused("jobs list").await?.transcript(), @"
+    out| RUN                         JOB                  SUBJECT       STATUS     DONE  TOTAL  PARKED  CREATED
+    out| <run>  deactivate_instance  spam.example  cancelled  0     1      0       <time> UTC
+    out| <run>  delete_activities    alice         queued     0     1      0       <time> UTC
+    out| <run>  deactivate_user      bob           succeeded  1     1      0       <time> UTC
+    exit 0
+    ");
+    let subjects = |line: &str| -> Result<Vec<String>> {
+        let done = house.run(line)?;
+        let rows = done.stdout.lines().skip(1);
+        Ok(rows.filter_map(|row| row.split_whitespace().nth(2)).map(str::to_owned).collect())
+    };
+    assert_eq!(subjects("jobs list --limit 2")?, ["spam.example", "alice"]);
+    assert_eq!(subjects("jobs list --status queued")?, ["alice"]);
+    assert_eq!(subjects("jobs list --status succeeded")?, ["bob"]);
+    assert_eq!(subjects("jobs list --job deactivate_instance")?, ["spam.example"]);
+    assert_eq!(subjects("jobs list --job deactivate_instance --status queued")?, [""; 0]);
+    let mut told = String::new();
+    for line in ["--status done", "--job delete", "--limit 0", "--limit many"] {
+        told += &house.refused(&format!("jobs list {line}")).await?.transcript();
+    }
+    insta::assert_snapshot!(told, @"
+    err| error: invalid value 'done' for '--status <STATUS>'
+    err|   [possible values: queued, running, paused, succeeded, failed, cancelled]
+    err| 
+    err| For more information, try '--help'.
+    exit 2
+    err| error: invalid value 'delete' for '--job <JOB>'
+    err|   [possible values: delete_activities, activate_user, deactivate_user, deactivate_instance]
+    err| 
+    err|   tip: a similar value exists: 'delete_activities'
+    err| 
+    err| For more information, try '--help'.
+    exit 2
+    err| error: invalid value '0' for '--limit <N>': 0 is not in 1..=100000
+    err| 
+    err| For more information, try '--help'.
+    exit 2
+    err| error: invalid value 'many' for '--limit <N>': invalid digit found in string
+    err| 
+    err| For more information, try '--help'.
+    exit 2
+    ");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_tells_its_story() -> Result<()> {
+    let _redacted = redacted();
+    let house = house().await?;
+    let ledger = house.ledger().await?;
+    let mut told = String::new();
+    for run in ledger.iter().filter(|row| row["dedupe_key"].is_string()) {
+        let id = run["id"].as_str().unwrap_or_default();
+        // Ids are read in any case.
+        let line = format!("jobs show {}", id.to_lowercase());
+        told += &house.refused(&line).await?.transcript();
+    }
+    insta::assert_snapshot!(told, @"
+    out| Run          <run>
+    out| Job          deactivate_user bob
+    out| Status       succeeded
+    out| Plan         1 account, 0 follow relations
+    out| Done         1 of 1
+    out| Asked by     tester@<machine>
+    out| Reason       spam
+    out| Created      <time> UTC
+    out| Started      <time> UTC
+    out| Finished     <time> UTC
+    out| Story:
+    out|   <time> queued by tester@<machine> (reason spam, total 1)
+    out|   <time> started by <worker> (fence 1)
+    out|   <time> planned by <worker> (total 1)
+    out|   <time> succeeded by <worker> (done 1, parked 0, total 1)
+    exit 0
+    out| Run          <run>
+    out| Job          delete_activities alice
+    out| Status       queued
+    out| Plan         1 post, 0 likes, 0 boosts
+    out| Done         0 of 1
+    out| Asked by     tester@<machine>
+    out| Created      <time> UTC
+    out| Story:
+    out|   <time> queued by tester@<machine> (total 1)
+    exit 0
+    out| Run          <run>
+    out| Job          deactivate_instance spam.example
+    out| Status       cancelled
+    out| Plan         1 account, 0 follow relations
+    out| Done         0 of 1
+    out| Asked by     tester@<machine>
+    out| Created      <time> UTC
+    out| Finished     <time> UTC
+    out| Story:
+    out|   <time> queued by tester@<machine> (total 1)
+    out|   <time> cancelled by tester@<machine>
+    exit 0
+    ");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_id_that_names_no_run() -> Result<()> {
+    let house = House::new(Flavour::Pleroma).await?;
+    for verb in ["show", "watch", "pause", "resume", "cancel", "retry"] {
+        let done = house.run(&format!("jobs {verb} 01ARZ3NDEKTSV4RRFFQ69G5FAV"))?;
+        assert_eq!(
+            (done.stdout.as_str(), done.stderr.as_str(), done.code),
+            ("", "No run 01ARZ3NDEKTSV4RRFFQ69G5FAV; list them with: kenoma jobs list\n", 3),
+            "{verb}"
+        );
+        for id in ["7", "01ARZ3NDEKTSV4RRFFQ69G5FAVX", "01ARZ3NDEKTSV4RRFFQ69G5FA!"] {
+            let done = house.run(&format!("jobs {verb} {id}"))?;
+            assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{verb} {id}: {done:?}");
+            assert!(done.stderr.contains("see: kenoma jobs list"), "{verb} {id}: {done:?}");
+        }
+    }
+    assert_eq!(house.ledger().await?, [serde_json::Value::Null; 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn texts_of_strangers_cannot_command_a_terminal() -> Result<()> {
+    let _redacted = redacted();
+    let house = House::new(Flavour::Pleroma).await?;
+    house.world.local("alice").await?.posts("hello").create().await?;
+    let id = house.queue("user delete_activities alice --yes")?;
+    sqlx::query("insert into kenoma.parked_items (run_id, item, reason) values ($1, $2, $3)")
+        .bind(&id)
+        .bind("https://evil.example/\u{1b}[2J")
+        .bind("nothing\nStatus       succeeded")
+        .execute(&house.database.pool())
+        .await?;
+    let done = house.refused(&format!("jobs show {id}")).await?;
+    let parked: Vec<&str> =
+        done.stdout.lines().skip_while(|line| *line != "Parked items:").skip(1).take(1).collect();
+    assert_eq!(parked, ["  https://evil.example/\u{fffd}[2J: nothing Status       succeeded"]);
+    Ok(())
+}

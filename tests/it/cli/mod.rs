@@ -1,0 +1,150 @@
+//! What a person sees of the command line, and what a command that says no leaves behind.
+
+mod accounts;
+mod config;
+mod consent;
+mod control;
+mod hosts;
+mod listing;
+mod output;
+mod parked;
+mod remote;
+mod shapes;
+mod twice;
+mod unreachable;
+mod usage;
+
+use std::ffi::OsStr;
+
+use anyhow::{Context as _, Result};
+use insta::internals::SettingsBindDropGuard;
+use serde_json::Value;
+use testkit::{Database, Flavour, State, World, snapshot};
+
+use crate::program::{Done, Kenoma};
+
+const FLAVOURS: [Flavour; 3] = [Flavour::Pleroma, Flavour::Akkoma, Flavour::Pleroma22];
+
+/// Nobody listens there: port 1 is not given to anybody.
+const NOWHERE: &str = "127.0.0.1:1";
+
+/// A server's database, and the program on it. There is no Redis unless [`House::with_redis`].
+struct House {
+    database: Database,
+    world: World,
+    kenoma: Kenoma,
+}
+
+impl House {
+    /// Makes a database in which `kenoma migrate` was never run.
+    async fn without_ledger(flavour: Flavour) -> Result<Self> {
+        let database = Database::create(flavour).await?;
+        let kenoma = Kenoma::on(&database).with("KENOMA_REDIS_URL", format!("redis://{NOWHERE}/0"));
+        Ok(Self { world: World::new(&database), kenoma, database })
+    }
+
+    /// Makes a database with kenoma's own tables.
+    async fn new(flavour: Flavour) -> Result<Self> {
+        let house = Self::without_ledger(flavour).await?;
+        house.kenoma.migrate()?;
+        Ok(house)
+    }
+
+    /// Gives the program the Redis of the test run, under a prefix of this database.
+    fn with_redis(mut self) -> Result<Self> {
+        let prefix = self.database.url().rsplit('/').next().unwrap_or_default().to_owned();
+        self.kenoma = self
+            .kenoma
+            .with("KENOMA_REDIS_URL", testkit::redis()?.url())
+            .with("KENOMA_REDIS_PREFIX", prefix);
+        Ok(self)
+    }
+
+    /// Runs a command line whose words hold no spaces.
+    fn run(&self, line: &str) -> Result<Done> {
+        self.run_words(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    fn run_words<A: AsRef<OsStr>>(&self, words: &[A]) -> Result<Done> {
+        self.kenoma.run(words)
+    }
+
+    /// Runs a command with `--json`; gives its exit code and the one object it prints.
+    fn json(&self, line: &str) -> Result<(i32, Value)> {
+        let done = self.run(&format!("{line} --json"))?;
+        let object = serde_json::from_str(&done.stdout)
+            .with_context(|| format!("not one JSON object: {done:?}"))?;
+        Ok((done.code, object))
+    }
+
+    /// Queues a run; gives its id.
+    fn queue(&self, line: &str) -> Result<String> {
+        let (code, run) = self.json(line)?;
+        anyhow::ensure!(code == 0, "{line} ended with {code}: {run}");
+        Ok(run["run_id"].as_str().context("no run id")?.to_owned())
+    }
+
+    /// Reads every row there is: those of the server, and those of kenoma.
+    async fn rows(&self) -> Result<(State, Vec<Value>)> {
+        Ok((snapshot(&self.database.pool()).await?, self.ledger().await?))
+    }
+
+    /// Reads the ledger's rows; none when there is no ledger.
+    async fn ledger(&self) -> Result<Vec<Value>> {
+        let pool = self.database.pool();
+        let there: bool = sqlx::query_scalar("select to_regclass('kenoma.runs') is not null")
+            .fetch_one(&pool)
+            .await?;
+        if !there {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query_scalar(
+            "select row from (
+               select 1 as place, id as key, to_jsonb(r) as row from kenoma.runs r
+               union all select 2, id::text, to_jsonb(e) from kenoma.run_events e
+               union all select 3, run_id || item, to_jsonb(p) from kenoma.parked_items p
+             ) as all_rows order by place, key",
+        );
+        Ok(rows.fetch_all(&pool).await?)
+    }
+
+    /// Runs a command that must change nothing at all.
+    async fn refused(&self, line: &str) -> Result<Done> {
+        let before = self.rows().await?;
+        let done = self.run(line)?;
+        assert!(before == self.rows().await?, "rows changed: {done:?}");
+        Ok(done)
+    }
+
+    /// Runs commands that together must change nothing at all: cheaper than one by one.
+    async fn all_refused<L: AsRef<str>>(&self, lines: &[L]) -> Result<Vec<Done>> {
+        let before = self.rows().await?;
+        let done = lines.iter().map(|line| self.run(line.as_ref())).collect::<Result<_>>()?;
+        assert!(before == self.rows().await?, "rows changed: {done:?}");
+        Ok(done)
+    }
+
+    /// Executes a statement that the test needs.
+    async fn sql(&self, statement: &'static str) -> Result<()> {
+        sqlx::raw_sql(statement).execute(&self.database.pool()).await?;
+        Ok(())
+    }
+}
+
+/// Takes out of snapshots what is different each time, until the guard is dropped.
+fn redacted() -> SettingsBindDropGuard {
+    let mut settings = insta::Settings::clone_current();
+    for (pattern, replacement) in [
+        ("[0-9A-HJKMNP-TV-Z]{26}", "<run>"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "<time>"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "<time>"),
+        (r"tester@[^\s)]+", "tester@<machine>"),
+        (r"[\w.-]+-\d+-<run>", "<worker>"),
+        (r"127\.0\.0\.1:\d{3,5}", "<address>"),
+        (r"t_(pleroma|akkoma|pleroma22)_[0-9a-f]{32}", "<database>"),
+        (r"/tmp/[^\s)]*?([\w-]+\.toml)", "<folder>/$1"),
+    ] {
+        settings.add_filter(pattern, replacement);
+    }
+    settings.bind_to_scope()
+}

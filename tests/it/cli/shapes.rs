@@ -1,0 +1,151 @@
+//! Databases that kenoma does not know, and its own tables.
+
+use anyhow::Result;
+use testkit::Flavour;
+
+use super::{FLAVOURS, House, redacted};
+
+const COMMANDS: [&str; 5] = [
+    "user delete_activities alice --yes --inline",
+    "user delete_activities alice --dry-run",
+    "user deactivate alice",
+    "user deactivate_all_from_instance spam.example --yes",
+    "migrate",
+];
+
+/// Schemas of the database, but PostgreSQL's own.
+async fn schemas(house: &House) -> Result<Vec<String>> {
+    let rows = sqlx::query_scalar(
+        "select nspname::text from pg_namespace
+         where nspname not like 'pg\\_%' and nspname <> 'information_schema' order by 1",
+    );
+    Ok(rows.fetch_all(&house.database.pool()).await?)
+}
+
+#[tokio::test]
+async fn an_empty_database_is_refused() -> Result<()> {
+    let house = House::without_ledger(Flavour::Pleroma).await?;
+    house.sql("drop schema public cascade; create schema public").await?;
+    let mut told = Vec::new();
+    for command in COMMANDS {
+        let done = house.run(command)?;
+        assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{command}: {done:?}");
+        told.push(done.stderr);
+    }
+    assert_eq!(schemas(&house).await?, ["public"]);
+    told.dedup();
+    insta::assert_snapshot!(told.join("---\n"), @"error: this is not the database of a server that kenoma knows (no users.id, users.ap_id, users.nickname and 28 more); nothing was written");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_lacks_a_column_is_refused() -> Result<()> {
+    for (flavour, missing, statement) in [
+        (
+            Flavour::Pleroma,
+            "oban_jobs.scheduled_at",
+            "alter table oban_jobs drop column scheduled_at cascade",
+        ),
+        (
+            Flavour::Akkoma,
+            "users.follower_address",
+            "alter table users drop column follower_address cascade",
+        ),
+        (Flavour::Pleroma, "users.is_active", "alter table users drop column is_active cascade"),
+        (
+            Flavour::Pleroma22,
+            "users.pinned_activities",
+            "alter table users drop column pinned_activities cascade",
+        ),
+    ] {
+        let house = House::new(flavour).await?;
+        house.world.local("alice").await?.posts("hello").create().await?;
+        house.sql(statement).await?;
+        for (command, done) in COMMANDS.iter().zip(house.all_refused(&COMMANDS).await?) {
+            assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{command}: {done:?}");
+            let named = done.stderr.contains(missing);
+            assert!(named && done.stderr.contains("nothing was written"), "{done:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_ledger_is_asked_for_where_it_is_needed() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = House::without_ledger(flavour).await?;
+        house.world.local("alice").await?.posts("hello").create().await?;
+        house.world.remote("mallory", "spam.example").await?;
+        let commands = [
+            "user delete_activities alice --yes",
+            "user delete_activities alice --yes --inline",
+            // Nobody is asked a question before it is known that an answer helps.
+            "user delete_activities alice",
+            "user deactivate alice",
+            "user deactivate_all_from_instance spam.example --yes",
+            "jobs list",
+            "jobs cancel 01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        ];
+        for (command, done) in commands.iter().zip(house.all_refused(&commands).await?) {
+            assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{command}: {done:?}");
+            assert_eq!(
+                done.stderr,
+                "error: kenoma's own tables are not in this database yet; make them with: \
+                 kenoma migrate\n",
+                "{command}"
+            );
+        }
+        let done = house.refused("user delete_activities alice --dry-run").await?;
+        assert_eq!(done.code, 0, "{done:?}");
+        assert_eq!(schemas(&house).await?, ["public"]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn migrate_may_be_repeated() -> Result<()> {
+    let _redacted = redacted();
+    let house = House::without_ledger(Flavour::Pleroma).await?;
+    let mut told = String::new();
+    for command in ["migrate", "migrate", "migrate --json", "migrate --quiet"] {
+        told += &house.refused(command).await?.transcript();
+    }
+    assert_eq!(schemas(&house).await?, ["kenoma", "public"]);
+    house
+        .sql(
+            "insert into kenoma._sqlx_migrations
+             (version, description, success, checksum, execution_time)
+             values (9999, 'of the future', true, '', 0)",
+        )
+        .await?;
+    for command in ["migrate", "jobs list"] {
+        told += &house.refused(command).await?.transcript();
+    }
+    insta::assert_snapshot!(told, @r#"
+    out| kenoma's tables were made in schema kenoma.
+    exit 0
+    out| kenoma's tables are up to date.
+    exit 0
+    out| {"message":"kenoma's tables are up to date."}
+    exit 0
+    out| kenoma's tables are up to date.
+    exit 0
+    err| error: kenoma's own tables were made by a newer version than this program; update kenoma
+    exit 4
+    err| error: kenoma's own tables were made by a newer version than this program; update kenoma
+    exit 4
+    "#);
+    Ok(())
+}
+
+#[tokio::test]
+async fn migrate_at_once_is_done_once() -> Result<()> {
+    let house = House::without_ledger(Flavour::Pleroma).await?;
+    let running: Vec<_> = (0..4)
+        .map(|_| house.kenoma.command(&["migrate"]).spawn())
+        .collect::<std::io::Result<_>>()?;
+    for mut process in running {
+        assert!(process.wait()?.success());
+    }
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! Redis or PostgreSQL that does not answer, or does not let us in.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    thread,
+};
+
+use anyhow::Result;
+use testkit::{Database, Flavour};
+
+use super::{House, NOWHERE, redacted};
+use crate::program::{Done, Kenoma};
+
+/// Must never be seen.
+const SECRET: &str = "hunter2";
+
+/// Starts a server on a free port that answers each connection in its own way; it ends with the
+/// process. Gives its `host:port`.
+fn server(answer: fn(TcpStream) -> std::io::Result<()>) -> Result<String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let address = listener.local_addr()?.to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || answer(stream));
+        }
+    });
+    Ok(address)
+}
+
+/// A Redis that wants another password.
+fn refuse_as_redis(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut bytes = [0; 4096];
+    loop {
+        let read = stream.read(&mut bytes)?;
+        if read == 0 {
+            return Ok(());
+        }
+        // Each command is an array, and commands come several at once.
+        for _command in bytes[..read].iter().filter(|byte| **byte == b'*') {
+            stream
+                .write_all(b"-WRONGPASS invalid username-password pair or user is disabled.\r\n")?;
+        }
+    }
+}
+
+/// A PostgreSQL that wants another password.
+fn refuse_as_postgres(mut stream: TcpStream) -> std::io::Result<()> {
+    let read = stream.read(&mut [0; 4096])?;
+    if read == 8 {
+        // It was asked for TLS.
+        stream.write_all(b"N")?;
+        let _ = stream.read(&mut [0; 4096])?;
+    }
+    let fields = b"SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user \"kenoma\"\0\0";
+    let length = u32::try_from(fields.len() + 4).unwrap_or_default();
+    stream.write_all(&[b"E".as_slice(), &length.to_be_bytes(), fields].concat())
+}
+
+/// Something that listens and says nothing.
+fn stay_silent(mut stream: TcpStream) -> std::io::Result<()> {
+    while stream.read(&mut [0; 4096])? > 0 {}
+    Ok(())
+}
+
+fn assert_polite(done: &Done) {
+    for text in [&done.stdout, &done.stderr] {
+        for word in ["panicked", "backtrace", "stack", SECRET, "0x"] {
+            assert!(!text.contains(word), "{word} in {done:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_redis_a_run_waits_in_the_ledger() -> Result<()> {
+    let _redacted = redacted();
+    let house = House::new(Flavour::Pleroma).await?;
+    house.world.local("alice").await?.posts("hello").create().await?;
+    let before = house.rows().await?.0;
+    let done = house.run("user delete_activities alice --yes")?;
+    insta::assert_snapshot!(done.transcript(), @"
+    out| Queued delete_activities alice as run <run>.
+    err| Follow it with: kenoma jobs watch <run>
+    err| warning: Redis at 127.0.0.1:1 is not reachable (Connection refused (os error 111)); is it running, and is redis.url right?
+    err| The run is safe in the ledger: a worker will pick it up when Redis is back.
+    err| warning: no worker is alive: start one with `kenoma worker`, or do it here with the same command and --inline
+    exit 0
+    ");
+    let (after, ledger) = house.rows().await?;
+    assert!(before == after);
+    assert_eq!((&ledger[0]["status"], &ledger[0]["announced_at"]), (&"queued".into(), &().into()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_wants_redis_is_told_before_anything_is_written() -> Result<()> {
+    let _redacted = redacted();
+    let house = House::new(Flavour::Pleroma).await?;
+    house.world.local("alice").await?.posts("hello").create().await?;
+    let line = "user delete_activities alice --yes --require-redis";
+    insta::assert_snapshot!(house.refused(line).await?.transcript(), @"
+    err| error: Redis at 127.0.0.1:1 is not reachable (Connection refused (os error 111)); is it running, and is redis.url right?
+    err| Nothing was queued.
+    exit 8
+    ");
+
+    let url = format!("redis://:{SECRET}@{}/0", server(refuse_as_redis)?);
+    let house = House { kenoma: house.kenoma.clone().with("KENOMA_REDIS_URL", url), ..house };
+    let done = house.refused(line).await?;
+    assert_polite(&done);
+    insta::assert_snapshot!(done.transcript(), @"
+    err| error: Redis at <address> refused the login (Password authentication failed - AuthenticationFailed); check the user and password in redis.url
+    err| Nothing was queued.
+    exit 8
+    ");
+    // Asked for nothing: there is nothing to do, and Redis does not matter.
+    let done = house.refused("user activate alice --require-redis").await?;
+    assert_eq!((done.stdout.as_str(), done.code), ("User alice already activated\n", 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_redis_and_no_worker_one_is_missed() -> Result<()> {
+    let _redacted = redacted();
+    let house = House::new(Flavour::Pleroma).await?.with_redis()?;
+    house.world.local("alice").await?.posts("hello").create().await?;
+    let done = house.run("user delete_activities alice --yes --require-redis")?;
+    insta::assert_snapshot!(done.transcript(), @"
+    out| Queued delete_activities alice as run <run>.
+    err| Follow it with: kenoma jobs watch <run>
+    err| warning: no worker is alive: start one with `kenoma worker`, or do it here with the same command and --inline
+    exit 0
+    ");
+    assert!(house.ledger().await?[0]["announced_at"].is_string());
+    Ok(())
+}
+
+#[tokio::test]
+async fn postgresql_that_cannot_be_reached_ends_every_command_alike() -> Result<()> {
+    let _redacted = redacted();
+    let nowhere = Kenoma::nowhere()
+        .with("KENOMA_DATABASE_URL", format!("postgres://kenoma:{SECRET}@{NOWHERE}/pleroma"));
+    let mut told = Vec::new();
+    for line in [
+        "user delete_activities alice --yes --inline",
+        "user deactivate alice --json",
+        "user deactivate_all_from_instance spam.example --dry-run",
+        "jobs list",
+        "migrate",
+        "worker",
+    ] {
+        let done = nowhere.run(&line.split(' ').collect::<Vec<_>>())?;
+        assert_eq!((done.stdout.as_str(), done.code), ("", 8), "{line}: {done:?}");
+        assert_polite(&done);
+        told.push(done.stderr);
+    }
+    told.dedup();
+    insta::assert_snapshot!(told.join("\n---\n"), @"
+    error: PostgreSQL at 127.0.0.1:1 is not reachable (Connection refused (os error 111)); is it running, and is database.url right?
+    Nothing was changed.
+    ");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_postgresql_objects_to_is_named() -> Result<()> {
+    let _redacted = redacted();
+    let database = Database::create(Flavour::Pleroma).await?;
+    let url = database.url();
+    let name = url.rsplit('/').next().unwrap_or_default();
+    let mut told = String::new();
+    for url in [
+        format!("postgres://kenoma:{SECRET}@{}/pleroma", server(refuse_as_postgres)?),
+        format!("postgres://kenoma:{SECRET}@{}/pleroma", server(stay_silent)?),
+        url.replace(name, "no_such_database"),
+        url.replace("postgres@", &format!("stranger:{SECRET}@")),
+        format!("postgres:///pleroma?host=/nowhere&password={SECRET}"),
+        format!("postgres://kenoma:{SECRET}@host.invalid/pleroma"),
+    ] {
+        let kenoma = Kenoma::nowhere()
+            .with("KENOMA_DATABASE_URL", url)
+            .with("KENOMA_DATABASE_CONNECT_TIMEOUT", "500ms");
+        let done = kenoma.run(&["jobs", "list"])?;
+        assert_polite(&done);
+        told += &done.transcript();
+    }
+    insta::assert_snapshot!(told, @r#"
+    err| error: PostgreSQL at <address> refused the login (password authentication failed for user "kenoma"); check the user and password in database.url
+    err| Nothing was changed.
+    exit 8
+    err| error: PostgreSQL at <address> did not answer within 500ms; is it running, and is database.url right?
+    err| Nothing was changed.
+    exit 8
+    err| error: PostgreSQL at <address> refused the login (database "no_such_database" does not exist); check the name of the database in database.url
+    err| Nothing was changed.
+    exit 8
+    err| error: PostgreSQL at <address> refused the login (role "stranger" does not exist); check the user and password in database.url
+    err| Nothing was changed.
+    exit 8
+    err| error: PostgreSQL at /nowhere is not reachable (No such file or directory (os error 2)); is it running, and is database.url right?
+    err| Nothing was changed.
+    exit 8
+    err| error: PostgreSQL at host.invalid:5432 is not reachable (failed to lookup address information: Name or service not known); is it running, and is database.url right?
+    err| Nothing was changed.
+    exit 8
+    "#);
+    Ok(())
+}
+
+#[test]
+fn a_database_must_be_named_and_its_name_be_readable() -> Result<()> {
+    let _redacted = redacted();
+    let mut told = String::new();
+    let unset = Kenoma::nowhere();
+    for kenoma in [
+        unset.clone(),
+        unset.clone().with("KENOMA_DATABASE_URL", ""),
+        unset.clone().with("KENOMA_DATABASE_URL", format!("mysql://kenoma:{SECRET}@db/pleroma")),
+        unset.clone().with("KENOMA_DATABASE_URL", format!("kenoma:{SECRET}@db/pleroma")),
+        unset.clone().with("DATABASE_URL", format!("postgres://u:{SECRET}@db:port/pleroma")),
+        unset.with("DATABASE_URL", format!("postgres://u:{SECRET}@db/pleroma?sslmode=perhaps")),
+    ] {
+        let done = kenoma.run(&["user", "activate", "alice"])?;
+        assert_polite(&done);
+        told += &done.transcript();
+    }
+    insta::assert_snapshot!(told, @r#"
+    err| error: no database is given
+    err| Set `url` under [database] in the config file, or the environment variable KENOMA_DATABASE_URL or DATABASE_URL, to a URL such as "postgres://kenoma@localhost/pleroma".
+    exit 2
+    err| error: no database is given
+    err| Set `url` under [database] in the config file, or the environment variable KENOMA_DATABASE_URL or DATABASE_URL, to a URL such as "postgres://kenoma@localhost/pleroma".
+    exit 2
+    err| error: the settings cannot be used, and nothing was done:
+    err|   environment KENOMA_DATABASE_URL: database.url = (not shown: it may hold a password) is not accepted; give a URL that begins with one of postgres://, postgresql://
+    exit 2
+    err| error: the settings cannot be used, and nothing was done:
+    err|   environment KENOMA_DATABASE_URL: database.url = (not shown: it may hold a password) is not accepted; give a URL that begins with one of postgres://, postgresql://
+    exit 2
+    err| error: the settings cannot be used, and nothing was done:
+    err|   environment DATABASE_URL: database.url = (not shown: it may hold a password) is not accepted; give a URL that begins with one of postgres://, postgresql://
+    exit 2
+    err| error: database.url cannot be used (unknown value "perhaps" for `ssl_mode`); it looks like postgres://USER:PASSWORD@HOST:PORT/NAME
+    exit 2
+    "#);
+    Ok(())
+}
