@@ -44,3 +44,5 @@ where n.activity_id in (select id from before.activities);
 create table before.bookmarks as
 select b.id, md5(b::text) as digest from public.bookmarks b
 where b.activity_id in (select id from before.activities);
+analyze before.own, before.concerned, before.activities, before.objects, before.users, before.relations, before.notifications,
+    before.bookmarks;

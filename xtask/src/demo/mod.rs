@@ -70,8 +70,8 @@ async fn play() -> Result<(Scene, Result<()>)> {
     let seeding = Instant::now();
     Community::default().seed(&mut db).await?;
     say(format!("xtask: a community is in the database ({})", seconds(seeding)));
-    // The recount holds long lists of ids against each other.
-    sqlx::raw_sql("set work_mem = '256MB'").execute(&mut db).await?;
+    // The recount holds long lists against each other, whose lengths the planner cannot know.
+    sqlx::raw_sql("set work_mem = '256MB'; set enable_nestloop = off").execute(&mut db).await?;
     recount::note_before(&mut db).await?;
     let before = census::take(&mut db).await?;
 
