@@ -1,6 +1,6 @@
 //! How many rows the next batch takes.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 /// Bounds of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -18,21 +18,33 @@ pub struct BatchSettings {
 }
 
 /// Keeps batches near the target time, and narrows them down to a single bad row.
+///
+/// A batch costs so much by itself and so much per row. Only the rows are held to the target: a
+/// batch that is slow by itself does not get faster by being smaller, there are only more of them.
 #[derive(Debug)]
 pub(super) struct Pacing {
     limit: i64,
     rows_max: i64,
-    target: Duration,
+    target: f64,
     isolating: bool,
+    /// Rows and seconds of the latest batches, the newest last.
+    latest: VecDeque<(f64, f64)>,
 }
+
+/// Batches that are looked back upon: few, since what a row costs changes along the way.
+const LOOK_BACK: usize = 8;
+
+/// A batch takes at most so many times the target, whatever it costs by itself.
+const ALLOWANCE: f64 = 2.0;
 
 impl Pacing {
     pub(super) fn new(settings: &BatchSettings) -> Self {
         Self {
             limit: settings.rows_initial.clamp(1, settings.rows_max),
             rows_max: settings.rows_max,
-            target: settings.target,
+            target: settings.target.as_secs_f64(),
             isolating: false,
+            latest: VecDeque::with_capacity(LOOK_BACK + 1),
         }
     }
 
@@ -42,11 +54,42 @@ impl Pacing {
 
     /// A batch is committed after `elapsed`. Not wider while a bad row is being looked for.
     pub(super) fn committed(&mut self, elapsed: Duration) {
-        let ratio = self.target.as_secs_f64() / elapsed.as_secs_f64().max(0.001);
-        if self.isolating && ratio > 1.0 {
+        // Far below 2^52, so nothing is lost on the way to f64.
+        #[expect(clippy::cast_precision_loss, reason = "≤ 2^52")]
+        let rows = self.limit as f64;
+        self.latest.push_back((rows, elapsed.as_secs_f64().max(0.001)));
+        if self.latest.len() > LOOK_BACK {
+            self.latest.pop_front();
+        }
+        let (own, per_row) = self.costs();
+        let goal = (self.target + own).min(self.target * ALLOWANCE);
+        // Even a batch that costs too much by itself has some rows: the target's worth of them,
+        // if half of the target were left.
+        let wanted = (goal - own).max(self.target / 2.0) / per_row;
+        let factor = (wanted / rows).clamp(0.5, 2.0);
+        if self.isolating && factor > 1.0 {
             return;
         }
-        self.scale(ratio.clamp(0.5, 2.0));
+        self.scale(factor);
+    }
+
+    /// Seconds that a batch costs by itself, and per row: a straight line through the latest
+    /// batches, when they differ enough in size to tell.
+    fn costs(&self) -> (f64, f64) {
+        #[expect(clippy::cast_precision_loss, reason = "at most LOOK_BACK")]
+        let count = self.latest.len() as f64;
+        let sum = |of: fn(&(f64, f64)) -> f64| self.latest.iter().map(of).sum::<f64>();
+        let (rows, seconds) = (sum(|b| b.0) / count, sum(|b| b.1) / count);
+        let spread: f64 = self.latest.iter().map(|b| (b.0 - rows).powi(2)).sum::<f64>() / count;
+        let together: f64 =
+            self.latest.iter().map(|b| (b.0 - rows) * (b.1 - seconds)).sum::<f64>() / count;
+        let per_row = seconds / rows;
+        if spread < (rows * 0.1).powi(2) {
+            return (0.0, per_row);
+        }
+        // Neither part is negative, whatever the noise says.
+        let slope = (together / spread).clamp(per_row * 0.05, per_row);
+        ((seconds - slope * rows).max(0.0), slope)
     }
 
     /// A batch failed on its data: take half of it. Returns false when it was a single row.
@@ -89,17 +132,36 @@ mod tests {
         statement_timeout: Duration::from_secs(10),
     };
 
-    #[test]
-    fn quick_batches_grow_to_the_bound_and_slow_ones_shrink() {
+    /// Batches that cost `own` and `per_row` milliseconds, until the size has settled.
+    fn settled(own: f64, per_row: f64) -> i64 {
         let mut pacing = Pacing::new(&SETTINGS);
-        for _ in 0..5 {
-            pacing.committed(Duration::from_millis(10));
+        for _ in 0..30 {
+            #[expect(clippy::cast_precision_loss, reason = "≤ 400")]
+            let elapsed = own + per_row * pacing.limit() as f64;
+            pacing.committed(Duration::from_secs_f64(elapsed / 1_000.0));
         }
-        assert_eq!(pacing.limit(), 400);
-        pacing.committed(Duration::from_millis(160));
-        assert_eq!(pacing.limit(), 250);
-        pacing.committed(Duration::from_mins(1));
-        assert_eq!(pacing.limit(), 125);
+        pacing.limit()
+    }
+
+    #[test]
+    fn quick_batches_grow_to_the_bound() {
+        assert_eq!(settled(0.0, 0.1), 400);
+    }
+
+    #[test]
+    fn slow_rows_are_held_to_the_target() {
+        let rows = settled(0.0, 0.5);
+        assert!((190..=210).contains(&rows), "{rows}");
+        let rows = settled(0.0, 50.0);
+        assert!((1..=3).contains(&rows), "{rows}");
+    }
+
+    #[test]
+    fn a_batch_that_is_slow_by_itself_does_not_shrink_to_nothing() {
+        let rows = settled(80.0, 0.5);
+        assert!((100..=240).contains(&rows), "{rows}");
+        let rows = settled(300.0, 0.5);
+        assert!((50..=240).contains(&rows), "{rows}");
     }
 
     #[test]

@@ -98,7 +98,8 @@ impl Stage {
 
     pub(super) async fn drive(&self, job: &AnyJob, claim: &Claim) -> Result<Ended> {
         let (progress, _) = watch::channel(Progress::default());
-        Ok(job.drive(&self.driver(), &self.server, claim, &progress).await)
+        let driver = self.driver(Self::LONG_LEASE);
+        Ok(job.drive(&driver, &self.server, claim, &progress).await)
     }
 
     /// Claims a run with a lease that is over at once.
@@ -113,7 +114,8 @@ impl Stage {
         let claim = self.claim_briefly(id).await?;
         ensure!(claim.crashes <= 1, "{} crashes, though every claim got on", claim.crashes);
         let (progress, mut committed) = watch::channel(Progress::default());
-        let driver = self.driver();
+        // Every commit prolongs the lease: here by nothing.
+        let driver = self.driver(Self::NO_LEASE);
         tokio::select! {
             biased;
             _ = committed.wait_for(|progress| progress.batches > 0) => {}
@@ -122,7 +124,7 @@ impl Stage {
         Ok(())
     }
 
-    fn driver(&self) -> Driver {
+    fn driver(&self, lease: Lease) -> Driver {
         Driver {
             pool: self.pool.clone(),
             lease_pool: self.pool(),
@@ -133,7 +135,7 @@ impl Stage {
                 lock_timeout: Duration::from_secs(10),
                 statement_timeout: Duration::from_secs(30),
             },
-            lease: Self::LONG_LEASE,
+            lease,
             retry: RetrySettings { max_attempts: 3, max_crashes: 1_000_000 },
             stop: CancellationToken::new(),
         }
