@@ -2,16 +2,18 @@
 
 mod host;
 mod sql;
+mod steps;
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use host::{Host, InvalidHost};
+use sql::Statements;
 
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
-    pleroma::{Flavour, Server, count_relations, set_activation},
+    pleroma::{Server, count_relations},
 };
 
 /// Deactivates all accounts whose nickname is at a host.
@@ -24,16 +26,30 @@ pub struct DeactivateInstance {
     pub include_subdomains: bool,
 }
 
-/// Where a run stands.
+/// Where a run stands: in one of three steps, behind the account that was walked over last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cursor {
-    /// The last account that was walked over, of whatever host.
-    pub after: Uuid,
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Cursor {
+    /// Accounts of the host are switched off.
+    Switch {
+        /// The last account, of whatever host.
+        after: Uuid,
+        /// Accounts that were inactive before the run, with relations that are left alone.
+        spared: Vec<Uuid>,
+    },
+    /// Their relations to active local accounts end.
+    Unfollow {
+        /// The last account, local or not.
+        after: Uuid,
+        /// As before.
+        spared: Vec<Uuid>,
+    },
+    /// Local accounts that follow the host's are counted anew.
+    Recount {
+        /// The last account, local or not.
+        after: Uuid,
+    },
 }
-
-/// Accounts of other hosts that are walked over for each one that may be found: there is no index
-/// on the host of a nickname, so the primary key is walked in windows of a bounded size.
-const WINDOW: i64 = 20;
 
 impl Job for DeactivateInstance {
     const NAME: &'static str = "deactivate_instance";
@@ -57,13 +73,14 @@ impl Job for DeactivateInstance {
         let active = accounts.iter().filter(|(_, active)| *active).count();
         let acted_on: Vec<Uuid> = accounts.iter().map(|(id, _)| *id).collect();
         let relations = count_relations(db, server, &acted_on).await?;
+        let spared = self.spared(server, db).await?;
         Ok(Plan {
             counts: vec![
                 Count::new("accounts", i64::try_from(active).unwrap_or(i64::MAX)),
                 Count::new("follow relations", relations),
             ],
             notes: self.notes(db).await?,
-            cursor: Cursor { after: Uuid::nil() },
+            cursor: Cursor::Switch { after: Uuid::nil(), spared },
         })
     }
 
@@ -75,16 +92,31 @@ impl Job for DeactivateInstance {
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         self.refuse_own(server)?;
-        let Some(walked) = self.walk(server, db, cursor.after, limit).await? else {
-            return Ok(Batch { cursor, end: true, done: 0, parked: Vec::new() });
+        let (done, next) = match cursor {
+            Cursor::Switch { after, spared } => {
+                let Some(walked) = self.walk(server, db, after, limit).await? else {
+                    return Ok(go_on(0, Cursor::Unfollow { after: Uuid::nil(), spared }));
+                };
+                let done = Self::switch_off(server, db, &walked.found).await?;
+                (done, Cursor::Switch { after: walked.last, spared })
+            }
+            Cursor::Unfollow { after, spared } => {
+                let Some(locals) = Self::walk_locals(server, db, after, limit, true).await? else {
+                    return Ok(go_on(0, Cursor::Recount { after: Uuid::nil() }));
+                };
+                let done = self.unfollow(server, db, &locals.found, &spared).await?;
+                (done, Cursor::Unfollow { after: locals.last, spared })
+            }
+            Cursor::Recount { after } => {
+                let Some(locals) = Self::walk_locals(server, db, after, limit, false).await? else {
+                    let end = Cursor::Recount { after };
+                    return Ok(Batch { end: true, ..go_on(0, end) });
+                };
+                self.recount(server, db, &locals.found).await?;
+                (0, Cursor::Recount { after: locals.last })
+            }
         };
-        let mut done = 0;
-        if !walked.found.is_empty() {
-            let activation = set_activation(db, server, &walked.found, false).await?;
-            done = activation.accounts + activation.relations;
-        }
-        let cursor = Cursor { after: walked.last };
-        Ok(Batch { cursor, end: false, done, parked: Vec::new() })
+        Ok(go_on(done, next))
     }
 
     async fn skip(
@@ -93,10 +125,31 @@ impl Job for DeactivateInstance {
         db: &mut PgConnection,
         cursor: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
-        let walked = self.walk(server, db, cursor.after, 1).await?;
+        let (walked, next): (_, fn(Uuid, Vec<Uuid>) -> Cursor) = match &cursor {
+            Cursor::Switch { after, .. } => {
+                (self.walk(server, db, *after, 1).await?, |after, spared| Cursor::Switch {
+                    after,
+                    spared,
+                })
+            }
+            Cursor::Unfollow { after, .. } => {
+                (Self::walk_locals(server, db, *after, 1, true).await?, |after, spared| {
+                    Cursor::Unfollow { after, spared }
+                })
+            }
+            Cursor::Recount { after } => {
+                (Self::walk_locals(server, db, *after, 1, false).await?, |after, _| {
+                    Cursor::Recount { after }
+                })
+            }
+        };
+        let spared = match cursor {
+            Cursor::Switch { spared, .. } | Cursor::Unfollow { spared, .. } => spared,
+            Cursor::Recount { .. } => Vec::new(),
+        };
         Ok(walked.and_then(|walked| {
             let account = walked.found.first()?;
-            Some(Skipped { item: account.to_string(), cursor: Cursor { after: walked.last } })
+            Some(Skipped { item: account.to_string(), cursor: next(walked.last, spared) })
         }))
     }
 
@@ -104,10 +157,10 @@ impl Job for DeactivateInstance {
         &self,
         server: &Server,
         db: &mut PgConnection,
-        cursor: &Cursor,
+        _cursor: &Cursor,
         parked: i64,
     ) -> Result<(), JobError> {
-        let accounts = self.accounts(server, db, cursor.after).await?;
+        let accounts = self.accounts(server, db, Uuid::max()).await?;
         let left = accounts.iter().filter(|(_, active)| *active).count();
         if i64::try_from(left).unwrap_or(i64::MAX) > parked {
             return Err(JobError::fail(format!(
@@ -120,10 +173,8 @@ impl Job for DeactivateInstance {
     }
 }
 
-/// What a window held.
-struct Walked {
-    last: Uuid,
-    found: Vec<Uuid>,
+fn go_on(done: i64, cursor: Cursor) -> Batch<Cursor> {
+    Batch { cursor, end: false, done, parked: Vec::new() }
 }
 
 impl DeactivateInstance {
@@ -173,43 +224,27 @@ impl DeactivateInstance {
         db: &mut PgConnection,
         until: Uuid,
     ) -> Result<Vec<(Uuid, bool)>, JobError> {
-        let sql = match server.shape.flavour {
-            Flavour::Pleroma22 => sql::ACCOUNTS_PLEROMA22,
-            Flavour::Pleroma | Flavour::Akkoma => sql::ACCOUNTS,
-        };
-        Ok(sqlx::query_as(sql)
+        Ok(sqlx::query_as(Statements::of(server.shape.flavour).accounts)
             .bind(self.host.as_str())
             .bind(self.host.unicode())
-            .bind(self.include_subdomains.then(|| self.host.suffix()))
+            .bind(self.suffix())
             .bind(until)
             .fetch_all(db)
             .await?)
     }
 
-    /// Walks over the next accounts of all hosts, at most until `limit` of this one are found.
-    async fn walk(
-        &self,
-        server: &Server,
-        db: &mut PgConnection,
-        after: Uuid,
-        limit: i64,
-    ) -> Result<Option<Walked>, JobError> {
-        let sql = match server.shape.flavour {
-            Flavour::Pleroma22 => sql::WALK_PLEROMA22,
-            Flavour::Pleroma | Flavour::Akkoma => sql::WALK,
-        };
-        let window: Vec<(Uuid, bool)> = sqlx::query_as(sql)
+    /// Accounts whose relations are left alone.
+    async fn spared(&self, server: &Server, db: &mut PgConnection) -> Result<Vec<Uuid>, JobError> {
+        Ok(sqlx::query_scalar(Statements::of(server.shape.flavour).spared)
             .bind(self.host.as_str())
             .bind(self.host.unicode())
-            .bind(self.include_subdomains.then(|| self.host.suffix()))
-            .bind(after)
-            .bind(limit.saturating_mul(WINDOW))
+            .bind(self.suffix())
             .fetch_all(db)
-            .await?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let found: Vec<Uuid> =
-            window.iter().filter(|(_, found)| *found).map(|(id, _)| *id).take(limit).collect();
-        let last = if found.len() == limit { found.last().copied() } else { None };
-        Ok(last.or_else(|| window.last().map(|(id, _)| *id)).map(|last| Walked { last, found }))
+            .await?)
+    }
+
+    /// What the names of sub-domains end with, when they are meant as well.
+    fn suffix(&self) -> Option<String> {
+        self.include_subdomains.then(|| self.host.suffix())
     }
 }

@@ -3,52 +3,166 @@
 //! An account is of the host behind the `@` of its nickname, and nothing of that is a pattern.
 //! Accounts of this server have no `@` in theirs.
 
-/// The condition on `u` by `$1` (host), `$2` (the same in Unicode) and `$3` (`.host` or null).
+use crate::pleroma::Flavour;
+
+/// The statements in a flavour's form.
+pub(super) struct Statements {
+    /// `$1`–`$3`: host; `$4`: up to this account. Accounts that the run acts on, and whether each
+    /// is active.
+    pub(super) accounts: &'static str,
+    /// `$1`–`$3`: host. Accounts that were inactive before the run, and still follow active local
+    /// accounts: their relations are none of the run's business.
+    pub(super) spared: &'static str,
+    /// `$1`–`$3`: host; `$4`: after this account, `$5`: at most so many of all hosts. Walks over
+    /// accounts, and tells which of them the run switches off.
+    pub(super) walk: &'static str,
+    /// `$1`: accounts. Locks them and their local followers, in the order of ids.
+    pub(super) lock: &'static str,
+    /// `$1`: accounts. Switches them off; tells which were active.
+    pub(super) switch_off: &'static str,
+    /// `$1`: accounts just switched off. Takes them from the counters of their local followers.
+    pub(super) lower_following: &'static str,
+    /// `$1`: after this account, `$2`: at most so many of all hosts. Walks over accounts, and tells
+    /// which of them are local and, for `$3`, active.
+    pub(super) walk_locals: &'static str,
+    /// `$1`–`$3`: host; `$4`: local accounts, `$5`: spared ones. Ends the relations of the host's
+    /// inactive accounts to the local ones; tells whom they followed.
+    pub(super) unfollow: &'static str,
+    /// `$1`–`$3`: host; `$4`: local accounts. Tells which of them follow the host's accounts.
+    pub(super) followers: &'static str,
+}
+
+/// The condition on `u.nickname` by `$1` (host), `$2` (the same in Unicode) and `$3` (`.host` or
+/// null).
 macro_rules! of_host {
     () => {
-        "(u.host in ($1, $2) or ($3::text is not null and right(u.host, length($3)) = $3))"
+        "(lower(substring(u.nickname::text from '@([^@]+)$')) in ($1, $2)
+          or ($3::text is not null
+              and right(lower(substring(u.nickname::text from '@([^@]+)$')), length($3)) = $3))"
     };
 }
 
-/// Accounts with their host, whether they are active, and whether the job acts on them.
-macro_rules! accounts {
-    ($active:literal, $acted_on:literal) => {
-        concat!(
-            "select id, ",
-            $active,
-            " as active, ",
-            $acted_on,
-            " as acted_on,
-                lower(substring(nickname::text from '@([^@]+)$')) as host
-         from public.users"
-        )
+macro_rules! now {
+    () => {
+        "date_trunc('second', timezone('UTC', now()))"
     };
 }
 
+/// `$active`: whether `u` is active; `$acted_on`: whether the run acts on `u`; `$counted`: whether
+/// the counter of a local follower `f` is kept up; `$off`: how `u` is switched off.
 macro_rules! statements {
-    ($accounts:ident, $walk:ident, $active:literal, $acted_on:literal) => {
-        // $4: up to this account.
-        pub(super) const $accounts: &str = concat!(
-            "select u.id, u.active from (",
-            accounts!($active, $acted_on),
-            ") u where u.acted_on and u.id <= $4 and ",
-            of_host!()
-        );
-        // $4: after this account, $5: at most so many of all hosts.
-        pub(super) const $walk: &str = concat!(
-            "select u.id, coalesce(u.acted_on and ",
-            of_host!(),
-            ", false) from (",
-            accounts!($active, $acted_on),
-            " where id > $4 order by id limit $5) u order by u.id"
-        );
+    ($active:literal, $acted_on:literal, $counted:literal, $off:literal) => {
+        Statements {
+            accounts: concat!(
+                "select u.id, ",
+                $active,
+                " from public.users u
+                 where ",
+                $acted_on,
+                " and u.id <= $4 and ",
+                of_host!()
+            ),
+            spared: concat!(
+                "select u.id from public.users u
+                 where not (",
+                $acted_on,
+                ") and ",
+                of_host!(),
+                "
+                   and exists (select from public.following_relationships r
+                               where r.follower_id = u.id and r.state = 2)"
+            ),
+            walk: concat!(
+                "select u.id, coalesce(",
+                $acted_on,
+                " and ",
+                of_host!(),
+                ", false)
+                 from (select * from public.users where id > $4 order by id limit $5) u
+                 order by u.id"
+            ),
+            lock: "select u.id from public.users u
+                 where u.id = any ($1) or (u.local and u.id in (
+                     select r.follower_id from public.following_relationships r
+                     where r.following_id = any ($1) and r.state = 2))
+                 order by u.id for no key update",
+            switch_off: concat!(
+                "update public.users u set ",
+                $off,
+                ", updated_at = ",
+                now!(),
+                "
+                 where u.id = any ($1) and ",
+                $active,
+                " returning u.id"
+            ),
+            lower_following: concat!(
+                "with lost as (
+                     select r.follower_id as id, count(*) as accounts
+                     from public.following_relationships r
+                     join public.users f on f.id = r.follower_id
+                     where r.following_id = any ($1) and r.state = 2 and f.local and ",
+                $counted,
+                "
+                     group by r.follower_id
+                 )
+                 update public.users u
+                 set following_count = greatest(0, u.following_count - lost.accounts),
+                     updated_at = ",
+                now!(),
+                "
+                 from lost where u.id = lost.id"
+            ),
+            walk_locals: concat!(
+                "select u.id, u.local and u.nickname is not null
+                     and u.nickname not like 'internal.%' and (not $3 or ",
+                $active,
+                ")
+                 from (select * from public.users where id > $1 order by id limit $2) u
+                 order by u.id"
+            ),
+            unfollow: concat!(
+                "delete from public.following_relationships r
+                 using public.users u
+                 where r.following_id = any ($4) and r.state = 2 and u.id = r.follower_id
+                   and not (",
+                $active,
+                ") and u.id <> all ($5) and ",
+                of_host!(),
+                "
+                 returning r.following_id"
+            ),
+            followers: concat!(
+                "select distinct r.follower_id
+                 from public.following_relationships r
+                 join public.users u on u.id = r.following_id
+                 join public.users f on f.id = r.follower_id
+                 where r.follower_id = any ($4) and r.state = 2 and ",
+                $counted,
+                " and ",
+                of_host!()
+            ),
+        }
     };
 }
 
-// An account that is inactive already is passed over; Pleroma 2.2 repeats what a deactivation does.
-statements!(ACCOUNTS, WALK, "is_active", "is_active");
-statements!(ACCOUNTS_PLEROMA22, WALK_PLEROMA22, "not deactivated", "true");
+/// An account that is inactive already is passed over.
+const CURRENT: Statements = statements!("u.is_active", "u.is_active", "true", "is_active = false");
 
-/// $1: `.host`. Accounts of sub-domains.
+/// Pleroma 2.2 repeats what a deactivation does, and keeps up the counters of active accounts only.
+const PLEROMA22: Statements =
+    statements!("not u.deactivated", "true", "not f.deactivated", "deactivated = true");
+
+impl Statements {
+    /// Chooses by flavour.
+    pub(super) const fn of(flavour: Flavour) -> &'static Self {
+        match flavour {
+            Flavour::Pleroma | Flavour::Akkoma => &CURRENT,
+            Flavour::Pleroma22 => &PLEROMA22,
+        }
+    }
+}
+
+/// `$1`: `.host`. Accounts of sub-domains.
 pub(super) const COUNT_BELOW: &str = "select count(*) from public.users
      where right(lower(substring(nickname::text from '@([^@]+)$')), length($1)) = $1";

@@ -52,14 +52,8 @@ pub async fn set_activation(
     let mut recounted: Vec<Uuid> =
         affected.into_iter().filter(|&(_, follower)| follower).map(|(id, _)| id).collect();
     recounted.extend(unfollowing);
-    sqlx::query(by_flavour!(server, "count_following.sql"))
-        .bind(recounted)
-        .execute(&mut *db)
-        .await?;
-    sqlx::query(by_flavour!(server, "count_followers.sql"))
-        .bind(unfollowed)
-        .execute(&mut *db)
-        .await?;
+    count_following(db, server, &recounted).await?;
+    count_followers(db, server, &unfollowed).await?;
     Ok(Activation {
         accounts: i64::try_from(switched).unwrap_or(i64::MAX),
         relations: i64::try_from(removed.len()).unwrap_or(i64::MAX),
@@ -76,4 +70,24 @@ pub async fn count_relations(
         .bind(accounts)
         .fetch_one(db)
         .await
+}
+
+/// Counts anew whom local accounts follow; accounts of other servers are left alone.
+pub async fn count_following(
+    db: &mut PgConnection,
+    server: &Server,
+    accounts: &[Uuid],
+) -> sqlx::Result<()> {
+    sqlx::query(by_flavour!(server, "count_following.sql")).bind(accounts).execute(db).await?;
+    Ok(())
+}
+
+/// Counts anew who follows local accounts; accounts of other servers are left alone.
+pub async fn count_followers(
+    db: &mut PgConnection,
+    server: &Server,
+    accounts: &[Uuid],
+) -> sqlx::Result<()> {
+    sqlx::query(by_flavour!(server, "count_followers.sql")).bind(accounts).execute(db).await?;
+    Ok(())
 }

@@ -10,7 +10,9 @@ mod flavour;
 mod oban;
 mod server;
 
-pub use activation::{Activation, count_relations, set_activation};
+pub use activation::{
+    Activation, count_followers, count_following, count_relations, set_activation,
+};
 pub use actor::{Actor, find_actor, find_actor_by_ap_id};
 pub use addressing::{Addressing, Recipients, as_public};
 pub use flake::{Flake, FlakeSource};

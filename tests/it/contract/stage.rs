@@ -105,6 +105,11 @@ impl Stage {
     /// Claims a run with a lease that is over at once.
     pub(super) async fn claim_briefly(&self, id: &str) -> Result<Claim> {
         let mut db = self.pool().acquire().await?;
+        // PostgreSQL may still be undoing the batch of a worker that just died.
+        sqlx::query("select from kenoma.runs where id = $1 for update")
+            .bind(id)
+            .execute(&mut *db)
+            .await?;
         let claim = ledger::claim(&mut db, id, "worker", Self::NO_LEASE).await?;
         claim.context("the run is not due")
     }

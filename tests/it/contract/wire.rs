@@ -33,12 +33,17 @@ const RELEASED: &[(&str, &str, &str)] = &[
     (
         "deactivate_instance",
         r#"{"host":"spam.example"}"#,
-        r#"{"after":"00000000-0000-0000-0000-000000000000"}"#,
+        r#"{"step":"switch","after":"00000000-0000-0000-0000-000000000000","spared":[]}"#,
     ),
     (
         "deactivate_instance",
         r#"{"host":"xn--bcher-kva.example","include_subdomains":true}"#,
-        r#"{"after":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+        r#"{"step":"unfollow","after":"000001a2-06e7-798f-cc9d-5ea123250000","spared":["000001a2-06e7-798f-cc9d-5ea123250000"]}"#,
+    ),
+    (
+        "deactivate_instance",
+        r#"{"host":"spam.example"}"#,
+        r#"{"step":"recount","after":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
     ),
 ];
 

@@ -1,0 +1,128 @@
+//! The three steps of a run.
+//!
+//! The effect comes first: accounts are switched off before their relations go. Each local account
+//! is counted anew once, however many accounts of the host it has to do with; until then its
+//! counters are kept right by subtraction, so that a cancelled run leaves them right as well.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{DeactivateInstance, sql::Statements};
+use crate::pleroma::{Server, count_followers, count_following};
+
+/// Accounts that are walked over for each one that may be found: there is no index on the host of
+/// a nickname, nor one that has local accounts in order, so the primary key is walked in windows.
+const WINDOW: i64 = 20;
+
+/// What a window held.
+pub(super) struct Walked {
+    /// Where the next window begins.
+    pub(super) last: Uuid,
+    /// What was looked for.
+    pub(super) found: Vec<Uuid>,
+}
+
+impl Walked {
+    /// Takes at most `limit` of what was found, and goes on behind the last of them.
+    fn of(window: &[(Uuid, bool)], limit: i64) -> Option<Self> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let found: Vec<Uuid> =
+            window.iter().filter(|(_, found)| *found).map(|(id, _)| *id).take(limit).collect();
+        let full = if found.len() == limit { found.last().copied() } else { None };
+        let last = full.or_else(|| window.last().map(|(id, _)| *id))?;
+        Some(Self { last, found })
+    }
+}
+
+impl DeactivateInstance {
+    /// Walks over the next accounts, at most until `limit` of the host's are found.
+    pub(super) async fn walk(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        after: Uuid,
+        limit: i64,
+    ) -> sqlx::Result<Option<Walked>> {
+        let window: Vec<(Uuid, bool)> = sqlx::query_as(Statements::of(server.shape.flavour).walk)
+            .bind(self.host.as_str())
+            .bind(self.host.unicode())
+            .bind(self.suffix())
+            .bind(after)
+            .bind(limit.saturating_mul(WINDOW))
+            .fetch_all(db)
+            .await?;
+        Ok(Walked::of(&window, limit))
+    }
+
+    /// Switches accounts off. Returns how many were active.
+    pub(super) async fn switch_off(
+        server: &Server,
+        db: &mut PgConnection,
+        accounts: &[Uuid],
+    ) -> sqlx::Result<i64> {
+        let statements = Statements::of(server.shape.flavour);
+        // In one order: batches of two runs wait for each other instead of deadlocking.
+        sqlx::query(statements.lock).bind(accounts).execute(&mut *db).await?;
+        let switched: Vec<Uuid> =
+            sqlx::query_scalar(statements.switch_off).bind(accounts).fetch_all(&mut *db).await?;
+        sqlx::query(statements.lower_following).bind(&switched).execute(&mut *db).await?;
+        Ok(i64::try_from(switched.len()).unwrap_or(i64::MAX))
+    }
+
+    /// Walks over the next local accounts, active ones only or all.
+    pub(super) async fn walk_locals(
+        server: &Server,
+        db: &mut PgConnection,
+        after: Uuid,
+        limit: i64,
+        active_only: bool,
+    ) -> sqlx::Result<Option<Walked>> {
+        let window: Vec<(Uuid, bool)> =
+            sqlx::query_as(Statements::of(server.shape.flavour).walk_locals)
+                .bind(after)
+                .bind(limit.saturating_mul(WINDOW))
+                .bind(active_only)
+                .fetch_all(db)
+                .await?;
+        Ok(Walked::of(&window, limit))
+    }
+
+    /// Ends the host's relations to local accounts. Returns how many there were.
+    pub(super) async fn unfollow(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        locals: &[Uuid],
+        spared: &[Uuid],
+    ) -> sqlx::Result<i64> {
+        let unfollowed: Vec<Uuid> =
+            sqlx::query_scalar(Statements::of(server.shape.flavour).unfollow)
+                .bind(self.host.as_str())
+                .bind(self.host.unicode())
+                .bind(self.suffix())
+                .bind(locals)
+                .bind(spared)
+                .fetch_all(&mut *db)
+                .await?;
+        count_followers(db, server, &unfollowed).await?;
+        Ok(i64::try_from(unfollowed.len()).unwrap_or(i64::MAX))
+    }
+
+    /// Counts anew whom those local accounts follow that follow the host's.
+    pub(super) async fn recount(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        locals: &[Uuid],
+    ) -> sqlx::Result<()> {
+        let followers: Vec<Uuid> =
+            sqlx::query_scalar(Statements::of(server.shape.flavour).followers)
+                .bind(self.host.as_str())
+                .bind(self.host.unicode())
+                .bind(self.suffix())
+                .bind(locals)
+                .fetch_all(&mut *db)
+                .await?;
+        count_following(db, server, &followers).await
+    }
+}
