@@ -39,19 +39,21 @@ $$;
 
 create function associated_object_id(data jsonb)
 returns varchar
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 as $$
-    select case jsonb_typeof(candidate)
-        when 'string' then candidate #>> '{}'
-        when 'object' then
-            case when jsonb_typeof(candidate -> 'id') = 'string' then candidate ->> 'id' end
-    end
-    from (
-        select case jsonb_typeof(data -> 'object')
-            when 'array' then data #> '{object,0}'
-            else data -> 'object'
-        end as candidate
-    ) as first_object
+declare
+    about jsonb := data -> 'object';
+begin
+    if jsonb_typeof(about) = 'array' then
+        about := about -> 0;
+    end if;
+    if jsonb_typeof(about) = 'string' then
+        return about #>> '{}';
+    elsif jsonb_typeof(about -> 'id') = 'string' then
+        return about ->> 'id';
+    end if;
+    return null;
+end
 $$;
 
 create function recipients_contain_blocked_domains(recipients varchar[], blocked_domains varchar[])
