@@ -5,14 +5,19 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::read::{Activity, Objects};
+use super::{
+    new_rows::{delete_activity, tombstone, undo_activity},
+    read::{Activity, Objects},
+    server_jobs::{
+        DELETE_PRIORITY, UNDO_PRIORITY, attachment_job, expiration_job, publish_job, search_job,
+    },
+};
 use crate::{
     engine::Parking,
-    pleroma::{Actor, Addressing, Flake, Flavour, ObanJob, Recipients, Server},
+    pleroma::{Actor, Addressing, Flake, Flavour, ObanJob, Pins, Recipients, Server},
 };
 
 /// Everything one batch writes.
@@ -132,7 +137,13 @@ impl<'a> Decision<'a> {
         self.writes.jobs.extend(expiration_job(self.server, create));
         self.writes.jobs.extend(search_job(self.server, object.id));
         if let Some(delete) = delete {
-            self.publish(delete, &recipients, &DELETE_PUBLISHING, || Value::Null);
+            self.writes.jobs.extend(publish_job(
+                self.server,
+                delete,
+                &recipients,
+                DELETE_PRIORITY,
+                || Value::Null,
+            ));
         }
         Ok(())
     }
@@ -160,8 +171,8 @@ impl<'a> Decision<'a> {
             let author = self.writes.authors.entry(author.to_owned()).or_default();
             author.public_posts += i32::from(public);
             author.pins.push(match self.server.shape.pins {
-                crate::pleroma::Pins::Objects => object_id.to_owned(),
-                crate::pleroma::Pins::Activities => Flake(create.id).to_string(),
+                Pins::Objects => object_id.to_owned(),
+                Pins::Activities => Flake(create.id).to_string(),
             });
         }
         let flavour = self.server.shape.flavour;
@@ -203,7 +214,13 @@ impl<'a> Decision<'a> {
         }
         self.writes.undone.push(activity.id);
         if let Some(undo) = undo {
-            self.publish(undo, &recipients, &UNDO_PUBLISHING, || Value::String(data.to_string()));
+            self.writes.jobs.extend(publish_job(
+                self.server,
+                undo,
+                &recipients,
+                UNDO_PRIORITY,
+                || Value::String(data.to_string()),
+            ));
         }
         Ok(())
     }
@@ -217,99 +234,6 @@ impl<'a> Decision<'a> {
         self.writes.activities.push(NewActivity { id, data });
         Some(id)
     }
-
-    /// Adds the job that tells other servers (docs/semantics.md 1.6).
-    fn publish(
-        &mut self,
-        activity: Flake,
-        recipients: &Recipients,
-        publishing: &Publishing,
-        object_data: impl FnOnce() -> Value,
-    ) {
-        if !self.server.federating || recipients.is_local_only(self.server) {
-            return;
-        }
-        let akkoma = self.server.shape.flavour == Flavour::Akkoma;
-        let mut args = json!({ "op": "publish", "activity_id": activity.to_string() });
-        if akkoma && let Some(args) = args.as_object_mut() {
-            args.insert("object_data".to_owned(), object_data());
-        }
-        let priorities =
-            self.server.shape.flavour != Flavour::Pleroma22 && self.server.shape.oban_version >= 11;
-        self.writes.jobs.push(ObanJob {
-            queue: "federator_outgoing",
-            worker: "Pleroma.Workers.PublisherWorker",
-            args,
-            max_attempts: if akkoma { 6 } else { 5 },
-            priority: if priorities { publishing.priority } else { 0 },
-            scheduled_at: None,
-        });
-    }
-}
-
-/// How urgent it is to tell other servers, where the release knows priorities.
-struct Publishing {
-    priority: i32,
-}
-
-const DELETE_PUBLISHING: Publishing = Publishing { priority: 3 };
-const UNDO_PUBLISHING: Publishing = Publishing { priority: 0 };
-
-fn delete_activity(
-    server: &Server,
-    actor: &Actor,
-    object_id: &str,
-    create: &Activity,
-    recipients: &Recipients,
-) -> (Flake, Value) {
-    let mut data = base_activity(server, actor, "Delete", object_id, recipients);
-    // An inactive author's Create is not found by the server, so the key is missing then.
-    if actor.active {
-        data.insert("deleted_activity_id".to_owned(), Flake(create.id).to_string().into());
-    }
-    (server.flakes.generate(), Value::Object(data))
-}
-
-fn undo_activity(
-    server: &Server,
-    actor: &Actor,
-    undone: &str,
-    recipients: &Recipients,
-) -> (Flake, Value) {
-    let data = base_activity(server, actor, "Undo", undone, recipients);
-    (server.flakes.generate(), Value::Object(data))
-}
-
-fn base_activity(
-    server: &Server,
-    actor: &Actor,
-    kind: &str,
-    object: &str,
-    recipients: &Recipients,
-) -> Map<String, Value> {
-    let mut data = Map::new();
-    let id = format!("{}/activities/{}", server.base_url, Uuid::new_v4());
-    data.insert("id".to_owned(), id.into());
-    data.insert("type".to_owned(), kind.into());
-    data.insert("actor".to_owned(), actor.ap_id.as_str().into());
-    data.insert("object".to_owned(), object.into());
-    data.insert("to".to_owned(), recipients.to.as_slice().into());
-    data.insert("cc".to_owned(), recipients.cc.as_slice().into());
-    if server.shape.flavour != Flavour::Pleroma22 {
-        data.insert("bto".to_owned(), json!([]));
-        data.insert("bcc".to_owned(), json!([]));
-    }
-    data
-}
-
-/// All that is left of an object.
-fn tombstone(object_id: &str, old: &Value) -> Value {
-    json!({
-        "id": object_id,
-        "type": "Tombstone",
-        "formerType": type_of(old),
-        "deleted": Utc::now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
-    })
 }
 
 /// Whether it was deleted before (the tombstone of a missing object, just made, names its actor).
@@ -330,84 +254,16 @@ fn take_back(patch: &mut Map<String, Value>, data: &Value, actor: &str, is_like:
     patch.insert(list.to_owned(), Value::Array(actors));
 }
 
-fn attachment_job(server: &Server, actor: &Actor, data: &Value) -> Option<ObanJob> {
-    if !server.cleanup_attachments {
-        return None;
-    }
-    let worker = "Pleroma.Workers.AttachmentsCleanupWorker";
-    if server.shape.flavour != Flavour::Akkoma {
-        let (queue, max_attempts) =
-            if server.shape.slow_queue { ("slow", 20) } else { ("attachments_cleanup", 1) };
-        let args = json!({ "op": "cleanup_attachments", "object": { "data": data } });
-        return Some(ObanJob {
-            queue,
-            worker,
-            args,
-            max_attempts,
-            priority: 0,
-            scheduled_at: None,
-        });
-    }
-    let attachments = data.get("attachment")?.as_array()?;
-    if attachments.is_empty() || host(&actor.ap_id) != server.host {
-        return None;
-    }
-    let delay = i64::try_from(server.cleanup_attachments_delay).unwrap_or(i64::MAX / 1000);
-    Some(ObanJob {
-        queue: "attachments_cleanup",
-        worker,
-        args: json!({
-            "op": "cleanup_attachments",
-            "actor": text(data, "actor"),
-            "attachments": attachments,
-        }),
-        max_attempts: 1,
-        priority: 0,
-        scheduled_at: TimeDelta::try_seconds(delay)
-            .and_then(|delay| Utc::now().naive_utc().checked_add_signed(delay)),
-    })
-}
-
-/// Pleroma 2.2 schedules the expiration of a post once more when it is deleted.
-fn expiration_job(server: &Server, create: &Activity) -> Option<ObanJob> {
-    if server.shape.flavour != Flavour::Pleroma22 {
-        return None;
-    }
-    let expires_at = DateTime::parse_from_rfc3339(create.expires_at.as_deref()?).ok()?;
-    Some(ObanJob {
-        queue: "activity_expiration",
-        worker: "Pleroma.Workers.PurgeExpiredActivity",
-        args: json!({ "activity_id": Flake(create.id).to_string() }),
-        max_attempts: 1,
-        priority: 0,
-        scheduled_at: Some(expires_at.naive_utc()),
-    })
-}
-
-fn search_job(server: &Server, object_row: i64) -> Option<ObanJob> {
-    use crate::pleroma::Search::{Elasticsearch, Meilisearch};
-    let indexed = matches!(server.search, Meilisearch | Elasticsearch)
-        && server.shape.flavour == Flavour::Akkoma;
-    (server.shape.search_jobs || indexed).then(|| ObanJob {
-        queue: "search_indexing",
-        worker: "Pleroma.Workers.SearchIndexingWorker",
-        args: json!({ "op": "remove_from_index", "object": object_row }),
-        max_attempts: 2,
-        priority: 0,
-        scheduled_at: None,
-    })
-}
-
-fn type_of(data: &Value) -> &str {
+pub(super) fn type_of(data: &Value) -> &str {
     text(data, "type").unwrap_or_default()
 }
 
-fn text<'v>(data: &'v Value, field: &str) -> Option<&'v str> {
+pub(super) fn text<'v>(data: &'v Value, field: &str) -> Option<&'v str> {
     data.get(field)?.as_str()
 }
 
 /// Host of an ActivityPub id, in lower case; empty when there is none.
-fn host(ap_id: &str) -> String {
+pub(super) fn host(ap_id: &str) -> String {
     url::Url::parse(ap_id)
         .ok()
         .and_then(|url| url.host_str().map(str::to_lowercase))

@@ -5,7 +5,9 @@
 //! one statement per table ([`write`]).
 
 mod decide;
+mod new_rows;
 mod read;
+mod server_jobs;
 mod sql;
 mod write;
 

@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
-use tokio::{sync::watch, time::sleep};
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use tracing::warn;
 
 use super::{
-    BatchSettings, Job, JobError, Parking, Progress, Status, lease,
+    BatchSettings, Job, JobError, Progress, Status, lease,
     ledger::{self, Checkpoint, Claim, Control, Lease, Locked},
     pacing::Pacing,
-    retry::{self, RetrySettings},
+    retry::RetrySettings,
 };
 
 /// What the loop needs besides the job.
@@ -56,7 +55,7 @@ pub enum Ended {
 }
 
 /// What one turn of the loop led to.
-enum Turn {
+pub(super) enum Turn {
     Again,
     Ended(Ended),
 }
@@ -88,18 +87,15 @@ pub async fn drive<J: Job>(
     drive.run().await
 }
 
-/// Parking one row after the other without a success between them means that it is not the rows.
-const PARKED_IN_A_ROW_MAX: u32 = 25;
-
-struct Drive<'a, J: Job> {
-    driver: &'a Driver,
-    world: &'a J::World,
-    job: &'a J,
-    claim: &'a Claim,
-    progress: &'a watch::Sender<Progress>,
-    pacing: Pacing,
-    tries: u32,
-    parked_in_a_row: u32,
+pub(super) struct Drive<'a, J: Job> {
+    pub(super) driver: &'a Driver,
+    pub(super) world: &'a J::World,
+    pub(super) job: &'a J,
+    pub(super) claim: &'a Claim,
+    pub(super) progress: &'a watch::Sender<Progress>,
+    pub(super) pacing: Pacing,
+    pub(super) tries: u32,
+    pub(super) parked_in_a_row: u32,
 }
 
 impl<J: Job> Drive<'_, J> {
@@ -113,37 +109,6 @@ impl<J: Job> Drive<'_, J> {
                 Turn::Again => {}
                 Turn::Ended(ended) => return ended,
             }
-        }
-    }
-
-    /// Chooses the remedy for a failed turn.
-    async fn react(&mut self, result: Result<Turn, JobError>) -> Turn {
-        let error = match result {
-            Ok(turn) => {
-                self.tries = 0;
-                return turn;
-            }
-            Err(error) => error,
-        };
-        match error {
-            JobError::Row { error, sqlstate } => {
-                if self.pacing.split() {
-                    return Turn::Again;
-                }
-                match self.park(&error, sqlstate.as_deref()).await {
-                    Ok(turn) => turn,
-                    Err(error) => Turn::Ended(self.settle(error).await),
-                }
-            }
-            JobError::Retry(error) if self.tries < retry::QUICK_TRIES => {
-                self.tries += 1;
-                self.pacing.disturbed();
-                warn!(run_id = self.claim.run_id, error = %format!("{error:#}"), tries = self.tries,
-                    "A batch was undone and is tried again");
-                sleep(retry::quick_delay(self.tries)).await;
-                Turn::Again
-            }
-            error => Turn::Ended(self.settle(error).await),
         }
     }
 
@@ -184,7 +149,7 @@ impl<J: Job> Drive<'_, J> {
     ///
     /// Row locks are not given in turn: the next batch would often take the row before an operator
     /// who waited for the last one. Advisory locks are.
-    async fn begin(&self) -> sqlx::Result<sqlx::PgTransaction<'static>> {
+    pub(super) async fn begin(&self) -> sqlx::Result<sqlx::PgTransaction<'static>> {
         let mut tx = self.driver.pool.begin().await?;
         sqlx::query(
             "select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
@@ -243,44 +208,6 @@ impl<J: Job> Drive<'_, J> {
         Ok(())
     }
 
-    /// Steps over the one row that failed, and notes why.
-    async fn park(
-        &mut self,
-        reason: &anyhow::Error,
-        sqlstate: Option<&str>,
-    ) -> Result<Turn, JobError> {
-        self.parked_in_a_row += 1;
-        if self.parked_in_a_row > PARKED_IN_A_ROW_MAX {
-            return Err(JobError::Fail(anyhow::anyhow!(
-                "{PARKED_IN_A_ROW_MAX} items in a row could not be done; the last one: {reason:#}"
-            )));
-        }
-        let mut tx = self.begin().await?;
-        let Some(locked) = ledger::lock(&mut tx, self.claim).await? else {
-            return Ok(Turn::Ended(Ended::Lost));
-        };
-        let cursor = decode::<J>(locked.cursor.as_ref().unwrap_or(&Value::Null))?;
-        let Some(skipped) = self.job.skip(self.world, &mut tx, cursor).await? else {
-            // No item is left, and still the batch fails: that is nobody's row.
-            return Err(JobError::Fail(anyhow::anyhow!("{reason:#}")));
-        };
-        let parking = Parking { item: skipped.item, reason: format!("{reason:#}") };
-        ledger::park(&mut tx, self.claim, &parking, sqlstate).await?;
-        let cursor = encode(&skipped.cursor)?;
-        let checkpoint = Checkpoint { cursor: &cursor, done: 0, parked: &[] };
-        ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
-        tx.commit().await?;
-        warn!(
-            run_id = self.claim.run_id,
-            item = parking.item,
-            reason = parking.reason,
-            "An item is parked"
-        );
-        self.pacing.isolated();
-        self.progress.send_modify(|progress| progress.parked += 1);
-        Ok(Turn::Again)
-    }
-
     /// Tells where the run stands before this claim's first batch.
     fn begun(&self, locked: &Locked) {
         self.progress.send_if_modified(|progress| {
@@ -306,50 +233,16 @@ impl<J: Job> Drive<'_, J> {
             };
         });
     }
-
-    /// Ends the claim after a failed try, in the ledger as well.
-    async fn settle(&self, error: JobError) -> Ended {
-        match self.write_down(&error).await {
-            Ok(ended) => ended,
-            Err(unreachable) => {
-                // The lease runs out by itself, and whoever claims the run then goes on.
-                warn!(run_id = self.claim.run_id, %error, %unreachable,
-                    "The run is left to its lease: its failure could not be written down");
-                Ended::Lost
-            }
-        }
-    }
-
-    async fn write_down(&self, error: &JobError) -> sqlx::Result<Ended> {
-        let text = error.to_string();
-        let mut tx = self.begin().await?;
-        let Some(locked) = ledger::lock(&mut tx, self.claim).await? else {
-            return Ok(Ended::Lost);
-        };
-        let delay = match error {
-            JobError::Retry(_) => self.driver.retry.delay(locked.attempt),
-            _ => None,
-        };
-        let ended = if let Some(delay) = delay {
-            ledger::give_back(&mut tx, self.claim, Some((&text, delay))).await?;
-            Ended::Retrying(text, delay)
-        } else {
-            ledger::fail(&mut tx, self.claim, &text).await?;
-            Ended::Failed(text)
-        };
-        tx.commit().await?;
-        Ok(ended)
-    }
 }
 
 fn milliseconds(duration: Duration) -> String {
     duration.as_millis().to_string()
 }
 
-fn decode<J: Job>(cursor: &Value) -> Result<J::Cursor, JobError> {
+pub(super) fn decode<J: Job>(cursor: &Value) -> Result<J::Cursor, JobError> {
     serde_json::from_value(cursor.clone()).map_err(|error| JobError::Fail(error.into()))
 }
 
-fn encode(cursor: &impl serde::Serialize) -> Result<Value, JobError> {
+pub(super) fn encode(cursor: &impl serde::Serialize) -> Result<Value, JobError> {
     serde_json::to_value(cursor).map_err(|error| JobError::Fail(error.into()))
 }

@@ -14,6 +14,7 @@ mod pacing;
 mod plan;
 mod progress;
 mod retry;
+mod setback;
 mod status;
 
 pub use class::Class;

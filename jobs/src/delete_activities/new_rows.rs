@@ -1,0 +1,65 @@
+//! Activities and tombstones as the server writes them (docs/semantics.md 1.2 and 1.4).
+
+use chrono::Utc;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::{decide::type_of, read::Activity};
+use crate::pleroma::{Actor, Flake, Flavour, Recipients, Server};
+
+pub(super) fn delete_activity(
+    server: &Server,
+    actor: &Actor,
+    object_id: &str,
+    create: &Activity,
+    recipients: &Recipients,
+) -> (Flake, Value) {
+    let mut data = base_activity(server, actor, "Delete", object_id, recipients);
+    // An inactive author's Create is not found by the server, so the key is missing then.
+    if actor.active {
+        data.insert("deleted_activity_id".to_owned(), Flake(create.id).to_string().into());
+    }
+    (server.flakes.generate(), Value::Object(data))
+}
+
+pub(super) fn undo_activity(
+    server: &Server,
+    actor: &Actor,
+    undone: &str,
+    recipients: &Recipients,
+) -> (Flake, Value) {
+    let data = base_activity(server, actor, "Undo", undone, recipients);
+    (server.flakes.generate(), Value::Object(data))
+}
+
+fn base_activity(
+    server: &Server,
+    actor: &Actor,
+    kind: &str,
+    object: &str,
+    recipients: &Recipients,
+) -> Map<String, Value> {
+    let mut data = Map::new();
+    let id = format!("{}/activities/{}", server.base_url, Uuid::new_v4());
+    data.insert("id".to_owned(), id.into());
+    data.insert("type".to_owned(), kind.into());
+    data.insert("actor".to_owned(), actor.ap_id.as_str().into());
+    data.insert("object".to_owned(), object.into());
+    data.insert("to".to_owned(), recipients.to.as_slice().into());
+    data.insert("cc".to_owned(), recipients.cc.as_slice().into());
+    if server.shape.flavour != Flavour::Pleroma22 {
+        data.insert("bto".to_owned(), json!([]));
+        data.insert("bcc".to_owned(), json!([]));
+    }
+    data
+}
+
+/// All that is left of an object.
+pub(super) fn tombstone(object_id: &str, old: &Value) -> Value {
+    json!({
+        "id": object_id,
+        "type": "Tombstone",
+        "formerType": type_of(old),
+        "deleted": Utc::now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+    })
+}

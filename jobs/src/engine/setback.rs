@@ -1,0 +1,120 @@
+//! What the loop does when a turn fails: again, in smaller batches, later, or never.
+
+use serde_json::Value;
+use tokio::time::sleep;
+use tracing::warn;
+
+use super::{
+    Job, JobError, Parking,
+    drive::{Drive, Ended, Turn, decode, encode},
+    ledger::{self, Checkpoint},
+    retry,
+};
+
+/// Parking one row after the other without a success between them means that it is not the rows.
+const PARKED_IN_A_ROW_MAX: u32 = 25;
+
+impl<J: Job> Drive<'_, J> {
+    /// Chooses the remedy for a failed turn.
+    pub(super) async fn react(&mut self, result: Result<Turn, JobError>) -> Turn {
+        let error = match result {
+            Ok(turn) => {
+                self.tries = 0;
+                return turn;
+            }
+            Err(error) => error,
+        };
+        match error {
+            JobError::Row { error, sqlstate } => {
+                if self.pacing.split() {
+                    return Turn::Again;
+                }
+                match self.park(&error, sqlstate.as_deref()).await {
+                    Ok(turn) => turn,
+                    Err(error) => Turn::Ended(self.settle(error).await),
+                }
+            }
+            JobError::Retry(error) if self.tries < retry::QUICK_TRIES => {
+                self.tries += 1;
+                self.pacing.disturbed();
+                warn!(run_id = self.claim.run_id, error = %format!("{error:#}"), tries = self.tries,
+                    "A batch was undone and is tried again");
+                sleep(retry::quick_delay(self.tries)).await;
+                Turn::Again
+            }
+            error => Turn::Ended(self.settle(error).await),
+        }
+    }
+
+    /// Steps over the one row that failed, and notes why.
+    async fn park(
+        &mut self,
+        reason: &anyhow::Error,
+        sqlstate: Option<&str>,
+    ) -> Result<Turn, JobError> {
+        self.parked_in_a_row += 1;
+        if self.parked_in_a_row > PARKED_IN_A_ROW_MAX {
+            return Err(JobError::Fail(anyhow::anyhow!(
+                "{PARKED_IN_A_ROW_MAX} items in a row could not be done; the last one: {reason:#}"
+            )));
+        }
+        let mut tx = self.begin().await?;
+        let Some(locked) = ledger::lock(&mut tx, self.claim).await? else {
+            return Ok(Turn::Ended(Ended::Lost));
+        };
+        let cursor = decode::<J>(locked.cursor.as_ref().unwrap_or(&Value::Null))?;
+        let Some(skipped) = self.job.skip(self.world, &mut tx, cursor).await? else {
+            // No item is left, and still the batch fails: that is nobody's row.
+            return Err(JobError::Fail(anyhow::anyhow!("{reason:#}")));
+        };
+        let parking = Parking { item: skipped.item, reason: format!("{reason:#}") };
+        ledger::park(&mut tx, self.claim, &parking, sqlstate).await?;
+        let cursor = encode(&skipped.cursor)?;
+        let checkpoint = Checkpoint { cursor: &cursor, done: 0, parked: &[] };
+        ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
+        tx.commit().await?;
+        warn!(
+            run_id = self.claim.run_id,
+            item = parking.item,
+            reason = parking.reason,
+            "An item is parked"
+        );
+        self.pacing.isolated();
+        self.progress.send_modify(|progress| progress.parked += 1);
+        Ok(Turn::Again)
+    }
+
+    /// Ends the claim after a failed try, in the ledger as well.
+    pub(super) async fn settle(&self, error: JobError) -> Ended {
+        match self.write_down(&error).await {
+            Ok(ended) => ended,
+            Err(unreachable) => {
+                // The lease runs out by itself, and whoever claims the run then goes on.
+                warn!(run_id = self.claim.run_id, %error, %unreachable,
+                    "The run is left to its lease: its failure could not be written down");
+                Ended::Lost
+            }
+        }
+    }
+
+    async fn write_down(&self, error: &JobError) -> sqlx::Result<Ended> {
+        let text = error.to_string();
+        let mut tx = self.begin().await?;
+        let Some(locked) = ledger::lock(&mut tx, self.claim).await? else {
+            return Ok(Ended::Lost);
+        };
+        let delay = match error {
+            JobError::Retry(_) => self.driver.retry.delay(locked.attempt),
+            _ => None,
+        };
+        let ended = if let Some(delay) = delay {
+            ledger::give_back(&mut tx, self.claim, Some((&text, delay))).await?;
+            Ended::Retrying(text, delay)
+        } else {
+            ledger::fail(&mut tx, self.claim, &text).await?;
+            Ended::Failed(text)
+        };
+        tx.commit().await?;
+        Ok(ended)
+    }
+}
