@@ -167,8 +167,8 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     worker.max_attempts | 10 | default
     worker.max_crashes | 3 | default
     batch.rows_initial | 100 | default
-    batch.rows_max | 1000 | default
-    batch.target | 150ms | default
+    batch.rows_max | 500 | default
+    batch.target | 100ms | default
     batch.lock_timeout | 2s | default
     batch.statement_timeout | 10s | default
     server.federating | false | environment KENOMA_SERVER_FEDERATING

@@ -54,8 +54,8 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| worker.max_attempts                   10                                default
     out| worker.max_crashes                    3                                 default
     out| batch.rows_initial                    100                               default
-    out| batch.rows_max                        1000                              default
-    out| batch.target                          150ms                             default
+    out| batch.rows_max                        500                               default
+    out| batch.target                          100ms                             default
     out| batch.lock_timeout                    2s                                default
     out| batch.statement_timeout               10s                               default
     out| server.federating                     false                             environment KENOMA_SERVER_FEDERATING
