@@ -148,14 +148,16 @@ impl<J: Job> Drive<'_, J> {
     /// Begins a transaction with this run's time-outs, after every operator who waits for the run.
     ///
     /// Row locks are not given in turn: the next batch would often take the row before an operator
-    /// who waited for the last one. Advisory locks are.
+    /// who waited for the last one. Advisory locks are. This one is only passed through, so that a
+    /// zombie need not wait for its successor's batch to learn that its claim is lost.
     pub(super) async fn begin(&self) -> sqlx::Result<sqlx::PgTransaction<'static>> {
         let mut tx = self.driver.pool.begin().await?;
         sqlx::query(
             "select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
                     set_config('idle_in_transaction_session_timeout', $3, true),
                     set_config('application_name', $4, true),
-                    pg_advisory_xact_lock(hashtextextended($5, 0))::text",
+                    pg_advisory_lock(hashtextextended($5, 0))::text,
+                    pg_advisory_unlock(hashtextextended($5, 0))",
         )
         .bind(milliseconds(self.driver.batch.lock_timeout))
         .bind(milliseconds(self.driver.batch.statement_timeout))

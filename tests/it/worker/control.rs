@@ -12,7 +12,7 @@ use super::{
 async fn command_waits(stage: &Stage) -> Result<()> {
     eventually("a command that waits for the batch", async || {
         let count = "select count(*) from pg_stat_activity where datname = current_database()
-                     and wait_event_type = 'Lock' and query like 'select pg_advisory_xact_lock%'";
+                     and wait_event_type = 'Lock' and query like 'select status from kenoma.runs%'";
         let waiting: i64 = sqlx::query_scalar(count).fetch_one(&stage.pool).await?;
         Ok((waiting > 0).then_some(()))
     })

@@ -55,7 +55,12 @@ pub async fn claim(
     .bind(run_id)
     .fetch_optional(&mut *tx)
     .await?;
-    let Some((status, untouched)) = before else { return Ok(None) };
+    let Some((status, untouched)) = before else {
+        // Not left to the connection's next use: a row that was locked and then found not to be due
+        // stays locked until the transaction ends.
+        tx.rollback().await?;
+        return Ok(None);
+    };
     let claim: Claim = sqlx::query_as(
         "update kenoma.runs
          set status = 'running', lease_owner = $2, fence = fence + 1,

@@ -86,6 +86,7 @@ pub async fn enqueue(db: &mut PgConnection, new: &NewRun<'_>) -> sqlx::Result<En
         .fetch_optional(&mut *tx)
         .await?;
         if let Some((id, job, status)) = existing {
+            tx.rollback().await?;
             return Ok(Enqueued::Already { id, job, status });
         }
     }
