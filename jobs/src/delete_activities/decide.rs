@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
-    new_rows::{delete_activity, tombstone, undo_activity},
+    deletion_rows::{delete_activity, tombstone, undo_activity},
     read::{Activity, Objects},
     server_jobs::{
         DELETE_PRIORITY, UNDO_PRIORITY, attachment_job, expiration_job, publish_job, search_job,

@@ -5,7 +5,7 @@
 //! one statement per table ([`write`]).
 
 mod decide;
-mod new_rows;
+mod deletion_rows;
 mod read;
 mod server_jobs;
 mod sql;
