@@ -7,7 +7,7 @@ use kenoma_jobs::{
         BatchSettings, Driver, Lease, RetrySettings,
         ledger::{self, SchemaState},
     },
-    pleroma::{self, ProbeError, Server, ServerSwitches},
+    pleroma::{self, Federation, ProbeError, Registration, Server, ServerSwitches},
 };
 use sqlx::{
     PgPool,
@@ -102,6 +102,9 @@ impl Session {
             search: server.search,
             external_user_synchronization: server.external_user_synchronization,
             refresh: server.refresh,
+            registration: self.registration(),
+            publish_wait: server.publish_wait,
+            federation: self.federation(),
         };
         let instance_url = self.settings.instance_url.as_ref().map(url::Url::as_str);
         let mut db = self.side_pool.acquire().await?;
@@ -109,6 +112,37 @@ impl Session {
             ProbeError::Unknown { .. } => Failure::Refused(error.to_string()),
             ProbeError::Database(error) => error.into(),
         })
+    }
+
+    fn registration(&self) -> Registration {
+        let server = &self.settings.server;
+        let length = |characters: u32| usize::try_from(characters).unwrap_or(usize::MAX);
+        Registration {
+            instance_name: server.name.clone(),
+            notify_email: server.notify_email.clone(),
+            account_activation_required: server.account_activation_required,
+            account_approval_required: server.account_approval_required,
+            autofollowed_nicknames: server.autofollowed_nicknames.clone(),
+            autofollowing_nicknames: server.autofollowing_nicknames.clone(),
+            extended_nickname_format: server.extended_nickname_format,
+            restricted_nicknames: server.restricted_nicknames.clone(),
+            email_blacklist: server.email_blacklist.clone(),
+            user_name_length: length(server.user_name_length),
+            user_bio_length: length(server.user_bio_length),
+        }
+    }
+
+    fn federation(&self) -> Federation {
+        let federation = &self.settings.federation;
+        Federation {
+            fanout: federation.fanout,
+            quarantined_instances: federation
+                .quarantined_instances
+                .iter()
+                .map(|host| host.to_lowercase())
+                .collect(),
+            reachability_timeout: federation.reachability_timeout,
+        }
     }
 
     /// Makes sure that the ledger is there.
@@ -132,24 +166,29 @@ impl Session {
 
     /// Gathers what the engine's loop needs.
     pub(crate) fn driver(&self, stop: CancellationToken) -> Driver {
-        let batch = &self.settings.batch;
         let worker = &self.settings.worker;
         Driver {
             pool: self.pool.clone(),
             lease_pool: self.side_pool.clone(),
-            batch: BatchSettings {
-                rows_initial: i64::from(batch.rows_initial),
-                rows_max: i64::from(batch.rows_max),
-                target: batch.target,
-                lock_timeout: batch.lock_timeout,
-                statement_timeout: batch.statement_timeout,
-            },
+            batch: self.batch(),
             lease: self.lease(),
             retry: RetrySettings {
                 max_attempts: i32::try_from(worker.max_attempts).unwrap_or(i32::MAX),
                 max_crashes: i32::try_from(worker.max_crashes).unwrap_or(i32::MAX),
             },
             stop,
+        }
+    }
+
+    /// Bounds of one transaction.
+    pub(crate) fn batch(&self) -> BatchSettings {
+        let batch = &self.settings.batch;
+        BatchSettings {
+            rows_initial: i64::from(batch.rows_initial),
+            rows_max: i64::from(batch.rows_max),
+            target: batch.target,
+            lock_timeout: batch.lock_timeout,
+            statement_timeout: batch.statement_timeout,
         }
     }
 

@@ -101,6 +101,12 @@ fn next_step(id: &str, status: Status) -> String {
     }
 }
 
+/// Whether a lock or an answer took too long, or a deadlock was resolved.
+fn gave_up_waiting(error: &sqlx::Error) -> bool {
+    let sqlstate = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(sqlstate.as_deref(), Some("55P03" | "57014" | "40P01"))
+}
+
 /// The innermost cause, without sqlx's own wording around it.
 pub(crate) fn reason(error: &sqlx::Error) -> String {
     match error {
@@ -118,6 +124,11 @@ impl From<sqlx::Error> for Failure {
             | sqlx::Error::PoolClosed
             | sqlx::Error::Tls(_) => Self::Unreachable(format!(
                 "the connection to PostgreSQL was lost ({}); what was committed stays",
+                reason(&error)
+            )),
+            _ if gave_up_waiting(&error) => Self::Failed(format!(
+                "the server holds a row that is needed ({}); nothing was changed, try again in a \
+                 moment",
                 reason(&error)
             )),
             _ => Self::Failed(format!("PostgreSQL said: {}", reason(&error))),

@@ -52,10 +52,15 @@ pub(crate) enum Accepts {
     Name,
     /// A log level or filter.
     Filter,
+    /// One line of text.
+    Text,
+    /// A list of words.
+    Words,
 }
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 const NAME_MAX: usize = 64;
+const TEXT_MAX: usize = 255;
 
 impl Accepts {
     /// Gives the typed value of a text from the environment. Text that does not fit stays text, for
@@ -69,6 +74,9 @@ impl Accepts {
                 "false" | "0" | "no" => Value::from(false),
                 _ => Value::from(text),
             },
+            Self::Words => Value::from(
+                text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect::<Vec<_>>(),
+            ),
             _ => Value::from(text),
         }
     }
@@ -91,6 +99,10 @@ impl Accepts {
             Self::Site => text.is_some_and(is_site),
             Self::Name => text.is_some_and(is_name),
             Self::Filter => text.is_some_and(is_filter),
+            Self::Text => text.is_some_and(is_line),
+            Self::Words => value
+                .as_array()
+                .is_some_and(|words| words.iter().all(|word| word.as_str().is_some_and(is_word))),
         }
     }
 }
@@ -119,6 +131,10 @@ impl fmt::Display for Accepts {
                 "one of {}, or a filter by target such as \"info,sqlx=warn\"",
                 LEVELS.join(", "),
             ),
+            Self::Text => write!(f, "1 to {TEXT_MAX} characters on one line"),
+            Self::Words => f.write_str(
+                "a list of words, such as [\"alice\", \"bob\"] (in the environment: alice,bob)",
+            ),
         }
     }
 }
@@ -145,6 +161,16 @@ fn is_site(text: &str) -> bool {
 fn is_name(text: &str) -> bool {
     (1..=NAME_MAX).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(&b))
+}
+
+fn is_line(text: &str) -> bool {
+    (1..=TEXT_MAX).contains(&text.chars().count())
+        && !text.chars().any(char::is_control)
+        && !text.trim().is_empty()
+}
+
+fn is_word(text: &str) -> bool {
+    is_line(text) && !text.contains([',', ' '])
 }
 
 fn is_filter(text: &str) -> bool {

@@ -142,6 +142,10 @@ fn check(merged: &Figment, keys: &[&'static Key], problems: &mut Vec<Problem>) -
 
 /// Writes an accepted value, without its password.
 fn show(value: &Value) -> String {
+    if let Some(words) = value.as_array() {
+        let quoted: Vec<String> = words.iter().map(file::quote).collect();
+        return format!("[{}]", quoted.join(", "));
+    }
     value.as_str().map_or_else(|| file::quote(value), mask)
 }
 

@@ -13,6 +13,7 @@ mod database;
 mod duration;
 mod environment;
 mod error;
+mod federation;
 mod file;
 mod hint;
 mod key;
@@ -31,8 +32,8 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use self::{
-    batch::BatchSettings, database::DatabaseSettings, key::Accepts, redis::RedisSettings,
-    server::ServerSettings, worker::WorkerSettings,
+    batch::BatchSettings, database::DatabaseSettings, federation::FederationSettings, key::Accepts,
+    redis::RedisSettings, server::ServerSettings, worker::WorkerSettings,
 };
 pub(crate) use self::{
     error::SettingsError,
@@ -51,9 +52,18 @@ const TOP: &[Key] = &[Key::new("instance_url", Accepts::Site)];
 
 /// Lists every key, in the order of `config/default.toml`.
 pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
-    [TOP, database::KEYS, redis::KEYS, worker::KEYS, batch::KEYS, server::KEYS, log::KEYS]
-        .into_iter()
-        .flatten()
+    [
+        TOP,
+        database::KEYS,
+        redis::KEYS,
+        worker::KEYS,
+        batch::KEYS,
+        server::KEYS,
+        federation::KEYS,
+        log::KEYS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The settings in force, every value within its bounds.
@@ -73,6 +83,8 @@ pub(crate) struct Settings {
     pub(crate) batch: BatchSettings,
     /// The server's own switches.
     pub(crate) server: ServerSettings,
+    /// How other servers are told.
+    pub(crate) federation: FederationSettings,
     /// What is logged.
     pub(crate) log: LogSettings,
 }

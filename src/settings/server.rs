@@ -20,6 +20,18 @@ pub(super) const KEYS: &[Key] = &[
     ),
     Key::new("server.external_user_synchronization", Accepts::Flag),
     Key::new("server.refresh", Accepts::OneOf(&["auto", "off"])),
+    Key::new("server.name", Accepts::Text),
+    Key::new("server.notify_email", Accepts::Text),
+    Key::new("server.account_activation_required", Accepts::Flag),
+    Key::new("server.account_approval_required", Accepts::Flag),
+    Key::new("server.autofollowed_nicknames", Accepts::Words),
+    Key::new("server.autofollowing_nicknames", Accepts::Words),
+    Key::new("server.extended_nickname_format", Accepts::Flag),
+    Key::new("server.restricted_nicknames", Accepts::Words),
+    Key::new("server.email_blacklist", Accepts::Words),
+    Key::new("server.user_name_length", Accepts::Count(1, 10_000)),
+    Key::new("server.user_bio_length", Accepts::Count(0, 1_000_000)),
+    Key::new("server.publish_wait", Accepts::Span(0, 86_400_000)),
 ];
 
 /// The server's own switches. `None` means the default of the server's flavour, which is not known here.
@@ -39,4 +51,29 @@ pub(crate) struct ServerSettings {
     pub(crate) external_user_synchronization: Option<bool>,
     /// Whether the running server is told to forget what it has cached.
     pub(crate) refresh: Option<Refresh>,
+    /// The server's name, as mails say it.
+    pub(crate) name: Option<String>,
+    /// The sender of mails.
+    pub(crate) notify_email: Option<String>,
+    /// Whether new accounts confirm their e-mail address.
+    pub(crate) account_activation_required: bool,
+    /// Whether new accounts wait for an approval.
+    pub(crate) account_approval_required: bool,
+    /// Whom every new account follows.
+    pub(crate) autofollowed_nicknames: Vec<String>,
+    /// Who follows every new account.
+    pub(crate) autofollowing_nicknames: Vec<String>,
+    /// Whether nicknames may hold `_` and `-`.
+    pub(crate) extended_nickname_format: bool,
+    /// Nicknames that nobody may take.
+    pub(crate) restricted_nicknames: Option<Vec<String>>,
+    /// Domains of e-mail addresses that nobody may use.
+    pub(crate) email_blacklist: Vec<String>,
+    /// Longest name of an account, in characters.
+    pub(crate) user_name_length: u32,
+    /// Longest bio, in characters.
+    pub(crate) user_bio_length: u32,
+    /// How long a removed account's row waits for its deliveries; zero: not at all.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) publish_wait: Duration,
 }

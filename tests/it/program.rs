@@ -76,6 +76,24 @@ impl Kenoma {
         Ok(self.command(arguments).output().context("kenoma cannot be started")?.into())
     }
 
+    /// Runs a command to its end, with lines on its standard input.
+    pub(crate) fn run_with_input<A: AsRef<OsStr>>(
+        &self,
+        arguments: &[A],
+        input: &str,
+    ) -> Result<Done> {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("kenoma cannot be started")?;
+        // A command that asks nothing may be gone before the line is written.
+        let _unread = child.stdin.take().context("no input")?.write_all(input.as_bytes());
+        Ok(child.wait_with_output()?.into())
+    }
+
     /// Runs a command line on a terminal of its own, where `typed` is typed; the terminal shows
     /// both streams, which come as standard output.
     pub(crate) fn run_on_terminal(&self, line: &str, typed: &str) -> Result<Done> {

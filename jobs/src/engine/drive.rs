@@ -16,6 +16,7 @@ use super::{
     ledger::{self, Checkpoint, Claim, Control, Lease, Locked},
     pacing::Pacing,
     retry::RetrySettings,
+    transaction::milliseconds,
 };
 
 /// What the loop needs besides the job.
@@ -235,10 +236,6 @@ impl<J: Job> Drive<'_, J> {
             };
         });
     }
-}
-
-fn milliseconds(duration: Duration) -> String {
-    duration.as_millis().to_string()
 }
 
 pub(super) fn decode<J: Job>(cursor: &Value) -> Result<J::Cursor, JobError> {

@@ -16,6 +16,7 @@ mod progress;
 mod retry;
 mod setback;
 mod status;
+mod transaction;
 
 pub use class::Class;
 pub use drive::{Driver, Ended, drive};
@@ -27,3 +28,4 @@ pub use plan::{Count, Plan, PlanSummary};
 pub use progress::{Meter, Progress};
 pub use retry::RetrySettings;
 pub use status::Status;
+pub use transaction::begin;

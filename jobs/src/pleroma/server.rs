@@ -1,11 +1,13 @@
 //! One server's database: its shape, its address and its switches.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use url::Url;
 
 use super::{
-    FlakeSource, Shape,
+    Fanout, FlakeSource, Registration, Shape,
     flavour::{Flavour, ProbeError, probe},
 };
 
@@ -49,6 +51,34 @@ pub struct ServerSwitches {
     pub external_user_synchronization: Option<bool>,
     /// Whether the running server's caches are refreshed.
     pub refresh: Option<Refresh>,
+    /// How accounts are made.
+    pub registration: Registration,
+    /// How long the row of a removed account waits for its deliveries.
+    pub publish_wait: Duration,
+    /// How other servers are told.
+    pub federation: Federation,
+}
+
+/// How other servers are told of what was deleted.
+#[derive(Debug, Clone)]
+pub struct Federation {
+    /// Who finds out the inboxes.
+    pub fanout: Fanout,
+    /// Hosts that get public activities only, in lower case.
+    pub quarantined_instances: Vec<String>,
+    /// A host that has been unreachable for longer is told nothing.
+    pub reachability_timeout: Duration,
+}
+
+impl Default for Federation {
+    /// As the server's own defaults are.
+    fn default() -> Self {
+        Self {
+            fanout: Fanout::Server,
+            quarantined_instances: Vec::new(),
+            reachability_timeout: Duration::from_hours(7 * 24),
+        }
+    }
 }
 
 /// What a job knows of the server whose database it works on.
@@ -73,6 +103,12 @@ pub struct Server {
     pub external_user_synchronization: bool,
     /// Whether the running server's caches are refreshed.
     pub refresh: Refresh,
+    /// How accounts are made.
+    pub registration: Registration,
+    /// How long the row of a removed account waits for its deliveries; zero: not at all.
+    pub publish_wait: Duration,
+    /// How other servers are told.
+    pub federation: Federation,
     /// Makes ids as a node of the server would.
     pub flakes: FlakeSource,
 }
@@ -109,6 +145,9 @@ pub async fn open(
         search: switches.search.unwrap_or(Search::Database),
         external_user_synchronization: switches.external_user_synchronization.unwrap_or(true),
         refresh: switches.refresh.unwrap_or(Refresh::Auto),
+        registration: switches.registration.clone(),
+        publish_wait: switches.publish_wait,
+        federation: switches.federation.clone(),
         flakes: FlakeSource::default(),
         shape,
     })

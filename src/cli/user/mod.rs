@@ -1,7 +1,9 @@
 //! `kenoma user`: the original's subcommands, in its spelling.
 
+mod act;
 mod deactivate_instance;
 mod delete_activities;
+mod sign_out;
 mod switch;
 
 use clap::Subcommand;
@@ -25,6 +27,9 @@ pub(super) enum Command {
     /// Deactivate all accounts of an instance.
     #[command(alias = "deactivate-all-from-instance")]
     DeactivateAllFromInstance(deactivate_instance::Options),
+    /// Sign an account out of all apps.
+    #[command(alias = "sign-out")]
+    SignOut(sign_out::Options),
 }
 
 /// Does what was typed.
@@ -38,5 +43,6 @@ pub(super) async fn run(command: Command, session: Session, output: Output) -> R
         Command::DeactivateAllFromInstance(options) => {
             deactivate_instance::run(&options, &session, output).await
         }
+        Command::SignOut(options) => sign_out::run(&options, &session, output).await,
     }
 }

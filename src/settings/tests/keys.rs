@@ -80,11 +80,12 @@ fn every_key_has_a_field_and_every_field_a_key() {
     expected.extend(fields_in::<WorkerSettings>("worker"));
     expected.extend(fields_in::<BatchSettings>("batch"));
     expected.extend(fields_in::<ServerSettings>("server"));
+    expected.extend(fields_in::<FederationSettings>("federation"));
     expected.extend(fields_in::<LogSettings>("log"));
     assert_eq!(paths(), expected);
     assert_eq!(
         fields::<Settings>(),
-        ["instance_url", "database", "redis", "worker", "batch", "server", "log"]
+        ["instance_url", "database", "redis", "worker", "batch", "server", "federation", "log"]
     );
 }
 
@@ -131,6 +132,8 @@ fn every_key_is_explained_with_its_bounds() {
             Accepts::Name => "1 to 64 letters".to_owned(),
             Accepts::Url(schemes) => format!("{}://", schemes.first().unwrap_or(&"")),
             Accepts::Site => "http or https".to_owned(),
+            Accepts::Text => "1 to 255 characters".to_owned(),
+            Accepts::Words => "List of".to_owned(),
         };
         assert!(comment.contains(&bounds), "{}: no {bounds:?} in {comment:?}", key.path);
     }
@@ -194,6 +197,21 @@ fn every_key_has_its_own_variable() {
     KENOMA_SERVER_SEARCH
     KENOMA_SERVER_EXTERNAL_USER_SYNCHRONIZATION
     KENOMA_SERVER_REFRESH
+    KENOMA_SERVER_NAME
+    KENOMA_SERVER_NOTIFY_EMAIL
+    KENOMA_SERVER_ACCOUNT_ACTIVATION_REQUIRED
+    KENOMA_SERVER_ACCOUNT_APPROVAL_REQUIRED
+    KENOMA_SERVER_AUTOFOLLOWED_NICKNAMES
+    KENOMA_SERVER_AUTOFOLLOWING_NICKNAMES
+    KENOMA_SERVER_EXTENDED_NICKNAME_FORMAT
+    KENOMA_SERVER_RESTRICTED_NICKNAMES
+    KENOMA_SERVER_EMAIL_BLACKLIST
+    KENOMA_SERVER_USER_NAME_LENGTH
+    KENOMA_SERVER_USER_BIO_LENGTH
+    KENOMA_SERVER_PUBLISH_WAIT
+    KENOMA_FEDERATION_FANOUT
+    KENOMA_FEDERATION_QUARANTINED_INSTANCES
+    KENOMA_FEDERATION_REACHABILITY_TIMEOUT
     KENOMA_LOG_LEVEL
     KENOMA_LOG_FORMAT
     ");
@@ -213,11 +231,17 @@ fn every_variable_sets_its_key() {
             (_, Accepts::OneOf(words)) => (*words.last().unwrap_or(&"")).to_owned(),
             (_, Accepts::Url(schemes)) => format!("{}://h/9", schemes[0]),
             (_, Accepts::Site) => "https://other.example".to_owned(),
-            (_, Accepts::Name | Accepts::Filter) => "trace".to_owned(),
+            (_, Accepts::Name | Accepts::Filter | Accepts::Text | Accepts::Words) => {
+                "trace".to_owned()
+            }
         };
         let loaded = Machine::new().variable(&key.variable(), &value).loaded();
         let entry = loaded.entries().into_iter().find(|entry| entry.key == key.path);
-        let shown = if value == "yes" { "true".to_owned() } else { value };
+        let shown = match &key.accepts {
+            Accepts::Flag => "true".to_owned(),
+            Accepts::Words => format!("[{value:?}]"),
+            _ => value,
+        };
         let origin = Origin::Environment(key.variable());
         assert_eq!(entry, Some(Entry { key: key.path, value: Some(shown), origin }));
         assert_eq!(loaded.warnings, Vec::<String>::new());

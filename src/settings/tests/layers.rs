@@ -177,6 +177,21 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     server.search | - | default
     server.external_user_synchronization | - | default
     server.refresh | - | default
+    server.name | - | default
+    server.notify_email | - | default
+    server.account_activation_required | false | default
+    server.account_approval_required | false | default
+    server.autofollowed_nicknames | [] | default
+    server.autofollowing_nicknames | [] | default
+    server.extended_nickname_format | true | default
+    server.restricted_nicknames | - | default
+    server.email_blacklist | [] | default
+    server.user_name_length | 100 | default
+    server.user_bio_length | 5000 | default
+    server.publish_wait | 5m | default
+    federation.fanout | server | default
+    federation.quarantined_instances | [] | default
+    federation.reachability_timeout | 7days | default
     log.level | info | default
     log.format | auto | default
     ");

@@ -69,7 +69,7 @@ fn unknown_keys_and_sections() {
       file DIR/kenoma.toml: unknown key anything; there are: instance_url
       file DIR/kenoma.toml: unknown section [batches]; did you mean [batch]?
       file DIR/kenoma.toml: unknown key database_url; did you mean database.url?
-      file DIR/kenoma.toml: unknown section [mail]; there are: [database], [redis], [worker], [batch], [server], [log]
+      file DIR/kenoma.toml: unknown section [mail]; there are: [database], [redis], [worker], [batch], [server], [federation], [log]
       file DIR/kenoma.toml: unknown key redis; it is a section: begin a line with [redis] and put its keys below
       file DIR/kenoma.toml: unknown key worker.concurency; did you mean worker.concurrency?
       file DIR/kenoma.toml: unknown key worker.pool_size; did you mean database.pool_size?

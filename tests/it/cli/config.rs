@@ -64,6 +64,21 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| server.search                         -                                 default
     out| server.external_user_synchronization  -                                 default
     out| server.refresh                        -                                 default
+    out| server.name                           -                                 default
+    out| server.notify_email                   -                                 default
+    out| server.account_activation_required    false                             default
+    out| server.account_approval_required      false                             default
+    out| server.autofollowed_nicknames         []                                default
+    out| server.autofollowing_nicknames        []                                default
+    out| server.extended_nickname_format       true                              default
+    out| server.restricted_nicknames           -                                 default
+    out| server.email_blacklist                []                                default
+    out| server.user_name_length               100                               default
+    out| server.user_bio_length                5000                              default
+    out| server.publish_wait                   5m                                default
+    out| federation.fanout                     server                            default
+    out| federation.quarantined_instances      []                                default
+    out| federation.reachability_timeout       7days                             default
     out| log.level                             info                              default
     out| log.format                            auto                              default
     exit 0

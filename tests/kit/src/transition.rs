@@ -38,6 +38,9 @@ pub struct Step {
     /// Arguments after `user`, e.g. `["delete_activities", "alice"]`.
     #[serde(rename = "argv")]
     pub arguments: Vec<String>,
+    /// What was typed into it.
+    #[serde(default)]
+    pub stdin: String,
     /// What it printed.
     pub stdout: String,
     /// What it complained about.
@@ -56,6 +59,7 @@ struct Recording {
     stdout: String,
     stderr: String,
     exit_code: i32,
+    stdin: Option<String>,
     #[serde(default)]
     config: BTreeMap<String, String>,
     before: State,
@@ -100,7 +104,8 @@ impl Transition {
         if steps.is_empty() {
             let arguments = recording.command.strip_prefix(PROGRAM).unwrap_or_default();
             steps.push(Step {
-                arguments: arguments.split_whitespace().map(str::to_owned).collect(),
+                arguments: words(arguments),
+                stdin: recording.stdin.unwrap_or_default(),
                 stdout: recording.stdout,
                 stderr: recording.stderr,
                 exit_code: recording.exit_code,
@@ -147,6 +152,25 @@ impl Transition {
     pub fn compare(&self, actual: &State) -> Vec<Difference> {
         compare(&self.before, self.after(), actual)
     }
+}
+
+/// Splits a recorded command line, whose words stand there without quotes: the text of `--name` and
+/// `--bio` goes up to the next option.
+fn words(line: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut text = false;
+    for word in line.split_whitespace() {
+        let option = word.starts_with("--");
+        match words.last_mut() {
+            Some(last) if text && !option && !last.starts_with("--") => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+        text = if option { matches!(word, "--name" | "--bio") } else { text };
+    }
+    words
 }
 
 fn folder(flavour: Flavour) -> PathBuf {

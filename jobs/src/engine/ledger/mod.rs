@@ -4,6 +4,7 @@
 //! [`Status::may_become`](super::Status::may_become) and writes the event that tells of it in the
 //! same transaction.
 
+mod action;
 mod claim;
 mod control;
 mod enqueue;
@@ -13,6 +14,7 @@ mod read;
 mod run;
 mod workers;
 
+pub use action::{NewAction, record_action};
 pub use claim::{Claim, Lease, Renewed, claim, renew};
 pub use control::{ControlError, cancel, hasten, pause, resume, retry};
 pub use enqueue::{Enqueued, NewRun, enqueue};

@@ -1,0 +1,25 @@
+//! Transactions with time-outs of their own.
+
+use std::time::Duration;
+
+use sqlx::{PgPool, PgTransaction};
+
+use super::BatchSettings;
+
+/// Begins a transaction that waits no longer for a lock, and for an answer, than a batch would.
+pub async fn begin(pool: &PgPool, limits: &BatchSettings) -> sqlx::Result<PgTransaction<'static>> {
+    let mut tx = pool.begin().await?;
+    sqlx::query(
+        "select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)",
+    )
+    .bind(milliseconds(limits.lock_timeout))
+    .bind(milliseconds(limits.statement_timeout))
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx)
+}
+
+/// Writes a duration as PostgreSQL's settings want it.
+pub(super) fn milliseconds(duration: Duration) -> String {
+    duration.as_millis().to_string()
+}

@@ -1,0 +1,190 @@
+//! The server's own log of what its staff did (docs/semantics.md 8).
+
+use serde_json::{Map, Value, json};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use super::{Flake, Flavour, Server};
+
+/// A person of the server's staff, or an account that they act on.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Person {
+    /// The row's id.
+    pub id: Uuid,
+    /// As stored.
+    pub nickname: String,
+}
+
+impl Person {
+    fn json(&self) -> Value {
+        json!({ "id": Flake(self.id).to_string(), "nickname": self.nickname, "type": "user" })
+    }
+}
+
+/// What the log knows how to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed<'a> {
+    /// Made accounts.
+    Create,
+    /// Removed accounts.
+    Delete,
+    /// Switched accounts on.
+    Activate,
+    /// Switched accounts off.
+    Deactivate,
+    /// Gave a right: `admin` or `moderator`.
+    Grant(&'a str),
+    /// Took a right: `admin` or `moderator`.
+    Revoke(&'a str),
+    /// Added tags.
+    Tag(&'a [String]),
+    /// Removed tags.
+    Untag(&'a [String]),
+    /// Confirmed e-mail addresses.
+    ConfirmEmail,
+    /// Changed other things of an account.
+    Update,
+}
+
+/// Finds an active local admin or moderator by nickname.
+pub async fn find_staff(
+    db: &mut PgConnection,
+    server: &Server,
+    nickname: &str,
+) -> sqlx::Result<Option<Person>> {
+    let sql = match server.shape.flavour {
+        Flavour::Pleroma22 => {
+            "select id, nickname::text from public.users
+             where nickname = $1::citext and local and not deactivated
+               and (is_admin or is_moderator)"
+        }
+        Flavour::Pleroma | Flavour::Akkoma => {
+            "select id, nickname::text from public.users
+             where nickname = $1::citext and local and is_active and (is_admin or is_moderator)"
+        }
+    };
+    sqlx::query_as(sql).bind(nickname).fetch_optional(db).await
+}
+
+/// Writes one entry, in the transaction of the deed. Nothing when there are no accounts.
+pub async fn log_moderation(
+    db: &mut PgConnection,
+    staff: &Person,
+    deed: Deed<'_>,
+    accounts: &[Person],
+) -> sqlx::Result<()> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into public.moderation_log (data, inserted_at, updated_at)
+         select $1, moment, moment from date_trunc('second', timezone('UTC', now())) as moment",
+    )
+    .bind(entry(staff, deed, accounts))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+fn entry(staff: &Person, deed: Deed<'_>, accounts: &[Person]) -> Value {
+    let mut data = Map::new();
+    data.insert("actor".to_owned(), staff.json());
+    data.insert("action".to_owned(), deed.action().into());
+    data.insert("message".to_owned(), message(staff, deed, accounts).into());
+    let people = || accounts.iter().map(Person::json).collect::<Value>();
+    match deed {
+        Deed::Tag(tags) | Deed::Untag(tags) => {
+            let nicknames = accounts.iter().map(|account| account.nickname.as_str());
+            data.insert("nicknames".to_owned(), nicknames.collect());
+            data.insert("tags".to_owned(), tags.into());
+        }
+        Deed::Create => {
+            data.insert("subjects".to_owned(), people());
+        }
+        Deed::Grant(permission) | Deed::Revoke(permission) => {
+            data.insert("subject".to_owned(), people());
+            data.insert("permission".to_owned(), permission.into());
+        }
+        _ => {
+            data.insert("subject".to_owned(), people());
+        }
+    }
+    Value::Object(data)
+}
+
+impl Deed<'_> {
+    const fn action(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Delete => "delete",
+            Self::Activate => "activate",
+            Self::Deactivate => "deactivate",
+            Self::Grant(_) => "grant",
+            Self::Revoke(_) => "revoke",
+            Self::Tag(_) => "tag",
+            Self::Untag(_) => "untag",
+            Self::ConfirmEmail => "confirm_email",
+            Self::Update => "updated_users",
+        }
+    }
+}
+
+fn message(staff: &Person, deed: Deed<'_>, accounts: &[Person]) -> String {
+    let who = &staff.nickname;
+    let whom = accounts
+        .iter()
+        .map(|person| format!("@{}", person.nickname))
+        .collect::<Vec<_>>()
+        .join(", ");
+    match deed {
+        Deed::Create => format!("@{who} created users: {whom}"),
+        Deed::Delete => format!("@{who} deleted users: {whom}"),
+        Deed::Activate => format!("@{who} activated users: {whom}"),
+        Deed::Deactivate => format!("@{who} deactivated users: {whom}"),
+        Deed::Grant(right) => format!("@{who} made {whom} {right}"),
+        Deed::Revoke(right) => format!("@{who} revoked {right} role from {whom}"),
+        Deed::Tag(tags) => format!("@{who} added tags: {} to users: {whom}", tags.join(", ")),
+        Deed::Untag(tags) => {
+            format!("@{who} removed tags: {} from users: {whom}", tags.join(", "))
+        }
+        Deed::ConfirmEmail => format!("@{who} confirmed email for users: {whom}"),
+        Deed::Update => format!("@{who} updated users: {whom}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(number: u128, nickname: &str) -> Person {
+        Person { id: Uuid::from_u128(number), nickname: nickname.to_owned() }
+    }
+
+    #[test]
+    fn an_entry_has_the_servers_shape() {
+        let (boss, alice, bob) = (person(1, "boss"), person(2, "alice"), person(3, "bob"));
+        assert_eq!(
+            entry(&boss, Deed::Deactivate, &[alice.clone(), bob]),
+            json!({
+                "actor": { "id": "1", "nickname": "boss", "type": "user" },
+                "action": "deactivate",
+                "message": "@boss deactivated users: @alice, @bob",
+                "subject": [
+                    { "id": "2", "nickname": "alice", "type": "user" },
+                    { "id": "3", "nickname": "bob", "type": "user" },
+                ],
+            })
+        );
+        let tags = ["a".to_owned(), "b".to_owned()];
+        assert_eq!(
+            entry(&boss, Deed::Tag(&tags), &[alice]),
+            json!({
+                "actor": { "id": "1", "nickname": "boss", "type": "user" },
+                "action": "tag",
+                "message": "@boss added tags: a, b to users: @alice",
+                "nicknames": ["alice"],
+                "tags": ["a", "b"],
+            })
+        );
+    }
+}

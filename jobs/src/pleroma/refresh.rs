@@ -1,0 +1,85 @@
+//! Telling the running server that rows of accounts have changed (docs/semantics.md 7).
+//!
+//! The server keeps accounts in memory and never lets them expire, so a change made by SQL alone
+//! would show only after its restart.
+
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Flake, Flavour, ObanJob, Refresh, Server, insert_oban_jobs};
+
+/// What changed in a set of accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// They were switched on or off, and their relations to local accounts are gone.
+    Activation,
+    /// Anything else.
+    Fields,
+}
+
+/// Has the server read accounts anew, as far as it lets itself be told. Returns how many accounts
+/// it keeps showing as they were, until it restarts or changes them itself.
+///
+/// Called after the change and in its transaction. Never for a row that is deleted right after.
+/// Pleroma reads an account anew for `verify_fields_links`, which does nothing else as long as the
+/// profile has no fields; with fields it would fetch their links and rewrite them. All flavours
+/// have a job that switches an account on or off, which ends its relations to local accounts as
+/// well: right after exactly that, and only then, is it harmless.
+pub async fn refresh_accounts(
+    db: &mut PgConnection,
+    server: &Server,
+    accounts: &[Uuid],
+    changed: Changed,
+) -> sqlx::Result<i64> {
+    if server.refresh == Refresh::Off || accounts.is_empty() {
+        return Ok(0);
+    }
+    let sql = match server.shape.flavour {
+        Flavour::Pleroma22 => {
+            "select id, raw_fields = '[]', not deactivated from public.users where id = any ($1) order by id"
+        }
+        Flavour::Pleroma | Flavour::Akkoma => {
+            "select id, raw_fields = '[]', is_active from public.users where id = any ($1) order by id"
+        }
+    };
+    let rows: Vec<(Uuid, bool, bool)> =
+        sqlx::query_as(sql).bind(accounts).fetch_all(&mut *db).await?;
+    let jobs: Vec<Option<ObanJob>> = rows
+        .into_iter()
+        .map(|(id, fieldless, active)| job(server, Flake(id), fieldless, active, changed))
+        .collect();
+    let stale = jobs.iter().filter(|job| job.is_none()).count();
+    insert_oban_jobs(db, &jobs.into_iter().flatten().collect::<Vec<_>>()).await?;
+    Ok(i64::try_from(stale).unwrap_or(i64::MAX))
+}
+
+fn job(
+    server: &Server,
+    account: Flake,
+    fieldless: bool,
+    active: bool,
+    changed: Changed,
+) -> Option<ObanJob> {
+    let user_id = account.to_string();
+    let args = match (server.shape.flavour, changed) {
+        (Flavour::Pleroma, _) if fieldless && server.shape.search_jobs => {
+            json!({ "op": "verify_fields_links", "user_id": user_id })
+        }
+        (Flavour::Pleroma | Flavour::Akkoma, Changed::Activation) => {
+            json!({ "op": "user_activation", "user_id": user_id, "status": active })
+        }
+        (Flavour::Pleroma22, Changed::Activation) => {
+            json!({ "op": "deactivate_user", "user_id": user_id, "status": !active })
+        }
+        (_, Changed::Fields) => return None,
+    };
+    Some(ObanJob {
+        queue: "background",
+        worker: "Pleroma.Workers.BackgroundWorker",
+        args,
+        max_attempts: 20,
+        priority: 0,
+        scheduled_at: None,
+    })
+}

@@ -1,0 +1,18 @@
+-- What was done at once, without a run: who did it, to what, and why.
+set local lock_timeout = '5s';
+
+create table kenoma.actions (
+    id           text primary key check (length(id) = 26),
+    command      text not null,
+    -- What a person typed: a nickname, a token's kind.
+    subject      text not null,
+    requested_by text not null,
+    -- The member of the server's staff in whose name it was done (--as).
+    on_behalf_of text,
+    reason       text,
+    -- What changed; never a password, key or token.
+    detail       jsonb not null default '{}',
+    at           timestamptz not null default clock_timestamp()
+);
+
+comment on table kenoma.actions is 'One row per command that changed something at once, append-only';

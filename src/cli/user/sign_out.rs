@@ -1,0 +1,42 @@
+//! `kenoma user sign_out NICK`
+
+use kenoma_jobs::pleroma;
+use serde_json::json;
+
+use super::act::{Act, ActOptions};
+use crate::{
+    cli::{Failure, Output},
+    session::Session,
+};
+
+/// What can be typed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: kenoma user sign_out alice --reason \"lost phone\"")]
+pub(in crate::cli) struct Options {
+    /// Nickname of the account.
+    #[arg(value_name = "NICK")]
+    nickname: String,
+    #[command(flatten)]
+    act: ActOptions,
+}
+
+/// Signs the account out.
+pub(super) async fn run(
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let nickname = &options.nickname;
+    let mut act = Act::begin(session, &options.act).await?;
+    let account = act.local(nickname).await?;
+    let signed_out = pleroma::sign_out(&mut act.db, account.id).await?;
+    act.commit("sign_out", nickname, &json!(signed_out), output).await?;
+    output.result(format!("{nickname} signed out from all apps."));
+    output.object(&json!({
+        "command": "sign_out",
+        "nickname": account.nickname,
+        "authorizations": signed_out.authorizations,
+        "tokens": signed_out.tokens,
+    }));
+    Ok(())
+}

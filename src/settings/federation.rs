@@ -1,0 +1,30 @@
+//! `[federation]`: how other servers are told of what was deleted.
+
+use std::time::Duration;
+
+use kenoma_jobs::pleroma::Fanout;
+use serde::Deserialize;
+
+use super::{
+    duration,
+    key::{Accepts, Key},
+};
+
+pub(super) const KEYS: &[Key] = &[
+    Key::new("federation.fanout", Accepts::OneOf(&["server", "kenoma"])),
+    Key::new("federation.quarantined_instances", Accepts::Words),
+    Key::new("federation.reachability_timeout", Accepts::Span(3_600_000, 30 * 86_400_000)),
+];
+
+/// How other servers are told.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FederationSettings {
+    /// Who finds out the inboxes.
+    pub(crate) fanout: Fanout,
+    /// Hosts that get public activities only.
+    pub(crate) quarantined_instances: Vec<String>,
+    /// A host that has been unreachable for longer is told nothing.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) reachability_timeout: Duration,
+}
