@@ -6,6 +6,7 @@
 
 pub mod deactivate_instance;
 pub mod delete_activities;
+pub mod delete_user;
 pub mod engine;
 pub mod pleroma;
 mod registry;
@@ -13,5 +14,6 @@ pub mod switch_user;
 
 pub use deactivate_instance::DeactivateInstance;
 pub use delete_activities::DeleteActivities;
+pub use delete_user::DeleteUser;
 pub use registry::{AnyJob, UnknownJob};
 pub use switch_user::{ActivateUser, DeactivateUser};

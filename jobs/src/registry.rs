@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use tokio::sync::watch;
 
 use crate::{
-    ActivateUser, DeactivateInstance, DeactivateUser, DeleteActivities,
+    ActivateUser, DeactivateInstance, DeactivateUser, DeleteActivities, DeleteUser,
     engine::{Class, Driver, Ended, Job, JobError, PlanSummary, Progress, drive, ledger::Claim},
     pleroma::Server,
 };
@@ -85,6 +85,15 @@ macro_rules! jobs {
                 match self { $(Self::$job(job) => job.dedupe_key(),)+ }
             }
 
+            /// [`Job::on_enqueue`].
+            pub async fn on_enqueue(
+                &self,
+                server: &Server,
+                db: &mut PgConnection,
+            ) -> Result<(), JobError> {
+                match self { $(Self::$job(job) => job.on_enqueue(server, db).await,)+ }
+            }
+
             /// [`Job::plan`].
             pub async fn plan(
                 &self,
@@ -111,4 +120,4 @@ macro_rules! jobs {
     };
 }
 
-jobs!(DeleteActivities, ActivateUser, DeactivateUser, DeactivateInstance);
+jobs!(DeleteActivities, DeleteUser, ActivateUser, DeactivateUser, DeactivateInstance);

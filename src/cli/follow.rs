@@ -17,7 +17,7 @@ use kenoma_jobs::{
 use tokio::{
     signal::ctrl_c,
     sync::watch,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -78,7 +78,13 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
 }
 
 fn progress_of(run: &Run) -> Progress {
-    Progress { done: run.done, total: run.total, parked: run.parked, ..Progress::default() }
+    Progress {
+        done: run.done,
+        total: run.total,
+        parked: run.parked,
+        step: run.step(),
+        ..Progress::default()
+    }
 }
 
 /// Does a run in this process. Ctrl-C stops at the end of the batch.
@@ -89,33 +95,15 @@ pub(super) async fn inline(
     id: &str,
     output: Output,
 ) -> Result<Run, Failure> {
-    let owner = fresh_worker_id();
-    let claim = {
-        let mut db = session.side_pool.acquire().await?;
-        ledger::claim(&mut db, id, &owner, session.lease()).await?
-    };
-    let Some(claim) = claim else {
-        return Err(Failure::Refused(format!(
-            "run {id} is being worked on by somebody else; follow it with: kenoma jobs watch {id}"
-        )));
-    };
-    let stop = CancellationToken::new();
-    let driver = session.driver(stop.clone());
-    let (sender, receiver) = watch::channel(Progress::default());
-    let mut work = pin!(job.drive(&driver, server, &claim, &sender));
     let mut display = Display::new(output);
-    let mut ticks = interval(GLANCE);
     let ended = loop {
+        let ended = inline_claim(session, server, job, id, &mut display).await?;
+        let Ended::Waiting(delay) = ended else { break ended };
         tokio::select! {
-            ended = &mut work => break ended,
-            _ = ticks.tick() => display.show(job.subject(), &receiver.borrow()),
-            _ = ctrl_c(), if !stop.is_cancelled() => {
-                output.note("Stopping at the end of the batch …");
-                stop.cancel();
-            }
+            () = sleep(delay) => {}
+            _ = ctrl_c() => break Ended::Interrupted,
         }
     };
-    display.show(job.subject(), &receiver.borrow());
     display.end();
     let run = find(session, id).await?;
     match ended {
@@ -136,8 +124,45 @@ pub(super) async fn inline(
         Ended::Paused => Err(Failure::Failed(format!(
             "run {id} was paused; go on with: kenoma jobs resume {id}"
         ))),
-        Ended::Succeeded | Ended::Failed(_) | Ended::Cancelled => Ok(run),
+        Ended::Succeeded | Ended::Failed(_) | Ended::Cancelled | Ended::Waiting(_) => Ok(run),
     }
+}
+
+/// Works on a run until it ends or has to wait.
+async fn inline_claim(
+    session: &Session,
+    server: &Server,
+    job: &AnyJob,
+    id: &str,
+    display: &mut Display,
+) -> Result<Ended, Failure> {
+    let owner = fresh_worker_id();
+    let claim = {
+        let mut db = session.side_pool.acquire().await?;
+        ledger::claim(&mut db, id, &owner, session.lease()).await?
+    };
+    let Some(claim) = claim else {
+        return Err(Failure::Refused(format!(
+            "run {id} is being worked on by somebody else; follow it with: kenoma jobs watch {id}"
+        )));
+    };
+    let stop = CancellationToken::new();
+    let driver = session.driver(stop.clone());
+    let (sender, receiver) = watch::channel(Progress::default());
+    let mut work = pin!(job.drive(&driver, server, &claim, &sender));
+    let mut ticks = interval(GLANCE);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut work => break ended,
+            _ = ticks.tick() => display.show(job.subject(), &receiver.borrow()),
+            _ = ctrl_c(), if !stop.is_cancelled() => {
+                display.output.note("Stopping at the end of the batch …");
+                stop.cancel();
+            }
+        }
+    };
+    display.show(job.subject(), &receiver.borrow());
+    Ok(ended)
 }
 
 /// A progress bar on a terminal, a line every ten seconds elsewhere.
@@ -173,7 +198,11 @@ impl Display {
             return;
         }
         let count = |items: i64| u64::try_from(items).unwrap_or(0);
-        self.bar.set_message(subject.to_owned());
+        let subject = &match &progress.step {
+            Some(step) => format!("{subject} ({step})"),
+            None => subject.to_owned(),
+        };
+        self.bar.set_message(subject.clone());
         self.bar.set_length(count(progress.total.unwrap_or(0)));
         self.bar.set_position(count(progress.done + progress.parked));
         if progress.total.is_none() {

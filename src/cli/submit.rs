@@ -5,7 +5,7 @@ use std::time::Duration;
 use kenoma_jobs::{
     AnyJob,
     engine::{
-        PlanSummary, Status,
+        self, PlanSummary, Status,
         ledger::{self, Enqueued, NewRun, Run},
     },
     pleroma::Server,
@@ -92,7 +92,7 @@ pub(super) async fn submit(
         None
     };
     confirm(job, &plan, request.options.yes, output)?;
-    let id = enqueue(session, &request, &plan, output).await?;
+    let id = enqueue(session, &server, &request, &plan, output).await?;
     let run = if request.options.inline {
         follow::inline(session, &server, job, &id, output).await?
     } else {
@@ -195,6 +195,7 @@ pub(super) fn conclude(run: &Run) -> Result<(), Failure> {
 /// Writes the run into the ledger. With `--inline`, a waiting run of the same job is taken up.
 async fn enqueue(
     session: &Session,
+    server: &Server,
     request: &Request<'_>,
     plan: &PlanSummary,
     output: Output,
@@ -211,15 +212,21 @@ async fn enqueue(
         requested_by: &operator(),
         reason: request.options.reason.as_deref(),
     };
-    let mut db = session.side_pool.acquire().await?;
-    match ledger::enqueue(&mut db, &new).await? {
-        Enqueued::New { id } => Ok(id),
+    let mut tx = engine::begin(&session.pool, &session.batch()).await?;
+    match ledger::enqueue(&mut tx, &new).await? {
+        Enqueued::New { id } => {
+            job.on_enqueue(server, &mut tx).await?;
+            tx.commit().await?;
+            Ok(id)
+        }
         Enqueued::Already { id, .. } => {
+            tx.rollback().await?;
             let run = find(session, &id).await?;
             if !may_take_up(&run, job, request.options) {
                 return Err(already(run, output));
             }
             // It may wait for its next try: somebody who asks for it here does not want to wait.
+            let mut db = session.side_pool.acquire().await?;
             ledger::hasten(&mut db, &id).await?;
             Ok(id)
         }

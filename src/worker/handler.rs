@@ -150,6 +150,20 @@ fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
                 "{job} {subject} is tried again later: {reason}"
             );
         }
+        Ended::Waiting(delay) => {
+            let delay_s = delay.as_secs();
+            info!(
+                job,
+                run_id,
+                subject,
+                done,
+                total,
+                parked,
+                duration_ms,
+                delay_s,
+                "{job} {subject} waits for the server, and goes on later"
+            );
+        }
         Ended::Lost => warn!(
             job,
             run_id,

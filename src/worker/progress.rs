@@ -18,7 +18,7 @@ pub(super) async fn log(claim: Claim, mut progress: watch::Receiver<Progress>, e
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        let progress = *progress.borrow();
+        let progress = progress.borrow().clone();
         line(&claim, &progress, &meter);
     }
 }

@@ -174,7 +174,7 @@ impl Job for DeactivateInstance {
 }
 
 fn go_on(done: i64, cursor: Cursor) -> Batch<Cursor> {
-    Batch { cursor, end: false, done, parked: Vec::new() }
+    Batch { cursor, end: false, done, parked: Vec::new(), wait: None }
 }
 
 impl DeactivateInstance {

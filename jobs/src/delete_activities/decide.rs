@@ -9,15 +9,14 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
+    Manner, Telling,
     deletion_rows::{delete_activity, tombstone, undo_activity},
     read::{Activity, Objects},
-    server_jobs::{
-        DELETE_PRIORITY, UNDO_PRIORITY, attachment_job, expiration_job, publish_job, search_job,
-    },
+    server_jobs::{About, attachment_job, expiration_job, publish_job, search_job},
 };
 use crate::{
     engine::Parking,
-    pleroma::{Actor, Addressing, Flake, Flavour, ObanJob, Pins, Recipients, Server},
+    pleroma::{Actor, Addressing, Flake, Flavour, ObanJob, Outgoing, Pins, Recipients, Server},
 };
 
 /// Everything one batch writes.
@@ -39,6 +38,8 @@ pub(super) struct Writes {
     pub(super) authors: BTreeMap<String, Author>,
     /// Jobs for the server, in the order of its own.
     pub(super) jobs: Vec<ObanJob>,
+    /// New activities that go to other servers without the server's own fan-out.
+    pub(super) outgoing: Vec<Outgoing>,
 }
 
 /// A new activity of the account.
@@ -81,11 +82,18 @@ const DELETABLE: [&str; 10] = [
 pub(super) fn decide(
     server: &Server,
     actor: &Actor,
+    manner: Manner,
     activities: &[Activity],
     objects: &Objects,
 ) -> (Writes, Vec<Parking>) {
-    let mut decision =
-        Decision { server, actor, objects, writes: Writes::default(), gone: HashSet::new() };
+    let mut decision = Decision {
+        server,
+        actor,
+        manner,
+        objects,
+        writes: Writes::default(),
+        gone: HashSet::new(),
+    };
     let mut parked = Vec::new();
     for activity in activities {
         let decided = match activity.kind.as_deref() {
@@ -106,6 +114,7 @@ pub(super) fn decide(
 struct Decision<'a> {
     server: &'a Server,
     actor: &'a Actor,
+    manner: Manner,
     objects: &'a Objects,
     writes: Writes,
     /// Objects deleted so far.
@@ -123,8 +132,9 @@ impl<'a> Decision<'a> {
         let recipients = self.validate(object_id, &object.data)?;
         self.gone.insert(object_id);
 
+        let names_create = self.manner.names_create;
         let delete = self.federate(|server, actor| {
-            delete_activity(server, actor, object_id, create, &recipients)
+            delete_activity(server, actor, object_id, create, names_create, &recipients)
         });
         self.writes.tombstones.insert(object.id, tombstone(object_id, &object.data));
         self.writes.deleted_objects.push(object_id.to_owned());
@@ -137,13 +147,7 @@ impl<'a> Decision<'a> {
         self.writes.jobs.extend(expiration_job(self.server, create));
         self.writes.jobs.extend(search_job(self.server, object.id));
         if let Some(delete) = delete {
-            self.writes.jobs.extend(publish_job(
-                self.server,
-                delete,
-                &recipients,
-                DELETE_PRIORITY,
-                || Value::Null,
-            ));
+            self.tell(delete, &recipients, About::Object(object.id));
         }
         Ok(())
     }
@@ -214,15 +218,28 @@ impl<'a> Decision<'a> {
         }
         self.writes.undone.push(activity.id);
         if let Some(undo) = undo {
-            self.writes.jobs.extend(publish_job(
-                self.server,
-                undo,
-                &recipients,
-                UNDO_PRIORITY,
-                || Value::String(data.to_string()),
-            ));
+            self.tell(undo, &recipients, About::Activity(data));
         }
         Ok(())
+    }
+
+    /// Has other servers told of a new activity, unless nobody there may know.
+    fn tell(&mut self, activity: Flake, recipients: &Recipients, about: About<'_>) {
+        match self.manner.telling {
+            Telling::Server => {
+                self.writes.jobs.extend(publish_job(self.server, activity, recipients, about));
+            }
+            Telling::Direct if !recipients.is_local_only(self.server) => {
+                let new = self.writes.activities.iter().rfind(|new| new.id == activity);
+                self.writes.outgoing.extend(new.map(|new| Outgoing {
+                    id: activity,
+                    data: new.data.clone(),
+                    deleted_object: about.object(),
+                    undone: about.activity().cloned(),
+                }));
+            }
+            Telling::Direct | Telling::Nobody => {}
+        }
     }
 
     /// Adds a new activity of a local account; those of remote accounts are not ours to make up.

@@ -12,11 +12,11 @@ pub(super) fn delete_activity(
     actor: &Actor,
     object_id: &str,
     create: &Activity,
+    names_create: bool,
     recipients: &Recipients,
 ) -> (Flake, Value) {
     let mut data = base_activity(server, actor, "Delete", object_id, recipients);
-    // An inactive author's Create is not found by the server, so the key is missing then.
-    if actor.active {
+    if names_create {
         data.insert("deleted_activity_id".to_owned(), Flake(create.id).to_string().into());
     }
     (server.flakes.generate(), Value::Object(data))

@@ -11,13 +11,16 @@ mod server_jobs;
 mod sql;
 mod write;
 
+pub(crate) use read::{count, last_activity};
+pub(crate) use server_jobs::{About, publish_job};
+
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
-    pleroma::{Actor, Flavour, Server, find_actor_by_ap_id},
+    pleroma::{Actor, Fanout, Flavour, Server, count_inboxes, find_actor_by_ap_id},
 };
 
 /// Deletes an account's posts and takes back its likes and boosts.
@@ -67,7 +70,7 @@ impl Job for DeleteActivities {
                 Count::new("likes", likes),
                 Count::new("boosts", boosts),
             ],
-            notes: notes(server, &actor),
+            notes: notes(server, db, &actor, posts + likes + boosts).await?,
             cursor,
         })
     }
@@ -80,18 +83,8 @@ impl Job for DeleteActivities {
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         let actor = self.actor(server, db).await?;
-        let walked = read::walk(db, server, &self.actor, &cursor, limit).await?;
-        let Some(last) = walked.last() else {
-            let cursor = Cursor { after: cursor.until, ..cursor };
-            return Ok(Batch { cursor, end: true, done: 0, parked: Vec::new() });
-        };
-        let next = Cursor { after: last.id, until: cursor.until };
-        let mut objects = read::lock_objects(db, &walked).await?;
-        let there = read::still_there(db, walked).await?;
-        read::insert_missing(db, &self.actor, &there, &mut objects).await?;
-        let (writes, parked) = decide::decide(server, &actor, &there, &objects);
-        let done = write::apply(db, server, &actor, &cursor, writes).await?;
-        Ok(Batch { cursor: next, end: false, done, parked })
+        let manner = Manner::of(server, &actor);
+        delete_some(server, db, &actor, manner, cursor, limit).await
     }
 
     async fn skip(
@@ -100,11 +93,7 @@ impl Job for DeleteActivities {
         db: &mut PgConnection,
         cursor: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
-        let walked = read::walk(db, server, &self.actor, &cursor, 1).await?;
-        Ok(walked.into_iter().next().map(|activity| Skipped {
-            item: activity.ap_id.unwrap_or_else(|| activity.id.to_string()),
-            cursor: Cursor { after: activity.id, until: cursor.until },
-        }))
+        skip_one(server, db, &self.actor, cursor).await
     }
 
     async fn finish(
@@ -150,15 +139,93 @@ impl DeleteActivities {
     }
 }
 
+/// How the activities of an account are deleted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    /// Who tells other servers.
+    pub(crate) telling: Telling,
+    /// Whether a Delete names the activity that made the post: the server cannot find that of an
+    /// inactive author.
+    pub(crate) names_create: bool,
+}
+
+/// Who tells other servers of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// The server, by a `publish` job.
+    Server,
+    /// This program, by a `publish_one` job per inbox.
+    Direct,
+    /// Nobody.
+    Nobody,
+}
+
+impl Manner {
+    /// As the settings say, except that the server can tell nothing in the name of an inactive
+    /// account.
+    fn of(server: &Server, actor: &Actor) -> Self {
+        let by_server = actor.active && server.federation.fanout == Fanout::Server;
+        let telling = if by_server { Telling::Server } else { Telling::Direct };
+        Self { telling, names_create: actor.active }
+    }
+}
+
+/// Deletes the next activities of an account.
+pub(crate) async fn delete_some(
+    server: &Server,
+    db: &mut PgConnection,
+    actor: &Actor,
+    manner: Manner,
+    cursor: Cursor,
+    limit: i64,
+) -> Result<Batch<Cursor>, JobError> {
+    let walked = read::walk(db, server, &actor.ap_id, &cursor, limit).await?;
+    let Some(last) = walked.last() else {
+        let cursor = Cursor { after: cursor.until, ..cursor };
+        return Ok(Batch { cursor, end: true, done: 0, parked: Vec::new(), wait: None });
+    };
+    let next = Cursor { after: last.id, until: cursor.until };
+    let mut objects = read::lock_objects(db, &walked).await?;
+    let there = read::still_there(db, walked).await?;
+    read::insert_missing(db, &actor.ap_id, &there, &mut objects).await?;
+    let (writes, parked) = decide::decide(server, actor, manner, &there, &objects);
+    let done = write::apply(db, server, actor, &cursor, writes).await?;
+    Ok(Batch { cursor: next, end: false, done, parked, wait: None })
+}
+
+/// Steps over the next activity.
+pub(crate) async fn skip_one(
+    server: &Server,
+    db: &mut PgConnection,
+    actor: &str,
+    cursor: Cursor,
+) -> Result<Option<Skipped<Cursor>>, JobError> {
+    let walked = read::walk(db, server, actor, &cursor, 1).await?;
+    Ok(walked.into_iter().next().map(|activity| Skipped {
+        item: activity.ap_id.unwrap_or_else(|| activity.id.to_string()),
+        cursor: Cursor { after: activity.id, until: cursor.until },
+    }))
+}
+
 /// What a person should know before saying yes.
-fn notes(server: &Server, actor: &Actor) -> Vec<String> {
-    let silent = actor.local && !actor.active && server.federating;
-    silent
+async fn notes(
+    server: &Server,
+    db: &mut PgConnection,
+    actor: &Actor,
+    activities: i64,
+) -> Result<Vec<String>, JobError> {
+    if !actor.local || Manner::of(server, actor).telling != Telling::Direct || activities == 0 {
+        return Ok(Vec::new());
+    }
+    let inboxes = count_inboxes(db, server, actor).await?;
+    let why = if actor.active { "as federation.fanout says" } else { "the account is inactive" };
+    Ok((inboxes > 0)
         .then(|| {
-            "the account is deactivated, so the server will not be able to tell other servers of \
-             the deletions; activate it first if they shall know"
-                .to_owned()
+            format!(
+                "kenoma itself makes the deliveries to other servers ({why}): up to {inboxes} for \
+                 each post, like and boost"
+            )
         })
         .into_iter()
-        .collect()
+        .collect())
 }

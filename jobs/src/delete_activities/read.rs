@@ -48,7 +48,7 @@ impl Object {
 pub(super) type Objects = HashMap<String, Object>;
 
 /// The account's newest activity.
-pub(super) async fn last_activity(
+pub(crate) async fn last_activity(
     db: &mut PgConnection,
     actor: &str,
 ) -> sqlx::Result<Option<Uuid>> {
@@ -61,7 +61,7 @@ pub(super) async fn last_activity(
 }
 
 /// Counts posts, likes and boosts up to an activity.
-pub(super) async fn count(
+pub(crate) async fn count(
     db: &mut PgConnection,
     actor: &str,
     until: Uuid,

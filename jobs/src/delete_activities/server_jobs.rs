@@ -9,20 +9,45 @@ use super::{
 };
 use crate::pleroma::{Actor, Flake, Flavour, ObanJob, Recipients, Search, Server};
 
-/// How urgent it is to tell others of a deletion, where the release knows priorities.
-pub(super) const DELETE_PRIORITY: i32 = 3;
+/// What a new activity is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum About<'a> {
+    /// It deletes the object of this row.
+    Object(i64),
+    /// It undoes this activity.
+    Activity(&'a Value),
+}
 
-/// How urgent it is to tell others that a like or boost is taken back.
-pub(super) const UNDO_PRIORITY: i32 = 0;
+impl<'a> About<'a> {
+    pub(super) const fn object(self) -> Option<i64> {
+        match self {
+            Self::Object(row) => Some(row),
+            Self::Activity(_) => None,
+        }
+    }
 
-/// Tells other servers of an activity, unless nobody there may know. `object_data` is what Akkoma
-/// wants besides.
-pub(super) fn publish_job(
+    pub(super) const fn activity(self) -> Option<&'a Value> {
+        match self {
+            Self::Object(_) => None,
+            Self::Activity(data) => Some(data),
+        }
+    }
+
+    /// How urgent it is to tell others, where the release knows priorities.
+    const fn priority(self) -> i32 {
+        match self {
+            Self::Object(_) => 3,
+            Self::Activity(_) => 0,
+        }
+    }
+}
+
+/// Has the server tell other servers of an activity, unless nobody there may know.
+pub(crate) fn publish_job(
     server: &Server,
     activity: Flake,
     recipients: &Recipients,
-    priority: i32,
-    object_data: impl FnOnce() -> Value,
+    about: About<'_>,
 ) -> Option<ObanJob> {
     if !server.federating || recipients.is_local_only(server) {
         return None;
@@ -30,7 +55,9 @@ pub(super) fn publish_job(
     let akkoma = server.shape.flavour == Flavour::Akkoma;
     let mut args = json!({ "op": "publish", "activity_id": activity.to_string() });
     if akkoma && let Some(args) = args.as_object_mut() {
-        args.insert("object_data".to_owned(), object_data());
+        // Akkoma sends the undone activity along, whose row will be gone by then.
+        let undone = about.activity().map_or(Value::Null, |data| data.to_string().into());
+        args.insert("object_data".to_owned(), undone);
     }
     let priorities = server.shape.flavour != Flavour::Pleroma22 && server.shape.oban_version >= 11;
     Some(ObanJob {
@@ -38,7 +65,7 @@ pub(super) fn publish_job(
         worker: "Pleroma.Workers.PublisherWorker",
         args,
         max_attempts: if akkoma { 6 } else { 5 },
-        priority: if priorities { priority } else { 0 },
+        priority: if priorities { about.priority() } else { 0 },
         scheduled_at: None,
     })
 }

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Cursor, decide::Writes, sql};
-use crate::pleroma::{Actor, AssociatedObject, Pins, Server, insert_oban_jobs};
+use crate::pleroma::{Actor, AssociatedObject, Pins, Server, fan_out, insert_oban_jobs};
 
 /// Writes a decided batch. Returns how many of the plan's activities went.
 pub(super) async fn apply(
@@ -26,6 +26,8 @@ pub(super) async fn apply(
     remove_hashtags(db, server, &rows).await?;
     remove_chat_messages(db, server, &rows).await?;
     insert_oban_jobs(db, &writes.jobs).await?;
+    let deliveries = fan_out(db, server, actor, &writes.outgoing).await?;
+    insert_oban_jobs(db, &deliveries).await?;
     let removed = remove_activities(db, server, actor, cursor, &writes).await?;
     update_authors(db, server, &writes).await?;
     Ok(removed)

@@ -12,9 +12,10 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    BatchSettings, Job, JobError, Progress, Status, lease,
+    Batch, BatchSettings, Job, JobError, Progress, Status, lease,
     ledger::{self, Checkpoint, Claim, Control, Lease, Locked},
     pacing::Pacing,
+    progress::step_of,
     retry::RetrySettings,
     transaction::milliseconds,
 };
@@ -49,6 +50,8 @@ pub enum Ended {
     Paused,
     /// The process was told to stop; the run is queued again.
     Interrupted,
+    /// The job waits for somebody else; the run is queued again, to go on after the delay.
+    Waiting(Duration),
     /// A try failed; the run is queued again, to start after the delay.
     Retrying(String, Duration),
     /// Somebody else holds the run, or the database cannot be asked.
@@ -140,10 +143,16 @@ impl<J: Job> Drive<'_, J> {
             let parked = locked.parked + parked;
             self.job.finish(self.world, &mut tx, &batch.cursor, parked).await?;
             ledger::finish(&mut tx, self.claim).await?;
+        } else if let Some(delay) = batch.wait {
+            ledger::postpone(&mut tx, self.claim, delay).await?;
         }
         tx.commit().await?;
-        self.committed(&locked, batch.done, parked, begun.elapsed());
-        Ok(if batch.end { Turn::Ended(Ended::Succeeded) } else { Turn::Again })
+        self.committed(&locked, &batch, &cursor, begun.elapsed());
+        Ok(match batch.wait {
+            _ if batch.end => Turn::Ended(Ended::Succeeded),
+            Some(delay) => Turn::Ended(Ended::Waiting(delay)),
+            None => Turn::Again,
+        })
     }
 
     /// Begins a transaction with this run's time-outs, after every operator who waits for the run.
@@ -217,22 +226,30 @@ impl<J: Job> Drive<'_, J> {
             let first = progress.batches == 0;
             if first {
                 let Locked { done, total, parked, .. } = *locked;
-                *progress = Progress { done, total, parked, ..*progress };
+                let step = locked.cursor.as_ref().and_then(step_of);
+                *progress = Progress { done, total, parked, step, ..progress.clone() };
             }
             first
         });
     }
 
-    fn committed(&mut self, before: &Locked, done: i64, parked: i64, elapsed: Duration) {
+    fn committed(
+        &mut self,
+        before: &Locked,
+        batch: &Batch<J::Cursor>,
+        cursor: &Value,
+        elapsed: Duration,
+    ) {
         self.pacing.committed(elapsed);
         self.parked_in_a_row = 0;
         self.progress.send_modify(|progress| {
             *progress = Progress {
-                done: before.done + done,
+                done: before.done + batch.done,
                 total: before.total,
-                parked: before.parked + parked,
+                parked: before.parked + i64::try_from(batch.parked.len()).unwrap_or(i64::MAX),
                 batches: progress.batches + 1,
                 longest_batch: progress.longest_batch.max(elapsed),
+                step: step_of(cursor),
             };
         });
     }

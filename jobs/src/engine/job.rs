@@ -1,6 +1,6 @@
 //! The contract of a job.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
@@ -28,6 +28,16 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// Jobs with equal keys are never unfinished at the same time.
     fn dedupe_key(&self) -> String;
+
+    /// What must be so from the moment the run is asked for; in the transaction that writes it into
+    /// the ledger. Not called again when the run is tried again.
+    fn on_enqueue(
+        &self,
+        _world: &Self::World,
+        _db: &mut PgConnection,
+    ) -> impl Future<Output = Result<(), JobError>> + Send {
+        async { Ok(()) }
+    }
 
     /// Looks and changes nothing: refuses, counts per kind, names the first cursor.
     fn plan(
@@ -77,6 +87,9 @@ pub struct Batch<C> {
     pub done: i64,
     /// Items of the plan that the job's own rules leave as they are.
     pub parked: Vec<Parking>,
+    /// Nothing can be done for so long: somebody else is waited for. The run gives its worker back
+    /// meanwhile, and no try is used up.
+    pub wait: Option<Duration>,
 }
 
 /// An item that a job leaves as it is.

@@ -25,7 +25,7 @@ pub use job::{Batch, Job, Parking, Skipped};
 pub use ledger::Lease;
 pub use pacing::BatchSettings;
 pub use plan::{Count, Plan, PlanSummary};
-pub use progress::{Meter, Progress};
+pub use progress::{Meter, Progress, step_of};
 pub use retry::RetrySettings;
 pub use status::Status;
 pub use transaction::begin;

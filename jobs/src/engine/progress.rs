@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 /// A run's figures after its latest committed batch.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Items dealt with since the run began, in this and earlier claims.
     pub done: i64,
@@ -15,6 +17,14 @@ pub struct Progress {
     pub batches: u64,
     /// The longest transaction of a batch under this claim.
     pub longest_batch: Duration,
+    /// What a job of several steps is doing, as a person says it: `follow relations`.
+    pub step: Option<String>,
+}
+
+/// Names the step of a run from its cursor: jobs of several steps have a cursor with a field
+/// `step`.
+pub fn step_of(cursor: &Value) -> Option<String> {
+    Some(cursor.get("step")?.as_str()?.replace('_', " "))
 }
 
 /// Turns figures into a rate and a time to go, counted from the figures it was started with.
@@ -59,6 +69,13 @@ mod tests {
         assert_eq!(meter.eta(&unplanned), None);
         let later = Progress { done: 600, total: Some(1_000), ..Progress::default() };
         assert!(meter.eta(&later).is_some());
+    }
+
+    #[test]
+    fn a_step_is_named_as_a_person_says_it() {
+        let cursor = serde_json::json!({ "step": "follow_relations", "after": 7 });
+        assert_eq!(step_of(&cursor), Some("follow relations".to_owned()));
+        assert_eq!(step_of(&serde_json::json!({ "after": 7 })), None);
     }
 
     #[test]

@@ -64,8 +64,18 @@ pub struct Shape {
     pub search_jobs: bool,
     /// Whether attachments are cleaned up in queue `slow` (Pleroma ≥ 2.7).
     pub slow_queue: bool,
+    /// Whether `users.is_discoverable` has that name; `users.discoverable` before Pleroma 2.2.50.
+    pub is_discoverable: bool,
     /// Version of Oban's table.
     pub oban_version: i32,
+}
+
+impl Shape {
+    /// Whether this is Pleroma 2.7 or newer, whose jobs have other shapes than those of older
+    /// releases and of Akkoma.
+    pub const fn is_pleroma_2_7(&self) -> bool {
+        self.search_jobs
+    }
 }
 
 /// Why a database is not written to.
@@ -98,6 +108,7 @@ struct Catalogue {
     chats: bool,
     job_queues_refactored: bool,
     bookmark_folders: bool,
+    is_discoverable: bool,
     oban_version: Option<String>,
 }
 
@@ -146,6 +157,7 @@ pub async fn probe(db: &mut PgConnection) -> Result<Shape, ProbeError> {
         followed_hashtags: found.followed_hashtags,
         chats: found.chats,
         search_jobs: flavour == Flavour::Pleroma && found.bookmark_folders,
+        is_discoverable: found.is_discoverable,
         slow_queue: found.job_queues_refactored,
         oban_version: found.oban_version.and_then(|text| text.parse().ok()).unwrap_or_default(),
     })

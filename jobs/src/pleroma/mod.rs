@@ -20,10 +20,10 @@ pub use activation::{
 };
 pub use actor::{Actor, find_actor, find_actor_by_ap_id};
 pub use addressing::{Addressing, Recipients, as_public};
-pub use fanout::Fanout;
+pub use fanout::{Fanout, Outgoing, count_inboxes, fan_out};
 pub use flake::{Flake, FlakeSource};
 pub use flavour::{AssociatedObject, Flavour, Pins, ProbeError, Shape, probe};
-pub use moderation_log::{Deed, Person, find_staff, log_moderation};
+pub use moderation_log::{Deed, Person, find_staff, find_staff_by_id, log_moderation};
 pub use oban::{ObanJob, insert_oban_jobs};
 pub use refresh::{Changed, refresh_accounts};
 pub use registration::Registration;

@@ -63,7 +63,7 @@ fn job(
 ) -> Option<ObanJob> {
     let user_id = account.to_string();
     let args = match (server.shape.flavour, changed) {
-        (Flavour::Pleroma, _) if fieldless && server.shape.search_jobs => {
+        (Flavour::Pleroma, _) if fieldless && server.shape.is_pleroma_2_7() => {
             json!({ "op": "verify_fields_links", "user_id": user_id })
         }
         (Flavour::Pleroma | Flavour::Akkoma, Changed::Activation) => {

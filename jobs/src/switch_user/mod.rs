@@ -90,7 +90,13 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
             let activation = set_activation(db, server, &[actor.id], ACTIVE).await?;
             done = activation.accounts + activation.relations;
         }
-        Ok(Batch { cursor: Cursor { switched: true }, end: true, done, parked: Vec::new() })
+        Ok(Batch {
+            cursor: Cursor { switched: true },
+            end: true,
+            done,
+            parked: Vec::new(),
+            wait: None,
+        })
     }
 
     async fn skip(

@@ -3,6 +3,7 @@
 mod act;
 mod deactivate_instance;
 mod delete_activities;
+mod rm;
 mod sign_out;
 mod switch;
 
@@ -27,6 +28,8 @@ pub(super) enum Command {
     /// Deactivate all accounts of an instance.
     #[command(alias = "deactivate-all-from-instance")]
     DeactivateAllFromInstance(deactivate_instance::Options),
+    /// Remove an account with everything it did, and tell other servers.
+    Rm(rm::Options),
     /// Sign an account out of all apps.
     #[command(alias = "sign-out")]
     SignOut(sign_out::Options),
@@ -43,6 +46,7 @@ pub(super) async fn run(command: Command, session: Session, output: Output) -> R
         Command::DeactivateAllFromInstance(options) => {
             deactivate_instance::run(&options, &session, output).await
         }
+        Command::Rm(options) => rm::run(&options, &session, output).await,
         Command::SignOut(options) => sign_out::run(&options, &session, output).await,
     }
 }

@@ -2,14 +2,14 @@
 
 use anyhow::Result;
 use kenoma_jobs::DeleteActivities;
-use testkit::{Database, Flavour, World};
+use testkit::{Account, Database, Flavour, World};
 
 use super::{Scenario, contract};
 
-/// One of everything that the job touches, and a neighbour who has nothing to do with it.
-async fn scenario(flavour: Flavour) -> Result<Scenario> {
-    let database = Database::create(flavour).await?;
-    let world = World::new(&database);
+/// One of everything that the job touches, and a neighbour who has nothing to do with it. Gives the
+/// account.
+pub(super) async fn an_account_with_everything(world: &World) -> Result<Account> {
+    let flavour = world.flavour();
     let alice = world.local("alice").await?;
     let bob = world.local("bob").await?;
     let carl = world.remote("carl", "far.example").await?;
@@ -48,6 +48,12 @@ async fn scenario(flavour: Flavour) -> Result<Scenario> {
     visitor.follows(&neighbour).await?;
     neighbour.pins(&calm).await?;
 
+    Ok(alice)
+}
+
+async fn scenario(flavour: Flavour) -> Result<Scenario> {
+    let database = Database::create(flavour).await?;
+    let alice = an_account_with_everything(&World::new(&database)).await?;
     let job = DeleteActivities {
         nickname: "alice".to_owned(),
         actor: alice.ap_id().to_owned(),

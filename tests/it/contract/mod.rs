@@ -5,6 +5,7 @@
 
 mod deactivate_instance;
 mod delete_activities;
+mod delete_user;
 mod plans;
 mod stage;
 mod switch_user;

@@ -11,7 +11,7 @@ use kenoma_jobs::{
     },
     pleroma::{self, Server, ServerSwitches},
 };
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgPool};
 use testkit::{Database, State};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -77,8 +77,13 @@ impl Stage {
             reason: None,
         };
         let mut db = self.pool().acquire().await?;
+        let mut db = db.begin().await?;
         match ledger::enqueue(&mut db, &new).await? {
-            Enqueued::New { id } => Ok(id),
+            Enqueued::New { id } => {
+                job.on_enqueue(&self.server, &mut db).await?;
+                db.commit().await?;
+                Ok(id)
+            }
             already @ Enqueued::Already { .. } => anyhow::bail!("{already:?}"),
         }
     }

@@ -3,7 +3,7 @@
 //! What stands here was written by a release and is never edited; a new field adds a line.
 
 use anyhow::Result;
-use kenoma_jobs::{AnyJob, deactivate_instance, delete_activities, switch_user};
+use kenoma_jobs::{AnyJob, deactivate_instance, delete_activities, delete_user, switch_user};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, from_str, to_value};
 
@@ -45,6 +45,51 @@ const RELEASED: &[(&str, &str, &str)] = &[
         r#"{"host":"spam.example"}"#,
         r#"{"step":"recount","after":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
     ),
+    (
+        "delete_user",
+        r#"{"nickname":"alice","actor":"https://peer.example/users/alice"}"#,
+        r#"{"step":"farewell","until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":false,"needed":true}"#,
+    ),
+    (
+        "delete_user",
+        r#"{"nickname":"alice","actor":"https://peer.example/users/alice","thorough":true,"federate_posts":true,"force":true,"on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+        r#"{"step":"notifications","after":"000001a2-06e7-798f-cc9d-5ea123250000","until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":true,"needed":true}"#,
+    ),
+    (
+        "delete_user",
+        r#"{"nickname":"alice","actor":"https://peer.example/users/alice"}"#,
+        r#"{"step":"leftovers","kind":"blocks and mutes","until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":false,"needed":true}"#,
+    ),
+    (
+        "delete_user",
+        r#"{"nickname":"alice","actor":"https://peer.example/users/alice","thorough":true,"federate_posts":true,"force":true,"on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+        r#"{"step":"posts","after":"000001a2-06e7-798f-cc9d-5ea123250000","until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":true,"needed":true}"#,
+    ),
+    (
+        "delete_user",
+        r#"{"nickname":"alice","actor":"https://peer.example/users/alice"}"#,
+        r#"{"step":"followers","after":7,"until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":false,"needed":true}"#,
+    ),
+    (
+        "delete_user",
+        r#"{"nickname":"alice","actor":"https://peer.example/users/alice","thorough":true,"federate_posts":true,"force":true,"on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+        r#"{"step":"followed_accounts","after":7,"until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":true,"needed":true}"#,
+    ),
+    (
+        "delete_user",
+        r#"{"nickname":"alice","actor":"https://peer.example/users/alice"}"#,
+        r#"{"step":"follow_requests","until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":false,"needed":true}"#,
+    ),
+    (
+        "delete_user",
+        r#"{"nickname":"alice","actor":"https://peer.example/users/alice","thorough":true,"federate_posts":true,"force":true,"on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+        r#"{"step":"deliveries","deadline":"2026-11-24T12:00:00.123456Z","looks":3,"until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":true,"needed":true}"#,
+    ),
+    (
+        "delete_user",
+        r#"{"nickname":"alice","actor":"https://peer.example/users/alice"}"#,
+        r#"{"step":"account","until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":false,"needed":true}"#,
+    ),
 ];
 
 #[test]
@@ -58,6 +103,7 @@ fn every_released_payload_and_cursor_is_read_and_written_alike() -> Result<()> {
         }
         let rewritten = match *name {
             "delete_activities" => rewrite::<delete_activities::Cursor>(cursor)?,
+            "delete_user" => rewrite::<delete_user::Cursor>(cursor)?,
             "deactivate_instance" => rewrite::<deactivate_instance::Cursor>(cursor)?,
             _ => rewrite::<switch_user::Cursor>(cursor)?,
         };

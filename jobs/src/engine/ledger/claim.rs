@@ -299,3 +299,24 @@ pub(in crate::engine) async fn give_back(
     let detail = json!({ "error": error, "delay_s": delay.map(|delay| delay.as_secs_f64()) });
     record(db, &claim.run_id, event, &claim.owner, &detail).await
 }
+
+/// Gives the lease back until whoever the job waits for may be done. No try is used up.
+pub(in crate::engine) async fn postpone(
+    db: &mut PgConnection,
+    claim: &Claim,
+    delay: Duration,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "update kenoma.runs
+         set status = 'queued', lease_expires_at = null, announced_at = null,
+             available_at = clock_timestamp() + make_interval(secs => $3)
+         where id = $1 and fence = $2",
+    )
+    .bind(&claim.run_id)
+    .bind(claim.fence)
+    .bind(delay.as_secs_f64())
+    .execute(&mut *db)
+    .await?;
+    let detail = json!({ "delay_s": delay.as_secs_f64() });
+    record(db, &claim.run_id, "waiting", &claim.owner, &detail).await
+}

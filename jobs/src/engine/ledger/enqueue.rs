@@ -1,7 +1,7 @@
 //! Asking for a job.
 
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use ulid::Ulid;
 
 use super::event::record;
@@ -47,9 +47,9 @@ pub enum Enqueued {
     },
 }
 
-/// Writes a run and its first event, unless an unfinished run has the same key.
+/// Writes a run and its first event, unless an unfinished run has the same key. Within a transaction
+/// of the caller's, who does there what must be so from now on.
 pub async fn enqueue(db: &mut PgConnection, new: &NewRun<'_>) -> sqlx::Result<Enqueued> {
-    let mut tx = db.begin().await?;
     // A run with the same key may finish between the two statements: then the insert is tried again.
     loop {
         let id = Ulid::generate().to_string();
@@ -69,13 +69,12 @@ pub async fn enqueue(db: &mut PgConnection, new: &NewRun<'_>) -> sqlx::Result<En
         .bind(new.plan.total)
         .bind(new.requested_by)
         .bind(new.reason)
-        .execute(&mut *tx)
+        .execute(&mut *db)
         .await?
         .rows_affected();
         if inserted == 1 {
             let detail = json!({ "total": new.plan.total, "reason": new.reason });
-            record(&mut tx, &id, "queued", new.requested_by, &detail).await?;
-            tx.commit().await?;
+            record(&mut *db, &id, "queued", new.requested_by, &detail).await?;
             return Ok(Enqueued::New { id });
         }
         let existing: Option<(String, String, Status)> = sqlx::query_as(
@@ -83,10 +82,9 @@ pub async fn enqueue(db: &mut PgConnection, new: &NewRun<'_>) -> sqlx::Result<En
              where dedupe_key = $1 and status in ('queued', 'running', 'paused')",
         )
         .bind(new.dedupe_key)
-        .fetch_optional(&mut *tx)
+        .fetch_optional(&mut *db)
         .await?;
         if let Some((id, job, status)) = existing {
-            tx.rollback().await?;
             return Ok(Enqueued::Already { id, job, status });
         }
     }

@@ -27,5 +27,5 @@ pub use run::{Control, Run};
 pub use workers::{Worker, alive, forget, seen};
 
 pub(super) use claim::{
-    Checkpoint, Locked, advance, fail, finish, give_back, lock, park, start, stop,
+    Checkpoint, Locked, advance, fail, finish, give_back, lock, park, postpone, start, stop,
 };

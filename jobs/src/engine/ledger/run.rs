@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::FromRow;
 
-use crate::engine::{PlanSummary, Status};
+use crate::engine::{PlanSummary, Status, step_of};
 
 /// What an operator wants of a run that is being worked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -40,6 +40,8 @@ pub struct Run {
     /// What the job said it would touch, when it was last planned.
     #[sqlx(json)]
     pub plan: PlanSummary,
+    /// How far it got, as the job writes it down; unknown before the run was planned.
+    pub cursor: Option<Value>,
     /// Items of the plan; unknown before the run was planned.
     pub total: Option<i64>,
     /// Items dealt with and committed.
@@ -66,4 +68,11 @@ pub struct Run {
     pub started_at: Option<DateTime<Utc>>,
     /// When it succeeded, failed or was cancelled.
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+impl Run {
+    /// What a job of several steps is doing, or was doing last.
+    pub fn step(&self) -> Option<String> {
+        self.cursor.as_ref().and_then(step_of)
+    }
 }

@@ -6,6 +6,7 @@
 //! the same.
 
 mod difference;
+mod embedded;
 mod rows;
 mod symbols;
 
@@ -62,6 +63,7 @@ impl Side {
     fn new(before: &State, old: &BTreeMap<(String, Key), &Value>, after: &State) -> Self {
         let mut after = after.clone();
         forgive_tombstone_counts(&mut after);
+        embedded::open(&mut after, before);
         let symbols = Symbols::of(before, &after, |table, row| {
             !old.contains_key(&(table.to_owned(), key_of(table, row)))
         });

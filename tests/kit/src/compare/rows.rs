@@ -148,7 +148,7 @@ fn canonical_tombstone(columns: &mut Map<String, Value>) {
 }
 
 /// Says whether this is the servers' form of a time in JSON: `2026-01-31T12:00:00.123456Z`.
-fn is_published_time(value: &Value) -> bool {
+pub(super) fn is_published_time(value: &Value) -> bool {
     value.as_str().is_some_and(|text| {
         text.len() == 27 && text.ends_with('Z') && time_of(&text[..26]).is_some()
     })

@@ -42,6 +42,9 @@ impl Symbols {
             for name in names(table, row, &known) {
                 symbols.texts.insert(name, format!("«a new row of {table}»"));
             }
+            if let (&"objects", Some(id)) = (table, row["id"].as_i64()) {
+                symbols.objects.insert(id, "«a new row of objects»".to_owned());
+            }
         }
         let mut texts = BTreeMap::new();
         let mut objects = BTreeMap::new();
@@ -121,7 +124,10 @@ impl Symbols {
 
 /// Says whether a number in this place is an `objects.id`.
 fn names_an_object(table: &str, path: &str) -> bool {
-    path == "object_id" || (table == "oban_jobs" && path == "args.object")
+    path == "object_id"
+        || (table == "oban_jobs" && path == "args.object")
+        // Pleroma 2.2 has a row for each context.
+        || (table == "activities" && path.ends_with("context_id"))
 }
 
 /// Lists what others call a row. An `ActivityPub` id that was known before is fixed, not made up.

@@ -1,0 +1,245 @@
+//! What is known of the account, and what is left of it (docs/semantics.md 2.2).
+
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::pleroma::{Flavour, Server};
+
+/// What decides how an account is removed.
+#[derive(Debug, FromRow)]
+pub(super) struct Standing {
+    pub(super) is_admin: bool,
+    unconfirmed: bool,
+    unapproved: bool,
+    /// Whether another active local admin would be left.
+    pub(super) other_admin: bool,
+}
+
+/// The statements in a flavour's form. `$1` is the account.
+struct Statements {
+    standing: &'static str,
+    /// Empties the profile; touches nothing when it is empty.
+    purge: &'static str,
+    is_purged: &'static str,
+    /// What is left to do when every delivery is done, if the row stays.
+    purge_keys: Option<&'static str>,
+}
+
+macro_rules! now {
+    () => {
+        "date_trunc('second', timezone('UTC', now()))"
+    };
+}
+
+macro_rules! empty_columns {
+    ($columns:expr, $values:expr) => {
+        concat!(
+            "update public.users set (",
+            $columns,
+            ", updated_at) = row(",
+            $values,
+            ", ",
+            now!(),
+            ")
+             where id = $1 and row(",
+            $columns,
+            ") is distinct from row(",
+            $values,
+            ")"
+        )
+    };
+}
+
+/// `$active`: whether `u` is active; `$unconfirmed`, `$unapproved`: what makes the row go.
+macro_rules! standing {
+    ($active:literal, $unconfirmed:literal, $unapproved:literal) => {
+        concat!(
+            "select u.is_admin, ", $unconfirmed,
+            " as unconfirmed, ", $unapproved, " as unapproved,
+             exists (select from public.users o where o.is_admin and o.local and o.id <> $1 and (
+                 select ", $active, " from public.users u where u.id = o.id)) as other_admin
+             from public.users u where u.id = $1"
+        )
+    };
+}
+
+macro_rules! columns {
+    () => {
+        "bio, raw_bio, email, name, password_hash, avatar, tags, last_refreshed_at,
+         last_digest_emailed_at, banner, background, note_count, follower_count, following_count,
+         is_locked, password_reset_pending, registration_reason, confirmation_token, domain_blocks,
+         is_moderator, is_admin, mascot, emoji, pleroma_settings_store, fields, raw_fields,
+         also_known_as"
+    };
+}
+
+macro_rules! values {
+    () => {
+        "'', null, null, null, null, '{}', '{}', null,
+         null, '{}', '{}', 0, 0, 0,
+         false, false, null, null, '{}',
+         false, false, null, '{}', '{}', '[]', '[]',
+         '{}'"
+    };
+}
+
+/// Makes both statements of a purge from the columns beside the usual ones, and their values.
+macro_rules! statements {
+    ($standing:expr, $columns:literal, $values:literal, $later:expr) => {
+        Statements {
+            standing: $standing,
+            purge: empty_columns!(
+                concat!(columns!(), ", ", $columns),
+                concat!(values!(), ", ", $values)
+            ),
+            is_purged: concat!(
+                "select row(",
+                columns!(),
+                ", ",
+                $columns,
+                ") is not distinct from row(",
+                values!(),
+                ", ",
+                $values,
+                ") from public.users where id = $1"
+            ),
+            purge_keys: $later,
+        }
+    };
+}
+
+macro_rules! current_standing {
+    () => {
+        standing!("u.is_active", "not u.is_confirmed", "not u.is_approved")
+    };
+}
+
+macro_rules! pleroma22_standing {
+    () => {
+        standing!("not u.deactivated", "u.confirmation_pending", "u.approval_pending")
+    };
+}
+
+/// Pleroma 2.2 takes the keys as well; not before the last delivery was signed with them.
+const PLEROMA22_KEYS: &str = empty_columns!(
+    "keys, public_key, confirmation_pending, approval_pending",
+    "null, null, false, false"
+);
+
+const PLEROMA: Statements =
+    statements!(current_standing!(), "is_discoverable, is_active", "false, false", None);
+
+const AKKOMA: Statements = statements!(
+    current_standing!(),
+    "is_discoverable, is_active, mastofe_settings",
+    "false, false, null",
+    None
+);
+
+const PLEROMA22: Statements = statements!(
+    pleroma22_standing!(),
+    "is_discoverable, deactivated, ap_enabled, mastofe_settings",
+    "false, true, false, null",
+    Some(PLEROMA22_KEYS)
+);
+
+/// Up to 2.2.1 the column had its old name.
+const PLEROMA22_1: Statements = statements!(
+    pleroma22_standing!(),
+    "discoverable, deactivated, ap_enabled, mastofe_settings",
+    "false, true, false, null",
+    Some(PLEROMA22_KEYS)
+);
+
+impl Statements {
+    const fn of(server: &Server) -> &'static Self {
+        match server.shape.flavour {
+            Flavour::Pleroma => &PLEROMA,
+            Flavour::Akkoma => &AKKOMA,
+            Flavour::Pleroma22 if server.shape.is_discoverable => &PLEROMA22,
+            Flavour::Pleroma22 => &PLEROMA22_1,
+        }
+    }
+}
+
+impl Standing {
+    pub(super) async fn read(
+        db: &mut PgConnection,
+        server: &Server,
+        account: Uuid,
+    ) -> sqlx::Result<Self> {
+        sqlx::query_as(Statements::of(server).standing).bind(account).fetch_one(db).await
+    }
+
+    /// Whether the row itself goes, not only what it says.
+    pub(super) const fn row_goes(&self, server: &Server) -> bool {
+        let unconfirmed_counts = match server.shape.flavour {
+            Flavour::Pleroma | Flavour::Akkoma => true,
+            Flavour::Pleroma22 => server.registration.account_activation_required,
+        };
+        self.unapproved || (self.unconfirmed && unconfirmed_counts)
+    }
+}
+
+/// Empties the profile; nothing when it is empty already. Returns whether it was not.
+pub(super) async fn purge(
+    db: &mut PgConnection,
+    server: &Server,
+    account: Uuid,
+) -> sqlx::Result<bool> {
+    let sql = Statements::of(server).purge;
+    Ok(sqlx::query(sql).bind(account).execute(db).await?.rows_affected() > 0)
+}
+
+/// Whether the profile is empty.
+pub(super) async fn is_purged(
+    db: &mut PgConnection,
+    server: &Server,
+    account: Uuid,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar(Statements::of(server).is_purged).bind(account).fetch_one(db).await
+}
+
+/// Whether the account's row is needed until its deliveries are done, whatever becomes of it then.
+pub(super) const fn keeps_keys_for_deliveries(server: &Server) -> bool {
+    Statements::of(server).purge_keys.is_some()
+}
+
+/// Takes away what the deliveries needed.
+pub(super) async fn purge_keys(
+    db: &mut PgConnection,
+    server: &Server,
+    account: Uuid,
+) -> sqlx::Result<()> {
+    if let Some(sql) = Statements::of(server).purge_keys {
+        sqlx::query(sql).bind(account).execute(db).await?;
+    }
+    Ok(())
+}
+
+/// Switches the account off, and nothing else. Returns whether it was on.
+pub(super) async fn switch_off(
+    db: &mut PgConnection,
+    server: &Server,
+    account: Uuid,
+) -> sqlx::Result<bool> {
+    let sql = match server.shape.flavour {
+        Flavour::Pleroma22 => {
+            concat!(
+                "update public.users set deactivated = true, updated_at = ",
+                now!(),
+                "
+                     where id = $1 and not deactivated"
+            )
+        }
+        Flavour::Pleroma | Flavour::Akkoma => {
+            concat!(
+                "update public.users set is_active = false, updated_at = ",
+                now!(),
+                "
+                     where id = $1 and is_active"
+            )
+        }
+    };
+    Ok(sqlx::query(sql).bind(account).execute(db).await?.rows_affected() > 0)
+}

@@ -1,0 +1,70 @@
+//! Where a removal stands.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Where a run stands: in one of the steps, in this order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The account's newest activity when the run began; later ones are the run's own.
+    pub until: Uuid,
+    /// Whether the row itself goes at the end.
+    pub row_goes: bool,
+    /// Whether the plan found anything to do.
+    pub needed: bool,
+    /// The step.
+    #[serde(flatten)]
+    pub step: Step,
+}
+
+/// The steps of a removal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Step {
+    /// Other servers are told, and the profile is emptied.
+    Farewell,
+    /// Notifications that the account caused go.
+    Notifications {
+        /// The last activity that was walked over.
+        after: Uuid,
+    },
+    /// What the original leaves behind goes, kind by kind.
+    Leftovers {
+        /// The kind, as the plan names it.
+        kind: String,
+    },
+    /// Posts, likes and boosts go.
+    Posts {
+        /// The last activity that was walked over.
+        after: Uuid,
+    },
+    /// Its followers follow it no more.
+    Followers {
+        /// The last relation that was walked over.
+        after: i64,
+    },
+    /// It follows nobody any more.
+    FollowedAccounts {
+        /// The last relation that was walked over.
+        after: i64,
+    },
+    /// Its own requests to follow somebody go.
+    FollowRequests,
+    /// The server delivers, and forgets the account.
+    Deliveries {
+        /// Not waited for any longer than this.
+        deadline: DateTime<Utc>,
+        /// How often was looked.
+        looks: u32,
+    },
+    /// The row goes, or loses its keys.
+    Account,
+}
+
+impl Cursor {
+    /// The same run in another step.
+    pub(super) fn at(&self, step: Step) -> Self {
+        Self { step, ..*self }
+    }
+}

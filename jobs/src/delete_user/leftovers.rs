@@ -1,0 +1,134 @@
+//! What the original leaves behind when it removes an account (docs/semantics.md 2.5).
+
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::engine::Count;
+
+/// Rows of one kind. Both statements take the account as `$1`; removal at most `$2` rows.
+struct Leftover {
+    /// In the plural, as a person says it; names the kind in a cursor, so it never changes.
+    kind: &'static str,
+    /// The table that must be there.
+    table: &'static str,
+    count: &'static str,
+    remove: &'static str,
+}
+
+/// `$mine`: the rows of table `$table` that are the account's.
+macro_rules! leftover {
+    ($kind:literal, $table:literal, $mine:literal) => {
+        Leftover {
+            kind: $kind,
+            table: concat!("public.", $table),
+            count: concat!("select count(*) from public.", $table, " where ", $mine),
+            remove: concat!(
+                "delete from public.",
+                $table,
+                " where ctid = any (array(select ctid from public.",
+                $table,
+                " where ",
+                $mine,
+                " limit $2))"
+            ),
+        }
+    };
+    ($kind:literal, $table:literal) => {
+        leftover!($kind, $table, "user_id = $1")
+    };
+}
+
+/// All kinds, in the order in which they go: a row before those that it refers to.
+const LEFTOVERS: &[Leftover] = &[
+    leftover!("push subscriptions", "push_subscriptions"),
+    leftover!("MFA tokens", "mfa_tokens"),
+    leftover!("tokens", "oauth_tokens"),
+    leftover!("authorizations", "oauth_authorizations"),
+    leftover!("password reset tokens", "password_reset_tokens"),
+    leftover!("registrations", "registrations"),
+    leftover!("blocks and mutes", "user_relationships", "source_id = $1"),
+    leftover!("notes on accounts", "user_notes", "source_id = $1"),
+    leftover!("muted threads", "thread_mutes"),
+    leftover!(
+        "requests of followers",
+        "following_relationships",
+        "following_id = $1 and state = 1"
+    ),
+    leftover!("filters", "filters"),
+    leftover!("lists", "lists"),
+    leftover!("markers", "markers"),
+    leftover!("scheduled posts", "scheduled_activities"),
+    leftover!("bookmarks", "bookmarks"),
+    leftover!("bookmark folders", "bookmark_folders"),
+    leftover!("chats", "chats"),
+    leftover!("conversation recipients", "conversation_participation_recipient_ships"),
+    leftover!("conversations", "conversation_participations"),
+    leftover!(
+        "notifications received",
+        "notifications",
+        // Those of its own activities have gone in a step of their own.
+        "user_id = $1 and not exists (
+             select from public.activities a join public.users u on u.ap_id = a.actor
+             where a.id = activity_id and u.id = $1)"
+    ),
+    leftover!("announcements read", "announcement_read_relationships"),
+    leftover!("backups", "backups"),
+    leftover!("followed hashtags", "user_follows_hashtag"),
+    leftover!("frontend settings", "user_frontend_setting_profiles"),
+];
+
+/// Counts each kind that this server knows.
+pub(super) async fn count(db: &mut PgConnection, account: Uuid) -> sqlx::Result<Vec<Count>> {
+    let mut counts = Vec::new();
+    for leftover in known(db).await? {
+        let rows: i64 =
+            sqlx::query_scalar(leftover.count).bind(account).fetch_one(&mut *db).await?;
+        counts.push(Count::new(leftover.kind, rows));
+    }
+    Ok(counts)
+}
+
+/// The first kind; and the one after another.
+pub(super) async fn kind_after(
+    db: &mut PgConnection,
+    kind: Option<&str>,
+) -> sqlx::Result<Option<String>> {
+    let known = known(db).await?;
+    let next = match kind {
+        None => known.first(),
+        Some(kind) => known.iter().skip_while(|leftover| leftover.kind != kind).nth(1),
+    };
+    Ok(next.map(|leftover| leftover.kind.to_owned()))
+}
+
+/// Removes some rows of a kind. Returns how many; 0 when none is left.
+pub(super) async fn remove(
+    db: &mut PgConnection,
+    account: Uuid,
+    kind: &str,
+    limit: i64,
+) -> sqlx::Result<i64> {
+    let Some(leftover) = LEFTOVERS.iter().find(|leftover| leftover.kind == kind) else {
+        return Ok(0);
+    };
+    let removed =
+        sqlx::query(leftover.remove).bind(account).bind(limit).execute(db).await?.rows_affected();
+    Ok(i64::try_from(removed).unwrap_or(i64::MAX))
+}
+
+#[derive(FromRow)]
+struct Known {
+    name: String,
+}
+
+async fn known(db: &mut PgConnection) -> sqlx::Result<Vec<&'static Leftover>> {
+    let tables: Vec<&str> = LEFTOVERS.iter().map(|leftover| leftover.table).collect();
+    let there: Vec<Known> = sqlx::query_as(
+        "select name from unnest($1::text[]) as name where to_regclass(name) is not null",
+    )
+    .bind(tables)
+    .fetch_all(db)
+    .await?;
+    let is_there = |leftover: &&Leftover| there.iter().any(|known| known.name == leftover.table);
+    Ok(LEFTOVERS.iter().filter(is_there).collect())
+}

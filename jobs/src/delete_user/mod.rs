@@ -1,0 +1,276 @@
+//! Removes an account with everything it did (docs/semantics.md 2).
+//!
+//! The account is silent from the moment the removal is asked for; the run then goes through the
+//! steps of [`Step`]. What other servers are told is written before the relations go by which they
+//! are found.
+
+mod account;
+mod cursor;
+mod farewell;
+mod follow_undo;
+mod leftovers;
+mod notifications;
+mod relations;
+mod steps;
+
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use account::Standing;
+pub use cursor::{Cursor, Step};
+use relations::Side;
+
+use crate::{
+    delete_activities,
+    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
+    pleroma::{
+        Actor, Changed, Deed, Person, Server, count_inboxes, find_actor_by_ap_id, find_staff_by_id,
+        log_moderation, refresh_accounts, sign_out,
+    },
+};
+
+/// Removes a local account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteUser {
+    /// As typed.
+    pub nickname: String,
+    /// The account's ActivityPub id.
+    pub actor: String,
+    /// Also what the original leaves behind.
+    #[serde(default)]
+    pub thorough: bool,
+    /// Tell other servers of every post, not only of the account.
+    #[serde(default)]
+    pub federate_posts: bool,
+    /// Even the last admin.
+    #[serde(default)]
+    pub force: bool,
+    /// The member of the staff in whose name it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Uuid>,
+}
+
+impl Job for DeleteUser {
+    const NAME: &'static str = "delete_user";
+    const CLASS: Class = Class::Long;
+    const HEAVY: bool = true;
+    type World = Server;
+    type Cursor = Cursor;
+
+    fn subject(&self) -> &str {
+        &self.nickname
+    }
+
+    fn dedupe_key(&self) -> String {
+        format!("delete_user:{}", self.actor)
+    }
+
+    /// Silences the account: it is switched off and signed out everywhere.
+    async fn on_enqueue(&self, server: &Server, db: &mut PgConnection) -> Result<(), JobError> {
+        let Some(account) = self.account(server, db).await? else { return Ok(()) };
+        let switched = account::switch_off(db, server, account.id).await?;
+        sign_out(db, account.id).await?;
+        let cursor = self.first_cursor(server, db, &account).await?;
+        if switched && DeleteUser::may_refresh(server, &cursor) {
+            // Not as `Activation`: that would have the server end relations that this run ends.
+            refresh_accounts(db, server, &[account.id], Changed::Fields).await?;
+        }
+        let staff = match self.on_behalf_of {
+            Some(staff) => find_staff_by_id(db, staff).await?,
+            None => None,
+        };
+        if let Some(staff) = staff {
+            let nickname = account.nickname.clone().unwrap_or_default();
+            let person = Person { id: account.id, nickname };
+            log_moderation(db, &staff, Deed::Delete, &[person]).await?;
+        }
+        Ok(())
+    }
+
+    async fn plan(&self, server: &Server, db: &mut PgConnection) -> Result<Plan<Cursor>, JobError> {
+        let Some(account) = self.account(server, db).await? else {
+            let cursor =
+                Cursor { until: Uuid::nil(), row_goes: false, needed: false, step: Step::Account };
+            return Ok(Plan { counts: Vec::new(), notes: Vec::new(), cursor });
+        };
+        self.refuse_last_admin(&Standing::read(db, server, account.id).await?)?;
+        let mut cursor = self.first_cursor(server, db, &account).await?;
+        let counts = self.counts(server, db, &account, &cursor).await?;
+        cursor.needed = counts.iter().any(|count| count.items > 0);
+        let notes = self.notes(server, db, &account, &cursor).await?;
+        Ok(Plan { counts, notes, cursor })
+    }
+
+    async fn batch(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        cursor: Cursor,
+        limit: i64,
+    ) -> Result<Batch<Cursor>, JobError> {
+        let Some(account) = self.account(server, db).await? else {
+            return Ok(Batch { cursor, end: true, done: 0, parked: Vec::new(), wait: None });
+        };
+        self.step(server, db, &account, &cursor, limit).await
+    }
+
+    async fn skip(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        cursor: Cursor,
+    ) -> Result<Option<Skipped<Cursor>>, JobError> {
+        let Some(account) = self.account(server, db).await? else { return Ok(None) };
+        let side = match cursor.step {
+            Step::Posts { after } => {
+                let posts = delete_activities::Cursor { after, until: cursor.until };
+                let skipped = delete_activities::skip_one(server, db, &self.actor, posts).await?;
+                return Ok(skipped.map(|skipped| Skipped {
+                    item: skipped.item,
+                    cursor: cursor.at(Step::Posts { after: skipped.cursor.after }),
+                }));
+            }
+            Step::Followers { after } => (Side::Followers, after),
+            Step::FollowedAccounts { after } => (Side::Followed, after),
+            // Everything else is all or nothing.
+            _ => return Ok(None),
+        };
+        let (side, after) = side;
+        let relations = relations::read(db, server, account.id, side, after, 1).await?;
+        Ok(relations.first().map(|relation| Skipped {
+            item: format!("{} follows {}", relation.follower_ap_id, relation.followed_ap_id),
+            cursor: cursor.at(match side {
+                Side::Followers => Step::Followers { after: relation.id },
+                Side::Followed => Step::FollowedAccounts { after: relation.id },
+            }),
+        }))
+    }
+
+    async fn finish(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        cursor: &Cursor,
+        parked: i64,
+    ) -> Result<(), JobError> {
+        let Some(account) = self.account(server, db).await? else { return Ok(()) };
+        let counts = self.counts(server, db, &account, cursor).await?;
+        let left: i64 = counts.iter().map(|count| count.items).sum();
+        if left > parked {
+            return Err(JobError::fail(format!(
+                "the recount found {left} items of {} where only the {parked} parked ones should \
+                 be left",
+                self.actor
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl DeleteUser {
+    /// Looks the account up again; `None` when its row is gone.
+    async fn account(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+    ) -> Result<Option<Actor>, JobError> {
+        let account = find_actor_by_ap_id(db, server, &self.actor).await?;
+        match account {
+            Some(account) if !account.local => Err(JobError::Refuse(format!(
+                "{} is an account of another server, which cannot be removed here; what it posted \
+                 can: kenoma user delete_activities {} --remote",
+                self.nickname, self.nickname
+            ))),
+            account => Ok(account),
+        }
+    }
+
+    fn refuse_last_admin(&self, standing: &Standing) -> Result<(), JobError> {
+        if standing.is_admin && !standing.other_admin && !self.force {
+            return Err(JobError::Refuse(format!(
+                "{} is the last admin of this server: make somebody else one first (kenoma user \
+                 set NICK --admin), or add --force",
+                self.nickname
+            )));
+        }
+        Ok(())
+    }
+
+    async fn first_cursor(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        account: &Actor,
+    ) -> Result<Cursor, JobError> {
+        let standing = Standing::read(db, server, account.id).await?;
+        let until = delete_activities::last_activity(db, &self.actor).await?;
+        Ok(Cursor {
+            until: until.unwrap_or(Uuid::nil()),
+            row_goes: standing.row_goes(server),
+            needed: true,
+            step: Step::Farewell,
+        })
+    }
+
+    /// Counts what there is to remove.
+    async fn counts(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        account: &Actor,
+        cursor: &Cursor,
+    ) -> Result<Vec<Count>, JobError> {
+        let purged = account::is_purged(db, server, account.id).await?;
+        let [posts, likes, boosts] =
+            delete_activities::count(db, &self.actor, cursor.until).await?;
+        let notifications = notifications::count(db, &self.actor, cursor.until).await?;
+        let mut counts = vec![
+            Count::new("accounts", i64::from(!purged || cursor.row_goes)),
+            Count::new("notifications", notifications),
+            Count::new("posts", posts),
+            Count::new("likes", likes),
+            Count::new("boosts", boosts),
+            Count::new("follow relations", relations::count(db, server, account.id).await?),
+            Count::new("follow requests", relations::count_requests(db, account.id).await?),
+        ];
+        if self.thorough {
+            counts.extend(leftovers::count(db, account.id).await?);
+        }
+        Ok(counts)
+    }
+
+    /// What a person should know before saying yes.
+    async fn notes(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        account: &Actor,
+        cursor: &Cursor,
+    ) -> Result<Vec<String>, JobError> {
+        let mut notes = Vec::new();
+        let inboxes = count_inboxes(db, server, account).await?;
+        if inboxes > 0 {
+            notes.push(format!(
+                "{inboxes} inboxes of other servers are told that the account is gone"
+            ));
+        }
+        if cursor.row_goes {
+            notes.push(format!(
+                "the account was never confirmed or approved, so its row goes as well{}",
+                when_row_goes(server)
+            ));
+        }
+        Ok(notes)
+    }
+}
+
+/// The rest of the sentence that tells that a row goes.
+fn when_row_goes(server: &Server) -> String {
+    if server.publish_wait.is_zero() {
+        return ", at once: what the server has not delivered by then, it cannot deliver any more"
+            .to_owned();
+    }
+    let wait = humantime::format_duration(server.publish_wait);
+    format!(": as soon as the server has delivered and forgotten it, at the latest after {wait}")
+}

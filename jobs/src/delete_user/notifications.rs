@@ -1,0 +1,65 @@
+//! Notifications that the account caused (docs/semantics.md 2.3, step 5).
+//!
+//! The server removes them after the posts, most of which took theirs with them. Here they go
+//! first: the same rows in the end, and the plan can count them.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Activities that are walked over for each notification that may be found: most caused none.
+const WINDOW: i64 = 5;
+
+/// Counts them.
+pub(super) async fn count(db: &mut PgConnection, actor: &str, until: Uuid) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "select count(*) from public.notifications n
+         join public.activities a on a.id = n.activity_id
+         where a.actor = $1 and a.id <= $2",
+    )
+    .bind(actor)
+    .bind(until)
+    .fetch_one(db)
+    .await
+}
+
+/// Removes those of the next activities. Returns how many, and the last of those activities; `None`
+/// behind the last one.
+pub(super) async fn remove(
+    db: &mut PgConnection,
+    actor: &str,
+    after: Uuid,
+    until: Uuid,
+    limit: i64,
+) -> sqlx::Result<Option<(i64, Uuid)>> {
+    let walked: Vec<Uuid> = sqlx::query_scalar(
+        "select id from public.activities where actor = $1 and id > $2 and id <= $3
+         order by id nulls first limit $4",
+    )
+    .bind(actor)
+    .bind(after)
+    .bind(until)
+    .bind(limit.saturating_mul(WINDOW))
+    .fetch_all(&mut *db)
+    .await?;
+    let Some(last) = walked.last().copied() else { return Ok(None) };
+    let removed = sqlx::query("delete from public.notifications where activity_id = any ($1)")
+        .bind(walked)
+        .execute(db)
+        .await?
+        .rows_affected();
+    Ok(Some((i64::try_from(removed).unwrap_or(i64::MAX), last)))
+}
+
+/// Removes the notifications of reports that a member of the staff has received, as Akkoma does when
+/// somebody leaves the staff. Called before the account loses its roles.
+pub(super) async fn remove_reports(db: &mut PgConnection, account: Uuid) -> sqlx::Result<()> {
+    sqlx::query(
+        "delete from public.notifications n using public.users u
+         where n.user_id = $1 and n.type = 'pleroma:report'
+           and u.id = $1 and (u.is_admin or u.is_moderator)",
+    )
+    .bind(account)
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! Ending the account's follow relations, in both directions (docs/semantics.md 2.3).
+
+use serde_json::Value;
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use super::follow_undo::{self, FollowUndo};
+use crate::pleroma::{
+    Actor, AssociatedObject, Changed, Flavour, Server, count_followers, count_following,
+    refresh_accounts,
+};
+
+/// Which of the account's relations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Those who follow it.
+    Followers,
+    /// Those whom it follows.
+    Followed,
+}
+
+/// A relation that ends, and the Follow activity that began it.
+#[derive(Debug, FromRow)]
+pub(super) struct Relation {
+    pub(super) id: i64,
+    /// The one at the other end.
+    other: Uuid,
+    pub(super) follower_ap_id: String,
+    pub(super) follower_local: bool,
+    pub(super) follower_active: bool,
+    pub(super) followed_ap_id: String,
+    pub(super) follow_id: Option<Uuid>,
+    pub(super) follow: Option<Value>,
+}
+
+/// The statement that reads relations of one side. `$1`: account, `$2`: after this relation, `$3`:
+/// at most so many. Of each pair the newest Follow counts; newest by the text of its id, which sorts
+/// like the id and keeps PostgreSQL from walking through all that a prolific follower ever did.
+macro_rules! relations {
+    ($own:literal, $other:literal, $active:literal, $only:literal, $object:literal) => {
+        concat!(
+            "select r.id, r.",
+            $other,
+            " as other,
+                    follower.ap_id as follower_ap_id, follower.local as follower_local,
+                    ",
+            $active,
+            " as follower_active, followed.ap_id as followed_ap_id,
+                    begun.id as follow_id, begun.data as follow
+             from (select r.* from public.following_relationships r
+                   join public.users u on u.id = r.",
+            $other,
+            "
+                   where r.",
+            $own,
+            " = $1 and r.state = 2 and r.id > $2 and ",
+            $only,
+            "
+                   order by r.id limit $3 for update of r) r
+             join public.users follower on follower.id = r.follower_id
+             join public.users followed on followed.id = r.following_id
+             left join lateral (
+                 select a.id, a.data from public.activities a
+                 where a.actor = follower.ap_id and a.data ->> 'type' = 'Follow'
+                   and ",
+            $object,
+            " = followed.ap_id
+                 order by a.id::text desc limit 1
+             ) begun on true
+             order by r.id"
+        )
+    };
+}
+
+/// A side's statement by flavour, and by how activities are found by their object.
+macro_rules! side {
+    ($server:expr, $own:literal, $other:literal, $only:literal, $only22:literal) => {
+        match ($server.shape.flavour, $server.shape.associated_object) {
+            (Flavour::Pleroma22, _) => relations!(
+                $own,
+                $other,
+                "not follower.deactivated",
+                $only22,
+                "coalesce(a.data -> 'object' ->> 'id', a.data ->> 'object')"
+            ),
+            (_, AssociatedObject::Function) => relations!(
+                $own,
+                $other,
+                "follower.is_active",
+                $only,
+                "public.associated_object_id(a.data)"
+            ),
+            (_, AssociatedObject::Coalesce) => relations!(
+                $own,
+                $other,
+                "follower.is_active",
+                $only,
+                "coalesce(a.data -> 'object' ->> 'id', a.data ->> 'object')"
+            ),
+        }
+    };
+}
+
+/// Reads and locks the next relations of a side.
+///
+/// Relations to inactive accounts that it follows stay; and, with Pleroma 2.2, those of inactive
+/// followers.
+pub(super) async fn read(
+    db: &mut PgConnection,
+    server: &Server,
+    account: Uuid,
+    side: Side,
+    after: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<Relation>> {
+    let sql = match side {
+        Side::Followers => {
+            side!(server, "following_id", "follower_id", "true", "not u.deactivated")
+        }
+        Side::Followed => {
+            side!(server, "follower_id", "following_id", "u.is_active", "not u.deactivated")
+        }
+    };
+    sqlx::query_as(sql).bind(account).bind(after).bind(limit).fetch_all(db).await
+}
+
+/// Counts what [`read`] would find on both sides.
+pub(super) async fn count(
+    db: &mut PgConnection,
+    server: &Server,
+    account: Uuid,
+) -> sqlx::Result<i64> {
+    let sql = match server.shape.flavour {
+        Flavour::Pleroma22 => {
+            "select (select count(*) from public.following_relationships r
+                     join public.users u on u.id = r.follower_id
+                     where r.following_id = $1 and r.state = 2 and not u.deactivated)
+                  + (select count(*) from public.following_relationships r
+                     join public.users u on u.id = r.following_id
+                     where r.follower_id = $1 and r.state = 2 and not u.deactivated)"
+        }
+        Flavour::Pleroma | Flavour::Akkoma => {
+            "select (select count(*) from public.following_relationships r
+                     where r.following_id = $1 and r.state = 2)
+                  + (select count(*) from public.following_relationships r
+                     join public.users u on u.id = r.following_id
+                     where r.follower_id = $1 and r.state = 2 and u.is_active)"
+        }
+    };
+    sqlx::query_scalar(sql).bind(account).fetch_one(db).await
+}
+
+/// Ends relations: takes back their Follow activities, removes the rows, counts the others anew.
+/// The account's own counters are 0 since its profile was emptied.
+pub(super) async fn end(
+    db: &mut PgConnection,
+    server: &Server,
+    account: &Actor,
+    side: Side,
+    relations: &[Relation],
+) -> sqlx::Result<()> {
+    let undos: Vec<FollowUndo> =
+        relations.iter().filter_map(|relation| FollowUndo::of(server, relation)).collect();
+    follow_undo::write(db, server, account, undos).await?;
+    let ids: Vec<i64> = relations.iter().map(|relation| relation.id).collect();
+    sqlx::query("delete from public.following_relationships where id = any ($1)")
+        .bind(&ids)
+        .execute(&mut *db)
+        .await?;
+    let others: Vec<Uuid> = relations.iter().map(|relation| relation.other).collect();
+    match side {
+        Side::Followers => count_following(db, server, &others).await?,
+        Side::Followed => count_followers(db, server, &others).await?,
+    }
+    let locals: Vec<Uuid> =
+        sqlx::query_scalar("select id from public.users where id = any ($1) and local")
+            .bind(&others)
+            .fetch_all(&mut *db)
+            .await?;
+    refresh_accounts(db, server, &locals, Changed::Fields).await?;
+    Ok(())
+}
+
+/// Counts the account's own requests to follow somebody.
+pub(super) async fn count_requests(db: &mut PgConnection, account: Uuid) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "select count(*) from public.following_relationships where follower_id = $1 and state = 1",
+    )
+    .bind(account)
+    .fetch_one(db)
+    .await
+}
+
+/// Removes some of them. Returns how many.
+pub(super) async fn end_requests(
+    db: &mut PgConnection,
+    account: Uuid,
+    limit: i64,
+) -> sqlx::Result<i64> {
+    let ended = sqlx::query(
+        "delete from public.following_relationships where id in (
+             select id from public.following_relationships where follower_id = $1 and state = 1
+             limit $2)",
+    )
+    .bind(account)
+    .bind(limit)
+    .execute(db)
+    .await?;
+    Ok(i64::try_from(ended.rows_affected()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,221 @@
+//! The steps of a removal, each a little of its work.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    DeleteUser, account,
+    cursor::{Cursor, Step},
+    farewell, leftovers, notifications,
+    relations::{self, Side},
+};
+use crate::{
+    delete_activities::{self, Manner, Telling},
+    engine::{Batch, JobError, Parking},
+    pleroma::{Actor, Changed, Flavour, Server, count_inboxes, refresh_accounts},
+};
+
+/// Delays between looks at the server's jobs, in seconds; the last one is used on and on.
+const LOOKS: [u64; 5] = [1, 2, 4, 8, 15];
+
+impl DeleteUser {
+    pub(super) async fn step(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        account: &Actor,
+        cursor: &Cursor,
+        limit: i64,
+    ) -> Result<Batch<Cursor>, JobError> {
+        match &cursor.step {
+            Step::Farewell => self.farewell(server, db, account, cursor).await,
+            Step::Notifications { after } => {
+                let after = *after;
+                let removed =
+                    notifications::remove(db, &account.ap_id, after, cursor.until, limit).await?;
+                Ok(match removed {
+                    Some((done, after)) => go_on(done, cursor.at(Step::Notifications { after })),
+                    None => go_on(0, cursor.at(self.first_leftovers(db).await?)),
+                })
+            }
+            Step::Posts { after } => self.posts(server, db, account, cursor, *after, limit).await,
+            Step::Followers { after } => {
+                let side = Side::Followers;
+                let (done, last) = unfollow(server, db, account, side, *after, limit).await?;
+                let next = last
+                    .map_or(Step::FollowedAccounts { after: 0 }, |after| Step::Followers { after });
+                Ok(go_on(done, cursor.at(next)))
+            }
+            Step::FollowedAccounts { after } => {
+                let side = Side::Followed;
+                let (done, last) = unfollow(server, db, account, side, *after, limit).await?;
+                let next =
+                    last.map_or(Step::FollowRequests, |after| Step::FollowedAccounts { after });
+                Ok(go_on(done, cursor.at(next)))
+            }
+            Step::FollowRequests => {
+                let done = relations::end_requests(db, account.id, limit).await?;
+                let next = if done > 0 {
+                    Step::FollowRequests
+                } else {
+                    self.after_requests(server, db, account, cursor).await?
+                };
+                Ok(go_on(done, cursor.at(next)))
+            }
+            Step::Leftovers { kind } => {
+                let done = leftovers::remove(db, account.id, kind, limit).await?;
+                let next = match done {
+                    0 => leftovers::kind_after(db, Some(kind)).await?,
+                    _ => Some(kind.clone()),
+                };
+                let next = match next {
+                    Some(kind) => Step::Leftovers { kind },
+                    None => Step::Posts { after: Uuid::nil() },
+                };
+                Ok(go_on(done, cursor.at(next)))
+            }
+            Step::Deliveries { deadline, looks } => {
+                if !farewell::must_wait(db, account, cursor.until, *deadline).await? {
+                    return Ok(go_on(0, cursor.at(Step::Account)));
+                }
+                let look = usize::try_from(*looks).unwrap_or(usize::MAX).min(LOOKS.len() - 1);
+                let again =
+                    Step::Deliveries { deadline: *deadline, looks: looks.saturating_add(1) };
+                let wait = Some(Duration::from_secs(LOOKS[look]));
+                Ok(Batch { wait, ..go_on(0, cursor.at(again)) })
+            }
+            Step::Account => self.end(server, db, account, cursor).await,
+        }
+    }
+
+    /// Tells other servers and empties the profile, in one transaction: from then on the account
+    /// is gone for everybody. An account that was emptied before is told of only if somebody is
+    /// left who was not told.
+    async fn farewell(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        account: &Actor,
+        cursor: &Cursor,
+    ) -> Result<Batch<Cursor>, JobError> {
+        let purged = account::is_purged(db, server, account.id).await?;
+        if !purged || count_inboxes(db, server, account).await? > 0 {
+            farewell::announce(db, server, account).await?;
+        }
+        if server.shape.flavour == Flavour::Akkoma {
+            notifications::remove_reports(db, account.id).await?;
+        }
+        let changed = account::purge(db, server, account.id).await?;
+        if changed && Self::may_refresh(server, cursor) {
+            refresh_accounts(db, server, &[account.id], Changed::Fields).await?;
+        }
+        let done = i64::from(!purged && !cursor.row_goes);
+        Ok(go_on(done, cursor.at(Step::Notifications { after: Uuid::nil() })))
+    }
+
+    /// They go before the posts, which take some of them along: so the plan can count them.
+    async fn first_leftovers(&self, db: &mut PgConnection) -> Result<Step, JobError> {
+        let first = if self.thorough { leftovers::kind_after(db, None).await? } else { None };
+        Ok(first.map_or(Step::Posts { after: Uuid::nil() }, |kind| Step::Leftovers { kind }))
+    }
+
+    async fn posts(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        account: &Actor,
+        cursor: &Cursor,
+        after: Uuid,
+        limit: i64,
+    ) -> Result<Batch<Cursor>, JobError> {
+        let manner = Manner {
+            telling: if self.federate_posts { Telling::Direct } else { Telling::Nobody },
+            // Pleroma 2.2 deletes the posts while the account is still active.
+            names_create: server.shape.flavour == Flavour::Pleroma22,
+        };
+        let posts = delete_activities::Cursor { after, until: cursor.until };
+        let batch =
+            delete_activities::delete_some(server, db, account, manner, posts, limit).await?;
+        let next = if batch.end {
+            Step::Followers { after: 0 }
+        } else {
+            Step::Posts { after: batch.cursor.after }
+        };
+        Ok(Batch { parked: batch.parked, ..go_on(batch.done, cursor.at(next)) })
+    }
+
+    /// The relations are gone: only now may the server be told in the way that ends them as well.
+    async fn after_requests(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        account: &Actor,
+        cursor: &Cursor,
+    ) -> Result<Step, JobError> {
+        if cursor.needed && Self::may_refresh(server, cursor) {
+            refresh_accounts(db, server, &[account.id], Changed::Activation).await?;
+        }
+        let needed = cursor.row_goes || account::keeps_keys_for_deliveries(server);
+        let deadline = if needed { farewell::deadline(db, server).await? } else { None };
+        Ok(deadline.map_or(Step::Account, |deadline| Step::Deliveries { deadline, looks: 0 }))
+    }
+
+    /// Removes the row, or what it still holds.
+    async fn end(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        account: &Actor,
+        cursor: &Cursor,
+    ) -> Result<Batch<Cursor>, JobError> {
+        let here = cursor.clone();
+        if !cursor.row_goes {
+            account::purge_keys(db, server, account.id).await?;
+            return Ok(Batch { end: true, ..go_on(0, here) });
+        }
+        if has_report_notes(db, account.id).await? {
+            let parked = vec![Parking {
+                item: account.ap_id.clone(),
+                reason: "it has written notes on reports, so its row stays, emptied".to_owned(),
+            }];
+            return Ok(Batch { end: true, parked, ..go_on(0, here) });
+        }
+        sqlx::query("delete from public.users where id = $1").bind(account.id).execute(db).await?;
+        Ok(Batch { end: true, ..go_on(1, here) })
+    }
+
+    /// Whether the server may be told to read the account anew: not when its row may be gone before
+    /// the server comes to it, since that job would fail and the stale account stay for good.
+    pub(super) fn may_refresh(server: &Server, cursor: &Cursor) -> bool {
+        !cursor.row_goes || !server.publish_wait.is_zero()
+    }
+}
+
+fn go_on(done: i64, cursor: Cursor) -> Batch<Cursor> {
+    Batch { cursor, end: false, done, parked: Vec::new(), wait: None }
+}
+
+/// Ends the next relations of a side. Returns how many, and the last one, if there were any.
+async fn unfollow(
+    server: &Server,
+    db: &mut PgConnection,
+    account: &Actor,
+    side: Side,
+    after: i64,
+    limit: i64,
+) -> Result<(i64, Option<i64>), JobError> {
+    let relations = relations::read(db, server, account.id, side, after, limit).await?;
+    let Some(last) = relations.last() else { return Ok((0, None)) };
+    let last = last.id;
+    relations::end(db, server, account, side, &relations).await?;
+    Ok((i64::try_from(relations.len()).unwrap_or(i64::MAX), Some(last)))
+}
+
+async fn has_report_notes(db: &mut PgConnection, account: Uuid) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select exists (select from public.report_notes where user_id = $1)")
+        .bind(account)
+        .fetch_one(db)
+        .await
+}

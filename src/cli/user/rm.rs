@@ -1,0 +1,67 @@
+//! `kenoma user rm NICK`
+
+use kenoma_jobs::{DeleteUser, pleroma::find_actor};
+
+use super::act::StaffOptions;
+use crate::{
+    cli::{Failure, Output, submit},
+    session::Session,
+};
+
+/// What can be typed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example: kenoma user rm mallory --reason \"asked for it by mail\" --wait
+
+The account is signed out and switched off at once. The server goes on showing ActivityPub copies \
+of its posts that were fetched since it was started, until it restarts or forgets them.")]
+pub(in crate::cli) struct Options {
+    /// Nickname of the account.
+    #[arg(value_name = "NICK")]
+    nickname: String,
+    /// Also remove what the original leaves behind: tokens, filters, lists, bookmarks, blocks, …
+    #[arg(long)]
+    thorough: bool,
+    /// Tell other servers of each post, like and boost, not only that the account is gone.
+    #[arg(long)]
+    federate_posts: bool,
+    /// Remove even the last admin of the server.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    staff: StaffOptions,
+    #[command(flatten)]
+    submit: submit::RunOptions,
+}
+
+/// Asks for the job.
+pub(super) async fn run(
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let server = session.server().await?;
+    let nickname = &options.nickname;
+    let (found, staff) = {
+        let mut db = session.pool.acquire().await?;
+        let found = find_actor(&mut db, &server, nickname).await?;
+        (found, options.staff.find(&mut db, &server).await?)
+    };
+    let account = found
+        .filter(|account| account.local)
+        .ok_or_else(|| Failure::NotFound(format!("No local user {nickname}")))?;
+    let job = DeleteUser {
+        nickname: nickname.clone(),
+        actor: account.ap_id,
+        thorough: options.thorough,
+        federate_posts: options.federate_posts,
+        force: options.force,
+        on_behalf_of: staff.map(|staff| staff.id),
+    };
+    let request = submit::Request {
+        job: job.into(),
+        options: &options.submit,
+        done: vec![format!("User {nickname} deleted.")],
+    };
+    submit::submit(session, server, request, output).await
+}
