@@ -6,4 +6,5 @@ mod cli;
 mod contract;
 mod golden;
 mod program;
+mod removal;
 mod worker;

@@ -15,3 +15,5 @@ mod starting;
 mod stopping;
 mod story;
 mod work;
+
+pub(crate) use stage::eventually;

@@ -216,7 +216,7 @@ pub(super) async fn reaches(pool: &PgPool, id: &str, status: &str) -> Result<Run
 }
 
 /// Looks until there is something to see. Other processes' doings give no event to wait for.
-pub(super) async fn eventually<T>(
+pub(crate) async fn eventually<T>(
     what: &str,
     mut look: impl AsyncFnMut() -> Result<Option<T>>,
 ) -> Result<T> {

@@ -1,0 +1,178 @@
+//! Other servers are told, and a row that goes waits for it.
+
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use sqlx::PgPool;
+use testkit::{Flavour, flake_text};
+
+use super::{House, inboxes};
+use crate::worker::eventually;
+
+#[tokio::test]
+async fn each_reachable_inbox_of_followers_is_told_once() -> Result<()> {
+    for flavour in Flavour::ALL {
+        let house = House::new(flavour).await?;
+        let world = &house.world;
+        for (nickname, host) in [
+            ("carl", "far.example"),
+            ("cleo", "far.example"),
+            ("gil", "gone.example"),
+            ("quin", "quarantined.example"),
+            ("otto", "old.example"),
+        ] {
+            world.remote(nickname, host).await?.follows(&house.alice).await?;
+        }
+        let stranger = world.remote("sam", "stranger.example").await?;
+        house.alice.follows(&stranger).await?;
+        house
+            .sql(
+                "update users set shared_inbox = null where nickname = 'otto@old.example';
+                 insert into instances (host, unreachable_since, inserted_at, updated_at) values
+                   ('gone.example', timezone('UTC', now()) - interval '8 days', now(), now()),
+                   ('old.example', '2026-01-02T03:04:05', now(), now());
+                 update instances set unreachable_since = timezone('UTC', now()) - interval '1 day'
+                 where host = 'old.example'",
+            )
+            .await?;
+        let kenoma = house
+            .kenoma
+            .clone()
+            .with("KENOMA_FEDERATION_QUARANTINED_INSTANCES", "Quarantined.example");
+        let done = kenoma.run(&["user", "rm", "alice", "--yes", "--inline"])?;
+        assert_eq!(done.code, 0, "{flavour}: {done:?}");
+
+        let deliveries = house.jobs("publish_one").await?;
+        // The last one is told that alice follows nobody there any more.
+        let expected = [
+            "https://far.example/inbox",
+            "https://old.example/users/otto/inbox",
+            "https://stranger.example/users/sam/inbox",
+        ];
+        assert_eq!(inboxes(&deliveries), expected, "{flavour}");
+        let since = |inbox: &str| {
+            let delivery = deliveries.iter().find(|job| job["params"]["inbox"] == inbox);
+            delivery.map(|job| job["params"]["unreachable_since"].clone())
+        };
+        assert_eq!(since(expected[0]), Some(json!(null)), "{flavour}");
+        assert!(since(expected[1]).is_some_and(|since| since.is_string()), "{flavour}");
+        // No job is left with which the server would fail.
+        let publish = house.jobs("publish").await?;
+        assert!(publish.is_empty(), "{flavour}: {publish:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn posts_are_told_of_only_when_asked_for() -> Result<()> {
+    for flavour in Flavour::ALL {
+        for (option, expected) in [("", 1), (" --federate-posts", 3)] {
+            let house = House::new(flavour).await?;
+            house.world.remote("carl", "far.example").await?.follows(&house.alice).await?;
+            house.alice.posts("hello").public().create().await?;
+            house.alice.posts("hello again").public().create().await?;
+            house.alice.posts("only here").direct_to(&house.alice).create().await?;
+            let done = house.run(&format!("user rm alice --yes --inline{option}"))?;
+            assert_eq!(done.code, 0, "{flavour}: {done:?}");
+            let deliveries = house.jobs("publish_one").await?;
+            assert_eq!(
+                inboxes(&deliveries),
+                vec!["https://far.example/inbox"; expected],
+                "{flavour}"
+            );
+            assert!(house.jobs("publish").await?.is_empty(), "{flavour}");
+        }
+    }
+    Ok(())
+}
+
+/// Reads status, step and holder of the one run.
+async fn standing(pool: &PgPool) -> Result<(String, Option<String>, bool)> {
+    let standing = sqlx::query_as(
+        "select status, cursor ->> 'step', lease_expires_at is null from kenoma.runs",
+    );
+    Ok(standing.fetch_optional(pool).await?.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn a_row_goes_when_the_server_has_delivered_and_forgotten_it() -> Result<()> {
+    for flavour in Flavour::ALL {
+        let house = House::new(flavour).await?;
+        house.never_confirmed().await?;
+        house.world.remote("carl", "far.example").await?.follows(&house.alice).await?;
+        let child = house
+            .kenoma
+            .clone()
+            .with("KENOMA_SERVER_PUBLISH_WAIT", "5m")
+            .command(&["user", "rm", "alice", "--yes", "--inline"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let pool = house.database.pool();
+        // The worker is free meanwhile, and no try is used up.
+        eventually("the run to wait", async || {
+            let (status, step, free) = standing(&pool).await?;
+            Ok((status == "queued" && step.as_deref() == Some("deliveries") && free).then_some(()))
+        })
+        .await?;
+        let row = house.alice_row().await?;
+        assert_eq!(row["email"], json!(null), "{flavour}");
+        if flavour != Flavour::Akkoma {
+            assert!(row["keys"].is_string(), "{flavour}: the server has to sign with them");
+        }
+        let refreshes: Vec<_> = house
+            .rows()
+            .await?
+            .rows("oban_jobs")
+            .iter()
+            .filter(|job| job["args"]["user_id"] == flake_text(house.alice.id()))
+            .cloned()
+            .collect();
+        assert!(!refreshes.is_empty(), "{flavour}");
+        house
+            .sql("update oban_jobs set state = 'completed' where args ->> 'op' = 'publish_one'")
+            .await?;
+        let (status, ..) = standing(&pool).await?;
+        assert_ne!(status, "succeeded", "{flavour}: the server still knows the account");
+        house.sql("update oban_jobs set state = 'completed'").await?;
+        let done = crate::program::Done::from(child.wait_with_output()?);
+        assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
+        assert!(house.alice_row().await.is_err(), "{flavour}: the row is still there");
+        let attempts: i32 =
+            sqlx::query_scalar("select attempt from kenoma.runs").fetch_one(&pool).await?;
+        assert_eq!(attempts, 0, "{flavour}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_deliver_is_not_waited_for_for_ever() -> Result<()> {
+    for flavour in Flavour::ALL {
+        let house = House::new(flavour).await?;
+        house.never_confirmed().await?;
+        house.world.remote("carl", "far.example").await?.follows(&house.alice).await?;
+        let kenoma = house.kenoma.clone().with("KENOMA_SERVER_PUBLISH_WAIT", "500ms");
+        let done = kenoma.run(&["user", "rm", "alice", "--yes", "--inline"])?;
+        assert_eq!(done.code, 0, "{done:?}");
+        assert!(house.alice_row().await.is_err(), "{flavour}: the row is still there");
+        let waited: i64 =
+            sqlx::query_scalar("select count(*) from kenoma.run_events where event = 'waiting'")
+                .fetch_one(&house.database.pool())
+                .await?;
+        assert!(waited > 0, "{flavour}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_row_that_goes_at_once_is_not_refreshed() -> Result<()> {
+    let house = House::new(Flavour::Pleroma).await?;
+    house.never_confirmed().await?;
+    let done = house.run("user rm alice --yes --inline")?;
+    assert_eq!(done.code, 0, "{done:?}");
+    let jobs = house.jobs("verify_fields_links").await?;
+    assert!(jobs.is_empty(), "the server would fail over the missing row: {jobs:?}");
+    house.alice_row().await.err().context("the row is still there")?;
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! `--thorough`: what the original leaves behind goes too, and is counted before.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use testkit::Flavour;
+
+use super::House;
+
+/// One row of each kind for alice and one for bob.
+const ROWS: &str = "
+    insert into password_reset_tokens (user_id, token, inserted_at, updated_at)
+      select id, 't', now(), now() from users where local;
+    insert into filters (user_id, filter_id, phrase, inserted_at, updated_at)
+      select id, 1, 'spoiler', now(), now() from users where local;
+    insert into lists (user_id, title, inserted_at, updated_at)
+      select id, 'friends', now(), now() from users where local;
+    insert into markers (user_id, timeline, last_read_id, inserted_at, updated_at)
+      select id, 'home', '1', now(), now() from users where local;
+    insert into scheduled_activities (user_id, params, scheduled_at, inserted_at, updated_at)
+      select id, '{}', now() + interval '1 day', now(), now() from users where local;
+    insert into thread_mutes (user_id, context)
+      select id, 'https://peer.example/contexts/1' from users where local;
+    insert into user_relationships (source_id, target_id, relationship_type, inserted_at)
+      select a.id, b.id, 2, now() from users a, users b where a.local and b.local and a.id <> b.id";
+
+/// The tables in which they stand, and the column that says whose they are.
+const TABLES: [(&str, &str); 7] = [
+    ("password_reset_tokens", "user_id"),
+    ("filters", "user_id"),
+    ("lists", "user_id"),
+    ("markers", "user_id"),
+    ("scheduled_activities", "user_id"),
+    ("thread_mutes", "user_id"),
+    ("user_relationships", "source_id"),
+];
+
+#[tokio::test]
+async fn what_the_original_leaves_behind_goes_when_asked_for() -> Result<()> {
+    for flavour in Flavour::ALL {
+        for (option, goes) in [("", false), (" --thorough", true)] {
+            let house = House::new(flavour).await?;
+            let bob = house.world.local("bob").await?;
+            let post = bob.posts("hello").create().await?;
+            house.alice.bookmarks(&post).await?;
+            house.sql(ROWS).await?;
+            let before = house.rows().await?;
+
+            let plan = house.run(&format!("user rm alice --dry-run --json{option}"))?;
+            assert!(before == house.rows().await?, "{flavour}: the plan wrote something");
+            let plan: Value = serde_json::from_str(&plan.stdout)?;
+            let done = house.run(&format!("user rm alice --yes --inline --json{option}"))?;
+            assert_eq!(done.code, 0, "{flavour}: {done:?}");
+            let run: Value = serde_json::from_str(&done.stdout)?;
+            assert_eq!(run["done"], plan["total"], "{flavour}");
+
+            let after = house.rows().await?;
+            let whose = |table: &str, column: &str, account: &testkit::Account| {
+                let is_theirs = |row: &&Value| row[column] == json!(account.id());
+                after.rows(table).iter().filter(is_theirs).count()
+            };
+            for (table, column) in TABLES.into_iter().chain([("bookmarks", "user_id")]) {
+                let left = usize::from(!goes);
+                assert_eq!(whose(table, column, &house.alice), left, "{flavour}: {table}");
+            }
+            for (table, column) in TABLES {
+                assert_eq!(whose(table, column, &bob), 1, "{flavour}: {table} of bob");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_row_that_reports_need_stays_and_is_named() -> Result<()> {
+    for flavour in Flavour::ALL {
+        let house = House::new(flavour).await?;
+        house.never_confirmed().await?;
+        house
+            .sql(
+                "insert into report_notes (user_id, content, inserted_at, updated_at)
+                 select id, 'seen', now(), now() from users where nickname = 'alice'",
+            )
+            .await?;
+        let done = house.run("user rm alice --yes --inline")?;
+        assert_eq!(done.code, 6, "{flavour}: {done:?}");
+        assert_eq!(house.alice_row().await?["email"], json!(null), "{flavour}");
+        assert_eq!(house.rows().await?.rows("report_notes").len(), 1, "{flavour}");
+    }
+    Ok(())
+}
