@@ -1,6 +1,9 @@
-//! Which e-mail addresses an account may have (docs/semantics.md 5.2).
+//! Which e-mail addresses an account may have (docs/semantics.md 4.10 and 5.2).
 
-/// Longest address that a mail can be sent to (RFC 5321).
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Longest address that a mail can be sent to (RFC 5321), in characters.
 const LONGEST: usize = 254;
 
 /// Longest part of a host name between dots.
@@ -22,6 +25,42 @@ pub fn is_blacklisted(email: &str, blacklist: &[String]) -> bool {
         let rest = host.strip_suffix(&domain.to_lowercase());
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     })
+}
+
+/// What became of a wish for another address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailChange {
+    /// The account has it now.
+    Changed,
+    /// The account has it already, in the same spelling.
+    Same,
+    /// Another account has it, in whatever case of letters.
+    Taken,
+}
+
+/// Gives an account of this server another address. After [`EmailChange::Taken`] the transaction
+/// may be good for nothing but to be dropped.
+pub async fn change_email(
+    db: &mut PgConnection,
+    account: Uuid,
+    email: &str,
+) -> sqlx::Result<EmailChange> {
+    let written = sqlx::query(
+        "update public.users
+         set email = $2::text::citext, updated_at = date_trunc('second', timezone('UTC', now()))
+         where id = $1 and email::text is distinct from $2",
+    )
+    .bind(account)
+    .bind(email)
+    .execute(db)
+    .await;
+    match written {
+        Ok(done) if done.rows_affected() == 0 => Ok(EmailChange::Same),
+        Ok(_done) => Ok(EmailChange::Changed),
+        // The unique index knows it best, also when two ask at once.
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(EmailChange::Taken),
+        Err(error) => Err(error),
+    }
 }
 
 fn is_of_name(byte: u8) -> bool {
