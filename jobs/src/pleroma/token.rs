@@ -1,4 +1,4 @@
-//! Secrets that the server hands out: invites, password resets, confirmations (docs/semantics.md 4.0).
+//! Secrets that the server hands out: invites, password resets, confirmations (docs/semantics.md 4.0.3).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE};
 

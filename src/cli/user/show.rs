@@ -143,6 +143,9 @@ fn state(account: &AccountDetails) -> String {
 
 fn aligned(rows: &[(&str, String)]) -> Vec<String> {
     let width = rows.iter().map(|(label, _)| label.len() + 1).max().unwrap_or(0);
-    let line = |(label, value): &(&str, String)| format!("{:width$} {value}", format!("{label}:"));
+    // Names come from strangers: one must not be able to look like a second line.
+    let line = |(label, value): &(&str, String)| {
+        format!("{:width$} {}", format!("{label}:"), value.replace('\n', " "))
+    };
     rows.iter().map(line).collect()
 }
