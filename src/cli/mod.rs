@@ -113,9 +113,7 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     }
     start_log(&cli, &loaded)?;
     match cli.command {
-        Command::User(command) => {
-            user::run(command, Session::connect(loaded.settings).await?, output).await
-        }
+        Command::User(command) => user::run(command, loaded.settings, output).await,
         Command::Jobs(command) => {
             jobs::run(command, Session::connect(loaded.settings).await?, output).await
         }

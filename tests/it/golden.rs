@@ -49,6 +49,18 @@ const DIFFERENT: &[(Flavour, &str)] = &[
     (Flavour::Pleroma, "deactivate_all_from_instance_wildcards"),
     (Flavour::Akkoma, "deactivate_all_from_instance_wildcards"),
     (Flavour::Pleroma22, "deactivate_all_from_instance_wildcards"),
+    // The original's address has no host (D31).
+    (Flavour::Akkoma, "reset_password"),
+    // The original crashes (D32).
+    (Flavour::Akkoma, "reset_mfa_null_column"),
+    // The original says that it has changed the address, and has not, whatever the address (D33).
+    (Flavour::Akkoma, "change_email"),
+    (Flavour::Akkoma, "change_email_empty"),
+    (Flavour::Akkoma, "change_email_invalid"),
+    (Flavour::Akkoma, "change_email_remote"),
+    (Flavour::Akkoma, "change_email_unknown"),
+    // The original prints the whole row, hashes included (D34).
+    (Flavour::Akkoma, "show"),
 ];
 
 /// Recordings in which the original is killed half-way: there is no end to compare with, only what
@@ -169,7 +181,9 @@ fn program(database: &Database, transition: &Transition) -> Kenoma {
     // it; and there is no server whose deliveries could be waited for.
     let mut kenoma = Kenoma::on(database)
         .with("KENOMA_SERVER_REFRESH", "off")
-        .with("KENOMA_SERVER_PUBLISH_WAIT", "0s");
+        .with("KENOMA_SERVER_PUBLISH_WAIT", "0s")
+        // Some recordings hold no account that would tell it.
+        .with("KENOMA_INSTANCE_URL", "https://peer.example");
     for (switch, variable, value) in [
         ("LAB_CLEANUP", "KENOMA_SERVER_CLEANUP_ATTACHMENTS", "true"),
         ("LAB_NOCLEANUP", "KENOMA_SERVER_CLEANUP_ATTACHMENTS", "false"),
@@ -255,4 +269,129 @@ async fn akkoma_rm() -> Result<()> {
 #[tokio::test]
 async fn pleroma22_rm() -> Result<()> {
     replay_all(Flavour::Pleroma22, "rm_").await
+}
+
+#[tokio::test]
+async fn pleroma_list() -> Result<()> {
+    replay_all(Flavour::Pleroma, "list_").await
+}
+
+#[tokio::test]
+async fn pleroma_invites() -> Result<()> {
+    replay_all(Flavour::Pleroma, "invite").await
+}
+
+#[tokio::test]
+async fn pleroma_revoke_invite() -> Result<()> {
+    replay_all(Flavour::Pleroma, "revoke_invite").await
+}
+
+#[tokio::test]
+async fn pleroma_resets() -> Result<()> {
+    replay_all(Flavour::Pleroma, "reset_").await
+}
+
+#[tokio::test]
+async fn pleroma_set() -> Result<()> {
+    replay_all(Flavour::Pleroma, "set_").await
+}
+
+#[tokio::test]
+async fn pleroma_tag() -> Result<()> {
+    replay_all(Flavour::Pleroma, "tag").await
+}
+
+#[tokio::test]
+async fn pleroma_untag() -> Result<()> {
+    replay_all(Flavour::Pleroma, "untag").await
+}
+
+#[tokio::test]
+async fn akkoma_list() -> Result<()> {
+    replay_all(Flavour::Akkoma, "list_").await
+}
+
+#[tokio::test]
+async fn akkoma_invites() -> Result<()> {
+    replay_all(Flavour::Akkoma, "invite").await
+}
+
+#[tokio::test]
+async fn akkoma_revoke_invite() -> Result<()> {
+    replay_all(Flavour::Akkoma, "revoke_invite").await
+}
+
+#[tokio::test]
+async fn akkoma_resets() -> Result<()> {
+    replay_all(Flavour::Akkoma, "reset_").await
+}
+
+#[tokio::test]
+async fn akkoma_set() -> Result<()> {
+    replay_all(Flavour::Akkoma, "set_").await
+}
+
+#[tokio::test]
+async fn akkoma_tag() -> Result<()> {
+    replay_all(Flavour::Akkoma, "tag").await
+}
+
+#[tokio::test]
+async fn akkoma_untag() -> Result<()> {
+    replay_all(Flavour::Akkoma, "untag").await
+}
+
+#[tokio::test]
+async fn akkoma_change_email() -> Result<()> {
+    replay_all(Flavour::Akkoma, "change_email").await
+}
+
+#[tokio::test]
+async fn akkoma_convert_id() -> Result<()> {
+    replay_all(Flavour::Akkoma, "convert_id").await
+}
+
+#[tokio::test]
+async fn akkoma_show() -> Result<()> {
+    replay_all(Flavour::Akkoma, "show").await
+}
+
+#[tokio::test]
+async fn pleroma22_list() -> Result<()> {
+    replay_all(Flavour::Pleroma22, "list_").await
+}
+
+#[tokio::test]
+async fn pleroma22_invites() -> Result<()> {
+    replay_all(Flavour::Pleroma22, "invite").await
+}
+
+#[tokio::test]
+async fn pleroma22_revoke_invite() -> Result<()> {
+    replay_all(Flavour::Pleroma22, "revoke_invite").await
+}
+
+#[tokio::test]
+async fn pleroma22_resets() -> Result<()> {
+    replay_all(Flavour::Pleroma22, "reset_").await
+}
+
+#[tokio::test]
+async fn pleroma22_set() -> Result<()> {
+    replay_all(Flavour::Pleroma22, "set_").await
+}
+
+#[tokio::test]
+async fn pleroma22_tag() -> Result<()> {
+    replay_all(Flavour::Pleroma22, "tag").await
+}
+
+#[tokio::test]
+async fn pleroma22_untag() -> Result<()> {
+    replay_all(Flavour::Pleroma22, "untag").await
+}
+
+#[tokio::test]
+async fn pleroma22_toggle_confirmed() -> Result<()> {
+    replay_all(Flavour::Pleroma22, "toggle_confirmed").await
 }

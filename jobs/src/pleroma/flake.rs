@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    str::FromStr,
     sync::Mutex,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -31,6 +32,31 @@ impl fmt::Display for Flake {
         }
         f.write_str(&text.into_iter().rev().collect::<String>())
     }
+}
+
+/// A text that the server writes for no id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither a flake id nor the number of a row from before flakes")]
+pub struct NoFlake;
+
+impl FromStr for Flake {
+    type Err = NoFlake;
+
+    /// Reads what [`Display`](fmt::Display) writes, and nothing else: no blanks, no zeros in front.
+    /// Digits alone are a number, as long as it fits 64 bits.
+    fn from_str(text: &str) -> Result<Self, NoFlake> {
+        let number = text.parse::<u64>().ok().map(u128::from).or_else(|| base62(text));
+        let flake = Self(Uuid::from_u128(number.ok_or(NoFlake)?));
+        if flake.to_string() == text { Ok(flake) } else { Err(NoFlake) }
+    }
+}
+
+/// Reads a number in base 62, unless it has more than 128 bits.
+fn base62(text: &str) -> Option<u128> {
+    text.bytes().try_fold(0_u128, |number, byte| {
+        let digit = DIGITS.iter().position(|&known| known == byte)?;
+        number.checked_mul(62)?.checked_add(u128::try_from(digit).ok()?)
+    })
 }
 
 /// Makes flakes as one node of the server would: 64 bits of Unix time in ms, 48 random bits
@@ -71,6 +97,8 @@ impl FlakeSource {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -92,5 +120,61 @@ mod tests {
         assert!(ids.is_sorted_by(|a, b| a < b));
         assert_eq!(source.step(u64::MAX - 7), (u64::MAX - 7, 0));
         assert_eq!(source.step(5), (u64::MAX - 7, 1));
+    }
+
+    #[test]
+    fn texts_are_read_as_they_are_written() {
+        let read = |text: &str| text.parse().map(|Flake(id)| id.to_string());
+        let ids = [
+            ("BCjL2aigzG9M563KXA", "000001a2-06e7-798f-cc9d-5ea123250000"),
+            ("1234567", "00000000-0000-0000-0000-00000012d687"),
+            ("0", "00000000-0000-0000-0000-000000000000"),
+            ("18446744073709551615", "00000000-0000-0000-ffff-ffffffffffff"),
+        ];
+        for (text, id) in ids {
+            assert_eq!(read(text).as_deref(), Ok(id), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_never_writes_is_refused() {
+        for text in [
+            "",
+            " ",
+            "alice",
+            "007",
+            "+7",
+            "-7",
+            "7 ",
+            "0BCjL2aigzG9M563KXA",
+            "BCjL2aigzG9M563KX-",
+            "BCjL2aigzG9M563KXé",
+            "zzzzzzzzzzzzzzzzzzzzzzz",
+            "'; drop table users; --",
+        ] {
+            assert_eq!(text.parse::<Flake>(), Err(NoFlake), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_id_comes_back(number: u128, low: u64) {
+            for number in [number, u128::from(low)] {
+                let flake = Flake(Uuid::from_u128(number));
+                let text = flake.to_string();
+                // A flake of digits alone would be taken for a number: 1 of 10^14 is one.
+                prop_assume!(number >> 64 == 0 || text.parse::<u64>().is_err());
+                prop_assert_eq!(text.parse(), Ok(flake));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text: String, digits in "[0-9A-Za-z]{0,40}") {
+            for text in [text, digits] {
+                if let Ok(flake) = text.parse::<Flake>() {
+                    prop_assert_eq!(flake.to_string(), text);
+                }
+            }
+        }
     }
 }

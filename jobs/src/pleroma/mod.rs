@@ -2,30 +2,50 @@
 //!
 //! The rules are those of the project's `docs/semantics.md`; comments name its sections.
 
+mod accounts;
 mod activation;
 mod actor;
 mod addressing;
+mod confirmation;
+mod email;
 mod fanout;
 mod flake;
 mod flavour;
+mod follow_request;
+mod invite;
+mod mfa;
 mod moderation_log;
 mod oban;
+mod password_reset;
 mod refresh;
 mod registration;
+mod roles;
 mod server;
 mod sign_out;
+mod tags;
+mod token;
 
+pub use accounts::{AccountDetails, AccountFilter, ListedAccount, account_details, list_accounts};
 pub use activation::{
     Activation, count_followers, count_following, count_relations, set_activation,
 };
 pub use actor::{Actor, find_actor, find_actor_by_ap_id};
 pub use addressing::{Addressing, Recipients, as_public};
+pub use confirmation::{is_confirmed, set_confirmation};
+pub use email::{EmailChange, change_email, is_blacklisted, valid_email};
 pub use fanout::{Fanout, Outgoing, count_inboxes, fan_out};
-pub use flake::{Flake, FlakeSource};
+pub use flake::{Flake, FlakeSource, NoFlake};
 pub use flavour::{AssociatedObject, Flavour, Pins, ProbeError, Shape, probe};
+pub use follow_request::{FollowState, follow_state, forget_request};
+pub use invite::{Invite, create_invite, list_invites, revoke_invites};
+pub use mfa::reset_mfa;
 pub use moderation_log::{Deed, Person, find_staff, find_staff_by_id, log_moderation};
 pub use oban::{ObanJob, insert_oban_jobs};
+pub use password_reset::create_password_reset;
 pub use refresh::{Changed, refresh_accounts};
 pub use registration::Registration;
+pub use roles::{Role, is_last_admin, set_role};
 pub use server::{Federation, Refresh, Search, Server, ServerSwitches, open};
 pub use sign_out::{SignedOut, sign_out};
+pub use tags::{Tags, normal_tag, read_tags, tag_fault, write_tags};
+pub use token::random_token;

@@ -1,16 +1,30 @@
 //! `kenoma user`: the original's subcommands, in its spelling.
 
 mod act;
+mod change_email;
+mod convert_id;
+mod date;
 mod deactivate_instance;
 mod delete_activities;
+mod fix_follow_state;
+mod inspect;
+mod invite;
+mod invites;
+mod list;
+mod reset_mfa;
+mod reset_password;
 mod rm;
+mod set;
+mod show;
 mod sign_out;
 mod switch;
+mod tag;
+mod toggle_confirmed;
 
 use clap::Subcommand;
 
 use super::{Failure, Output};
-use crate::session::Session;
+use crate::{session::Session, settings::Settings};
 
 /// Commands about accounts.
 #[derive(Debug, Subcommand)]
@@ -33,10 +47,56 @@ pub(super) enum Command {
     /// Sign an account out of all apps.
     #[command(alias = "sign-out")]
     SignOut(sign_out::Options),
+    /// List the accounts of this server.
+    List(list::Options),
+    /// Show an account: roles, state, counters.
+    Show(show::Options),
+    /// Make an invite, with which somebody can register.
+    Invite(invite::Options),
+    /// List all invites.
+    #[command(after_help = "Example: kenoma user invites --json")]
+    Invites,
+    /// Revoke an invite.
+    #[command(alias = "revoke-invite")]
+    RevokeInvite(invites::RevokeOptions),
+    /// Make a link with which an account's password can be chosen anew.
+    #[command(alias = "reset-password")]
+    ResetPassword(reset_password::Options),
+    /// Let an account log in without its second factor.
+    #[command(alias = "reset-mfa")]
+    ResetMfa(reset_mfa::Options),
+    /// Give an account roles, or take them away.
+    Set(set::Options),
+    /// Add tags to an account.
+    #[command(after_help = "Example: kenoma user tag alice mrf_tag:media-force-nsfw")]
+    Tag(tag::Options),
+    /// Take tags from an account.
+    #[command(after_help = "Example: kenoma user untag alice mrf_tag:media-force-nsfw")]
+    Untag(tag::Options),
+    /// Confirm an account's e-mail address if it is not, and the other way round.
+    #[command(alias = "toggle-confirmed")]
+    ToggleConfirmed(toggle_confirmed::Options),
+    /// Change an account's e-mail address.
+    #[command(alias = "change-email")]
+    ChangeEmail(change_email::Options),
+    /// Forget a request to follow that another server never answered.
+    #[command(alias = "fix-follow-state")]
+    FixFollowState(fix_follow_state::Options),
+    /// Convert between the two spellings of an id: flake and UUID.
+    #[command(alias = "convert-id")]
+    ConvertId(convert_id::Options),
 }
 
-/// Does what was typed.
-pub(super) async fn run(command: Command, session: Session, output: Output) -> Result<(), Failure> {
+/// Does what was typed; connects only for what needs the database.
+pub(super) async fn run(
+    command: Command,
+    settings: Settings,
+    output: Output,
+) -> Result<(), Failure> {
+    if let Command::ConvertId(options) = &command {
+        return convert_id::run(options, output);
+    }
+    let session = Session::connect(settings).await?;
     match command {
         Command::DeleteActivities(options) => {
             delete_activities::run(&options, &session, output).await
@@ -48,5 +108,21 @@ pub(super) async fn run(command: Command, session: Session, output: Output) -> R
         }
         Command::Rm(options) => rm::run(&options, &session, output).await,
         Command::SignOut(options) => sign_out::run(&options, &session, output).await,
+        Command::List(options) => list::run(&options, &session, output).await,
+        Command::Show(options) => show::run(&options, &session, output).await,
+        Command::Invite(options) => invite::run(&options, &session, output).await,
+        Command::Invites => invites::list(&session, output).await,
+        Command::RevokeInvite(options) => invites::revoke(&options, &session, output).await,
+        Command::ResetPassword(options) => reset_password::run(&options, &session, output).await,
+        Command::ResetMfa(options) => reset_mfa::run(&options, &session, output).await,
+        Command::Set(options) => set::run(&options, &session, output).await,
+        Command::Tag(options) => tag::run::<true>(&options, &session, output).await,
+        Command::Untag(options) => tag::run::<false>(&options, &session, output).await,
+        Command::ToggleConfirmed(options) => {
+            toggle_confirmed::run(&options, &session, output).await
+        }
+        Command::ChangeEmail(options) => change_email::run(&options, &session, output).await,
+        Command::FixFollowState(options) => fix_follow_state::run(&options, &session, output).await,
+        Command::ConvertId(options) => convert_id::run(&options, output),
     }
 }

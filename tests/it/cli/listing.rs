@@ -51,9 +51,9 @@ async fn runs_are_listed_newest_first_and_filtered() -> Result<()> {
     err| For more information, try '--help'.
     exit 2
     err| error: invalid value 'delete' for '--job <JOB>'
-    err|   [possible values: delete_activities, activate_user, deactivate_user, deactivate_instance]
+    err|   [possible values: delete_activities, delete_user, activate_user, deactivate_user, deactivate_instance]
     err| 
-    err|   tip: a similar value exists: 'delete_activities'
+    err|   tip: a similar value exists: 'delete_user'
     err| 
     err| For more information, try '--help'.
     exit 2

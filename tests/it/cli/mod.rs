@@ -1,15 +1,23 @@
 //! What a person sees of the command line, and what a command that says no leaves behind.
 
+mod account_list;
 mod accounts;
 mod config;
 mod consent;
 mod control;
+mod credentials;
+mod follow_request;
 mod hosts;
+mod ids;
+mod invites;
 mod listing;
+mod odd_input;
 mod output;
 mod parked;
 mod remote;
 mod shapes;
+mod staff;
+mod tags;
 mod twice;
 mod unreachable;
 mod usage;

@@ -1,0 +1,99 @@
+//! `kenoma user fix_follow_state LOCAL REMOTE`
+
+use kenoma_jobs::pleroma::{Actor, FollowState, find_actor, follow_state, forget_request};
+use serde::Serialize;
+use serde_json::json;
+
+use super::act::{Act, ActOptions};
+use crate::{
+    cli::{Failure, Output},
+    session::Session,
+};
+
+/// What can be typed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: kenoma user fix_follow_state alice bob@far.example")]
+pub(in crate::cli) struct Options {
+    /// Nickname of the account that asked to follow.
+    #[arg(value_name = "LOCAL")]
+    local: String,
+    /// Nickname of the account of another server that never answered.
+    #[arg(value_name = "REMOTE")]
+    remote: String,
+    #[command(flatten)]
+    act: ActOptions,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    command: &'static str,
+    nickname: &'a str,
+    remote: &'a str,
+    state: &'static str,
+    changed: bool,
+}
+
+/// Forgets a request to follow that nobody answered, so that it can be made again.
+pub(super) async fn run(
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let mut act = Act::begin(session, &options.act).await?;
+    let local = act.local(&options.local).await?;
+    let remote = elsewhere(&mut act, &options.remote).await?;
+    let state = follow_state(&mut act.db, local.id, remote.id).await?;
+    let changed = state == FollowState::Pending;
+    if changed {
+        forget_request(&mut act.db, local.id, remote.id).await?;
+    }
+    let whom = remote.nickname.as_deref().unwrap_or(&options.remote);
+    let detail = json!({ "remote": whom, "state": name(state), "changed": changed });
+    act.commit("fix_follow_state", &options.local, &detail, output).await?;
+    let nickname = local.nickname.as_deref().unwrap_or(&options.local);
+    output.result(line(nickname, whom, state));
+    output.object(&Object {
+        command: "fix_follow_state",
+        nickname,
+        remote: whom,
+        state: name(state),
+        changed,
+    });
+    Ok(())
+}
+
+async fn elsewhere(act: &mut Act<'_>, typed: &str) -> Result<Actor, Failure> {
+    match find_actor(&mut act.db, &act.server, typed).await? {
+        Some(account) if !account.local => Ok(account),
+        Some(_local) => Err(Failure::Refused(format!(
+            "{typed} is an account of this server, where every request can be answered; nothing \
+             was changed"
+        ))),
+        None => Err(Failure::NotFound(format!("No user {typed}"))),
+    }
+}
+
+fn name(before: FollowState) -> &'static str {
+    match before {
+        FollowState::Pending => "pending",
+        FollowState::Accepted => "accepted",
+        FollowState::Rejected => "rejected",
+        FollowState::None => "none",
+    }
+}
+
+fn line(local: &str, remote: &str, before: FollowState) -> String {
+    match before {
+        FollowState::Pending => format!(
+            "{local} had asked to follow {remote} without an answer; the request is deleted and can \
+             be made again."
+        ),
+        FollowState::Accepted => format!("{local} follows {remote}; nothing to fix."),
+        FollowState::Rejected => {
+            format!("{remote} has rejected {local}'s request to follow; nothing to fix.")
+        }
+        FollowState::None => {
+            format!("{local} has no open request to follow {remote}; nothing to fix.")
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `kenoma user invite`
+
+use chrono::{NaiveDate, Utc};
+use kenoma_jobs::pleroma::{Invite, create_invite};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    act::{Act, ActOptions},
+    date,
+};
+use crate::{
+    cli::{Failure, Output},
+    session::Session,
+};
+
+/// What can be typed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: kenoma user invite --expires-at 2030-01-31 --max-use 5")]
+pub(in crate::cli) struct Options {
+    /// Last day of the invite, as YYYY-MM-DD.
+    #[arg(long, value_name = "DATE")]
+    expires_at: Option<String>,
+    /// How many may register with it; without limits it is good for one.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    max_use: Option<i32>,
+    #[command(flatten)]
+    act: ActOptions,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    command: &'static str,
+    id: i64,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    url: &'a str,
+    token: &'a str,
+    expires_at: Option<NaiveDate>,
+    max_use: Option<i32>,
+}
+
+/// Makes an invite.
+pub(super) async fn run(
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let expires_at = options.expires_at.as_deref().map(last_day).transpose()?;
+    let mut act = Act::begin(session, &options.act).await?;
+    if act.server.base_url.is_empty() {
+        return Err(Failure::Refused(NO_ADDRESS.to_owned()));
+    }
+    let invite = create_invite(&mut act.db, expires_at, options.max_use).await?;
+    let url = invite.url(&act.server);
+    let Invite { id, invite_type, max_use, .. } = &invite;
+    let detail = json!({
+        "id": id, "type": invite_type, "expires_at": expires_at, "max_use": max_use,
+    });
+    act.commit("invite", invite_type, &detail, output).await?;
+    output.result(format!("Generated user invite token {}", invite_type.replace('_', " ")));
+    output.result(&url);
+    output.object(&object(&invite, &url));
+    warn(&invite, output);
+    Ok(())
+}
+
+fn object<'a>(invite: &'a Invite, url: &'a str) -> Object<'a> {
+    Object {
+        command: "invite",
+        id: invite.id,
+        kind: &invite.invite_type,
+        url,
+        token: &invite.token,
+        expires_at: invite.expires_at,
+        max_use: invite.max_use,
+    }
+}
+
+/// Reads the date. A script that knows the original finds its line, a person what to type instead.
+fn last_day(typed: &str) -> Result<NaiveDate, Failure> {
+    date::parse(typed).map_err(|error| {
+        Output::attention(format!("Could not create invite token: {{:error, :{error}}}"));
+        Failure::Usage(format!(
+            "--expires-at {typed}: that is no date of the form YYYY-MM-DD, such as 2030-01-31"
+        ))
+    })
+}
+
+/// The original makes such invites too, and says nothing.
+fn warn(invite: &Invite, output: Output) {
+    if invite.max_use == Some(0) {
+        output.warning("nobody can register with this invite: --max-use is 0");
+    }
+    if invite.expires_at.is_some_and(|day| day < Utc::now().date_naive()) {
+        output.warning("nobody can register with this invite: --expires-at is past");
+    }
+}
+
+const NO_ADDRESS: &str = "the address of the server is not known, because no local account tells \
+     it yet: give it with --instance-url https://…; nothing was written";

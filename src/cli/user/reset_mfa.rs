@@ -1,0 +1,51 @@
+//! `kenoma user reset_mfa NICK`
+
+use kenoma_jobs::pleroma::{self, Changed};
+use serde::Serialize;
+use serde_json::json;
+
+use super::act::{Act, ActOptions};
+use crate::{
+    cli::{Failure, Output},
+    session::Session,
+};
+
+/// What can be typed.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: kenoma user reset_mfa alice --reason \"lost phone, known by voice\""
+)]
+pub(in crate::cli) struct Options {
+    /// Nickname of the account.
+    #[arg(value_name = "NICK")]
+    nickname: String,
+    #[command(flatten)]
+    act: ActOptions,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    command: &'static str,
+    nickname: &'a str,
+    changed: bool,
+}
+
+/// Takes the second factor away.
+pub(super) async fn run(
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let typed = &options.nickname;
+    let mut act = Act::begin(session, &options.act).await?;
+    let account = act.local(typed).await?;
+    let changed = pleroma::reset_mfa(&mut act.db, account.id).await?;
+    if changed {
+        act.refresh(&[account.id], Changed::Fields).await?;
+    }
+    act.commit("reset_mfa", typed, &json!({ "changed": changed }), output).await?;
+    let nickname = account.nickname.as_deref().unwrap_or(typed);
+    output.result(format!("Multi-Factor Authentication disabled for {nickname}"));
+    output.object(&Object { command: "reset_mfa", nickname, changed });
+    Ok(())
+}

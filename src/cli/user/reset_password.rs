@@ -1,0 +1,47 @@
+//! `kenoma user reset_password NICK`
+
+use kenoma_jobs::pleroma::create_password_reset;
+use serde::Serialize;
+use serde_json::json;
+
+use super::act::{Act, ActOptions};
+use crate::{
+    cli::{Failure, Output},
+    session::Session,
+};
+
+/// What can be typed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: kenoma user reset_password alice")]
+pub(in crate::cli) struct Options {
+    /// Nickname of the account.
+    #[arg(value_name = "NICK")]
+    nickname: String,
+    #[command(flatten)]
+    act: ActOptions,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    command: &'static str,
+    nickname: &'a str,
+    url: &'a str,
+}
+
+/// Makes a link with which the account's password can be chosen anew.
+pub(super) async fn run(
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let typed = &options.nickname;
+    let mut act = Act::begin(session, &options.act).await?;
+    let account = act.local(typed).await?;
+    let url = create_password_reset(&mut act.db, &act.server, account.id).await?;
+    act.commit("reset_password", typed, &json!({}), output).await?;
+    let nickname = account.nickname.as_deref().unwrap_or(typed);
+    output.result(format!("Generated password reset token for {nickname}"));
+    output.result(format!("URL: {url}"));
+    output.object(&Object { command: "reset_password", nickname, url: &url });
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! `kenoma user set NICK`
+
+use kenoma_jobs::pleroma::{
+    Actor, Changed, Deed, Flavour, Role, is_last_admin, set_confirmation, set_role,
+};
+use serde::Serialize;
+use serde_json::json;
+
+use super::act::{Act, ActOptions, StaffOptions};
+use crate::{
+    cli::{Failure, Output},
+    session::Session,
+};
+
+/// What can be typed. Of an option and its opposite the later one counts, as for the original.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: kenoma user set alice --moderator --no-locked")]
+pub(in crate::cli) struct Options {
+    /// Nickname of the account.
+    #[arg(value_name = "NICK")]
+    nickname: String,
+    /// Make it an admin.
+    #[arg(long, overrides_with_all = ["admin", "no_admin"])]
+    admin: bool,
+    /// Take the admin's rights away.
+    #[arg(long, overrides_with_all = ["admin", "no_admin"])]
+    no_admin: bool,
+    /// Make it a moderator.
+    #[arg(long, overrides_with_all = ["moderator", "no_moderator"])]
+    moderator: bool,
+    /// Take the moderator's rights away.
+    #[arg(long, overrides_with_all = ["moderator", "no_moderator"])]
+    no_moderator: bool,
+    /// Have it asked before it is followed.
+    #[arg(long, overrides_with_all = ["locked", "no_locked"])]
+    locked: bool,
+    /// Let everybody follow it.
+    #[arg(long, overrides_with_all = ["locked", "no_locked"])]
+    no_locked: bool,
+    /// Take its e-mail address as confirmed.
+    #[arg(long, overrides_with_all = ["confirmed", "no_confirmed"])]
+    confirmed: bool,
+    /// Take its e-mail address as not confirmed.
+    #[arg(long, overrides_with_all = ["confirmed", "no_confirmed"])]
+    no_confirmed: bool,
+    #[command(flatten)]
+    act: ActOptions,
+    #[command(flatten)]
+    staff: StaffOptions,
+}
+
+/// What is to be set; nothing for what was not typed.
+#[derive(Debug, Default, Serialize)]
+struct Wishes {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locked: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moderator: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    command: &'static str,
+    nickname: &'a str,
+    #[serde(flatten)]
+    wishes: &'a Wishes,
+    changed: &'a [&'static str],
+}
+
+/// Something that can be set.
+#[derive(Debug, Clone, Copy)]
+enum Switch {
+    Admin,
+    Confirmed,
+    Locked,
+    Moderator,
+}
+
+impl Options {
+    fn wishes(&self) -> Wishes {
+        let wish = |yes: bool, no: bool| (yes || no).then_some(yes);
+        Wishes {
+            admin: wish(self.admin, self.no_admin),
+            confirmed: wish(self.confirmed, self.no_confirmed),
+            locked: wish(self.locked, self.no_locked),
+            moderator: wish(self.moderator, self.no_moderator),
+        }
+    }
+}
+
+impl Wishes {
+    /// In the original's order, whatever the order in which they were typed.
+    fn in_order(&self) -> impl Iterator<Item = (Switch, bool)> {
+        [
+            (Switch::Admin, self.admin),
+            (Switch::Confirmed, self.confirmed),
+            (Switch::Locked, self.locked),
+            (Switch::Moderator, self.moderator),
+        ]
+        .into_iter()
+        .filter_map(|(switch, wish)| wish.map(|on| (switch, on)))
+    }
+}
+
+/// Sets what was typed, all of it or nothing.
+pub(super) async fn run(
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let typed = &options.nickname;
+    let wishes = options.wishes();
+    let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
+    let account = act.local(typed).await?;
+    let last_admin =
+        wishes.admin == Some(false) && is_last_admin(&mut act.db, &act.server, account.id).await?;
+    let mut changed = Vec::new();
+    for (switch, on) in wishes.in_order() {
+        if turn(&mut act, &account, switch, on).await? {
+            changed.push(switch.name());
+        }
+    }
+    if !changed.is_empty() {
+        act.refresh(&[account.id], Changed::Fields).await?;
+    }
+    let flavour = act.server.shape.flavour;
+    act.commit("set", typed, &json!({ "set": wishes, "changed": changed }), output).await?;
+    let nickname = account.nickname.as_deref().unwrap_or(typed);
+    for (switch, on) in wishes.in_order() {
+        output.result(line(nickname, switch, on, flavour));
+    }
+    output.object(&Object { command: "set", nickname, wishes: &wishes, changed: &changed });
+    if last_admin {
+        output.warning(format!(
+            "{nickname} was the last active admin: nobody can administrate the server from its web \
+             pages now; give the role to somebody with: kenoma user set NICK --admin"
+        ));
+    }
+    Ok(())
+}
+
+/// Sets one thing, and has the moderation log say so if it was otherwise.
+async fn turn(
+    act: &mut Act<'_>,
+    account: &Actor,
+    switch: Switch,
+    on: bool,
+) -> Result<bool, Failure> {
+    let (db, server) = (&mut *act.db, &act.server);
+    let changed = match switch {
+        Switch::Admin => set_role(db, server, account.id, Role::Admin, on).await?,
+        Switch::Confirmed => set_confirmation(db, server, account.id, on).await?,
+        Switch::Locked => set_role(db, server, account.id, Role::Locked, on).await?,
+        Switch::Moderator => set_role(db, server, account.id, Role::Moderator, on).await?,
+    };
+    if let Some(deed) = switch.deed(on).filter(|_| changed) {
+        act.log(deed, account).await?;
+    }
+    Ok(changed)
+}
+
+impl Switch {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Confirmed => "confirmed",
+            Self::Locked => "locked",
+            Self::Moderator => "moderator",
+        }
+    }
+
+    /// What the moderation log calls it, if it has words for it.
+    fn deed(self, on: bool) -> Option<Deed<'static>> {
+        match (self, on) {
+            (Self::Admin | Self::Moderator, true) => Some(Deed::Grant(self.name())),
+            (Self::Admin | Self::Moderator, false) => Some(Deed::Revoke(self.name())),
+            (Self::Confirmed, true) => Some(Deed::ConfirmEmail),
+            (Self::Confirmed, false) | (Self::Locked, _) => None,
+        }
+    }
+}
+
+/// The original's line (docs/semantics.md 4.2).
+fn line(nickname: &str, switch: Switch, on: bool, flavour: Flavour) -> String {
+    match (switch, flavour) {
+        (Switch::Admin, _) => format!("Admin status of {nickname}: {on}"),
+        (Switch::Confirmed, Flavour::Pleroma22) => {
+            format!("Confirmation pending status of {nickname}: {}", !on)
+        }
+        (Switch::Confirmed, _) => format!("Confirmation status of {nickname}: {on}"),
+        (Switch::Locked, _) => format!("Locked status of {nickname}: {on}"),
+        (Switch::Moderator, _) => format!("Moderator status of {nickname}: {on}"),
+    }
+}

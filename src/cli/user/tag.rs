@@ -1,0 +1,83 @@
+//! `kenoma user tag NICK TAG…` and `kenoma user untag NICK TAG…`
+
+use kenoma_jobs::pleroma::{
+    Changed, Deed, Tags, find_actor, normal_tag, read_tags, tag_fault, write_tags,
+};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    act::{Act, ActOptions, StaffOptions},
+    inspect::inspect,
+};
+use crate::{
+    cli::{Failure, Output},
+    session::Session,
+};
+
+/// What can be typed.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Options {
+    /// Nickname of the account, of this or another server.
+    #[arg(value_name = "NICK")]
+    nickname: String,
+    /// Tags, such as mrf_tag:media-force-nsfw; written in lower case.
+    #[arg(value_name = "TAG")]
+    tags: Vec<String>,
+    #[command(flatten)]
+    act: ActOptions,
+    #[command(flatten)]
+    staff: StaffOptions,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    command: &'static str,
+    nickname: &'a str,
+    tags: &'a [String],
+    changed: bool,
+}
+
+/// Adds the tags, or takes them away.
+pub(super) async fn run<const ADD: bool>(
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let command = if ADD { "tag" } else { "untag" };
+    let typed = &options.nickname;
+    let given: Vec<String> = options.tags.iter().map(|tag| normal_tag(tag)).collect();
+    if ADD {
+        check(&given)?;
+    }
+    let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
+    let account = find_actor(&mut act.db, &act.server, typed)
+        .await?
+        .ok_or_else(|| Failure::NotFound(format!("Could not change user tags for {typed}")))?;
+    let before = read_tags(&mut act.db, account.id).await?;
+    let after = if ADD { before.with(&given) } else { before.without(&given) };
+    let changed = after != before;
+    if changed {
+        write_tags(&mut act.db, account.id, &after).await?;
+        act.refresh(&[account.id], Changed::Fields).await?;
+        let deed = if ADD { Deed::Tag(&given) } else { Deed::Untag(&given) };
+        act.log(deed, &account).await?;
+    }
+    let Tags(tags) = after;
+    act.commit(command, typed, &json!({ "before": before.0, "after": tags }), output).await?;
+    let nickname = account.nickname.as_deref().unwrap_or(typed);
+    output.result(format!("Tags of {nickname}: {}", inspect(&tags)));
+    output.object(&Object { command, nickname, tags: &tags, changed });
+    Ok(())
+}
+
+/// Only for new tags: what is there already, whatever it is, can be taken away.
+fn check(tags: &[String]) -> Result<(), Failure> {
+    match tags.iter().find_map(|tag| tag_fault(tag).map(|fault| (tag, fault))) {
+        Some((tag, fault)) => {
+            let beginning: String = tag.chars().take(40).collect();
+            Err(Failure::Usage(format!("the tag {beginning} {fault}; nothing was changed")))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,57 @@
+//! `kenoma user toggle_confirmed NICK`
+
+use kenoma_jobs::pleroma::{Changed, Deed, find_actor, is_confirmed, set_confirmation};
+use serde::Serialize;
+use serde_json::json;
+
+use super::act::{Act, ActOptions, StaffOptions};
+use crate::{
+    cli::{Failure, Output},
+    session::Session,
+};
+
+/// What can be typed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: kenoma user toggle_confirmed alice")]
+pub(in crate::cli) struct Options {
+    /// Nickname of the account, of this or another server.
+    #[arg(value_name = "NICK")]
+    nickname: String,
+    #[command(flatten)]
+    act: ActOptions,
+    #[command(flatten)]
+    staff: StaffOptions,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    command: &'static str,
+    nickname: &'a str,
+    confirmed: bool,
+}
+
+/// Confirms the account's e-mail address if it is not, and the other way round. No mail is sent.
+pub(super) async fn run(
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let typed = &options.nickname;
+    // The original's line, although accounts of other servers are found as well.
+    let unknown = || Failure::NotFound(format!("No local user {typed}"));
+    let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
+    let account = find_actor(&mut act.db, &act.server, typed).await?.ok_or_else(unknown)?;
+    let before = is_confirmed(&mut act.db, &act.server, account.id).await?.ok_or_else(unknown)?;
+    let confirmed = !before;
+    set_confirmation(&mut act.db, &act.server, account.id, confirmed).await?;
+    act.refresh(&[account.id], Changed::Fields).await?;
+    if confirmed {
+        act.log(Deed::ConfirmEmail, &account).await?;
+    }
+    act.commit("toggle_confirmed", typed, &json!({ "confirmed": confirmed }), output).await?;
+    let needs = if confirmed { "doesn't need" } else { "needs" };
+    output.result(format!("{typed} {needs} confirmation."));
+    let nickname = account.nickname.as_deref().unwrap_or(typed);
+    output.object(&Object { command: "toggle_confirmed", nickname, confirmed });
+    Ok(())
+}

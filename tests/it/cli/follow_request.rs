@@ -1,0 +1,75 @@
+//! `user fix_follow_state`: a request that another server never answered.
+
+use anyhow::Result;
+use testkit::State;
+
+use super::{FLAVOURS, House};
+
+fn relations(state: &State) -> usize {
+    state.rows("following_relationships").len()
+}
+
+#[tokio::test]
+async fn an_open_request_is_deleted_and_nothing_else() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = House::new(flavour).await?;
+        let alice = house.world.local("alice").await?;
+        let bob = house.world.remote("bob", "far.example").await?;
+        let carl = house.world.remote("carl", "far.example").await?;
+        let dora = house.world.local("dora").await?;
+        alice.requests_to_follow(&bob).await?;
+        alice.follows(&carl).await?;
+        bob.requests_to_follow(&alice).await?;
+        dora.requests_to_follow(&bob).await?;
+        let before = house.rows().await?.0;
+
+        let done = house.run("user fix_follow_state Alice bob@FAR.example")?;
+        let line = "alice had asked to follow bob@far.example without an answer; the request is \
+                    deleted and can be made again.\n";
+        assert_eq!((done.stdout.as_str(), done.code), (line, 0), "{flavour}: {done:?}");
+        let mut after = house.rows().await?.0;
+        assert_eq!(relations(&after), relations(&before) - 1, "{flavour}");
+        let gone = before.rows("following_relationships").iter().find(|row| {
+            row["follower_id"] == alice.id().to_string()
+                && row["following_id"] == bob.id().to_string()
+        });
+        after.rows_mut("following_relationships").extend(gone.cloned());
+        after.rows_mut("following_relationships").sort_by_key(|row| row["id"].as_i64());
+        assert!(before == after, "{flavour}: something else changed");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_not_open_is_left_alone() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = House::new(flavour).await?;
+        let alice = house.world.local("alice").await?;
+        let carl = house.world.remote("carl", "far.example").await?;
+        house.world.remote("bob", "far.example").await?;
+        house.world.local("dora").await?;
+        alice.follows(&carl).await?;
+        for (line, code, told) in [
+            ("alice carl@far.example", 0, "alice follows carl@far.example; nothing to fix.\n"),
+            (
+                "alice bob@far.example",
+                0,
+                "alice has no open request to follow bob@far.example; nothing to fix.\n",
+            ),
+            ("nobody bob@far.example", 3, "No local user nobody\n"),
+            ("carl@far.example bob@far.example", 3, "No local user carl@far.example\n"),
+            ("alice nobody@far.example", 3, "No user nobody@far.example\n"),
+        ] {
+            let done = house.refused(&format!("user fix-follow-state {line}")).await?;
+            let said = format!("{}{}", done.stdout, done.stderr);
+            assert_eq!((said.as_str(), done.code), (told, code), "{flavour} {line}");
+        }
+        let done = house.refused("user fix_follow_state alice dora").await?;
+        assert_eq!((done.code, done.stdout.as_str()), (4, ""), "{flavour}: {done:?}");
+        house.sql("update following_relationships set state = 3").await?;
+        let done = house.refused("user fix_follow_state alice carl@far.example").await?;
+        let line = "carl@far.example has rejected alice's request to follow; nothing to fix.\n";
+        assert_eq!((done.stdout.as_str(), done.code), (line, 0), "{flavour}");
+    }
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! What nobody should type at the quick commands: each says no, and nothing changes.
+
+use anyhow::Result;
+use testkit::Flavour;
+
+use super::{FLAVOURS, House, redacted};
+
+/// Nicknames that are nobody's.
+fn nobodies() -> Vec<String> {
+    let mut nobodies: Vec<String> = [
+        "",
+        " ",
+        "%",
+        "ghost",
+        "@",
+        "'; drop table users; --",
+        "a\u{1b}[2Jb\n",
+        "alice'--",
+        "ali_e",
+    ]
+    .map(str::to_owned)
+    .into();
+    nobodies.push("x".repeat(10_000));
+    nobodies
+}
+
+/// Each command that takes a nickname: the words around it, and the line for an unknown one.
+const COMMANDS: [(&str, &[&str], &str); 10] = [
+    ("show", &[], "No user "),
+    ("reset_password", &[], "No local user "),
+    ("reset_mfa", &[], "No local user "),
+    ("set", &["--admin", "--no-locked"], "No local user "),
+    ("set", &[], "No local user "),
+    ("tag", &["x"], "Could not change user tags for "),
+    ("untag", &["x"], "Could not change user tags for "),
+    ("toggle_confirmed", &[], "No local user "),
+    ("change_email", &["new@mail.example"], "No local user "),
+    ("fix_follow_state", &["bob@far.example"], "No local user "),
+];
+
+async fn house(flavour: Flavour) -> Result<House> {
+    let house = House::new(flavour).await?;
+    house.world.local("alice").await?;
+    house.world.remote("bob", "far.example").await?;
+    house
+        .sql(
+            "insert into user_invite_tokens (token, invite_type, inserted_at, updated_at)
+             values ('known', 'one_time', '2025-01-01', '2025-01-01')",
+        )
+        .await?;
+    Ok(house)
+}
+
+async fn actions(house: &House) -> Result<i64> {
+    let count = sqlx::query_scalar("select count(*) from kenoma.actions");
+    Ok(count.fetch_one(&house.database.pool()).await?)
+}
+
+#[tokio::test]
+async fn nobody_is_found_under_an_odd_nickname() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = house(flavour).await?;
+        let before = house.rows().await?;
+        for (command, rest, line) in COMMANDS {
+            for nickname in nobodies() {
+                let words = [&["user", command, &nickname], rest].concat();
+                let done = house.run_words(&words)?;
+                assert_eq!((done.code, done.stdout.as_str()), (3, ""), "{command} {done:?}");
+                assert!(done.stderr.starts_with(line), "{flavour} {command}: {done:?}");
+                assert!(!done.stderr.contains('\u{1b}'), "{done:?}");
+            }
+        }
+        assert!(before == house.rows().await?, "{flavour}: rows changed");
+        assert_eq!(actions(&house).await?, 0, "{flavour}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn accounts_of_other_servers_are_not_ours() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = house(flavour).await?;
+        let commands = [
+            "reset_password bob@far.example",
+            "reset_mfa bob@far.example",
+            "set bob@far.example --admin",
+            "change_email bob@far.example new@mail.example",
+        ];
+        let lines = commands.map(|command| format!("user {command}"));
+        for done in house.all_refused(&lines).await? {
+            let told = (done.code, done.stdout.as_str(), done.stderr.as_str());
+            assert_eq!(told, (3, "", "No local user bob@far.example\n"), "{flavour}");
+        }
+        assert_eq!(actions(&house).await?, 0, "{flavour}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn odd_tokens_revoke_nothing() -> Result<()> {
+    let house = house(Flavour::Pleroma).await?;
+    let before = house.rows().await?;
+    let long = "x".repeat(10_000);
+    for token in ["", "%", "KNOWN", "known ", "'; drop table users; --", "a\u{7}b", &long] {
+        let done = house.run_words(&["user", "revoke_invite", token])?;
+        assert_eq!((done.code, done.stdout.as_str()), (3, ""), "{done:?}");
+        assert!(done.stderr.starts_with("No invite found with token "), "{done:?}");
+    }
+    assert!(before == house.rows().await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_the_grammar_does_not_know_is_refused() -> Result<()> {
+    let house = house(Flavour::Pleroma).await?;
+    let lines = [
+        "user list alice",
+        "user list --king",
+        "user list --limit -1",
+        "user list --limit many",
+        "user show",
+        "user show alice bob",
+        "user show alice --king",
+        "user invite --king",
+        "user invites --king",
+        "user invites all",
+        "user revoke_invite",
+        "user revoke_invite known other",
+        "user reset_password",
+        "user reset_password alice --king",
+        "user reset_mfa",
+        "user reset_mfa alice bob",
+        "user set",
+        "user set alice admin",
+        "user set alice --admin=yes",
+        "user set alice --king",
+        "user tag",
+        "user tag alice x --king",
+        "user untag",
+        "user untag alice -x",
+        "user toggle_confirmed",
+        "user toggle_confirmed alice --yes",
+        "user change_email alice",
+        "user change_email alice a@b c@d",
+        "user fix_follow_state alice",
+        "user fix_follow_state alice bob@far.example --king",
+        "user convert_id",
+        "user convert_id 1 2",
+    ];
+    for (line, done) in lines.iter().zip(house.all_refused(&lines).await?) {
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{line}: {done:?}");
+        assert!(done.stderr.starts_with("error: "), "{line}: {done:?}");
+    }
+    assert_eq!(actions(&house).await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_wants_the_ledger_and_a_look_does_not() -> Result<()> {
+    let house = House::without_ledger(Flavour::Pleroma).await?;
+    house.world.local("alice").await?;
+    for line in ["user list", "user show alice", "user invites"] {
+        assert_eq!(house.refused(line).await?.code, 0, "{line}");
+    }
+    for line in [
+        "user invite",
+        "user revoke_invite x",
+        "user reset_password alice",
+        "user reset_mfa alice",
+        "user set alice --admin",
+        "user tag alice x",
+        "user toggle_confirmed alice",
+        "user change_email alice a@mail.example",
+        "user fix_follow_state alice bob@far.example",
+    ] {
+        let done = house.refused(line).await?;
+        assert!(done.code == 4 && done.stderr.contains("kenoma migrate"), "{line}: {done:?}");
+    }
+    Ok(())
+}
+
+/// The examples of docs/json.md.
+#[tokio::test]
+async fn each_command_prints_one_object() -> Result<()> {
+    let _redacted = redacted();
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter("[A-Za-z0-9_-]{43}(=|%3D)", "<token>$1");
+    let _tokens = settings.bind_to_scope();
+    let house = House::new(Flavour::Pleroma).await?;
+    let alice = house.world.local("alice").await?;
+    let bob = house.world.remote("bob", "far.example").await?;
+    alice.posts("hello").create().await?;
+    alice.requests_to_follow(&bob).await?;
+    house
+        .sql(
+            "insert into user_invite_tokens (token, invite_type, inserted_at, updated_at)
+             values ('known', 'one_time', '2025-01-01', '2025-01-01')",
+        )
+        .await?;
+    let mut told = String::new();
+    for command in [
+        "list",
+        "show alice",
+        "invites",
+        "invite --expires-at 2030-01-31 --max-use 5",
+        "revoke_invite known",
+        "reset_password alice",
+        "reset_mfa alice",
+        "set alice --moderator --no-locked --confirmed",
+        "tag alice B a",
+        "untag alice a",
+        "toggle_confirmed alice",
+        "change_email alice alice@mail.example",
+        "fix_follow_state alice bob@far.example",
+        "convert_id BCjL2aigzG9M563KXA",
+    ] {
+        let name = command.split(' ').next().unwrap_or_default();
+        let done = house.run(&format!("user {command} --json"))?;
+        assert_eq!((done.code, done.stdout.lines().count()), (0, 1), "{done:?}");
+        assert!(done.stdout.starts_with(&format!("{{\"command\":\"{name}\",")), "{done:?}");
+        told.extend(["$ kenoma user ", command, " --json\n", &done.stdout]);
+    }
+    insta::assert_snapshot!(told);
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! `user set`: roles, the last admin, and what is told to whom.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use testkit::{Flavour, flake_text};
+
+use super::{FLAVOURS, House};
+
+/// A server with an account and an admin.
+async fn house(flavour: Flavour) -> Result<House> {
+    let house = House::new(flavour).await?;
+    house.world.local("alice").await?;
+    house.world.local("boss").await?;
+    house.sql("update users set is_admin = true where nickname = 'boss'").await?;
+    Ok(house)
+}
+
+async fn moderation_log(house: &House) -> Result<Vec<Value>> {
+    let rows = sqlx::query_scalar("select data from moderation_log order by id");
+    Ok(rows.fetch_all(&house.database.pool()).await?)
+}
+
+#[tokio::test]
+async fn of_an_option_and_its_opposite_the_later_counts() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = house(flavour).await?;
+        for (options, status) in [
+            ("--moderator", true),
+            ("--moderator --no-moderator", false),
+            ("--no-moderator --moderator", true),
+            ("--moderator --moderator --no-moderator --no-moderator", false),
+        ] {
+            let done = house.run(&format!("user set Alice {options}"))?;
+            let line = format!("Moderator status of alice: {status}\n");
+            assert_eq!((done.stdout, done.code), (line, 0), "{flavour} {options}");
+            let stored: bool =
+                sqlx::query_scalar("select is_moderator from users where nickname = 'alice'")
+                    .fetch_one(&house.database.pool())
+                    .await?;
+            assert_eq!(stored, status, "{flavour} {options}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_so_already_is_not_written() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = house(flavour).await?;
+        let done = house
+            .refused("user set alice --no-admin --no-moderator --no-locked --confirmed --as boss")
+            .await?;
+        let confirmed = match flavour {
+            Flavour::Pleroma22 => "Confirmation pending status of alice: false",
+            Flavour::Pleroma | Flavour::Akkoma => "Confirmation status of alice: true",
+        };
+        let lines = format!(
+            "Admin status of alice: false\n{confirmed}\nLocked status of alice: false\n\
+             Moderator status of alice: false\n"
+        );
+        assert_eq!((done.stdout, done.stderr.as_str(), done.code), (lines, "", 0), "{flavour}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_takes_the_last_admins_role_is_told() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = house(flavour).await?;
+        house.world.local("old").await?.is_deactivated().await?;
+        house.world.remote("far", "far.example").await?;
+        house
+            .sql("update users set is_admin = true where nickname in ('old', 'far@far.example')")
+            .await?;
+        let warned = |line: &str| -> Result<bool> {
+            let done = house.run(line)?;
+            assert_eq!(done.code, 0, "{flavour}: {done:?}");
+            Ok(done.stderr.contains("the last active admin"))
+        };
+        assert!(!warned("user set old --no-admin")?, "{flavour}");
+        assert!(!warned("user set alice --admin")?, "{flavour}");
+        assert!(!warned("user set boss --no-admin")?, "{flavour}");
+        assert!(warned("user set alice --no-admin")?, "{flavour}");
+        assert!(!warned("user set alice --no-admin")?, "{flavour}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn reports_are_forgotten_with_the_last_role_on_akkoma() -> Result<()> {
+    // Pleroma 2.2 has no such notifications.
+    for flavour in [Flavour::Pleroma, Flavour::Akkoma] {
+        let house = house(flavour).await?;
+        let alice = house.world.local("reporter").await?;
+        let flag = alice.publishes(json!({"type": "Flag", "to": [], "cc": []})).await?;
+        sqlx::query(
+            "insert into notifications (user_id, activity_id, type, inserted_at, updated_at)
+             select id, $1, kind::notification_type, '2025-01-01', '2025-01-01'
+             from users, unnest(array['pleroma:report', 'mention']) as kind
+             where nickname in ('alice', 'boss')",
+        )
+        .bind(flag)
+        .execute(&house.database.pool())
+        .await?;
+        let reports = || async {
+            let rows = sqlx::query_scalar::<_, String>(
+                "select u.nickname || ' ' || n.type from notifications n
+                 join users u on u.id = n.user_id order by 1",
+            );
+            rows.fetch_all(&house.database.pool()).await
+        };
+        let all = ["alice mention", "alice pleroma:report", "boss mention", "boss pleroma:report"];
+        // Nobody's last role is lost by these.
+        house.run("user set alice --no-admin --no-moderator")?;
+        house.run("user set alice --admin --moderator")?;
+        house.run("user set alice --no-moderator --locked")?;
+        assert_eq!(reports().await?, all, "{flavour}");
+
+        assert_eq!(house.run("user set alice --no-admin")?.code, 0);
+        let left = reports().await?;
+        if flavour == Flavour::Akkoma {
+            assert_eq!(left, ["alice mention", "boss mention", "boss pleroma:report"]);
+        } else {
+            assert_eq!(left, all, "{flavour}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_moderation_log_has_the_servers_entries() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = house(flavour).await?;
+        house.run("user set alice --no-confirmed --as boss")?;
+        house.run("user set alice --moderator --locked --confirmed --as boss")?;
+        house.run("user set alice --no-moderator --admin --as BOSS")?;
+        house.run("user set alice --no-locked")?;
+        let ids: Vec<uuid::Uuid> = sqlx::query_scalar(
+            "select id from users where nickname in ('alice', 'boss') order by nickname",
+        )
+        .fetch_all(&house.database.pool())
+        .await?;
+        let actor = json!({"id": flake_text(ids[1]), "nickname": "boss", "type": "user"});
+        let subject = json!([{"id": flake_text(ids[0]), "nickname": "alice", "type": "user"}]);
+        let right = |action: &str, permission: &str, message: &str| {
+            json!({"actor": actor, "action": action, "subject": subject, "permission": permission,
+                   "message": message})
+        };
+        let expected = [
+            json!({"actor": actor, "action": "confirm_email", "subject": subject,
+                   "message": "@boss confirmed email for users: @alice"}),
+            right("grant", "moderator", "@boss made @alice moderator"),
+            right("grant", "admin", "@boss made @alice admin"),
+            right("revoke", "moderator", "@boss revoked moderator role from @alice"),
+        ];
+        assert_eq!(moderation_log(&house).await?, expected, "{flavour}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_active_local_staff_can_be_named() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = house(flavour).await?;
+        house.world.remote("far", "far.example").await?;
+        house.sql("update users set is_admin = true where nickname = 'far@far.example'").await?;
+        for staff in ["alice", "nobody", "far@far.example"] {
+            let done = house.refused(&format!("user set alice --moderator --as {staff}")).await?;
+            assert_eq!((done.code, done.stdout.as_str()), (4, ""), "{flavour} {staff}: {done:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_running_server_is_told_where_that_is_possible() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = house(flavour).await?;
+        let done = house.run("user set alice --moderator --locked")?;
+        let rows = house.rows().await?.0;
+        let jobs = rows.rows("oban_jobs");
+        if flavour == Flavour::Pleroma {
+            let alice: uuid::Uuid =
+                sqlx::query_scalar("select id from users where nickname = 'alice'")
+                    .fetch_one(&house.database.pool())
+                    .await?;
+            let args = json!({"op": "verify_fields_links", "user_id": flake_text(alice)});
+            assert_eq!((jobs.len(), &jobs[0]["args"]), (1, &args));
+            assert_eq!(done.stderr, "");
+        } else {
+            assert_eq!(jobs.len(), 0, "{flavour}");
+            assert!(
+                done.stderr.starts_with("note: the change is in the database, but"),
+                "{done:?}"
+            );
+        }
+        // Nothing changes: nothing to tell.
+        let done = house.refused("user set alice --moderator --locked").await?;
+        assert_eq!(done.stderr, "", "{flavour}");
+    }
+    Ok(())
+}
