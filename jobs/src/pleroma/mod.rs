@@ -10,8 +10,11 @@ mod email;
 mod fanout;
 mod flake;
 mod flavour;
+mod keys;
+mod mail;
 mod moderation_log;
 mod oban;
+mod password;
 mod password_reset;
 mod refresh;
 mod registration;
@@ -29,11 +32,15 @@ pub use email::{is_blacklisted, valid_email};
 pub use fanout::Fanout;
 pub use flake::{Flake, FlakeSource};
 pub use flavour::{AssociatedObject, Flavour, Pins, ProbeError, Shape, probe};
+pub use keys::{KeyError, KeyPair, generate_keys};
 pub use moderation_log::{Deed, Person, find_staff, log_moderation};
 pub use oban::{ObanJob, insert_oban_jobs};
+pub use password::{HashError, PasswordScheme, hash_password, random_password};
 pub use password_reset::create_password_reset;
 pub use refresh::{Changed, refresh_accounts};
-pub use registration::Registration;
+pub use registration::{
+    Candidate, CreateError, Fault, NewAccount, Registration, Welcome, create_account, welcome,
+};
 pub use server::{Federation, Refresh, Search, Server, ServerSwitches, open};
 pub use sign_out::{SignedOut, sign_out};
 pub use token::random_token;

@@ -1,8 +1,10 @@
 //! `kenoma user`: the original's subcommands, in its spelling.
 
 mod act;
+mod confirm;
 mod deactivate_instance;
 mod delete_activities;
+mod new;
 mod sign_out;
 mod switch;
 
@@ -30,6 +32,10 @@ pub(super) enum Command {
     /// Sign an account out of all apps.
     #[command(alias = "sign-out")]
     SignOut(sign_out::Options),
+    /// Make an account.
+    New(new::Options),
+    /// Confirm an account's e-mail address.
+    Confirm(confirm::Options),
 }
 
 /// Does what was typed.
@@ -44,5 +50,7 @@ pub(super) async fn run(command: Command, session: Session, output: Output) -> R
             deactivate_instance::run(&options, &session, output).await
         }
         Command::SignOut(options) => sign_out::run(&options, &session, output).await,
+        Command::New(options) => new::run(&options, &session, output).await,
+        Command::Confirm(options) => confirm::run(&options, &session, output).await,
     }
 }
