@@ -51,3 +51,36 @@ pub fn generate_keys() -> Result<KeyPair, KeyError> {
         public: format!("{}\n\n", public.trim_end()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rsa::{
+        PublicKey, pkcs1::DecodeRsaPrivateKey as _, pkcs8::DecodePublicKey as _,
+        traits::PublicKeyParts as _,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_pair_has_the_servers_form() -> Result<(), KeyError> {
+        let pair = generate_keys()?;
+        let private = PrivateKey::from_pkcs1_pem(&pair.private)?;
+        let public = PublicKey::from_public_key_pem(pair.public.trim_end())?;
+        assert_eq!(private.to_public_key(), public);
+        private.validate()?;
+        assert_eq!((public.n().bit_width(), &*public.e_bytes()), (2048, &[1, 0, 1][..]));
+        assert!(pair.private.starts_with("-----BEGIN RSA PRIVATE KEY-----\n"));
+        assert!(pair.private.ends_with("\n-----END RSA PRIVATE KEY-----"));
+        assert!(pair.public.starts_with("-----BEGIN PUBLIC KEY-----\n"));
+        assert!(pair.public.ends_with("\n-----END PUBLIC KEY-----\n\n"));
+        assert!(pair.private.lines().chain(pair.public.lines()).all(|line| line.len() <= 64));
+        assert!(!format!("{pair:?}").contains("PRIVATE"));
+        Ok(())
+    }
+
+    #[test]
+    fn no_two_pairs_are_alike() -> Result<(), KeyError> {
+        assert_ne!(generate_keys()?.private, generate_keys()?.private);
+        Ok(())
+    }
+}

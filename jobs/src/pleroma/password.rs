@@ -95,3 +95,36 @@ fn pbkdf2_sha512(password: &[u8], salt: &[u8]) -> String {
     let text = |bytes: &[u8]| STANDARD_NO_PAD.encode(bytes).replace('+', ".");
     format!("$pbkdf2-sha512${PBKDF2_ROUNDS}${}${}", text(salt), text(&hash))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // That other programs come to the same hash is tested with the program itself (tests/it/cli/passwords.rs).
+
+    #[test]
+    fn each_hash_has_a_salt_of_its_own_and_the_form_of_its_scheme() -> Result<(), HashError> {
+        for (scheme, prefix, salt, hash) in [
+            (PasswordScheme::Argon2, "$argon2id$v=19$m=65536,t=8,p=2$", 22, 43),
+            (PasswordScheme::Pbkdf2, "$pbkdf2-sha512$160000$", 22, 86),
+        ] {
+            let texts = [hash_password("x", scheme)?, hash_password("x", scheme)?];
+            assert_ne!(texts[0], texts[1]);
+            for text in texts {
+                let rest = text.strip_prefix(prefix).unwrap_or_default();
+                let lengths = rest.split_once('$').map(|(a, b)| (a.len(), b.len()));
+                assert_eq!(lengths, Some((salt, hash)), "{text}");
+                assert!(!rest.contains(['=', '+']) || scheme == PasswordScheme::Argon2, "{text}");
+                assert!(text.len() <= 255);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_made_up_password_is_16_bytes() {
+        let password = random_password();
+        assert_eq!(STANDARD.decode(&password).map(|bytes| bytes.len()), Ok(16), "{password}");
+        assert_ne!(password, random_password());
+    }
+}

@@ -2,17 +2,21 @@
 
 mod accounts;
 mod config;
+mod confirm;
 mod consent;
 mod control;
 mod hosts;
 mod listing;
+mod new;
 mod output;
 mod parked;
+mod passwords;
 mod remote;
 mod shapes;
 mod twice;
 mod unreachable;
 mod usage;
+mod welcome;
 
 use std::ffi::OsStr;
 
