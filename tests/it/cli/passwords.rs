@@ -180,6 +180,7 @@ async fn a_password_must_come_from_one_place_and_be_there() -> Result<()> {
         (&["-y", "--password-stdin"], b" \t \n", 4, "error: there is no password\n"),
         (&["-y", "--password="], b"", 4, "error: there is no password\n"),
         (&["-y", "--password-stdin"], b"\xff\xfe\n", 2, "no password could be read"),
+        (&["-y", "--password-stdin"], &[b'x'; 70_000], 2, "the password is longer than"),
     ] {
         let (found, stderr) = run(options, input)?;
         assert_eq!(found, code, "{options:?}: {stderr}");

@@ -127,6 +127,9 @@ fn first_line() -> Result<String, Failure> {
     read.map_err(|error| {
         Failure::Usage(format!("no password could be read from the standard input ({error})"))
     })?;
+    if line.len() >= usize::try_from(LONGEST).unwrap_or(usize::MAX) {
+        return Err(Failure::Usage(format!("the password is longer than {LONGEST} bytes")));
+    }
     let line = line.strip_suffix('\n').unwrap_or(&line);
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
