@@ -39,7 +39,8 @@ pub use password::{HashError, PasswordScheme, hash_password, random_password};
 pub use password_reset::create_password_reset;
 pub use refresh::{Changed, refresh_accounts};
 pub use registration::{
-    Candidate, CreateError, Fault, NewAccount, Registration, Welcome, create_account, welcome,
+    Candidate, CreateError, Fault, NewAccount, Registration, Welcome, create_account, give_roles,
+    welcome,
 };
 pub use server::{Federation, Refresh, Search, Server, ServerSwitches, open};
 pub use sign_out::{SignedOut, sign_out};

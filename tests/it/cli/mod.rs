@@ -8,6 +8,7 @@ mod control;
 mod hosts;
 mod listing;
 mod new;
+mod new_rows;
 mod output;
 mod parked;
 mod passwords;

@@ -17,10 +17,6 @@ pub struct NewAccount<'a> {
     pub password_hash: &'a str,
     /// Its keys; not written where the server makes them itself when it needs them.
     pub keys: &'a KeyPair,
-    /// Whether it is a moderator.
-    pub moderator: bool,
-    /// Whether it is an admin.
-    pub admin: bool,
 }
 
 /// Why an account was not made.
@@ -69,6 +65,23 @@ pub async fn create_account(
     Ok(id)
 }
 
+/// Makes an account that was just made a moderator or an admin: after what follows on the
+/// registration, so that the mails for the staff do not go to the newcomer.
+pub async fn give_roles(
+    db: &mut PgConnection,
+    account: Uuid,
+    moderator: bool,
+    admin: bool,
+) -> sqlx::Result<()> {
+    sqlx::query("update public.users set is_moderator = $2, is_admin = $3 where id = $1")
+        .bind(account)
+        .bind(moderator)
+        .bind(admin)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 async fn insert_user(
     db: &mut PgConnection,
     server: &Server,
@@ -95,8 +108,6 @@ async fn insert_user(
         .bind(confirmed)
         .bind(!rules.account_approval_required)
         .bind((!confirmed).then(random_token))
-        .bind(new.moderator)
-        .bind(new.admin)
         .execute(db)
         .await?;
     Ok(())

@@ -10,7 +10,7 @@ mod nickname;
 pub(super) use after::Newcomer;
 pub use after::{Welcome, welcome};
 pub use candidate::Candidate;
-pub use create::{CreateError, NewAccount, create_account};
+pub use create::{CreateError, NewAccount, create_account, give_roles};
 pub use fault::Fault;
 
 /// The server's own configuration of how accounts are made.

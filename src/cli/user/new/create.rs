@@ -2,7 +2,8 @@
 
 use kenoma_jobs::pleroma::{
     Actor, Changed, CreateError, Deed, Fault, KeyPair, NewAccount, PasswordScheme, Welcome,
-    create_account, create_password_reset, find_actor, generate_keys, hash_password, welcome,
+    create_account, create_password_reset, find_actor, generate_keys, give_roles, hash_password,
+    welcome,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -23,19 +24,15 @@ pub(super) async fn create(
 ) -> Result<(), Failure> {
     let (password_hash, keys) = secrets(password.expose().to_owned(), scheme).await?;
     let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
-    let new = NewAccount {
-        candidate: options.candidate(),
-        password_hash: &password_hash,
-        keys: &keys,
-        moderator: options.moderator,
-        admin: options.admin,
-    };
+    let new =
+        NewAccount { candidate: options.candidate(), password_hash: &password_hash, keys: &keys };
     let id = match create_account(&mut act.db, &act.server, &new).await {
         Ok(id) => id,
         Err(CreateError::Taken(fault)) => return taken(fault, output),
         Err(CreateError::Database(error)) => return Err(error.into()),
     };
     let welcome = welcome(&mut act.db, &act.server, id).await?;
+    give_roles(&mut act.db, id, options.moderator, options.admin).await?;
     // The account itself is new to the running server; those that it follows are not.
     act.refresh(&welcome.others, Changed::Fields).await?;
     let link = match password {

@@ -85,7 +85,7 @@ pub(super) async fn run(
     faults.extend(password.fault());
     refuse(faults, output)?;
     // Nothing is held while a person thinks, nor while keys are made.
-    drop(act);
+    act.db.rollback().await?;
     if !options.assume_yes {
         dialogue::ask(output)?;
     }
