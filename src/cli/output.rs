@@ -1,8 +1,11 @@
 //! The only file that prints: results on the standard output, everything else on the standard error.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use serde::Serialize;
+
+/// Bytes of an answer that are looked at.
+const ANSWER: u64 = 1024;
 
 /// How a command talks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -70,6 +73,18 @@ impl Output {
         let mut answer = String::new();
         let read = io::stdin().lock().read_line(&mut answer);
         Some(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Asks on the standard output, as the original does, and reads the answer from the standard
+    /// input, also when that is a pipe. Empty when there is none.
+    pub(crate) fn ask_on_stdout(question: &str) -> String {
+        let mut stdout = io::stdout().lock();
+        let _gone = write!(stdout, "{question}").and_then(|()| stdout.flush());
+        let mut answer = String::new();
+        match io::stdin().lock().take(ANSWER).read_line(&mut answer) {
+            Ok(_) => answer.trim().to_owned(),
+            Err(_unreadable) => String::new(),
+        }
     }
 
     /// Whether a moving progress bar makes sense.

@@ -32,7 +32,7 @@ enum Command {
     /// Measure kenoma beside a bare set-based procedure with the same end state.
     #[command(subcommand)]
     Bench(bench::Options),
-    /// Install PostgreSQL and Redis through the system's package manager if they are missing.
+    /// Install what the tests need through the system's package manager, as far as it is missing.
     Provision,
 }
 

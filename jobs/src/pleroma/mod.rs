@@ -13,9 +13,12 @@ mod flake;
 mod flavour;
 mod follow_request;
 mod invite;
+mod keys;
+mod mail;
 mod mfa;
 mod moderation_log;
 mod oban;
+mod password;
 mod password_reset;
 mod refresh;
 mod registration;
@@ -38,12 +41,17 @@ pub use flake::{Flake, FlakeSource, NoFlake};
 pub use flavour::{AssociatedObject, Flavour, Pins, ProbeError, Shape, probe};
 pub use follow_request::{FollowState, follow_state, forget_request};
 pub use invite::{Invite, create_invite, list_invites, revoke_invites};
+pub use keys::{KeyError, KeyPair, generate_keys};
 pub use mfa::reset_mfa;
 pub use moderation_log::{Deed, Person, find_staff, find_staff_by_id, log_moderation};
 pub use oban::{ObanJob, insert_oban_jobs};
+pub use password::{HashError, PasswordScheme, hash_password, random_password};
 pub use password_reset::create_password_reset;
 pub use refresh::{Changed, refresh_accounts};
-pub use registration::Registration;
+pub use registration::{
+    Candidate, CreateError, Fault, NewAccount, Registration, Welcome, create_account, give_roles,
+    welcome,
+};
 pub use roles::{Role, is_last_admin, set_role};
 pub use server::{Federation, Refresh, Search, Server, ServerSwitches, open};
 pub use sign_out::{SignedOut, sign_out};

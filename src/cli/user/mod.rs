@@ -2,6 +2,7 @@
 
 mod act;
 mod change_email;
+mod confirm;
 mod convert_id;
 mod date;
 mod deactivate_instance;
@@ -11,6 +12,7 @@ mod inspect;
 mod invite;
 mod invites;
 mod list;
+mod new;
 mod reset_mfa;
 mod reset_password;
 mod rm;
@@ -85,6 +87,10 @@ pub(super) enum Command {
     /// Convert between the two spellings of an id: flake and UUID.
     #[command(alias = "convert-id")]
     ConvertId(convert_id::Options),
+    /// Make an account.
+    New(new::Options),
+    /// Confirm an account's e-mail address.
+    Confirm(confirm::Options),
 }
 
 /// Does what was typed; connects only for what needs the database.
@@ -124,5 +130,7 @@ pub(super) async fn run(
         Command::ChangeEmail(options) => change_email::run(&options, &session, output).await,
         Command::FixFollowState(options) => fix_follow_state::run(&options, &session, output).await,
         Command::ConvertId(options) => convert_id::run(&options, output),
+        Command::New(options) => new::run(&options, &session, output).await,
+        Command::Confirm(options) => confirm::run(&options, &session, output).await,
     }
 }

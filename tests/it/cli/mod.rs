@@ -3,6 +3,7 @@
 mod account_list;
 mod accounts;
 mod config;
+mod confirm;
 mod consent;
 mod control;
 mod credentials;
@@ -11,9 +12,12 @@ mod hosts;
 mod ids;
 mod invites;
 mod listing;
+mod new;
+mod new_rows;
 mod odd_input;
 mod output;
 mod parked;
+mod passwords;
 mod remote;
 mod shapes;
 mod staff;
@@ -21,6 +25,7 @@ mod tags;
 mod twice;
 mod unreachable;
 mod usage;
+mod welcome;
 
 use std::ffi::OsStr;
 

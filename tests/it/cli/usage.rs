@@ -34,6 +34,8 @@ fn help_is_there_for_every_command() -> Result<()> {
         "user change_email",
         "user fix_follow_state",
         "user convert_id",
+        "user new",
+        "user confirm",
         "worker",
         "jobs",
         "jobs list",

@@ -13,7 +13,7 @@ mod transition;
 mod world;
 
 pub use community::Community;
-pub use compare::{Difference, Kind, compare};
+pub use compare::{Difference, Kind, compare, decoded_mail};
 pub use database::Database;
 pub use flake::{flake_id, flake_text};
 pub use flavour::Flavour;

@@ -13,7 +13,7 @@ use crate::flavour::Flavour;
 use crate::state::State;
 
 /// What precedes the arguments of the product in a recorded command.
-const PROGRAM: &str = "mix pleroma.user";
+const PROGRAM: &str = "mix pleroma.user ";
 
 /// One recorded run of the original: the rows before, the command, what it said, the rows after.
 #[derive(Debug, Clone)]
@@ -155,11 +155,12 @@ impl Transition {
 }
 
 /// Splits a recorded command line, whose words stand there without quotes: the text of `--name` and
-/// `--bio` goes up to the next option.
+/// `--bio` goes up to the next option, and where two blanks meet, or one ends the line, there is an
+/// empty word.
 fn words(line: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut text = false;
-    for word in line.split_whitespace() {
+    for word in line.split(' ') {
         let option = word.starts_with("--");
         match words.last_mut() {
             Some(last) if text && !option && !last.starts_with("--") => {

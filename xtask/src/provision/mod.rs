@@ -1,4 +1,4 @@
-//! `cargo xtask provision`: PostgreSQL and Redis through the system's package manager, if missing.
+//! `cargo xtask provision`: what the tests need through the system's package manager, if missing.
 
 mod packages;
 
@@ -14,20 +14,26 @@ use packages::PackageManager;
 /// Oldest Redis that the project runs on. (The test kit knows the oldest PostgreSQL.)
 const OLDEST_REDIS: u32 = 7;
 
-/// A server that the tests start.
+/// A server that the tests start, or a program with which they check what kenoma wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
     Postgres,
     Redis,
+    /// The reference implementation's command-line tool: passwords.
+    Argon2,
+    /// Its standard library: passwords.
+    Python,
 }
 
 impl Need {
-    const ALL: [Self; 2] = [Self::Postgres, Self::Redis];
+    const ALL: [Self; 4] = [Self::Postgres, Self::Redis, Self::Argon2, Self::Python];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Postgres => "PostgreSQL",
             Self::Redis => "Redis",
+            Self::Argon2 => "argon2",
+            Self::Python => "Python",
         }
     }
 
@@ -36,6 +42,8 @@ impl Need {
         match self {
             Self::Postgres => postgres_folder().err().map(|error| error.to_string()),
             Self::Redis => redis_complaint(),
+            Self::Argon2 => program_complaint("argon2"),
+            Self::Python => program_complaint("python3"),
         }
     }
 }
@@ -73,6 +81,12 @@ fn missing() -> Vec<(Need, String)> {
 fn complaints(missing: &[(Need, String)]) -> String {
     let lines: Vec<&str> = missing.iter().map(|(_, complaint)| complaint.as_str()).collect();
     lines.join(" ")
+}
+
+fn program_complaint(program: &str) -> Option<String> {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).any(|folder| folder.join(program).is_file());
+    (!found).then(|| format!("There is no `{program}` on PATH."))
 }
 
 fn redis_complaint() -> Option<String> {

@@ -85,6 +85,9 @@ impl PackageManager {
             (Need::Redis, Self::Pacman) => &["valkey"],
             (Need::Redis, Self::Dnf | Self::Apk) if valkey => &["valkey"],
             (Need::Redis, Self::Dnf | Self::Apk) => &["redis"],
+            (Need::Argon2, _) => &["argon2"],
+            (Need::Python, Self::Pacman) => &["python"],
+            (Need::Python, _) => &["python3"],
         }
     }
 }

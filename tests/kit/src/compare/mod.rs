@@ -3,10 +3,11 @@
 //! Not fixed are ids, tokens and times that the command makes up. Rows that were there before are
 //! compared by primary key, their times only as changed or unchanged. New rows are compared as
 //! multisets of what they say; where one refers to another new row, it must be to a row that says
-//! the same.
+//! the same. Mails are compared by what they say, but for their bodies.
 
 mod difference;
 mod embedded;
+mod mail;
 mod rows;
 mod symbols;
 
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 pub use difference::{Difference, Kind};
+pub use mail::decoded_mail;
 
 use crate::state::State;
 use difference::{leaf_differences, pair_up, title};

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt};
 use chrono::{NaiveDateTime, Timelike as _};
 use serde_json::{Map, Value, json};
 
+use super::mail::canonical_mail;
 use crate::state::State;
 
 /// Columns whose values are random.
@@ -83,6 +84,9 @@ pub(super) fn canonical_kept(table: &str, before: &Value, after: &Value) -> Valu
     if table == "objects" && before["data"] != after["data"] {
         canonical_tombstone(columns);
     }
+    if table == "oban_jobs" {
+        canonical_mail(columns);
+    }
     row
 }
 
@@ -115,6 +119,7 @@ pub(super) fn canonical_new(
             }
         }
         "objects" => canonical_tombstone(columns),
+        "oban_jobs" => canonical_mail(columns),
         _ => {}
     }
     row

@@ -1,6 +1,7 @@
 //! The comparer is silent where nothing is wrong and finds each kind of fault.
 
 use anyhow::{Context as _, Result};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use testkit::{Flavour, State, Transition, flake_text};
 use uuid::Uuid;
@@ -202,5 +203,38 @@ fn an_ill_formed_time_of_deletion_is_found() -> Result<()> {
             json!("2026-11-23T06:58:00Z");
     })?;
     assert!(said.contains("not ISO 8601 UTC with microseconds"), "{said}");
+    Ok(())
+}
+
+/// Gives a recorded mail with a text in it replaced by one of the same length.
+fn reworded(encoded: &Value, old: &str, new: &str) -> Result<Value> {
+    let mut bytes = STANDARD.decode(encoded.as_str().context("no mail")?)?;
+    let at = bytes.windows(old.len()).position(|part| part == old.as_bytes());
+    let at = at.with_context(|| format!("no {old} in the mail"))?;
+    bytes[at..at + old.len()].copy_from_slice(new.as_bytes());
+    Ok(json!(STANDARD.encode(bytes)))
+}
+
+#[test]
+fn a_mail_may_be_worded_otherwise_and_nothing_else() -> Result<()> {
+    let transition = Transition::load(Flavour::Pleroma, "new_basic")?;
+    for (old, new, found) in [
+        ("<h3>Hello", "<h1>HELLO", None),
+        ("Account registered", "Account registerer", Some("args.encoded_email.subject")),
+        ("alice@peer", "mallo@peer", Some("args.encoded_email.to")),
+        ("notify@peer", "nobody@peer", Some("args.encoded_email.from")),
+        ("bcc", "bdd", Some("args.encoded_email.bcc")),
+        // Another tag for the same atom: the older servers do not know it.
+        ("d\0\x03nil", "w\0\x03nil", Some("args.encoded_email should be")),
+    ] {
+        let mut actual = transition.after().clone();
+        let mail = &mut first(&mut actual, "oban_jobs", |_| true)["args"]["encoded_email"];
+        *mail = reworded(mail, old, new)?;
+        let said = says(&transition, &actual).join("\n");
+        match found {
+            None => assert_eq!(said, "", "{old}"),
+            Some(place) => assert!(said.contains(place), "{old}: {said}"),
+        }
+    }
     Ok(())
 }

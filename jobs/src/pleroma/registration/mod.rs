@@ -1,5 +1,18 @@
 //! Making accounts (docs/semantics.md 5).
 
+mod after;
+mod autofollow;
+mod candidate;
+mod create;
+mod fault;
+mod nickname;
+
+pub(super) use after::Newcomer;
+pub use after::{Welcome, welcome};
+pub use candidate::Candidate;
+pub use create::{CreateError, NewAccount, create_account, give_roles};
+pub use fault::Fault;
+
 /// The server's own configuration of how accounts are made.
 #[derive(Debug, Clone)]
 pub struct Registration {

@@ -1,0 +1,75 @@
+//! Mails that the server sends for us (docs/semantics.md 5.5).
+//!
+//! kenoma has no way to send mail, and needs none: the server keeps mails as jobs.
+
+mod term;
+mod text;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::json;
+
+pub(super) use text::{approval_pending, confirmation, for_review, registered};
+
+use super::{Flavour, ObanJob, Server};
+use term::{Term, encode};
+
+/// A mail to one person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mail {
+    /// Name of the person.
+    pub(super) name: String,
+    /// E-mail address of the person.
+    pub(super) address: String,
+    /// Subject.
+    pub(super) subject: String,
+    /// Body, as HTML.
+    pub(super) html: String,
+}
+
+/// The server's name, as mails say it.
+pub(super) fn instance_name(server: &Server) -> &str {
+    server.registration.instance_name.as_deref().unwrap_or(&server.host)
+}
+
+/// Makes the job that sends a mail. It fails, and is given up in the end, where the server's mailer
+/// is off, which is the servers' default.
+pub(super) fn mail_job(server: &Server, mail: Mail) -> ObanJob {
+    // Pleroma from 2.7 on has no queue for mails any more, and tries more often.
+    let (queue, max_attempts) = match server.shape.flavour {
+        Flavour::Pleroma if server.shape.slow_queue => ("background", 20),
+        _ => ("mailer", 1),
+    };
+    let encoded = STANDARD.encode(encode(&email(server, mail)));
+    ObanJob {
+        queue,
+        worker: "Pleroma.Workers.MailerWorker",
+        args: json!({ "op": "email", "encoded_email": encoded, "config": [] }),
+        max_attempts,
+        priority: 0,
+        scheduled_at: None,
+    }
+}
+
+/// Puts a mail into the form of the library that the servers send mails with.
+fn email(server: &Server, mail: Mail) -> Term {
+    let sender = server.registration.notify_email.clone();
+    let sender = sender.unwrap_or_else(|| format!("noreply@{}", server.host));
+    let nothing = || Term::List(Vec::new());
+    let empty = || Term::Map(Vec::new());
+    Term::Map(vec![
+        ("__struct__", Term::Atom("Elixir.Swoosh.Email")),
+        ("assigns", empty()),
+        ("attachments", nothing()),
+        ("bcc", nothing()),
+        ("cc", nothing()),
+        ("from", Term::Pair(instance_name(server).to_owned(), sender)),
+        ("headers", empty()),
+        ("html_body", Term::Text(mail.html)),
+        ("private", empty()),
+        ("provider_options", empty()),
+        ("reply_to", Term::Atom("nil")),
+        ("subject", Term::Text(mail.subject)),
+        ("text_body", Term::Atom("nil")),
+        ("to", Term::List(vec![Term::Pair(mail.name, mail.address)])),
+    ])
+}

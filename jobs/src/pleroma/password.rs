@@ -1,0 +1,130 @@
+//! Passwords as the servers keep them (docs/semantics.md 6).
+
+use std::fmt;
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
+};
+use pbkdf2::{pbkdf2_hmac, sha2::Sha512};
+
+use super::Flavour;
+
+/// What Akkoma writes itself: memory in KiB, passes, lanes. It looks at the numbers in the text, so
+/// others would do for a login, but then the hash would not be like the others in the table.
+const ARGON2_COST: (u32, u32, u32) = (65_536, 8, 2);
+
+/// Rounds that the servers write themselves.
+const PBKDF2_ROUNDS: u32 = 160_000;
+
+/// Bytes of a salt.
+const SALT: usize = 16;
+
+/// Ways to hash a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordScheme {
+    /// argon2id.
+    Argon2,
+    /// PBKDF2 with HMAC-SHA-512.
+    Pbkdf2,
+}
+
+impl PasswordScheme {
+    /// The one that a flavour writes itself: with any other it would hash anew at the next login,
+    /// which ends the account's other sessions.
+    pub const fn of(flavour: Flavour) -> Self {
+        match flavour {
+            Flavour::Akkoma => Self::Argon2,
+            Flavour::Pleroma | Flavour::Pleroma22 => Self::Pbkdf2,
+        }
+    }
+
+    /// Whether a flavour's login knows it. (Pleroma does not know argon2 up to 2.7.0, and its
+    /// database does not tell the release.)
+    pub const fn is_known_to(self, flavour: Flavour) -> bool {
+        !matches!((self, flavour), (Self::Argon2, Flavour::Pleroma22))
+    }
+}
+
+impl fmt::Display for PasswordScheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Argon2 => "argon2",
+            Self::Pbkdf2 => "pbkdf2",
+        })
+    }
+}
+
+/// Why a password could not be hashed.
+#[derive(Debug, thiserror::Error)]
+#[error("the password could not be hashed ({0})")]
+pub struct HashError(String);
+
+/// Hashes a password, as text for `users.password_hash`. Takes a good part of a second: not for a
+/// thread that drives async tasks.
+pub fn hash_password(password: &str, scheme: PasswordScheme) -> Result<String, HashError> {
+    let salt = rand::random::<[u8; SALT]>();
+    match scheme {
+        PasswordScheme::Argon2 => argon2id(password.as_bytes(), &salt),
+        PasswordScheme::Pbkdf2 => Ok(pbkdf2_sha512(password.as_bytes(), &salt)),
+    }
+}
+
+/// Makes a password that nobody knows: 16 random bytes in base64, as the server's task does.
+pub fn random_password() -> String {
+    STANDARD.encode(rand::random::<[u8; 16]>())
+}
+
+fn argon2id(password: &[u8], salt: &[u8]) -> Result<String, HashError> {
+    let (memory, passes, lanes) = ARGON2_COST;
+    let mut hash = [0; 32];
+    let failed = |error: argon2::Error| HashError(error.to_string());
+    let params = Params::new(memory, passes, lanes, Some(hash.len())).map_err(failed)?;
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(password, salt, &mut hash)
+        .map_err(failed)?;
+    let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
+    Ok(format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${hash}"))
+}
+
+fn pbkdf2_sha512(password: &[u8], salt: &[u8]) -> String {
+    let mut hash = [0; 64];
+    pbkdf2_hmac::<Sha512>(password, salt, PBKDF2_ROUNDS, &mut hash);
+    // The alphabet of passlib: base64 with `.` in the place of `+`, no padding.
+    let text = |bytes: &[u8]| STANDARD_NO_PAD.encode(bytes).replace('+', ".");
+    format!("$pbkdf2-sha512${PBKDF2_ROUNDS}${}${}", text(salt), text(&hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // That other programs come to the same hash is tested with the program itself (tests/it/cli/passwords.rs).
+
+    #[test]
+    fn each_hash_has_a_salt_of_its_own_and_the_form_of_its_scheme() -> Result<(), HashError> {
+        for (scheme, prefix, salt, hash) in [
+            (PasswordScheme::Argon2, "$argon2id$v=19$m=65536,t=8,p=2$", 22, 43),
+            (PasswordScheme::Pbkdf2, "$pbkdf2-sha512$160000$", 22, 86),
+        ] {
+            let texts = [hash_password("x", scheme)?, hash_password("x", scheme)?];
+            assert_ne!(texts[0], texts[1]);
+            for text in texts {
+                let rest = text.strip_prefix(prefix).unwrap_or_default();
+                let lengths = rest.split_once('$').map(|(a, b)| (a.len(), b.len()));
+                assert_eq!(lengths, Some((salt, hash)), "{text}");
+                assert!(!rest.contains(['=', '+']) || scheme == PasswordScheme::Argon2, "{text}");
+                assert!(text.len() <= 255);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_made_up_password_is_16_bytes() {
+        let password = random_password();
+        assert_eq!(STANDARD.decode(&password).map(|bytes| bytes.len()), Ok(16), "{password}");
+        assert_ne!(password, random_password());
+    }
+}

@@ -1,0 +1,91 @@
+//! Whom a new account follows, and who follows it (docs/semantics.md 5.4).
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::super::{Flavour, Server, count_followers, count_following};
+
+/// What finds the accounts that are named: local, active, and without a block in either direction.
+/// They are locked in one order, so that their counters are right when two do this at once.
+macro_rules! named {
+    ($active:literal) => {
+        concat!(
+            "select u.id, coalesce(u.nickname = any ($2::citext[]), false) as followed,
+                    coalesce(u.nickname = any ($3::citext[]), false) as following
+             from public.users u
+             where u.nickname = any ($2::citext[] || $3::citext[]) and u.local and u.id <> $1 and ",
+            $active,
+            " and not exists (
+                 select from public.user_relationships block
+                 where block.relationship_type = 1
+                   and (block.source_id, block.target_id) in (($1, u.id), (u.id, $1))
+             )
+             order by u.id
+             for no key update of u"
+        )
+    };
+}
+
+/// What the configured follows of a new account made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Autofollow {
+    /// Relations.
+    pub(super) relations: usize,
+    /// Accounts other than the new one whose counters changed.
+    pub(super) others: Vec<Uuid>,
+}
+
+/// Makes the relations that the server's configuration wants. There are no Follow activities.
+pub(super) async fn autofollow(
+    db: &mut PgConnection,
+    server: &Server,
+    account: Uuid,
+) -> sqlx::Result<Autofollow> {
+    let rules = &server.registration;
+    if rules.autofollowed_nicknames.is_empty() && rules.autofollowing_nicknames.is_empty() {
+        return Ok(Autofollow::default());
+    }
+    let sql = match server.shape.flavour {
+        Flavour::Pleroma22 => named!("not u.deactivated"),
+        Flavour::Pleroma | Flavour::Akkoma => named!("u.is_active"),
+    };
+    let named: Vec<(Uuid, bool, bool)> = sqlx::query_as(sql)
+        .bind(account)
+        .bind(&rules.autofollowed_nicknames)
+        .bind(&rules.autofollowing_nicknames)
+        .fetch_all(&mut *db)
+        .await?;
+    let followed = named.iter().filter(|(_, followed, _)| *followed).map(|&(id, ..)| (account, id));
+    let following =
+        named.iter().filter(|(.., following)| *following).map(|&(id, ..)| (id, account));
+    let made = relate(db, followed.chain(following).unzip()).await?;
+    let (followers, followings): (Vec<Uuid>, Vec<Uuid>) = made.iter().copied().unzip();
+    count_following(db, server, &followers).await?;
+    count_followers(db, server, &followings).await?;
+    let mut others: Vec<Uuid> = followers.into_iter().chain(followings).collect();
+    others.retain(|&id| id != account);
+    others.sort_unstable();
+    others.dedup();
+    Ok(Autofollow { relations: made.len(), others })
+}
+
+/// Makes accepted relations, follower and followed; gives those that were not there before.
+async fn relate(
+    db: &mut PgConnection,
+    (followers, followed): (Vec<Uuid>, Vec<Uuid>),
+) -> sqlx::Result<Vec<(Uuid, Uuid)>> {
+    sqlx::query_as(
+        "insert into public.following_relationships
+           (follower_id, following_id, state, inserted_at, updated_at)
+         select follower, followed, 2, moment, moment
+         from unnest($1::uuid[], $2::uuid[]) with ordinality as relation (follower, followed, n),
+              date_trunc('second', timezone('UTC', now())) as moment
+         order by n
+         on conflict (follower_id, following_id) do nothing
+         returning follower_id, following_id",
+    )
+    .bind(followers)
+    .bind(followed)
+    .fetch_all(db)
+    .await
+}

@@ -1,0 +1,182 @@
+//! Which accounts may be made (docs/semantics.md 5.2).
+
+use sqlx::PgConnection;
+use unicode_segmentation::UnicodeSegmentation as _;
+
+use super::{
+    super::{
+        Server,
+        email::{is_blacklisted, valid_email},
+    },
+    Fault, Registration,
+    nickname::nickname_fault,
+};
+
+/// Characters that the columns for the name and the addresses hold.
+const COLUMN: usize = 255;
+
+/// What somebody wants to be called, and how to reach them.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// Nickname.
+    pub nickname: &'a str,
+    /// E-mail address; may be empty.
+    pub email: &'a str,
+    /// Display name.
+    pub name: &'a str,
+    /// Bio.
+    pub bio: &'a str,
+}
+
+impl Candidate<'_> {
+    /// Lists everything that stands in the way, as far as it is known now.
+    pub async fn faults(&self, db: &mut PgConnection, server: &Server) -> sqlx::Result<Vec<Fault>> {
+        let rules = &server.registration;
+        let mut faults = Vec::new();
+        match nickname_fault(self.nickname, rules, server.shape.flavour) {
+            Some(fault) => faults.push(fault),
+            None if self.featured_address(server).chars().count() > COLUMN => {
+                faults.push(Fault::NicknameLength);
+            }
+            None => faults.extend(self.nickname_taken(db, server).await?),
+        }
+        match email_fault(self.email, rules) {
+            Some(fault) => faults.push(fault),
+            None => faults.extend(self.email_taken(db).await?),
+        }
+        faults.extend(name_fault(self.name, rules));
+        faults.extend(bio_fault(self.bio, rules));
+        Ok(faults)
+    }
+
+    /// ActivityPub id that the account will have.
+    pub(super) fn ap_id(&self, server: &Server) -> String {
+        format!("{}/users/{}", server.base_url, self.nickname)
+    }
+
+    /// Address of the collection of pinned posts: the longest of the account's addresses.
+    pub(super) fn featured_address(&self, server: &Server) -> String {
+        format!("{}/collections/featured", self.ap_id(server))
+    }
+
+    async fn nickname_taken(
+        &self,
+        db: &mut PgConnection,
+        server: &Server,
+    ) -> sqlx::Result<Option<Fault>> {
+        let (nickname, address): (bool, bool) = sqlx::query_as(
+            "select exists (select from public.users where nickname = $1::citext),
+                    exists (select from public.users where ap_id = $2)",
+        )
+        .bind(self.nickname)
+        .bind(self.ap_id(server))
+        .fetch_one(db)
+        .await?;
+        Ok(match (nickname, address) {
+            (true, _) => Some(Fault::NicknameTaken),
+            (false, true) => Some(Fault::AddressTaken),
+            (false, false) => None,
+        })
+    }
+
+    async fn email_taken(&self, db: &mut PgConnection) -> sqlx::Result<Option<Fault>> {
+        let taken: bool = sqlx::query_scalar(
+            "select exists (select from public.users where email = nullif($1, '')::citext)",
+        )
+        .bind(self.email)
+        .fetch_one(db)
+        .await?;
+        Ok(taken.then_some(Fault::EmailTaken))
+    }
+}
+
+fn email_fault(email: &str, rules: &Registration) -> Option<Fault> {
+    if email.is_empty() {
+        rules.account_activation_required.then_some(Fault::EmailMissing)
+    } else if !valid_email(email) {
+        Some(Fault::EmailFormat)
+    } else {
+        is_blacklisted(email, &rules.email_blacklist).then_some(Fault::EmailBlacklisted)
+    }
+}
+
+fn name_fault(name: &str, rules: &Registration) -> Option<Fault> {
+    let longest = rules.user_name_length;
+    if name.trim().is_empty() {
+        Some(Fault::NameMissing)
+    } else if name.chars().any(char::is_control) {
+        Some(Fault::NameControl)
+    } else if name.graphemes(true).count() > longest {
+        Some(Fault::NameLength(longest))
+    } else {
+        // A grapheme may be many characters, and the column counts those.
+        (name.chars().count() > COLUMN).then_some(Fault::NameLength(COLUMN))
+    }
+}
+
+fn bio_fault(bio: &str, rules: &Registration) -> Option<Fault> {
+    let longest = rules.user_bio_length;
+    if bio.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        Some(Fault::BioControl)
+    } else {
+        (bio.graphemes(true).count() > longest).then_some(Fault::BioLength(longest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lengths_are_counted_as_people_count() {
+        let rules = Registration::default();
+        let family = "👩‍👩‍👧‍👦";
+        assert_eq!(name_fault(&"é".repeat(100), &rules), None);
+        assert_eq!(name_fault(&"e\u{301}".repeat(100), &rules), None);
+        assert_eq!(name_fault(&"é".repeat(101), &rules), Some(Fault::NameLength(100)));
+        assert_eq!(name_fault(&family.repeat(36), &rules), None);
+        // 37 graphemes of 7 characters each do not fit the column.
+        assert_eq!(name_fault(&family.repeat(37), &rules), Some(Fault::NameLength(255)));
+        assert_eq!(bio_fault(&"é".repeat(5000), &rules), None);
+        assert_eq!(bio_fault(&"é".repeat(5001), &rules), Some(Fault::BioLength(5000)));
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_refused() {
+        let rules = Registration::default();
+        for name in ["", " ", "\u{a0}\u{2003}"] {
+            assert_eq!(name_fault(name, &rules), Some(Fault::NameMissing), "{name:?}");
+        }
+        for name in ["a\nb", "a\u{1b}[2J", "a\u{9b}"] {
+            assert_eq!(name_fault(name, &rules), Some(Fault::NameControl), "{name:?}");
+        }
+        assert_eq!(bio_fault("two\r\n\tlines", &rules), None);
+        assert_eq!(bio_fault("a\u{1b}[2J", &rules), Some(Fault::BioControl));
+    }
+
+    #[test]
+    fn an_address_may_be_missing_unless_it_must_be_confirmed() {
+        let mut rules = Registration::default();
+        assert_eq!(email_fault("", &rules), None);
+        rules.account_activation_required = true;
+        assert_eq!(email_fault("", &rules), Some(Fault::EmailMissing));
+        assert_eq!(email_fault(" ", &rules), Some(Fault::EmailFormat));
+        rules.email_blacklist = vec!["spam.example".to_owned()];
+        assert_eq!(email_fault("a@x.spam.example", &rules), Some(Fault::EmailBlacklisted));
+        assert_eq!(email_fault("a@xspam.example", &rules), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text: String) {
+            let rules = Registration::default();
+            let _whatever = (
+                email_fault(&text, &rules),
+                name_fault(&text, &rules),
+                bio_fault(&text, &rules),
+            );
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The rows of a new account (docs/semantics.md 5.3).
+
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use super::{
+    super::{Flavour, KeyPair, Server, random_token},
+    Candidate, Fault,
+};
+
+/// An account to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewAccount<'a> {
+    /// What it is called.
+    pub candidate: Candidate<'a>,
+    /// Hash of its password, as text.
+    pub password_hash: &'a str,
+    /// Its keys; not written where the server makes them itself when it needs them.
+    pub keys: &'a KeyPair,
+}
+
+/// Why an account was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// Somebody was quicker.
+    #[error(transparent)]
+    Taken(Fault),
+    /// Anything else.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+#[derive(FromRow)]
+struct Columns {
+    featured_address: bool,
+    accepts_chat_messages: bool,
+    keys: bool,
+    signing_keys: bool,
+}
+
+/// Makes a local account, and gives its id. The candidate has no faults.
+pub async fn create_account(
+    db: &mut PgConnection,
+    server: &Server,
+    new: &NewAccount<'_>,
+) -> Result<Uuid, CreateError> {
+    let id = server.flakes.generate().0;
+    insert_user(db, server, id, new).await.map_err(taken)?;
+    let columns: Columns =
+        sqlx::query_as(include_str!("sql/columns.sql")).fetch_one(&mut *db).await?;
+    if columns.featured_address {
+        sqlx::query("update public.users set featured_address = $2 where id = $1")
+            .bind(id)
+            .bind(new.candidate.featured_address(server))
+            .execute(&mut *db)
+            .await?;
+    }
+    if columns.accepts_chat_messages && server.shape.flavour != Flavour::Akkoma {
+        sqlx::query("update public.users set accepts_chat_messages = true where id = $1")
+            .bind(id)
+            .execute(&mut *db)
+            .await?;
+    }
+    write_keys(db, server, id, new, &columns).await?;
+    Ok(id)
+}
+
+/// Makes an account that was just made a moderator or an admin: after what follows on the
+/// registration, so that the mails for the staff do not go to the newcomer.
+pub async fn give_roles(
+    db: &mut PgConnection,
+    account: Uuid,
+    moderator: bool,
+    admin: bool,
+) -> sqlx::Result<()> {
+    sqlx::query("update public.users set is_moderator = $2, is_admin = $3 where id = $1")
+        .bind(account)
+        .bind(moderator)
+        .bind(admin)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn insert_user(
+    db: &mut PgConnection,
+    server: &Server,
+    id: Uuid,
+    new: &NewAccount<'_>,
+) -> sqlx::Result<()> {
+    let rules = &server.registration;
+    let (sql, confirmed) = match server.shape.flavour {
+        // The task tells the server that the address counts as confirmed; only 2.2 listens.
+        Flavour::Pleroma22 => (include_str!("sql/pleroma22_insert.sql"), true),
+        Flavour::Pleroma | Flavour::Akkoma => {
+            (include_str!("sql/insert.sql"), !rules.account_activation_required)
+        }
+    };
+    let Candidate { nickname, email, name, bio } = new.candidate;
+    sqlx::query(sql)
+        .bind(id)
+        .bind(nickname)
+        .bind(name)
+        .bind(email)
+        .bind(bio)
+        .bind(new.password_hash)
+        .bind(new.candidate.ap_id(server))
+        .bind(confirmed)
+        .bind(!rules.account_approval_required)
+        .bind((!confirmed).then(random_token))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Puts the keys where the server looks for them. Akkoma moved them into a table of their own, and
+/// for some releases had both.
+async fn write_keys(
+    db: &mut PgConnection,
+    server: &Server,
+    id: Uuid,
+    new: &NewAccount<'_>,
+    columns: &Columns,
+) -> sqlx::Result<()> {
+    if columns.keys && server.shape.flavour != Flavour::Pleroma22 {
+        sqlx::query("update public.users set keys = $2 where id = $1")
+            .bind(id)
+            .bind(&new.keys.private)
+            .execute(&mut *db)
+            .await?;
+    }
+    if columns.signing_keys {
+        sqlx::query(
+            "insert into public.signing_keys
+               (key_id, user_id, private_key, public_key, inserted_at, updated_at)
+             select $1, $2, $3, $4, moment, moment
+             from date_trunc('second', timezone('UTC', now())) as moment",
+        )
+        .bind(format!("{}#main-key", new.candidate.ap_id(server)))
+        .bind(id)
+        .bind(&new.keys.private)
+        .bind(&new.keys.public)
+        .execute(db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Tells which of the unique columns was taken between the look and the writing.
+fn taken(error: sqlx::Error) -> CreateError {
+    let fault = error
+        .as_database_error()
+        .filter(|error| error.is_unique_violation())
+        .and_then(|error| error.constraint())
+        .and_then(|index| match index {
+            "users_nickname_index" => Some(Fault::NicknameTaken),
+            "users_email_index" => Some(Fault::EmailTaken),
+            "users_ap_id_index" => Some(Fault::AddressTaken),
+            _ => None,
+        });
+    fault.map_or(CreateError::Database(error), CreateError::Taken)
+}

@@ -1,0 +1,72 @@
+//! `kenoma user confirm NICK`
+
+use kenoma_jobs::pleroma::{
+    self, Actor, Changed, Deed, Welcome, find_actor, is_confirmed, set_confirmation,
+};
+use serde::Serialize;
+use serde_json::json;
+
+use super::act::{Act, ActOptions, StaffOptions};
+use crate::{
+    cli::{Failure, Output},
+    session::Session,
+};
+
+/// What can be typed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: kenoma user confirm alice")]
+pub(in crate::cli) struct Options {
+    /// Nickname of the account, of this or another server.
+    #[arg(value_name = "NICK")]
+    nickname: String,
+    #[command(flatten)]
+    act: ActOptions,
+    #[command(flatten)]
+    staff: StaffOptions,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    command: &'static str,
+    nickname: Option<&'a str>,
+    changed: bool,
+    mails: usize,
+    follow_relations: usize,
+}
+
+/// Confirms the account's e-mail address.
+pub(super) async fn run(
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let nickname = &options.nickname;
+    let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
+    let found = find_actor(&mut act.db, &act.server, nickname).await?;
+    let account = found.ok_or_else(|| Failure::NotFound(format!("No local user {nickname}")))?;
+    let unconfirmed = is_confirmed(&mut act.db, &act.server, account.id).await? == Some(false);
+    let welcome = if unconfirmed { confirm(&mut act, &account).await? } else { Welcome::default() };
+    let report = Report {
+        command: "confirm",
+        nickname: account.nickname.as_deref(),
+        changed: unconfirmed,
+        mails: welcome.mails,
+        follow_relations: welcome.relations,
+    };
+    act.commit("confirm", nickname, &json!(report), output).await?;
+    output.result(format!("{nickname} doesn't need confirmation."));
+    output.object(&report);
+    Ok(())
+}
+
+/// Confirms, and does what the account's registration left undone until then.
+async fn confirm(act: &mut Act<'_>, account: &Actor) -> Result<Welcome, Failure> {
+    set_confirmation(&mut act.db, &act.server, account.id, true).await?;
+    let welcome = pleroma::welcome(&mut act.db, &act.server, account.id).await?;
+    let mut changed = welcome.others.clone();
+    changed.push(account.id);
+    act.refresh(&changed, Changed::Fields).await?;
+    act.log(Deed::ConfirmEmail, account).await?;
+    Ok(welcome)
+}

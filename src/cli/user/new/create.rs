@@ -1,0 +1,133 @@
+//! Everything that makes an account, in one transaction.
+
+use kenoma_jobs::pleroma::{
+    Actor, Changed, CreateError, Deed, Fault, KeyPair, NewAccount, PasswordScheme, Welcome,
+    create_account, create_password_reset, find_actor, generate_keys, give_roles, hash_password,
+    welcome,
+};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{super::act::Act, Options, Password, refuse};
+use crate::{
+    cli::{Failure, Output},
+    session::Session,
+};
+
+/// Makes the account and says so.
+pub(super) async fn create(
+    options: &Options,
+    password: &Password,
+    scheme: PasswordScheme,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let (password_hash, keys) = secrets(password.expose().to_owned(), scheme).await?;
+    let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
+    let new =
+        NewAccount { candidate: options.candidate(), password_hash: &password_hash, keys: &keys };
+    let id = match create_account(&mut act.db, &act.server, &new).await {
+        Ok(id) => id,
+        Err(CreateError::Taken(fault)) => return taken(fault, output),
+        Err(CreateError::Database(error)) => return Err(error.into()),
+    };
+    let welcome = welcome(&mut act.db, &act.server, id).await?;
+    give_roles(&mut act.db, id, options.moderator, options.admin).await?;
+    // The account itself is new to the running server; those that it follows are not.
+    act.refresh(&welcome.others, Changed::Fields).await?;
+    let link = match password {
+        Password::Generated(_) => Some(create_password_reset(&mut act.db, &act.server, id).await?),
+        Password::Given(_) => None,
+    };
+    let account = find_actor(&mut act.db, &act.server, &options.nickname).await?;
+    if let Some(account) = &account {
+        log(&mut act, options, account).await?;
+    }
+    let done = Done { options, welcome, link };
+    act.commit("new", &options.nickname, &done.detail(), output).await?;
+    done.tell(output);
+    Ok(())
+}
+
+/// Hashes the password and makes the keys: too much for a thread that drives async tasks.
+async fn secrets(password: String, scheme: PasswordScheme) -> Result<(String, KeyPair), Failure> {
+    let made = tokio::task::spawn_blocking(move || {
+        let hash = hash_password(&password, scheme).map_err(|error| error.to_string())?;
+        Ok((hash, generate_keys().map_err(|error| error.to_string())?))
+    });
+    let nothing = |error| Failure::Failed(format!("{error}; nothing was changed"));
+    made.await.map_err(|error| nothing(error.to_string()))?.map_err(nothing)
+}
+
+/// Somebody took the nickname or the address while a person was asked.
+fn taken(fault: Fault, output: Output) -> Result<(), Failure> {
+    refuse(vec![fault], output)
+}
+
+/// Writes into the server's log what its own staff would have done in two steps.
+async fn log(act: &mut Act<'_>, options: &Options, account: &Actor) -> Result<(), Failure> {
+    act.log(Deed::Create, account).await?;
+    if options.moderator {
+        act.log(Deed::Grant("moderator"), account).await?;
+    }
+    if options.admin {
+        act.log(Deed::Grant("admin"), account).await?;
+    }
+    Ok(())
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    command: &'static str,
+    nickname: &'a str,
+    moderator: bool,
+    admin: bool,
+    mails: usize,
+    follow_relations: usize,
+    password_reset_url: Option<&'a str>,
+}
+
+/// What came of it.
+struct Done<'a> {
+    options: &'a Options,
+    welcome: Welcome,
+    link: Option<String>,
+}
+
+impl Done<'_> {
+    /// For the record: without the link, which is as good as a password.
+    fn detail(&self) -> serde_json::Value {
+        json!({
+            "moderator": self.options.moderator,
+            "admin": self.options.admin,
+            "reset_link": self.link.is_some(),
+            "mails": self.welcome.mails,
+            "follow_relations": self.welcome.relations,
+        })
+    }
+
+    fn tell(&self, output: Output) {
+        let nickname = &self.options.nickname;
+        output.result(format!("User {nickname} created"));
+        if self.options.moderator {
+            output.result(format!("Moderator status of {nickname}: true"));
+        }
+        if self.options.admin {
+            output.result(format!("Admin status of {nickname}: true"));
+        }
+        if let Some(link) = &self.link {
+            output.result(format!("Generated password reset token for {nickname}"));
+            output.result(format!("URL: {link}"));
+        }
+        output.object(&Report {
+            command: "new",
+            nickname,
+            moderator: self.options.moderator,
+            admin: self.options.admin,
+            mails: self.welcome.mails,
+            follow_relations: self.welcome.relations,
+            password_reset_url: self.link.as_deref(),
+        });
+    }
+}

@@ -1,0 +1,135 @@
+//! The new account's password: where it comes from, and how it is kept.
+
+use std::{
+    fmt,
+    io::{self, BufRead as _, Read as _},
+};
+
+use kenoma_jobs::pleroma::{Fault, Flavour, PasswordScheme, Server, random_password};
+
+use crate::cli::{Failure, Output};
+
+/// Longest line that is read as a password, in bytes.
+const LONGEST: u64 = 65_536;
+
+/// Options about the password.
+#[derive(Debug, clap::Args)]
+pub(super) struct PasswordOptions {
+    /// Password; better with --password-stdin, as everybody on the machine can see this one.
+    #[arg(long, value_name = "PASSWORD", conflicts_with = "password_stdin")]
+    password: Option<Typed>,
+    /// Read the password from the first line of the standard input; needs -y.
+    #[arg(long)]
+    password_stdin: bool,
+    /// Hash the password so, and not as the server itself would.
+    #[arg(long, value_enum, value_name = "SCHEME")]
+    password_hash: Option<Scheme>,
+}
+
+/// A password from the command line. Never shown.
+#[derive(Clone)]
+struct Typed(String);
+
+impl From<String> for Typed {
+    fn from(password: String) -> Self {
+        Self(password)
+    }
+}
+
+impl fmt::Debug for Typed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Scheme {
+    /// argon2id, as Akkoma writes it.
+    Argon2,
+    /// PBKDF2 with SHA-512, as Pleroma writes it; every server knows it.
+    Pbkdf2,
+}
+
+/// A password, and whether a person knows it.
+pub(super) enum Password {
+    /// Somebody chose it.
+    Given(String),
+    /// Nobody knows it: a link will be made to choose another.
+    Generated(String),
+}
+
+impl Password {
+    /// The password itself, to be hashed and for nothing else.
+    pub(super) fn expose(&self) -> &str {
+        match self {
+            Self::Given(password) | Self::Generated(password) => password,
+        }
+    }
+
+    /// Says what is wrong with it.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.expose().trim().is_empty().then_some(Fault::PasswordMissing)
+    }
+}
+
+impl PasswordOptions {
+    /// Takes the password from where it was said to be.
+    pub(super) fn read(&self, assume_yes: bool, output: Output) -> Result<Password, Failure> {
+        if self.password_stdin && !assume_yes {
+            return Err(Failure::Usage(
+                "--password-stdin leaves no standard input to answer on: say -y too".to_owned(),
+            ));
+        }
+        if self.password_stdin {
+            return Ok(Password::Given(first_line()?));
+        }
+        let Some(typed) = &self.password else {
+            return Ok(Password::Generated(random_password()));
+        };
+        output.warning(
+            "everybody on this machine can see a password on the command line in the list of \
+             processes; give it with --password-stdin",
+        );
+        Ok(Password::Given(typed.0.clone()))
+    }
+
+    /// Decides how it is hashed; refuses what the server's login would not know.
+    pub(super) fn scheme(
+        &self,
+        server: &Server,
+        output: Output,
+    ) -> Result<PasswordScheme, Failure> {
+        let flavour = server.shape.flavour;
+        let scheme = match self.password_hash {
+            None => PasswordScheme::of(flavour),
+            Some(Scheme::Argon2) => PasswordScheme::Argon2,
+            Some(Scheme::Pbkdf2) => PasswordScheme::Pbkdf2,
+        };
+        if !scheme.is_known_to(flavour) {
+            return Err(Failure::Refused(format!(
+                "--password-hash {scheme}: the login of this server does not know it; nothing was \
+                 changed"
+            )));
+        }
+        if (scheme, flavour) == (PasswordScheme::Argon2, Flavour::Pleroma) {
+            output.warning(
+                "Pleroma up to 2.7.0 does not know argon2: there the account cannot log in with \
+                 this password",
+            );
+        }
+        Ok(scheme)
+    }
+}
+
+fn first_line() -> Result<String, Failure> {
+    let mut line = String::new();
+    let read = io::stdin().lock().take(LONGEST).read_line(&mut line);
+    read.map_err(|error| {
+        Failure::Usage(format!("no password could be read from the standard input ({error})"))
+    })?;
+    if line.len() >= usize::try_from(LONGEST).unwrap_or(usize::MAX) {
+        return Err(Failure::Usage(format!("the password is longer than {LONGEST} bytes")));
+    }
+    let line = line.strip_suffix('\n').unwrap_or(&line);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+}

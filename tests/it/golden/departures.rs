@@ -1,0 +1,77 @@
+//! Where kenoma departs from the recordings on purpose.
+
+use testkit::Flavour;
+
+/// Recordings that kenoma departs from on purpose, with the entry of docs/differences.md. What
+/// exactly is different is a snapshot beside this file.
+pub(super) const DIFFERENT: &[(Flavour, &str)] = &[
+    // The original crashes; kenoma deletes these posts as well.
+    (Flavour::Pleroma, "da_embedded_object"),
+    (Flavour::Akkoma, "da_embedded_object"),
+    (Flavour::Pleroma22, "da_embedded_object"),
+    (Flavour::Pleroma22, "da_duplicate_create"),
+    // The original crashes; kenoma keeps the hashtag that somebody follows, and goes on.
+    (Flavour::Akkoma, "da_hashtag_followed"),
+    (Flavour::Akkoma, "da_hashtag_followed_twice"),
+    // The same rows; but what stays undone is named, and the exit code says so.
+    (Flavour::Pleroma, "da_liked_object_pruned"),
+    (Flavour::Akkoma, "da_liked_object_pruned"),
+    (Flavour::Pleroma22, "da_liked_object_pruned"),
+    (Flavour::Pleroma22, "da_invalid_recipient"),
+    // The original leaves jobs with which its server tells nobody.
+    (Flavour::Pleroma, "da_deactivated_user"),
+    (Flavour::Akkoma, "da_deactivated_user"),
+    // The original does nothing and says that it did.
+    (Flavour::Pleroma22, "da_deactivated_user"),
+    // The original's task forgets the jobs that its running server would insert.
+    (Flavour::Akkoma, "da_search_meilisearch"),
+    // The original cannot remove an inactive account.
+    (Flavour::Pleroma, "rm_inactive"),
+    (Flavour::Akkoma, "rm_inactive"),
+    (Flavour::Pleroma22, "rm_inactive"),
+    (Flavour::Pleroma22, "rm_remote_job_inactive_local"),
+    // The original's job dies; the same rows, but what stays is named, and the exit code says so.
+    (Flavour::Akkoma, "rm_unconfirmed_with_report_note"),
+    // One host, named exactly; one line at the end.
+    (Flavour::Pleroma, "deactivate_all_from_instance"),
+    (Flavour::Akkoma, "deactivate_all_from_instance"),
+    (Flavour::Pleroma22, "deactivate_all_from_instance"),
+    (Flavour::Pleroma, "deactivate_all_from_instance_empty"),
+    (Flavour::Akkoma, "deactivate_all_from_instance_empty"),
+    (Flavour::Pleroma22, "deactivate_all_from_instance_empty"),
+    (Flavour::Pleroma, "deactivate_all_from_instance_wildcards"),
+    (Flavour::Akkoma, "deactivate_all_from_instance_wildcards"),
+    (Flavour::Pleroma22, "deactivate_all_from_instance_wildcards"),
+    // The original's address has no host (D31).
+    (Flavour::Akkoma, "reset_password"),
+    // The original crashes (D32).
+    (Flavour::Akkoma, "reset_mfa_null_column"),
+    // The original says that it has changed the address, and has not, whatever the address (D33).
+    (Flavour::Akkoma, "change_email"),
+    (Flavour::Akkoma, "change_email_empty"),
+    (Flavour::Akkoma, "change_email_invalid"),
+    (Flavour::Akkoma, "change_email_remote"),
+    (Flavour::Akkoma, "change_email_unknown"),
+    // The original prints the whole row, hashes included (D34).
+    (Flavour::Akkoma, "show"),
+    // A no is an exit code of its own; on Pleroma 2.2 the default was yes.
+    (Flavour::Pleroma, "new_prompt_no"),
+    (Flavour::Akkoma, "new_prompt_no"),
+    (Flavour::Pleroma22, "new_prompt_no"),
+    (Flavour::Pleroma22, "new_prompt_yes"),
+    // The whole address, not only the path.
+    (Flavour::Akkoma, "new_generated_password"),
+];
+
+/// Recordings in which the original is killed half-way: there is no end to compare with, only what
+/// must not be left, which has a test of its own.
+pub(super) const GIVEN_UP: &[&str] = &["rm_job_cut_off"];
+
+/// Recordings of what is none of kenoma's commands.
+pub(super) const NO_COMMAND: &[&str] = &[
+    // What a running server makes of jobs in its queue.
+    "jobs_",
+    // Tasks beside the accounts, which the issue of the commands does not name.
+    "blocking",
+    "send_confirmation_mailer_off",
+];
