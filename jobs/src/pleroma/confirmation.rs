@@ -1,0 +1,54 @@
+//! Whether an account's e-mail address counts as confirmed (docs/semantics.md 4.4).
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Flavour, Server, random_token};
+
+/// Says whether an account's address is confirmed, and locks the row until the transaction ends.
+/// `None` when there is no such row any more.
+pub async fn is_confirmed(
+    db: &mut PgConnection,
+    server: &Server,
+    account: Uuid,
+) -> sqlx::Result<Option<bool>> {
+    let sql = match server.shape.flavour {
+        Flavour::Pleroma22 => {
+            "select not confirmation_pending from public.users where id = $1 for no key update"
+        }
+        Flavour::Pleroma | Flavour::Akkoma => {
+            "select is_confirmed from public.users where id = $1 for no key update"
+        }
+    };
+    sqlx::query_scalar(sql).bind(account).fetch_optional(db).await
+}
+
+/// Confirms an account's address, or takes that back. Returns whether the row was written.
+///
+/// A confirmed account has no token. An unconfirmed one gets a fresh token each time, so taking
+/// back always writes, and a link that was sent before is void.
+pub async fn set_confirmation(
+    db: &mut PgConnection,
+    server: &Server,
+    account: Uuid,
+    confirmed: bool,
+) -> sqlx::Result<bool> {
+    let token = (!confirmed).then(random_token);
+    let sql = match server.shape.flavour {
+        Flavour::Pleroma22 => {
+            "update public.users
+             set confirmation_pending = not $2, confirmation_token = $3,
+                 updated_at = date_trunc('second', timezone('UTC', now()))
+             where id = $1
+               and (confirmation_pending = $2 or confirmation_token is distinct from $3)"
+        }
+        Flavour::Pleroma | Flavour::Akkoma => {
+            "update public.users
+             set is_confirmed = $2, confirmation_token = $3,
+                 updated_at = date_trunc('second', timezone('UTC', now()))
+             where id = $1 and (is_confirmed <> $2 or confirmation_token is distinct from $3)"
+        }
+    };
+    let written = sqlx::query(sql).bind(account).bind(confirmed).bind(token).execute(db).await?;
+    Ok(written.rows_affected() > 0)
+}

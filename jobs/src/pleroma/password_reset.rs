@@ -1,0 +1,38 @@
+//! Links with which a person chooses a new password (docs/semantics.md 4.7).
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    Flavour, Server,
+    token::{as_path_segment, random_token},
+};
+
+/// Makes a link for a local account, and gives its address. Older links stay, and so do the
+/// password and the sessions, until the link is used. The server accepts it for a day, unless it
+/// is configured otherwise. Whoever has the address has the account: it is shown to the operator
+/// and written nowhere else.
+pub async fn create_password_reset(
+    db: &mut PgConnection,
+    server: &Server,
+    account: Uuid,
+) -> sqlx::Result<String> {
+    let token = random_token();
+    sqlx::query(
+        "insert into public.password_reset_tokens (user_id, token, used, inserted_at, updated_at)
+         select $1, $2, false, moment, moment
+         from date_trunc('second', timezone('UTC', now())) as moment",
+    )
+    .bind(account)
+    .bind(&token)
+    .execute(db)
+    .await?;
+    Ok(format!("{}{}/{}", server.base_url, path(server.shape.flavour), as_path_segment(&token)))
+}
+
+fn path(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::Pleroma22 => "/api/pleroma/password_reset",
+        Flavour::Pleroma | Flavour::Akkoma => "/api/v1/pleroma/password_reset",
+    }
+}
