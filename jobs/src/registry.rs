@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use tokio::sync::watch;
 
 use crate::{
-    ActivateUser, DeactivateInstance, DeactivateUser, DeleteActivities,
+    ActivateUser, ConfirmAll, DeactivateInstance, DeactivateUser, DeleteActivities, UnconfirmAll,
     engine::{Class, Driver, Ended, Job, JobError, PlanSummary, Progress, drive, ledger::Claim},
     pleroma::Server,
 };
@@ -111,4 +111,4 @@ macro_rules! jobs {
     };
 }
 
-jobs!(DeleteActivities, ActivateUser, DeactivateUser, DeactivateInstance);
+jobs!(DeleteActivities, ActivateUser, DeactivateUser, DeactivateInstance, ConfirmAll, UnconfirmAll);

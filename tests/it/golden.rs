@@ -37,6 +37,11 @@ const DIFFERENT: &[(Flavour, &str)] = &[
     (Flavour::Pleroma, "deactivate_all_from_instance_wildcards"),
     (Flavour::Akkoma, "deactivate_all_from_instance_wildcards"),
     (Flavour::Pleroma22, "deactivate_all_from_instance_wildcards"),
+    // Deactivated accounts are left alone, as the manual says and as Pleroma 2.2 does.
+    (Flavour::Pleroma, "confirm_all"),
+    (Flavour::Akkoma, "confirm_all"),
+    (Flavour::Pleroma, "unconfirm_all"),
+    (Flavour::Akkoma, "unconfirm_all"),
 ];
 
 /// Replays every recording of a flavour whose name begins with a prefix.
@@ -213,4 +218,39 @@ async fn akkoma_sign_out() -> Result<()> {
 #[tokio::test]
 async fn pleroma22_sign_out() -> Result<()> {
     replay_all(Flavour::Pleroma22, "sign_out").await
+}
+
+#[tokio::test]
+async fn pleroma_confirm_all() -> Result<()> {
+    replay_all(Flavour::Pleroma, "confirm_all").await
+}
+
+#[tokio::test]
+async fn pleroma_unconfirm_all() -> Result<()> {
+    replay_all(Flavour::Pleroma, "unconfirm_all").await
+}
+
+#[tokio::test]
+async fn akkoma_confirm_all() -> Result<()> {
+    replay_all(Flavour::Akkoma, "confirm_all").await
+}
+
+#[tokio::test]
+async fn akkoma_unconfirm_all() -> Result<()> {
+    replay_all(Flavour::Akkoma, "unconfirm_all").await
+}
+
+#[tokio::test]
+async fn pleroma22_confirm_all() -> Result<()> {
+    replay_all(Flavour::Pleroma22, "confirm_all").await
+}
+
+#[tokio::test]
+async fn pleroma22_unconfirm_all() -> Result<()> {
+    replay_all(Flavour::Pleroma22, "unconfirm_all").await
+}
+
+#[tokio::test]
+async fn pleroma22_toggle_activated() -> Result<()> {
+    replay_all(Flavour::Pleroma22, "toggle_activated").await
 }

@@ -54,6 +54,21 @@ pub async fn refresh_accounts(
     Ok(i64::try_from(stale).unwrap_or(i64::MAX))
 }
 
+/// What a person should know before rows of accounts change that the running server cannot be made
+/// to read anew; `None` where it can, and where it shall not.
+///
+/// `what` is changed, as the beginning of a sentence: `the counters of other accounts`.
+pub fn stale_note(server: &Server, what: &str) -> Option<String> {
+    let reads_anew = server.shape.flavour == Flavour::Pleroma && server.shape.search_jobs;
+    (server.refresh == Refresh::Auto && !reads_anew).then(|| {
+        format!(
+            "{what} change in the database, but the running server may go on showing and using \
+             the old state until it restarts or changes the accounts itself: there is no way to \
+             have it read them anew"
+        )
+    })
+}
+
 fn job(
     server: &Server,
     account: Flake,

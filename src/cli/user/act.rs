@@ -11,7 +11,7 @@ use kenoma_jobs::{
     },
 };
 use serde_json::Value;
-use sqlx::PgTransaction;
+use sqlx::{PgConnection, PgTransaction};
 use uuid::Uuid;
 
 use crate::{
@@ -33,6 +33,23 @@ pub(in crate::cli) struct StaffOptions {
     /// Write it into the server's moderation log, in the name of this local admin or moderator.
     #[arg(long = "as", value_name = "STAFF")]
     staff: Option<String>,
+}
+
+impl StaffOptions {
+    /// Finds whom `--as` names; refuses anybody but an active local admin or moderator.
+    pub(super) async fn find(
+        &self,
+        db: &mut PgConnection,
+        server: &Server,
+    ) -> Result<Option<Person>, Failure> {
+        let Some(nickname) = &self.staff else { return Ok(None) };
+        let missing = || {
+            Failure::Refused(format!(
+                "--as {nickname}: that is no active local admin or moderator; nothing was changed"
+            ))
+        };
+        find_staff(db, server, nickname).await?.ok_or_else(missing).map(Some)
+    }
 }
 
 /// One transaction with everything a command changes, its record included. Dropped before
@@ -63,15 +80,7 @@ impl<'a> Act<'a> {
         staff: &StaffOptions,
     ) -> Result<Self, Failure> {
         let mut act = Self::begin(session, options).await?;
-        if let Some(nickname) = &staff.staff {
-            let found = find_staff(&mut act.db, &act.server, nickname).await?;
-            let missing = || {
-                Failure::Refused(format!(
-                    "--as {nickname}: that is no active local admin or moderator; nothing was changed"
-                ))
-            };
-            act.staff = Some(found.ok_or_else(missing)?);
-        }
+        act.staff = staff.find(&mut act.db, &act.server).await?;
         Ok(act)
     }
 

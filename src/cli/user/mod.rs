@@ -1,6 +1,7 @@
 //! `kenoma user`: the original's subcommands, in its spelling.
 
 mod act;
+mod confirm_all;
 mod deactivate_instance;
 mod delete_activities;
 mod sign_out;
@@ -27,6 +28,12 @@ pub(super) enum Command {
     /// Deactivate all accounts of an instance.
     #[command(alias = "deactivate-all-from-instance")]
     DeactivateAllFromInstance(deactivate_instance::Options),
+    /// Confirm the e-mail addresses of all active local accounts but the staff's.
+    #[command(alias = "confirm-all", after_help = "Example: kenoma user confirm_all --dry-run")]
+    ConfirmAll(confirm_all::Confirm),
+    /// Take the confirmation from all active local accounts but the staff's.
+    #[command(alias = "unconfirm-all", after_help = "Example: kenoma user unconfirm_all --dry-run")]
+    UnconfirmAll(confirm_all::Unconfirm),
     /// Sign an account out of all apps.
     #[command(alias = "sign-out")]
     SignOut(sign_out::Options),
@@ -43,6 +50,8 @@ pub(super) async fn run(command: Command, session: Session, output: Output) -> R
         Command::DeactivateAllFromInstance(options) => {
             deactivate_instance::run(&options, &session, output).await
         }
+        Command::ConfirmAll(options) => confirm_all::confirm(&options, &session, output).await,
+        Command::UnconfirmAll(options) => confirm_all::unconfirm(&options, &session, output).await,
         Command::SignOut(options) => sign_out::run(&options, &session, output).await,
     }
 }

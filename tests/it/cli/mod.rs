@@ -2,6 +2,7 @@
 
 mod accounts;
 mod config;
+mod confirm_all;
 mod consent;
 mod control;
 mod hosts;
@@ -10,6 +11,7 @@ mod output;
 mod parked;
 mod remote;
 mod shapes;
+mod told;
 mod twice;
 mod unreachable;
 mod usage;

@@ -20,6 +20,8 @@ fn help_is_there_for_every_command() -> Result<()> {
         "user activate",
         "user deactivate",
         "user deactivate_all_from_instance",
+        "user confirm_all",
+        "user unconfirm_all",
         "worker",
         "jobs",
         "jobs list",

@@ -3,7 +3,9 @@
 //! What stands here was written by a release and is never edited; a new field adds a line.
 
 use anyhow::Result;
-use kenoma_jobs::{AnyJob, deactivate_instance, delete_activities, switch_user};
+use kenoma_jobs::{
+    AnyJob, deactivate_instance, delete_activities, set_confirmation_for_all, switch_user,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, from_str, to_value};
 
@@ -45,6 +47,22 @@ const RELEASED: &[(&str, &str, &str)] = &[
         r#"{"host":"spam.example"}"#,
         r#"{"step":"recount","after":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
     ),
+    // 0.2
+    (
+        "confirm_all",
+        "{}",
+        r#"{"after":"00000000-0000-0000-0000-000000000000","until":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+    ),
+    (
+        "confirm_all",
+        r#"{"on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+        r#"{"after":"00000000-0000-0000-0000-000000000000","until":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+    ),
+    (
+        "unconfirm_all",
+        "{}",
+        r#"{"after":"00000000-0000-0000-0000-000000000000","until":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+    ),
 ];
 
 #[test]
@@ -58,6 +76,7 @@ fn every_released_payload_and_cursor_is_read_and_written_alike() -> Result<()> {
         }
         let rewritten = match *name {
             "delete_activities" => rewrite::<delete_activities::Cursor>(cursor)?,
+            "confirm_all" | "unconfirm_all" => rewrite::<set_confirmation_for_all::Cursor>(cursor)?,
             "deactivate_instance" => rewrite::<deactivate_instance::Cursor>(cursor)?,
             _ => rewrite::<switch_user::Cursor>(cursor)?,
         };
