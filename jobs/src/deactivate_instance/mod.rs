@@ -13,7 +13,7 @@ use sql::Statements;
 
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
-    pleroma::{Server, count_relations},
+    pleroma::{Server, count_relations, stale_note},
 };
 
 /// Deactivates all accounts whose nickname is at a host.
@@ -24,6 +24,9 @@ pub struct DeactivateInstance {
     /// Its sub-domains as well.
     #[serde(default)]
     pub include_subdomains: bool,
+    /// The member of the staff in whose name it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Uuid>,
 }
 
 /// Where a run stands: in one of three steps, behind the account that was walked over last.
@@ -74,12 +77,16 @@ impl Job for DeactivateInstance {
         let acted_on: Vec<Uuid> = accounts.iter().map(|(id, _)| *id).collect();
         let relations = count_relations(db, server, &acted_on).await?;
         let spared = self.spared(server, db).await?;
+        let mut notes = self.notes(db).await?;
+        if !acted_on.is_empty() {
+            notes.extend(stale_note(server, "counters of local accounts"));
+        }
         Ok(Plan {
             counts: vec![
                 Count::new("accounts", i64::try_from(active).unwrap_or(i64::MAX)),
                 Count::new("follow relations", relations),
             ],
-            notes: self.notes(db).await?,
+            notes,
             cursor: Cursor::Switch { after: Uuid::nil(), spared },
         })
     }
@@ -97,7 +104,7 @@ impl Job for DeactivateInstance {
                 let Some(walked) = self.walk(server, db, after, limit).await? else {
                     return Ok(go_on(0, Cursor::Unfollow { after: Uuid::nil(), spared }));
                 };
-                let done = Self::switch_off(server, db, &walked.found).await?;
+                let done = self.switch_off(server, db, &walked.found).await?;
                 (done, Cursor::Switch { after: walked.last, spared })
             }
             Cursor::Unfollow { after, spared } => {

@@ -20,7 +20,8 @@ mod sign_out;
 mod token;
 
 pub use activation::{
-    Activation, count_followers, count_following, count_relations, set_activation,
+    Activation, count_followers, count_following, count_relations, has_local_followers,
+    set_activation,
 };
 pub use actor::{Actor, find_actor, find_actor_by_ap_id};
 pub use addressing::{Addressing, Recipients, as_public};
@@ -29,10 +30,12 @@ pub use email::{is_blacklisted, valid_email};
 pub use fanout::Fanout;
 pub use flake::{Flake, FlakeSource};
 pub use flavour::{AssociatedObject, Flavour, Pins, ProbeError, Shape, probe};
-pub use moderation_log::{Deed, Person, find_staff, log_moderation, log_moderation_for};
+pub use moderation_log::{
+    Deed, Person, find_staff, find_staff_by_id, log_moderation, log_moderation_for,
+};
 pub use oban::{ObanJob, insert_oban_jobs};
 pub use password_reset::create_password_reset;
-pub use refresh::{Changed, refresh_accounts, stale_note};
+pub use refresh::{Changed, refresh_accounts, refresh_again, stale_note};
 pub use registration::Registration;
 pub use server::{Federation, Refresh, Search, Server, ServerSwitches, open};
 pub use sign_out::{SignedOut, sign_out};

@@ -66,6 +66,16 @@ pub async fn find_staff(
     sqlx::query_as(sql).bind(nickname).fetch_optional(db).await
 }
 
+/// Finds an account of the staff by its id, whatever has become of its rights since it was asked.
+pub async fn find_staff_by_id(db: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Person>> {
+    sqlx::query_as(
+        "select id, nickname::text from public.users where id = $1 and nickname is not null",
+    )
+    .bind(id)
+    .fetch_optional(db)
+    .await
+}
+
 /// Writes one entry, in the transaction of the deed. Nothing when there are no accounts.
 pub async fn log_moderation(
     db: &mut PgConnection,
@@ -98,13 +108,7 @@ pub async fn log_moderation_for(
     accounts: &[Person],
 ) -> sqlx::Result<()> {
     let Some(id) = staff else { return Ok(()) };
-    let staff: Option<Person> = sqlx::query_as(
-        "select id, nickname::text from public.users where id = $1 and nickname is not null",
-    )
-    .bind(id)
-    .fetch_optional(&mut *db)
-    .await?;
-    match staff {
+    match find_staff_by_id(db, id).await? {
         Some(staff) => log_moderation(db, &staff, deed, accounts).await,
         None => Ok(()),
     }

@@ -2,6 +2,7 @@
 
 use kenoma_jobs::{DeactivateInstance, deactivate_instance::Host};
 
+use super::act::StaffOptions;
 use crate::{
     cli::{Failure, Output, submit},
     session::Session,
@@ -18,6 +19,8 @@ pub(in crate::cli) struct Options {
     #[arg(long)]
     include_subdomains: bool,
     #[command(flatten)]
+    staff: StaffOptions,
+    #[command(flatten)]
     submit: submit::RunOptions,
 }
 
@@ -30,7 +33,15 @@ pub(super) async fn run(
     let host = Host::parse(&options.host).map_err(|error| Failure::Refused(error.to_string()))?;
     let server = session.server().await?;
     let done = vec![format!("Deactivated all users of {host}.")];
-    let job = DeactivateInstance { host, include_subdomains: options.include_subdomains };
+    let staff = {
+        let mut db = session.pool.acquire().await?;
+        options.staff.find(&mut db, &server).await?
+    };
+    let job = DeactivateInstance {
+        host,
+        include_subdomains: options.include_subdomains,
+        on_behalf_of: staff.map(|staff| staff.id),
+    };
     let request = submit::Request { job: job.into(), options: &options.submit, done };
     submit::submit(session, server, request, output).await
 }

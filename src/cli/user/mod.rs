@@ -25,6 +25,12 @@ pub(super) enum Command {
     /// Deactivate an account; it stops following local accounts.
     #[command(after_help = "Example: kenoma user deactivate mallory@spam.example --reason spam")]
     Deactivate(switch::Options),
+    /// Deactivate an active account, activate an inactive one.
+    #[command(
+        alias = "toggle-activated",
+        after_help = "Example: kenoma user toggle_activated alice"
+    )]
+    ToggleActivated(switch::Options),
     /// Deactivate all accounts of an instance.
     #[command(alias = "deactivate-all-from-instance")]
     DeactivateAllFromInstance(deactivate_instance::Options),
@@ -47,6 +53,7 @@ pub(super) async fn run(command: Command, session: Session, output: Output) -> R
         }
         Command::Activate(options) => switch::run::<true>(&options, &session, output).await,
         Command::Deactivate(options) => switch::run::<false>(&options, &session, output).await,
+        Command::ToggleActivated(options) => switch::toggle(&options, &session, output).await,
         Command::DeactivateAllFromInstance(options) => {
             deactivate_instance::run(&options, &session, output).await
         }

@@ -19,6 +19,7 @@ fn help_is_there_for_every_command() -> Result<()> {
         "user delete_activities",
         "user activate",
         "user deactivate",
+        "user toggle_activated",
         "user deactivate_all_from_instance",
         "user confirm_all",
         "user unconfirm_all",

@@ -31,8 +31,12 @@ async fn seed(database: &Database) -> Result<Account> {
 async fn deactivation(flavour: Flavour) -> Result<()> {
     let database = Database::create(flavour).await?;
     let alice = seed(&database).await?;
-    let job: AnyJob =
-        DeactivateUser { nickname: "alice".into(), actor: alice.ap_id().into() }.into();
+    let job: AnyJob = DeactivateUser {
+        nickname: "alice".into(),
+        actor: alice.ap_id().into(),
+        on_behalf_of: None,
+    }
+    .into();
     contract(Scenario { database, job, bystander: "neighbour" }).await
 }
 
@@ -40,7 +44,9 @@ async fn activation(flavour: Flavour) -> Result<()> {
     let database = Database::create(flavour).await?;
     let alice = seed(&database).await?;
     alice.is_deactivated().await?;
-    let job: AnyJob = ActivateUser { nickname: "alice".into(), actor: alice.ap_id().into() }.into();
+    let job: AnyJob =
+        ActivateUser { nickname: "alice".into(), actor: alice.ap_id().into(), on_behalf_of: None }
+            .into();
     contract(Scenario { database, job, bystander: "neighbour" }).await
 }
 

@@ -59,6 +59,21 @@ const RELEASED: &[(&str, &str, &str)] = &[
         r#"{"after":"00000000-0000-0000-0000-000000000000","until":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
     ),
     (
+        "activate_user",
+        r#"{"nickname":"alice","actor":"https://peer.example/users/alice","on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+        r#"{"switched":false}"#,
+    ),
+    (
+        "deactivate_user",
+        r#"{"nickname":"alice","actor":"https://peer.example/users/alice","on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+        r#"{"switched":false}"#,
+    ),
+    (
+        "deactivate_instance",
+        r#"{"host":"spam.example","on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+        r#"{"step":"switch","after":"00000000-0000-0000-0000-000000000000","spared":[]}"#,
+    ),
+    (
         "unconfirm_all",
         "{}",
         r#"{"after":"00000000-0000-0000-0000-000000000000","until":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
