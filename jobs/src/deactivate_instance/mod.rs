@@ -13,7 +13,7 @@ use sql::Statements;
 
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
-    pleroma::{Server, count_relations, stale_note},
+    pleroma::{Server, count_relations, have_local_followers, stale_note},
 };
 
 /// Deactivates all accounts whose nickname is at a host.
@@ -78,7 +78,7 @@ impl Job for DeactivateInstance {
         let relations = count_relations(db, server, &acted_on).await?;
         let spared = self.spared(server, db).await?;
         let mut notes = self.notes(db).await?;
-        if !acted_on.is_empty() {
+        if relations > 0 || have_local_followers(db, &acted_on).await? {
             notes.extend(stale_note(server, "counters of local accounts"));
         }
         Ok(Plan {

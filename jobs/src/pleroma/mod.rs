@@ -20,7 +20,7 @@ mod sign_out;
 mod token;
 
 pub use activation::{
-    Activation, count_followers, count_following, count_relations, has_local_followers,
+    Activation, count_followers, count_following, count_relations, have_local_followers,
     set_activation,
 };
 pub use actor::{Actor, find_actor, find_actor_by_ap_id};

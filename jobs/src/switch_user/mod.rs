@@ -8,7 +8,7 @@ use crate::{
     engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
     pleroma::{
         Activation, Actor, Changed, Deed, Flavour, Person, Refresh, Server, count_relations,
-        find_actor_by_ap_id, has_local_followers, log_moderation_for, refresh_accounts,
+        find_actor_by_ap_id, have_local_followers, log_moderation_for, refresh_accounts,
         set_activation, stale_note,
     },
 };
@@ -68,7 +68,7 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
                  sign_out {nickname}"
             ));
         }
-        if relations > 0 || has_local_followers(db, actor.id).await? {
+        if relations > 0 || have_local_followers(db, &[actor.id]).await? {
             notes.extend(stale_note(server, "counters of accounts that have to do with it"));
         }
         Ok(notes)

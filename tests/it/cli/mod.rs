@@ -11,6 +11,7 @@ mod output;
 mod parked;
 mod remote;
 mod shapes;
+mod switch;
 mod told;
 mod twice;
 mod unreachable;

@@ -84,7 +84,7 @@ fn what_is_no_command_is_refused_with_a_hint() -> Result<()> {
     $ kenoma user delete_activitys alice
     error: unrecognized subcommand 'delete_activitys'
 
-      tip: some similar subcommands exist: 'deactivate', 'delete-activities', 'delete_activities'
+      tip: some similar subcommands exist: 'deactivate', 'toggle_activated', 'delete-activities', 'delete_activities'
 
     Usage: kenoma user [OPTIONS] <COMMAND>
 

@@ -27,7 +27,7 @@ async fn scenario(flavour: Flavour) -> Result<Scenario> {
     let job = DeactivateInstance {
         host: Host::parse("spam.example")?,
         include_subdomains: false,
-        on_behalf_of: None,
+        on_behalf_of: Some(alice.id()),
     };
     Ok(Scenario { database, job: job.into(), bystander: "neighbour" })
 }
