@@ -1,6 +1,7 @@
 //! Deactivates every account of an instance (docs/semantics.md 3.4).
 
 mod host;
+mod plan_all;
 mod sql;
 mod steps;
 
@@ -9,6 +10,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use host::{Host, InvalidHost};
+pub use plan_all::plan_all;
 use sql::Statements;
 
 use crate::{
@@ -185,7 +187,8 @@ fn go_on(done: i64, cursor: Cursor) -> Batch<Cursor> {
 }
 
 impl DeactivateInstance {
-    fn refuse_own(&self, server: &Server) -> Result<(), JobError> {
+    /// Refuses the server's own host, and those above it whose sub-domains are meant.
+    pub fn refuse_own(&self, server: &Server) -> Result<(), JobError> {
         let own = server.host.as_str();
         let covered = self.include_subdomains && own.ends_with(&self.host.suffix());
         if covered {
@@ -211,17 +214,7 @@ impl DeactivateInstance {
         }
         let below: i64 =
             sqlx::query_scalar(sql::COUNT_BELOW).bind(self.host.suffix()).fetch_one(db).await?;
-        Ok((below > 0)
-            .then(|| {
-                let accounts = if below == 1 { "account" } else { "accounts" };
-                format!(
-                    "{below} {accounts} of sub-domains of {} left alone: add --include-subdomains \
-                     to deactivate them as well",
-                    self.host.as_str()
-                )
-            })
-            .into_iter()
-            .collect())
+        Ok((below > 0).then(|| below_note(self.host.as_str(), below)).into_iter().collect())
     }
 
     /// All accounts that the run acts on up to an id, and whether each is active.
@@ -254,4 +247,12 @@ impl DeactivateInstance {
     fn suffix(&self) -> Option<String> {
         self.include_subdomains.then(|| self.host.suffix())
     }
+}
+
+fn below_note(host: &str, below: i64) -> String {
+    let accounts = if below == 1 { "account" } else { "accounts" };
+    format!(
+        "{below} {accounts} of sub-domains of {host} left alone: add --include-subdomains to \
+         deactivate them as well"
+    )
 }

@@ -4,6 +4,7 @@ mod act;
 mod confirm_all;
 mod deactivate_instance;
 mod delete_activities;
+mod hosts_file;
 mod sign_out;
 mod switch;
 
