@@ -10,10 +10,12 @@ pub mod delete_user;
 pub mod engine;
 pub mod pleroma;
 mod registry;
+pub mod set_confirmation_for_all;
 pub mod switch_user;
 
 pub use deactivate_instance::DeactivateInstance;
 pub use delete_activities::DeleteActivities;
 pub use delete_user::DeleteUser;
 pub use registry::{AnyJob, UnknownJob};
+pub use set_confirmation_for_all::{ConfirmAll, UnconfirmAll};
 pub use switch_user::{ActivateUser, DeactivateUser};

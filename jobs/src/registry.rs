@@ -5,7 +5,8 @@ use sqlx::PgConnection;
 use tokio::sync::watch;
 
 use crate::{
-    ActivateUser, DeactivateInstance, DeactivateUser, DeleteActivities, DeleteUser,
+    ActivateUser, ConfirmAll, DeactivateInstance, DeactivateUser, DeleteActivities, DeleteUser,
+    UnconfirmAll,
     engine::{Class, Driver, Ended, Job, JobError, PlanSummary, Progress, drive, ledger::Claim},
     pleroma::Server,
 };
@@ -120,4 +121,12 @@ macro_rules! jobs {
     };
 }
 
-jobs!(DeleteActivities, DeleteUser, ActivateUser, DeactivateUser, DeactivateInstance);
+jobs!(
+    DeleteActivities,
+    DeleteUser,
+    ActivateUser,
+    DeactivateUser,
+    DeactivateInstance,
+    ConfirmAll,
+    UnconfirmAll,
+);

@@ -9,6 +9,7 @@ mod output;
 mod plan;
 mod run_json;
 mod submit;
+mod submit_many;
 mod user;
 mod work;
 

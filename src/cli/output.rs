@@ -87,6 +87,11 @@ impl Output {
         }
     }
 
+    /// Whether a person sits there and sees what is printed.
+    pub(crate) fn is_watched(self) -> bool {
+        !self.json && io::stdout().is_terminal() && io::stderr().is_terminal()
+    }
+
     /// Whether a moving progress bar makes sense.
     pub(crate) fn is_live(self) -> bool {
         !self.quiet && io::stderr().is_terminal()

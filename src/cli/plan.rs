@@ -25,7 +25,7 @@ pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, output: Output) {
     }));
 }
 
-fn plan_lines(plan: &PlanSummary) -> Vec<String> {
+pub(super) fn plan_lines(plan: &PlanSummary) -> Vec<String> {
     let counts: Vec<(String, &str)> = plan
         .counts
         .iter()
@@ -50,11 +50,23 @@ pub(super) fn confirm(
     yes: bool,
     output: Output,
 ) -> Result<(), Failure> {
-    if !job.is_heavy() || yes {
+    let subject = format!("{} {}", job.name(), job.subject());
+    confirm_all(&subject, job.is_heavy(), plan, yes, output)
+}
+
+/// The same for what several jobs will touch together.
+pub(super) fn confirm_all(
+    subject: &str,
+    is_heavy: bool,
+    plan: &PlanSummary,
+    yes: bool,
+    output: Output,
+) -> Result<(), Failure> {
+    if !is_heavy || yes {
         tell_notes(plan, output);
         return Ok(());
     }
-    Output::attention(format!("{} {} will touch:", job.name(), job.subject()));
+    Output::attention(format!("{subject} will touch:"));
     for line in plan_lines(plan) {
         Output::attention(line);
     }

@@ -59,7 +59,7 @@ pub(super) struct Request<'a> {
 }
 
 /// A worker that was not seen for so long is taken for dead.
-const WORKER_PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const WORKER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Plans, asks, writes the run into the ledger, and has it done.
 pub(super) async fn submit(
@@ -154,7 +154,7 @@ async fn unfinished(
 }
 
 /// Whether `--inline` does a run that somebody queued before.
-fn may_take_up(run: &Run, job: &AnyJob, options: &RunOptions) -> bool {
+pub(super) fn may_take_up(run: &Run, job: &AnyJob, options: &RunOptions) -> bool {
     let same = job.payload().is_ok_and(|payload| run.job == job.name() && run.payload == payload);
     options.inline && run.status == Status::Queued && same
 }

@@ -1,6 +1,7 @@
 //! Deactivates every account of an instance (docs/semantics.md 3.4).
 
 mod host;
+mod plan_all;
 mod sql;
 mod steps;
 
@@ -9,11 +10,12 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use host::{Host, InvalidHost};
+pub use plan_all::plan_all;
 use sql::Statements;
 
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
-    pleroma::{Server, count_relations},
+    pleroma::{Server, count_relations, have_local_followers, stale_note},
 };
 
 /// Deactivates all accounts whose nickname is at a host.
@@ -24,6 +26,9 @@ pub struct DeactivateInstance {
     /// Its sub-domains as well.
     #[serde(default)]
     pub include_subdomains: bool,
+    /// The member of the staff in whose name it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Uuid>,
 }
 
 /// Where a run stands: in one of three steps, behind the account that was walked over last.
@@ -74,12 +79,16 @@ impl Job for DeactivateInstance {
         let acted_on: Vec<Uuid> = accounts.iter().map(|(id, _)| *id).collect();
         let relations = count_relations(db, server, &acted_on).await?;
         let spared = self.spared(server, db).await?;
+        let mut notes = self.notes(db).await?;
+        if relations > 0 || have_local_followers(db, &acted_on).await? {
+            notes.extend(stale_note(server, "counters of local accounts"));
+        }
         Ok(Plan {
             counts: vec![
                 Count::new("accounts", i64::try_from(active).unwrap_or(i64::MAX)),
                 Count::new("follow relations", relations),
             ],
-            notes: self.notes(db).await?,
+            notes,
             cursor: Cursor::Switch { after: Uuid::nil(), spared },
         })
     }
@@ -97,7 +106,7 @@ impl Job for DeactivateInstance {
                 let Some(walked) = self.walk(server, db, after, limit).await? else {
                     return Ok(go_on(0, Cursor::Unfollow { after: Uuid::nil(), spared }));
                 };
-                let done = Self::switch_off(server, db, &walked.found).await?;
+                let done = self.switch_off(server, db, &walked.found).await?;
                 (done, Cursor::Switch { after: walked.last, spared })
             }
             Cursor::Unfollow { after, spared } => {
@@ -178,7 +187,8 @@ fn go_on(done: i64, cursor: Cursor) -> Batch<Cursor> {
 }
 
 impl DeactivateInstance {
-    fn refuse_own(&self, server: &Server) -> Result<(), JobError> {
+    /// Refuses the server's own host, and those above it whose sub-domains are meant.
+    pub fn refuse_own(&self, server: &Server) -> Result<(), JobError> {
         let own = server.host.as_str();
         let covered = self.include_subdomains && own.ends_with(&self.host.suffix());
         if covered {
@@ -204,17 +214,7 @@ impl DeactivateInstance {
         }
         let below: i64 =
             sqlx::query_scalar(sql::COUNT_BELOW).bind(self.host.suffix()).fetch_one(db).await?;
-        Ok((below > 0)
-            .then(|| {
-                let accounts = if below == 1 { "account" } else { "accounts" };
-                format!(
-                    "{below} {accounts} of sub-domains of {} left alone: add --include-subdomains \
-                     to deactivate them as well",
-                    self.host.as_str()
-                )
-            })
-            .into_iter()
-            .collect())
+        Ok((below > 0).then(|| below_note(self.host.as_str(), below)).into_iter().collect())
     }
 
     /// All accounts that the run acts on up to an id, and whether each is active.
@@ -247,4 +247,12 @@ impl DeactivateInstance {
     fn suffix(&self) -> Option<String> {
         self.include_subdomains.then(|| self.host.suffix())
     }
+}
+
+fn below_note(host: &str, below: i64) -> String {
+    let accounts = if below == 1 { "account" } else { "accounts" };
+    format!(
+        "{below} {accounts} of sub-domains of {host} left alone: add --include-subdomains to \
+         deactivate them as well"
+    )
 }

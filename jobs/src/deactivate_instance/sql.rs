@@ -18,9 +18,10 @@ pub(super) struct Statements {
     pub(super) walk: &'static str,
     /// `$1`: accounts. Locks them and their local followers, in the order of ids.
     pub(super) lock: &'static str,
-    /// `$1`: accounts. Switches them off; tells which were active.
+    /// `$1`: accounts. Switches them off; tells which were active, with their nicknames.
     pub(super) switch_off: &'static str,
-    /// `$1`: accounts just switched off. Takes them from the counters of their local followers.
+    /// `$1`: accounts just switched off. Takes them from the counters of their local followers; tells
+    /// which these are.
     pub(super) lower_following: &'static str,
     /// `$1`: after this account, `$2`: at most so many of all hosts. Walks over accounts, and tells
     /// which of them are local and, for `$3`, active.
@@ -94,7 +95,7 @@ macro_rules! statements {
                 "
                  where u.id = any ($1) and ",
                 $active,
-                " returning u.id"
+                " returning u.id, u.nickname::text as nickname"
             ),
             lower_following: concat!(
                 "with lost as (
@@ -111,7 +112,8 @@ macro_rules! statements {
                      updated_at = ",
                 now!(),
                 "
-                 from lost where u.id = lost.id"
+                 from lost where u.id = lost.id and u.following_count > 0
+                 returning u.id"
             ),
             walk_locals: concat!(
                 "select u.id, u.local and u.nickname is not null

@@ -8,7 +8,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{DeactivateInstance, sql::Statements};
-use crate::pleroma::{Server, count_followers, count_following};
+use crate::pleroma::{
+    Changed, Deed, Person, Server, count_followers, count_following, log_moderation_for,
+    refresh_accounts, refresh_again,
+};
 
 /// Accounts that are walked over for each one that may be found: there is no index on the host of
 /// a nickname, nor one that has local accounts in order, so the primary key is walked in windows.
@@ -55,7 +58,11 @@ impl DeactivateInstance {
     }
 
     /// Switches accounts off. Returns how many were active.
+    ///
+    /// Where the server can only be told by switching an account itself, it also ends relations that
+    /// a later step would end: the same, only earlier.
     pub(super) async fn switch_off(
+        &self,
         server: &Server,
         db: &mut PgConnection,
         accounts: &[Uuid],
@@ -63,9 +70,17 @@ impl DeactivateInstance {
         let statements = Statements::of(server.shape.flavour);
         // In one order: batches of two runs wait for each other instead of deadlocking.
         sqlx::query(statements.lock).bind(accounts).execute(&mut *db).await?;
-        let switched: Vec<Uuid> =
-            sqlx::query_scalar(statements.switch_off).bind(accounts).fetch_all(&mut *db).await?;
-        sqlx::query(statements.lower_following).bind(&switched).execute(&mut *db).await?;
+        let mut people: Vec<Person> =
+            sqlx::query_as(statements.switch_off).bind(accounts).fetch_all(&mut *db).await?;
+        people.sort_unstable_by_key(|person| person.id);
+        let switched: Vec<Uuid> = people.iter().map(|person| person.id).collect();
+        let lowered: Vec<Uuid> = sqlx::query_scalar(statements.lower_following)
+            .bind(&switched)
+            .fetch_all(&mut *db)
+            .await?;
+        refresh_accounts(db, server, &switched, Changed::Activation).await?;
+        refresh_again(db, server, &lowered).await?;
+        log_moderation_for(db, self.on_behalf_of, Deed::Deactivate, &people).await?;
         Ok(i64::try_from(switched.len()).unwrap_or(i64::MAX))
     }
 
@@ -104,7 +119,8 @@ impl DeactivateInstance {
                 .bind(spared)
                 .fetch_all(&mut *db)
                 .await?;
-        count_followers(db, server, &unfollowed).await?;
+        let counted = count_followers(db, server, &unfollowed).await?;
+        refresh_again(db, server, &counted).await?;
         Ok(i64::try_from(unfollowed.len()).unwrap_or(i64::MAX))
     }
 
@@ -123,6 +139,8 @@ impl DeactivateInstance {
                 .bind(locals)
                 .fetch_all(&mut *db)
                 .await?;
-        count_following(db, server, &followers).await
+        let counted = count_following(db, server, &followers).await?;
+        refresh_again(db, server, &counted).await?;
+        Ok(())
     }
 }

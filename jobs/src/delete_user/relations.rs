@@ -168,16 +168,11 @@ pub(super) async fn end(
         .execute(&mut *db)
         .await?;
     let others: Vec<Uuid> = relations.iter().map(|relation| relation.other).collect();
-    match side {
+    let recounted = match side {
         Side::Followers => count_following(db, server, &others).await?,
         Side::Followed => count_followers(db, server, &others).await?,
-    }
-    let locals: Vec<Uuid> =
-        sqlx::query_scalar("select id from public.users where id = any ($1) and local")
-            .bind(&others)
-            .fetch_all(&mut *db)
-            .await?;
-    refresh_accounts(db, server, &locals, Changed::Fields).await?;
+    };
+    refresh_accounts(db, server, &recounted, Changed::Fields).await?;
     Ok(())
 }
 

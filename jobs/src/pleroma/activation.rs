@@ -6,12 +6,14 @@ use uuid::Uuid;
 use super::{Flavour, Server};
 
 /// What switching a set of accounts changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Activation {
     /// Accounts whose state is another one now.
     pub accounts: i64,
     /// Follow relations from them to active local accounts, which are gone.
     pub relations: i64,
+    /// Local accounts whose counters are others now, each once; possibly among the switched ones.
+    pub counted: Vec<Uuid>,
 }
 
 /// A statement in its two forms: with `users.is_active`, or with `users.deactivated`.
@@ -52,12 +54,29 @@ pub async fn set_activation(
     let mut recounted: Vec<Uuid> =
         affected.into_iter().filter(|&(_, follower)| follower).map(|(id, _)| id).collect();
     recounted.extend(unfollowing);
-    count_following(db, server, &recounted).await?;
-    count_followers(db, server, &unfollowed).await?;
+    let mut counted = count_following(db, server, &recounted).await?;
+    counted.extend(count_followers(db, server, &unfollowed).await?);
+    counted.sort_unstable();
+    counted.dedup();
     Ok(Activation {
         accounts: i64::try_from(switched).unwrap_or(i64::MAX),
         relations: i64::try_from(removed.len()).unwrap_or(i64::MAX),
+        counted,
     })
+}
+
+/// Says whether an account of this server follows one of the accounts, so that switching them
+/// changes counters of others.
+pub async fn have_local_followers(db: &mut PgConnection, accounts: &[Uuid]) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "select exists (
+             select from public.following_relationships r
+             join public.users u on u.id = r.follower_id
+             where r.following_id = any ($1) and r.state = 2 and u.local)",
+    )
+    .bind(accounts)
+    .fetch_one(db)
+    .await
 }
 
 /// Counts the follow relations of accounts that [`set_activation`] would remove.
@@ -72,22 +91,28 @@ pub async fn count_relations(
         .await
 }
 
-/// Counts anew whom local accounts follow; accounts of other servers are left alone.
+/// Counts anew whom local accounts follow; accounts of other servers are left alone. Returns those
+/// whose counter was another one.
 pub async fn count_following(
     db: &mut PgConnection,
     server: &Server,
     accounts: &[Uuid],
-) -> sqlx::Result<()> {
-    sqlx::query(by_flavour!(server, "count_following.sql")).bind(accounts).execute(db).await?;
-    Ok(())
+) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar(by_flavour!(server, "count_following.sql"))
+        .bind(accounts)
+        .fetch_all(db)
+        .await
 }
 
-/// Counts anew who follows local accounts; accounts of other servers are left alone.
+/// Counts anew who follows local accounts; accounts of other servers are left alone. Returns those
+/// whose counter was another one.
 pub async fn count_followers(
     db: &mut PgConnection,
     server: &Server,
     accounts: &[Uuid],
-) -> sqlx::Result<()> {
-    sqlx::query(by_flavour!(server, "count_followers.sql")).bind(accounts).execute(db).await?;
-    Ok(())
+) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar(by_flavour!(server, "count_followers.sql"))
+        .bind(accounts)
+        .fetch_all(db)
+        .await
 }

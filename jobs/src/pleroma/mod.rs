@@ -30,7 +30,8 @@ mod token;
 
 pub use accounts::{AccountDetails, AccountFilter, ListedAccount, account_details, list_accounts};
 pub use activation::{
-    Activation, count_followers, count_following, count_relations, set_activation,
+    Activation, count_followers, count_following, count_relations, have_local_followers,
+    set_activation,
 };
 pub use actor::{Actor, find_actor, find_actor_by_ap_id};
 pub use addressing::{Addressing, Recipients, as_public};
@@ -43,11 +44,13 @@ pub use follow_request::{FollowState, follow_state, forget_request};
 pub use invite::{Invite, create_invite, list_invites, revoke_invites};
 pub use keys::{KeyError, KeyPair, generate_keys};
 pub use mfa::reset_mfa;
-pub use moderation_log::{Deed, Person, find_staff, find_staff_by_id, log_moderation};
+pub use moderation_log::{
+    Deed, Person, find_staff, find_staff_by_id, log_moderation, log_moderation_for,
+};
 pub use oban::{ObanJob, insert_oban_jobs};
 pub use password::{HashError, PasswordScheme, hash_password, random_password};
 pub use password_reset::create_password_reset;
-pub use refresh::{Changed, refresh_accounts};
+pub use refresh::{Changed, refresh_accounts, refresh_again, stale_note};
 pub use registration::{
     Candidate, CreateError, Fault, NewAccount, Registration, Welcome, create_account, give_roles,
     welcome,

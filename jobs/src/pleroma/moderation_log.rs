@@ -96,6 +96,24 @@ pub async fn log_moderation(
     Ok(())
 }
 
+/// The same for a run that was asked for in the name of `staff`, if of anybody.
+///
+/// Whoever was of the staff when the run was asked for stays named, whatever has become of their
+/// rights since. When their row is gone there is nobody to name: the deed goes on without an
+/// entry, and the run keeps their id.
+pub async fn log_moderation_for(
+    db: &mut PgConnection,
+    staff: Option<Uuid>,
+    deed: Deed<'_>,
+    accounts: &[Person],
+) -> sqlx::Result<()> {
+    let Some(id) = staff else { return Ok(()) };
+    match find_staff_by_id(db, id).await? {
+        Some(staff) => log_moderation(db, &staff, deed, accounts).await,
+        None => Ok(()),
+    }
+}
+
 fn entry(staff: &Person, deed: Deed<'_>, accounts: &[Person]) -> Value {
     let mut data = Map::new();
     data.insert("actor".to_owned(), staff.json());

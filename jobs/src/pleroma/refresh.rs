@@ -3,6 +3,8 @@
 //! The server keeps accounts in memory and never lets them expire, so a change made by SQL alone
 //! would show only after its restart.
 
+use std::collections::HashSet;
+
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -52,6 +54,53 @@ pub async fn refresh_accounts(
     let stale = jobs.iter().filter(|job| job.is_none()).count();
     insert_oban_jobs(db, &jobs.into_iter().flatten().collect::<Vec<_>>()).await?;
     Ok(i64::try_from(stale).unwrap_or(i64::MAX))
+}
+
+/// The same as [`refresh_accounts`] for [`Changed::Fields`], for accounts that one run may change
+/// again and again: one that still waits to be read is not asked for twice.
+///
+/// The job that waits is locked until the transaction ends, so that the server cannot take it up
+/// and read the row as it was before.
+pub async fn refresh_again(
+    db: &mut PgConnection,
+    server: &Server,
+    accounts: &[Uuid],
+) -> sqlx::Result<i64> {
+    if server.refresh == Refresh::Off || accounts.is_empty() {
+        return Ok(0);
+    }
+    let user_ids: Vec<String> = accounts.iter().map(|id| Flake(*id).to_string()).collect();
+    let waiting: Vec<String> = sqlx::query_scalar(
+        "select wanted.user_id
+         from public.oban_jobs job
+         join unnest($1::text[]) as wanted (user_id)
+           on job.args = jsonb_build_object('op', 'verify_fields_links', 'user_id', wanted.user_id)
+         where job.state = 'available' and job.queue = 'background'
+           and job.worker = 'Pleroma.Workers.BackgroundWorker'
+         order by job.id for no key update of job skip locked",
+    )
+    .bind(user_ids)
+    .fetch_all(&mut *db)
+    .await?;
+    let waiting: HashSet<String> = waiting.into_iter().collect();
+    let left: Vec<Uuid> =
+        accounts.iter().copied().filter(|id| !waiting.contains(&Flake(*id).to_string())).collect();
+    refresh_accounts(db, server, &left, Changed::Fields).await
+}
+
+/// What a person should know before rows of accounts change that the running server cannot be made
+/// to read anew; `None` where it can, and where it shall not.
+///
+/// `what` is changed, as the beginning of a sentence: `the counters of other accounts`.
+pub fn stale_note(server: &Server, what: &str) -> Option<String> {
+    let reads_anew = server.shape.flavour == Flavour::Pleroma && server.shape.search_jobs;
+    (server.refresh == Refresh::Auto && !reads_anew).then(|| {
+        format!(
+            "{what} change in the database, but the running server may go on showing and using \
+             the old state until it restarts or changes the accounts itself: there is no way to \
+             have it read them anew"
+        )
+    })
 }
 
 fn job(

@@ -2,10 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
-    pleroma::{Actor, Flavour, Server, count_relations, find_actor_by_ap_id, set_activation},
+    pleroma::{
+        Activation, Actor, Changed, Deed, Flavour, Person, Refresh, Server, count_relations,
+        find_actor_by_ap_id, have_local_followers, log_moderation_for, refresh_accounts,
+        set_activation, stale_note,
+    },
 };
 
 /// Deactivates an account.
@@ -21,6 +26,9 @@ pub struct SwitchUser<const ACTIVE: bool> {
     pub nickname: String,
     /// The account's ActivityPub id.
     pub actor: String,
+    /// The member of the staff in whose name it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Uuid>,
 }
 
 /// There is one step.
@@ -40,6 +48,52 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
         find_actor_by_ap_id(db, server, &self.actor)
             .await?
             .ok_or_else(|| JobError::fail(format!("there is no account {} any more", self.actor)))
+    }
+
+    /// What a person should know of what the running server goes on doing.
+    async fn notes(
+        server: &Server,
+        db: &mut PgConnection,
+        actor: &Actor,
+        relations: i64,
+    ) -> sqlx::Result<Vec<String>> {
+        let mut notes = Vec::new();
+        // Pleroma 2.2 reads the account at every request, so its access ends by itself.
+        let remembers = server.shape.flavour != Flavour::Pleroma22;
+        if !ACTIVE && actor.local && remembers && server.refresh == Refresh::Off {
+            let nickname = actor.nickname.as_deref().unwrap_or_default();
+            notes.push(format!(
+                "the running server is not told (server.refresh is off), so whoever is signed in \
+                 keeps access until it restarts; end the sessions at once with: kenoma user \
+                 sign_out {nickname}"
+            ));
+        }
+        if relations > 0 || have_local_followers(db, &[actor.id]).await? {
+            notes.extend(stale_note(server, "counters of accounts that have to do with it"));
+        }
+        Ok(notes)
+    }
+
+    /// Has the running server read what changed, and writes the staff's log.
+    async fn tell(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        actor: Actor,
+        activation: &Activation,
+    ) -> sqlx::Result<()> {
+        if activation.accounts + activation.relations > 0 {
+            refresh_accounts(db, server, &[actor.id], Changed::Activation).await?;
+        }
+        let others: Vec<Uuid> =
+            activation.counted.iter().copied().filter(|id| *id != actor.id).collect();
+        refresh_accounts(db, server, &others, Changed::Fields).await?;
+        if activation.accounts > 0 {
+            let deed = if ACTIVE { Deed::Activate } else { Deed::Deactivate };
+            let person = Person { id: actor.id, nickname: actor.nickname.unwrap_or_default() };
+            log_moderation_for(db, self.on_behalf_of, deed, &[person]).await?;
+        }
+        Ok(())
     }
 }
 
@@ -61,18 +115,20 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
 
     async fn plan(&self, server: &Server, db: &mut PgConnection) -> Result<Plan<Cursor>, JobError> {
         let actor = self.actor(server, db).await?;
-        let (accounts, relations) = if Self::is_needed(server, &actor) {
-            let relations = count_relations(db, server, &[actor.id]).await?;
-            (i64::from(actor.active != ACTIVE), relations)
-        } else {
-            (0, 0)
-        };
+        let (mut accounts, mut relations, mut notes) = (0, 0, Vec::new());
+        if Self::is_needed(server, &actor) {
+            accounts = i64::from(actor.active != ACTIVE);
+            relations = count_relations(db, server, &[actor.id]).await?;
+            if accounts + relations > 0 {
+                notes = Self::notes(server, db, &actor, relations).await?;
+            }
+        }
         Ok(Plan {
             counts: vec![
                 Count::new("accounts", accounts),
                 Count::new("follow relations", relations),
             ],
-            notes: Vec::new(),
+            notes,
             cursor: Cursor { switched: false },
         })
     }
@@ -89,6 +145,7 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
         if !cursor.switched && Self::is_needed(server, &actor) {
             let activation = set_activation(db, server, &[actor.id], ACTIVE).await?;
             done = activation.accounts + activation.relations;
+            self.tell(server, db, actor, &activation).await?;
         }
         Ok(Batch {
             cursor: Cursor { switched: true },

@@ -1,9 +1,20 @@
-//! `kenoma user deactivate_all_from_instance HOST`
+//! `kenoma user deactivate_all_from_instance HOST`, or for the hosts of a file
 
-use kenoma_jobs::{DeactivateInstance, deactivate_instance::Host};
+use std::path::{Path, PathBuf};
 
+use kenoma_jobs::{
+    DeactivateInstance,
+    deactivate_instance::{Host, plan_all},
+    pleroma::Server,
+};
+use uuid::Uuid;
+
+use super::{act::StaffOptions, hosts_file};
 use crate::{
-    cli::{Failure, Output, submit},
+    cli::{
+        Failure, Output, submit,
+        submit_many::{self, Planned},
+    },
     session::Session,
 };
 
@@ -12,25 +23,82 @@ use crate::{
 #[command(after_help = "Example: kenoma user deactivate_all_from_instance spam.example --dry-run")]
 pub(in crate::cli) struct Options {
     /// Host of the instance, exactly as behind the @ of its nicknames.
-    #[arg(value_name = "HOST")]
-    host: String,
+    #[arg(value_name = "HOST", required_unless_present = "hosts_file")]
+    host: Option<String>,
+    /// The hosts of a file instead, one a line, or - for the standard input; # begins a comment.
+    #[arg(long, value_name = "FILE", conflicts_with = "host")]
+    hosts_file: Option<PathBuf>,
     /// The accounts of its sub-domains as well.
     #[arg(long)]
     include_subdomains: bool,
     #[command(flatten)]
+    staff: StaffOptions,
+    #[command(flatten)]
     submit: submit::RunOptions,
 }
 
-/// Asks for the job.
+/// Asks for the job, or for one for each host of the file.
 pub(super) async fn run(
     options: &Options,
     session: &Session,
     output: Output,
 ) -> Result<(), Failure> {
-    let host = Host::parse(&options.host).map_err(|error| Failure::Refused(error.to_string()))?;
+    match &options.hosts_file {
+        Some(path) => run_all(options, path, session, output).await,
+        None => run_one(options, session, output).await,
+    }
+}
+
+async fn run_one(options: &Options, session: &Session, output: Output) -> Result<(), Failure> {
+    let typed = options.host.as_deref().unwrap_or_default();
+    let host = Host::parse(typed).map_err(|error| Failure::Refused(error.to_string()))?;
     let server = session.server().await?;
-    let done = vec![format!("Deactivated all users of {host}.")];
-    let job = DeactivateInstance { host, include_subdomains: options.include_subdomains };
+    let staff = staff(options, session, &server).await?;
+    let done = done_line(&host);
+    let job = job(options, host, staff);
     let request = submit::Request { job: job.into(), options: &options.submit, done };
     submit::submit(session, server, request, output).await
+}
+
+async fn run_all(
+    options: &Options,
+    path: &Path,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let list = hosts_file::read(path)?;
+    let server = session.server().await?;
+    let staff = staff(options, session, &server).await?;
+    let hosts = list.accept(|host| {
+        let refused = job(options, host.clone(), None).refuse_own(&server);
+        refused.err().map(|refused| refused.to_string())
+    })?;
+    let jobs: Vec<_> = hosts.into_iter().map(|host| job(options, host, staff)).collect();
+    let plans = {
+        let mut db = session.pool.acquire().await?;
+        plan_all(&server, &mut db, &jobs).await?
+    };
+    let planned = jobs
+        .into_iter()
+        .zip(plans)
+        .map(|(job, plan)| Planned { done: done_line(&job.host), job: job.into(), plan })
+        .collect();
+    submit_many::submit(session, &server, planned, &options.submit, output).await
+}
+
+async fn staff(
+    options: &Options,
+    session: &Session,
+    server: &Server,
+) -> Result<Option<Uuid>, Failure> {
+    let mut db = session.pool.acquire().await?;
+    Ok(options.staff.find(&mut db, server).await?.map(|staff| staff.id))
+}
+
+fn job(options: &Options, host: Host, on_behalf_of: Option<Uuid>) -> DeactivateInstance {
+    DeactivateInstance { host, include_subdomains: options.include_subdomains, on_behalf_of }
+}
+
+fn done_line(host: &Host) -> Vec<String> {
+    vec![format!("Deactivated all users of {host}.")]
 }

@@ -3,11 +3,13 @@
 mod act;
 mod change_email;
 mod confirm;
+mod confirm_all;
 mod convert_id;
 mod date;
 mod deactivate_instance;
 mod delete_activities;
 mod fix_follow_state;
+mod hosts_file;
 mod inspect;
 mod invite;
 mod invites;
@@ -41,11 +43,23 @@ pub(super) enum Command {
     /// Deactivate an account; it stops following local accounts.
     #[command(after_help = "Example: kenoma user deactivate mallory@spam.example --reason spam")]
     Deactivate(switch::Options),
+    /// Deactivate an active account, activate an inactive one.
+    #[command(
+        alias = "toggle-activated",
+        after_help = "Example: kenoma user toggle_activated alice"
+    )]
+    ToggleActivated(switch::Options),
     /// Deactivate all accounts of an instance.
     #[command(alias = "deactivate-all-from-instance")]
     DeactivateAllFromInstance(deactivate_instance::Options),
     /// Remove an account with everything it did, and tell other servers.
     Rm(rm::Options),
+    /// Confirm the e-mail addresses of all active local accounts but the staff's.
+    #[command(alias = "confirm-all", after_help = "Example: kenoma user confirm_all --dry-run")]
+    ConfirmAll(confirm_all::Confirm),
+    /// Take the confirmation from all active local accounts but the staff's.
+    #[command(alias = "unconfirm-all", after_help = "Example: kenoma user unconfirm_all --dry-run")]
+    UnconfirmAll(confirm_all::Unconfirm),
     /// Sign an account out of all apps.
     #[command(alias = "sign-out")]
     SignOut(sign_out::Options),
@@ -109,10 +123,13 @@ pub(super) async fn run(
         }
         Command::Activate(options) => switch::run::<true>(&options, &session, output).await,
         Command::Deactivate(options) => switch::run::<false>(&options, &session, output).await,
+        Command::ToggleActivated(options) => switch::toggle(&options, &session, output).await,
         Command::DeactivateAllFromInstance(options) => {
             deactivate_instance::run(&options, &session, output).await
         }
         Command::Rm(options) => rm::run(&options, &session, output).await,
+        Command::ConfirmAll(options) => confirm_all::confirm(&options, &session, output).await,
+        Command::UnconfirmAll(options) => confirm_all::unconfirm(&options, &session, output).await,
         Command::SignOut(options) => sign_out::run(&options, &session, output).await,
         Command::List(options) => list::run(&options, &session, output).await,
         Command::Show(options) => show::run(&options, &session, output).await,

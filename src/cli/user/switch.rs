@@ -1,11 +1,12 @@
-//! `kenoma user activate NICK` and `kenoma user deactivate NICK`
+//! `kenoma user activate NICK`, `kenoma user deactivate NICK`, `kenoma user toggle_activated NICK`
 
 use kenoma_jobs::{
     AnyJob,
-    pleroma::{Flavour, Server, find_actor},
+    pleroma::{Actor, Flavour, Person, Server, find_actor},
     switch_user::SwitchUser,
 };
 
+use super::act::StaffOptions;
 use crate::{
     cli::{Failure, Output, submit},
     session::Session,
@@ -18,10 +19,22 @@ pub(in crate::cli) struct Options {
     #[arg(value_name = "NICK")]
     nickname: String,
     #[command(flatten)]
+    staff: StaffOptions,
+    /// Do not follow the run to its end, as is done by default on a terminal.
+    #[arg(long, conflicts_with_all = ["wait", "inline"])]
+    no_wait: bool,
+    #[command(flatten)]
     submit: submit::RunOptions,
 }
 
-/// Asks for the job.
+/// The account that was named, and in whose name it is switched.
+struct Found {
+    server: Server,
+    actor: Actor,
+    staff: Option<Person>,
+}
+
+/// Asks for the job of one direction.
 pub(super) async fn run<const ACTIVE: bool>(
     options: &Options,
     session: &Session,
@@ -30,25 +43,72 @@ pub(super) async fn run<const ACTIVE: bool>(
 where
     AnyJob: From<SwitchUser<ACTIVE>>,
 {
-    let server = session.server().await?;
-    let nickname = &options.nickname;
-    let found = {
-        let mut db = session.pool.acquire().await?;
-        find_actor(&mut db, &server, nickname).await?
-    };
-    let actor = found.ok_or_else(|| Failure::NotFound(format!("No user {nickname}")))?;
-    let needed = SwitchUser::<ACTIVE>::is_needed(&server, &actor);
-    let job: AnyJob =
-        SwitchUser::<ACTIVE> { nickname: nickname.clone(), actor: actor.ap_id }.into();
-    if !needed {
+    let found = find(options, session).await?;
+    if !SwitchUser::<ACTIVE>::is_needed(&found.server, &found.actor) {
         let state = if ACTIVE { "activated" } else { "deactivated" };
-        let line = format!("User {nickname} already {state}");
+        let line = format!("User {} already {state}", options.nickname);
+        let job = job::<ACTIVE>(options, &found);
         return submit::nothing_to_do(session, &job, &options.submit, &[line], output).await;
     }
-    let stored = actor.nickname.unwrap_or_else(|| nickname.clone());
-    let done = done_lines::<ACTIVE>(&server, nickname, &stored);
-    submit::submit(session, server, submit::Request { job, options: &options.submit, done }, output)
-        .await
+    let stored = found.actor.nickname.as_deref().unwrap_or(&options.nickname);
+    let done = done_lines::<ACTIVE>(&found.server, &options.nickname, stored);
+    let job = job::<ACTIVE>(options, &found);
+    submit(options, session, found.server, job, done, output).await
+}
+
+/// Asks for the job of the direction that the account's state calls for.
+pub(super) async fn toggle(
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let found = find(options, session).await?;
+    let (job, state) = if found.actor.active {
+        (job::<false>(options, &found), "deactivated")
+    } else {
+        (job::<true>(options, &found), "activated")
+    };
+    let done = vec![format!("Activation status of {}: {state}", options.nickname)];
+    submit(options, session, found.server, job, done, output).await
+}
+
+async fn find(options: &Options, session: &Session) -> Result<Found, Failure> {
+    let server = session.server().await?;
+    let nickname = &options.nickname;
+    let mut db = session.pool.acquire().await?;
+    let actor = find_actor(&mut db, &server, nickname)
+        .await?
+        .ok_or_else(|| Failure::NotFound(format!("No user {nickname}")))?;
+    let staff = options.staff.find(&mut db, &server).await?;
+    Ok(Found { server, actor, staff })
+}
+
+fn job<const ACTIVE: bool>(options: &Options, found: &Found) -> AnyJob
+where
+    AnyJob: From<SwitchUser<ACTIVE>>,
+{
+    let job = SwitchUser::<ACTIVE> {
+        nickname: options.nickname.clone(),
+        actor: found.actor.ap_id.clone(),
+        on_behalf_of: found.staff.as_ref().map(|staff| staff.id),
+    };
+    job.into()
+}
+
+/// Asks for a job. A person on a terminal sees it through.
+async fn submit(
+    options: &Options,
+    session: &Session,
+    server: Server,
+    job: AnyJob,
+    done: Vec<String>,
+    output: Output,
+) -> Result<(), Failure> {
+    let asked = &options.submit;
+    let sees_it_through = output.is_watched() && !options.no_wait && !asked.inline;
+    let options = submit::RunOptions { wait: asked.wait || sees_it_through, ..asked.clone() };
+    let request = submit::Request { job, options: &options, done };
+    submit::submit(session, server, request, output).await
 }
 
 /// The original's lines (docs/semantics.md 3.1).

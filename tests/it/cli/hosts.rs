@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use serde_json::Value;
-use testkit::Flavour;
+use serde_json::{Value, json};
+use testkit::{Account, Flavour};
 
-use super::{FLAVOURS, House};
+use super::{
+    FLAVOURS, House,
+    told::{person, reads_anew, switches},
+};
 
 const DEACTIVATE: &str = "user deactivate_all_from_instance";
 
@@ -184,5 +187,66 @@ async fn without_a_local_account_nothing_is_known_of_the_own_host() -> Result<()
     let done = house.run(&format!("{DEACTIVATE} spam.example --yes --inline"))?;
     assert_eq!(done.code, 0, "{done:?}");
     assert!(active(&house).await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_staff_is_named_and_the_running_server_told_once() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = House::new(flavour).await?;
+        let boss = house.world.local("boss").await?;
+        let alice = house.world.local("alice").await?;
+        let bystander = house.world.local("bystander").await?;
+        let left = house.world.remote("left", "spam.example").await?;
+        let mut spammers = Vec::new();
+        for name in ["a", "b", "c"] {
+            spammers.push(house.world.remote(name, "spam.example").await?);
+        }
+        left.is_deactivated().await?;
+        house.sql("update users set is_admin = true where nickname = 'boss'").await?;
+        // Both of alice's counters change, the first in two steps of the run.
+        for spammer in &spammers {
+            alice.follows(spammer).await?;
+            spammer.follows(&alice).await?;
+        }
+        bystander.follows(&left).await?;
+        house.sql("update users set following_count = 0 where nickname = 'bystander'").await?;
+        boss.follows(&alice).await?;
+
+        // One account a batch: an account that many batches change is read anew once all the same.
+        let kenoma = house
+            .kenoma
+            .clone()
+            .with("KENOMA_BATCH_ROWS_INITIAL", "1")
+            .with("KENOMA_BATCH_ROWS_MAX", "1");
+        let line = "user deactivate_all_from_instance spam.example --yes --inline --as boss";
+        let done = kenoma.run(&line.split(' ').collect::<Vec<_>>())?;
+        assert_eq!(done.code, 0, "{flavour}: {done:?}");
+
+        let entries: Vec<Value> = spammers
+            .iter()
+            .map(|spammer| {
+                json!({
+                    "actor": person(&boss),
+                    "action": "deactivate",
+                    "message": format!("@boss deactivated users: @{}", spammer.nickname()),
+                    "subject": [person(spammer)],
+                })
+            })
+            .collect();
+        assert_eq!(house.moderation_log().await?, entries, "{flavour}");
+
+        let switched = |spammer: &Account| match flavour {
+            Flavour::Pleroma => reads_anew(spammer),
+            Flavour::Akkoma | Flavour::Pleroma22 => switches(flavour, spammer, false),
+        };
+        let mut expected: Vec<Value> = spammers.iter().map(switched).collect();
+        if flavour == Flavour::Pleroma {
+            expected.insert(0, reads_anew(&alice));
+        } else {
+            assert!(done.stderr.contains("until it restarts"), "{flavour}: {done:?}");
+        }
+        assert_eq!(house.refreshes().await?, expected, "{flavour}");
+    }
     Ok(())
 }

@@ -4,11 +4,13 @@ mod account_list;
 mod accounts;
 mod config;
 mod confirm;
+mod confirm_all;
 mod consent;
 mod control;
 mod credentials;
 mod follow_request;
 mod hosts;
+mod hosts_file;
 mod ids;
 mod invites;
 mod listing;
@@ -21,13 +23,18 @@ mod passwords;
 mod remote;
 mod shapes;
 mod staff;
+mod switch;
 mod tags;
+mod told;
 mod twice;
 mod unreachable;
 mod usage;
 mod welcome;
 
-use std::ffi::OsStr;
+use std::{
+    ffi::OsStr,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use insta::internals::SettingsBindDropGuard;
@@ -119,6 +126,23 @@ impl House {
              ) as all_rows order by place, key",
         );
         Ok(rows.fetch_all(&pool).await?)
+    }
+
+    /// Waits until so many runs are queued; gives their ids. Another process's doings give no event
+    /// to wait for.
+    async fn queued(&self, number: usize) -> Result<Vec<String>> {
+        let begun = Instant::now();
+        loop {
+            let ledger = self.ledger().await?;
+            let queued = ledger.iter().filter(|row| row["status"] == "queued");
+            let ids: Vec<_> =
+                queued.filter_map(|run| run["id"].as_str().map(str::to_owned)).collect();
+            if ids.len() >= number {
+                return Ok(ids);
+            }
+            anyhow::ensure!(begun.elapsed() < Duration::from_mins(1), "nothing was queued");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Runs a command that must change nothing at all.

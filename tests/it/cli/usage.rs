@@ -19,6 +19,7 @@ fn help_is_there_for_every_command() -> Result<()> {
         "user delete_activities",
         "user activate",
         "user deactivate",
+        "user toggle_activated",
         "user deactivate_all_from_instance",
         "user list",
         "user show",
@@ -36,6 +37,8 @@ fn help_is_there_for_every_command() -> Result<()> {
         "user convert_id",
         "user new",
         "user confirm",
+        "user confirm_all",
+        "user unconfirm_all",
         "worker",
         "jobs",
         "jobs list",
@@ -97,7 +100,7 @@ fn what_is_no_command_is_refused_with_a_hint() -> Result<()> {
     $ kenoma user delete_activitys alice
     error: unrecognized subcommand 'delete_activitys'
 
-      tip: some similar subcommands exist: 'deactivate', 'delete-activities', 'delete_activities'
+      tip: some similar subcommands exist: 'deactivate', 'toggle_activated', 'delete-activities', 'delete_activities'
 
     Usage: kenoma user [OPTIONS] <COMMAND>
 

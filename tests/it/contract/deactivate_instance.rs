@@ -24,7 +24,11 @@ async fn scenario(flavour: Flavour) -> Result<Scenario> {
         let other = world.remote(&format!("neighbour{number}"), host).await?;
         other.follows(&world.local(&format!("neighbour{number}")).await?).await?;
     }
-    let job = DeactivateInstance { host: Host::parse("spam.example")?, include_subdomains: false };
+    let job = DeactivateInstance {
+        host: Host::parse("spam.example")?,
+        include_subdomains: false,
+        on_behalf_of: Some(alice.id()),
+    };
     Ok(Scenario { database, job: job.into(), bystander: "neighbour" })
 }
 

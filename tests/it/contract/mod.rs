@@ -7,6 +7,7 @@ mod deactivate_instance;
 mod delete_activities;
 mod delete_user;
 mod plans;
+mod set_confirmation_for_all;
 mod stage;
 mod switch_user;
 mod wire;
@@ -31,12 +32,31 @@ pub(crate) struct Scenario {
     pub(crate) bystander: &'static str,
 }
 
+/// What a second run of the same job finds to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// Nothing.
+    Nothing,
+    /// The same once more, by the job's own rules: it makes up something new each time, or leaves
+    /// it to the server to do what it asked for.
+    TheSame,
+}
+
 /// Checks all points of the contract.
 pub(crate) async fn contract(scenario: Scenario) -> Result<()> {
+    check(scenario, Again::Nothing).await
+}
+
+/// Checks all points of the contract for a job that finds the same to do each time.
+pub(crate) async fn contract_of_a_job_that_repeats(scenario: Scenario) -> Result<()> {
+    check(scenario, Again::TheSame).await
+}
+
+async fn check(scenario: Scenario, again: Again) -> Result<()> {
     let Scenario { database, job, bystander } = scenario;
     let before = snapshot(&database.pool()).await?;
 
-    let expected = in_one_go(&before, &job, &database).await?;
+    let expected = in_one_go(&before, &job, &database, again).await?;
     let same = |how: &str, after: &State| {
         let differences: Vec<String> =
             compare(&before, &expected, after).iter().map(ToString::to_string).collect();
@@ -50,8 +70,9 @@ pub(crate) async fn contract(scenario: Scenario) -> Result<()> {
     Ok(())
 }
 
-/// Points 1, 2 and 5: the plan writes nothing and tells what a run does; a second run does nothing.
-async fn in_one_go(before: &State, job: &AnyJob, like: &Database) -> Result<State> {
+/// Points 1, 2 and 5: the plan writes nothing and tells what a run does; a second run does nothing,
+/// or the same again.
+async fn in_one_go(before: &State, job: &AnyJob, like: &Database, again: Again) -> Result<State> {
     let stage = Stage::set(before, like).await?;
     let plan = stage.plan(job).await?;
     ensure!(snapshot(&stage.pool()).await? == *before, "the plan wrote something");
@@ -64,11 +85,35 @@ async fn in_one_go(before: &State, job: &AnyJob, like: &Database) -> Result<Stat
     ensure!(run.done + run.parked == plan.total, "{} done of {}", run.done, plan.total);
     let after = snapshot(&stage.pool()).await?;
 
-    ensure!(stage.plan(job).await?.total == run.parked, "the plan of a second run is not empty");
+    let left = stage.plan(job).await?.total;
     let id = stage.enqueue(job).await?;
     ensure!(stage.run(job, &id).await? == Ended::Succeeded);
-    ensure!(snapshot(&stage.pool()).await? == after, "a second run wrote something");
+    let second = snapshot(&stage.pool()).await?;
+    if again == Again::Nothing {
+        ensure!(left == run.parked, "the plan of a second run is not empty");
+        ensure!(second == after, "a second run wrote something");
+    } else {
+        let total = stage.find(&id).await?.total;
+        ensure!(Some(left) == total, "the second run planned {left} and later {total:?}");
+        only_asked_again(before, &after, &second)?;
+    }
     Ok(after)
+}
+
+/// A job that finds the same to do each time leaves the same rows each time, what it made up aside.
+/// Only the jobs by which it asks the server are there twice.
+fn only_asked_again(before: &State, after: &State, second: &State) -> Result<()> {
+    let differences = compare(before, after, second);
+    let rows: Vec<String> = differences
+        .iter()
+        .filter(|difference| difference.table != "oban_jobs")
+        .map(ToString::to_string)
+        .collect();
+    ensure!(rows.is_empty(), "after a second run the rows differ:\n{}", rows.join("\n"));
+    let asked = |state: &State| state.rows("oban_jobs").len();
+    let (first, again) = (asked(after) - asked(before), asked(second) - asked(after));
+    ensure!(again <= first, "a second run asked the server {again} times, the first {first} times");
+    Ok(())
 }
 
 /// Point 6, by id and content.

@@ -132,8 +132,11 @@ async fn delete_activities_reads_no_table_whole_and_sorts_no_history() -> Result
 
 #[tokio::test]
 async fn deactivate_instance_reads_no_table_whole() -> Result<()> {
-    let job =
-        DeactivateInstance { host: Host::parse(Community::SPAM_HOST)?, include_subdomains: false };
+    let job = DeactivateInstance {
+        host: Host::parse(Community::SPAM_HOST)?,
+        include_subdomains: false,
+        on_behalf_of: None,
+    };
     let whole = tables_read_whole(&plans_of(job.into()).await?)?;
     assert!(whole.is_empty(), "{}", whole.join("\n"));
     Ok(())

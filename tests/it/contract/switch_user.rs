@@ -1,10 +1,11 @@
 //! `DeactivateUser` and `ActivateUser` keep the contract, on every flavour.
 
 use anyhow::Result;
-use kenoma_jobs::{ActivateUser, AnyJob, DeactivateUser};
-use testkit::{Account, Database, Flavour, World};
+use kenoma_jobs::{ActivateUser, AnyJob, DeactivateUser, engine::Ended};
+use testkit::{Account, Database, Flavour, World, snapshot};
+use uuid::Uuid;
 
-use super::{Scenario, contract};
+use super::{Scenario, contract, stage::Stage};
 
 /// An account with relations in every direction, and neighbours who have nothing to do with it.
 async fn seed(database: &Database) -> Result<Account> {
@@ -31,8 +32,12 @@ async fn seed(database: &Database) -> Result<Account> {
 async fn deactivation(flavour: Flavour) -> Result<()> {
     let database = Database::create(flavour).await?;
     let alice = seed(&database).await?;
-    let job: AnyJob =
-        DeactivateUser { nickname: "alice".into(), actor: alice.ap_id().into() }.into();
+    let job: AnyJob = DeactivateUser {
+        nickname: "alice".into(),
+        actor: alice.ap_id().into(),
+        on_behalf_of: None,
+    }
+    .into();
     contract(Scenario { database, job, bystander: "neighbour" }).await
 }
 
@@ -40,7 +45,12 @@ async fn activation(flavour: Flavour) -> Result<()> {
     let database = Database::create(flavour).await?;
     let alice = seed(&database).await?;
     alice.is_deactivated().await?;
-    let job: AnyJob = ActivateUser { nickname: "alice".into(), actor: alice.ap_id().into() }.into();
+    let job: AnyJob = ActivateUser {
+        nickname: "alice".into(),
+        actor: alice.ap_id().into(),
+        on_behalf_of: Some(alice.id()),
+    }
+    .into();
     contract(Scenario { database, job, bystander: "neighbour" }).await
 }
 
@@ -57,5 +67,24 @@ async fn activate_user_keeps_the_contract() -> Result<()> {
     for flavour in Flavour::ALL {
         activation(flavour).await?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_goes_on_when_the_account_of_the_staff_is_gone() -> Result<()> {
+    let database = Database::create(Flavour::Pleroma).await?;
+    let alice = World::new(&database).local("alice").await?;
+    let gone = Some(Uuid::from_u128(7));
+    let job: AnyJob = DeactivateUser {
+        nickname: "alice".into(),
+        actor: alice.ap_id().into(),
+        on_behalf_of: gone,
+    }
+    .into();
+    let stage = Stage::on(database).await?;
+    let id = stage.enqueue(&job).await?;
+    assert_eq!(stage.run(&job, &id).await?, Ended::Succeeded);
+    assert_eq!(alice.column("is_active").await?, false);
+    assert!(snapshot(&stage.pool()).await?.rows("moderation_log").is_empty());
     Ok(())
 }

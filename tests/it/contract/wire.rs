@@ -3,7 +3,10 @@
 //! What stands here was written by a release and is never edited; a new field adds a line.
 
 use anyhow::Result;
-use kenoma_jobs::{AnyJob, deactivate_instance, delete_activities, delete_user, switch_user};
+use kenoma_jobs::{
+    AnyJob, deactivate_instance, delete_activities, delete_user, set_confirmation_for_all,
+    switch_user,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, from_str, to_value};
 
@@ -90,6 +93,37 @@ const RELEASED: &[(&str, &str, &str)] = &[
         r#"{"nickname":"alice","actor":"https://peer.example/users/alice"}"#,
         r#"{"step":"account","until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":false,"needed":true}"#,
     ),
+    // 0.2
+    (
+        "confirm_all",
+        "{}",
+        r#"{"after":"00000000-0000-0000-0000-000000000000","until":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+    ),
+    (
+        "confirm_all",
+        r#"{"on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+        r#"{"after":"00000000-0000-0000-0000-000000000000","until":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+    ),
+    (
+        "activate_user",
+        r#"{"nickname":"alice","actor":"https://peer.example/users/alice","on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+        r#"{"switched":false}"#,
+    ),
+    (
+        "deactivate_user",
+        r#"{"nickname":"alice","actor":"https://peer.example/users/alice","on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+        r#"{"switched":false}"#,
+    ),
+    (
+        "deactivate_instance",
+        r#"{"host":"spam.example","on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+        r#"{"step":"switch","after":"00000000-0000-0000-0000-000000000000","spared":[]}"#,
+    ),
+    (
+        "unconfirm_all",
+        "{}",
+        r#"{"after":"00000000-0000-0000-0000-000000000000","until":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
+    ),
 ];
 
 #[test]
@@ -104,6 +138,7 @@ fn every_released_payload_and_cursor_is_read_and_written_alike() -> Result<()> {
         let rewritten = match *name {
             "delete_activities" => rewrite::<delete_activities::Cursor>(cursor)?,
             "delete_user" => rewrite::<delete_user::Cursor>(cursor)?,
+            "confirm_all" | "unconfirm_all" => rewrite::<set_confirmation_for_all::Cursor>(cursor)?,
             "deactivate_instance" => rewrite::<deactivate_instance::Cursor>(cursor)?,
             _ => rewrite::<switch_user::Cursor>(cursor)?,
         };

@@ -42,6 +42,11 @@ pub(super) const DIFFERENT: &[(Flavour, &str)] = &[
     (Flavour::Pleroma, "deactivate_all_from_instance_wildcards"),
     (Flavour::Akkoma, "deactivate_all_from_instance_wildcards"),
     (Flavour::Pleroma22, "deactivate_all_from_instance_wildcards"),
+    // Deactivated accounts are left alone, as the manual says and as Pleroma 2.2 does.
+    (Flavour::Pleroma, "confirm_all"),
+    (Flavour::Akkoma, "confirm_all"),
+    (Flavour::Pleroma, "unconfirm_all"),
+    (Flavour::Akkoma, "unconfirm_all"),
     // The original's address has no host (D31).
     (Flavour::Akkoma, "reset_password"),
     // The original crashes (D32).

@@ -8,6 +8,7 @@ mod action;
 mod claim;
 mod control;
 mod enqueue;
+mod enqueue_all;
 mod event;
 mod migrate;
 mod read;
@@ -18,10 +19,12 @@ pub use action::{NewAction, record_action};
 pub use claim::{Claim, Lease, Renewed, claim, renew};
 pub use control::{ControlError, cancel, hasten, pause, resume, retry};
 pub use enqueue::{Enqueued, NewRun, enqueue};
+pub use enqueue_all::enqueue_all;
 pub use event::{Event, events};
 pub use migrate::{SchemaState, migrate, schema_state};
 pub use read::{
-    Parked, RunFilter, due, find, list, mark_announced, parked_items, try_exclusive, unfinished,
+    Parked, RunFilter, due, find, find_all, list, mark_announced, parked_items, try_exclusive,
+    unfinished, unfinished_among,
 };
 pub use run::{Control, Run};
 pub use workers::{Worker, alive, forget, seen};

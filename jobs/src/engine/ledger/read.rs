@@ -48,6 +48,37 @@ pub async fn unfinished(db: &mut PgConnection, dedupe_key: &str) -> sqlx::Result
     .await
 }
 
+/// Finds the unfinished runs with one of these dedupe keys; gives each with its key.
+pub async fn unfinished_among(
+    db: &mut PgConnection,
+    dedupe_keys: &[String],
+) -> sqlx::Result<Vec<(String, Run)>> {
+    let rows: Vec<Keyed> = sqlx::query_as(
+        "select * from kenoma.runs
+         where dedupe_key = any ($1) and status in ('queued', 'running', 'paused')",
+    )
+    .bind(dedupe_keys)
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.dedupe_key, row.run)).collect())
+}
+
+/// A run with its dedupe key.
+#[derive(FromRow)]
+struct Keyed {
+    dedupe_key: String,
+    #[sqlx(flatten)]
+    run: Run,
+}
+
+/// Reads runs, in the order in which they were asked for.
+pub async fn find_all(db: &mut PgConnection, ids: &[String]) -> sqlx::Result<Vec<Run>> {
+    sqlx::query_as("select * from kenoma.runs where id = any ($1) order by created_at, id")
+        .bind(ids)
+        .fetch_all(db)
+        .await
+}
+
 /// Lists runs, newest first.
 pub async fn list(db: &mut PgConnection, filter: &RunFilter) -> sqlx::Result<Vec<Run>> {
     sqlx::query_as(

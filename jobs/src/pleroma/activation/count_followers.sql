@@ -13,3 +13,4 @@ update public.users u
 set follower_count = counted.followers, updated_at = date_trunc('second', timezone('UTC', now()))
 from counted
 where u.id = counted.id and u.local and u.follower_count <> counted.followers
+returning u.id

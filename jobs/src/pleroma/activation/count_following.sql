@@ -13,3 +13,4 @@ update public.users u
 set following_count = counted.following, updated_at = date_trunc('second', timezone('UTC', now()))
 from counted
 where u.id = counted.id and u.local and u.following_count <> counted.following
+returning u.id

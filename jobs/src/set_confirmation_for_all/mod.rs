@@ -1,0 +1,205 @@
+//! Confirms the e-mail address of every local account, or takes that back (docs/semantics.md 4.4b).
+
+mod sql;
+
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::{
+    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
+    pleroma::{
+        Changed, Deed, Person, Server, log_moderation_for, random_token, refresh_accounts,
+        stale_note,
+    },
+};
+use sql::Statements;
+
+/// Confirms all local accounts.
+pub type ConfirmAll = SetConfirmationForAll<true>;
+
+/// Takes the confirmation from all local accounts.
+pub type UnconfirmAll = SetConfirmationForAll<false>;
+
+/// Confirms (`CONFIRMED`) all active local accounts but the staff's, or takes that back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetConfirmationForAll<const CONFIRMED: bool> {
+    /// The member of the staff in whose name it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Uuid>,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The last account that was walked over, of whatever kind.
+    pub after: Uuid,
+    /// The last account that existed when the run began; later ones are left alone.
+    pub until: Uuid,
+}
+
+/// Accounts of all kinds that one batch walks over, for each one that it may write: local accounts
+/// are few among those of other servers, and no index has them in order.
+const WINDOW: i64 = 20;
+
+/// An account that was written.
+#[derive(FromRow)]
+struct Written {
+    id: Uuid,
+    nickname: String,
+    /// Before.
+    confirmed: bool,
+}
+
+impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
+    const NAME: &'static str = if CONFIRMED { "confirm_all" } else { "unconfirm_all" };
+    const CLASS: Class = Class::Long;
+    const HEAVY: bool = true;
+    type World = Server;
+    type Cursor = Cursor;
+
+    fn subject(&self) -> &'static str {
+        "all local users"
+    }
+
+    /// The same for both directions: they must not race each other.
+    fn dedupe_key(&self) -> String {
+        "set_confirmation_for_all".to_owned()
+    }
+
+    async fn plan(&self, server: &Server, db: &mut PgConnection) -> Result<Plan<Cursor>, JobError> {
+        let newest: Option<Uuid> = sqlx::query_scalar(sql::NEWEST).fetch_optional(&mut *db).await?;
+        let until = newest.unwrap_or(Uuid::nil());
+        let accounts: i64 = sqlx::query_scalar(Self::statements(server).count)
+            .bind(until)
+            .fetch_one(&mut *db)
+            .await?;
+        let stale = stale_note(server, "confirmations").filter(|_| accounts > 0);
+        Ok(Plan {
+            counts: vec![Count::new("accounts", accounts)],
+            notes: stale.into_iter().collect(),
+            cursor: Cursor { after: Uuid::nil(), until },
+        })
+    }
+
+    async fn batch(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        cursor: Cursor,
+        limit: i64,
+    ) -> Result<Batch<Cursor>, JobError> {
+        let found = Self::find(server, db, &cursor, limit).await?;
+        let last = match found.last() {
+            Some(last) if i64::try_from(found.len()) == Ok(limit) => Some(*last),
+            _ => last_of_window(db, &cursor, limit).await?,
+        };
+        let Some(last) = last else {
+            return Ok(Batch { cursor, end: true, done: 0, parked: Vec::new(), wait: None });
+        };
+        let done = self.write(server, db, &found).await?;
+        let cursor = Cursor { after: last, ..cursor };
+        Ok(Batch { cursor, end: false, done, parked: Vec::new(), wait: None })
+    }
+
+    async fn skip(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        cursor: Cursor,
+    ) -> Result<Option<Skipped<Cursor>>, JobError> {
+        let found = Self::find(server, db, &cursor, 1).await?;
+        Ok(found.first().map(|account| Skipped {
+            item: account.to_string(),
+            cursor: Cursor { after: *account, ..cursor },
+        }))
+    }
+
+    async fn finish(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        cursor: &Cursor,
+        parked: i64,
+    ) -> Result<(), JobError> {
+        let left: i64 = sqlx::query_scalar(Self::statements(server).count_left)
+            .bind(cursor.until)
+            .fetch_one(db)
+            .await?;
+        if left > parked {
+            return Err(JobError::fail(format!(
+                "the recount found {left} accounts that were not written where only the {parked} \
+                 parked ones should be left"
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
+    const fn statements(server: &Server) -> &'static Statements {
+        Statements::of(server.shape.flavour, CONFIRMED)
+    }
+
+    /// Finds the accounts to write in the next window.
+    async fn find(
+        server: &Server,
+        db: &mut PgConnection,
+        cursor: &Cursor,
+        limit: i64,
+    ) -> sqlx::Result<Vec<Uuid>> {
+        sqlx::query_scalar(Self::statements(server).find)
+            .bind(cursor.after)
+            .bind(cursor.until)
+            .bind(limit.saturating_mul(WINDOW))
+            .bind(limit)
+            .fetch_all(db)
+            .await
+    }
+
+    /// Writes accounts, tells the server, and the staff's log. Returns how many were written.
+    async fn write(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        accounts: &[Uuid],
+    ) -> sqlx::Result<i64> {
+        if accounts.is_empty() {
+            return Ok(0);
+        }
+        let tokens: Vec<Option<String>> =
+            accounts.iter().map(|_| (!CONFIRMED).then(random_token)).collect();
+        let mut written: Vec<Written> = sqlx::query_as(Self::statements(server).write)
+            .bind(accounts)
+            .bind(tokens)
+            .fetch_all(&mut *db)
+            .await?;
+        written.sort_unstable_by_key(|account| account.id);
+        let ids: Vec<Uuid> = written.iter().map(|account| account.id).collect();
+        refresh_accounts(db, server, &ids, Changed::Fields).await?;
+        if CONFIRMED {
+            // Whoever only lost a forgotten token was confirmed before.
+            let people: Vec<Person> = written
+                .into_iter()
+                .filter(|account| !account.confirmed)
+                .map(|account| Person { id: account.id, nickname: account.nickname })
+                .collect();
+            log_moderation_for(db, self.on_behalf_of, Deed::ConfirmEmail, &people).await?;
+        }
+        Ok(i64::try_from(ids.len()).unwrap_or(i64::MAX))
+    }
+}
+
+/// Where the walk goes on when a window held fewer accounts than a batch may write.
+async fn last_of_window(
+    db: &mut PgConnection,
+    cursor: &Cursor,
+    limit: i64,
+) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar(sql::LAST_OF_WINDOW)
+        .bind(cursor.after)
+        .bind(cursor.until)
+        .bind(limit.saturating_mul(WINDOW))
+        .fetch_optional(db)
+        .await
+}

@@ -1,0 +1,201 @@
+//! From a list to as many runs: one plan, one question, one transaction, one connection to Redis.
+
+mod queue;
+mod see_through;
+
+use std::collections::HashMap;
+
+use kenoma_jobs::{
+    AnyJob,
+    engine::{
+        Count, PlanSummary,
+        ledger::{self, Run, SchemaState},
+    },
+    pleroma::{Server, stale_note},
+};
+
+use super::{
+    Failure, Output,
+    output::{counted, thousands},
+    plan::{confirm_all, plan_lines, show_plan},
+    run_json::RunJson,
+    submit::{RunOptions, may_take_up},
+};
+use crate::{queue::Producer, session::Session};
+
+/// A job of the list, with its plan and what to say when it is done.
+pub(super) struct Planned {
+    /// The job.
+    pub(super) job: AnyJob,
+    /// What it would touch.
+    pub(super) plan: PlanSummary,
+    /// Printed once it is true.
+    pub(super) done: Vec<String>,
+}
+
+/// The list, by what is to be done about it.
+struct Sorted {
+    to_do: Vec<Planned>,
+    nothing: Vec<Planned>,
+    /// With the unfinished run that stands in the way.
+    already: Vec<(Planned, Run)>,
+}
+
+/// Plans, asks once, writes all runs into the ledger, and has them done.
+///
+/// Ends well unless something failed; also when some runs were queued before, but not when all were.
+pub(super) async fn submit(
+    session: &Session,
+    server: &Server,
+    list: Vec<Planned>,
+    options: &RunOptions,
+    output: Output,
+) -> Result<(), Failure> {
+    if options.dry_run {
+        show(server, &list, output);
+        return Ok(());
+    }
+    let sorted = sort(session, list, options).await?;
+    output.note(sentence(&sorted));
+    if sorted.to_do.is_empty() {
+        tell(&sorted, output);
+        return all_before(&sorted);
+    }
+    session.require_ledger().await?;
+    let producer = required_redis(session, options).await?;
+    let plan = together(server, &sorted.to_do);
+    let is_heavy = sorted.to_do.iter().any(|planned| planned.job.is_heavy());
+    confirm_all(&title(&sorted.to_do), is_heavy, &plan, options.yes, output)?;
+    tell(&sorted, output);
+    if options.inline {
+        return see_through::inline(session, server, sorted.to_do, options, output).await;
+    }
+    let runs = queue::enqueue(session, sorted.to_do, options, output).await?;
+    queue::announce(session, &runs, producer, output).await?;
+    if options.wait {
+        return see_through::wait(session, &runs, options, output).await;
+    }
+    queue::show(session, &runs, output).await
+}
+
+/// Looks for what there is nothing to do about, and for runs that stand in the way.
+async fn sort(
+    session: &Session,
+    list: Vec<Planned>,
+    options: &RunOptions,
+) -> Result<Sorted, Failure> {
+    let mut unfinished = unfinished(session, &list).await?;
+    let mut sorted = Sorted { to_do: Vec::new(), nothing: Vec::new(), already: Vec::new() };
+    for planned in list {
+        match unfinished.remove(&planned.job.dedupe_key()) {
+            Some(run) if !may_take_up(&run, &planned.job, options) => {
+                sorted.already.push((planned, run));
+            }
+            None if planned.plan.total == 0 => sorted.nothing.push(planned),
+            Some(_) | None => sorted.to_do.push(planned),
+        }
+    }
+    Ok(sorted)
+}
+
+/// Finds the unfinished runs by their keys; none where there is no ledger yet.
+async fn unfinished(session: &Session, list: &[Planned]) -> Result<HashMap<String, Run>, Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    if ledger::schema_state(&mut db).await? != SchemaState::Current {
+        return Ok(HashMap::new());
+    }
+    let keys: Vec<String> = list.iter().map(|planned| planned.job.dedupe_key()).collect();
+    Ok(ledger::unfinished_among(&mut db, &keys).await?.into_iter().collect())
+}
+
+/// Says what is not asked for, and why.
+fn tell(sorted: &Sorted, output: Output) {
+    for (planned, run) in &sorted.already {
+        let subject = planned.job.subject();
+        output.note(format!("{subject}: run {} ({}) is {} already", run.id, run.job, run.status));
+        output.object(&RunJson::of(run));
+    }
+    for planned in &sorted.nothing {
+        for line in &planned.done {
+            output.result(line);
+        }
+        output.object(&RunJson::nothing_to_do(planned.job.name(), planned.job.subject()));
+    }
+}
+
+/// Sums the list up.
+fn sentence(sorted: &Sorted) -> String {
+    let count = |list: usize| thousands(i64::try_from(list).unwrap_or(i64::MAX));
+    format!(
+        "Of the list: {} to do, {} queued already, {} with nothing to do.",
+        count(sorted.to_do.len()),
+        count(sorted.already.len()),
+        count(sorted.nothing.len())
+    )
+}
+
+/// The end of a list that asks for nothing new.
+fn all_before(sorted: &Sorted) -> Result<(), Failure> {
+    match (sorted.already.first(), sorted.nothing.is_empty()) {
+        (Some((_, run)), true) => Err(Failure::AlreadyQueued {
+            id: run.id.clone(),
+            job: run.job.clone(),
+            status: run.status,
+        }),
+        _ => Ok(()),
+    }
+}
+
+async fn required_redis(
+    session: &Session,
+    options: &RunOptions,
+) -> Result<Option<Producer>, Failure> {
+    if !options.require_redis {
+        return Ok(None);
+    }
+    let producer = Producer::connect(&session.settings.redis.queue()).await;
+    Ok(Some(producer.map_err(|error| Failure::from(error).and("Nothing was queued."))?))
+}
+
+/// What a list is called: `deactivate_instance for 3 hosts`.
+fn title(list: &[Planned]) -> String {
+    let name = list.first().map_or("nothing", |planned| planned.job.name());
+    let number = i64::try_from(list.len()).unwrap_or(i64::MAX);
+    format!("{name} for {}", counted(number, "hosts"))
+}
+
+/// Adds up the plans of a list.
+fn together(server: &Server, list: &[Planned]) -> PlanSummary {
+    let mut counts: Vec<Count> = Vec::new();
+    for count in list.iter().flat_map(|planned| &planned.plan.counts) {
+        match counts.iter_mut().find(|sum| sum.kind == count.kind) {
+            Some(sum) => sum.items += count.items,
+            None => counts.push(count.clone()),
+        }
+    }
+    let total: i64 = counts.iter().map(|count| count.items).sum();
+    let mut notes: Vec<String> =
+        list.iter().flat_map(|planned| planned.plan.notes.iter().cloned()).collect();
+    // A list of any length has to fit on a screen.
+    if notes.len() > NOTES {
+        let more = notes.len() - NOTES;
+        notes.truncate(NOTES);
+        notes.push(format!("{more} more such notes; --dry-run shows them all"));
+    }
+    notes.extend(stale_note(server, "counters of local accounts").filter(|_| total > 0));
+    PlanSummary { counts, notes, total, cursor: serde_json::Value::Null }
+}
+
+/// Notes that are shown before a question.
+const NOTES: usize = 5;
+
+/// Shows what each job of a list, and all together, would touch.
+fn show(server: &Server, list: &[Planned], output: Output) {
+    for planned in list {
+        show_plan(&planned.job, &planned.plan, output);
+    }
+    output.note(format!("Together, {} would touch:", title(list)));
+    for line in plan_lines(&together(server, list)) {
+        output.note(line);
+    }
+}

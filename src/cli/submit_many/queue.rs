@@ -1,0 +1,164 @@
+//! Writing a list of runs into the ledger, and ringing for them.
+
+use kenoma_jobs::engine::{
+    self,
+    ledger::{self, NewRun},
+};
+use serde_json::Value;
+
+use super::Planned;
+use crate::{
+    cli::{
+        Failure, Output,
+        run_json::RunJson,
+        submit::{RunOptions, WORKER_PATIENCE},
+    },
+    queue::{Envelope, Producer, QueueError},
+    session::{Session, operator},
+};
+
+/// Runs that are written by one statement.
+const PORTION: usize = 1_000;
+
+/// A run of the list.
+pub(super) struct Listed {
+    /// Its ULID.
+    pub(super) id: String,
+    /// What was asked for.
+    pub(super) planned: Planned,
+    payload: Value,
+}
+
+/// Writes the runs, all or none. What somebody else has queued meanwhile is told and left out.
+pub(super) async fn enqueue(
+    session: &Session,
+    list: Vec<Planned>,
+    options: &RunOptions,
+    output: Output,
+) -> Result<Vec<Listed>, Failure> {
+    let ids = write(session, &list, options).await?;
+    let mut runs = Vec::with_capacity(list.len());
+    for (planned, id) in list.into_iter().zip(ids) {
+        let Some(id) = id else {
+            let subject = planned.job.subject();
+            output.note(format!("{subject}: somebody else has queued it meanwhile"));
+            continue;
+        };
+        let payload = payload(&planned)?;
+        runs.push(Listed { id, planned, payload });
+    }
+    Ok(runs)
+}
+
+/// Writes one run; `None` when an unfinished one stands in the way.
+pub(super) async fn enqueue_one(
+    session: &Session,
+    planned: &Planned,
+    options: &RunOptions,
+) -> Result<Option<String>, Failure> {
+    let ids = write(session, std::slice::from_ref(planned), options).await?;
+    Ok(ids.into_iter().flatten().next())
+}
+
+async fn write(
+    session: &Session,
+    list: &[Planned],
+    options: &RunOptions,
+) -> Result<Vec<Option<String>>, Failure> {
+    let keys: Vec<String> = list.iter().map(|planned| planned.job.dedupe_key()).collect();
+    let operator = operator();
+    let mut new = Vec::with_capacity(list.len());
+    for (planned, dedupe_key) in list.iter().zip(&keys) {
+        new.push(NewRun {
+            job: planned.job.name(),
+            class: planned.job.class(),
+            payload: payload(planned)?,
+            subject: planned.job.subject(),
+            dedupe_key,
+            plan: &planned.plan,
+            requested_by: &operator,
+            reason: options.reason.as_deref(),
+        });
+    }
+    let mut tx = engine::begin(&session.pool, &session.batch()).await?;
+    let mut ids = Vec::with_capacity(new.len());
+    for portion in new.chunks(PORTION) {
+        ids.extend(ledger::enqueue_all(&mut tx, portion).await?);
+    }
+    tx.commit().await?;
+    Ok(ids)
+}
+
+fn payload(planned: &Planned) -> Result<Value, Failure> {
+    planned.job.payload().map_err(|error| Failure::Failed(error.to_string()))
+}
+
+/// Says what was queued, rings the bell for as many as it can hold, and says whether anybody hears
+/// it. Workers find the others by themselves.
+pub(super) async fn announce(
+    session: &Session,
+    runs: &[Listed],
+    producer: Option<Producer>,
+    output: Output,
+) -> Result<(), Failure> {
+    for Listed { id, planned, .. } in runs {
+        let (name, subject) = (planned.job.name(), planned.job.subject());
+        output.result(format!("Queued {name} {subject} as run {id}."));
+    }
+    let mut announced = Vec::new();
+    if let Err(error) = ring(session, runs, producer, &mut announced).await {
+        output.warning(format!(
+            "{error}\nThe runs are safe in the ledger: a worker will pick them up when Redis is \
+             back."
+        ));
+    }
+    let mut db = session.side_pool.acquire().await?;
+    ledger::mark_announced(&mut db, &announced).await?;
+    if ledger::alive(&mut db, WORKER_PATIENCE).await? == 0 {
+        output.warning(
+            "no worker is alive: start one with `kenoma worker`, or do it here with the same \
+             command and --inline",
+        );
+    }
+    Ok(())
+}
+
+async fn ring(
+    session: &Session,
+    runs: &[Listed],
+    producer: Option<Producer>,
+    announced: &mut Vec<String>,
+) -> Result<(), QueueError> {
+    let Some(first) = runs.first() else { return Ok(()) };
+    let mut producer = match producer {
+        Some(producer) => producer,
+        None => Producer::connect(&session.settings.redis.queue()).await?,
+    };
+    // All runs of a list are of one class.
+    let class = first.planned.job.class();
+    let room = usize::try_from(producer.room(class).await?).unwrap_or(usize::MAX);
+    for Listed { id, planned, payload } in runs.iter().take(room) {
+        let job = planned.job.name().to_owned();
+        let envelope = Envelope { run_id: id.clone(), job, payload: payload.clone() };
+        producer.announce(class, envelope).await?;
+        announced.push(id.clone());
+    }
+    Ok(())
+}
+
+/// Prints the runs as JSON.
+pub(super) async fn show(
+    session: &Session,
+    runs: &[Listed],
+    output: Output,
+) -> Result<(), Failure> {
+    if !output.json {
+        return Ok(());
+    }
+    let ids: Vec<String> = runs.iter().map(|run| run.id.clone()).collect();
+    let mut db = session.side_pool.acquire().await?;
+    for run in ledger::find_all(&mut db, &ids).await? {
+        output.object(&RunJson::of(&run));
+    }
+    Ok(())
+}

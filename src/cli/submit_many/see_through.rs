@@ -1,0 +1,137 @@
+//! Having a list of runs done while somebody looks on.
+
+use std::time::{Duration, Instant};
+
+use kenoma_jobs::{
+    engine::{
+        Status,
+        ledger::{self, Run},
+    },
+    pleroma::Server,
+};
+
+use super::{
+    Planned,
+    queue::{self, Listed},
+};
+use crate::{
+    cli::{
+        Failure, Output, follow,
+        output::counted,
+        run_json::RunJson,
+        submit::{RunOptions, conclude, may_take_up},
+    },
+    session::Session,
+};
+
+/// How the runs of a list ended so far.
+#[derive(Default)]
+struct Ends {
+    failed: i64,
+    parked: i64,
+}
+
+/// Follows runs to their end, one after the other.
+pub(super) async fn wait(
+    session: &Session,
+    runs: &[Listed],
+    options: &RunOptions,
+    output: Output,
+) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let mut ends = Ends::default();
+    for Listed { id, planned, .. } in runs {
+        let patience: Option<Duration> =
+            options.wait_timeout.map(|patience| patience.saturating_sub(begun.elapsed()));
+        let run = follow::wait(session, id, patience, output).await?;
+        ends.note(planned, &run, output);
+    }
+    ends.conclude()
+}
+
+/// Does the jobs here, one after the other. Each is written into the ledger when its turn comes, so
+/// that no worker takes it.
+pub(super) async fn inline(
+    session: &Session,
+    server: &Server,
+    list: Vec<Planned>,
+    options: &RunOptions,
+    output: Output,
+) -> Result<(), Failure> {
+    let mut ends = Ends::default();
+    for planned in list {
+        match one(session, server, &planned, options, output).await {
+            Ok(run) => ends.note(&planned, &run, output),
+            Err(stop @ (Failure::Interrupted(_) | Failure::Unreachable(_))) => return Err(stop),
+            Err(failure) => {
+                output.error(format!("{}: {failure}", planned.job.subject()));
+                ends.failed += 1;
+            }
+        }
+    }
+    ends.conclude()
+}
+
+async fn one(
+    session: &Session,
+    server: &Server,
+    planned: &Planned,
+    options: &RunOptions,
+    output: Output,
+) -> Result<Run, Failure> {
+    let id = match queue::enqueue_one(session, planned, options).await? {
+        Some(id) => id,
+        None => take_up(session, planned, options).await?,
+    };
+    follow::inline(session, server, &planned.job, &id, output).await
+}
+
+/// Finds the run that was queued before, which need not wait for its next try.
+async fn take_up(
+    session: &Session,
+    planned: &Planned,
+    options: &RunOptions,
+) -> Result<String, Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    match ledger::unfinished(&mut db, &planned.job.dedupe_key()).await? {
+        Some(run) if may_take_up(&run, &planned.job, options) => {
+            ledger::hasten(&mut db, &run.id).await?;
+            Ok(run.id)
+        }
+        Some(run) => Err(Failure::AlreadyQueued { id: run.id, job: run.job, status: run.status }),
+        None => Err(Failure::Failed("another run has just ended; try again".to_owned())),
+    }
+}
+
+impl Ends {
+    /// Tells how a run ended.
+    fn note(&mut self, planned: &Planned, run: &Run, output: Output) {
+        output.object(&RunJson::of(run));
+        if run.status == Status::Succeeded {
+            for line in &planned.done {
+                output.result(line);
+            }
+        }
+        match conclude(run) {
+            Ok(()) => {}
+            Err(parked @ Failure::Parked(_)) => {
+                output.warning(parked.to_string());
+                self.parked += 1;
+            }
+            Err(failure) => {
+                output.error(failure.to_string());
+                self.failed += 1;
+            }
+        }
+    }
+
+    /// The end of the whole list.
+    fn conclude(self) -> Result<(), Failure> {
+        let runs = |number| counted(number, "runs");
+        match (self.failed, self.parked) {
+            (0, 0) => Ok(()),
+            (0, parked) => Err(Failure::Parked(format!("{} left items aside", runs(parked)))),
+            (failed, _) => Err(Failure::Failed(format!("{} did not succeed", runs(failed)))),
+        }
+    }
+}

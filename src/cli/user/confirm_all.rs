@@ -1,0 +1,54 @@
+//! `kenoma user confirm_all` and `kenoma user unconfirm_all`
+
+use kenoma_jobs::{AnyJob, ConfirmAll, UnconfirmAll};
+
+use super::act::StaffOptions;
+use crate::{
+    cli::{Failure, Output, submit},
+    session::Session,
+};
+
+/// What can be typed after `confirm_all`.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Confirm {
+    #[command(flatten)]
+    staff: StaffOptions,
+    #[command(flatten)]
+    submit: submit::RunOptions,
+}
+
+/// What can be typed after `unconfirm_all`, which the moderation log has no words for.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Unconfirm {
+    #[command(flatten)]
+    submit: submit::RunOptions,
+}
+
+/// Asks for the confirmation of all.
+pub(super) async fn confirm(
+    options: &Confirm,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let server = session.server().await?;
+    let staff = {
+        let mut db = session.pool.acquire().await?;
+        options.staff.find(&mut db, &server).await?
+    };
+    let job: AnyJob = ConfirmAll { on_behalf_of: staff.map(|staff| staff.id) }.into();
+    // The original says nothing when it is done.
+    let request = submit::Request { job, options: &options.submit, done: Vec::new() };
+    submit::submit(session, server, request, output).await
+}
+
+/// Asks for the opposite.
+pub(super) async fn unconfirm(
+    options: &Unconfirm,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let server = session.server().await?;
+    let job: AnyJob = UnconfirmAll::default().into();
+    let request = submit::Request { job, options: &options.submit, done: Vec::new() };
+    submit::submit(session, server, request, output).await
+}

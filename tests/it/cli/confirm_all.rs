@@ -1,0 +1,121 @@
+//! `confirm_all` and `unconfirm_all`: whom they hit, and who is told.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use testkit::{Account, Flavour};
+
+use super::{
+    FLAVOURS, House,
+    told::{person, reads_anew},
+};
+
+/// Alice and Bob, unconfirmed; Boss, who is an admin; Carol, who was deactivated.
+async fn house(flavour: Flavour) -> Result<(House, Vec<Account>)> {
+    let house = House::new(flavour).await?;
+    let mut accounts = Vec::new();
+    for name in ["alice", "bob", "boss", "carol"] {
+        accounts.push(house.world.local(name).await?);
+    }
+    accounts[3].is_deactivated().await?;
+    house.sql("update users set is_admin = true where nickname = 'boss'").await?;
+    house.sql("update users set confirmation_token = 'old'").await?;
+    house
+        .sql(match flavour {
+            Flavour::Pleroma22 => "update users set confirmation_pending = true",
+            Flavour::Pleroma | Flavour::Akkoma => "update users set is_confirmed = false",
+        })
+        .await?;
+    Ok((house, accounts))
+}
+
+async fn is_confirmed(account: &Account, flavour: Flavour) -> Result<bool> {
+    Ok(match flavour {
+        Flavour::Pleroma22 => account.column("confirmation_pending").await? == json!(false),
+        Flavour::Pleroma | Flavour::Akkoma => account.column("is_confirmed").await? == json!(true),
+    })
+}
+
+#[tokio::test]
+async fn active_local_accounts_but_the_staffs_are_confirmed() -> Result<()> {
+    for flavour in FLAVOURS {
+        let (house, accounts) = house(flavour).await?;
+        let done = house.run("user confirm_all --yes --inline --as BOSS")?;
+        assert_eq!((done.stdout.as_str(), done.code), ("", 0), "{flavour}: {done:?}");
+        let mut confirmed = Vec::new();
+        for account in &accounts {
+            if is_confirmed(account, flavour).await? {
+                confirmed.push(account.nickname());
+                assert_eq!(account.column("confirmation_token").await?, Value::Null);
+            }
+        }
+        assert_eq!(confirmed, ["alice", "bob"], "{flavour}");
+        let [alice, bob, boss] = [0, 1, 2].map(|n| person(&accounts[n]));
+        let entry = json!({
+            "actor": boss,
+            "action": "confirm_email",
+            "message": "@boss confirmed email for users: @alice, @bob",
+            "subject": [alice, bob],
+        });
+        assert_eq!(house.moderation_log().await?, [entry], "{flavour}");
+
+        let done = house.refused("user confirm_all --inline --as boss").await?;
+        assert_eq!((done.stdout.as_str(), done.code), ("", 0), "{flavour}: {done:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn everybody_gets_a_fresh_token() -> Result<()> {
+    for flavour in FLAVOURS {
+        let (house, accounts) = house(flavour).await?;
+        let mut tokens = Vec::new();
+        for _ in 0..2 {
+            let done = house.run("user unconfirm_all --yes --inline")?;
+            assert_eq!((done.stdout.as_str(), done.code), ("", 0), "{flavour}: {done:?}");
+            for account in &accounts[..2] {
+                assert!(!is_confirmed(account, flavour).await?, "{flavour}");
+                let token = account.column("confirmation_token").await?;
+                let token = token.as_str().unwrap_or_default().to_owned();
+                assert_eq!(token.len(), 44, "{token}");
+                tokens.push(token);
+            }
+        }
+        tokens.sort();
+        tokens.dedup();
+        assert_eq!(tokens.len(), 4, "{flavour}: {tokens:?}");
+        for account in &accounts[2..] {
+            assert_eq!(account.column("confirmation_token").await?, "old", "{flavour}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_running_server_is_told_once_of_each_account() -> Result<()> {
+    for flavour in FLAVOURS {
+        let (house, accounts) = house(flavour).await?;
+        let done = house.run("user confirm_all --yes --inline")?;
+        let asked = house.refreshes().await?;
+        if flavour == Flavour::Pleroma {
+            assert_eq!(asked, [0, 1].map(|n| reads_anew(&accounts[n])));
+            assert!(!done.stderr.contains("restarts"), "{done:?}");
+        } else {
+            assert!(asked.is_empty(), "{flavour}: {asked:?}");
+            assert!(done.stderr.contains("until it restarts"), "{flavour}: {done:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_the_staff_has_a_log() -> Result<()> {
+    let (house, _) = house(Flavour::Pleroma).await?;
+    for name in ["alice", "nobody", "carol"] {
+        let done = house.refused(&format!("user confirm_all --yes --as {name}")).await?;
+        assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{done:?}");
+        assert!(done.stderr.contains(&format!("--as {name}")), "{done:?}");
+    }
+    let done = house.refused("user unconfirm_all --yes --as boss").await?;
+    assert_eq!(done.code, 2, "{done:?}");
+    Ok(())
+}

@@ -1,0 +1,280 @@
+//! `deactivate_all_from_instance --hosts-file`: the hosts of a list.
+
+use std::{fs, thread};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use tempfile::TempDir;
+use testkit::Flavour;
+
+use super::{FLAVOURS, House, redacted};
+use crate::program::Done;
+
+/// A house with accounts of three hosts, and a folder for files.
+struct Place {
+    house: House,
+    folder: TempDir,
+}
+
+impl Place {
+    async fn new(flavour: Flavour) -> Result<Self> {
+        let house = House::new(flavour).await?;
+        let alice = house.world.local("alice").await?;
+        for (name, host) in [
+            ("a", "spam.example"),
+            ("b", "spam.example"),
+            ("c", "bücher.example"),
+            ("d", "x.spam.example"),
+        ] {
+            house.world.remote(name, host).await?.follows(&alice).await?;
+        }
+        house.world.remote("good", "good.example").await?;
+        Ok(Self { house, folder: TempDir::new()? })
+    }
+
+    /// Runs the command for a file that holds `lines`.
+    fn run(&self, lines: &str, flags: &str) -> Result<Done> {
+        let path = self.folder.path().join("hosts.txt");
+        fs::write(&path, lines)?;
+        self.run_on(path.to_str().context("no path")?, flags)
+    }
+
+    fn run_on(&self, path: &str, flags: &str) -> Result<Done> {
+        let line = format!("user deactivate_all_from_instance --hosts-file {path} {flags}");
+        self.house.run(&line)
+    }
+
+    /// Runs the command for lines on its standard input.
+    fn run_on_input(&self, lines: &str, flags: &str) -> Result<Done> {
+        let line = format!("user deactivate_all_from_instance --hosts-file - {flags}");
+        self.house.kenoma.run_with_input(&line.split_whitespace().collect::<Vec<_>>(), lines)
+    }
+
+    async fn inactive(&self) -> Result<Vec<String>> {
+        let (state, _) = self.house.rows().await?;
+        let off = |row: &&Value| row["is_active"] == false || row["deactivated"] == true;
+        let users = state.rows("users").iter().filter(off);
+        Ok(users.filter_map(|row| row["nickname"].as_str()).map(str::to_owned).collect())
+    }
+}
+
+fn objects(done: &Done) -> Result<Vec<Value>> {
+    Ok(done.stdout.lines().map(serde_json::from_str).collect::<serde_json::Result<_>>()?)
+}
+
+const LIST: &str =
+    "# since May\nspam.example\n\nBücher.example # books\nnobody.example\nSPAM.example\n";
+
+#[tokio::test]
+async fn the_hosts_of_a_list_are_done_one_after_the_other() -> Result<()> {
+    for flavour in FLAVOURS {
+        let place = Place::new(flavour).await?;
+        let before = place.house.rows().await?;
+        let plan = place.run(LIST, "--dry-run --json")?;
+        let counts: Vec<_> = objects(&plan)?
+            .iter()
+            .map(|plan| (plan["subject"].clone(), plan["total"].clone(), plan["notes"][0].clone()))
+            .collect();
+        let below = "1 account of sub-domains of spam.example left alone: add \
+                     --include-subdomains to deactivate them as well";
+        assert_eq!(
+            counts,
+            [
+                ("spam.example".into(), 4.into(), below.into()),
+                ("xn--bcher-kva.example".into(), 2.into(), Value::Null),
+                ("nobody.example".into(), 0.into(), Value::Null),
+            ],
+            "{flavour}"
+        );
+        assert!(before == place.house.rows().await?, "{flavour}");
+
+        let done = place.run_on_input(LIST, "--inline --yes")?;
+        let lines = "Deactivated all users of nobody.example.\n\
+                     Deactivated all users of spam.example.\n\
+                     Deactivated all users of xn--bcher-kva.example.\n";
+        assert_eq!((done.stdout.as_str(), done.code), (lines, 0), "{flavour}: {done:?}");
+        let off = ["a@spam.example", "b@spam.example", "c@bücher.example"];
+        assert_eq!(place.inactive().await?, off, "{flavour}");
+        let (_, ledger) = place.house.rows().await?;
+        let done: Vec<_> = ledger.iter().filter(|row| row["status"] == "succeeded").collect();
+        assert_eq!(done.len(), 2, "{flavour}");
+        for run in done {
+            assert_eq!(run["done"], run["total"], "{flavour}");
+        }
+
+        let done = place.run("spam.example\n", "--include-subdomains --inline --yes --json")?;
+        assert_eq!(done.code, 0, "{flavour}: {done:?}");
+        assert!(place.inactive().await?.contains(&"d@x.spam.example".to_owned()), "{flavour}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_counts_as_each_of_its_hosts_alone() -> Result<()> {
+    for flavour in FLAVOURS {
+        let place = Place::new(flavour).await?;
+        for flags in ["", "--include-subdomains"] {
+            let list = "spam.example\nbücher.example\nexample.org\nx.spam.example";
+            let together = objects(&place.run(list, &format!("{flags} --dry-run --json"))?)?;
+            for (host, listed) in list.lines().zip(together) {
+                let line = format!("user deactivate_all_from_instance {host} {flags} --dry-run");
+                let (_, mut alone) = place.house.json(&line)?;
+                // That the server cannot be told is said once for a list.
+                let notes = alone["notes"].as_array_mut().context("no notes")?;
+                notes.retain(|note| !note.to_string().contains("until it restarts"));
+                assert_eq!(listed, alone, "{flavour} {flags}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_bad_line_stops_the_whole_list() -> Result<()> {
+    let place = Place::new(Flavour::Pleroma).await?;
+    let before = place.house.rows().await?;
+    let list = "spam.example\n%\n# fine\nhttps://a.example\n192.0.2.1\n";
+    let done = place.run_on_input(list, "--yes")?;
+    insta::assert_snapshot!(done.transcript(), @r#"
+    err| error: the standard input is not accepted:
+    err|   line 2: "%" is not the host of an instance: wildcards are not accepted, name one host
+    err|   line 4: "https://a.example" is not the host of an instance: give the bare host, without scheme, port, path or nickname
+    err|   line 5: "192.0.2.1" is not the host of an instance: it is an address; instances are known by name
+    err| Nothing was queued.
+    exit 4
+    "#);
+    let done = place.run_on_input("spam.example\nPEER.example\n_\n", "--yes --inline")?;
+    insta::assert_snapshot!(done.transcript(), @r#"
+    err| error: the standard input is not accepted:
+    err|   line 2: peer.example is this server's own host: its accounts are not deactivated as an instance
+    err|   line 3: "_" is not the host of an instance: wildcards are not accepted, name one host
+    err| Nothing was queued.
+    exit 4
+    "#);
+    assert!(before == place.house.rows().await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_that_names_nobody_is_refused() -> Result<()> {
+    let place = Place::new(Flavour::Pleroma).await?;
+    let before = place.house.rows().await?;
+    for list in ["", "\n\n", "# nothing\n  \n"] {
+        let done = place.run_on_input(list, "--yes")?;
+        assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{list:?}: {done:?}");
+        assert!(done.stderr.contains("names no host; nothing was queued"), "{done:?}");
+    }
+    let done = place.run_on("/nowhere/hosts.txt", "--yes")?;
+    insta::assert_snapshot!(done.transcript(), @"
+    err| error: /nowhere/hosts.txt cannot be read (No such file or directory (os error 2)); nothing was queued
+    exit 2
+    ");
+    // Either a host or a list of them.
+    assert_eq!(place.run_on("/nowhere/hosts.txt", "spam.example --yes")?.code, 2);
+    assert_eq!(place.house.run("user deactivate_all_from_instance --yes")?.code, 2);
+    assert!(before == place.house.rows().await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_is_asked_about_once() -> Result<()> {
+    let place = Place::new(Flavour::Pleroma).await?;
+    let before = place.house.rows().await?;
+    let done = place.run_on_input(LIST, "")?;
+    insta::assert_snapshot!(done.transcript(), @"
+    err| Of the list: 2 to do, 0 queued already, 1 with nothing to do.
+    err| deactivate_instance for 2 hosts will touch:
+    err|   3 accounts
+    err|   3 follow relations
+    err|   note: 1 account of sub-domains of spam.example left alone: add --include-subdomains to deactivate them as well
+    err| error: this cannot be undone, and there is no terminal to ask on: add --yes to do it, or --dry-run to only look
+    err| Nothing was changed.
+    exit 4
+    ");
+    assert!(before == place.house.rows().await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_queued_already_is_told() -> Result<()> {
+    let _redacted = redacted();
+    let place = Place::new(Flavour::Pleroma).await?;
+    let id = place.house.queue("user deactivate_all_from_instance spam.example --yes")?;
+    let done = place.run_on_input(LIST, "--yes --json")?;
+    assert_eq!(done.code, 0, "{done:?}");
+    let runs = objects(&done)?;
+    assert_eq!(runs.len(), 3, "{runs:?}");
+    assert_eq!(
+        (&runs[0]["run_id"], &runs[0]["subject"]),
+        (&id.clone().into(), &"spam.example".into())
+    );
+    assert_eq!((&runs[1]["run_id"], &runs[1]["subject"]), (&Value::Null, &"nobody.example".into()));
+    assert_eq!(
+        (&runs[2]["status"], &runs[2]["subject"]),
+        (&"queued".into(), &"xn--bcher-kva.example".into())
+    );
+    // All that is left was queued before.
+    let before = place.house.rows().await?;
+    let done = place.run_on_input("spam.example\nbücher.example\n", "--yes")?;
+    insta::assert_snapshot!(done.transcript(), @"
+    err| Of the list: 0 to do, 2 queued already, 0 with nothing to do.
+    err| spam.example: run <run> (deactivate_instance) is queued already
+    err| xn--bcher-kva.example: run <run> (deactivate_instance) is queued already
+    err| error: run <run> (deactivate_instance) is queued already; follow it with: kenoma jobs watch <run>
+    exit 5
+    ");
+    assert_eq!(place.run_on_input(LIST, "--yes")?.code, 0);
+    assert!(before == place.house.rows().await?);
+    // Unless they are to be done here.
+    assert_eq!(place.run_on_input("spam.example\n", "--yes --inline")?.code, 0);
+    let (_, ledger) = place.house.rows().await?;
+    assert_eq!((&ledger[0]["id"], &ledger[0]["status"]), (&id.into(), &"succeeded".into()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_of_a_list_is_like_any_other() -> Result<()> {
+    let place = Place::new(Flavour::Pleroma).await?;
+    let alone = place.house.queue("user deactivate_all_from_instance spam.example --yes")?;
+    place.house.run(&format!("jobs cancel {alone}"))?;
+    assert_eq!(place.run_on_input("spam.example\n", "--yes")?.code, 0);
+    let (_, ledger) = place.house.rows().await?;
+    let runs: Vec<&Value> = ledger.iter().filter(|row| row["payload"].is_object()).collect();
+    for field in [
+        "job",
+        "class",
+        "payload",
+        "subject",
+        "dedupe_key",
+        "plan",
+        "total",
+        "requested_by",
+        "control",
+    ] {
+        assert_eq!(runs[0][field], runs[1][field], "{field}");
+    }
+    let events: Vec<&Value> = ledger.iter().filter(|row| row["event"] == "queued").collect();
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[0]["detail"], events[1]["detail"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_is_followed_to_its_end() -> Result<()> {
+    let place = Place::new(Flavour::Pleroma).await?;
+    let kenoma = place.house.kenoma.clone();
+    let line = "user deactivate_all_from_instance --hosts-file - --yes --wait --json";
+    let waiting = thread::spawn(move || {
+        kenoma.run_with_input(&line.split(' ').collect::<Vec<_>>(), "spam.example\nbücher.example")
+    });
+    for id in place.house.queued(2).await? {
+        assert_eq!(place.house.run(&format!("jobs cancel {id}"))?.code, 0);
+    }
+    let done = waiting.join().map_err(|_panic| anyhow::anyhow!("the command panicked"))??;
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stderr.contains("2 runs did not succeed"), "{done:?}");
+    let runs = objects(&done)?;
+    assert_eq!(runs.len(), 2);
+    assert!(runs.iter().all(|run| run["status"] == "cancelled"), "{runs:?}");
+    Ok(())
+}

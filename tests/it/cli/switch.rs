@@ -1,0 +1,159 @@
+//! `activate`, `deactivate` and `toggle_activated`: what is said, and who is told.
+
+use std::thread;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use testkit::{Account, Flavour};
+
+use super::{
+    FLAVOURS, House,
+    told::{person, reads_anew, switches},
+};
+
+async fn is_active(account: &Account, flavour: Flavour) -> Result<bool> {
+    Ok(match flavour {
+        Flavour::Pleroma22 => account.column("deactivated").await? == json!(false),
+        Flavour::Pleroma | Flavour::Akkoma => account.column("is_active").await? == json!(true),
+    })
+}
+
+#[tokio::test]
+async fn toggling_goes_both_ways() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = House::new(flavour).await?;
+        house.world.local("boss").await?;
+        let alice = house.world.local("alice").await?;
+        let bob = house.world.remote("bob", "far.example").await?;
+        for (typed, account) in [("ALICE", &alice), ("bob@far.example", &bob)] {
+            for (state, active) in [("deactivated", false), ("activated", true)] {
+                let done = house.run(&format!("user toggle_activated {typed} --inline"))?;
+                let line = format!("Activation status of {typed}: {state}\n");
+                assert_eq!((done.stdout, done.code), (line, 0), "{flavour}");
+                assert_eq!(is_active(account, flavour).await?, active, "{flavour}: {typed}");
+            }
+        }
+        let done = house.refused("user toggle_activated nobody --inline").await?;
+        assert_eq!((done.stderr.as_str(), done.code), ("No user nobody\n", 3), "{flavour}");
+        // A run is on its way: the state that toggling would go by is about to be another one.
+        house.queue("user toggle_activated alice")?;
+        assert_eq!(house.refused("user toggle_activated alice --json").await?.code, 5);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_log_names_the_staff() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = House::new(flavour).await?;
+        let boss = house.world.local("boss").await?;
+        let alice = house.world.local("alice").await?;
+        house.sql("update users set is_moderator = true where nickname = 'boss'").await?;
+        let expected = |action: &str| {
+            json!({
+                "actor": person(&boss),
+                "action": action,
+                "message": format!("@boss {action}d users: @alice"),
+                "subject": [person(&alice)],
+            })
+        };
+        for command in ["deactivate", "activate", "toggle_activated"] {
+            let done = house.run(&format!("user {command} alice --inline --as Boss"))?;
+            assert_eq!(done.code, 0, "{flavour}: {done:?}");
+        }
+        let log = ["deactivate", "activate", "deactivate"].map(expected);
+        assert_eq!(house.moderation_log().await?, log, "{flavour}");
+        // Nothing is switched, nothing is logged; without --as neither.
+        house.run("user deactivate alice --inline --as boss")?;
+        house.run("user activate alice --inline")?;
+        assert_eq!(house.moderation_log().await?, log, "{flavour}");
+        for command in ["activate alice", "deactivate alice", "toggle_activated alice"] {
+            let done = house.refused(&format!("user {command} --inline --as alice")).await?;
+            assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{flavour}: {done:?}");
+        }
+    }
+    Ok(())
+}
+
+/// Alice follows two local accounts, one of whom follows her; a third has nothing to do with her.
+async fn friends(flavour: Flavour) -> Result<(House, [Account; 4])> {
+    let house = House::new(flavour).await?;
+    let world = &house.world;
+    let accounts = [
+        world.local("alice").await?,
+        world.local("bob").await?,
+        world.local("carol").await?,
+        world.local("dora").await?,
+    ];
+    let far = world.remote("far", "far.example").await?;
+    let [alice, bob, carol, dora] = &accounts;
+    alice.follows(bob).await?;
+    alice.follows(carol).await?;
+    alice.follows(&far).await?;
+    bob.follows(alice).await?;
+    dora.follows(bob).await?;
+    Ok((house, accounts))
+}
+
+#[tokio::test]
+async fn the_running_server_is_told_once_of_each_account() -> Result<()> {
+    for flavour in FLAVOURS {
+        let (house, [alice, bob, carol, _]) = friends(flavour).await?;
+        let done = house.run("user deactivate alice --inline")?;
+        let asked = house.refreshes().await?;
+        if flavour == Flavour::Pleroma {
+            assert_eq!(asked, [&alice, &bob, &carol].map(reads_anew));
+            assert_eq!(done.stderr, "");
+        } else {
+            assert_eq!(asked, [switches(flavour, &alice, false)], "{flavour}");
+            assert!(done.stderr.contains("until it restarts"), "{flavour}: {done:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_profile_with_fields_is_switched_by_the_server() -> Result<()> {
+    let (house, [alice, bob, ..]) = friends(Flavour::Pleroma).await?;
+    house
+        .sql(
+            "update users set raw_fields = '[{\"name\": \"a\", \"value\": \"b\"}]'
+              where nickname in ('alice', 'carol')",
+        )
+        .await?;
+    assert_eq!(house.run("user deactivate alice --inline")?.code, 0);
+    let expected = [switches(Flavour::Pleroma, &alice, false), reads_anew(&bob)];
+    assert_eq!(house.refreshes().await?, expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_nobody_is_told_signing_out_is_the_way() -> Result<()> {
+    for flavour in FLAVOURS {
+        let (mut house, _) = friends(flavour).await?;
+        house.kenoma = house.kenoma.clone().with("KENOMA_SERVER_REFRESH", "off");
+        let done = house.run("user deactivate alice --inline")?;
+        let named = done.stderr.contains("kenoma user sign_out alice");
+        assert_eq!(named, flavour != Flavour::Pleroma22, "{flavour}: {done:?}");
+        assert_eq!(house.refreshes().await?, Vec::<Value>::new(), "{flavour}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn on_a_terminal_a_person_sees_it_through() -> Result<()> {
+    let house = House::new(Flavour::Pleroma).await?;
+    house.world.local("alice").await?;
+    let kenoma = house.kenoma.clone();
+    let terminal = thread::spawn(move || kenoma.run_on_terminal("user deactivate alice", ""));
+    let ids = house.queued(1).await?;
+    assert_eq!(house.run(&format!("jobs cancel {}", ids[0]))?.code, 0);
+    let done = terminal.join().map_err(|_panic| anyhow::anyhow!("the terminal panicked"))??;
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stdout.contains("was cancelled"), "{done:?}");
+
+    let done = house.kenoma.run_on_terminal("user deactivate alice --no-wait", "")?;
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.stdout.contains("Queued deactivate_user alice as run"), "{done:?}");
+    Ok(())
+}
