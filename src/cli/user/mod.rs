@@ -34,9 +34,20 @@ use crate::{session::Session, settings::Settings};
 #[derive(Debug, Subcommand)]
 #[command(rename_all = "snake_case")]
 pub(super) enum Command {
-    /// Delete everything a local account has posted, liked and boosted.
-    #[command(alias = "delete-activities")]
-    DeleteActivities(delete_activities::Options),
+    /// Make an account.
+    New(new::Options),
+    /// List the accounts of this server.
+    List(list::Options),
+    /// Show an account: roles, state, counters.
+    Show(show::Options),
+    /// Give an account roles, or take them away.
+    Set(set::Options),
+    /// Add tags to an account.
+    #[command(after_help = "Example: kenoma user tag alice mrf_tag:media-force-nsfw")]
+    Tag(tag::Options),
+    /// Take tags from an account.
+    #[command(after_help = "Example: kenoma user untag alice mrf_tag:media-force-nsfw")]
+    Untag(tag::Options),
     /// Activate an account.
     #[command(after_help = "Example: kenoma user activate alice")]
     Activate(switch::Options),
@@ -49,24 +60,37 @@ pub(super) enum Command {
         after_help = "Example: kenoma user toggle_activated alice"
     )]
     ToggleActivated(switch::Options),
+    /// Confirm an account's e-mail address.
+    Confirm(confirm::Options),
+    /// Confirm an account's e-mail address if it is not, and the other way round.
+    #[command(alias = "toggle-confirmed")]
+    ToggleConfirmed(toggle_confirmed::Options),
+    /// Change an account's e-mail address.
+    #[command(alias = "change-email")]
+    ChangeEmail(change_email::Options),
+    /// Make a link with which an account's password can be chosen anew.
+    #[command(alias = "reset-password")]
+    ResetPassword(reset_password::Options),
+    /// Let an account log in without its second factor.
+    #[command(alias = "reset-mfa")]
+    ResetMfa(reset_mfa::Options),
+    /// Sign an account out of all apps.
+    #[command(alias = "sign-out")]
+    SignOut(sign_out::Options),
+    /// Remove an account with everything it did, and tell other servers.
+    Rm(rm::Options),
+    /// Delete everything a local account has posted, liked and boosted.
+    #[command(alias = "delete-activities")]
+    DeleteActivities(delete_activities::Options),
     /// Deactivate all accounts of an instance.
     #[command(alias = "deactivate-all-from-instance")]
     DeactivateAllFromInstance(deactivate_instance::Options),
-    /// Remove an account with everything it did, and tell other servers.
-    Rm(rm::Options),
     /// Confirm the e-mail addresses of all active local accounts but the staff's.
     #[command(alias = "confirm-all", after_help = "Example: kenoma user confirm_all --dry-run")]
     ConfirmAll(confirm_all::Confirm),
     /// Take the confirmation from all active local accounts but the staff's.
     #[command(alias = "unconfirm-all", after_help = "Example: kenoma user unconfirm_all --dry-run")]
     UnconfirmAll(confirm_all::Unconfirm),
-    /// Sign an account out of all apps.
-    #[command(alias = "sign-out")]
-    SignOut(sign_out::Options),
-    /// List the accounts of this server.
-    List(list::Options),
-    /// Show an account: roles, state, counters.
-    Show(show::Options),
     /// Make an invite, with which somebody can register.
     Invite(invite::Options),
     /// List all invites.
@@ -75,36 +99,12 @@ pub(super) enum Command {
     /// Revoke an invite.
     #[command(alias = "revoke-invite")]
     RevokeInvite(invites::RevokeOptions),
-    /// Make a link with which an account's password can be chosen anew.
-    #[command(alias = "reset-password")]
-    ResetPassword(reset_password::Options),
-    /// Let an account log in without its second factor.
-    #[command(alias = "reset-mfa")]
-    ResetMfa(reset_mfa::Options),
-    /// Give an account roles, or take them away.
-    Set(set::Options),
-    /// Add tags to an account.
-    #[command(after_help = "Example: kenoma user tag alice mrf_tag:media-force-nsfw")]
-    Tag(tag::Options),
-    /// Take tags from an account.
-    #[command(after_help = "Example: kenoma user untag alice mrf_tag:media-force-nsfw")]
-    Untag(tag::Options),
-    /// Confirm an account's e-mail address if it is not, and the other way round.
-    #[command(alias = "toggle-confirmed")]
-    ToggleConfirmed(toggle_confirmed::Options),
-    /// Change an account's e-mail address.
-    #[command(alias = "change-email")]
-    ChangeEmail(change_email::Options),
     /// Forget a request to follow that another server never answered.
     #[command(alias = "fix-follow-state")]
     FixFollowState(fix_follow_state::Options),
     /// Convert between the two spellings of an id: flake and UUID.
     #[command(alias = "convert-id")]
     ConvertId(convert_id::Options),
-    /// Make an account.
-    New(new::Options),
-    /// Confirm an account's e-mail address.
-    Confirm(confirm::Options),
 }
 
 /// Does what was typed; connects only for what needs the database.
@@ -118,36 +118,36 @@ pub(super) async fn run(
     }
     let session = Session::connect(settings).await?;
     match command {
-        Command::DeleteActivities(options) => {
-            delete_activities::run(&options, &session, output).await
-        }
-        Command::Activate(options) => switch::run::<true>(&options, &session, output).await,
-        Command::Deactivate(options) => switch::run::<false>(&options, &session, output).await,
-        Command::ToggleActivated(options) => switch::toggle(&options, &session, output).await,
-        Command::DeactivateAllFromInstance(options) => {
-            deactivate_instance::run(&options, &session, output).await
-        }
-        Command::Rm(options) => rm::run(&options, &session, output).await,
-        Command::ConfirmAll(options) => confirm_all::confirm(&options, &session, output).await,
-        Command::UnconfirmAll(options) => confirm_all::unconfirm(&options, &session, output).await,
-        Command::SignOut(options) => sign_out::run(&options, &session, output).await,
+        Command::New(options) => new::run(&options, &session, output).await,
         Command::List(options) => list::run(&options, &session, output).await,
         Command::Show(options) => show::run(&options, &session, output).await,
-        Command::Invite(options) => invite::run(&options, &session, output).await,
-        Command::Invites => invites::list(&session, output).await,
-        Command::RevokeInvite(options) => invites::revoke(&options, &session, output).await,
-        Command::ResetPassword(options) => reset_password::run(&options, &session, output).await,
-        Command::ResetMfa(options) => reset_mfa::run(&options, &session, output).await,
         Command::Set(options) => set::run(&options, &session, output).await,
         Command::Tag(options) => tag::run::<true>(&options, &session, output).await,
         Command::Untag(options) => tag::run::<false>(&options, &session, output).await,
+        Command::Activate(options) => switch::run::<true>(&options, &session, output).await,
+        Command::Deactivate(options) => switch::run::<false>(&options, &session, output).await,
+        Command::ToggleActivated(options) => switch::toggle(&options, &session, output).await,
+        Command::Confirm(options) => confirm::run(&options, &session, output).await,
         Command::ToggleConfirmed(options) => {
             toggle_confirmed::run(&options, &session, output).await
         }
         Command::ChangeEmail(options) => change_email::run(&options, &session, output).await,
+        Command::ResetPassword(options) => reset_password::run(&options, &session, output).await,
+        Command::ResetMfa(options) => reset_mfa::run(&options, &session, output).await,
+        Command::SignOut(options) => sign_out::run(&options, &session, output).await,
+        Command::Rm(options) => rm::run(&options, &session, output).await,
+        Command::DeleteActivities(options) => {
+            delete_activities::run(&options, &session, output).await
+        }
+        Command::DeactivateAllFromInstance(options) => {
+            deactivate_instance::run(&options, &session, output).await
+        }
+        Command::ConfirmAll(options) => confirm_all::confirm(&options, &session, output).await,
+        Command::UnconfirmAll(options) => confirm_all::unconfirm(&options, &session, output).await,
+        Command::Invite(options) => invite::run(&options, &session, output).await,
+        Command::Invites => invites::list(&session, output).await,
+        Command::RevokeInvite(options) => invites::revoke(&options, &session, output).await,
         Command::FixFollowState(options) => fix_follow_state::run(&options, &session, output).await,
         Command::ConvertId(options) => convert_id::run(&options, output),
-        Command::New(options) => new::run(&options, &session, output).await,
-        Command::Confirm(options) => confirm::run(&options, &session, output).await,
     }
 }

@@ -11,64 +11,6 @@ fn words(line: &str) -> Vec<&str> {
 }
 
 #[test]
-fn help_is_there_for_every_command() -> Result<()> {
-    let kenoma = Kenoma::nowhere();
-    for command in [
-        "",
-        "user",
-        "user delete_activities",
-        "user activate",
-        "user deactivate",
-        "user toggle_activated",
-        "user deactivate_all_from_instance",
-        "user list",
-        "user show",
-        "user invite",
-        "user invites",
-        "user revoke_invite",
-        "user reset_password",
-        "user reset_mfa",
-        "user set",
-        "user tag",
-        "user untag",
-        "user toggle_confirmed",
-        "user change_email",
-        "user fix_follow_state",
-        "user convert_id",
-        "user new",
-        "user confirm",
-        "user confirm_all",
-        "user unconfirm_all",
-        "worker",
-        "jobs",
-        "jobs list",
-        "jobs show",
-        "jobs watch",
-        "jobs pause",
-        "jobs resume",
-        "jobs cancel",
-        "jobs retry",
-        "migrate",
-        "config",
-        "config show",
-    ] {
-        for flag in ["--help", "-h"] {
-            let done = kenoma.run(&words(&format!("{command} {flag}")))?;
-            assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{command} {flag}");
-            assert!(
-                done.stdout.contains(&format!("Usage: kenoma {command}")),
-                "{command}: {done:?}"
-            );
-            if command.starts_with("user ") {
-                let example = format!("Example: kenoma {command} ");
-                assert!(done.stdout.contains(&example), "{command}: {done:?}");
-            }
-        }
-    }
-    Ok(())
-}
-
-#[test]
 fn what_is_no_command_is_refused_with_a_hint() -> Result<()> {
     let kenoma = Kenoma::nowhere();
     let mut told = String::new();

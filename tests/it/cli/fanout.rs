@@ -1,0 +1,150 @@
+//! `delete_activities` with deliveries that kenoma makes itself: one per inbox.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use testkit::{Account, Flavour, Post, State};
+
+use super::{FLAVOURS, House};
+
+/// alice has a follower and a mention on other servers, and somebody has fetched her post.
+async fn seed(house: &House) -> Result<(Account, Post)> {
+    let world = &house.world;
+    let alice = world.local("alice").await?;
+    let bob = world.local("bob").await?;
+    let carl = world.remote("carl", "far.example").await?;
+    let dana = world.remote("dana", "other.example").await?;
+    let reader = world.remote("rita", "reader.example").await?;
+    carl.follows(&alice).await?;
+    bob.follows(&alice).await?;
+    let post = alice.posts("hello").public().mentioning(&dana).create().await?;
+    alice.posts("to you").direct_to(&dana).create().await?;
+    alice.likes(&carl.posts("far away").public().create().await?).await?;
+    sqlx::query("insert into deliveries (object_id, user_id) values ($1, $2)")
+        .bind(i32::try_from(post.object_row)?)
+        .bind(reader.id())
+        .execute(&house.database.pool())
+        .await?;
+    Ok((alice, post))
+}
+
+/// The deliveries, as inbox and priority, by the kind of activity that they deliver.
+fn deliveries(state: &State, flavour: Flavour) -> BTreeMap<String, Vec<(String, i64)>> {
+    let mut deliveries: BTreeMap<String, Vec<(String, i64)>> = BTreeMap::new();
+    let jobs = state.rows("oban_jobs").iter();
+    for job in jobs.filter(|job| job["args"]["op"] == "publish_one") {
+        let params = &job["args"]["params"];
+        let kind = kind_of(state, params, flavour);
+        let inbox = params["inbox"].as_str().unwrap_or_default().to_owned();
+        let priority = job["priority"].as_i64().unwrap_or(-1);
+        deliveries.entry(kind).or_default().push((inbox, priority));
+    }
+    deliveries.values_mut().for_each(|inboxes| inboxes.sort());
+    deliveries
+}
+
+/// What a delivery delivers: the type, and for a Delete how many are addressed.
+fn kind_of(state: &State, params: &Value, flavour: Flavour) -> String {
+    let is_it = |row: &&Value| match flavour {
+        Flavour::Pleroma => row["id"]
+            .as_str()
+            .and_then(|id| id.parse().ok())
+            .is_some_and(|id| params["activity_id"] == testkit::flake_text(id)),
+        Flavour::Akkoma | Flavour::Pleroma22 => row["data"]["id"] == params["id"],
+    };
+    let Some(activity) = state.rows("activities").iter().find(is_it) else {
+        return "nothing".to_owned();
+    };
+    if flavour != Flavour::Pleroma {
+        let sent: Value =
+            serde_json::from_str(params["json"].as_str().unwrap_or_default()).unwrap_or_default();
+        assert_eq!(sent["id"], activity["data"]["id"]);
+        assert!(sent["@context"].is_array() && sent.get("deleted_activity_id").is_none(), "{sent}");
+        assert!(sent.get("bto").is_none() && sent.get("bcc").is_none(), "{sent}");
+    }
+    let addressed = activity["data"]["to"].as_array().map_or(0, Vec::len);
+    format!("{} to {addressed}", activity["data"]["type"].as_str().unwrap_or_default())
+}
+
+fn expected(flavour: Flavour) -> BTreeMap<String, Vec<(String, i64)>> {
+    // Who is addressed by name comes first, where the release knows that.
+    let (named, others) = if flavour == Flavour::Pleroma { (0, 1) } else { (0, 0) };
+    let inbox = |host: &str, priority: i64| (format!("https://{host}/inbox"), priority);
+    // A like goes to its post's author and, being public, to the servers of her followers.
+    [
+        (
+            "Delete to 3",
+            vec![
+                inbox("far.example", others),
+                inbox("other.example", named),
+                inbox("reader.example", others),
+            ],
+        ),
+        ("Delete to 1", vec![inbox("other.example", named)]),
+        ("Undo to 2", vec![inbox("far.example", named)]),
+    ]
+    .into_iter()
+    .map(|(kind, inboxes)| (kind.to_owned(), inboxes))
+    .collect()
+}
+
+async fn assert_delivered(house: &House, flavour: Flavour) -> Result<()> {
+    let after = house.rows().await?.0;
+    assert_eq!(deliveries(&after, flavour), expected(flavour), "{flavour}");
+    let publish: Vec<_> =
+        after.rows("oban_jobs").iter().filter(|job| job["args"]["op"] == "publish").collect();
+    assert!(publish.is_empty(), "{flavour}: {publish:?}");
+    // The server forgets who fetched the post when it delivers; so do we.
+    assert_eq!(after.rows("deliveries"), Vec::<Value>::new(), "{flavour}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_deletions_of_an_inactive_account_reach_other_servers() -> Result<()> {
+    // Pleroma 2.2 deletes nothing of inactive accounts.
+    for flavour in [Flavour::Pleroma, Flavour::Akkoma] {
+        let house = House::new(flavour).await?;
+        let (alice, _) = seed(&house).await?;
+        alice.is_deactivated().await?;
+        let plan = house.refused("user delete_activities alice --dry-run").await?;
+        assert!(plan.stdout.contains("the account is inactive): up to 1 for each"), "{plan:?}");
+        let done = house.run("user delete_activities alice --yes --inline")?;
+        assert_eq!(done.code, 0, "{flavour}: {done:?}");
+        assert_delivered(&house, flavour).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn kenoma_makes_the_deliveries_of_an_active_account_when_told_to() -> Result<()> {
+    for flavour in FLAVOURS {
+        let mut house = House::new(flavour).await?;
+        seed(&house).await?;
+        house.kenoma = house.kenoma.with("KENOMA_FEDERATION_FANOUT", "kenoma");
+        let done = house.run("user delete_activities alice --yes --inline")?;
+        assert_eq!(done.code, 0, "{flavour}: {done:?}");
+        assert_delivered(&house, flavour).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_is_told_where_federation_is_off() -> Result<()> {
+    for flavour in FLAVOURS {
+        let mut house = House::new(flavour).await?;
+        let (_, post) = seed(&house).await?;
+        house.kenoma = house
+            .kenoma
+            .with("KENOMA_FEDERATION_FANOUT", "kenoma")
+            .with("KENOMA_SERVER_FEDERATING", "false");
+        let done = house.run("user delete_activities alice --yes --inline")?;
+        assert_eq!(done.code, 0, "{flavour}: {done:?}");
+        let after = house.rows().await?.0;
+        assert!(deliveries(&after, flavour).is_empty(), "{flavour}");
+        let readers: Vec<_> =
+            after.rows("deliveries").iter().map(|row| &row["object_id"]).collect();
+        assert_eq!(readers, [&json!(post.object_row)], "{flavour}");
+    }
+    Ok(())
+}
