@@ -79,6 +79,13 @@ pub struct Batch<C> {
     pub parked: Vec<Parking>,
 }
 
+impl<C> Batch<C> {
+    /// The same behind another cursor.
+    pub fn map<D>(self, cursor: impl FnOnce(C) -> D) -> Batch<D> {
+        Batch { cursor: cursor(self.cursor), end: self.end, done: self.done, parked: self.parked }
+    }
+}
+
 /// An item that a job leaves as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parking {

@@ -17,6 +17,7 @@ mod told;
 mod twice;
 mod unreachable;
 mod usage;
+mod via_server;
 
 use std::{
     ffi::OsStr,
