@@ -20,8 +20,7 @@ mod sign_out;
 mod token;
 
 pub use activation::{
-    Activation, count_followers, count_following, count_relations, have_local_followers,
-    set_activation,
+    Activation, count_followers, count_following, count_relations, set_activation,
 };
 pub use actor::{Actor, find_actor, find_actor_by_ap_id};
 pub use addressing::{Addressing, Recipients, as_public};
@@ -35,7 +34,7 @@ pub use moderation_log::{
 };
 pub use oban::{ObanJob, insert_oban_jobs};
 pub use password_reset::create_password_reset;
-pub use refresh::{Changed, refresh_accounts, refresh_again, stale_note};
+pub use refresh::{Changed, refresh_accounts, refresh_again, stale_counters_note, stale_note};
 pub use registration::Registration;
 pub use server::{Federation, Refresh, Search, Server, ServerSwitches, open};
 pub use sign_out::{SignedOut, sign_out};
