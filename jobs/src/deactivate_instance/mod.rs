@@ -15,7 +15,7 @@ use sql::Statements;
 
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
-    pleroma::{Server, count_relations, have_local_followers, stale_note},
+    pleroma::{Server, count_relations, stale_counters_note},
 };
 
 /// Deactivates all accounts whose nickname is at a host.
@@ -80,9 +80,7 @@ impl Job for DeactivateInstance {
         let relations = count_relations(db, server, &acted_on).await?;
         let spared = self.spared(server, db).await?;
         let mut notes = self.notes(db).await?;
-        if relations > 0 || have_local_followers(db, &acted_on).await? {
-            notes.extend(stale_note(server, "counters of local accounts"));
-        }
+        notes.extend(stale_counters_note(db, server, &acted_on).await?);
         Ok(Plan {
             counts: vec![
                 Count::new("accounts", i64::try_from(active).unwrap_or(i64::MAX)),

@@ -65,7 +65,7 @@ pub(super) struct Author {
 }
 
 /// Object types that the server lets be deleted (docs/semantics.md 1.2).
-const DELETABLE: [&str; 10] = [
+pub(super) const DELETABLE: [&str; 10] = [
     "Answer",
     "Article",
     "Audio",

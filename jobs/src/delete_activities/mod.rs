@@ -4,24 +4,31 @@
 //! about, decides in memory what the server would write for each ([`decide`]), and writes it with
 //! one statement per table ([`write`]).
 
+mod batch;
 mod decide;
 mod deletion_rows;
 mod read;
 mod server_jobs;
 mod sql;
+mod via_server;
 mod write;
 
-pub(crate) use read::{count, last_activity};
-pub(crate) use server_jobs::{About, publish_job};
-
+use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
-    pleroma::{Actor, Fanout, Flavour, Server, count_inboxes, find_actor_by_ap_id},
+    pleroma::{
+        Actor, Changed, Flavour, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts,
+        stale_note,
+    },
 };
+pub(crate) use batch::{Manner, Telling, delete_some, skip_one};
+pub(crate) use read::{count, last_activity};
+pub(crate) use server_jobs::{About, publish_job};
+use via_server::Purges;
 
 /// Deletes an account's posts and takes back its likes and boosts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,9 +40,31 @@ pub struct DeleteActivities {
     /// Accept an account of another server: clean up here, tell nobody.
     #[serde(default)]
     pub remote: bool,
+    /// Have the running server delete the posts, so that it forgets them as well.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub via_server: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunCursor {
+    /// In the account's history.
+    #[serde(flatten)]
+    pub place: Cursor,
+    /// Whether the account's row has changed, so that the server has to read it anew.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub changed: bool,
+    /// When the server is to delete the last of the posts that were left to it (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_until: Option<NaiveDateTime>,
+}
+
+/// A place in an account's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     /// The last activity that was walked over.
@@ -49,7 +78,7 @@ impl Job for DeleteActivities {
     const CLASS: Class = Class::Long;
     const HEAVY: bool = true;
     type World = Server;
-    type Cursor = Cursor;
+    type Cursor = RunCursor;
 
     fn subject(&self) -> &str {
         &self.nickname
@@ -59,19 +88,25 @@ impl Job for DeleteActivities {
         format!("delete_activities:{}", self.actor)
     }
 
-    async fn plan(&self, server: &Server, db: &mut PgConnection) -> Result<Plan<Cursor>, JobError> {
+    async fn plan(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+    ) -> Result<Plan<RunCursor>, JobError> {
         let actor = self.actor(server, db).await?;
         let until = read::last_activity(db, &self.actor).await?;
         let cursor = Cursor { after: Uuid::nil(), until: until.unwrap_or(Uuid::nil()) };
         let [posts, likes, boosts] = read::count(db, &self.actor, cursor.until).await?;
+        let mut notes = notes(server, db, &actor, posts + likes + boosts).await?;
+        notes.extend(self.notes_on_the_server(server, posts));
         Ok(Plan {
             counts: vec![
                 Count::new("posts", posts),
                 Count::new("likes", likes),
                 Count::new("boosts", boosts),
             ],
-            notes: notes(server, db, &actor, posts + likes + boosts).await?,
-            cursor,
+            notes,
+            cursor: RunCursor { place: cursor, changed: false, asked_until: None },
         })
     }
 
@@ -79,31 +114,48 @@ impl Job for DeleteActivities {
         &self,
         server: &Server,
         db: &mut PgConnection,
-        cursor: Cursor,
+        cursor: RunCursor,
         limit: i64,
-    ) -> Result<Batch<Cursor>, JobError> {
+    ) -> Result<Batch<RunCursor>, JobError> {
         let actor = self.actor(server, db).await?;
         let manner = Manner::of(server, &actor);
-        delete_some(server, db, &actor, manner, cursor, limit).await
+        let mut purges =
+            self.via_server.then_some(Purges { asked_until: cursor.asked_until, asked: 0 });
+        let batch =
+            delete_some(server, db, &actor, manner, purges.as_mut(), cursor.place, limit).await?;
+        let changed = cursor.changed || is_written(db, &actor).await?;
+        let asked_until = purges.and_then(|purges| purges.asked_until);
+        Ok(batch.map(|place| RunCursor { place, changed, asked_until }))
     }
 
     async fn skip(
         &self,
         server: &Server,
         db: &mut PgConnection,
-        cursor: Cursor,
-    ) -> Result<Option<Skipped<Cursor>>, JobError> {
-        skip_one(server, db, &self.actor, cursor).await
+        cursor: RunCursor,
+    ) -> Result<Option<Skipped<RunCursor>>, JobError> {
+        let skipped = skip_one(server, db, &self.actor, cursor.place).await?;
+        Ok(skipped.map(|skipped| Skipped {
+            item: skipped.item,
+            cursor: RunCursor { place: skipped.cursor, ..cursor },
+        }))
     }
 
     async fn finish(
         &self,
-        _server: &Server,
+        server: &Server,
         db: &mut PgConnection,
-        cursor: &Cursor,
+        cursor: &RunCursor,
         parked: i64,
     ) -> Result<(), JobError> {
-        let left: i64 = read::count(db, &self.actor, cursor.until).await?.iter().sum();
+        if cursor.changed {
+            // Once, and not in every batch: nobody needs to see the number of posts fall.
+            let actor = self.actor(server, db).await?;
+            refresh_accounts(db, server, &[actor.id], Changed::Fields).await?;
+        }
+        let [posts, likes, boosts] = read::count(db, &self.actor, cursor.place.until).await?;
+        // The server has yet to delete the posts that were left to it.
+        let left = if self.via_server { likes + boosts } else { posts + likes + boosts };
         if left > parked {
             return Err(JobError::fail(format!(
                 "the recount found {left} posts, likes and boosts of {} where only the {parked} \
@@ -135,76 +187,41 @@ impl DeleteActivities {
                 self.nickname, self.nickname
             )));
         }
+        if self.via_server && !(actor.local && actor.active) {
+            return Err(JobError::Refuse(format!(
+                "{} is not an active account of this server, and only the posts of such an account \
+                 can be left to the server. Leave out --via-server",
+                self.nickname
+            )));
+        }
         Ok(actor)
     }
-}
 
-/// How the activities of an account are deleted.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Manner {
-    /// Who tells other servers.
-    pub(crate) telling: Telling,
-    /// Whether a Delete names the activity that made the post: the server cannot find that of an
-    /// inactive author.
-    pub(crate) names_create: bool,
-}
-
-/// Who tells other servers of a deletion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Telling {
-    /// The server, by a `publish` job.
-    Server,
-    /// This program, by a `publish_one` job per inbox.
-    Direct,
-    /// Nobody.
-    Nobody,
-}
-
-impl Manner {
-    /// As the settings say, except that the server can tell nothing in the name of an inactive
-    /// account.
-    fn of(server: &Server, actor: &Actor) -> Self {
-        let by_server = actor.active && server.federation.fanout == Fanout::Server;
-        let telling = if by_server { Telling::Server } else { Telling::Direct };
-        Self { telling, names_create: actor.active }
+    /// What a person should know of what the running server does, and shows.
+    fn notes_on_the_server(&self, server: &Server, posts: i64) -> Option<String> {
+        if posts == 0 {
+            None
+        } else if self.via_server {
+            Some(
+                "the server itself deletes the posts, about 50 a second, after this run has asked \
+                 for them; that takes longer, and only likes and boosts are counted again at the \
+                 end of the run"
+                    .to_owned(),
+            )
+        } else {
+            stale_note(server, "the number of posts and the pins of the account")
+        }
     }
 }
 
-/// Deletes the next activities of an account.
-pub(crate) async fn delete_some(
-    server: &Server,
-    db: &mut PgConnection,
-    actor: &Actor,
-    manner: Manner,
-    cursor: Cursor,
-    limit: i64,
-) -> Result<Batch<Cursor>, JobError> {
-    let walked = read::walk(db, server, &actor.ap_id, &cursor, limit).await?;
-    let Some(last) = walked.last() else {
-        let cursor = Cursor { after: cursor.until, ..cursor };
-        return Ok(Batch { cursor, end: true, done: 0, parked: Vec::new(), wait: None });
-    };
-    let next = Cursor { after: last.id, until: cursor.until };
-    let mut objects = read::lock_objects(db, &walked).await?;
-    let there = read::still_there(db, walked).await?;
-    read::insert_missing(db, &actor.ap_id, &there, &mut objects).await?;
-    let (writes, parked) = decide::decide(server, actor, manner, &there, &objects);
-    let done = write::apply(db, server, actor, &cursor, writes).await?;
-    Ok(Batch { cursor: next, end: false, done, parked, wait: None })
-}
-
-/// Steps over the next activity.
-pub(crate) async fn skip_one(
-    server: &Server,
-    db: &mut PgConnection,
-    actor: &str,
-    cursor: Cursor,
-) -> Result<Option<Skipped<Cursor>>, JobError> {
-    let walked = read::walk(db, server, actor, &cursor, 1).await?;
-    Ok(walked.into_iter().next().map(|activity| Skipped {
-        item: activity.ap_id.unwrap_or_else(|| activity.id.to_string()),
-        cursor: Cursor { after: activity.id, until: cursor.until },
-    }))
+/// Whether the account's row was written in this transaction.
+async fn is_written(db: &mut PgConnection, actor: &Actor) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "select xmin::text = (txid_current() % 4294967296)::text from public.users where id = $1",
+    )
+    .bind(actor.id)
+    .fetch_one(db)
+    .await
 }
 
 /// What a person should know before saying yes.

@@ -137,7 +137,7 @@ impl DeleteUser {
         };
         let posts = delete_activities::Cursor { after, until: cursor.until };
         let batch =
-            delete_activities::delete_some(server, db, account, manner, posts, limit).await?;
+            delete_activities::delete_some(server, db, account, manner, None, posts, limit).await?;
         let next = if batch.end {
             Step::Followers { after: 0 }
         } else {

@@ -92,6 +92,14 @@ pub struct Batch<C> {
     pub wait: Option<Duration>,
 }
 
+impl<C> Batch<C> {
+    /// The same behind another cursor.
+    pub fn map<D>(self, cursor: impl FnOnce(C) -> D) -> Batch<D> {
+        let Self { end, done, parked, wait, .. } = self;
+        Batch { cursor: cursor(self.cursor), end, done, parked, wait }
+    }
+}
+
 /// An item that a job leaves as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parking {

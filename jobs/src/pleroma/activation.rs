@@ -65,20 +65,6 @@ pub async fn set_activation(
     })
 }
 
-/// Says whether an account of this server follows one of the accounts, so that switching them
-/// changes counters of others.
-pub async fn have_local_followers(db: &mut PgConnection, accounts: &[Uuid]) -> sqlx::Result<bool> {
-    sqlx::query_scalar(
-        "select exists (
-             select from public.following_relationships r
-             join public.users u on u.id = r.follower_id
-             where r.following_id = any ($1) and r.state = 2 and u.local)",
-    )
-    .bind(accounts)
-    .fetch_one(db)
-    .await
-}
-
 /// Counts the follow relations of accounts that [`set_activation`] would remove.
 pub async fn count_relations(
     db: &mut PgConnection,

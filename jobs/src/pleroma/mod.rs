@@ -30,8 +30,7 @@ mod token;
 
 pub use accounts::{AccountDetails, AccountFilter, ListedAccount, account_details, list_accounts};
 pub use activation::{
-    Activation, count_followers, count_following, count_relations, have_local_followers,
-    set_activation,
+    Activation, count_followers, count_following, count_relations, set_activation,
 };
 pub use actor::{Actor, find_actor, find_actor_by_ap_id};
 pub use addressing::{Addressing, Recipients, as_public};
@@ -50,7 +49,7 @@ pub use moderation_log::{
 pub use oban::{ObanJob, insert_oban_jobs};
 pub use password::{HashError, PasswordScheme, hash_password, random_password};
 pub use password_reset::create_password_reset;
-pub use refresh::{Changed, refresh_accounts, refresh_again, stale_note};
+pub use refresh::{Changed, refresh_accounts, refresh_again, stale_counters_note, stale_note};
 pub use registration::{
     Candidate, CreateError, Fault, NewAccount, Registration, Welcome, create_account, give_roles,
     welcome,

@@ -93,14 +93,57 @@ pub async fn refresh_again(
 ///
 /// `what` is changed, as the beginning of a sentence: `the counters of other accounts`.
 pub fn stale_note(server: &Server, what: &str) -> Option<String> {
-    let reads_anew = server.shape.flavour == Flavour::Pleroma && server.shape.search_jobs;
-    (server.refresh == Refresh::Auto && !reads_anew).then(|| {
-        format!(
-            "{what} change in the database, but the running server may go on showing and using \
-             the old state until it restarts or changes the accounts itself: there is no way to \
-             have it read them anew"
-        )
-    })
+    (server.refresh == Refresh::Auto && !reads_anew(server)).then(|| stale(what))
+}
+
+/// The same for the counters that change when accounts are switched: those of local accounts that
+/// they follow, or that follow them. Even where accounts can be read anew, those with fields in
+/// their profile cannot.
+pub async fn stale_counters_note(
+    db: &mut PgConnection,
+    server: &Server,
+    accounts: &[Uuid],
+) -> sqlx::Result<Option<String>> {
+    if server.refresh == Refresh::Off {
+        return Ok(None);
+    }
+    let with_fields = reads_anew(server);
+    let concerned: bool = sqlx::query_scalar(
+        "select exists (
+             select from public.following_relationships r
+             join public.users u on u.id = r.follower_id
+             where r.following_id = any ($1) and r.state = 2 and u.local
+               and (not $2 or u.raw_fields <> '[]')
+         ) or exists (
+             select from public.following_relationships r
+             join public.users u on u.id = r.following_id
+             where r.follower_id = any ($1) and r.state = 2 and u.local
+               and (not $2 or u.raw_fields <> '[]')
+         )",
+    )
+    .bind(accounts)
+    .bind(with_fields)
+    .fetch_one(db)
+    .await?;
+    let whose = if with_fields {
+        "counters of related local accounts with fields in their profile"
+    } else {
+        "counters of related local accounts"
+    };
+    Ok(concerned.then(|| stale(whose)))
+}
+
+/// Whether the server reads accounts anew for more than being switched.
+fn reads_anew(server: &Server) -> bool {
+    server.shape.flavour == Flavour::Pleroma && server.shape.search_jobs
+}
+
+fn stale(what: &str) -> String {
+    format!(
+        "{what} change in the database, but the running server may go on showing and using the old \
+         state until it restarts or changes the accounts itself: there is no way to have it read \
+         them anew"
+    )
 }
 
 fn job(

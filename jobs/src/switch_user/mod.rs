@@ -8,8 +8,8 @@ use crate::{
     engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
     pleroma::{
         Activation, Actor, Changed, Deed, Flavour, Person, Refresh, Server, count_relations,
-        find_actor_by_ap_id, have_local_followers, log_moderation_for, refresh_accounts,
-        set_activation, stale_note,
+        find_actor_by_ap_id, log_moderation_for, refresh_accounts, set_activation,
+        stale_counters_note,
     },
 };
 
@@ -55,7 +55,6 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
         server: &Server,
         db: &mut PgConnection,
         actor: &Actor,
-        relations: i64,
     ) -> sqlx::Result<Vec<String>> {
         let mut notes = Vec::new();
         // Pleroma 2.2 reads the account at every request, so its access ends by itself.
@@ -68,9 +67,7 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
                  sign_out {nickname}"
             ));
         }
-        if relations > 0 || have_local_followers(db, &[actor.id]).await? {
-            notes.extend(stale_note(server, "counters of accounts that have to do with it"));
-        }
+        notes.extend(stale_counters_note(db, server, &[actor.id]).await?);
         Ok(notes)
     }
 
@@ -120,7 +117,7 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
             accounts = i64::from(actor.active != ACTIVE);
             relations = count_relations(db, server, &[actor.id]).await?;
             if accounts + relations > 0 {
-                notes = Self::notes(server, db, &actor, relations).await?;
+                notes = Self::notes(server, db, &actor).await?;
             }
         }
         Ok(Plan {

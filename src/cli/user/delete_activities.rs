@@ -9,7 +9,10 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user delete_activities alice --dry-run")]
+#[command(after_help = "Example: kenoma user delete_activities alice --dry-run
+
+Deleted posts are gone from timelines, pages and the API at once. But ActivityPub copies of posts
+that the running server has cached are served until it restarts, unless --via-server is used.")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account.
     #[arg(value_name = "NICK")]
@@ -17,6 +20,9 @@ pub(in crate::cli) struct Options {
     /// Accept an account of another server: clean up here, tell nobody.
     #[arg(long)]
     remote: bool,
+    /// Have the running server delete the posts, which is slower, so that it forgets them as well.
+    #[arg(long, conflicts_with = "remote")]
+    via_server: bool,
     #[command(flatten)]
     submit: submit::RunOptions,
 }
@@ -48,11 +54,14 @@ pub(super) async fn run(
         nickname: nickname.clone(),
         actor: actor.ap_id,
         remote: options.remote && !actor.local,
+        via_server: options.via_server,
     };
-    let request = submit::Request {
-        job: job.into(),
-        options: &options.submit,
-        done: vec![format!("User {nickname} statuses deleted.")],
+    let line = if options.via_server {
+        // Not what the original says: it is not true yet.
+        format!("User {nickname} statuses are left to the server to delete.")
+    } else {
+        format!("User {nickname} statuses deleted.")
     };
+    let request = submit::Request { job: job.into(), options: &options.submit, done: vec![line] };
     submit::submit(session, server, request, output).await
 }

@@ -40,7 +40,9 @@ fn deliveries(state: &State, flavour: Flavour) -> BTreeMap<String, Vec<(String, 
         let priority = job["priority"].as_i64().unwrap_or(-1);
         deliveries.entry(kind).or_default().push((inbox, priority));
     }
-    deliveries.values_mut().for_each(|inboxes| inboxes.sort());
+    for inboxes in deliveries.values_mut() {
+        inboxes.sort();
+    }
     deliveries
 }
 

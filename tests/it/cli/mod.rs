@@ -31,6 +31,7 @@ mod told;
 mod twice;
 mod unreachable;
 mod usage;
+mod via_server;
 mod welcome;
 
 use std::{

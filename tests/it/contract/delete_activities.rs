@@ -4,7 +4,7 @@ use anyhow::Result;
 use kenoma_jobs::DeleteActivities;
 use testkit::{Account, Database, Flavour, World};
 
-use super::{Scenario, contract};
+use super::{Scenario, contract, contract_of_a_job_that_repeats};
 
 /// One of everything that the job touches, and a neighbour who has nothing to do with it. Gives the
 /// account.
@@ -51,28 +51,37 @@ pub(super) async fn an_account_with_everything(world: &World) -> Result<Account>
     Ok(alice)
 }
 
-async fn scenario(flavour: Flavour) -> Result<Scenario> {
+async fn scenario(flavour: Flavour, via_server: bool) -> Result<Scenario> {
     let database = Database::create(flavour).await?;
     let alice = an_account_with_everything(&World::new(&database)).await?;
     let job = DeleteActivities {
         nickname: "alice".to_owned(),
         actor: alice.ap_id().to_owned(),
         remote: false,
+        via_server,
     };
     Ok(Scenario { database, job: job.into(), bystander: "neighbour" })
 }
 
 #[tokio::test]
 async fn pleroma_delete_activities_keeps_the_contract() -> Result<()> {
-    contract(scenario(Flavour::Pleroma).await?).await
+    contract(scenario(Flavour::Pleroma, false).await?).await
 }
 
 #[tokio::test]
 async fn akkoma_delete_activities_keeps_the_contract() -> Result<()> {
-    contract(scenario(Flavour::Akkoma).await?).await
+    contract(scenario(Flavour::Akkoma, false).await?).await
 }
 
 #[tokio::test]
 async fn pleroma22_delete_activities_keeps_the_contract() -> Result<()> {
-    contract(scenario(Flavour::Pleroma22).await?).await
+    contract(scenario(Flavour::Pleroma22, false).await?).await
+}
+
+#[tokio::test]
+async fn deletion_by_the_server_keeps_the_contract() -> Result<()> {
+    for flavour in Flavour::ALL {
+        contract_of_a_job_that_repeats(scenario(flavour, true).await?).await?;
+    }
+    Ok(())
 }

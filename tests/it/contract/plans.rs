@@ -114,7 +114,12 @@ fn tables_read_whole(plans: &[Value]) -> Result<Vec<String>> {
 #[tokio::test]
 async fn delete_activities_reads_no_table_whole_and_sorts_no_history() -> Result<()> {
     let actor = format!("{}/users/{}", Community::BASE, Community::PROLIFIC);
-    let job = DeleteActivities { nickname: Community::PROLIFIC.to_owned(), actor, remote: false };
+    let job = DeleteActivities {
+        nickname: Community::PROLIFIC.to_owned(),
+        actor,
+        remote: false,
+        via_server: false,
+    };
     let plans = plans_of(job.into()).await?;
     let whole = tables_read_whole(&plans)?;
     assert!(whole.is_empty(), "{}", whole.join("\n"));

@@ -95,6 +95,11 @@ const RELEASED: &[(&str, &str, &str)] = &[
     ),
     // 0.2
     (
+        "delete_activities",
+        r#"{"nickname":"alice","actor":"https://peer.example/users/alice","via_server":true}"#,
+        r#"{"after":"00000000-0000-0000-0000-000000000000","until":"000001a2-06e7-798f-cc9d-5ea123250000","changed":true,"asked_until":"2026-11-24T12:00:00.020"}"#,
+    ),
+    (
         "confirm_all",
         "{}",
         r#"{"after":"00000000-0000-0000-0000-000000000000","until":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
@@ -136,7 +141,7 @@ fn every_released_payload_and_cursor_is_read_and_written_alike() -> Result<()> {
             assert_eq!(written.get(field), Some(value), "{name}.{field}");
         }
         let rewritten = match *name {
-            "delete_activities" => rewrite::<delete_activities::Cursor>(cursor)?,
+            "delete_activities" => rewrite::<delete_activities::RunCursor>(cursor)?,
             "delete_user" => rewrite::<delete_user::Cursor>(cursor)?,
             "confirm_all" | "unconfirm_all" => rewrite::<set_confirmation_for_all::Cursor>(cursor)?,
             "deactivate_instance" => rewrite::<deactivate_instance::Cursor>(cursor)?,

@@ -34,14 +34,14 @@ async fn a_recording_is_replayed_through_the_queue() -> Result<()> {
         let transition = Transition::load(Flavour::Pleroma, name)?;
         let database = Database::create(Flavour::Pleroma).await?;
         transition.load_before(&database).await?;
-        let mut stage = Stage::empty(database)?;
-        // The original's task tells the running server nothing.
-        stage.kenoma = stage.with("KENOMA_SERVER_REFRESH", "off");
-        let _worker = Worker::start(&stage.kenoma)?;
+        let stage = Stage::empty(database)?;
+        // What was recorded is what the original's own task wrote, which tells nobody of it.
+        let kenoma = stage.with("KENOMA_SERVER_REFRESH", "off");
+        let _worker = Worker::start(&kenoma)?;
         let mut arguments = vec!["user"];
         arguments.extend(transition.arguments().iter().map(String::as_str));
         arguments.extend(["--yes", "--wait"]);
-        let done = stage.kenoma.run(&arguments)?;
+        let done = kenoma.run(&arguments)?;
         ensure!(done.code == 0 && done.stdout.ends_with(transition.stdout()), "{done:?}");
         let differences = transition.compare(&snapshot(&stage.pool).await?);
         ensure!(differences.is_empty(), "{name}: {differences:#?}");

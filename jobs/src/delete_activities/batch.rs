@@ -1,0 +1,83 @@
+//! One batch of deletions, for whichever job.
+
+use sqlx::PgConnection;
+
+use super::{Cursor, decide, read, via_server::Purges, write};
+use crate::{
+    engine::{Batch, JobError, Skipped},
+    pleroma::{Actor, Fanout, Server},
+};
+
+/// How the activities of an account are deleted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    /// Who tells other servers.
+    pub(crate) telling: Telling,
+    /// Whether a Delete names the activity that made the post: the server cannot find that of an
+    /// inactive author.
+    pub(crate) names_create: bool,
+}
+
+/// Who tells other servers of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// The server, by a `publish` job.
+    Server,
+    /// This program, by a `publish_one` job per inbox.
+    Direct,
+    /// Nobody.
+    Nobody,
+}
+
+impl Manner {
+    /// As the settings say, except that the server can tell nothing in the name of an inactive
+    /// account.
+    pub(super) fn of(server: &Server, actor: &Actor) -> Self {
+        let by_server = actor.active && server.federation.fanout == Fanout::Server;
+        let telling = if by_server { Telling::Server } else { Telling::Direct };
+        Self { telling, names_create: actor.active }
+    }
+}
+
+/// Deletes the next activities of an account; with `purges`, posts are left to the server.
+pub(crate) async fn delete_some(
+    server: &Server,
+    db: &mut PgConnection,
+    actor: &Actor,
+    manner: Manner,
+    purges: Option<&mut Purges>,
+    cursor: Cursor,
+    limit: i64,
+) -> Result<Batch<Cursor>, JobError> {
+    let walked = read::walk(db, server, &actor.ap_id, &cursor, limit).await?;
+    let Some(last) = walked.last() else {
+        let cursor = Cursor { after: cursor.until, ..cursor };
+        return Ok(Batch { cursor, end: true, done: 0, parked: Vec::new(), wait: None });
+    };
+    let next = Cursor { after: last.id, until: cursor.until };
+    let mut objects = read::lock_objects(db, &walked).await?;
+    let mut there = read::still_there(db, walked).await?;
+    let mut done = 0;
+    if let Some(purges) = purges {
+        there = purges.ask(server, db, there, &objects).await?;
+        done += purges.asked;
+    }
+    read::insert_missing(db, &actor.ap_id, &there, &mut objects).await?;
+    let (writes, parked) = decide::decide(server, actor, manner, &there, &objects);
+    done += write::apply(db, server, actor, &cursor, writes).await?;
+    Ok(Batch { cursor: next, end: false, done, parked, wait: None })
+}
+
+/// Steps over the next activity.
+pub(crate) async fn skip_one(
+    server: &Server,
+    db: &mut PgConnection,
+    actor: &str,
+    cursor: Cursor,
+) -> Result<Option<Skipped<Cursor>>, JobError> {
+    let walked = read::walk(db, server, actor, &cursor, 1).await?;
+    Ok(walked.into_iter().next().map(|activity| Skipped {
+        item: activity.ap_id.unwrap_or_else(|| activity.id.to_string()),
+        cursor: Cursor { after: activity.id, until: cursor.until },
+    }))
+}
