@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and where it goes.
 
+mod actions;
 mod config;
 mod failure;
 mod follow;
@@ -72,6 +73,8 @@ enum Command {
     /// Look at runs and control them.
     #[command(subcommand)]
     Jobs(jobs::Command),
+    /// Look at what was done at once, by whom and why.
+    Actions(actions::Options),
     /// Make or update kenoma's own tables (schema `kenoma`); never touches the server's.
     Migrate,
     /// Look at the settings.
@@ -117,6 +120,9 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::User(command) => user::run(command, loaded.settings, output).await,
         Command::Jobs(command) => {
             jobs::run(command, Session::connect(loaded.settings).await?, output).await
+        }
+        Command::Actions(options) => {
+            actions::run(&options, Session::connect(loaded.settings).await?, output).await
         }
         Command::Worker(options) => work::run(options, loaded.settings).await,
         Command::Migrate => migrate::run(Session::connect(loaded.settings).await?, output).await,

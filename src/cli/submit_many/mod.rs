@@ -70,7 +70,7 @@ pub(super) async fn submit(
     if options.inline {
         return see_through::inline(session, server, sorted.to_do, options, output).await;
     }
-    let runs = queue::enqueue(session, sorted.to_do, options, output).await?;
+    let runs = queue::enqueue(session, server, sorted.to_do, options, output).await?;
     queue::announce(session, &runs, producer, output).await?;
     if options.wait {
         return see_through::wait(session, &runs, options, output).await;

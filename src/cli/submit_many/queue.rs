@@ -1,8 +1,11 @@
 //! Writing a list of runs into the ledger, and ringing for them.
 
-use kenoma_jobs::engine::{
-    self,
-    ledger::{self, NewRun},
+use kenoma_jobs::{
+    engine::{
+        self,
+        ledger::{self, NewRun},
+    },
+    pleroma::Server,
 };
 use serde_json::Value;
 
@@ -32,11 +35,12 @@ pub(super) struct Listed {
 /// Writes the runs, all or none. What somebody else has queued meanwhile is told and left out.
 pub(super) async fn enqueue(
     session: &Session,
+    server: &Server,
     list: Vec<Planned>,
     options: &RunOptions,
     output: Output,
 ) -> Result<Vec<Listed>, Failure> {
-    let ids = write(session, &list, options).await?;
+    let ids = write(session, server, &list, options).await?;
     let mut runs = Vec::with_capacity(list.len());
     for (planned, id) in list.into_iter().zip(ids) {
         let Some(id) = id else {
@@ -53,15 +57,17 @@ pub(super) async fn enqueue(
 /// Writes one run; `None` when an unfinished one stands in the way.
 pub(super) async fn enqueue_one(
     session: &Session,
+    server: &Server,
     planned: &Planned,
     options: &RunOptions,
 ) -> Result<Option<String>, Failure> {
-    let ids = write(session, std::slice::from_ref(planned), options).await?;
+    let ids = write(session, server, std::slice::from_ref(planned), options).await?;
     Ok(ids.into_iter().flatten().next())
 }
 
 async fn write(
     session: &Session,
+    server: &Server,
     list: &[Planned],
     options: &RunOptions,
 ) -> Result<Vec<Option<String>>, Failure> {
@@ -84,6 +90,9 @@ async fn write(
     let mut ids = Vec::with_capacity(new.len());
     for portion in new.chunks(PORTION) {
         ids.extend(ledger::enqueue_all(&mut tx, portion).await?);
+    }
+    for (planned, _new) in list.iter().zip(&ids).filter(|(_, id)| id.is_some()) {
+        planned.job.on_enqueue(server, &mut tx).await?;
     }
     tx.commit().await?;
     Ok(ids)

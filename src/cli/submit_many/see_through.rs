@@ -79,7 +79,7 @@ async fn one(
     options: &RunOptions,
     output: Output,
 ) -> Result<Run, Failure> {
-    let id = match queue::enqueue_one(session, planned, options).await? {
+    let id = match queue::enqueue_one(session, server, planned, options).await? {
         Some(id) => id,
         None => take_up(session, planned, options).await?,
     };

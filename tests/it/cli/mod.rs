@@ -2,6 +2,7 @@
 
 mod account_list;
 mod accounts;
+mod action_list;
 mod config;
 mod confirm;
 mod confirm_all;

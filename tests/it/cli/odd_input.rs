@@ -25,7 +25,7 @@ fn nobodies() -> Vec<String> {
 }
 
 /// Each command that takes a nickname: the words around it, and the line for an unknown one.
-const COMMANDS: [(&str, &[&str], &str); 10] = [
+const COMMANDS: [(&str, &[&str], &str); 17] = [
     ("show", &[], "No user "),
     ("reset_password", &[], "No local user "),
     ("reset_mfa", &[], "No local user "),
@@ -36,6 +36,13 @@ const COMMANDS: [(&str, &[&str], &str); 10] = [
     ("toggle_confirmed", &[], "No local user "),
     ("change_email", &["new@mail.example"], "No local user "),
     ("fix_follow_state", &["bob@far.example"], "No local user "),
+    ("sign_out", &[], "No local user "),
+    ("confirm", &[], "No local user "),
+    ("rm", &["--yes", "--inline"], "No local user "),
+    ("delete_activities", &["--yes", "--inline"], "No local user "),
+    ("activate", &["--inline"], "No user "),
+    ("deactivate", &["--inline"], "No user "),
+    ("toggle_activated", &["--inline"], "No user "),
 ];
 
 async fn house(flavour: Flavour) -> Result<House> {
@@ -85,6 +92,8 @@ async fn accounts_of_other_servers_are_not_ours() -> Result<()> {
             "reset_mfa bob@far.example",
             "set bob@far.example --admin",
             "change_email bob@far.example new@mail.example",
+            "sign_out bob@far.example",
+            "rm bob@far.example --yes --inline",
         ];
         let lines = commands.map(|command| format!("user {command}"));
         for done in house.all_refused(&lines).await? {

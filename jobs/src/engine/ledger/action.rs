@@ -1,7 +1,8 @@
 //! What was done at once, without a run.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{FromRow, PgConnection};
 use ulid::Ulid;
 
 /// A command that changes something at once.
@@ -38,4 +39,41 @@ pub async fn record_action(db: &mut PgConnection, new: &NewAction<'_>) -> sqlx::
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// A command that changed something at once.
+#[derive(Debug, Clone, FromRow)]
+pub struct Action {
+    /// ULID.
+    pub id: String,
+    /// The command's name.
+    pub command: String,
+    /// What the person typed.
+    pub subject: String,
+    /// Who asked.
+    pub requested_by: String,
+    /// In whose name, if in somebody else's.
+    pub on_behalf_of: Option<String>,
+    /// Why, if they said so.
+    pub reason: Option<String>,
+    /// What changed.
+    pub detail: Value,
+    /// By the database's clock.
+    pub at: DateTime<Utc>,
+}
+
+/// Reads the latest actions, all or those about one subject, the newest first.
+pub async fn actions(
+    db: &mut PgConnection,
+    subject: Option<&str>,
+    limit: i64,
+) -> sqlx::Result<Vec<Action>> {
+    sqlx::query_as(
+        "select * from kenoma.actions where $1::text is null or lower(subject) = lower($1)
+         order by id desc limit $2",
+    )
+    .bind(subject)
+    .bind(limit)
+    .fetch_all(db)
+    .await
 }

@@ -15,7 +15,7 @@ mod read;
 mod run;
 mod workers;
 
-pub use action::{NewAction, record_action};
+pub use action::{Action, NewAction, actions, record_action};
 pub use claim::{Claim, Lease, Renewed, claim, renew};
 pub use control::{ControlError, cancel, hasten, pause, resume, retry};
 pub use enqueue::{Enqueued, NewRun, enqueue};

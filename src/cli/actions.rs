@@ -1,0 +1,81 @@
+//! `kenoma actions`: what was done at once, by whom and why.
+
+use chrono::SecondsFormat;
+use kenoma_jobs::engine::ledger::{self, Action};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Failure, Output, output::table};
+use crate::session::Session;
+
+/// What can be typed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: kenoma actions --subject alice")]
+pub(super) struct Options {
+    /// Only those about this: a nickname, as it was typed.
+    #[arg(long, value_name = "NICK")]
+    subject: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=100_000))]
+    limit: i64,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    action_id: &'a str,
+    command: &'a str,
+    subject: &'a str,
+    requested_by: &'a str,
+    on_behalf_of: Option<&'a str>,
+    reason: Option<&'a str>,
+    detail: &'a Value,
+    at: String,
+}
+
+/// Lists the latest actions, the newest first.
+pub(super) async fn run(
+    options: &Options,
+    session: Session,
+    output: Output,
+) -> Result<(), Failure> {
+    session.require_ledger().await?;
+    let mut db = session.side_pool.acquire().await?;
+    let actions = ledger::actions(&mut db, options.subject.as_deref(), options.limit).await?;
+    for action in &actions {
+        output.object(&object(action));
+    }
+    if actions.is_empty() {
+        output.note("No actions.");
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = actions.iter().map(row).collect();
+    for line in table(&["AT", "COMMAND", "SUBJECT", "BY", "AS", "REASON"], &rows) {
+        output.result(line);
+    }
+    Ok(())
+}
+
+fn object(action: &Action) -> Object<'_> {
+    Object {
+        action_id: &action.id,
+        command: &action.command,
+        subject: &action.subject,
+        requested_by: &action.requested_by,
+        on_behalf_of: action.on_behalf_of.as_deref(),
+        reason: action.reason.as_deref(),
+        detail: &action.detail,
+        at: action.at.to_rfc3339_opts(SecondsFormat::Millis, true),
+    }
+}
+
+fn row(action: &Action) -> Vec<String> {
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    vec![
+        action.at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        action.command.clone(),
+        action.subject.clone(),
+        action.requested_by.clone(),
+        or_dash(&action.on_behalf_of),
+        or_dash(&action.reason),
+    ]
+}
