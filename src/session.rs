@@ -221,5 +221,7 @@ pub(crate) fn host_name() -> String {
 pub(crate) fn operator() -> String {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let user = set("SUDO_USER").or_else(|| set("USER")).or_else(|| set("LOGNAME"));
+    // A bare environment, such as a timer's.
+    let user = user.or_else(|| whoami::username().ok());
     format!("{}@{}", user.unwrap_or_else(|| "unknown".to_owned()), host_name())
 }

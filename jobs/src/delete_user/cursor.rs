@@ -9,6 +9,8 @@ use uuid::Uuid;
 pub struct Cursor {
     /// The account's newest activity when the run began; later ones are the run's own.
     pub until: Uuid,
+    /// The newest follow relation of anybody when the run began; later ones are left alone.
+    pub last_relation: i64,
     /// Whether the row itself goes at the end.
     pub row_goes: bool,
     /// Whether the plan found anything to do.

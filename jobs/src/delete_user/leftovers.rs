@@ -77,13 +77,15 @@ const LEFTOVERS: &[Leftover] = &[
     leftover!("frontend settings", "user_frontend_setting_profiles"),
 ];
 
-/// Counts each kind that this server knows.
+/// Counts each kind of which there is something.
 pub(super) async fn count(db: &mut PgConnection, account: Uuid) -> sqlx::Result<Vec<Count>> {
     let mut counts = Vec::new();
     for leftover in known(db).await? {
         let rows: i64 =
             sqlx::query_scalar(leftover.count).bind(account).fetch_one(&mut *db).await?;
-        counts.push(Count::new(leftover.kind, rows));
+        if rows > 0 {
+            counts.push(Count::new(leftover.kind, rows));
+        }
     }
     Ok(counts)
 }

@@ -90,8 +90,13 @@ impl Job for DeleteUser {
 
     async fn plan(&self, server: &Server, db: &mut PgConnection) -> Result<Plan<Cursor>, JobError> {
         let Some(account) = self.account(server, db).await? else {
-            let cursor =
-                Cursor { until: Uuid::nil(), row_goes: false, needed: false, step: Step::Account };
+            let cursor = Cursor {
+                until: Uuid::nil(),
+                last_relation: 0,
+                row_goes: false,
+                needed: false,
+                step: Step::Account,
+            };
             return Ok(Plan { counts: Vec::new(), notes: Vec::new(), cursor });
         };
         self.refuse_last_admin(&Standing::read(db, server, account.id).await?)?;
@@ -137,7 +142,8 @@ impl Job for DeleteUser {
             _ => return Ok(None),
         };
         let (side, after) = side;
-        let relations = relations::read(db, server, account.id, side, after, 1).await?;
+        let range = (after, cursor.last_relation);
+        let relations = relations::read(db, server, account.id, side, range, 1).await?;
         Ok(relations.first().map(|relation| Skipped {
             item: format!("{} follows {}", relation.follower_ap_id, relation.followed_ap_id),
             cursor: cursor.at(match side {
@@ -155,8 +161,12 @@ impl Job for DeleteUser {
         parked: i64,
     ) -> Result<(), JobError> {
         let Some(account) = self.account(server, db).await? else { return Ok(()) };
-        let counts = self.counts(server, db, &account, cursor).await?;
-        let left: i64 = counts.iter().map(|count| count.items).sum();
+        let left: i64 = self
+            .counts_in_range(server, db, &account, cursor)
+            .await?
+            .iter()
+            .map(|count| count.items)
+            .sum();
         if left > parked {
             return Err(JobError::fail(format!(
                 "the recount found {left} items of {} where only the {parked} parked ones should \
@@ -207,6 +217,7 @@ impl DeleteUser {
         let until = delete_activities::last_activity(db, &self.actor).await?;
         Ok(Cursor {
             until: until.unwrap_or(Uuid::nil()),
+            last_relation: relations::last(db).await?,
             row_goes: standing.row_goes(server),
             needed: true,
             step: Step::Farewell,
@@ -221,23 +232,36 @@ impl DeleteUser {
         account: &Actor,
         cursor: &Cursor,
     ) -> Result<Vec<Count>, JobError> {
+        let mut counts = self.counts_in_range(server, db, account, cursor).await?;
+        let requests = relations::count_requests(db, account.id).await?;
+        counts.push(Count::new("follow requests", requests));
+        if self.thorough {
+            counts.extend(leftovers::count(db, account.id).await?);
+        }
+        Ok(counts)
+    }
+
+    /// Counts that of which nothing can be added while the run goes on.
+    async fn counts_in_range(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        account: &Actor,
+        cursor: &Cursor,
+    ) -> Result<Vec<Count>, JobError> {
         let purged = account::is_purged(db, server, account.id).await?;
         let [posts, likes, boosts] =
             delete_activities::count(db, &self.actor, cursor.until).await?;
         let notifications = notifications::count(db, &self.actor, cursor.until).await?;
-        let mut counts = vec![
+        let relations = relations::count(db, server, account.id, cursor.last_relation).await?;
+        Ok(vec![
             Count::new("accounts", i64::from(!purged || cursor.row_goes)),
             Count::new("notifications", notifications),
             Count::new("posts", posts),
             Count::new("likes", likes),
             Count::new("boosts", boosts),
-            Count::new("follow relations", relations::count(db, server, account.id).await?),
-            Count::new("follow requests", relations::count_requests(db, account.id).await?),
-        ];
-        if self.thorough {
-            counts.extend(leftovers::count(db, account.id).await?);
-        }
-        Ok(counts)
+            Count::new("follow relations", relations),
+        ])
     }
 
     /// What a person should know before saying yes.

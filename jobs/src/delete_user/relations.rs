@@ -34,8 +34,9 @@ pub(super) struct Relation {
 }
 
 /// The statement that reads relations of one side. `$1`: account, `$2`: after this relation, `$3`:
-/// at most so many. Of each pair the newest Follow counts; newest by the text of its id, which sorts
-/// like the id and keeps PostgreSQL from walking through all that a prolific follower ever did.
+/// up to this one, `$4`: at most so many. Of each pair the newest Follow counts; newest by the text
+/// of its id, which sorts like the id and keeps PostgreSQL from walking through all that a prolific
+/// follower ever did.
 macro_rules! relations {
     ($own:literal, $other:literal, $active:literal, $only:literal, $object:literal) => {
         concat!(
@@ -53,10 +54,10 @@ macro_rules! relations {
             "
                    where r.",
             $own,
-            " = $1 and r.state = 2 and r.id > $2 and ",
+            " = $1 and r.state = 2 and r.id > $2 and r.id <= $3 and ",
             $only,
             "
-                   order by r.id limit $3 for update of r) r
+                   order by r.id limit $4 for update of r) r
              join public.users follower on follower.id = r.follower_id
              join public.users followed on followed.id = r.following_id
              left join lateral (
@@ -110,7 +111,7 @@ pub(super) async fn read(
     server: &Server,
     account: Uuid,
     side: Side,
-    after: i64,
+    (after, last): (i64, i64),
     limit: i64,
 ) -> sqlx::Result<Vec<Relation>> {
     let sql = match side {
@@ -121,33 +122,41 @@ pub(super) async fn read(
             side!(server, "follower_id", "following_id", "u.is_active", "not u.deactivated")
         }
     };
-    sqlx::query_as(sql).bind(account).bind(after).bind(limit).fetch_all(db).await
+    sqlx::query_as(sql).bind(account).bind(after).bind(last).bind(limit).fetch_all(db).await
 }
 
-/// Counts what [`read`] would find on both sides.
+/// The newest relation of anybody.
+pub(super) async fn last(db: &mut PgConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select coalesce(max(id), 0) from public.following_relationships")
+        .fetch_one(db)
+        .await
+}
+
+/// Counts what [`read`] would find on both sides, up to a relation.
 pub(super) async fn count(
     db: &mut PgConnection,
     server: &Server,
     account: Uuid,
+    last: i64,
 ) -> sqlx::Result<i64> {
     let sql = match server.shape.flavour {
         Flavour::Pleroma22 => {
             "select (select count(*) from public.following_relationships r
                      join public.users u on u.id = r.follower_id
-                     where r.following_id = $1 and r.state = 2 and not u.deactivated)
+                     where r.following_id = $1 and r.state = 2 and r.id <= $2 and not u.deactivated)
                   + (select count(*) from public.following_relationships r
                      join public.users u on u.id = r.following_id
-                     where r.follower_id = $1 and r.state = 2 and not u.deactivated)"
+                     where r.follower_id = $1 and r.state = 2 and r.id <= $2 and not u.deactivated)"
         }
         Flavour::Pleroma | Flavour::Akkoma => {
             "select (select count(*) from public.following_relationships r
-                     where r.following_id = $1 and r.state = 2)
+                     where r.following_id = $1 and r.state = 2 and r.id <= $2)
                   + (select count(*) from public.following_relationships r
                      join public.users u on u.id = r.following_id
-                     where r.follower_id = $1 and r.state = 2 and u.is_active)"
+                     where r.follower_id = $1 and r.state = 2 and r.id <= $2 and u.is_active)"
         }
     };
-    sqlx::query_scalar(sql).bind(account).fetch_one(db).await
+    sqlx::query_scalar(sql).bind(account).bind(last).fetch_one(db).await
 }
 
 /// Ends relations: takes back their Follow activities, removes the rows, counts the others anew.

@@ -43,14 +43,18 @@ impl DeleteUser {
             Step::Posts { after } => self.posts(server, db, account, cursor, *after, limit).await,
             Step::Followers { after } => {
                 let side = Side::Followers;
-                let (done, last) = unfollow(server, db, account, side, *after, limit).await?;
+                let (done, last) =
+                    unfollow(server, db, account, side, (*after, cursor.last_relation), limit)
+                        .await?;
                 let next = last
                     .map_or(Step::FollowedAccounts { after: 0 }, |after| Step::Followers { after });
                 Ok(go_on(done, cursor.at(next)))
             }
             Step::FollowedAccounts { after } => {
                 let side = Side::Followed;
-                let (done, last) = unfollow(server, db, account, side, *after, limit).await?;
+                let (done, last) =
+                    unfollow(server, db, account, side, (*after, cursor.last_relation), limit)
+                        .await?;
                 let next =
                     last.map_or(Step::FollowRequests, |after| Step::FollowedAccounts { after });
                 Ok(go_on(done, cursor.at(next)))
@@ -172,6 +176,8 @@ impl DeleteUser {
     ) -> Result<Batch<Cursor>, JobError> {
         let here = cursor.clone();
         if !cursor.row_goes {
+            // The server may have written a counter meanwhile.
+            account::purge(db, server, account.id).await?;
             account::purge_keys(db, server, account.id).await?;
             return Ok(Batch { end: true, ..go_on(0, here) });
         }
@@ -203,10 +209,10 @@ async fn unfollow(
     db: &mut PgConnection,
     account: &Actor,
     side: Side,
-    after: i64,
+    range: (i64, i64),
     limit: i64,
 ) -> Result<(i64, Option<i64>), JobError> {
-    let relations = relations::read(db, server, account.id, side, after, limit).await?;
+    let relations = relations::read(db, server, account.id, side, range, limit).await?;
     let Some(last) = relations.last() else { return Ok((0, None)) };
     let last = last.id;
     relations::end(db, server, account, side, &relations).await?;

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use kenoma_jobs::{
-    AnyJob, DeactivateInstance, DeleteActivities, deactivate_instance::Host, engine::Ended,
+    AnyJob, DeactivateInstance, DeleteActivities, DeleteUser, deactivate_instance::Host,
+    engine::Ended,
 };
 use serde_json::Value;
 use sqlx::{Connection as _, Executor as _, PgConnection, postgres::PgPoolOptions};
@@ -28,7 +29,12 @@ const REPORT_PLANS: &str = "load 'auto_explain';
 
 /// Plan and recount of `deactivate_instance` read all accounts once: there is no index on the host
 /// of a nickname.
-const ONCE: [&str; 2] = ["where u.is_active and u.id <= $4", "where not (u.is_active)"];
+const ONCE: [&str; 3] = [
+    "where u.is_active and u.id <= $4",
+    "where not (u.is_active)",
+    // So does the plan of `delete_user`, for another admin.
+    "as other_admin",
+];
 
 /// Collects the plans that PostgreSQL reports.
 #[derive(Clone, Default)]
@@ -140,6 +146,21 @@ async fn deactivate_instance_reads_no_table_whole() -> Result<()> {
     let job = DeactivateInstance {
         host: Host::parse(Community::SPAM_HOST)?,
         include_subdomains: false,
+        on_behalf_of: None,
+    };
+    let whole = tables_read_whole(&plans_of(job.into()).await?)?;
+    assert!(whole.is_empty(), "{}", whole.join("\n"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn delete_user_reads_no_table_whole() -> Result<()> {
+    let job = DeleteUser {
+        nickname: Community::PROLIFIC.to_owned(),
+        actor: format!("{}/users/{}", Community::BASE, Community::PROLIFIC),
+        thorough: false,
+        federate_posts: false,
+        force: false,
         on_behalf_of: None,
     };
     let whole = tables_read_whole(&plans_of(job.into()).await?)?;

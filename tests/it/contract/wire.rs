@@ -51,47 +51,47 @@ const RELEASED: &[(&str, &str, &str)] = &[
     (
         "delete_user",
         r#"{"nickname":"alice","actor":"https://peer.example/users/alice"}"#,
-        r#"{"step":"farewell","until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":false,"needed":true}"#,
+        r#"{"step":"farewell","until":"000001a2-06e7-798f-cc9d-5ea123250000","last_relation":9,"row_goes":false,"needed":true}"#,
     ),
     (
         "delete_user",
         r#"{"nickname":"alice","actor":"https://peer.example/users/alice","thorough":true,"federate_posts":true,"force":true,"on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
-        r#"{"step":"notifications","after":"000001a2-06e7-798f-cc9d-5ea123250000","until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":true,"needed":true}"#,
+        r#"{"step":"notifications","after":"000001a2-06e7-798f-cc9d-5ea123250000","until":"000001a2-06e7-798f-cc9d-5ea123250000","last_relation":9,"row_goes":true,"needed":true}"#,
     ),
     (
         "delete_user",
         r#"{"nickname":"alice","actor":"https://peer.example/users/alice"}"#,
-        r#"{"step":"leftovers","kind":"blocks and mutes","until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":false,"needed":true}"#,
+        r#"{"step":"leftovers","kind":"blocks and mutes","until":"000001a2-06e7-798f-cc9d-5ea123250000","last_relation":9,"row_goes":false,"needed":true}"#,
     ),
     (
         "delete_user",
         r#"{"nickname":"alice","actor":"https://peer.example/users/alice","thorough":true,"federate_posts":true,"force":true,"on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
-        r#"{"step":"posts","after":"000001a2-06e7-798f-cc9d-5ea123250000","until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":true,"needed":true}"#,
+        r#"{"step":"posts","after":"000001a2-06e7-798f-cc9d-5ea123250000","until":"000001a2-06e7-798f-cc9d-5ea123250000","last_relation":9,"row_goes":true,"needed":true}"#,
     ),
     (
         "delete_user",
         r#"{"nickname":"alice","actor":"https://peer.example/users/alice"}"#,
-        r#"{"step":"followers","after":7,"until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":false,"needed":true}"#,
+        r#"{"step":"followers","after":7,"until":"000001a2-06e7-798f-cc9d-5ea123250000","last_relation":9,"row_goes":false,"needed":true}"#,
     ),
     (
         "delete_user",
         r#"{"nickname":"alice","actor":"https://peer.example/users/alice","thorough":true,"federate_posts":true,"force":true,"on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
-        r#"{"step":"followed_accounts","after":7,"until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":true,"needed":true}"#,
+        r#"{"step":"followed_accounts","after":7,"until":"000001a2-06e7-798f-cc9d-5ea123250000","last_relation":9,"row_goes":true,"needed":true}"#,
     ),
     (
         "delete_user",
         r#"{"nickname":"alice","actor":"https://peer.example/users/alice"}"#,
-        r#"{"step":"follow_requests","until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":false,"needed":true}"#,
+        r#"{"step":"follow_requests","until":"000001a2-06e7-798f-cc9d-5ea123250000","last_relation":9,"row_goes":false,"needed":true}"#,
     ),
     (
         "delete_user",
         r#"{"nickname":"alice","actor":"https://peer.example/users/alice","thorough":true,"federate_posts":true,"force":true,"on_behalf_of":"000001a2-06e7-798f-cc9d-5ea123250000"}"#,
-        r#"{"step":"deliveries","deadline":"2026-11-24T12:00:00.123456Z","looks":3,"until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":true,"needed":true}"#,
+        r#"{"step":"deliveries","deadline":"2026-11-24T12:00:00.123456Z","looks":3,"until":"000001a2-06e7-798f-cc9d-5ea123250000","last_relation":9,"row_goes":true,"needed":true}"#,
     ),
     (
         "delete_user",
         r#"{"nickname":"alice","actor":"https://peer.example/users/alice"}"#,
-        r#"{"step":"account","until":"000001a2-06e7-798f-cc9d-5ea123250000","row_goes":false,"needed":true}"#,
+        r#"{"step":"account","until":"000001a2-06e7-798f-cc9d-5ea123250000","last_relation":9,"row_goes":false,"needed":true}"#,
     ),
     // 0.2
     (

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: kenoma beside a bare set-based procedure with the same end state.
 
+mod commands;
 mod kind;
 mod measure;
 
@@ -40,6 +41,12 @@ pub(crate) enum Options {
         #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=20))]
         rounds: u32,
     },
+    /// The commands that act at once.
+    Commands {
+        /// How often each of them is run; the median counts.
+        #[arg(long, value_name = "N", default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        rounds: u32,
+    },
 }
 
 /// The seeded database that each measurement copies, and the copy that is worked on.
@@ -48,14 +55,19 @@ const COPY: &str = "copy";
 
 /// Measures both and shows the comparison.
 pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
-    let (kind, rounds) = match *options {
-        Options::DeleteActivities { posts, rounds } => (Kind::DeleteActivities { posts }, rounds),
-        Options::DeactivateInstance { accounts, rounds } => {
-            (Kind::DeactivateInstance { accounts }, rounds)
+    let measured = async {
+        match *options {
+            Options::DeleteActivities { posts, rounds } => {
+                bench(Kind::DeleteActivities { posts }, rounds).await
+            }
+            Options::DeactivateInstance { accounts, rounds } => {
+                bench(Kind::DeactivateInstance { accounts }, rounds).await
+            }
+            Options::Commands { rounds } => commands::run(rounds).await,
         }
     };
     tokio::select! {
-        done = bench(kind, rounds) => done?,
+        done = measured => done?,
         end = interrupted() => bail!("{}; the servers were stopped and removed", end?),
     }
     Ok(ExitCode::SUCCESS)

@@ -127,7 +127,7 @@ fn names_an_object(table: &str, path: &str) -> bool {
     path == "object_id"
         || (table == "oban_jobs" && path == "args.object")
         // Pleroma 2.2 has a row for each context.
-        || (table == "activities" && path.ends_with("context_id"))
+        || (matches!(table, "activities" | "oban_jobs") && path.ends_with("context_id"))
 }
 
 /// Lists what others call a row. An `ActivityPub` id that was known before is fixed, not made up.
