@@ -137,4 +137,17 @@ mod tests {
             assert!(parsed(typed).is_err(), "{typed}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_typed_is_read_or_refused(typed in "\\PC{0,60}|[a-zA-Z0-9.@%_*-]{0,40}") {
+            if let Ok(host) = Host::parse(&typed) {
+                // Nothing is left in it that a pattern or an address would be made of.
+                assert!(!host.as_str().contains(['%', '_', '*', '@', '/', ':', ' ']), "{host:?}");
+                assert_eq!(host.as_str(), host.as_str().to_lowercase());
+                assert_eq!(Host::parse(host.as_str()).as_ref(), Ok(&host));
+                assert_eq!(Host::parse(&host.unicode()).as_ref(), Ok(&host));
+            }
+        }
+    }
 }

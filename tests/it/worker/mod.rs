@@ -14,6 +14,7 @@ mod stage;
 mod starting;
 mod stopping;
 mod story;
+mod waiting;
 mod work;
 
 pub(crate) use stage::eventually;
