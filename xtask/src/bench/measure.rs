@@ -55,6 +55,8 @@ pub(super) async fn kenoma(
     let mut admin = PgConnection::connect(&postgres.url("postgres")).await?;
     sqlx::query("select pg_stat_statements_reset()").execute(&mut admin).await?;
     let mut command = kenoma.command(&kind.command());
+    // The bare procedure tells the running server nothing either.
+    command.env("KENOMA_SERVER_REFRESH", "off");
     command.args(["--inline", "--yes", "--json"]).stdout(Stdio::null()).stderr(Stdio::piped());
     let begun = Instant::now();
     let mut process = command.spawn().context("kenoma cannot be started")?;
