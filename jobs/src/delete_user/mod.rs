@@ -10,6 +10,7 @@ mod farewell;
 mod follow_undo;
 mod leftovers;
 mod notifications;
+mod plan;
 mod relations;
 mod steps;
 
@@ -23,9 +24,9 @@ use relations::Side;
 
 use crate::{
     delete_activities,
-    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
+    engine::{Batch, Class, Job, JobError, Plan, Skipped},
     pleroma::{
-        Actor, Changed, Deed, Person, Server, count_inboxes, find_actor_by_ap_id, find_staff_by_id,
+        Actor, Changed, Deed, Person, Server, find_actor_by_ap_id, find_staff_by_id,
         log_moderation, refresh_accounts, sign_out,
     },
 };
@@ -195,106 +196,4 @@ impl DeleteUser {
             account => Ok(account),
         }
     }
-
-    fn refuse_last_admin(&self, standing: &Standing) -> Result<(), JobError> {
-        if standing.is_admin && !standing.other_admin && !self.force {
-            return Err(JobError::Refuse(format!(
-                "{} is the last admin of this server: make somebody else one first (kenoma user \
-                 set NICK --admin), or add --force",
-                self.nickname
-            )));
-        }
-        Ok(())
-    }
-
-    async fn first_cursor(
-        &self,
-        server: &Server,
-        db: &mut PgConnection,
-        account: &Actor,
-    ) -> Result<Cursor, JobError> {
-        let standing = Standing::read(db, server, account.id).await?;
-        let until = delete_activities::last_activity(db, &self.actor).await?;
-        Ok(Cursor {
-            until: until.unwrap_or(Uuid::nil()),
-            last_relation: relations::last(db).await?,
-            row_goes: standing.row_goes(server),
-            needed: true,
-            step: Step::Farewell,
-        })
-    }
-
-    /// Counts what there is to remove.
-    async fn counts(
-        &self,
-        server: &Server,
-        db: &mut PgConnection,
-        account: &Actor,
-        cursor: &Cursor,
-    ) -> Result<Vec<Count>, JobError> {
-        let mut counts = self.counts_in_range(server, db, account, cursor).await?;
-        let requests = relations::count_requests(db, account.id).await?;
-        counts.push(Count::new("follow requests", requests));
-        if self.thorough {
-            counts.extend(leftovers::count(db, account.id).await?);
-        }
-        Ok(counts)
-    }
-
-    /// Counts that of which nothing can be added while the run goes on.
-    async fn counts_in_range(
-        &self,
-        server: &Server,
-        db: &mut PgConnection,
-        account: &Actor,
-        cursor: &Cursor,
-    ) -> Result<Vec<Count>, JobError> {
-        let purged = account::is_purged(db, server, account.id).await?;
-        let [posts, likes, boosts] =
-            delete_activities::count(db, &self.actor, cursor.until).await?;
-        let notifications = notifications::count(db, &self.actor, cursor.until).await?;
-        let relations = relations::count(db, server, account.id, cursor.last_relation).await?;
-        Ok(vec![
-            Count::new("accounts", i64::from(!purged || cursor.row_goes)),
-            Count::new("notifications", notifications),
-            Count::new("posts", posts),
-            Count::new("likes", likes),
-            Count::new("boosts", boosts),
-            Count::new("follow relations", relations),
-        ])
-    }
-
-    /// What a person should know before saying yes.
-    async fn notes(
-        &self,
-        server: &Server,
-        db: &mut PgConnection,
-        account: &Actor,
-        cursor: &Cursor,
-    ) -> Result<Vec<String>, JobError> {
-        let mut notes = Vec::new();
-        let inboxes = count_inboxes(db, server, account).await?;
-        if inboxes > 0 {
-            notes.push(format!(
-                "{inboxes} inboxes of other servers are told that the account is gone"
-            ));
-        }
-        if cursor.row_goes {
-            notes.push(format!(
-                "the account was never confirmed or approved, so its row goes as well{}",
-                when_row_goes(server)
-            ));
-        }
-        Ok(notes)
-    }
-}
-
-/// The rest of the sentence that tells that a row goes.
-fn when_row_goes(server: &Server) -> String {
-    if server.publish_wait.is_zero() {
-        return ", at once: what the server has not delivered by then, it cannot deliver any more"
-            .to_owned();
-    }
-    let wait = humantime::format_duration(server.publish_wait);
-    format!(": as soon as the server has delivered and forgotten it, at the latest after {wait}")
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -21,6 +22,7 @@ use crate::{
 const LOOKS: [u64; 5] = [1, 2, 4, 8, 15];
 
 impl DeleteUser {
+    /// Does a little of the step that a run stands in.
     pub(super) async fn step(
         &self,
         server: &Server,
@@ -32,66 +34,63 @@ impl DeleteUser {
         match &cursor.step {
             Step::Farewell => self.farewell(server, db, account, cursor).await,
             Step::Notifications { after } => {
-                let after = *after;
-                let removed =
-                    notifications::remove(db, &account.ap_id, after, cursor.until, limit).await?;
-                Ok(match removed {
-                    Some((done, after)) => go_on(done, cursor.at(Step::Notifications { after })),
-                    None => go_on(0, cursor.at(self.first_leftovers(db).await?)),
-                })
+                self.notifications(db, account, cursor, *after, limit).await
             }
+            Step::Leftovers { kind } => leftovers(db, account, cursor, kind, limit).await,
             Step::Posts { after } => self.posts(server, db, account, cursor, *after, limit).await,
             Step::Followers { after } => {
-                let side = Side::Followers;
+                let range = (*after, cursor.last_relation);
                 let (done, last) =
-                    unfollow(server, db, account, side, (*after, cursor.last_relation), limit)
-                        .await?;
+                    unfollow(server, db, account, Side::Followers, range, limit).await?;
                 let next = last
                     .map_or(Step::FollowedAccounts { after: 0 }, |after| Step::Followers { after });
                 Ok(go_on(done, cursor.at(next)))
             }
             Step::FollowedAccounts { after } => {
-                let side = Side::Followed;
+                let range = (*after, cursor.last_relation);
                 let (done, last) =
-                    unfollow(server, db, account, side, (*after, cursor.last_relation), limit)
-                        .await?;
+                    unfollow(server, db, account, Side::Followed, range, limit).await?;
                 let next =
                     last.map_or(Step::FollowRequests, |after| Step::FollowedAccounts { after });
                 Ok(go_on(done, cursor.at(next)))
             }
-            Step::FollowRequests => {
-                let done = relations::end_requests(db, account.id, limit).await?;
-                let next = if done > 0 {
-                    Step::FollowRequests
-                } else {
-                    self.after_requests(server, db, account, cursor).await?
-                };
-                Ok(go_on(done, cursor.at(next)))
-            }
-            Step::Leftovers { kind } => {
-                let done = leftovers::remove(db, account.id, kind, limit).await?;
-                let next = match done {
-                    0 => leftovers::kind_after(db, Some(kind)).await?,
-                    _ => Some(kind.clone()),
-                };
-                let next = match next {
-                    Some(kind) => Step::Leftovers { kind },
-                    None => Step::Posts { after: Uuid::nil() },
-                };
-                Ok(go_on(done, cursor.at(next)))
-            }
+            Step::FollowRequests => self.requests(server, db, account, cursor, limit).await,
             Step::Deliveries { deadline, looks } => {
-                if !farewell::must_wait(db, account, cursor.until, *deadline).await? {
-                    return Ok(go_on(0, cursor.at(Step::Account)));
-                }
-                let look = usize::try_from(*looks).unwrap_or(usize::MAX).min(LOOKS.len() - 1);
-                let again =
-                    Step::Deliveries { deadline: *deadline, looks: looks.saturating_add(1) };
-                let wait = Some(Duration::from_secs(LOOKS[look]));
-                Ok(Batch { wait, ..go_on(0, cursor.at(again)) })
+                deliveries(db, account, cursor, *deadline, *looks).await
             }
             Step::Account => self.end(server, db, account, cursor).await,
         }
+    }
+
+    async fn notifications(
+        &self,
+        db: &mut PgConnection,
+        account: &Actor,
+        cursor: &Cursor,
+        after: Uuid,
+        limit: i64,
+    ) -> Result<Batch<Cursor>, JobError> {
+        let removed = notifications::remove(db, &account.ap_id, after, cursor.until, limit).await?;
+        Ok(match removed {
+            Some((done, after)) => go_on(done, cursor.at(Step::Notifications { after })),
+            None => go_on(0, cursor.at(self.first_leftovers(db).await?)),
+        })
+    }
+
+    async fn requests(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        account: &Actor,
+        cursor: &Cursor,
+        limit: i64,
+    ) -> Result<Batch<Cursor>, JobError> {
+        let done = relations::end_requests(db, account.id, limit).await?;
+        let next = match done {
+            0 => self.after_requests(server, db, account, cursor).await?,
+            _ => Step::FollowRequests,
+        };
+        Ok(go_on(done, cursor.at(next)))
     }
 
     /// Tells other servers and empties the profile, in one transaction: from then on the account
@@ -201,6 +200,39 @@ impl DeleteUser {
 
 fn go_on(done: i64, cursor: Cursor) -> Batch<Cursor> {
     Batch { cursor, end: false, done, parked: Vec::new(), wait: None }
+}
+
+/// Removes rows of one kind, then goes on to the next kind.
+async fn leftovers(
+    db: &mut PgConnection,
+    account: &Actor,
+    cursor: &Cursor,
+    kind: &str,
+    limit: i64,
+) -> Result<Batch<Cursor>, JobError> {
+    let done = leftovers::remove(db, account.id, kind, limit).await?;
+    let next = match done {
+        0 => leftovers::kind_after(db, Some(kind)).await?,
+        _ => Some(kind.to_owned()),
+    };
+    let next = next.map_or(Step::Posts { after: Uuid::nil() }, |kind| Step::Leftovers { kind });
+    Ok(go_on(done, cursor.at(next)))
+}
+
+/// Looks whether the server is done; waits longer from look to look.
+async fn deliveries(
+    db: &mut PgConnection,
+    account: &Actor,
+    cursor: &Cursor,
+    deadline: DateTime<Utc>,
+    looks: u32,
+) -> Result<Batch<Cursor>, JobError> {
+    if !farewell::must_wait(db, account, cursor.until, deadline).await? {
+        return Ok(go_on(0, cursor.at(Step::Account)));
+    }
+    let look = usize::try_from(looks).unwrap_or(usize::MAX).min(LOOKS.len() - 1);
+    let again = Step::Deliveries { deadline, looks: looks.saturating_add(1) };
+    Ok(Batch { wait: Some(Duration::from_secs(LOOKS[look])), ..go_on(0, cursor.at(again)) })
 }
 
 /// Ends the next relations of a side. Returns how many, and the last one, if there were any.

@@ -1,6 +1,9 @@
 //! `kenoma jobs show RUN`
 
-use kenoma_jobs::engine::ledger::{self, Event, Parked, Run};
+use kenoma_jobs::engine::{
+    Status,
+    ledger::{self, Event, Parked, Run},
+};
 use serde_json::Value;
 
 use crate::{
@@ -42,6 +45,7 @@ fn figures(run: &Run) -> Vec<String> {
         ("Job", Some(format!("{} {}", run.job, run.subject))),
         ("Status", Some(run.status.to_string())),
         ("Plan", Some(plan.join(", "))),
+        ("Step", run.step().filter(|_| !run.status.is_finished())),
         ("Done", Some(format!("{} of {total}", thousands(run.done)))),
         ("Parked", (run.parked > 0).then(|| thousands(run.parked))),
         ("Attempt", (run.attempt > 0).then(|| run.attempt.to_string())),
@@ -51,13 +55,18 @@ fn figures(run: &Run) -> Vec<String> {
         ("Worker", run.lease_owner.clone().filter(|_| run.lease_expires_at.is_some())),
         ("Lease until", time(run.lease_expires_at)),
         ("Created", time(Some(run.created_at))),
-        ("Not before", time(Some(run.available_at)).filter(|_| run.attempt > 0)),
+        ("Not before", time(Some(run.available_at)).filter(|_| waits(run))),
         ("Started", time(run.started_at)),
         ("Finished", time(run.finished_at)),
     ];
     let line =
         |(name, value): (&str, Option<String>)| Some(format!("{name:<12} {}", one_line(&value?)));
     fields.into_iter().filter_map(line).collect()
+}
+
+/// Whether it matters when it may go on: after a failed try, or while it waits for the server.
+fn waits(run: &Run) -> bool {
+    run.attempt > 0 || (run.status == Status::Queued && run.cursor.is_some())
 }
 
 fn parked_lines(parked: &[Parked]) -> Vec<String> {

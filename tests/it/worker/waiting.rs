@@ -22,6 +22,10 @@ async fn a_removal_waits_without_a_worker_and_goes_on_by_itself() -> Result<()> 
     let mut worker = Worker::start(&stage.with("KENOMA_WORKER_CONCURRENCY", "1"))?;
     let removal = stage.begin(&["user", "rm", "alice", "--yes", "--wait"])?;
     worker.expect("waits for the server, and goes on later")?;
+    let id: String =
+        sqlx::query_scalar("select id from kenoma.runs").fetch_one(&stage.pool).await?;
+    let shown = stage.kenoma.run(&["jobs", "show", &id])?.stdout;
+    ensure!(shown.contains("Step         deliveries"), "{shown}");
 
     // Its slot, the only one for long jobs, is free: another run is done meanwhile.
     world.local("bob").await?.posts("hello").create().await?;

@@ -1,54 +1,28 @@
-//! Telling other servers without the server's own fan-out (docs/semantics.md 2.4).
-//!
-//! The server's `publish` job finds out the inboxes itself, but only for an active actor. A
-//! `publish_one` job names its inbox and needs no more of the actor than its keys: it is signed and
-//! delivered for an inactive actor as well.
+//! Where a batch of activities goes (docs/semantics.md 2.4.4 and 2.4.5).
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use sqlx::{FromRow, PgConnection};
 use url::Url;
 
-use super::{Actor, Federation, Flake, Flavour, ObanJob, Server, as_public};
-
-/// Who finds out the inboxes that an activity goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fanout {
-    /// The server, by a `publish` job.
-    Server,
-    /// This program, by a `publish_one` job per inbox.
-    Kenoma,
-}
-
-/// A new activity that other servers are to be told of.
-#[derive(Debug)]
-pub struct Outgoing {
-    /// Id of its row.
-    pub id: Flake,
-    /// All of it.
-    pub data: Value,
-    /// The row of the object it deletes: whoever fetched that is told as well.
-    pub deleted_object: Option<i64>,
-    /// The activity that it undoes, for the servers that send it along.
-    pub undone: Option<Value>,
-}
+use super::{
+    super::{Actor, Federation, Flavour, Server},
+    Outgoing,
+};
 
 /// Where an account of another server receives activities.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-struct Mailbox {
+pub(super) struct Mailbox {
     inbox: String,
     shared_inbox: Option<String>,
 }
 
 /// Everything that decides where a batch of activities goes.
 #[derive(Debug, Default)]
-struct Directory {
+pub(super) struct Directory {
     /// The address of the actor's followers.
     followers_address: String,
     /// Where those on other servers receive.
@@ -61,74 +35,14 @@ struct Directory {
     unreachable: HashMap<String, Option<String>>,
 }
 
-/// Makes the jobs that deliver activities of one actor, one for each distinct inbox. Forgets who
-/// fetched the deleted objects, as the server does when it delivers.
-pub async fn fan_out(
-    db: &mut PgConnection,
-    server: &Server,
-    actor: &Actor,
-    outgoing: &[Outgoing],
-) -> sqlx::Result<Vec<ObanJob>> {
-    if !server.federating || outgoing.is_empty() {
-        return Ok(Vec::new());
-    }
-    let directory = Directory::read(db, server, actor, outgoing).await?;
-    Ok(outgoing
-        .iter()
-        .flat_map(|activity| {
-            let inboxes = directory.inboxes(activity, &server.federation);
-            inboxes.into_iter().map(|(inbox, mentioned)| {
-                let since = directory.unreachable_since(&inbox);
-                delivery(server, actor, activity, &inbox, mentioned, since)
-            })
-        })
-        .collect())
-}
-
-/// Counts the distinct inboxes of an account's followers on other servers, the unreachable ones
-/// included.
-pub async fn count_inboxes(
-    db: &mut PgConnection,
-    server: &Server,
-    actor: &Actor,
-) -> sqlx::Result<i64> {
-    if !server.federating {
-        return Ok(0);
-    }
-    let followers = followers(db, server, actor).await?;
-    let inboxes: BTreeSet<&str> = followers.iter().map(Mailbox::shared).collect();
-    Ok(i64::try_from(inboxes.len()).unwrap_or(i64::MAX))
-}
-
 impl Mailbox {
-    fn shared(&self) -> &str {
+    pub(super) fn shared(&self) -> &str {
         self.shared_inbox.as_deref().filter(|inbox| !inbox.is_empty()).unwrap_or(&self.inbox)
     }
 }
 
-impl Outgoing {
-    fn recipients(&self) -> impl Iterator<Item = &str> {
-        ["to", "cc"]
-            .into_iter()
-            .filter_map(|field| self.data.get(field)?.as_array())
-            .flatten()
-            .filter_map(Value::as_str)
-    }
-
-    fn is_public(&self) -> bool {
-        self.recipients().any(|address| address == as_public())
-    }
-
-    /// Whether one delivery per server is enough.
-    fn goes_to_shared_inboxes(&self) -> bool {
-        self.data.get("type").is_some_and(|kind| kind == "Delete")
-            || self.is_public()
-            || self.recipients().nth(1).is_some()
-    }
-}
-
 impl Directory {
-    async fn read(
+    pub(super) async fn read(
         db: &mut PgConnection,
         server: &Server,
         actor: &Actor,
@@ -170,7 +84,11 @@ impl Directory {
     }
 
     /// The inboxes of an activity, and whether somebody there is addressed by name.
-    fn inboxes(&self, activity: &Outgoing, federation: &Federation) -> BTreeMap<String, bool> {
+    pub(super) fn inboxes(
+        &self,
+        activity: &Outgoing,
+        federation: &Federation,
+    ) -> BTreeMap<String, bool> {
         let shared = activity.goes_to_shared_inboxes();
         let to_followers = activity.recipients().any(|address| address == self.followers_address);
         let followers = self.followers.iter().filter(|_| to_followers);
@@ -197,7 +115,7 @@ impl Directory {
         })
     }
 
-    fn unreachable_since(&self, inbox: &str) -> Option<&str> {
+    pub(super) fn unreachable_since(&self, inbox: &str) -> Option<&str> {
         self.unreachable.get(&host(inbox)?)?.as_deref()
     }
 }
@@ -216,7 +134,7 @@ fn host(inbox: &str) -> Option<String> {
     Url::parse(inbox).ok()?.host_str().map(str::to_lowercase)
 }
 
-async fn followers(
+pub(super) async fn followers(
     db: &mut PgConnection,
     server: &Server,
     actor: &Actor,
@@ -311,75 +229,12 @@ async fn unreachable(
     Ok(rows.into_iter().collect())
 }
 
-/// One delivery, in the form that the server's release knows.
-fn delivery(
-    server: &Server,
-    actor: &Actor,
-    activity: &Outgoing,
-    inbox: &str,
-    mentioned: bool,
-    unreachable_since: Option<&str>,
-) -> ObanJob {
-    let newer = server.shape.is_pleroma_2_7();
-    let args = if newer {
-        json!({ "op": "publish_one", "params": {
-            "inbox": inbox,
-            "activity_id": activity.id.to_string(),
-            "unreachable_since": unreachable_since,
-        } })
-    } else {
-        json!({ "op": "publish_one", "module": "Elixir.Pleroma.Web.ActivityPub.Publisher", "params": {
-            "inbox": inbox,
-            "json": document(server, activity).to_string(),
-            "actor_id": Flake(actor.id).to_string(),
-            "id": activity.data.get("id"),
-            "unreachable_since": unreachable_since,
-        } })
-    };
-    ObanJob {
-        queue: "federator_outgoing",
-        worker: "Pleroma.Workers.PublisherWorker",
-        args,
-        max_attempts: if server.shape.flavour == Flavour::Akkoma { 6 } else { 5 },
-        priority: i32::from(newer && !mentioned),
-        scheduled_at: None,
-    }
-}
-
-/// The activity as other servers receive it: with a context, and without what is only for this one.
-fn document(server: &Server, activity: &Outgoing) -> Value {
-    let mut data = activity.data.clone();
-    let akkoma = server.shape.flavour == Flavour::Akkoma;
-    let language = if akkoma {
-        json!({ "@language": "und", "htmlMfm": "https://w3id.org/fep/c16b#htmlMfm" })
-    } else {
-        json!({ "@language": "und" })
-    };
-    let context = json!([
-        "https://www.w3.org/ns/activitystreams",
-        format!("{}/schemas/litepub-0.1.jsonld", server.base_url),
-        language,
-    ]);
-    if let Some(fields) = data.as_object_mut() {
-        for internal in ["deleted_activity_id", "bto", "bcc"] {
-            fields.remove(internal);
-        }
-        fields.insert("@context".to_owned(), context);
-        if let Some(undone) = activity.undone.as_ref().filter(|_| akkoma) {
-            let mut undone = undone.clone();
-            if let Some(undone) = undone.as_object_mut() {
-                undone.remove("bto");
-                undone.remove("bcc");
-            }
-            fields.insert("object".to_owned(), undone);
-        }
-    }
-    data
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::pleroma::{Flake, as_public};
 
     const FOLLOWERS: &str = "https://peer.example/users/alice/followers";
 
