@@ -34,6 +34,9 @@ pub(super) struct RunOptions {
     /// Follow the run to its end. Ctrl-C stops following; the run goes on.
     #[arg(long)]
     pub(super) wait: bool,
+    /// Follow the run as well if nobody asked for it, but a worker is there that will do it.
+    #[arg(skip)]
+    pub(super) wait_for_worker: bool,
     /// Follow for at most so long, such as 10m; then end with exit code 7.
     #[arg(long, value_name = "DURATION", requires = "wait", value_parser = humantime::parse_duration)]
     pub(super) wait_timeout: Option<Duration>,
@@ -96,8 +99,8 @@ pub(super) async fn submit(
     let run = if request.options.inline {
         follow::inline(session, &server, job, &id, output).await?
     } else {
-        announce(session, job, &id, producer, output).await?;
-        if !request.options.wait {
+        let heard = announce(session, job, &id, producer, output).await?;
+        if !(request.options.wait || request.options.wait_for_worker && heard) {
             let run = find(session, &id).await?;
             output.object(&RunJson::of(&run));
             return Ok(());
@@ -233,14 +236,14 @@ async fn enqueue(
     }
 }
 
-/// Rings the bell, and says how to follow the run.
+/// Rings the bell, and says how to follow the run. Returns whether a worker is alive.
 async fn announce(
     session: &Session,
     job: &AnyJob,
     id: &str,
     producer: Option<Producer>,
     output: Output,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     output.result(format!("Queued {} {} as run {id}.", job.name(), job.subject()));
     output.note(format!("Follow it with: kenoma jobs watch {id}"));
     let mut db = session.side_pool.acquire().await?;
@@ -250,13 +253,14 @@ async fn announce(
             "{error}\nThe run is safe in the ledger: a worker will pick it up when Redis is back."
         )),
     }
-    if ledger::alive(&mut db, WORKER_PATIENCE).await? == 0 {
+    let heard = ledger::alive(&mut db, WORKER_PATIENCE).await? > 0;
+    if !heard {
         output.warning(
             "no worker is alive: start one with `kenoma worker`, or do it here with the same \
              command and --inline",
         );
     }
-    Ok(())
+    Ok(heard)
 }
 
 async fn ring(

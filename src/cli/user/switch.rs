@@ -95,7 +95,7 @@ where
     job.into()
 }
 
-/// Asks for a job. A person on a terminal sees it through.
+/// Asks for a job. A person on a terminal sees it through, unless there is nobody to do it.
 async fn submit(
     options: &Options,
     session: &Session,
@@ -106,7 +106,7 @@ async fn submit(
 ) -> Result<(), Failure> {
     let asked = &options.submit;
     let sees_it_through = output.is_watched() && !options.no_wait && !asked.inline;
-    let options = submit::RunOptions { wait: asked.wait || sees_it_through, ..asked.clone() };
+    let options = submit::RunOptions { wait_for_worker: sees_it_through, ..asked.clone() };
     let request = submit::Request { job, options: &options, done };
     submit::submit(session, server, request, output).await
 }

@@ -145,6 +145,15 @@ async fn where_nobody_is_told_signing_out_is_the_way() -> Result<()> {
 async fn on_a_terminal_a_person_sees_it_through() -> Result<()> {
     let house = House::new(Flavour::Pleroma).await?;
     house.world.local("alice").await?;
+    // Nobody is there who would do it: nothing to wait for.
+    let done = house.kenoma.run_on_terminal("user deactivate alice", "")?;
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.stdout.contains("no worker is alive"), "{done:?}");
+    house.sql("delete from kenoma.runs").await?;
+
+    house
+        .sql("insert into kenoma.workers (id, host, pid, version) values ('w', 'h', 1, '0')")
+        .await?;
     let kenoma = house.kenoma.clone();
     let terminal = thread::spawn(move || kenoma.run_on_terminal("user deactivate alice", ""));
     let ids = house.queued(1).await?;
