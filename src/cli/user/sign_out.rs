@@ -1,6 +1,7 @@
 //! `kenoma user sign_out NICK`
 
-use kenoma_jobs::pleroma;
+use kenoma_jobs::pleroma::{self, SignedOut};
+use serde::Serialize;
 use serde_json::json;
 
 use super::act::{Act, ActOptions};
@@ -20,6 +21,14 @@ pub(in crate::cli) struct Options {
     act: ActOptions,
 }
 
+#[derive(Serialize)]
+struct Object<'a> {
+    command: &'static str,
+    nickname: &'a str,
+    #[serde(flatten)]
+    ended: SignedOut,
+}
+
 /// Signs the account out.
 pub(super) async fn run(
     options: &Options,
@@ -32,11 +41,7 @@ pub(super) async fn run(
     let signed_out = pleroma::sign_out(&mut act.db, account.id).await?;
     act.commit("sign_out", nickname, &json!(signed_out), output).await?;
     output.result(format!("{nickname} signed out from all apps."));
-    output.object(&json!({
-        "command": "sign_out",
-        "nickname": account.nickname,
-        "authorizations": signed_out.authorizations,
-        "tokens": signed_out.tokens,
-    }));
+    let nickname = account.nickname.as_deref().unwrap_or(nickname);
+    output.object(&Object { command: "sign_out", nickname, ended: signed_out });
     Ok(())
 }

@@ -215,6 +215,7 @@ async fn each_command_prints_one_object() -> Result<()> {
         "revoke_invite known",
         "reset_password alice",
         "reset_mfa alice",
+        "sign_out alice",
         "set alice --moderator --no-locked --confirmed",
         "tag alice B a",
         "untag alice a",
