@@ -10,6 +10,7 @@ use kenoma_jobs::{
     },
     pleroma::Server,
 };
+use sqlx::PgConnection;
 
 use super::{
     Failure, Output, follow,
@@ -62,7 +63,7 @@ pub(super) struct Request<'a> {
 }
 
 /// A worker that was not seen for so long is taken for dead.
-pub(super) const WORKER_PATIENCE: Duration = Duration::from_secs(30);
+const WORKER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Plans, asks, writes the run into the ledger, and has it done.
 pub(super) async fn submit(
@@ -88,12 +89,7 @@ pub(super) async fn submit(
         return Ok(());
     }
     session.require_ledger().await?;
-    let producer = if request.options.require_redis {
-        let producer = Producer::connect(&session.settings.redis.queue()).await;
-        Some(producer.map_err(|error| Failure::from(error).and("Nothing was queued."))?)
-    } else {
-        None
-    };
+    let producer = required_redis(session, request.options).await?;
     confirm(job, &plan, request.options.yes, output)?;
     let id = enqueue(session, &server, &request, &plan, output).await?;
     let run = if request.options.inline {
@@ -253,7 +249,12 @@ async fn announce(
             "{error}\nThe run is safe in the ledger: a worker will pick it up when Redis is back."
         )),
     }
-    let heard = ledger::alive(&mut db, WORKER_PATIENCE).await? > 0;
+    is_heard(&mut db, output).await
+}
+
+/// Whether a worker is alive; warns if none is.
+pub(super) async fn is_heard(db: &mut PgConnection, output: Output) -> Result<bool, Failure> {
+    let heard = ledger::alive(db, WORKER_PATIENCE).await? > 0;
     if !heard {
         output.warning(
             "no worker is alive: start one with `kenoma worker`, or do it here with the same \
@@ -261,6 +262,18 @@ async fn announce(
         );
     }
     Ok(heard)
+}
+
+/// Reaches Redis before anything is written, where that was asked for.
+pub(super) async fn required_redis(
+    session: &Session,
+    options: &RunOptions,
+) -> Result<Option<Producer>, Failure> {
+    if !options.require_redis {
+        return Ok(None);
+    }
+    let producer = Producer::connect(&session.settings.redis.queue()).await;
+    Ok(Some(producer.map_err(|error| Failure::from(error).and("Nothing was queued."))?))
 }
 
 async fn ring(

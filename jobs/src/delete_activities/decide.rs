@@ -44,9 +44,9 @@ pub(super) struct Writes {
 
 /// A new activity of the account.
 #[derive(Debug)]
-pub(super) struct NewActivity {
-    pub(super) id: Flake,
-    pub(super) data: Value,
+pub(crate) struct NewActivity {
+    pub(crate) id: Flake,
+    pub(crate) data: Value,
 }
 
 /// How many deleted posts replied to an object, and how many quoted it.

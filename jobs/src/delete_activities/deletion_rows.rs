@@ -1,11 +1,9 @@
 //! Activities and tombstones as the server writes them (docs/semantics.md 1.2 and 1.4).
 
-use chrono::Utc;
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::{decide::type_of, read::Activity};
-use crate::pleroma::{Actor, Flake, Flavour, Recipients, Server};
+use crate::pleroma::{Actor, Flake, Flavour, Recipients, Server, published_now};
 
 pub(super) fn delete_activity(
     server: &Server,
@@ -32,7 +30,8 @@ pub(super) fn undo_activity(
     (server.flakes.generate(), Value::Object(data))
 }
 
-fn base_activity(
+/// What every new Delete and Undo of an account has.
+pub(crate) fn base_activity(
     server: &Server,
     actor: &Actor,
     kind: &str,
@@ -40,8 +39,7 @@ fn base_activity(
     recipients: &Recipients,
 ) -> Map<String, Value> {
     let mut data = Map::new();
-    let id = format!("{}/activities/{}", server.base_url, Uuid::new_v4());
-    data.insert("id".to_owned(), id.into());
+    data.insert("id".to_owned(), server.new_activity_id().into());
     data.insert("type".to_owned(), kind.into());
     data.insert("actor".to_owned(), actor.ap_id.as_str().into());
     data.insert("object".to_owned(), object.into());
@@ -60,6 +58,6 @@ pub(super) fn tombstone(object_id: &str, old: &Value) -> Value {
         "id": object_id,
         "type": "Tombstone",
         "formerType": type_of(old),
-        "deleted": Utc::now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+        "deleted": published_now(),
     })
 }

@@ -26,9 +26,12 @@ use crate::{
     },
 };
 pub(crate) use batch::{Manner, Telling, delete_some, skip_one};
+pub(crate) use decide::NewActivity;
+pub(crate) use deletion_rows::base_activity;
 pub(crate) use read::{count, last_activity};
 pub(crate) use server_jobs::{About, publish_job};
 use via_server::Purges;
+pub(crate) use write::insert_activities;
 
 /// Deletes an account's posts and takes back its likes and boosts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

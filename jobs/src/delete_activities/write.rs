@@ -7,7 +7,11 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Cursor, decide::Writes, sql};
+use super::{
+    Cursor,
+    decide::{NewActivity, Writes},
+    sql,
+};
 use crate::pleroma::{Actor, AssociatedObject, Pins, Server, fan_out, insert_oban_jobs};
 
 /// Writes a decided batch. Returns how many of the plan's activities went.
@@ -19,7 +23,7 @@ pub(super) async fn apply(
     writes: Writes,
 ) -> sqlx::Result<i64> {
     let rows: Vec<i64> = writes.tombstones.keys().copied().collect();
-    insert_activities(db, actor, &writes).await?;
+    insert_activities(db, actor, &writes.activities).await?;
     bury(db, &writes).await?;
     patch(db, &writes).await?;
     lower_counters(db, &writes).await?;
@@ -33,17 +37,18 @@ pub(super) async fn apply(
     Ok(removed)
 }
 
-async fn insert_activities(
+/// Inserts activities of one account; their recipients are `to`, then `cc`.
+pub(crate) async fn insert_activities(
     db: &mut PgConnection,
     actor: &Actor,
-    writes: &Writes,
+    activities: &[NewActivity],
 ) -> sqlx::Result<()> {
-    if writes.activities.is_empty() {
+    if activities.is_empty() {
         return Ok(());
     }
     sqlx::query(include_str!("insert_activities.sql"))
-        .bind(writes.activities.iter().map(|new| new.id.0).collect::<Vec<Uuid>>())
-        .bind(writes.activities.iter().map(|new| &new.data).collect::<Vec<_>>())
+        .bind(activities.iter().map(|new| new.id.0).collect::<Vec<Uuid>>())
+        .bind(activities.iter().map(|new| &new.data).collect::<Vec<_>>())
         .bind(&actor.ap_id)
         .execute(db)
         .await?;

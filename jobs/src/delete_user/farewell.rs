@@ -1,11 +1,17 @@
 //! Telling other servers, and waiting until they have been told.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::pleroma::{Actor, Flake, Flavour, Outgoing, Server, fan_out, insert_oban_jobs};
+use crate::{
+    delete_activities::{NewActivity, base_activity, insert_activities},
+    pleroma::{
+        Actor, Flake, Flavour, Outgoing, Recipients, Server, fan_out, followers_address,
+        insert_oban_jobs,
+    },
+};
 
 /// Writes the Delete of the account and its deliveries, one for each inbox of its followers
 /// (docs/semantics.md 2.1 and 2.4).
@@ -14,46 +20,18 @@ pub(super) async fn announce(
     server: &Server,
     account: &Actor,
 ) -> sqlx::Result<()> {
-    let followers: Option<String> =
-        sqlx::query_scalar("select follower_address from public.users where id = $1")
-            .bind(account.id)
-            .fetch_one(&mut *db)
-            .await?;
-    let followers = followers.unwrap_or_else(|| format!("{}/followers", account.ap_id));
-    let id = server.flakes.generate();
-    let data = delete_of_account(server, account, &followers);
-    sqlx::query(
-        "insert into public.activities (id, data, actor, recipients, local, inserted_at, updated_at)
-         select $1, $2, $3, array[$4], true, moment, moment
-         from date_trunc('second', timezone('UTC', now())) as moment",
-    )
-    .bind(id.0)
-    .bind(&data)
-    .bind(&account.ap_id)
-    .bind(&followers)
-    .execute(&mut *db)
-    .await?;
+    let to = vec![followers_address(db, account).await?];
+    let recipients = Recipients { to, cc: Vec::new() };
+    let mut data = base_activity(server, account, "Delete", &account.ap_id, &recipients);
+    if server.shape.flavour == Flavour::Pleroma22 {
+        data.insert("deleted_activity_id".to_owned(), Value::Null);
+    }
+    let delete = NewActivity { id: server.flakes.generate(), data: Value::Object(data) };
+    insert_activities(db, account, std::slice::from_ref(&delete)).await?;
+    let NewActivity { id, data } = delete;
     let outgoing = [Outgoing { id, data, deleted_object: None, undone: None }];
     let deliveries = fan_out(db, server, account, &outgoing).await?;
     insert_oban_jobs(db, &deliveries).await
-}
-
-fn delete_of_account(server: &Server, account: &Actor, followers: &str) -> Value {
-    let mut data = Map::new();
-    let id = format!("{}/activities/{}", server.base_url, Uuid::new_v4());
-    data.insert("id".to_owned(), id.into());
-    data.insert("type".to_owned(), "Delete".into());
-    data.insert("actor".to_owned(), account.ap_id.as_str().into());
-    data.insert("object".to_owned(), account.ap_id.as_str().into());
-    data.insert("to".to_owned(), json!([followers]));
-    data.insert("cc".to_owned(), json!([]));
-    if server.shape.flavour == Flavour::Pleroma22 {
-        data.insert("deleted_activity_id".to_owned(), Value::Null);
-    } else {
-        data.insert("bto".to_owned(), json!([]));
-        data.insert("bcc".to_owned(), json!([]));
-    }
-    Value::Object(data)
 }
 
 /// When waiting is over, by the database's clock; `None`: it is not waited at all.

@@ -1,6 +1,5 @@
 //! The Undo of a Follow, as the server writes it when it removes an account (docs/semantics.md 2.3).
 
-use chrono::Utc;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -10,7 +9,7 @@ use crate::{
     delete_activities::{About, publish_job},
     pleroma::{
         Actor, Flake, Flavour, ObanJob, Outgoing, Recipients, Search, Server, fan_out,
-        insert_oban_jobs,
+        insert_oban_jobs, published_now,
     },
 };
 
@@ -37,7 +36,7 @@ impl FollowUndo {
         let context =
             fields.get("context").and_then(Value::as_str).map_or_else(new_context, str::to_owned);
         fields.insert("context".to_owned(), context.as_str().into());
-        fields.entry("published").or_insert_with(|| published().into());
+        fields.entry("published").or_insert_with(|| published_now().into());
         if server.shape.flavour != Flavour::Akkoma {
             fields.insert("state".to_owned(), "cancelled".into());
         }
@@ -63,9 +62,8 @@ impl FollowUndo {
         data.insert("actor".to_owned(), self.actor.as_str().into());
         data.insert("to".to_owned(), json!([self.recipient]));
         data.insert("object".to_owned(), follow);
-        let id = format!("{}/activities/{}", server.base_url, Uuid::new_v4());
-        data.insert("id".to_owned(), id.into());
-        data.insert("published".to_owned(), published().into());
+        data.insert("id".to_owned(), server.new_activity_id().into());
+        data.insert("published".to_owned(), published_now().into());
         data.insert("context".to_owned(), self.context.as_str().into());
         Value::Object(data)
     }
@@ -209,9 +207,4 @@ fn index_job(server: &Server, activity: Flake) -> Option<ObanJob> {
             ..search(json!({ "op": "fetch_data_for_activity", "activity_id": activity }))
         }),
     }
-}
-
-/// Now, as ActivityPub documents of the server say it.
-fn published() -> String {
-    Utc::now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }

@@ -1,6 +1,6 @@
 //! What the original leaves behind when it removes an account (docs/semantics.md 2.5).
 
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::engine::Count;
@@ -118,19 +118,14 @@ pub(super) async fn remove(
     Ok(i64::try_from(removed).unwrap_or(i64::MAX))
 }
 
-#[derive(FromRow)]
-struct Known {
-    name: String,
-}
-
 async fn known(db: &mut PgConnection) -> sqlx::Result<Vec<&'static Leftover>> {
     let tables: Vec<&str> = LEFTOVERS.iter().map(|leftover| leftover.table).collect();
-    let there: Vec<Known> = sqlx::query_as(
+    let there: Vec<String> = sqlx::query_scalar(
         "select name from unnest($1::text[]) as name where to_regclass(name) is not null",
     )
     .bind(tables)
     .fetch_all(db)
     .await?;
-    let is_there = |leftover: &&Leftover| there.iter().any(|known| known.name == leftover.table);
+    let is_there = |leftover: &&Leftover| there.iter().any(|name| name == leftover.table);
     Ok(LEFTOVERS.iter().filter(is_there).collect())
 }

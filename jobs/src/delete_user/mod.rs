@@ -26,8 +26,8 @@ use crate::{
     delete_activities,
     engine::{Batch, Class, Job, JobError, Plan, Skipped},
     pleroma::{
-        Actor, Changed, Deed, Person, Server, find_actor_by_ap_id, find_staff_by_id,
-        log_moderation, refresh_accounts, sign_out,
+        Actor, Changed, Deed, Person, Server, find_actor_by_ap_id, log_moderation_for,
+        refresh_accounts, sign_out,
     },
 };
 
@@ -72,20 +72,13 @@ impl Job for DeleteUser {
         let Some(account) = self.account(server, db).await? else { return Ok(()) };
         let switched = account::switch_off(db, server, account.id).await?;
         sign_out(db, account.id).await?;
-        let cursor = self.first_cursor(server, db, &account).await?;
-        if switched && DeleteUser::may_refresh(server, &cursor) {
+        let row_goes = Standing::read(db, server, account.id).await?.row_goes(server);
+        if switched && Self::may_refresh(server, row_goes) {
             // Not as `Activation`: that would have the server end relations that this run ends.
             refresh_accounts(db, server, &[account.id], Changed::Fields).await?;
         }
-        let staff = match self.on_behalf_of {
-            Some(staff) => find_staff_by_id(db, staff).await?,
-            None => None,
-        };
-        if let Some(staff) = staff {
-            let nickname = account.nickname.clone().unwrap_or_default();
-            let person = Person { id: account.id, nickname };
-            log_moderation(db, &staff, Deed::Delete, &[person]).await?;
-        }
+        let person = Person { id: account.id, nickname: account.nickname.unwrap_or_default() };
+        log_moderation_for(db, self.on_behalf_of, Deed::Delete, &[person]).await?;
         Ok(())
     }
 
@@ -100,8 +93,9 @@ impl Job for DeleteUser {
             };
             return Ok(Plan { counts: Vec::new(), notes: Vec::new(), cursor });
         };
-        self.refuse_last_admin(&Standing::read(db, server, account.id).await?)?;
-        let mut cursor = self.first_cursor(server, db, &account).await?;
+        let standing = Standing::read(db, server, account.id).await?;
+        self.refuse_last_admin(&standing)?;
+        let mut cursor = self.first_cursor(server, db, &standing).await?;
         let counts = self.counts(server, db, &account, &cursor).await?;
         cursor.needed = counts.iter().any(|count| count.items > 0);
         let notes = self.notes(server, db, &account, &cursor).await?;

@@ -31,9 +31,8 @@ impl DeleteUser {
         &self,
         server: &Server,
         db: &mut PgConnection,
-        account: &Actor,
+        standing: &Standing,
     ) -> Result<Cursor, JobError> {
-        let standing = Standing::read(db, server, account.id).await?;
         let until = delete_activities::last_activity(db, &self.actor).await?;
         Ok(Cursor {
             until: until.unwrap_or(Uuid::nil()),

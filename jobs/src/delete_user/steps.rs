@@ -111,7 +111,7 @@ impl DeleteUser {
             notifications::remove_reports(db, account.id).await?;
         }
         let changed = account::purge(db, server, account.id).await?;
-        if changed && Self::may_refresh(server, cursor) {
+        if changed && Self::may_refresh(server, cursor.row_goes) {
             refresh_accounts(db, server, &[account.id], Changed::Fields).await?;
         }
         let done = i64::from(!purged && !cursor.row_goes);
@@ -157,7 +157,7 @@ impl DeleteUser {
         account: &Actor,
         cursor: &Cursor,
     ) -> Result<Step, JobError> {
-        if cursor.needed && Self::may_refresh(server, cursor) {
+        if cursor.needed && Self::may_refresh(server, cursor.row_goes) {
             refresh_accounts(db, server, &[account.id], Changed::Activation).await?;
         }
         let needed = cursor.row_goes || account::keeps_keys_for_deliveries(server);
@@ -193,8 +193,8 @@ impl DeleteUser {
 
     /// Whether the server may be told to read the account anew: not when its row may be gone before
     /// the server comes to it, since that job would fail and the stale account stay for good.
-    pub(super) fn may_refresh(server: &Server, cursor: &Cursor) -> bool {
-        !cursor.row_goes || !server.publish_wait.is_zero()
+    pub(super) fn may_refresh(server: &Server, row_goes: bool) -> bool {
+        !row_goes || !server.publish_wait.is_zero()
     }
 }
 

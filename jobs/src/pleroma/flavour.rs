@@ -66,6 +66,8 @@ pub struct Shape {
     pub slow_queue: bool,
     /// Whether `users.is_discoverable` has that name; `users.discoverable` before Pleroma 2.2.50.
     pub is_discoverable: bool,
+    /// Whether `users.is_locked` has that name; `users.locked` before Pleroma 2.2.0.
+    pub is_locked: bool,
     /// Version of Oban's table.
     pub oban_version: i32,
 }
@@ -109,6 +111,7 @@ struct Catalogue {
     job_queues_refactored: bool,
     bookmark_folders: bool,
     is_discoverable: bool,
+    is_locked: bool,
     oban_version: Option<String>,
 }
 
@@ -158,6 +161,7 @@ pub async fn probe(db: &mut PgConnection) -> Result<Shape, ProbeError> {
         chats: found.chats,
         search_jobs: flavour == Flavour::Pleroma && found.bookmark_folders,
         is_discoverable: found.is_discoverable,
+        is_locked: found.is_locked,
         slow_queue: found.job_queues_refactored,
         oban_version: found.oban_version.and_then(|text| text.parse().ok()).unwrap_or_default(),
     })

@@ -36,16 +36,14 @@ pub use actor::{Actor, find_actor, find_actor_by_ap_id};
 pub use addressing::{Addressing, Recipients, as_public};
 pub use confirmation::{is_confirmed, set_confirmation};
 pub use email::{EmailChange, change_email, is_blacklisted, valid_email};
-pub use fanout::{Fanout, Outgoing, count_inboxes, fan_out};
+pub use fanout::{Fanout, Outgoing, count_inboxes, fan_out, followers_address};
 pub use flake::{Flake, FlakeSource, NoFlake};
 pub use flavour::{AssociatedObject, Flavour, Pins, ProbeError, Shape, probe};
 pub use follow_request::{FollowState, follow_state, forget_request};
 pub use invite::{Invite, create_invite, list_invites, revoke_invites};
 pub use keys::{KeyError, KeyPair, generate_keys};
 pub use mfa::reset_mfa;
-pub use moderation_log::{
-    Deed, Person, find_staff, find_staff_by_id, log_moderation, log_moderation_for,
-};
+pub use moderation_log::{Deed, Person, find_staff, log_moderation, log_moderation_for};
 pub use oban::{ObanJob, insert_oban_jobs};
 pub use password::{HashError, PasswordScheme, hash_password, random_password};
 pub use password_reset::create_password_reset;
@@ -55,7 +53,7 @@ pub use registration::{
     welcome,
 };
 pub use roles::{Role, is_last_admin, set_role};
-pub use server::{Federation, Refresh, Search, Server, ServerSwitches, open};
+pub use server::{Federation, Refresh, Search, Server, ServerSwitches, open, published_now};
 pub use sign_out::{SignedOut, sign_out};
 pub use tags::{Tags, normal_tag, read_tags, tag_fault, write_tags};
 pub use token::random_token;

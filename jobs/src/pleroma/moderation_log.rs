@@ -67,7 +67,7 @@ pub async fn find_staff(
 }
 
 /// Finds an account of the staff by its id, whatever has become of its rights since it was asked.
-pub async fn find_staff_by_id(db: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Person>> {
+async fn find_staff_by_id(db: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Person>> {
     sqlx::query_as(
         "select id, nickname::text from public.users where id = $1 and nickname is not null",
     )

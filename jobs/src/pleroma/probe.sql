@@ -27,6 +27,7 @@ select
         or exists (select from present where name = 'users.permit_followback') as akkoma,
     to_regprocedure('public.associated_object_id(jsonb)') is not null as associated_object_id,
     exists (select from present where name = 'users.is_discoverable') as is_discoverable,
+    exists (select from present where name = 'users.is_locked') as is_locked,
     exists (select from present where name = 'users.pinned_objects') as pinned_objects,
     exists (select from present where name = 'users.pinned_activities') as pinned_activities,
     to_regclass('public.hashtags_objects') is not null as hashtags,

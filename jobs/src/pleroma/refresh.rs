@@ -93,7 +93,7 @@ pub async fn refresh_again(
 ///
 /// `what` is changed, as the beginning of a sentence: `the counters of other accounts`.
 pub fn stale_note(server: &Server, what: &str) -> Option<String> {
-    (server.refresh == Refresh::Auto && !reads_anew(server)).then(|| stale(what))
+    (server.refresh == Refresh::Auto && !server.shape.is_pleroma_2_7()).then(|| stale(what))
 }
 
 /// The same for the counters that change when accounts are switched: those of local accounts that
@@ -107,7 +107,7 @@ pub async fn stale_counters_note(
     if server.refresh == Refresh::Off {
         return Ok(None);
     }
-    let with_fields = reads_anew(server);
+    let with_fields = server.shape.is_pleroma_2_7();
     let concerned: bool = sqlx::query_scalar(
         "select exists (
              select from public.following_relationships r
@@ -131,11 +131,6 @@ pub async fn stale_counters_note(
         "counters of related local accounts"
     };
     Ok(concerned.then(|| stale(whose)))
-}
-
-/// Whether the server reads accounts anew for more than being switched.
-fn reads_anew(server: &Server) -> bool {
-    server.shape.flavour == Flavour::Pleroma && server.shape.search_jobs
 }
 
 fn stale(what: &str) -> String {

@@ -37,7 +37,7 @@ pub async fn set_role(
              set is_moderator = $2, updated_at = date_trunc('second', timezone('UTC', now()))
              where id = $1 and is_moderator <> $2"
         }
-        Role::Locked if has_old_name(&mut *db).await? => {
+        Role::Locked if !server.shape.is_locked => {
             "update public.users
              set locked = $2, updated_at = date_trunc('second', timezone('UTC', now()))
              where id = $1 and locked <> $2"
@@ -54,18 +54,6 @@ pub async fn set_role(
         forget_reports(db, account).await?;
     }
     Ok(turned)
-}
-
-/// Whether the column is still named as before Pleroma 2.2.0.
-async fn has_old_name(db: &mut PgConnection) -> sqlx::Result<bool> {
-    sqlx::query_scalar(
-        "select not exists (
-           select from pg_attribute
-           where attrelid = 'public.users'::regclass and attname = 'is_locked' and not attisdropped
-         )",
-    )
-    .fetch_one(db)
-    .await
 }
 
 /// Deletes the notifications of reports of an account that has just lost its last role.

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use url::Url;
+use uuid::Uuid;
 
 use super::{
     Fanout, FlakeSource, Registration, Shape,
@@ -151,4 +153,16 @@ pub async fn open(
         flakes: FlakeSource::default(),
         shape,
     })
+}
+
+impl Server {
+    /// Makes up the ActivityPub id of a new activity (docs/semantics.md 0.4).
+    pub fn new_activity_id(&self) -> String {
+        format!("{}/activities/{}", self.base_url, Uuid::new_v4())
+    }
+}
+
+/// Now, as ActivityPub documents of the server say it.
+pub fn published_now() -> String {
+    Utc::now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }

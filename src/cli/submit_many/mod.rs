@@ -19,9 +19,9 @@ use super::{
     output::{counted, thousands},
     plan::{confirm_all, plan_lines, show_plan},
     run_json::RunJson,
-    submit::{RunOptions, may_take_up},
+    submit::{RunOptions, may_take_up, required_redis},
 };
-use crate::{queue::Producer, session::Session};
+use crate::session::Session;
 
 /// A job of the list, with its plan and what to say when it is done.
 pub(super) struct Planned {
@@ -144,17 +144,6 @@ fn all_before(sorted: &Sorted) -> Result<(), Failure> {
         }),
         _ => Ok(()),
     }
-}
-
-async fn required_redis(
-    session: &Session,
-    options: &RunOptions,
-) -> Result<Option<Producer>, Failure> {
-    if !options.require_redis {
-        return Ok(None);
-    }
-    let producer = Producer::connect(&session.settings.redis.queue()).await;
-    Ok(Some(producer.map_err(|error| Failure::from(error).and("Nothing was queued."))?))
 }
 
 /// What a list is called: `deactivate_instance for 3 hosts`.

@@ -14,7 +14,7 @@ use crate::{
     cli::{
         Failure, Output,
         run_json::RunJson,
-        submit::{RunOptions, WORKER_PATIENCE},
+        submit::{RunOptions, is_heard},
     },
     queue::{Envelope, Producer, QueueError},
     session::{Session, operator},
@@ -123,12 +123,7 @@ pub(super) async fn announce(
     }
     let mut db = session.side_pool.acquire().await?;
     ledger::mark_announced(&mut db, &announced).await?;
-    if ledger::alive(&mut db, WORKER_PATIENCE).await? == 0 {
-        output.warning(
-            "no worker is alive: start one with `kenoma worker`, or do it here with the same \
-             command and --inline",
-        );
-    }
+    is_heard(&mut db, output).await?;
     Ok(())
 }
 

@@ -48,12 +48,7 @@ impl Directory {
         actor: &Actor,
         outgoing: &[Outgoing],
     ) -> sqlx::Result<Self> {
-        let address: Option<String> =
-            sqlx::query_scalar("select follower_address from public.users where id = $1")
-                .bind(actor.id)
-                .fetch_one(&mut *db)
-                .await?;
-        let followers_address = address.unwrap_or_else(|| format!("{}/followers", actor.ap_id));
+        let followers_address = followers_address(db, actor).await?;
         let addressed: BTreeSet<&str> = outgoing.iter().flat_map(Outgoing::recipients).collect();
         let followers = if addressed.contains(followers_address.as_str()) {
             followers(db, server, actor).await?
@@ -132,6 +127,16 @@ fn is_quarantined(host: &str, quarantined: &[String]) -> bool {
 
 fn host(inbox: &str) -> Option<String> {
     Url::parse(inbox).ok()?.host_str().map(str::to_lowercase)
+}
+
+/// The address of an account's followers.
+pub async fn followers_address(db: &mut PgConnection, actor: &Actor) -> sqlx::Result<String> {
+    let address: Option<String> =
+        sqlx::query_scalar("select follower_address from public.users where id = $1")
+            .bind(actor.id)
+            .fetch_one(db)
+            .await?;
+    Ok(address.unwrap_or_else(|| format!("{}/followers", actor.ap_id)))
 }
 
 pub(super) async fn followers(

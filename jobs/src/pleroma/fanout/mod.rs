@@ -15,6 +15,7 @@ use sqlx::PgConnection;
 
 use super::{Actor, Flake, ObanJob, Server, as_public};
 use delivery::delivery;
+pub use directory::followers_address;
 use directory::{Directory, Mailbox, followers};
 
 /// Who finds out the inboxes that an activity goes to.
