@@ -11,5 +11,7 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _armed = kenoma_jobs::engine::failpoint::arm();
     cli::main().await
 }

@@ -6,6 +6,7 @@ use kenoma_jobs::{
     engine::{
         BatchSettings, Driver, Lease, RetrySettings,
         ledger::{self, SchemaState},
+        watch_client,
     },
     pleroma::{self, Federation, ProbeError, Registration, Server, ServerSwitches},
 };
@@ -84,7 +85,9 @@ impl Session {
             }
         }
         Ok(Self {
-            pool: pool(connections).connect_lazy_with(options.clone()),
+            pool: pool(connections)
+                .after_connect(|db, _| Box::pin(watch_client(db)))
+                .connect_lazy_with(options.clone()),
             side_pool: pool(3).connect_lazy_with(options),
             settings: Arc::new(settings),
         })

@@ -166,13 +166,16 @@ impl From<ControlError> for Failure {
                 status: Status::Failed | Status::Cancelled,
                 verb: "resumed",
             } => return Self::Refused(format!("{error}; have it tried: kenoma jobs retry {id}")),
+            ControlError::Status { id, status: Status::Succeeded, verb: "tried again" } => {
+                return Self::Refused(format!(
+                    "{error}; parked items, if it has any, can be: kenoma jobs retry {id} --parked"
+                ));
+            }
             _ => {}
         }
         match error {
-            ControlError::Unknown(_)
-            | ControlError::Status { .. }
-            | ControlError::Superseded { .. } => Self::Refused(error.to_string()),
             ControlError::Database(error) => error.into(),
+            refused => Self::Refused(refused.to_string()),
         }
     }
 }

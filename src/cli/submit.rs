@@ -5,7 +5,7 @@ use std::time::Duration;
 use kenoma_jobs::{
     AnyJob,
     engine::{
-        self, PlanSummary, Status,
+        self, FailPoint, PlanSummary, Status,
         ledger::{self, Enqueued, NewRun, Run},
     },
     pleroma::Server,
@@ -215,7 +215,9 @@ async fn enqueue(
     match ledger::enqueue(&mut tx, &new).await? {
         Enqueued::New { id } => {
             job.on_enqueue(server, &mut tx).await?;
+            FailPoint::BeforeEnqueueCommit.reach();
             tx.commit().await?;
+            FailPoint::AfterEnqueueCommit.reach();
             Ok(id)
         }
         Enqueued::Already { id, .. } => {

@@ -7,6 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
+use kenoma_jobs::engine::FailPoint;
 
 use super::envelope::Message;
 
@@ -37,6 +38,7 @@ impl Handling {
             Message::Unreadable { .. } => String::new(),
         };
         let outcome = AssertUnwindSafe(async move { handler(message).await }).catch_unwind().await;
+        FailPoint::BeforeAcknowledge.reach();
         if let Err(panic) = outcome {
             tracing::error!(
                 id,

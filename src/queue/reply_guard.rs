@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use apalis_core::task::task_id::TaskId;
+use kenoma_jobs::engine::FailPoint;
 use redis::aio::{ConnectionLike, ConnectionManager};
 use redis::{Cmd, Pipeline, RedisFuture, RedisResult, Value};
 use ulid::Ulid;
@@ -26,6 +27,7 @@ pub(super) struct ReplyGuard {
 
 struct Keys {
     inflight: String,
+    done: String,
     data: String,
     meta: String,
 }
@@ -39,6 +41,7 @@ impl ReplyGuard {
     ) -> Self {
         let keys = Keys {
             inflight: format!("{queue}:inflight:{worker}"),
+            done: format!("{queue}:done"),
             data: format!("{queue}:data"),
             meta: format!("{queue}:meta"),
         };
@@ -63,6 +66,15 @@ impl ReplyGuard {
             metadata.push(Value::Array(fields.map(bulk).into()));
         }
         Ok(Value::Array(vec![Value::Array(payloads), Value::Array(metadata)]))
+    }
+
+    /// Whether a command is the script that acknowledges: the only one that names this key.
+    fn acknowledges(&self, cmd: &Cmd) -> bool {
+        cfg!(feature = "failpoints")
+            && cmd.args_iter().any(|word| match word {
+                redis::Arg::Simple(word) => word == self.keys.done.as_bytes(),
+                _ => false,
+            })
     }
 
     /// Makes the worker hold the message under a fresh id, so that it can be acknowledged.
@@ -90,6 +102,9 @@ impl ConnectionLike for ReplyGuard {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
         Box::pin(async move {
             let reply = self.connection.req_packed_command(cmd).await?;
+            if self.acknowledges(cmd) {
+                FailPoint::AfterAcknowledge.reach();
+            }
             match fetched(reply) {
                 Ok(fetched) => {
                     self.outage.ended();

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use kenoma_jobs::{
     AnyJob,
     engine::{
-        Ended, Progress,
+        Ended, FailPoint, Progress,
         ledger::{self, Claim},
     },
     pleroma::Server,
@@ -87,7 +87,11 @@ impl Handler {
                 return Ok(None);
             }
         };
+        FailPoint::BeforeClaim.reach();
         let claim = ledger::claim(&mut db, run_id, worker, session.lease()).await?;
+        if claim.is_some() {
+            FailPoint::AfterClaim.reach();
+        }
         if claim.is_none() {
             debug!(run_id, status = %run.status, "A run is not due, or somebody else works on it");
         }

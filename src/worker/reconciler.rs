@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use kenoma_jobs::engine::{
-    Class,
+    Class, FailPoint,
     ledger::{self, Worker},
 };
 use tokio_util::sync::CancellationToken;
@@ -110,6 +110,7 @@ impl Reconciler {
             announced.push(run.id);
         }
         if !announced.is_empty() {
+            FailPoint::AfterRing.reach();
             debug!(class = class.name(), runs = announced.len(), "Announced due runs");
             ledger::mark_announced(&mut tx, &announced).await?;
         }

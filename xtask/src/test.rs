@@ -18,6 +18,9 @@ const REDIS_URL: &str = "KENOMA_TEST_REDIS_URL";
 /// Library packages, the only ones that can have doc tests.
 const LIBRARIES: [&str; 2] = ["jobs", "tests/kit"];
 
+/// The tests have processes die at named places, which a release does not have.
+const FAILPOINTS: [&str; 2] = ["--features", "kenoma/failpoints"];
+
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -84,9 +87,9 @@ async fn has_nextest() -> bool {
 fn test_command(nextest: bool, filters: &[String]) -> Command {
     let mut command = cargo();
     if nextest {
-        command.args(["nextest", "run", "--workspace"]);
+        command.args(["nextest", "run", "--workspace"]).args(FAILPOINTS);
     } else {
-        command.args(["test", "--workspace", "--"]);
+        command.args(["test", "--workspace"]).args(FAILPOINTS).arg("--");
     }
     command.args(filters).env("RUST_BACKTRACE", "0");
     command

@@ -65,6 +65,7 @@ pub(crate) async fn delete_some(
     read::insert_missing(db, &actor.ap_id, &there, &mut objects).await?;
     let (writes, parked) = decide::decide(server, actor, manner, &there, &objects);
     done += write::apply(db, server, actor, &cursor, writes).await?;
+    let parked = parked.into_iter().map(|parking| parking.map(|id| cursor.before(id))).collect();
     Ok(Batch { cursor: next, end: false, done, parked, wait: None })
 }
 

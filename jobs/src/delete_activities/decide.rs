@@ -78,14 +78,14 @@ pub(super) const DELETABLE: [&str; 10] = [
     "Video",
 ];
 
-/// Decides a batch: what is written, and which items are left as they are, each with its reason.
+/// Decides a batch: what is written, and which activities are left as they are, each with its reason.
 pub(super) fn decide(
     server: &Server,
     actor: &Actor,
     manner: Manner,
     activities: &[Activity],
     objects: &Objects,
-) -> (Writes, Vec<Parking>) {
+) -> (Writes, Vec<Parking<Uuid>>) {
     let mut decision = Decision {
         server,
         actor,
@@ -102,7 +102,7 @@ pub(super) fn decide(
         };
         if let Err(reason) = decided {
             let item = activity.ap_id.clone().unwrap_or_else(|| activity.id.to_string());
-            parked.push(Parking { item, reason });
+            parked.push(Parking { item, reason, cursor: activity.id });
         }
     }
     let mut writes = decision.writes;

@@ -76,6 +76,13 @@ pub struct Cursor {
     pub until: Uuid,
 }
 
+impl Cursor {
+    /// The place just before an activity.
+    fn before(&self, activity: Uuid) -> Self {
+        Self { after: Uuid::from_u128(activity.as_u128().saturating_sub(1)), until: self.until }
+    }
+}
+
 impl Job for DeleteActivities {
     const NAME: &'static str = "delete_activities";
     const CLASS: Class = Class::Long;

@@ -146,7 +146,10 @@ impl DeleteUser {
         } else {
             Step::Posts { after: batch.cursor.after }
         };
-        Ok(Batch { parked: batch.parked, ..go_on(batch.done, cursor.at(next)) })
+        let at_post =
+            |place: delete_activities::Cursor| cursor.at(Step::Posts { after: place.after });
+        let parked = batch.parked.into_iter().map(|parking| parking.map(at_post)).collect();
+        Ok(Batch { parked, ..go_on(batch.done, cursor.at(next)) })
     }
 
     /// The relations are gone: only now may the server be told in the way that ends them as well.
@@ -184,6 +187,7 @@ impl DeleteUser {
             let parked = vec![Parking {
                 item: account.ap_id.clone(),
                 reason: "it has written notes on reports, so its row stays, emptied".to_owned(),
+                cursor: here.clone(),
             }];
             return Ok(Batch { end: true, parked, ..go_on(0, here) });
         }

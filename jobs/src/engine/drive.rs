@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    Batch, BatchSettings, Job, JobError, Progress, Status, lease,
+    Batch, BatchSettings, FailPoint, Job, JobError, Parking, Progress, Status, lease,
     ledger::{self, Checkpoint, Claim, Control, Lease, Locked},
     pacing::Pacing,
     progress::step_of,
@@ -124,10 +124,15 @@ impl<J: Job> Drive<'_, J> {
             return Ok(Turn::Ended(Ended::Lost));
         };
         if let Some(ended) = self.obey(&mut tx, &locked).await? {
+            FailPoint::BeforeGiveBackCommit.reach();
             tx.commit().await?;
+            FailPoint::AfterGiveBackCommit.reach();
             return Ok(Turn::Ended(ended));
         }
         self.begun(&locked);
+        if let Some(before) = locked.parked_retry_of {
+            return self.retry_parked(tx, &locked, before).await;
+        }
         let Some(cursor) = locked.cursor.as_ref() else {
             tx.rollback().await?;
             self.plan().await?;
@@ -135,19 +140,25 @@ impl<J: Job> Drive<'_, J> {
         };
         let limit = self.pacing.limit();
         let batch = self.job.batch(self.world, &mut tx, decode::<J>(cursor)?, limit).await?;
-        let parked = i64::try_from(batch.parked.len()).unwrap_or(i64::MAX);
+        let parked = encode_parked(&batch.parked)?;
         let cursor = encode(&batch.cursor)?;
-        let checkpoint = Checkpoint { cursor: &cursor, done: batch.done, parked: &batch.parked };
+        let checkpoint = Checkpoint { cursor: &cursor, done: batch.done, parked: &parked };
         ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
         if batch.end {
-            let parked = locked.parked + parked;
+            let parked = locked.parked + count(&parked);
             self.job.finish(self.world, &mut tx, &batch.cursor, parked).await?;
             ledger::finish(&mut tx, self.claim).await?;
+            FailPoint::BeforeFinishCommit.reach();
         } else if let Some(delay) = batch.wait {
             ledger::postpone(&mut tx, self.claim, delay).await?;
         }
+        FailPoint::BeforeBatchCommit.reach();
         tx.commit().await?;
+        FailPoint::AfterBatchCommit.reach();
         self.committed(&locked, &batch, &cursor, begun.elapsed());
+        if batch.end {
+            FailPoint::AfterFinishCommit.reach();
+        }
         Ok(match batch.wait {
             _ if batch.end => Turn::Ended(Ended::Succeeded),
             Some(delay) => Turn::Ended(Ended::Waiting(delay)),
@@ -214,7 +225,9 @@ impl<J: Job> Drive<'_, J> {
         let mut tx = self.begin().await?;
         if ledger::lock(&mut tx, self.claim).await?.is_some() {
             ledger::start(&mut tx, self.claim, &summary).await?;
+            FailPoint::BeforePlanCommit.reach();
             tx.commit().await?;
+            FailPoint::AfterPlanCommit.reach();
             self.progress.send_modify(|progress| progress.total = Some(summary.total));
         }
         Ok(())
@@ -246,7 +259,7 @@ impl<J: Job> Drive<'_, J> {
             *progress = Progress {
                 done: before.done + batch.done,
                 total: before.total,
-                parked: before.parked + i64::try_from(batch.parked.len()).unwrap_or(i64::MAX),
+                parked: before.parked + count(&batch.parked),
                 batches: progress.batches + 1,
                 longest_batch: progress.longest_batch.max(elapsed),
                 step: step_of(cursor),
@@ -257,6 +270,21 @@ impl<J: Job> Drive<'_, J> {
 
 pub(super) fn decode<J: Job>(cursor: &Value) -> Result<J::Cursor, JobError> {
     serde_json::from_value(cursor.clone()).map_err(|error| JobError::Fail(error.into()))
+}
+
+/// Items as the ledger writes them down.
+pub(super) fn encode_parked<C: serde::Serialize>(
+    parked: &[Parking<C>],
+) -> Result<Vec<Parking<Value>>, JobError> {
+    let encoded = |parking: &Parking<C>| {
+        let Parking { item, reason, cursor } = parking;
+        Ok(Parking { item: item.clone(), reason: reason.clone(), cursor: encode(cursor)? })
+    };
+    parked.iter().map(encoded).collect()
+}
+
+fn count<T>(items: &[T]) -> i64 {
+    i64::try_from(items.len()).unwrap_or(i64::MAX)
 }
 
 pub(super) fn encode(cursor: &impl serde::Serialize) -> Result<Value, JobError> {

@@ -86,7 +86,7 @@ pub struct Batch<C> {
     /// Items of the plan that are dealt with.
     pub done: i64,
     /// Items of the plan that the job's own rules leave as they are.
-    pub parked: Vec<Parking>,
+    pub parked: Vec<Parking<C>>,
     /// Nothing can be done for so long: somebody else is waited for. The run gives its worker back
     /// meanwhile, and no try is used up.
     pub wait: Option<Duration>,
@@ -94,19 +94,30 @@ pub struct Batch<C> {
 
 impl<C> Batch<C> {
     /// The same behind another cursor.
-    pub fn map<D>(self, cursor: impl FnOnce(C) -> D) -> Batch<D> {
-        let Self { end, done, parked, wait, .. } = self;
+    pub fn map<D>(self, cursor: impl Fn(C) -> D) -> Batch<D> {
+        let Self { end, done, wait, .. } = self;
+        let parked = self.parked.into_iter().map(|parking| parking.map(&cursor)).collect();
         Batch { cursor: cursor(self.cursor), end, done, parked, wait }
     }
 }
 
 /// An item that a job leaves as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parking {
+pub struct Parking<C> {
     /// Names the item for a person, and is unique within the run.
     pub item: String,
     /// Why it stays, as the end of a sentence that begins with the item.
     pub reason: String,
+    /// From where a batch of one takes up exactly this item.
+    pub cursor: C,
+}
+
+impl<C> Parking<C> {
+    /// The same behind another cursor.
+    pub fn map<D>(self, cursor: impl FnOnce(C) -> D) -> Parking<D> {
+        let Self { item, reason, .. } = self;
+        Parking { item, reason, cursor: cursor(self.cursor) }
+    }
 }
 
 /// An item that is left as it is.

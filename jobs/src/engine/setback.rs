@@ -5,7 +5,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::{
-    Job, JobError, Parking,
+    FailPoint, Job, JobError, Parking,
     drive::{Drive, Ended, Turn, decode, encode},
     ledger::{self, Checkpoint},
     retry,
@@ -62,17 +62,20 @@ impl<J: Job> Drive<'_, J> {
         let Some(locked) = ledger::lock(&mut tx, self.claim).await? else {
             return Ok(Turn::Ended(Ended::Lost));
         };
-        let cursor = decode::<J>(locked.cursor.as_ref().unwrap_or(&Value::Null))?;
+        let here = locked.cursor.unwrap_or(Value::Null);
+        let cursor = decode::<J>(&here)?;
         let Some(skipped) = self.job.skip(self.world, &mut tx, cursor).await? else {
             // No item is left, and still the batch fails: that is nobody's row.
             return Err(JobError::Fail(anyhow::anyhow!("{reason:#}")));
         };
-        let parking = Parking { item: skipped.item, reason: format!("{reason:#}") };
+        let parking = Parking { item: skipped.item, reason: format!("{reason:#}"), cursor: here };
         ledger::park(&mut tx, self.claim, &parking, sqlstate).await?;
         let cursor = encode(&skipped.cursor)?;
         let checkpoint = Checkpoint { cursor: &cursor, done: 0, parked: &[] };
         ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
+        FailPoint::BeforeParkCommit.reach();
         tx.commit().await?;
+        FailPoint::AfterParkCommit.reach();
         warn!(
             run_id = self.claim.run_id,
             item = parking.item,
@@ -114,7 +117,9 @@ impl<J: Job> Drive<'_, J> {
             ledger::fail(&mut tx, self.claim, &text).await?;
             Ended::Failed(text)
         };
+        FailPoint::BeforeGiveBackCommit.reach();
         tx.commit().await?;
+        FailPoint::AfterGiveBackCommit.reach();
         Ok(ended)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{PgPool, PgTransaction};
+use sqlx::{PgConnection, PgPool, PgTransaction};
 
 use super::BatchSettings;
 
@@ -22,4 +22,22 @@ pub async fn begin(pool: &PgPool, limits: &BatchSettings) -> sqlx::Result<PgTran
 /// Writes a duration as PostgreSQL's settings want it.
 pub(super) fn milliseconds(duration: Duration) -> String {
     duration.as_millis().to_string()
+}
+
+/// Has PostgreSQL look every second whether this process still lives, also in the middle of a
+/// statement: a batch of a killed worker ends then, and with it the locks that it holds.
+///
+/// PostgreSQL before 14, and some operating systems, cannot do so; there the batch ends with its
+/// statement.
+pub async fn watch_client(db: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql(
+        "do $$ begin
+             perform set_config('client_connection_check_interval', '1s', false);
+         exception when others then
+             null;
+         end $$",
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }

@@ -49,6 +49,18 @@ pub(super) async fn retry(id: &str, session: &Session, output: Output) -> Result
     report(id, "is queued again; a worker will go on where it stopped", session, output).await
 }
 
+/// Has only the parked items of a run tried again.
+pub(super) async fn retry_parked(
+    id: &str,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    let items = ledger::retry_parked(&mut db, id, &operator()).await?;
+    let items = counted(i64::try_from(items).unwrap_or(i64::MAX), "parked items");
+    report(id, &format!("is queued again for its {items}"), session, output).await
+}
+
 async fn report(id: &str, text: &str, session: &Session, output: Output) -> Result<(), Failure> {
     let run = find(session, id).await?;
     let done = thousands(run.done);

@@ -26,8 +26,8 @@ pub(super) enum Command {
     Resume(Id),
     /// Stop a run for good at the end of its batch; what is done stays done.
     Cancel(Id),
-    /// Have a failed or cancelled run go on where it stopped.
-    Retry(Id),
+    /// Have a failed or cancelled run go on where it stopped, or only its parked items tried again.
+    Retry(Retry),
 }
 
 /// Names a run.
@@ -46,6 +46,16 @@ pub(super) struct Watch {
     /// Follow for at most so long, such as 10m; then end with exit code 7.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     wait_timeout: Option<Duration>,
+}
+
+/// Options of `retry`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Retry {
+    #[command(flatten)]
+    run: Id,
+    /// Try only the parked items again, of any finished run; it then ends as it had ended.
+    #[arg(long)]
+    parked: bool,
 }
 
 /// Ids are ULIDs, in any case.
@@ -71,6 +81,9 @@ pub(super) async fn run(command: Command, session: Session, output: Output) -> R
         Command::Pause(run) => control::pause(&run.id, &session, output).await,
         Command::Resume(run) => control::resume(&run.id, &session, output).await,
         Command::Cancel(run) => control::cancel(&run.id, &session, output).await,
-        Command::Retry(run) => control::retry(&run.id, &session, output).await,
+        Command::Retry(options) if options.parked => {
+            control::retry_parked(&options.run.id, &session, output).await
+        }
+        Command::Retry(options) => control::retry(&options.run.id, &session, output).await,
     }
 }

@@ -6,8 +6,11 @@ mod clients;
 mod control;
 mod crashes;
 mod deliveries;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod forged;
 mod outages;
+mod parked;
 mod postgres;
 mod process;
 mod stage;
@@ -18,3 +21,9 @@ mod waiting;
 mod work;
 
 pub(crate) use stage::eventually;
+
+#[cfg(not(feature = "failpoints"))]
+#[test]
+fn the_places_to_die_at_are_compiled_in() {
+    panic!("run the tests by `cargo xtask test`, or with `--features kenoma/failpoints`");
+}

@@ -87,6 +87,76 @@ async fn lock_object(held: &mut PgTransaction<'static>, object: i64) -> Result<(
     Ok(())
 }
 
+/// Makes PostgreSQL refuse, with an SQLSTATE, to delete one of alice's posts.
+pub(super) async fn spoil(pool: &PgPool, post: usize, sqlstate: &'static str) -> Result<()> {
+    let object = Story::get().await?.objects[post - 1];
+    sqlx::raw_sql(
+        "create table public.spoilt (id uuid primary key, sqlstate text not null);
+         create function public.refuse() returns trigger language plpgsql as $$
+         declare spoilt public.spoilt;
+         begin
+             select * into spoilt from public.spoilt s where s.id = old.id;
+             if found then
+                 raise exception 'this post is spoilt' using errcode = spoilt.sqlstate;
+             end if;
+             return old;
+         end $$;
+         create trigger refuse before delete on public.activities
+             for each row execute function public.refuse()",
+    )
+    .execute(pool)
+    .await
+    .or_else(|error| match error.as_database_error() {
+        // It is there already.
+        Some(known) if known.code().as_deref() == Some("42P07") => Ok(Default::default()),
+        _ => Err(error),
+    })?;
+    let spoilt = sqlx::query(
+        "insert into public.spoilt
+         select a.id, $2 from public.activities a join public.objects o
+           on o.data ->> 'id' = a.data ->> 'object'
+         where o.id = $1 and a.data ->> 'type' = 'Create'",
+    )
+    .bind(object)
+    .bind(sqlstate)
+    .execute(pool)
+    .await?;
+    ensure!(spoilt.rows_affected() == 1, "there is no such post");
+    Ok(())
+}
+
+/// Takes back what `spoil` did to all posts with that SQLSTATE.
+pub(super) async fn mend(pool: &PgPool, sqlstate: &str) -> Result<()> {
+    let mended = sqlx::query("delete from public.spoilt where sqlstate = $1")
+        .bind(sqlstate)
+        .execute(pool)
+        .await?;
+    ensure!(mended.rows_affected() > 0, "nothing was spoilt");
+    let left: i64 =
+        sqlx::query_scalar("select count(*) from public.spoilt").fetch_one(pool).await?;
+    if left == 0 {
+        sqlx::raw_sql("drop trigger refuse on public.activities; drop function public.refuse; drop table public.spoilt")
+            .execute(pool)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The numbers of alice's posts that are still there.
+pub(super) async fn posts_left(pool: &PgPool) -> Result<Vec<usize>> {
+    let objects: Vec<i64> = sqlx::query_scalar(
+        "select o.id from public.activities a join public.objects o
+           on o.data ->> 'id' = a.data ->> 'object'
+         where a.data ->> 'type' = 'Create' and o.data ->> 'type' = 'Note'",
+    )
+    .fetch_all(pool)
+    .await?;
+    let story = Story::get().await?;
+    let numbered = story.objects.iter().enumerate();
+    let left = numbered.filter(|(_, object)| objects.contains(object));
+    Ok(left.map(|(index, _)| index + 1).collect())
+}
+
 /// Checks that alice's run is done as it was on the twin, in the figures and in every row.
 pub(super) async fn is_like_the_twin(pool: &PgPool, id: &str) -> Result<()> {
     let run = reaches(pool, id, "succeeded").await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::{Connection, FromRow, PgConnection};
 
-use super::{event::record, run::Control};
+use super::{event::record, parked::park, run::Control};
 use crate::engine::{Parking, PlanSummary, Status};
 
 /// How long a lease lasts and how often it is renewed.
@@ -136,6 +136,8 @@ pub(in crate::engine) struct Locked {
     pub(in crate::engine) parked: i64,
     pub(in crate::engine) total: Option<i64>,
     pub(in crate::engine) attempt: i32,
+    /// How the run had ended, when only its parked items are tried again.
+    pub(in crate::engine) parked_retry_of: Option<Status>,
 }
 
 /// Locks the run row for the rest of the transaction. `None` when the claim is lost.
@@ -144,7 +146,7 @@ pub(in crate::engine) async fn lock(
     claim: &Claim,
 ) -> sqlx::Result<Option<Locked>> {
     sqlx::query_as(
-        "select control, cursor, done, parked, total, attempt from kenoma.runs
+        "select control, cursor, done, parked, total, attempt, parked_retry_of from kenoma.runs
          where id = $1 and fence = $2 and status = 'running' for update",
     )
     .bind(&claim.run_id)
@@ -175,7 +177,7 @@ pub(in crate::engine) struct Checkpoint<'a> {
     pub(in crate::engine) cursor: &'a Value,
     pub(in crate::engine) done: i64,
     /// Items that the job leaves as they are.
-    pub(in crate::engine) parked: &'a [Parking],
+    pub(in crate::engine) parked: &'a [Parking<Value>],
 }
 
 /// Stores the checkpoint of a batch, and prolongs the lease.
@@ -202,35 +204,18 @@ pub(in crate::engine) async fn advance(
     Ok(())
 }
 
-/// Notes an item that is left as it is, and why.
-pub(in crate::engine) async fn park(
-    db: &mut PgConnection,
-    claim: &Claim,
-    parking: &Parking,
-    sqlstate: Option<&str>,
-) -> sqlx::Result<()> {
-    let Parking { item, reason } = parking;
-    sqlx::query(
-        "insert into kenoma.parked_items (run_id, item, reason, sqlstate) values ($1, $2, $3, $4)
-         on conflict (run_id, item) do update set reason = excluded.reason, at = clock_timestamp()",
-    )
-    .bind(&claim.run_id)
-    .bind(item)
-    .bind(reason)
-    .bind(sqlstate)
-    .execute(&mut *db)
-    .await?;
-    sqlx::query("update kenoma.runs set parked = parked + 1 where id = $1")
-        .bind(&claim.run_id)
-        .execute(&mut *db)
-        .await?;
-    record(db, &claim.run_id, "parked", &claim.owner, &json!({ "item": item, "reason": reason }))
-        .await
-}
-
 /// Marks the run as succeeded.
 pub(in crate::engine) async fn finish(db: &mut PgConnection, claim: &Claim) -> sqlx::Result<()> {
     end(db, claim, Status::Succeeded, None).await
+}
+
+/// Puts a run whose parked items were tried again back to how it had ended.
+pub(in crate::engine) async fn end_as_before(
+    db: &mut PgConnection,
+    claim: &Claim,
+    before: Status,
+) -> sqlx::Result<()> {
+    end(db, claim, before, None).await
 }
 
 /// Marks the run as failed.
@@ -260,6 +245,8 @@ async fn end(
     let (done, total, parked): (i64, Option<i64>, i64) = sqlx::query_as(
         "update kenoma.runs
          set status = $3, control = 'run', lease_expires_at = null,
+             -- A pause is no end: what was asked for is still to be done.
+             parked_retry_of = case when $3 = 'paused' then parked_retry_of end,
              last_error = coalesce($4, last_error),
              finished_at = case when $3 = 'paused' then null else clock_timestamp() end
          where id = $1 and fence = $2

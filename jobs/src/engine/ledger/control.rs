@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use super::{event::record, run::Control};
+use super::{event::record, parked::mark_for_retry, run::Control};
 use crate::engine::Status;
 
 /// Why an operator's wish was not followed.
@@ -28,6 +28,9 @@ pub enum ControlError {
         /// The other run's ULID.
         other: String,
     },
+    /// Nothing is parked, or nothing that can be tried again.
+    #[error("Run {0} has no parked items that could be tried again")]
+    NothingParked(String),
     /// The database said no.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
@@ -115,21 +118,48 @@ pub async fn retry(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, 
     if !matches!(status, Status::Failed | Status::Cancelled) {
         return Err(refused(id, status, "tried again"));
     }
+    not_superseded(&mut tx, id).await?;
+    requeue(&mut tx, id).await?;
+    record(&mut tx, id, "retry_requested", by, &json!({})).await?;
+    tx.commit().await?;
+    Ok(Status::Queued)
+}
+
+/// Has only the parked items of a run tried again; the run then ends as it had before. Returns how
+/// many items those are.
+pub async fn retry_parked(db: &mut PgConnection, id: &str, by: &str) -> Result<u64, ControlError> {
+    let mut tx = db.begin().await?;
+    let status = status_of(&mut tx, id).await?;
+    if !status.is_finished() {
+        return Err(refused(id, status, "tried again"));
+    }
+    let items = mark_for_retry(&mut tx, id).await?;
+    if items == 0 {
+        return Err(ControlError::NothingParked(id.to_owned()));
+    }
+    not_superseded(&mut tx, id).await?;
+    requeue(&mut tx, id).await?;
+    sqlx::query("update kenoma.runs set parked_retry_of = $2 where id = $1")
+        .bind(id)
+        .bind(status.name())
+        .execute(&mut *tx)
+        .await?;
+    record(&mut tx, id, "parked_retry_requested", by, &json!({ "items": items })).await?;
+    tx.commit().await?;
+    Ok(items)
+}
+
+/// Makes sure that no unfinished run does the same work.
+async fn not_superseded(db: &mut PgConnection, id: &str) -> Result<(), ControlError> {
     let other: Option<String> = sqlx::query_scalar(
         "select other.id from kenoma.runs run
          join kenoma.runs other on other.dedupe_key = run.dedupe_key
          where run.id = $1 and other.status in ('queued', 'running', 'paused')",
     )
     .bind(id)
-    .fetch_optional(&mut *tx)
+    .fetch_optional(db)
     .await?;
-    if let Some(other) = other {
-        return Err(ControlError::Superseded { other });
-    }
-    requeue(&mut tx, id).await?;
-    record(&mut tx, id, "retry_requested", by, &json!({})).await?;
-    tx.commit().await?;
-    Ok(Status::Queued)
+    other.map_or(Ok(()), |other| Err(ControlError::Superseded { other }))
 }
 
 /// Makes a queued run due now, however long it was to wait for its next try.
@@ -165,6 +195,7 @@ async fn set_status(db: &mut PgConnection, id: &str, status: Status) -> sqlx::Re
     sqlx::query(
         "update kenoma.runs
          set status = $2,
+             parked_retry_of = case when $2 <> 'cancelled' then parked_retry_of end,
              finished_at = case when $2 = 'cancelled' then clock_timestamp() end
          where id = $1",
     )

@@ -11,13 +11,14 @@ mod enqueue;
 mod enqueue_all;
 mod event;
 mod migrate;
+mod parked;
 mod read;
 mod run;
 mod workers;
 
 pub use action::{Action, NewAction, actions, record_action};
 pub use claim::{Claim, Lease, Renewed, claim, renew};
-pub use control::{ControlError, cancel, hasten, pause, resume, retry};
+pub use control::{ControlError, cancel, hasten, pause, resume, retry, retry_parked};
 pub use enqueue::{Enqueued, NewRun, enqueue};
 pub use enqueue_all::enqueue_all;
 pub use event::{Event, events};
@@ -30,5 +31,7 @@ pub use run::{Control, Run};
 pub use workers::{Worker, alive, forget, seen};
 
 pub(super) use claim::{
-    Checkpoint, Locked, advance, fail, finish, give_back, lock, park, postpone, start, stop,
+    Checkpoint, Locked, advance, end_as_before, fail, finish, give_back, lock, postpone, start,
+    stop,
 };
+pub(super) use parked::{ToRetry, got_on, keep_parked, next_to_retry, park, unpark};

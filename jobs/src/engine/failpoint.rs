@@ -1,0 +1,122 @@
+//! The named places of the loop at which a test has the process die.
+//!
+//! They are compiled in with the feature `failpoints` only, and then armed by the environment
+//! variable `FAILPOINTS`: `before_batch_commit=2*off->return` kills the process with SIGKILL when
+//! it comes there for the third time.
+
+/// A place at which a death would be worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FailPoint {
+    /// A message has arrived; its run is not claimed yet.
+    BeforeClaim,
+    /// The claim is committed; nothing is done yet.
+    AfterClaim,
+    /// The plan is made and not stored.
+    BeforePlanCommit,
+    /// The plan is stored.
+    AfterPlanCommit,
+    /// A batch is done and checkpointed, and not committed.
+    BeforeBatchCommit,
+    /// A batch is committed, and nobody was told.
+    AfterBatchCommit,
+    /// The recount at the end agrees; the last batch is not committed.
+    BeforeFinishCommit,
+    /// The run has succeeded, and nobody was told.
+    AfterFinishCommit,
+    /// A bad row is stepped over, and that is not committed.
+    BeforeParkCommit,
+    /// A bad row is parked.
+    AfterParkCommit,
+    /// The lease is given back, and that is not committed.
+    BeforeGiveBackCommit,
+    /// The lease is given back.
+    AfterGiveBackCommit,
+    /// The handler is through; its message is not acknowledged.
+    BeforeAcknowledge,
+    /// The message is acknowledged.
+    AfterAcknowledge,
+    /// The reconciler has rung for a due run, and not noted that.
+    AfterRing,
+    /// A run is written into the ledger, and not committed.
+    BeforeEnqueueCommit,
+    /// A run is in the ledger, and Redis does not know.
+    AfterEnqueueCommit,
+}
+
+impl FailPoint {
+    /// Every place.
+    pub const ALL: [Self; 17] = [
+        Self::BeforeClaim,
+        Self::AfterClaim,
+        Self::BeforePlanCommit,
+        Self::AfterPlanCommit,
+        Self::BeforeBatchCommit,
+        Self::AfterBatchCommit,
+        Self::BeforeFinishCommit,
+        Self::AfterFinishCommit,
+        Self::BeforeParkCommit,
+        Self::AfterParkCommit,
+        Self::BeforeGiveBackCommit,
+        Self::AfterGiveBackCommit,
+        Self::BeforeAcknowledge,
+        Self::AfterAcknowledge,
+        Self::AfterRing,
+        Self::BeforeEnqueueCommit,
+        Self::AfterEnqueueCommit,
+    ];
+
+    /// The name in `FAILPOINTS`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BeforeClaim => "before_claim",
+            Self::AfterClaim => "after_claim",
+            Self::BeforePlanCommit => "before_plan_commit",
+            Self::AfterPlanCommit => "after_plan_commit",
+            Self::BeforeBatchCommit => "before_batch_commit",
+            Self::AfterBatchCommit => "after_batch_commit",
+            Self::BeforeFinishCommit => "before_finish_commit",
+            Self::AfterFinishCommit => "after_finish_commit",
+            Self::BeforeParkCommit => "before_park_commit",
+            Self::AfterParkCommit => "after_park_commit",
+            Self::BeforeGiveBackCommit => "before_give_back_commit",
+            Self::AfterGiveBackCommit => "after_give_back_commit",
+            Self::BeforeAcknowledge => "before_acknowledge",
+            Self::AfterAcknowledge => "after_acknowledge",
+            Self::AfterRing => "after_ring",
+            Self::BeforeEnqueueCommit => "before_enqueue_commit",
+            Self::AfterEnqueueCommit => "after_enqueue_commit",
+        }
+    }
+
+    /// Marks the place in the code. Does nothing unless a test has armed it.
+    pub fn reach(self) {
+        #[cfg(feature = "failpoints")]
+        armed::reach(self);
+    }
+}
+
+#[cfg(feature = "failpoints")]
+pub use armed::arm;
+
+#[cfg(feature = "failpoints")]
+mod armed {
+    use rustix::process::{Signal, getpid, kill_process};
+
+    use super::FailPoint;
+
+    /// Reads `FAILPOINTS`. The places stay armed for as long as the value lives.
+    #[must_use]
+    pub fn arm() -> impl Drop {
+        fail::FailScenario::setup()
+    }
+
+    pub(super) fn reach(point: FailPoint) {
+        fail::fail_point!(point.name(), |_argument| die());
+    }
+
+    /// Dies as by `kill -9`: no destructor runs, no connection says good-bye.
+    fn die() {
+        // Nothing comes after a SIGKILL, whatever it returns.
+        let _sent = kill_process(getpid(), Signal::KILL);
+    }
+}

@@ -1,0 +1,127 @@
+//! Items that a run left aside: noting them, and trying them again.
+
+use serde_json::{Value, json};
+use sqlx::{FromRow, PgConnection};
+
+use super::{Claim, Lease, event::record};
+use crate::engine::Parking;
+
+/// Notes an item that is left as it is, and why.
+pub(in crate::engine) async fn park(
+    db: &mut PgConnection,
+    claim: &Claim,
+    parking: &Parking<Value>,
+    sqlstate: Option<&str>,
+) -> sqlx::Result<()> {
+    let Parking { item, reason, cursor } = parking;
+    sqlx::query(
+        "insert into kenoma.parked_items (run_id, item, reason, sqlstate, cursor)
+         values ($1, $2, $3, $4, $5)
+         on conflict (run_id, item) do update set reason = excluded.reason, at = clock_timestamp()",
+    )
+    .bind(&claim.run_id)
+    .bind(item)
+    .bind(reason)
+    .bind(sqlstate)
+    .bind(cursor)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("update kenoma.runs set parked = parked + 1 where id = $1")
+        .bind(&claim.run_id)
+        .execute(&mut *db)
+        .await?;
+    record(db, &claim.run_id, "parked", &claim.owner, &json!({ "item": item, "reason": reason }))
+        .await
+}
+
+/// An item that an operator wants tried again.
+#[derive(Debug, FromRow)]
+pub(in crate::engine) struct ToRetry {
+    pub(in crate::engine) item: String,
+    /// From where a batch of one takes up exactly this item.
+    pub(in crate::engine) cursor: Value,
+}
+
+/// Marks the parked items of a run as to be tried again. Returns how many; those that an older
+/// version parked cannot be.
+pub(super) async fn mark_for_retry(db: &mut PgConnection, run_id: &str) -> sqlx::Result<u64> {
+    let marked = sqlx::query(
+        "update kenoma.parked_items set retry = true where run_id = $1 and cursor is not null",
+    )
+    .bind(run_id)
+    .execute(db)
+    .await?;
+    Ok(marked.rows_affected())
+}
+
+/// The next item to be tried again, if one is left.
+pub(in crate::engine) async fn next_to_retry(
+    db: &mut PgConnection,
+    claim: &Claim,
+) -> sqlx::Result<Option<ToRetry>> {
+    sqlx::query_as(
+        "select item, cursor from kenoma.parked_items where run_id = $1 and retry
+         order by at, item limit 1",
+    )
+    .bind(&claim.run_id)
+    .fetch_optional(db)
+    .await
+}
+
+/// Strikes an item that is dealt with, and counts it as done.
+pub(in crate::engine) async fn unpark(
+    db: &mut PgConnection,
+    claim: &Claim,
+    item: &str,
+) -> sqlx::Result<()> {
+    sqlx::query("delete from kenoma.parked_items where run_id = $1 and item = $2")
+        .bind(&claim.run_id)
+        .bind(item)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("update kenoma.runs set done = done + 1, parked = parked - 1 where id = $1")
+        .bind(&claim.run_id)
+        .execute(&mut *db)
+        .await?;
+    record(db, &claim.run_id, "unparked", &claim.owner, &json!({ "item": item })).await
+}
+
+/// Leaves an item where it is, with the reason of now.
+pub(in crate::engine) async fn keep_parked(
+    db: &mut PgConnection,
+    claim: &Claim,
+    item: &str,
+    reason: &str,
+    sqlstate: Option<&str>,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "update kenoma.parked_items
+         set retry = false, reason = $3, sqlstate = $4, at = clock_timestamp()
+         where run_id = $1 and item = $2",
+    )
+    .bind(&claim.run_id)
+    .bind(item)
+    .bind(reason)
+    .bind(sqlstate)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Notes that the run has got on a step, and prolongs the lease.
+pub(in crate::engine) async fn got_on(
+    db: &mut PgConnection,
+    claim: &Claim,
+    lease: Lease,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "update kenoma.runs set attempt = 0, crashes = 0,
+                lease_expires_at = clock_timestamp() + make_interval(secs => $2)
+         where id = $1",
+    )
+    .bind(&claim.run_id)
+    .bind(lease.duration.as_secs_f64())
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! Trying again only what a run left aside: one item, one transaction.
+
+use sqlx::PgTransaction;
+
+use super::{
+    FailPoint, Job, JobError, Status,
+    drive::{Drive, Ended, Turn, decode},
+    ledger::{self, Locked, ToRetry},
+};
+
+impl<J: Job> Drive<'_, J> {
+    /// One turn of a run that had ended as `before`, and whose parked items are tried again.
+    pub(super) async fn retry_parked(
+        &self,
+        mut tx: PgTransaction<'static>,
+        locked: &Locked,
+        before: Status,
+    ) -> Result<Turn, JobError> {
+        let Some(item) = ledger::next_to_retry(&mut tx, self.claim).await? else {
+            return self.end_retry(tx, locked, before).await;
+        };
+        match self.retry_one(&mut tx, &item).await {
+            Ok(None) => ledger::unpark(&mut tx, self.claim, &item.item).await?,
+            Ok(Some(reason)) => {
+                ledger::keep_parked(&mut tx, self.claim, &item.item, &reason, None).await?;
+            }
+            Err(JobError::Row { error, sqlstate }) => {
+                tx.rollback().await?;
+                tx = self.begin().await?;
+                if ledger::lock(&mut tx, self.claim).await?.is_none() {
+                    return Ok(Turn::Ended(Ended::Lost));
+                }
+                let reason = format!("{error:#}");
+                let sqlstate = sqlstate.as_deref();
+                ledger::keep_parked(&mut tx, self.claim, &item.item, &reason, sqlstate).await?;
+            }
+            Err(error) => return Err(error),
+        }
+        ledger::got_on(&mut tx, self.claim, self.driver.lease).await?;
+        FailPoint::BeforeParkCommit.reach();
+        tx.commit().await?;
+        FailPoint::AfterParkCommit.reach();
+        Ok(Turn::Again)
+    }
+
+    /// Does a parked item, unless somebody else has by now. Gives the reason if it has to stay.
+    async fn retry_one(
+        &self,
+        tx: &mut PgTransaction<'static>,
+        item: &ToRetry,
+    ) -> Result<Option<String>, JobError> {
+        let first = self.job.skip(self.world, tx, decode::<J>(&item.cursor)?).await?;
+        if first.is_some_and(|first| first.item != item.item) {
+            // It is gone; what comes next is not to be touched.
+            return Ok(None);
+        }
+        let batch = self.job.batch(self.world, tx, decode::<J>(&item.cursor)?, 1).await?;
+        Ok(batch.parked.into_iter().next().map(|parking| parking.reason))
+    }
+
+    /// Counts once more where the run had come to its end, and leaves it as it had ended.
+    async fn end_retry(
+        &self,
+        mut tx: PgTransaction<'static>,
+        locked: &Locked,
+        before: Status,
+    ) -> Result<Turn, JobError> {
+        if let (Status::Succeeded, Some(cursor)) = (before, &locked.cursor) {
+            let cursor = decode::<J>(cursor)?;
+            self.job.finish(self.world, &mut tx, &cursor, locked.parked).await?;
+        }
+        ledger::end_as_before(&mut tx, self.claim, before).await?;
+        FailPoint::BeforeFinishCommit.reach();
+        tx.commit().await?;
+        FailPoint::AfterFinishCommit.reach();
+        Ok(Turn::Ended(match before {
+            Status::Succeeded => Ended::Succeeded,
+            Status::Cancelled => Ended::Cancelled,
+            _ => Ended::Failed("only its parked items were tried again".to_owned()),
+        }))
+    }
+}
