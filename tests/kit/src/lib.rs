@@ -1,4 +1,5 @@
-//! Test kit of kenoma: private `PostgreSQL` and Redis servers, the database schemas of the three
+//! Test kit of kenoma: private `PostgreSQL` and Redis servers, a network
+//! between them that can fail, the database schemas of the three
 //! server flavours, recorded transitions of the real programs and how to compare with them, and
 //! builders that fill a database with accounts and posts.
 
@@ -18,7 +19,8 @@ pub use database::Database;
 pub use flake::{flake_id, flake_text};
 pub use flavour::Flavour;
 pub use servers::{
-    Postgres, PostgresOptions, Redis, Server, postgres, postgres_folder, redis, redis_program,
+    Link, Postgres, PostgresOptions, Proxy, Redis, RedisOptions, Server, postgres, postgres_folder,
+    redis, redis_program,
 };
 pub use state::{State, snapshot};
 pub use transition::{Step, Transition};

@@ -193,7 +193,12 @@ pub(super) fn await_ready(
 
 /// Sends a signal through the shell's own `kill`, as the standard library knows only SIGKILL.
 pub(super) fn signal(child: &Child, name: &str) -> Result<()> {
-    let pid = child.id().to_string();
+    signal_to(child.id(), name)
+}
+
+/// Sends a signal to the process with an id.
+pub(super) fn signal_to(pid: u32, name: &str) -> Result<()> {
+    let pid = pid.to_string();
     let status = Command::new("sh")
         .args(["-c", r#"kill -"$1" "$2""#, "kill", name, &pid])
         .stderr(Stdio::null())
@@ -203,6 +208,20 @@ pub(super) fn signal(child: &Child, name: &str) -> Result<()> {
         bail!("cannot send SIG{name} to process {pid}");
     }
     Ok(())
+}
+
+/// Gives the ids of the processes that a process has started itself.
+pub(super) fn children(parent: u32) -> Result<Vec<u32>> {
+    let parent = parent.to_string();
+    let processes = fs::read_dir("/proc").context("cannot read /proc")?;
+    let ids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let is_child = |id: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        // The name in brackets may hold anything; state and parent follow it.
+        let after_name = stat.rsplit_once(')').map(|(_, rest)| rest);
+        after_name.and_then(|rest| rest.split_whitespace().nth(1)) == Some(parent.as_str())
+    };
+    Ok(ids.filter(is_child).collect())
 }
 
 /// Waits for the end of a server that was told to stop; kills it when the deadline passes.

@@ -3,10 +3,12 @@
 mod guard;
 mod postgres;
 mod programs;
+mod proxy;
 mod redis;
 mod shared;
 
 pub use postgres::{Postgres, PostgresOptions};
 pub use programs::{postgres_folder, redis_program};
-pub use redis::Redis;
+pub use proxy::{Link, Proxy};
+pub use redis::{Redis, RedisOptions};
 pub use shared::{Server, postgres, redis};

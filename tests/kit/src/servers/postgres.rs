@@ -7,7 +7,7 @@ use std::process::{Child, Command};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::guard::{Account, Guard, await_ready, free_port, reap, signal};
+use super::guard::{Account, Guard, await_ready, children, free_port, reap, signal, signal_to};
 use super::programs::postgres_folder;
 
 /// How often a start is tried again with another port.
@@ -71,8 +71,42 @@ impl Postgres {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// Gives the URL of a database of this server for a role of it. Nobody asks for passwords.
+    pub fn url_as(&self, role: &str, password: &str, database: &str) -> String {
+        format!("postgres://{role}:{password}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Gives the port on 127.0.0.1 where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Stops the server and all its processes from running (SIGSTOP): connections stay, and
+    /// nothing is answered.
+    pub fn freeze(&self) -> Result<()> {
+        let Some(server) = &self.server else { return Ok(()) };
+        // The parent first, so that nobody new comes after the list was made.
+        signal(server, "STOP")?;
+        for pid in children(server.id())? {
+            // It may have ended by itself.
+            let _ = signal_to(pid, "STOP");
+        }
+        Ok(())
+    }
+
+    /// Lets a frozen server go on.
+    pub fn thaw(&self) -> Result<()> {
+        let Some(server) = &self.server else { return Ok(()) };
+        for pid in children(server.id())? {
+            let _ = signal_to(pid, "CONT");
+        }
+        signal(server, "CONT")
+    }
+
     /// Stops the server as a crash would: no checkpoint, every connection cut.
     pub fn stop_immediate(&mut self) -> Result<()> {
+        // A frozen process hears nothing.
+        self.thaw()?;
         let Some(mut server) = self.server.take() else { return Ok(()) };
         signal(&server, "QUIT")?;
         reap(&mut server)

@@ -7,11 +7,19 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::guard::{Guard, await_ready, free_port};
+use super::guard::{Guard, await_ready, free_port, signal};
 use super::programs::redis_program;
 
 /// How often a start is tried again with another port.
 const PORT_ATTEMPTS: u32 = 5;
+
+/// How a private Redis is set up.
+#[derive(Debug, Clone, Default)]
+pub struct RedisOptions {
+    /// More settings, each as name and value, e.g. `maxmemory`. Not `requirepass`: the kit itself
+    /// comes without a password; make a user with `ACL SETUSER` instead.
+    pub extra: Vec<(String, String)>,
+}
 
 /// A private Redis server with an append-only file on its own loopback port. It ends, and its
 /// folder goes, on drop; also when this process ends without dropping it.
@@ -19,6 +27,7 @@ const PORT_ATTEMPTS: u32 = 5;
 pub struct Redis {
     server: Option<Child>,
     port: u16,
+    options: RedisOptions,
     // Last, so that the server is gone before its folder.
     guard: Guard,
 }
@@ -26,8 +35,13 @@ pub struct Redis {
 impl Redis {
     /// Starts a server. Blocks until it answers PING, at most 60 s.
     pub fn start() -> Result<Self> {
+        Self::start_with(RedisOptions::default())
+    }
+
+    /// Starts a server with options.
+    pub fn start_with(options: RedisOptions) -> Result<Self> {
         let guard = Guard::new("kenoma-redis-", "pid", "TERM", None)?;
-        let mut redis = Self { server: None, port: 0, guard };
+        let mut redis = Self { server: None, port: 0, options, guard };
         let mut attempt = 1;
         loop {
             redis.port = free_port()?;
@@ -42,6 +56,26 @@ impl Redis {
     /// Gives the URL of this server.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Gives the URL of this server for a user of it.
+    pub fn url_as(&self, user: &str, password: &str) -> String {
+        format!("redis://{user}:{password}@127.0.0.1:{}", self.port)
+    }
+
+    /// Gives the port on 127.0.0.1 where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Stops the server from running (SIGSTOP): it keeps its connections and answers nothing.
+    pub fn freeze(&self) -> Result<()> {
+        self.server.as_ref().map_or(Ok(()), |server| signal(server, "STOP"))
+    }
+
+    /// Lets a frozen server go on.
+    pub fn thaw(&self) -> Result<()> {
+        self.server.as_ref().map_or(Ok(()), |server| signal(server, "CONT"))
     }
 
     /// Ends the server with SIGKILL. What it acknowledged is in its append-only file.
@@ -81,6 +115,9 @@ impl Redis {
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", "."])
             .args(["--appendonly", "yes", "--save", "", "--daemonize", "no"])
             .args(["--pidfile", &self.guard.folder().join("pid").display().to_string()]);
+        for (name, value) in &self.options.extra {
+            command.arg(format!("--{name}")).arg(value);
+        }
         let mut server = self.guard.spawn(&mut command)?;
         await_ready(&mut server, "Redis", &self.guard, || answers_ping(port))
             .with_context(|| format!("Redis did not start on port {port}"))?;

@@ -3,5 +3,6 @@
 mod community;
 mod compare;
 mod golden;
+mod proxy;
 mod servers;
 mod world;

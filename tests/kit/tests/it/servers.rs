@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use sqlx::{Connection as _, PgConnection};
-use testkit::{Postgres, Redis};
+use testkit::{Postgres, Redis, RedisOptions};
 
 #[tokio::test]
 async fn postgres_keeps_committed_rows_over_a_crash() -> Result<()> {
@@ -42,6 +42,43 @@ fn redis_keeps_its_data_over_a_kill() -> Result<()> {
     server.restart()?;
     assert_eq!(server.command(&["GET", "kept"])?, "seven");
     assert_eq!(server.url(), url);
+    Ok(())
+}
+
+/// Long enough for an answer of a server that runs.
+const SILENCE: Duration = Duration::from_millis(300);
+
+#[tokio::test]
+async fn a_frozen_postgres_answers_when_it_is_thawed() -> Result<()> {
+    let server = Postgres::start()?;
+    let url = server.url_as("postgres", "any", "postgres");
+    let mut connection = PgConnection::connect(&url).await?;
+    server.freeze()?;
+    let mut asking = std::pin::pin!(sqlx::query("select 1").execute(&mut connection));
+    ensure!(tokio::time::timeout(SILENCE, &mut asking).await.is_err(), "it answers");
+    server.thaw()?;
+    asking.await?;
+    ensure!(url.contains(&server.port().to_string()));
+    // Dropped, it must not be waited for in vain.
+    server.freeze()
+}
+
+#[tokio::test]
+async fn a_frozen_redis_answers_when_it_is_thawed() -> Result<()> {
+    let extra = vec![("maxmemory".to_owned(), "64mb".to_owned())];
+    let server = Redis::start_with(RedisOptions { extra })?;
+    ensure!(server.command(&["CONFIG", "GET", "maxmemory"])? == "maxmemory\n67108864");
+    server.command(&["ACL", "SETUSER", "kenoma", "on", ">s3cret", "~*", "+@all"])?;
+    let url = server.url_as("kenoma", "s3cret");
+    ensure!(url.ends_with(&server.port().to_string()), "{url}");
+    server.freeze()?;
+    let mut asking = tokio::process::Command::new(testkit::redis_program("redis-cli")?)
+        .args(["-u", &url, "PING"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()?;
+    ensure!(tokio::time::timeout(SILENCE, asking.wait()).await.is_err(), "it answers");
+    server.thaw()?;
+    ensure!(asking.wait_with_output().await?.stdout == b"PONG\n");
     Ok(())
 }
 
