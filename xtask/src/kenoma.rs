@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::console::{say, show};
-use crate::program::{cargo, run, spelled};
+use crate::program::{FAILPOINTS, cargo, run, spelled};
 
 /// The built program, its environment, and a folder of its own.
 #[derive(Debug)]
@@ -22,8 +22,17 @@ pub(crate) struct Kenoma {
 impl Kenoma {
     /// Builds it in release mode.
     pub(crate) async fn build() -> Result<Self> {
+        Self::build_by(&["build", "--release", "--package", "kenoma", "--bin", "kenoma"]).await
+    }
+
+    /// Builds it as the tests do, which dies at named places when told to.
+    pub(crate) async fn build_for_chaos() -> Result<Self> {
+        Self::build_by(&[&["test", "--no-run", "--workspace"][..], &FAILPOINTS].concat()).await
+    }
+
+    async fn build_by(arguments: &[&str]) -> Result<Self> {
         let mut command = cargo();
-        command.args(["build", "--release", "--package", "kenoma", "--bin", "kenoma"]);
+        command.args(arguments);
         say(format!("xtask: `{}` …", spelled(&command)));
         command.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped());
         let output = command.stderr(Stdio::inherit()).kill_on_drop(true).output().await?;
@@ -43,6 +52,11 @@ impl Kenoma {
         self.environment.truncate(1);
         self.environment.push(("KENOMA_DATABASE_URL", database_url));
         self.environment.extend(redis_url.map(|url| ("KENOMA_REDIS_URL", url)));
+    }
+
+    /// Sets one more variable, until it is connected anew.
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        self.environment.push((name, value.to_owned()));
     }
 
     /// Gives a folder that goes with this value.
@@ -107,6 +121,8 @@ fn executable(messages: &[u8]) -> Result<PathBuf> {
     text.lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["target"]["name"] == "kenoma")
+        // Not the program that runs its unit tests.
+        .filter(|message| message["profile"]["test"] == false)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
         .context("cargo does not say where it put kenoma")
 }

@@ -9,7 +9,7 @@ use testkit::{Postgres, Redis};
 use tokio::process::Command;
 
 use crate::console::say;
-use crate::program::{cargo, exit_code, run as run_program, spelled};
+use crate::program::{FAILPOINTS, cargo, exit_code, run as run_program, spelled};
 use crate::provision;
 
 const POSTGRES_URL: &str = "KENOMA_TEST_POSTGRES_URL";
@@ -17,9 +17,6 @@ const REDIS_URL: &str = "KENOMA_TEST_REDIS_URL";
 
 /// Library packages, the only ones that can have doc tests.
 const LIBRARIES: [&str; 2] = ["jobs", "tests/kit"];
-
-/// The tests have processes die at named places, which a release does not have.
-const FAILPOINTS: [&str; 2] = ["--features", "kenoma/failpoints"];
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]

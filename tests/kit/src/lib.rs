@@ -3,6 +3,7 @@
 //! server flavours, recorded transitions of the real programs and how to compare with them, and
 //! builders that fill a database with accounts and posts.
 
+mod clock;
 mod community;
 mod compare;
 mod database;
@@ -13,6 +14,7 @@ mod state;
 mod transition;
 mod world;
 
+pub use clock::Clock;
 pub use community::Community;
 pub use compare::{Difference, Kind, compare, decoded_mail};
 pub use database::Database;

@@ -48,8 +48,12 @@ pub(crate) struct Moment(u64);
 impl World {
     /// Begins to fill a database.
     pub fn new(database: &Database) -> Self {
-        let clock = Arc::new(AtomicU64::new(0));
-        Self { flavour: database.flavour(), pool: database.pool(), clock }
+        Self::on(database.flavour(), database.pool())
+    }
+
+    /// Begins to fill a database of one's own, with the schema of this flavour.
+    pub fn on(flavour: Flavour, pool: PgPool) -> Self {
+        Self { flavour, pool, clock: Arc::new(AtomicU64::new(0)) }
     }
 
     /// Gives the flavour of the database.

@@ -1,0 +1,58 @@
+//! Asking through the command line, as often as it takes.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use kenoma_jobs::engine::FailPoint;
+use tokio::time::sleep;
+
+use super::errand::Errand;
+use super::round::Round;
+use crate::kenoma::Kenoma;
+
+/// Asked so often before it counts as a violation.
+const TRIES: u32 = 300;
+
+/// Pause before somebody asks again who was told that a server is away.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Does an errand here and now, with nothing in its way.
+pub(super) async fn undisturbed(kenoma: &Kenoma, errand: &Errand) -> Result<()> {
+    let mut arguments = vec!["user"];
+    arguments.extend(errand.arguments.iter().map(String::as_str));
+    arguments.extend(["--inline", "--yes", "--quiet"]);
+    let output = kenoma.command(&arguments).output().await?;
+    // 6: the spoilt post is parked.
+    ensure!(matches!(output.status.code(), Some(0 | 6)), "{errand:?}: {output:?}");
+    Ok(())
+}
+
+/// Has an errand queued. Every fifth client dies while it asks.
+pub(super) async fn queue(round: &Round<'_>, errand: &Errand, number: usize) -> Result<()> {
+    let mut arguments = vec!["user"];
+    arguments.extend(errand.arguments.iter().map(String::as_str));
+    arguments.extend(["--yes", "--quiet"]);
+    let places = [FailPoint::BeforeEnqueueCommit, FailPoint::AfterEnqueueCommit];
+    let mut dies_at = (number % 5 == 4).then(|| places[number / 5 % 2]);
+    for _ in 0..TRIES {
+        let mut command = round.house.kenoma.command(&arguments);
+        if let Some(place) = dies_at {
+            command.env("FAILPOINTS", format!("{}=return", place.name()));
+        }
+        let output = command.output().await?;
+        match (output.status.code(), output.status.signal()) {
+            // Done, or somebody who asked and died had got that far.
+            (Some(0 | 5), _) => return Ok(()),
+            (_, Some(9)) => {
+                if let Some(place) = dies_at.take() {
+                    round.tally().died_at(place, true);
+                }
+            }
+            // Unreachable, or something was in the way: nothing was written.
+            (Some(1 | 8), _) => sleep(PAUSE).await,
+            _ => bail!("`kenoma {}` ended with {output:?}", arguments.join(" ")),
+        }
+    }
+    bail!("`kenoma {}` was not taken in {TRIES} tries", arguments.join(" "))
+}

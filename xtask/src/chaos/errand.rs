@@ -1,0 +1,119 @@
+//! The work that is done under fire, and the people it is about.
+//!
+//! Each errand has a neighbourhood of its own, so that the rows at the end do not depend on which
+//! errand was done first.
+
+use anyhow::Result;
+use sqlx::PgPool;
+use testkit::{Account, Flavour, World};
+
+/// Errands of the first phase, which go on at the same time.
+const NEIGHBOURHOODS: usize = 32;
+
+/// Accounts that are there to be left alone; the word stands in every row of theirs.
+pub(super) const BYSTANDER: &str = "bystander";
+
+/// Something to ask kenoma for.
+#[derive(Debug, Clone)]
+pub(super) struct Errand {
+    /// What is typed behind `kenoma user`.
+    pub(super) arguments: Vec<String>,
+}
+
+impl Errand {
+    fn new(arguments: &[&str]) -> Self {
+        Self { arguments: arguments.iter().map(|word| (*word).to_owned()).collect() }
+    }
+}
+
+/// The errands in phases: what one phase holds may be done in any order and at the same time.
+pub(super) fn phases() -> Vec<Vec<Errand>> {
+    let first = (0..NEIGHBOURHOODS).map(|n| match n % 8 {
+        4 => Errand::new(&["rm", &format!("author{n}")]),
+        5 => Errand::new(&["deactivate_all_from_instance", &format!("spam{n}.example")]),
+        6 => Errand::new(&["deactivate", &format!("author{n}")]),
+        7 => Errand::new(&["delete_activities", &format!("author{n}@bots{n}.example"), "--remote"]),
+        _ => Errand::new(&["delete_activities", &format!("author{n}")]),
+    });
+    let second = (0..NEIGHBOURHOODS)
+        .filter(|n| n % 8 == 6)
+        .map(|n| Errand::new(&["activate", &format!("author{n}")]));
+    let third = [Errand::new(&["unconfirm_all"])];
+    let fourth = [Errand::new(&["confirm_all"])];
+    vec![first.collect(), second.collect(), third.into(), fourth.into()]
+}
+
+/// Writes everybody into an empty database.
+pub(super) async fn settle(pool: &PgPool) -> Result<()> {
+    let world = World::on(Flavour::Pleroma, pool.clone());
+    let bystander = world.local(BYSTANDER).await?;
+    let far = world.remote(BYSTANDER, "bystander.example").await?;
+    far.follows(&bystander).await?;
+    for number in 0..20 {
+        let post = bystander.posts(&format!("{BYSTANDER} {number}")).tagged(BYSTANDER).create();
+        far.likes(&post.await?).await?;
+    }
+    for n in 0..NEIGHBOURHOODS {
+        match n % 8 {
+            5 => spam_host(&world, n).await?,
+            7 => {
+                let bot = world.remote(&format!("author{n}"), &format!("bots{n}.example")).await?;
+                history(&world, n, &bot).await?;
+            }
+            _ => {
+                let author = world.local(&format!("author{n}")).await?;
+                history(&world, n, &author).await?;
+            }
+        }
+    }
+    // One post that cannot be deleted: it is parked, and the rest of its run goes on.
+    sqlx::query(
+        "insert into chaos.spoilt
+         select id from public.activities
+         where data ->> 'type' = 'Create' and actor like '%/users/author0'
+         order by id offset 7 limit 1",
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// An account with posts, what others made of them, and relations in both directions.
+async fn history(world: &World, n: usize, author: &Account) -> Result<()> {
+    let fan = world.local(&format!("fan{n}")).await?;
+    let far = world.remote(&format!("friend{n}"), &format!("far{n}.example")).await?;
+    fan.follows(author).await?;
+    far.follows(author).await?;
+    if author.is_local() {
+        author.follows(&far).await?;
+    }
+    let asked = fan.posts(&format!("what about {n}?")).create().await?;
+    for number in 0..24 {
+        let draft = author.posts(&format!("{n}, number {number}"));
+        let draft = if number % 6 == 1 { draft.replying_to(&asked) } else { draft };
+        let post = draft.tagged(&format!("tag{n}x{}", number % 3)).create().await?;
+        if number % 3 == 0 {
+            fan.likes(&post).await?;
+        }
+        if number % 5 == 0 {
+            far.boosts(&post).await?;
+        }
+    }
+    author.likes(&asked).await?;
+    author.boosts(&asked).await?;
+    Ok(())
+}
+
+/// A host of accounts that follow a local one and are followed by it.
+async fn spam_host(world: &World, n: usize) -> Result<()> {
+    let fan = world.local(&format!("fan{n}")).await?;
+    for number in 0..12 {
+        let spammer =
+            world.remote(&format!("spammer{number}"), &format!("spam{n}.example")).await?;
+        spammer.follows(&fan).await?;
+        if number % 3 == 0 {
+            fan.follows(&spammer).await?;
+        }
+    }
+    Ok(())
+}

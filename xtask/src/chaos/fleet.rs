@@ -1,0 +1,205 @@
+//! The workers: a process per place, and another one when it has died.
+
+use std::fs;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use kenoma_jobs::engine::FailPoint;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::house::House;
+
+/// Places for workers. The first one's is never killed; the last one's has a network and a clock of
+/// its own.
+pub(super) const PLACES: usize = 5;
+pub(super) const VETERAN: usize = 0;
+pub(super) const DISTANT: usize = PLACES - 1;
+
+/// Settings under which much happens in little time; docs/reliability.md gives the reasons.
+const SETTINGS: [(&str, &str); 14] = [
+    ("KENOMA_WORKER_CONCURRENCY", "2"),
+    ("KENOMA_WORKER_SHORT_CONCURRENCY", "1"),
+    ("KENOMA_WORKER_LEASE", "2s"),
+    ("KENOMA_WORKER_LEASE_RENEWAL", "500ms"),
+    ("KENOMA_WORKER_RECONCILE_INTERVAL", "300ms"),
+    ("KENOMA_WORKER_POLL_INTERVAL", "50ms"),
+    ("KENOMA_WORKER_MAX_CRASHES", "100"),
+    ("KENOMA_WORKER_MAX_ATTEMPTS", "1000"),
+    ("KENOMA_BATCH_ROWS_INITIAL", "3"),
+    ("KENOMA_BATCH_ROWS_MAX", "3"),
+    ("KENOMA_BATCH_LOCK_TIMEOUT", "2s"),
+    ("KENOMA_BATCH_STATEMENT_TIMEOUT", "4s"),
+    ("KENOMA_DATABASE_CONNECT_TIMEOUT", "2s"),
+    ("KENOMA_LOG_FORMAT", "json"),
+];
+
+/// The workers of a round.
+pub(super) struct Fleet<'a> {
+    house: &'a House,
+    places: Vec<Mutex<Place>>,
+    born: AtomicU32,
+}
+
+/// A place for a worker.
+#[derive(Debug)]
+pub(super) struct Place {
+    number: usize,
+    worker: Option<Worker>,
+}
+
+/// A worker process.
+#[derive(Debug)]
+pub(super) struct Worker {
+    process: Child,
+    /// Where it dies by itself.
+    pub(super) dies_at: Option<FailPoint>,
+}
+
+impl Worker {
+    /// Its process id, as it stands in the names of workers.
+    pub(super) fn pid(&self) -> i32 {
+        i32::try_from(self.process.id()).unwrap_or(i32::MAX)
+    }
+
+    /// Sends it a signal.
+    pub(super) fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = Pid::from_raw(self.pid()).context("no process id")?;
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// How it has ended, if it has.
+    pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.process.try_wait()?)
+    }
+
+    /// Ends it as a crash would.
+    pub(super) fn kill(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It may have ended already; there is nobody to report anything to.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Place {
+    /// The worker at this place; there is one unless it has just died.
+    pub(super) fn worker(&mut self) -> Option<&mut Worker> {
+        self.worker.as_mut()
+    }
+
+    /// Whether the worker here may be killed.
+    pub(super) fn is_mortal(&self) -> bool {
+        self.number != VETERAN
+    }
+}
+
+impl<'a> Fleet<'a> {
+    /// Starts a worker at every place.
+    pub(super) fn launch(house: &'a House) -> Result<Self> {
+        let place = |number| Mutex::new(Place { number, worker: None });
+        let mut fleet =
+            Self { house, places: (0..PLACES).map(place).collect(), born: AtomicU32::new(0) };
+        for number in 0..PLACES {
+            let worker = fleet.start(number, None)?;
+            fleet.places[number].get_mut().worker = Some(worker);
+        }
+        Ok(fleet)
+    }
+
+    /// A place by its number, held against others.
+    pub(super) async fn place(&self, number: usize) -> MutexGuard<'_, Place> {
+        self.places[number].lock().await
+    }
+
+    /// A place whose worker may be killed and that nobody else is busy with, beginning at a random
+    /// one.
+    pub(super) fn victim(&self, luck: u64) -> Option<MutexGuard<'_, Place>> {
+        let first = usize::try_from(luck % PLACES as u64).unwrap_or(0);
+        (0..PLACES)
+            .filter_map(|step| self.places[(first + step) % PLACES].try_lock().ok())
+            .find(|place| place.is_mortal() && place.worker.is_some())
+    }
+
+    /// Puts another worker at a place, which may be one that dies by itself.
+    pub(super) fn replace(&self, place: &mut Place, dies_at: Option<FailPoint>) -> Result<()> {
+        place.worker = None;
+        place.worker = Some(self.start(place.number, dies_at)?);
+        Ok(())
+    }
+
+    /// Looks at all places that nobody is busy with; gives what has ended, and how.
+    pub(super) fn dead(&self) -> Result<Vec<(MutexGuard<'_, Place>, ExitStatus)>> {
+        let mut dead = Vec::new();
+        for place in &self.places {
+            let Ok(mut place) = place.try_lock() else { continue };
+            let ended = place.worker.as_mut().map(Worker::ended).transpose()?.flatten();
+            dead.extend(ended.map(|status| (place, status)));
+        }
+        Ok(dead)
+    }
+
+    /// Where the log of every worker of a place stands.
+    pub(super) fn log(&self, number: usize) -> PathBuf {
+        self.house.kenoma.folder().join(format!("worker-{number}.log"))
+    }
+
+    fn start(&self, number: usize, dies_at: Option<FailPoint>) -> Result<Worker> {
+        let log = fs::File::options().create(true).append(true).open(self.log(number))?;
+        let kenoma = &self.house.kenoma;
+        let mut command = Command::new(kenoma.path());
+        command
+            .arg("worker")
+            .env_clear()
+            .envs(kenoma.environment().iter().map(|(name, value)| (name, value)))
+            .envs(SETTINGS)
+            // Ctrl-C is for us.
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        if let Some(place) = dies_at {
+            // Not the same moment each time: the places of batches are passed often.
+            let born = self.born.fetch_add(1, Ordering::Relaxed);
+            let spared = if may_come_often(place) { born % 7 } else { 0 };
+            command.env("FAILPOINTS", format!("{}={spared}*off->return", place.name()));
+        }
+        if number == DISTANT {
+            command
+                .env("KENOMA_DATABASE_URL", &self.house.postgres_link.1)
+                .env("KENOMA_REDIS_URL", &self.house.redis_link.1)
+                .envs(self.house.clock.environment());
+        }
+        let process = command.spawn().context("a worker cannot be started")?;
+        Ok(Worker { process, dies_at })
+    }
+}
+
+const fn may_come_often(place: FailPoint) -> bool {
+    matches!(
+        place,
+        FailPoint::BeforeClaim
+            | FailPoint::AfterClaim
+            | FailPoint::BeforeBatchCommit
+            | FailPoint::AfterBatchCommit
+    )
+}
+
+/// Whether a process was ended by SIGKILL.
+pub(super) fn was_killed(status: ExitStatus) -> bool {
+    status.signal() == Some(9)
+}
+
+/// How long a new worker takes to be at work, more or less.
+pub(super) const BIRTH: Duration = Duration::from_millis(150);

@@ -1,0 +1,106 @@
+//! The servers, the networks before them, the seeded database, and its undisturbed twin.
+
+use anyhow::{Context as _, Result};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use testkit::{Clock, Postgres, PostgresOptions, Proxy, Redis, State, snapshot};
+use tokio::sync::Mutex;
+
+use super::{ask, errand};
+use crate::console::say;
+use crate::kenoma::Kenoma;
+use crate::stage;
+
+/// The database that every round copies, and the copies.
+const SEEDED: &str = "seeded";
+const TWIN: &str = "twin";
+pub(super) const ARENA: &str = "arena";
+
+/// The role of the workers: no superuser, so that a limit of connections holds for it.
+pub(super) const ROLE: &str = "kenoma";
+
+/// What the messages of all rounds begin with in Redis.
+pub(super) const PREFIX: &str = "chaos";
+
+/// Everything that outlives a round.
+pub(super) struct House {
+    /// Held while somebody does something to the server.
+    pub(super) postgres: Mutex<Postgres>,
+    /// Held while somebody does something to the server.
+    pub(super) redis: Mutex<Redis>,
+    /// The network of one worker to PostgreSQL, with the URL through it.
+    pub(super) postgres_link: (Proxy, String),
+    /// The network of one worker to Redis, with the URL through it.
+    pub(super) redis_link: (Proxy, String),
+    /// The clock of one worker.
+    pub(super) clock: Clock,
+    /// The program, set up for the arena.
+    pub(super) kenoma: Kenoma,
+    /// Rows before anything was done.
+    pub(super) before: State,
+    /// Rows after everything was done undisturbed.
+    pub(super) after: State,
+    admin_url: String,
+}
+
+impl House {
+    /// Starts the servers, seeds the database and does everything once undisturbed.
+    pub(super) async fn build() -> Result<Self> {
+        let mut kenoma = Kenoma::build_for_chaos().await?;
+        // A crowd of clients needs more than the usual number.
+        let extra = vec![("max_connections".to_owned(), "600".to_owned())];
+        let postgres = Postgres::start_with(PostgresOptions { durable: true, extra })?;
+        let redis = Redis::start()?;
+        say("chaos: seeding, and doing everything once undisturbed …");
+        stage::create_database(&postgres, SEEDED).await?;
+        let seeding = relaxed_pool(&postgres.url(SEEDED))?;
+        sqlx::raw_sql("create role kenoma login").execute(&seeding).await?;
+        kenoma.connect(postgres.url(SEEDED), None);
+        kenoma.perform(&["migrate"]).await?;
+        sqlx::raw_sql(include_str!("chaos.sql")).execute(&seeding).await?;
+        errand::settle(&seeding).await?;
+        sqlx::raw_sql("vacuum analyze").execute(&seeding).await?;
+        let before = snapshot(&seeding).await?;
+        seeding.close().await;
+
+        stage::copy_database(&postgres, SEEDED, TWIN).await?;
+        kenoma.connect(postgres.url_as(ROLE, "", TWIN), None);
+        for errand in errand::phases().iter().flatten() {
+            ask::undisturbed(&kenoma, errand).await?;
+        }
+        let twin = PgPoolOptions::new().max_connections(1).connect(&postgres.url(TWIN)).await?;
+        let after = snapshot(&twin).await?;
+        twin.close().await;
+
+        let arena_url = postgres.url_as(ROLE, "", ARENA);
+        let postgres_link = Proxy::before(&arena_url).await?;
+        let redis_link = Proxy::before(&redis.url()).await?;
+        kenoma.connect(arena_url, Some(redis.url()));
+        kenoma.set("KENOMA_REDIS_PREFIX", PREFIX);
+        Ok(Self {
+            admin_url: postgres.url(ARENA),
+            postgres: Mutex::new(postgres),
+            redis: Mutex::new(redis),
+            postgres_link,
+            redis_link,
+            clock: Clock::set_by("+0")?,
+            kenoma,
+            before,
+            after,
+        })
+    }
+
+    /// Makes a fresh arena; gives a superuser's pool for it.
+    pub(super) async fn fresh_arena(&self) -> Result<PgPool> {
+        stage::copy_database(&*self.postgres.lock().await, SEEDED, ARENA).await?;
+        let options: PgConnectOptions = self.admin_url.parse()?;
+        let pool = PgPoolOptions::new().max_connections(8).min_connections(0);
+        Ok(pool.connect_lazy_with(options.application_name("chaos")))
+    }
+}
+
+/// A pool for thousands of small transactions that nobody needs after a power cut.
+fn relaxed_pool(url: &str) -> Result<PgPool> {
+    let options: PgConnectOptions = url.parse().context("the URL of our own server")?;
+    let options = options.options([("synchronous_commit", "off")]);
+    Ok(PgPoolOptions::new().max_connections(2).connect_lazy_with(options))
+}

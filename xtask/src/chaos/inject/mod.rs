@@ -1,0 +1,73 @@
+//! Makes a fault, waits until it has struck, and puts things right again.
+
+mod network;
+mod postgres;
+mod queues;
+mod redis;
+mod workers;
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use tokio::time::{Instant, sleep};
+
+use super::fault::Fault;
+use super::operator;
+use super::round::Round;
+
+/// How long anything may take that a fault waits for.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Pause between two looks at what gives no event to wait for.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Makes a fault. Returns whether it hit a run that was being worked on; `None` when it could not be
+/// made now, since all who could suffer it were busy with others.
+pub(super) async fn make(round: &Round<'_>, fault: Fault, luck: u64) -> Result<Option<bool>> {
+    match fault {
+        Fault::WorkerKill => workers::kill(round, luck).await,
+        Fault::WorkerFailpoint => workers::die_at(round, luck).await,
+        Fault::WorkerZombie => workers::freeze(round, luck).await,
+        Fault::WorkerTerm => workers::terminate(round, luck).await,
+        Fault::WorkerClock => workers::jump(round, luck).await,
+        Fault::RedisKill => redis::kill(round).await,
+        Fault::RedisFlush => redis::flush(round).await,
+        Fault::RedisClientKill => redis::cut(round).await,
+        Fault::RedisMemory => redis::fill_memory(round).await,
+        Fault::RedisReadonly => redis::refuse_writes(round).await,
+        Fault::RedisFreeze => redis::freeze(round).await,
+        Fault::RedisBacklog => queues::pile_up(round).await,
+        Fault::RedisGarbage => queues::write_nonsense(round, luck).await,
+        Fault::PostgresStop => postgres::stop(round).await,
+        Fault::PostgresTerminate => postgres::terminate(round, luck).await,
+        Fault::PostgresDeadlock => postgres::deadlock(round).await,
+        Fault::PostgresLock => postgres::hold_row(round).await,
+        Fault::PostgresSlow => postgres::storm(round, "stuck").await,
+        Fault::PostgresConnections => postgres::use_up_connections(round).await,
+        Fault::PostgresFull => postgres::storm(round, "full").await,
+        Fault::NetworkSlow => network::slow(round, luck).await,
+        Fault::NetworkReset => network::reset(round).await,
+        Fault::NetworkHole => network::swallow(round, luck).await,
+        Fault::OperatorPause => operator::pause(round).await,
+        Fault::OperatorCancel => operator::cancel(round).await,
+        Fault::OperatorCrowd => operator::crowd(round).await,
+    }
+}
+
+/// Looks until there is something to see.
+pub(super) async fn eventually<T>(
+    what: &str,
+    patience: Duration,
+    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let started = Instant::now();
+    loop {
+        if let Some(seen) = look().await? {
+            return Ok(seen);
+        }
+        if started.elapsed() > patience {
+            bail!("{what}: not within {patience:?}");
+        }
+        sleep(GLANCE).await;
+    }
+}

@@ -1,0 +1,174 @@
+//! PostgreSQL crashes, cuts, locks, fills up.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::sleep;
+
+use super::{DEADLINE, eventually};
+use crate::chaos::house::ROLE;
+use crate::chaos::report::Count;
+use crate::chaos::round::Round;
+
+/// How long a passing trouble lasts.
+const TROUBLE: Duration = Duration::from_secs(2);
+
+/// How long somebody waits for a run to be where a fault can hit it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Stops it as a crash would, and starts it again.
+pub(super) async fn stop(round: &Round<'_>) -> Result<Option<bool>> {
+    let mut postgres = round.house.postgres.lock().await;
+    let hit = round.is_at_work().await?;
+    postgres.stop_immediate()?;
+    postgres.restart()?;
+    drop(postgres);
+    round.is_reachable().await?;
+    Ok(Some(hit))
+}
+
+/// Ends some of our connections, whatever they are for.
+pub(super) async fn terminate(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
+    let _server = round.house.postgres.lock().await;
+    let at_work = round.is_at_work().await?;
+    let ended: Vec<String> = sqlx::query_scalar(
+        "with ours as materialized (
+             select pid, application_name from pg_stat_activity
+             where usename = $1 and datname = current_database()
+             order by application_name like 'kenoma:%' desc, hashint8(pid + $2) limit 6)
+         select application_name from ours where pg_terminate_backend(pid)",
+    )
+    .bind(ROLE)
+    .bind(i64::try_from(luck % 1_000_000).unwrap_or(0))
+    .fetch_all(round.db())
+    .await?;
+    let made = i64::try_from(ended.len()).unwrap_or(0);
+    let hit = if at_work { made } else { 0 };
+    let mut tally = round.tally();
+    let Count { made: all, hit: hits } = &mut tally.backends;
+    *all += made;
+    *hits += hit;
+    Ok(Some(ended.iter().any(|name| name.starts_with("kenoma:"))))
+}
+
+/// Holds the row of a post that some batch is about to lock; gives the transaction when one waits.
+async fn block_a_batch(
+    round: &Round<'_>,
+) -> Result<Option<(sqlx::PgTransaction<'static>, String)>> {
+    let mut held = round.db().begin().await?;
+    // So that it is the batch that PostgreSQL ends, and not this transaction.
+    sqlx::raw_sql("set local deadlock_timeout = '1min'").execute(&mut *held).await?;
+    let (own,): (i32,) = sqlx::query_as("select pg_backend_pid()").fetch_one(&mut *held).await?;
+    // The last posts of the accounts that are worked on: some batch comes there in the end.
+    sqlx::query(
+        "select o.id from public.objects o
+         where o.data ->> 'id' in (
+             select (select a.data ->> 'object' from public.activities a
+                     where a.actor = run.payload ->> 'actor' and a.data ->> 'type' = 'Create'
+                       and a.id > coalesce((run.cursor ->> 'after')::uuid, a.id)
+                     order by a.id offset 4 limit 1)
+             from kenoma.runs run
+             where run.status = 'running' and run.job = 'delete_activities')
+         order by o.id for update skip locked",
+    )
+    .execute(&mut *held)
+    .await?;
+    let waits = eventually("a batch that waits", PATIENCE, async || {
+        let waiting: Option<String> = sqlx::query_scalar(
+            "select application_name from pg_stat_activity
+             where application_name like 'kenoma:%' and $1 = any (pg_blocking_pids(pid)) limit 1",
+        )
+        .bind(own)
+        .fetch_optional(round.db())
+        .await?;
+        Ok(waiting)
+    });
+    let Ok(waiting) = waits.await else {
+        held.rollback().await?;
+        return Ok(None);
+    };
+    Ok(Some((held, waiting)))
+}
+
+/// Has PostgreSQL end a batch in favour of somebody else.
+pub(super) async fn deadlock(round: &Round<'_>) -> Result<Option<bool>> {
+    let _server = round.house.postgres.lock().await;
+    let Some((mut held, _)) = block_a_batch(round).await? else { return Ok(Some(false)) };
+    let before = deadlocks(round).await?;
+    // What batches hold: their runs. Waits until the batch is the victim, or has given up.
+    let wanted = sqlx::query(
+        "select id from kenoma.runs where status = 'running' and job = 'delete_activities'
+         order by id for update",
+    );
+    wanted.execute(&mut *held).await?;
+    held.rollback().await?;
+    // PostgreSQL tells its statistics with a delay.
+    let seen = eventually("a deadlock", PATIENCE, async || {
+        Ok((deadlocks(round).await? > before).then_some(()))
+    });
+    Ok(Some(seen.await.is_ok()))
+}
+
+async fn deadlocks(round: &Round<'_>) -> Result<i64> {
+    let statement = "select deadlocks from pg_stat_database where datname = current_database()";
+    Ok(sqlx::query_scalar(statement).fetch_one(round.db()).await?)
+}
+
+/// Holds a row for longer than a batch waits for it.
+pub(super) async fn hold_row(round: &Round<'_>) -> Result<Option<bool>> {
+    let _server = round.house.postgres.lock().await;
+    let Some((held, waiting)) = block_a_batch(round).await? else { return Ok(Some(false)) };
+    let gave_up = eventually("a batch that gives up", DEADLINE, async || {
+        let waits: bool = sqlx::query_scalar(
+            "select exists (select from pg_stat_activity
+                            where application_name = $1 and wait_event_type = 'Lock')",
+        )
+        .bind(&waiting)
+        .fetch_one(round.db())
+        .await?;
+        Ok((!waits).then_some(()))
+    });
+    let hit = gave_up.await.is_ok();
+    held.rollback().await?;
+    Ok(Some(hit))
+}
+
+/// A full disk, or statements that never end, for a while.
+pub(super) async fn storm(round: &Round<'_>, mood: &str) -> Result<Option<bool>> {
+    let _server = round.house.postgres.lock().await;
+    let before = storms(round).await?;
+    set_mood(round, mood).await?;
+    let struck = eventually("a batch in the storm", PATIENCE, async || {
+        Ok((storms(round).await? > before).then_some(()))
+    });
+    let hit = struck.await.is_ok();
+    // Longer than a statement may take.
+    sleep(if mood == "stuck" { TROUBLE * 2 + TROUBLE / 2 } else { TROUBLE }).await;
+    set_mood(round, "fair").await?;
+    Ok(Some(hit))
+}
+
+async fn storms(round: &Round<'_>) -> Result<i64> {
+    let statement = "select case when is_called then last_value else 0 end from chaos.storms";
+    Ok(sqlx::query_scalar(statement).fetch_one(round.db()).await?)
+}
+
+async fn set_mood(round: &Round<'_>, mood: &str) -> Result<()> {
+    sqlx::query("update chaos.weather set mood = $1").bind(mood).execute(round.db()).await?;
+    Ok(())
+}
+
+/// Lets nobody in any more, and throws some out.
+pub(super) async fn use_up_connections(round: &Round<'_>) -> Result<Option<bool>> {
+    let _server = round.house.postgres.lock().await;
+    let hit = round.is_at_work().await?;
+    sqlx::raw_sql(
+        "alter role kenoma connection limit 2;
+         select pg_terminate_backend(pid) from pg_stat_activity where usename = 'kenoma'",
+    )
+    .execute(round.db())
+    .await?;
+    sleep(TROUBLE).await;
+    sqlx::raw_sql("alter role kenoma connection limit -1").execute(round.db()).await?;
+    Ok(Some(hit))
+}

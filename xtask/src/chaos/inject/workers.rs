@@ -1,0 +1,91 @@
+//! Workers die, freeze, stop and lose the time.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use kenoma_jobs::engine::FailPoint;
+use rustix::process::Signal;
+use tokio::time::sleep;
+
+use super::{DEADLINE, eventually};
+use crate::chaos::fleet::{BIRTH, DISTANT};
+use crate::chaos::round::Round;
+
+/// How long a worker's clock is wrong.
+const WRONG_TIME: Duration = Duration::from_secs(3);
+
+/// Kills a worker.
+pub(super) async fn kill(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
+    let Some(mut place) = round.fleet.victim(luck) else { return Ok(None) };
+    let Some(worker) = place.worker() else { return Ok(None) };
+    let pid = worker.pid();
+    worker.kill()?;
+    // Its leases are there for a while: nobody has taken its runs yet.
+    let hit = round.held_by(pid).await? > 0;
+    round.fleet.replace(&mut place, None)?;
+    sleep(BIRTH).await;
+    Ok(Some(hit))
+}
+
+/// Puts a worker in the place of another that dies by itself at a named place of the loop. Whoever
+/// looks after the dead counts it when it has.
+pub(super) async fn die_at(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
+    let Some(mut place) = round.fleet.victim(luck / 7) else { return Ok(None) };
+    let all = FailPoint::ALL;
+    let point = all[usize::try_from(luck % all.len() as u64).unwrap_or(0)];
+    if matches!(point, FailPoint::BeforeEnqueueCommit | FailPoint::AfterEnqueueCommit) {
+        // Places of a command, not of a worker: clients die there.
+        return Ok(None);
+    }
+    round.fleet.replace(&mut place, Some(point))?;
+    sleep(BIRTH).await;
+    Ok(Some(false))
+}
+
+/// Freezes a worker for longer than its lease, so that others take its runs over, and thaws it.
+pub(super) async fn freeze(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
+    let Some(mut place) = round.fleet.victim(luck) else { return Ok(None) };
+    let Some(worker) = place.worker() else { return Ok(None) };
+    worker.signal(Signal::STOP)?;
+    let held = round.claims_of(worker.pid()).await?;
+    let taken_over = eventually("a frozen worker's runs taken over", DEADLINE, async || {
+        let lost = round.lost_claims(&held).await?;
+        Ok((lost == held.len()).then_some(!held.is_empty()))
+    });
+    let hit = taken_over.await;
+    worker.signal(Signal::CONT)?;
+    Ok(Some(hit?))
+}
+
+/// Tells a worker to stop, and waits for its end.
+pub(super) async fn terminate(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
+    let Some(mut place) = round.fleet.victim(luck) else { return Ok(None) };
+    let Some(worker) = place.worker() else { return Ok(None) };
+    let hit = round.held_by(worker.pid()).await? > 0;
+    worker.signal(Signal::TERM)?;
+    let begun = Instant::now();
+    let status = eventually("the end of a worker", DEADLINE, async || worker.ended()).await?;
+    if worker.dies_at.is_none() && !status.success() {
+        round.violation(format!("a worker that was told to stop ended with {status}"));
+    }
+    let took = begun.elapsed();
+    {
+        let mut tally = round.tally();
+        tally.longest_term = tally.longest_term.max(took);
+    }
+    round.fleet.replace(&mut place, None)?;
+    Ok(Some(hit))
+}
+
+/// Has the clock of a worker jump forward or back, and to what it was.
+pub(super) async fn jump(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
+    let mut place = round.fleet.place(DISTANT).await;
+    let Some(worker) = place.worker() else { return Ok(None) };
+    let pid = worker.pid();
+    let hit = round.works_soon(pid).await?;
+    let clock = &round.house.clock;
+    clock.set(if luck % 2 == 0 { "+1h" } else { "-1h" })?;
+    sleep(WRONG_TIME).await;
+    clock.set("+0")?;
+    Ok(Some(hit))
+}

@@ -1,0 +1,104 @@
+//! The ledger, and the record of its changes that a trigger kept.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use sqlx::PgPool;
+
+use crate::chaos::report::Verdict;
+
+/// What must not be: each statement names what it finds.
+const NEVER: [(&str, &str); 10] = [
+    (
+        "a run is not done",
+        "select id || ' is ' || status from kenoma.runs where status <> 'succeeded'",
+    ),
+    (
+        "done and parked are not what was planned",
+        "select format('%s: %s done, %s parked of %s', id, done, parked, total)
+         from kenoma.runs where total is distinct from done + parked",
+    ),
+    (
+        "parked items are not counted right",
+        "select format('%s: %s', id, parked) from kenoma.runs r
+         where parked <> (select count(*) from kenoma.parked_items p where p.run_id = r.id)",
+    ),
+    ("a lease outlived its run", "select id from kenoma.runs where lease_expires_at is not null"),
+    (
+        "a worker whose claim was over wrote something",
+        "select format('%s: %s wrote at fence %s', run_id, writer, fence_before)
+         from chaos.changes
+         where writer like 'kenoma:%' and fence_before is not null
+           and split_part(writer, ':', 3) <> fence_before::text",
+    ),
+    (
+        "a batch was committed twice",
+        "select format('%s at %s', run_id, cursor) from chaos.changes
+         where writer like 'kenoma:%' and cursor is not null
+           and (cursor, done, parked) is distinct from (cursor_before, done_before, parked_before)
+         group by run_id, cursor, done, parked having count(*) > 1",
+    ),
+    (
+        "a run went back",
+        "select run_id from chaos.changes where done < done_before or fence < fence_before",
+    ),
+    (
+        "a status changed in a way that is not allowed",
+        "select format('%s: %s to %s', run_id, status_before, status) from chaos.changes
+         where status <> status_before
+           and (status_before, status) not in (
+               ('queued', 'running'), ('running', 'queued'), ('running', 'succeeded'),
+               ('running', 'failed'), ('running', 'paused'), ('queued', 'paused'),
+               ('paused', 'queued'), ('running', 'cancelled'), ('queued', 'cancelled'),
+               ('paused', 'cancelled'), ('failed', 'queued'), ('cancelled', 'queued'))",
+    ),
+    (
+        "a fence rose other than by a claim",
+        "select format('%s: %s to %s', run_id, fence_before, fence) from chaos.changes
+         where fence <> fence_before and (fence <> fence_before + 1 or status <> 'running')",
+    ),
+    (
+        "a batch was done after an operator had stopped its run",
+        "select wish.run_id from kenoma.run_events wish
+         join lateral (
+             select at from kenoma.run_events
+             where run_id = wish.run_id and id > wish.id
+               and event in ('paused', 'cancelled', 'resume_requested', 'succeeded')
+             order by id limit 1) as obeyed on true
+         join chaos.changes c on c.run_id = wish.run_id and c.at > wish.at and c.at < obeyed.at
+           and (c.cursor, c.done, c.parked)
+               is distinct from (c.cursor_before, c.done_before, c.parked_before)
+         where wish.event in ('pause_requested', 'cancel_requested')",
+    ),
+];
+
+/// What is told of each kind of violation.
+const TOLD: usize = 3;
+
+pub(super) async fn judge(db: &PgPool) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    for (what, statement) in NEVER {
+        let found: Vec<String> = sqlx::query_scalar(statement).fetch_all(db).await?;
+        if !found.is_empty() {
+            let some: Vec<&str> = found.iter().take(TOLD).map(String::as_str).collect();
+            verdict.violations.push(format!("{what} ({} times): {}", found.len(), some.join("; ")));
+        }
+    }
+    (verdict.runs, verdict.batches, verdict.takeovers) = sqlx::query_as(
+        "select (select count(*) from kenoma.runs),
+                (select count(distinct (run_id, txid)) from chaos.changes
+                 where writer like 'kenoma:%' and (cursor, done, parked)
+                       is distinct from (cursor_before, done_before, parked_before)),
+                (select count(*) from kenoma.run_events where event = 'taken_over')",
+    )
+    .fetch_one(db)
+    .await?;
+    let seconds: f64 = sqlx::query_scalar(
+        "select coalesce(max(extract(epoch from at - lease_before)), 0)::float8 from chaos.changes
+         where status_before = 'running' and fence > fence_before",
+    )
+    .fetch_one(db)
+    .await?;
+    verdict.longest_takeover = Duration::from_secs_f64(seconds.max(0.0));
+    Ok(verdict)
+}

@@ -1,0 +1,51 @@
+//! The server's rows: like those of the undisturbed twin, and those of bystanders as before.
+
+use anyhow::Result;
+use serde_json::Value;
+use sqlx::PgPool;
+use testkit::{State, compare, snapshot};
+
+use crate::chaos::errand::BYSTANDER;
+use crate::chaos::house::House;
+
+/// Differences that are told; one is bad enough.
+const TOLD: usize = 5;
+
+/// Rows of bystanders that there are at least.
+const BYSTANDERS: usize = 50;
+
+pub(super) async fn judge(house: &House, db: &PgPool) -> Result<Vec<String>> {
+    let after = snapshot(db).await?;
+    let differences = compare(&house.before, &house.after, &after);
+    let mut violations: Vec<String> = differences
+        .iter()
+        .take(TOLD)
+        .map(|difference| format!("not as undisturbed: {difference}"))
+        .collect();
+    if differences.len() > TOLD {
+        violations.push(format!("not as undisturbed: {} more", differences.len() - TOLD));
+    }
+    let (before, after) = (bystanders(&house.before), bystanders(&after));
+    if before.len() < BYSTANDERS {
+        violations.push(format!("only {} rows are there to be left alone", before.len()));
+    }
+    if before != after {
+        violations.push(format!(
+            "rows that were to be left alone: {} before, {} after, or changed",
+            before.len(),
+            after.len()
+        ));
+    }
+    Ok(violations)
+}
+
+fn bystanders(state: &State) -> Vec<(&str, &Value)> {
+    let rows =
+        state.tables().flat_map(|table| state.rows(table).iter().map(move |row| (table, row)));
+    // Confirming all accounts also touches theirs; unconfirming them and confirming them again
+    // leaves them as they were, but for the time.
+    rows.filter(|(table, row)| {
+        *table != "users" && *table != "oban_jobs" && row.to_string().contains(BYSTANDER)
+    })
+    .collect()
+}

@@ -1,0 +1,166 @@
+//! What somebody sees who looks into the ledger while everything goes wrong.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use sqlx::FromRow;
+use tokio::time::sleep;
+
+use super::errand::Errand;
+use super::round::Round;
+
+/// PostgreSQL may be away for a while: one of the faults.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long somebody waits for a worker to have something to do.
+const SOON: Duration = Duration::from_secs(3);
+
+/// What is left to do.
+#[derive(Debug, FromRow)]
+pub(super) struct Counts {
+    pub(super) unfinished: i64,
+    pub(super) failed: i64,
+    pub(super) items_left: i64,
+}
+
+/// Whose run it is: a worker's name ends with its process id and an id of its own.
+macro_rules! held {
+    () => {
+        "status = 'running' and lease_owner ~ ('-' || $1 || '-[0-9A-Z]{26}$')"
+    };
+}
+
+/// Asks until PostgreSQL answers.
+async fn patiently<T>(mut ask: impl AsyncFnMut() -> sqlx::Result<T>) -> Result<T> {
+    let begun = Instant::now();
+    loop {
+        match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) if begun.elapsed() > PATIENCE => return Err(error.into()),
+            Err(_) => sleep(PAUSE).await,
+        }
+    }
+}
+
+impl Round<'_> {
+    /// Counts the runs whose lease a process holds.
+    pub(super) async fn held_by(&self, pid: i32) -> Result<i64> {
+        Ok(i64::try_from(self.claims_of(pid).await?.len())?)
+    }
+
+    /// The claims that a process holds: run and fence.
+    pub(super) async fn claims_of(&self, pid: i32) -> Result<Vec<(String, i64)>> {
+        let statement = concat!("select id, fence from kenoma.runs where ", held!());
+        patiently(async || sqlx::query_as(statement).bind(pid).fetch_all(self.db()).await).await
+    }
+
+    /// Counts the claims that are over.
+    pub(super) async fn lost_claims(&self, claims: &[(String, i64)]) -> Result<usize> {
+        let (ids, fences): (Vec<String>, Vec<i64>) = claims.iter().cloned().unzip();
+        let held: i64 = patiently(async || {
+            sqlx::query_scalar(
+                "select count(*) from kenoma.runs
+                 join unnest($1::text[], $2::bigint[]) as claim (id, fence) using (id, fence)
+                 where status = 'running'",
+            )
+            .bind(&ids)
+            .bind(&fences)
+            .fetch_one(self.db())
+            .await
+        })
+        .await?;
+        Ok(claims.len() - usize::try_from(held)?)
+    }
+
+    /// Waits a little for a worker to have a run; tells whether it has.
+    pub(super) async fn works_soon(&self, pid: i32) -> Result<bool> {
+        let begun = Instant::now();
+        while begun.elapsed() < SOON {
+            if self.held_by(pid).await? > 0 {
+                return Ok(true);
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(false)
+    }
+
+    /// Whether a process has ever claimed a run.
+    pub(super) async fn ever_worked(&self, pid: i32) -> Result<bool> {
+        let statement = "select exists (select from chaos.changes
+                                        where owner ~ ('-' || $1 || '-[0-9A-Z]{26}$'))";
+        patiently(async || sqlx::query_scalar(statement).bind(pid).fetch_one(self.db()).await).await
+    }
+
+    /// Whether any run is being worked on.
+    pub(super) async fn is_at_work(&self) -> Result<bool> {
+        let statement = "select exists (select from kenoma.runs where status = 'running')";
+        patiently(async || sqlx::query_scalar(statement).fetch_one(self.db()).await).await
+    }
+
+    /// Waits until PostgreSQL answers.
+    pub(super) async fn is_reachable(&self) -> Result<()> {
+        self.is_at_work().await.map(drop)
+    }
+
+    /// Some run.
+    pub(super) async fn any_run(&self) -> Result<Option<String>> {
+        let statement = "select id from kenoma.runs order by random() limit 1";
+        patiently(async || sqlx::query_scalar(statement).fetch_optional(self.db()).await).await
+    }
+
+    /// A run that is being worked on, with much to do.
+    pub(super) async fn running_run(&self) -> Result<Option<String>> {
+        let statement = "select id from kenoma.runs where status = 'running' and class = 'long'
+                         order by coalesce(total, 0) - done desc limit 1";
+        patiently(async || sqlx::query_scalar(statement).fetch_optional(self.db()).await).await
+    }
+
+    pub(super) async fn status(&self, id: &str) -> Result<String> {
+        let statement = "select status from kenoma.runs where id = $1";
+        patiently(async || sqlx::query_scalar(statement).bind(id).fetch_one(self.db()).await).await
+    }
+
+    /// An errand whose run has just begun, with that run.
+    pub(super) async fn errand_at_work(&self) -> Result<Option<(String, &Errand)>> {
+        let found: Option<(String, String)> = patiently(async || {
+            sqlx::query_as(
+                "select id, subject from kenoma.runs
+                 where status in ('queued', 'running') and job = 'delete_activities'
+                   and subject <> 'author0' and not payload ? 'remote'
+                 order by done, created_at desc limit 1",
+            )
+            .fetch_optional(self.db())
+            .await
+        })
+        .await?;
+        let errands = self.phases.iter().flatten();
+        Ok(found.and_then(|(id, subject)| {
+            let errand = errands
+                .filter(|errand| errand.arguments[0] == "delete_activities")
+                .find(|errand| errand.arguments[1] == subject);
+            Some((id, errand?))
+        }))
+    }
+
+    pub(super) async fn counts(&self) -> Result<Counts> {
+        patiently(async || {
+            sqlx::query_as(
+                "select count(*) filter (where status not in ('succeeded', 'failed')) as unfinished,
+                        count(*) filter (where status = 'failed') as failed,
+                        coalesce(sum(coalesce(total, 1000000) - done - parked
+                                     + (status <> 'succeeded')::int), 0)::bigint as items_left
+                 from kenoma.runs",
+            )
+            .fetch_one(self.db())
+            .await
+        })
+        .await
+    }
+
+    pub(super) async fn last_error(&self) -> Result<Option<String>> {
+        let statement = "select job || ' ' || subject || ': ' || coalesce(last_error, 'no reason')
+                         from kenoma.runs where status = 'failed' limit 1";
+        patiently(async || sqlx::query_scalar(statement).fetch_optional(self.db()).await).await
+    }
+}

@@ -1,0 +1,91 @@
+//! `cargo xtask chaos`: real workers, servers and commands under a seeded schedule of faults, and a
+//! judge who reads only the databases.
+
+mod ask;
+mod errand;
+mod fault;
+mod fleet;
+mod house;
+mod inject;
+mod judge;
+mod look;
+mod operator;
+mod report;
+mod round;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Result, bail};
+use rand::{SeedableRng as _, rngs::StdRng};
+
+use crate::console::{say, show};
+use crate::program::interrupted;
+use crate::provision;
+use fault::{Deck, Fault};
+use house::House;
+use report::Report;
+
+/// What can be typed.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// How long faults are made; the round under way is finished and judged.
+    #[arg(long, value_name = "N", default_value_t = 10.0, value_parser = minutes)]
+    minutes: f64,
+    /// Repeats a schedule: the same faults in the same order, to the same victims.
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Only this fault; may be given more than once.
+    #[arg(long, value_name = "FAULT", value_enum)]
+    only: Vec<Fault>,
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(minutes) if (0.1..=1440.0).contains(&minutes) => Ok(minutes),
+        _ => Err("a number of minutes from 0.1 to 1440".to_owned()),
+    }
+}
+
+impl Options {
+    /// What the test command runs: every fault at least once.
+    pub(crate) fn short() -> Self {
+        Self { minutes: 0.75, seed: None, only: Vec::new() }
+    }
+}
+
+/// Makes faults, and judges what became of the work.
+pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
+    tokio::select! {
+        done = play(options) => done,
+        end = interrupted() => bail!("{}; the servers were stopped and removed", end?),
+    }
+}
+
+async fn play(options: &Options) -> Result<ExitCode> {
+    provision::run()?;
+    let seed = options.seed.unwrap_or_else(seed_of_now);
+    show(format!("chaos: seed {seed}; repeat this schedule with: cargo xtask chaos --seed {seed}"));
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut deck = Deck::of(&options.only);
+    let house = House::build().await?;
+    let ends = Instant::now() + Duration::from_secs_f64(options.minutes * 60.0);
+    let mut report = Report::begin(seed);
+    loop {
+        let number = report.rounds + 1;
+        round::play(&house, number, ends, &mut deck, &mut random, &mut report).await?;
+        say(format!("chaos: round {number} is judged; {}", report.line()));
+        if Instant::now() >= ends && (deck.was_dealt() || !options.only.is_empty()) {
+            break;
+        }
+    }
+    report.violations.extend(judge::queue(&house).await?);
+    report.show();
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Another one each time.
+fn seed_of_now() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    now.as_secs()
+}

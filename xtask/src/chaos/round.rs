@@ -1,0 +1,281 @@
+//! One round: everything is asked for, faults are made until it is done, and the judge looks at it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use futures::future::join_all;
+use futures::stream::{FuturesUnordered, StreamExt as _, TryStreamExt as _, iter};
+use rand::{RngExt as _, rngs::StdRng};
+use rustix::process::Signal;
+use sqlx::PgPool;
+use tokio::time::sleep;
+
+use super::errand::{self, Errand};
+use super::fault::{Deck, Fault};
+use super::fleet::{Fleet, PLACES, VETERAN, was_killed};
+use super::house::{House, PREFIX};
+use super::report::{Report, Tally};
+use super::{ask, inject, judge};
+use crate::console::say;
+
+/// Clients who ask at the same time.
+const CLIENTS: usize = 3;
+
+/// Faults under way at the same time.
+const AT_ONCE: usize = 4;
+
+/// Between the beginnings of two faults, in milliseconds.
+const GAP_MS: std::ops::Range<u64> = 80..420;
+
+/// How long the work may go on when no more faults are made.
+const STUCK: Duration = Duration::from_secs(180);
+
+/// How long each row takes, so that a round is not over before enough has gone wrong.
+const PAUSE_MS: i32 = 25;
+
+/// How often a fault is made again that hit no run.
+const TRIES: u32 = 3;
+
+/// Pause between two looks at workers and queues.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// What the makers of faults share.
+pub(super) struct Round<'a> {
+    pub(super) house: &'a House,
+    pub(super) fleet: Fleet<'a>,
+    /// Whether there is time for faults that last for minutes.
+    pub(super) is_long: bool,
+    pub(super) phases: Vec<Vec<Errand>>,
+    db: PgPool,
+    tally: Mutex<Tally>,
+    is_done: AtomicBool,
+}
+
+/// Plays a round and adds it to the report.
+pub(super) async fn play(
+    house: &House,
+    number: u32,
+    ends: Instant,
+    deck: &mut Deck,
+    random: &mut StdRng,
+    report: &mut Report,
+) -> Result<()> {
+    let db = house.fresh_arena().await?;
+    sqlx::query("update chaos.weather set pause_ms = $1").bind(PAUSE_MS).execute(&db).await?;
+    let round = Round {
+        house,
+        fleet: Fleet::launch(house)?,
+        is_long: ends.saturating_duration_since(Instant::now()) > Duration::from_secs(300),
+        phases: errand::phases(),
+        db: db.clone(),
+        tally: Mutex::default(),
+        is_done: AtomicBool::new(false),
+    };
+    let storm = storm(&round, ends, deck, random);
+    let (worked, (), watched) = tokio::join!(work(&round), storm, watch(&round));
+    for failed in [worked, watched].into_iter().filter_map(Result::err) {
+        round.violation(format!("{failed:#}"));
+    }
+    round.send_home().await?;
+    let verdict = judge::round(house, &db).await?;
+    db.close().await;
+    let tally = round.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for violation in tally.violations.iter().chain(&verdict.violations) {
+        say(format!("chaos: round {number}: VIOLATION: {violation}"));
+    }
+    report.add(tally, verdict);
+    Ok(())
+}
+
+/// Asks for everything, phase by phase, and waits until it is done.
+async fn work(round: &Round<'_>) -> Result<()> {
+    let done = async {
+        for phase in &round.phases {
+            iter(phase.iter().enumerate())
+                .map(|(number, errand)| ask::queue(round, errand, number))
+                .buffer_unordered(CLIENTS)
+                .try_collect::<Vec<()>>()
+                .await?;
+            round.all_is_done().await?;
+        }
+        Ok(())
+    }
+    .await;
+    round.is_done.store(true, Ordering::Relaxed);
+    done
+}
+
+/// Makes faults until the work is done or the time is up.
+async fn storm(round: &Round<'_>, ends: Instant, deck: &mut Deck, random: &mut StdRng) {
+    let mut under_way = FuturesUnordered::new();
+    while !round.is_done() && (Instant::now() < ends || !deck.was_dealt()) {
+        let (fault, luck) = deck.deal(random);
+        let gap = Duration::from_millis(random.random_range(GAP_MS));
+        under_way.push(make(round, fault, luck));
+        tokio::select! {
+            () = sleep(gap) => {}
+            Some(()) = under_way.next() => sleep(gap).await,
+        }
+        while under_way.len() >= AT_ONCE {
+            under_way.next().await;
+        }
+    }
+    while under_way.next().await.is_some() {}
+}
+
+/// Makes a fault; again if it hit nobody, unless that is a matter of luck.
+async fn make(round: &Round<'_>, fault: Fault, luck: u64) {
+    let mut tries = 0;
+    while !round.is_done() {
+        match inject::make(round, fault, luck).await {
+            Ok(None) if fault == Fault::WorkerFailpoint => return,
+            // Everybody was busy.
+            Ok(None) => sleep(GLANCE).await,
+            Ok(Some(_)) if fault == Fault::WorkerFailpoint => return,
+            Ok(Some(hit)) => {
+                round.tally().fault(fault, hit);
+                tries += 1;
+                if hit || fault == Fault::WorkerKill || tries == TRIES {
+                    return;
+                }
+            }
+            Err(error) if round.is_done() => {
+                say(format!("chaos: {} came too late: {error:#}", fault.name()));
+                return;
+            }
+            Err(error) => {
+                round.violation(format!("{}: {error:#}", fault.name()));
+                return;
+            }
+        }
+    }
+}
+
+/// Puts new workers in the place of dead ones, and looks at queues and memory.
+async fn watch(round: &Round<'_>) -> Result<()> {
+    let begun = Instant::now();
+    let mut looks = 0_u32;
+    while !round.is_done() {
+        for (mut place, status) in round.fleet.dead()? {
+            let Some(worker) = place.worker() else { continue };
+            let (pid, dies_at) = (worker.pid(), worker.dies_at);
+            match (dies_at, status.code()) {
+                (Some(point), _) if was_killed(status) => {
+                    let hit = round.ever_worked(pid).await?;
+                    round.tally().died_at(point, hit);
+                }
+                // A worker that finds no PostgreSQL when it starts says so and ends.
+                (_, Some(8)) => {}
+                _ => round.violation(format!("a worker ended by itself with {status}")),
+            }
+            round.fleet.replace(&mut place, None)?;
+        }
+        looks += 1;
+        if looks % 5 == 0 {
+            round.look_at_queues();
+            round.look_at_memory(begun).await;
+        }
+        sleep(GLANCE).await;
+    }
+    Ok(())
+}
+
+impl Round<'_> {
+    /// A superuser's connections to the arena.
+    pub(super) fn db(&self) -> &PgPool {
+        &self.db
+    }
+
+    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn violation(&self, text: String) {
+        self.tally().violations.push(text);
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.is_done.load(Ordering::Relaxed)
+    }
+
+    /// Waits until no run is left, those that somebody cancelled for a while included.
+    async fn all_is_done(&self) -> Result<()> {
+        let begun = Instant::now();
+        let mut left = (i64::MAX, Instant::now());
+        loop {
+            let counts = self.counts().await?;
+            if counts.failed > 0 {
+                bail!("a run has failed: {:?}", self.last_error().await?);
+            }
+            if counts.unfinished == 0 {
+                return Ok(());
+            }
+            if counts.items_left < left.0 {
+                left = (counts.items_left, Instant::now());
+            }
+            if left.1.elapsed() > STUCK {
+                bail!(
+                    "{} runs are stuck: nothing has happened for {STUCK:?} ({:?} since the phase \
+                     began)",
+                    counts.unfinished,
+                    begun.elapsed()
+                );
+            }
+            sleep(GLANCE).await;
+        }
+    }
+
+    fn look_at_queues(&self) {
+        // Whoever does something to Redis holds it.
+        let Ok(redis) = self.house.redis.try_lock() else { return };
+        let mut messages = 0;
+        for class in ["long", "short"] {
+            for (command, list) in [("LLEN", "active"), ("ZCARD", "scheduled")] {
+                let key = format!("{PREFIX}:{class}:{list}");
+                // A key of the wrong type is one of the faults.
+                let length = redis.command(&[command, &key]).ok();
+                messages += length.and_then(|length| length.trim().parse().ok()).unwrap_or(0);
+            }
+        }
+        let mut tally = self.tally();
+        // Those of the fault that piles up 10,000 are not ours.
+        if messages < 10_000 {
+            tally.most_messages = tally.most_messages.max(messages);
+        }
+    }
+
+    async fn look_at_memory(&self, begun: Instant) {
+        let mut place = self.fleet.place(VETERAN).await;
+        let Some(worker) = place.worker() else { return };
+        let Some(kib) = memory_kib(worker.pid()) else { return };
+        let mut tally = self.tally();
+        let (early, late) = &mut tally.memory_kib;
+        let half = if begun.elapsed() < Duration::from_secs(20) { early } else { late };
+        *half = (*half).max(kib);
+    }
+
+    /// Has all workers stop.
+    async fn send_home(&self) -> Result<()> {
+        let stopping = (0..PLACES).map(|number| async move {
+            let mut place = self.fleet.place(number).await;
+            let Some(worker) = place.worker() else { return Ok(()) };
+            worker.signal(Signal::TERM)?;
+            let ended = inject::eventually("the end of a worker", STUCK, async || worker.ended());
+            let status = ended.await?;
+            if !status.success() && !was_killed(status) {
+                self.violation(format!("a worker ended with {status}"));
+            }
+            Ok(())
+        });
+        join_all(stopping).await.into_iter().collect()
+    }
+}
+
+/// Resident memory of a process.
+fn memory_kib(pid: i32) -> Option<i64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
