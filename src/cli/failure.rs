@@ -107,6 +107,12 @@ fn gave_up_waiting(error: &sqlx::Error) -> bool {
     matches!(sqlstate.as_deref(), Some("55P03" | "57014" | "40P01"))
 }
 
+/// Whether PostgreSQL is starting or stopping, or has no connection free.
+fn lets_nobody_in(error: &sqlx::Error) -> bool {
+    let sqlstate = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(sqlstate.as_deref(), Some("53300" | "57P01" | "57P02" | "57P03"))
+}
+
 /// The innermost cause, without sqlx's own wording around it.
 pub(crate) fn reason(error: &sqlx::Error) -> String {
     match error {
@@ -124,6 +130,11 @@ impl From<sqlx::Error> for Failure {
             | sqlx::Error::PoolClosed
             | sqlx::Error::Tls(_) => Self::Unreachable(format!(
                 "the connection to PostgreSQL was lost ({}); what was committed stays",
+                reason(&error)
+            )),
+            _ if lets_nobody_in(&error) => Self::Unreachable(format!(
+                "PostgreSQL lets nobody in for now ({}); what was committed stays, try again in a \
+                 moment",
                 reason(&error)
             )),
             _ if gave_up_waiting(&error) => Self::Failed(format!(

@@ -85,6 +85,17 @@ impl Round<'_> {
         Ok(false)
     }
 
+    /// Waits for a run to be worked on: a fault that hits nobody shows nothing.
+    pub(super) async fn waits_for_work(&self) {
+        let begun = Instant::now();
+        while !self.is_done() && begun.elapsed() < PATIENCE {
+            if self.is_at_work().await.is_ok_and(|at_work| at_work) {
+                return;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
     /// Whether a process has ever claimed a run.
     pub(super) async fn ever_worked(&self, pid: i32) -> Result<bool> {
         let statement = "select exists (select from chaos.changes
@@ -126,7 +137,7 @@ impl Round<'_> {
         let found: Option<(String, String)> = patiently(async || {
             sqlx::query_as(
                 "select id, subject from kenoma.runs
-                 where status in ('queued', 'running') and job = 'delete_activities'
+                 where status = 'running' and job = 'delete_activities'
                    and subject <> 'author0' and not payload ? 'remote'
                  order by done, created_at desc limit 1",
             )

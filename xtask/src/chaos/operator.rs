@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Clients who ask for the same at once.
-const CROWD: usize = 100;
+const CROWD: usize = 40;
 
 /// Runs a command until it is taken or refused.
 async fn command(round: &Round<'_>, arguments: &[&str]) -> Result<Output> {
@@ -63,30 +63,42 @@ async fn stop_and_go(
         // It was done before the wish came through.
         return Ok(Some(false));
     }
-    command(round, &["jobs", go, &id]).await?;
-    eventually(&format!("run {id} to go on"), PATIENCE, async || {
-        if round.status(&id).await? == status {
-            // The answer of a command may have been lost, but not its effect.
-            command(round, &["jobs", go, &id]).await?;
-            return Ok(None);
-        }
-        Ok(Some(()))
-    })
-    .await?;
+    goes_on(round, &id, status, go).await?;
     Ok(Some(true))
 }
 
-/// A hundred clients ask for a run that is on its way: each is told its id.
+/// Lets a run go on, until it does: the answer of a command may be lost, but not its effect.
+async fn goes_on(round: &Round<'_>, id: &str, status: &str, go: &str) -> Result<()> {
+    eventually(&format!("run {id} to go on"), PATIENCE, async || {
+        if round.status(id).await? != status {
+            return Ok(Some(()));
+        }
+        command(round, &["jobs", go, id]).await?;
+        Ok(None)
+    })
+    .await
+}
+
+/// Many clients ask at once for a run that is on its way, but stands still: each is told its id.
 pub(super) async fn crowd(round: &Round<'_>) -> Result<Option<bool>> {
     let Some((id, errand)) = round.errand_at_work().await? else { return Ok(Some(false)) };
+    command(round, &["jobs", "pause", &id]).await?;
+    if !reaches(round, &id, "paused").await? {
+        return Ok(Some(false));
+    }
     let mut arguments = vec!["user"];
     arguments.extend(errand.arguments.iter().map(String::as_str));
     arguments.extend(["--yes", "--quiet"]);
     let clients = (0..CROWD).map(|_| round.house.kenoma.command(&arguments).output());
-    let outputs = try_join_all(clients).await?;
-    let told = outputs.iter().filter(|output| {
-        output.status.code() == Some(5) && String::from_utf8_lossy(&output.stderr).contains(&id)
-    });
-    // Those who found a server away were told so; those who came after its end found nothing to do.
-    Ok(Some(told.count() > CROWD / 4))
+    let mut told = 0;
+    for output in try_join_all(clients).await? {
+        match output.status.code() {
+            Some(5) if String::from_utf8_lossy(&output.stderr).contains(&id) => told += 1,
+            // A server was away, and nothing was written.
+            Some(1 | 8) => {}
+            _ => round.violation(format!("a client of a crowd was answered {output:?}")),
+        }
+    }
+    goes_on(round, &id, "paused", "resume").await?;
+    Ok(Some(told > CROWD / 2))
 }

@@ -15,8 +15,8 @@ use super::fault::Fault;
 use super::operator;
 use super::round::Round;
 
-/// How long anything may take that a fault waits for.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// How long anything may take that a fault waits for, whatever else goes wrong meanwhile.
+const DEADLINE: Duration = Duration::from_secs(90);
 
 /// Pause between two looks at what gives no event to wait for.
 const GLANCE: Duration = Duration::from_millis(20);

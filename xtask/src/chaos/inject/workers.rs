@@ -1,5 +1,6 @@
 //! Workers die, freeze, stop and lose the time.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -13,6 +14,9 @@ use crate::chaos::round::Round;
 
 /// How long a worker's clock is wrong.
 const WRONG_TIME: Duration = Duration::from_secs(3);
+
+/// What SIGTERM is called in an exit status.
+const SIGTERM: i32 = 15;
 
 /// Kills a worker.
 pub(super) async fn kill(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
@@ -46,6 +50,7 @@ pub(super) async fn die_at(round: &Round<'_>, luck: u64) -> Result<Option<bool>>
 pub(super) async fn freeze(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
     let Some(mut place) = round.fleet.victim(luck) else { return Ok(None) };
     let Some(worker) = place.worker() else { return Ok(None) };
+    round.works_soon(worker.pid()).await?;
     worker.signal(Signal::STOP)?;
     let held = round.claims_of(worker.pid()).await?;
     let taken_over = eventually("a frozen worker's runs taken over", DEADLINE, async || {
@@ -61,11 +66,13 @@ pub(super) async fn freeze(round: &Round<'_>, luck: u64) -> Result<Option<bool>>
 pub(super) async fn terminate(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
     let Some(mut place) = round.fleet.victim(luck) else { return Ok(None) };
     let Some(worker) = place.worker() else { return Ok(None) };
-    let hit = round.held_by(worker.pid()).await? > 0;
+    let hit = round.works_soon(worker.pid()).await?;
     worker.signal(Signal::TERM)?;
     let begun = Instant::now();
     let status = eventually("the end of a worker", DEADLINE, async || worker.ended()).await?;
-    if worker.dies_at.is_none() && !status.success() {
+    // One that had only just begun had nothing to give back.
+    let was_young = status.signal() == Some(SIGTERM) && !round.ever_worked(worker.pid()).await?;
+    if worker.dies_at.is_none() && !was_young && !status.success() {
         round.violation(format!("a worker that was told to stop ended with {status}"));
     }
     let took = begun.elapsed();
