@@ -6,6 +6,7 @@ mod clients;
 mod clock;
 mod control;
 mod crashes;
+mod crowd;
 mod deliveries;
 mod forged;
 mod outages;
