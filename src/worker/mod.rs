@@ -30,6 +30,9 @@ use lifecycle::Signals;
 /// What it is for, messages of dead workers, the ledger does better and sooner.
 const HEARTBEAT: (u64, usize) = (5, 17_280);
 
+/// How long the ledger may take for an answer, apart from the work on a run.
+const LEDGER_PATIENCE: Duration = Duration::from_secs(10);
+
 /// How long a worker that ends takes to strike itself from the list of workers.
 const SIGN_OFF_PATIENCE: Duration = Duration::from_secs(2);
 

@@ -28,4 +28,4 @@ pub use plan::{Count, Plan, PlanSummary};
 pub use progress::{Meter, Progress, step_of};
 pub use retry::RetrySettings;
 pub use status::Status;
-pub use transaction::begin;
+pub use transaction::{answered, begin};
