@@ -14,6 +14,8 @@ mod outages;
 mod postgres;
 mod postgres_faults;
 mod process;
+mod recovery;
+mod redis_faults;
 mod stage;
 mod starting;
 mod stopping;
