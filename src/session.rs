@@ -4,14 +4,14 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use kenoma_jobs::{
     engine::{
-        BatchSettings, Driver, Lease, RetrySettings,
+        BatchSettings, Driver, Lease, RetrySettings, answered,
         ledger::{self, SchemaState},
         watch_client,
     },
     pleroma::{self, Federation, ProbeError, Registration, Server, ServerSwitches},
 };
 use sqlx::{
-    PgPool,
+    Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,9 @@ use crate::{
 
 /// Connections of a process that runs no worker.
 const COMMAND_CONNECTIONS: u32 = 3;
+
+/// How long a connection that nobody uses may take to show that it still leads to the server.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 /// The server's database, reached.
 #[derive(Clone)]
@@ -70,6 +73,11 @@ impl Session {
                 .min_connections(0)
                 .acquire_timeout(settings.database.connect_timeout)
                 .idle_timeout(Duration::from_mins(1))
+                // sqlx would wait for ever for connections that were swallowed: below, the pool's
+                // own test is replaced by one with a limit.
+                .test_before_acquire(false)
+                .before_acquire(|connection, _| Box::pin(lives(connection)))
+                .after_release(|connection, _| Box::pin(lives(connection)))
         };
         // The first connection is made without the pool: the pool would try again and hide why.
         let first = sqlx::ConnectOptions::connect(&options);
@@ -200,6 +208,12 @@ impl Session {
         let worker = &self.settings.worker;
         Lease { duration: worker.lease, renewal: worker.lease_renewal }
     }
+}
+
+/// Whether a connection still leads to the server. One that does not is closed without a word: the
+/// pool would make a warning of an error.
+async fn lives(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    Ok(answered(SIGN_OF_LIFE, connection.ping()).await.is_ok())
 }
 
 /// Where PostgreSQL is, without secrets.

@@ -34,6 +34,10 @@ use super::{repair, storage_config};
 /// First and longest wait before a queue that failed is served again.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
+/// How long a worker may take to acknowledge its last messages. Those it does not are delivered
+/// again, and found to be done.
+const SIGN_OFF: Duration = Duration::from_secs(2);
+
 /// How one queue is served.
 #[derive(Debug, Clone)]
 pub(crate) struct ConsumerSettings {
@@ -211,7 +215,16 @@ where
             () = self.shutdown.cancelled() => {
                 // An error would mean that it has ended already; the next line finds out.
                 let _already_ended = context.stop();
-                running.await
+                self.handlers.close();
+                // apalis does not always notice the end of its last handlers when they end at once.
+                let waiting = async {
+                    self.handlers.wait().await;
+                    tokio::time::sleep(SIGN_OFF).await;
+                };
+                tokio::select! {
+                    ended = &mut running => ended,
+                    () = waiting => Ok(Ok(())),
+                }
             }
         };
         match ended {

@@ -1,9 +1,10 @@
 -- Removes finished messages and the metadata of workers that are gone.
--- KEYS[1] the queue's name; ARGV[1] messages per set; ARGV[2] now, in seconds
+-- KEYS[1] the queue's name; ARGV[1] messages per set
 -- Returns the number of messages removed.
 local queue = KEYS[1]
 local limit = tonumber(ARGV[1])
-local now = tonumber(ARGV[2])
+-- By the one clock that all share.
+local now = tonumber(redis.call('TIME')[1])
 local removed = 0
 
 for _, set in ipairs({ 'done', 'dead' }) do

@@ -23,12 +23,8 @@ pub(crate) async fn sweep(connection: &mut Connection, class: Class) -> Result<u
     let queue = connection.queue_name(class);
     let mut removed = 0;
     for _ in 0..MAX_BATCHES {
-        let batch: Result<usize, _> = JANITOR
-            .key(&queue)
-            .arg(BATCH)
-            .arg(chrono::Utc::now().timestamp())
-            .invoke_async(&mut connection.manager)
-            .await;
+        let batch: Result<usize, _> =
+            JANITOR.key(&queue).arg(BATCH).invoke_async(&mut connection.manager).await;
         let batch = batch.map_err(|error| connection.failed(&error))?;
         removed += batch;
         if batch < BATCH {

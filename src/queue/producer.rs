@@ -61,15 +61,21 @@ impl Producer {
 
     async fn push(&mut self, class: Class, message: Vec<u8>) -> Result<(), QueueError> {
         // A fresh id every time: a push that failed half way makes the same id do nothing.
-        let id = TaskId::from_string(Ulid::generate().to_string());
-        let task = TaskBuilder::new(message).task_id(id).build();
+        let id = Ulid::generate().to_string();
+        let task = TaskBuilder::new(message).task_id(TaskId::from_string(id.clone())).build();
         let config = storage_config(&self.connection.queue_name(class));
-        match push_tasks(&mut self.connection.manager, &config, &[task]).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.connection.renew();
-                Err(QueueError::from_apalis(self.connection.address(), &error))
-            }
+        if let Err(error) = push_tasks(&mut self.connection.manager, &config, &[task]).await {
+            self.connection.renew();
+            return Err(QueueError::from_apalis(self.connection.address(), &error));
         }
+        // apalis writes the time by this machine's clock, and a worker whose clock is behind would
+        // not find it due. At zero it is due by every clock; those of one second keep their order,
+        // which is that of their ids.
+        let scheduled = config.scheduled_jobs_set();
+        let due: Result<(), _> = redis::cmd("ZADD")
+            .arg((&scheduled, "XX", 0, &id))
+            .query_async(&mut self.connection.manager)
+            .await;
+        due.map_err(|error| self.connection.failed(&error))
     }
 }

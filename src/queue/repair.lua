@@ -1,9 +1,10 @@
 -- Makes a queue fit to be served: apalis ends its worker at each of the things removed here, and
 -- ends the next worker as well, for ever.
--- KEYS[1] the queue's name; ARGV[1] now, in seconds; ARGV[2] the worker about to start, or nothing
+-- KEYS[1] the queue's name; ARGV[1] the worker about to start, or nothing
 -- Returns the number of things removed.
 local queue = KEYS[1]
-local now = tonumber(ARGV[1])
+-- By the one clock that all share.
+local now = tonumber(redis.call('TIME')[1])
 local removed = 0
 
 -- 1. A key of the wrong type: somebody else wrote it, and nothing of ours can be in it.
@@ -24,7 +25,7 @@ must_be('set', queue .. ':done')
 must_be('set', queue .. ':dead')
 must_be('zset', 'core:apalis:queues:list')
 
--- 2. Messages of a time that our producer never writes (it always writes "now"): they would wait for
+-- 2. Messages of a time that our producer never writes (it writes "now", and then zero): they would wait for
 -- ever and be counted as waiting.
 removed = removed + redis.call('ZREMRANGEBYSCORE', queue .. ':scheduled', '-inf', '(0')
 removed = removed + redis.call('ZREMRANGEBYSCORE', queue .. ':scheduled', '(' .. (now + 86400), '+inf')
@@ -57,7 +58,7 @@ for _, name in ipairs(redis.call('ZRANGE', queue .. ':workers', 0, 999)) do
     end
 end
 
-if ARGV[2] ~= '' then
-    redis.call('ZADD', queue .. ':workers:started', now, ARGV[2])
+if ARGV[1] ~= '' then
+    redis.call('ZADD', queue .. ':workers:started', now, ARGV[1])
 end
 return removed

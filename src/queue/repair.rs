@@ -21,7 +21,6 @@ pub(super) async fn repair(
 ) -> Result<usize, QueueError> {
     let removed: Result<usize, _> = REPAIR
         .key(queue)
-        .arg(chrono::Utc::now().timestamp())
         .arg(worker.unwrap_or_default())
         .invoke_async(&mut connection.manager)
         .await;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use kenoma_jobs::{
     AnyJob,
     engine::{
-        Ended, FailPoint, Progress,
+        Ended, FailPoint, Progress, answered,
         ledger::{self, Claim},
     },
     pleroma::Server,
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, error, info, warn};
 
-use super::progress;
+use super::{LEDGER_PATIENCE, progress};
 use crate::{
     queue::{Envelope, Message},
     session::Session,
@@ -52,7 +52,7 @@ impl Handler {
                 return;
             }
         };
-        match self.claim(&envelope).await {
+        match answered(LEDGER_PATIENCE, self.claim(&envelope)).await {
             Ok(Some((job, claim))) => self.work(&job, &claim).await,
             Ok(None) => {}
             // The reconciler rings again when PostgreSQL is back.

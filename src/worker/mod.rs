@@ -23,8 +23,15 @@ use crate::{
 use handler::Handler;
 use lifecycle::Signals;
 
-/// Seconds between a worker's signs of life in Redis, and how many may be missed.
-const HEARTBEAT: (u64, usize) = (5, 6);
+/// Seconds between a worker's signs of life in Redis, and how many may be missed: a day's worth.
+///
+/// apalis writes each by its machine's clock and looks at those of others by its own, so two
+/// machines whose clocks differ would strike each other's workers from the list again and again.
+/// What it is for, messages of dead workers, the ledger does better and sooner.
+const HEARTBEAT: (u64, usize) = (5, 17_280);
+
+/// How long the ledger may take for an answer, apart from the work on a run.
+const LEDGER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a worker that ends takes to strike itself from the list of workers.
 const SIGN_OFF_PATIENCE: Duration = Duration::from_secs(2);

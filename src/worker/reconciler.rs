@@ -6,12 +6,14 @@
 use std::time::Duration;
 
 use kenoma_jobs::engine::{
-    Class, FailPoint,
+    Class, FailPoint, answered,
     ledger::{self, Worker},
 };
+use sqlx::PgTransaction;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::LEDGER_PATIENCE;
 use crate::{
     queue::{self, Connection, Envelope, Producer, QueueError},
     session::{Session, host_name},
@@ -59,6 +61,12 @@ pub(super) async fn reconcile(
     }
 }
 
+/// Runs that are due, and the transaction that keeps others from announcing them.
+struct Due {
+    tx: PgTransaction<'static>,
+    runs: Vec<ledger::Run>,
+}
+
 struct Reconciler {
     session: Session,
     this: Worker,
@@ -85,9 +93,7 @@ impl Reconciler {
     }
 
     async fn round(&mut self) -> Result<(), Trouble> {
-        let mut tx = self.session.side_pool.begin().await?;
-        ledger::seen(&mut tx, &self.this).await?;
-        tx.commit().await?;
+        answered(LEDGER_PATIENCE, self.sign()).await?;
         for class in Class::ALL {
             queue::sweep(&mut self.connection, class).await?;
             self.announce_due(class).await?;
@@ -95,16 +101,34 @@ impl Reconciler {
         Ok(())
     }
 
+    /// Gives a sign of life.
+    async fn sign(&self) -> sqlx::Result<()> {
+        let mut tx = self.session.side_pool.begin().await?;
+        ledger::seen(&mut tx, &self.this).await?;
+        tx.commit().await
+    }
+
+    /// Finds what is to be announced, and keeps others from announcing it as well until the
+    /// transaction ends. `None` when somebody else is about it.
+    async fn due(&self, class: Class, limit: i64) -> sqlx::Result<Option<Due>> {
+        let mut tx = self.session.side_pool.begin().await?;
+        if !ledger::try_exclusive(&mut tx, ADVISORY_LOCK).await? {
+            return Ok(None);
+        }
+        let runs = ledger::due(&mut tx, class.name(), self.patience, limit).await?;
+        Ok(Some(Due { tx, runs }))
+    }
+
     async fn announce_due(&mut self, class: Class) -> Result<(), Trouble> {
         let mut producer = Producer::new(self.connection.clone());
         let room = i64::try_from(producer.room(class).await?).unwrap_or(0).min(ANNOUNCED_AT_ONCE);
-        let mut tx = self.session.side_pool.begin().await?;
-        if room == 0 || !ledger::try_exclusive(&mut tx, ADVISORY_LOCK).await? {
+        if room == 0 {
             return Ok(());
         }
-        let due = ledger::due(&mut tx, class.name(), self.patience, room).await?;
+        let due = answered(LEDGER_PATIENCE, self.due(class, room)).await?;
+        let Some(Due { mut tx, runs }) = due else { return Ok(()) };
         let mut announced = Vec::new();
-        for run in due {
+        for run in runs {
             let envelope = Envelope { run_id: run.id.clone(), job: run.job, payload: run.payload };
             producer.announce(class, envelope).await?;
             announced.push(run.id);
@@ -112,9 +136,12 @@ impl Reconciler {
         if !announced.is_empty() {
             FailPoint::AfterRing.reach();
             debug!(class = class.name(), runs = announced.len(), "Announced due runs");
-            ledger::mark_announced(&mut tx, &announced).await?;
         }
-        tx.commit().await?;
+        let marked = async {
+            ledger::mark_announced(&mut tx, &announced).await?;
+            tx.commit().await
+        };
+        answered(LEDGER_PATIENCE, marked).await?;
         Ok(())
     }
 }

@@ -17,8 +17,11 @@ use super::{
     pacing::Pacing,
     progress::step_of,
     retry::RetrySettings,
-    transaction::milliseconds,
+    transaction::{answered, milliseconds},
 };
+
+/// How long a plan may be read. Counting all of a large account takes seconds, or minutes.
+const PLAN_PATIENCE: Duration = Duration::from_hours(1);
 
 /// What the loop needs besides the job.
 #[derive(Debug, Clone)]
@@ -61,6 +64,8 @@ pub enum Ended {
 /// What one turn of the loop led to.
 pub(super) enum Turn {
     Again,
+    /// The run has no plan yet.
+    Plan,
     Ended(Ended),
 }
 
@@ -108,15 +113,18 @@ impl<J: Job> Drive<'_, J> {
             return self.settle(JobError::fail(error)).await;
         }
         loop {
-            let result = self.turn().await;
+            let result = match answered(self.driver.batch.patience(), Box::pin(self.turn())).await {
+                Ok(Turn::Plan) => answered(PLAN_PATIENCE, Box::pin(self.plan())).await,
+                other => other,
+            };
             match self.react(result).await {
-                Turn::Again => {}
+                Turn::Again | Turn::Plan => {}
                 Turn::Ended(ended) => return ended,
             }
         }
     }
 
-    /// One transaction: the plan, a batch, or the end.
+    /// One transaction: a batch, or the end.
     async fn turn(&mut self) -> Result<Turn, JobError> {
         let begun = Instant::now();
         let mut tx = self.begin().await?;
@@ -135,8 +143,7 @@ impl<J: Job> Drive<'_, J> {
         }
         let Some(cursor) = locked.cursor.as_ref() else {
             tx.rollback().await?;
-            self.plan().await?;
-            return Ok(Turn::Again);
+            return Ok(Turn::Plan);
         };
         let limit = self.pacing.limit();
         let batch = self.job.batch(self.world, &mut tx, decode::<J>(cursor)?, limit).await?;
@@ -215,7 +222,7 @@ impl<J: Job> Drive<'_, J> {
     }
 
     /// Plans the run afresh at its first start: the world may have changed since it was asked for.
-    async fn plan(&self) -> Result<(), JobError> {
+    async fn plan(&self) -> Result<Turn, JobError> {
         // Counting may take long; the run row stays unlocked meanwhile, for lease and operators.
         let mut reading = self.driver.pool.begin().await?;
         let plan = self.job.plan(self.world, &mut reading).await?;
@@ -230,7 +237,7 @@ impl<J: Job> Drive<'_, J> {
             FailPoint::AfterPlanCommit.reach();
             self.progress.send_modify(|progress| progress.total = Some(summary.total));
         }
-        Ok(())
+        Ok(Turn::Again)
     }
 
     /// Tells where the run stands before this claim's first batch.

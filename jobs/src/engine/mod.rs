@@ -31,4 +31,4 @@ pub use plan::{Count, Plan, PlanSummary};
 pub use progress::{Meter, Progress, step_of};
 pub use retry::RetrySettings;
 pub use status::Status;
-pub use transaction::{begin, watch_client};
+pub use transaction::{answered, begin, watch_client};

@@ -17,6 +17,14 @@ pub struct BatchSettings {
     pub statement_timeout: Duration,
 }
 
+impl BatchSettings {
+    /// How long a turn of the loop may take until PostgreSQL counts as gone: far longer than any
+    /// that the server's own time-outs let live.
+    pub(super) fn patience(&self) -> Duration {
+        self.statement_timeout * 3 + self.lock_timeout + Duration::from_secs(5)
+    }
+}
+
 /// Keeps batches near the target time, and narrows them down to a single bad row.
 ///
 /// A batch costs so much by itself and so much per row. Only the rows are held to the target: a

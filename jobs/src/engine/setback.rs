@@ -9,6 +9,7 @@ use super::{
     drive::{Drive, Ended, Turn, decode, encode},
     ledger::{self, Checkpoint},
     retry,
+    transaction::answered,
 };
 
 /// Parking one row after the other without a success between them means that it is not the rows.
@@ -29,7 +30,8 @@ impl<J: Job> Drive<'_, J> {
                 if self.pacing.split() {
                     return Turn::Again;
                 }
-                match self.park(&error, sqlstate.as_deref()).await {
+                let limit = self.driver.batch.patience();
+                match answered(limit, Box::pin(self.park(&error, sqlstate.as_deref()))).await {
                     Ok(turn) => turn,
                     Err(error) => Turn::Ended(self.settle(error).await),
                 }
@@ -89,7 +91,7 @@ impl<J: Job> Drive<'_, J> {
 
     /// Ends the claim after a failed try, in the ledger as well.
     pub(super) async fn settle(&self, error: JobError) -> Ended {
-        match self.write_down(&error).await {
+        match answered(self.driver.batch.patience(), Box::pin(self.write_down(&error))).await {
             Ok(ended) => ended,
             Err(unreachable) => {
                 // The lease runs out by itself, and whoever claims the run then goes on.

@@ -1,6 +1,6 @@
-//! Transactions with time-outs of their own.
+//! Transactions with time-outs of their own, and answers that never come.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use sqlx::{PgConnection, PgPool, PgTransaction};
 
@@ -17,6 +17,24 @@ pub async fn begin(pool: &PgPool, limits: &BatchSettings) -> sqlx::Result<PgTran
     .execute(&mut *tx)
     .await?;
     Ok(tx)
+}
+
+/// Waits for PostgreSQL no longer than `limit`.
+///
+/// The server's own time-outs do not help when it, or the network before it, is gone without a
+/// word: sqlx would wait for the answer for ever. What was sent may still have been done; the
+/// connection that was waited at is thrown away by the pool.
+///
+/// # Errors
+/// Those of the work, or one of the connection when the limit is over.
+pub async fn answered<T, E: From<sqlx::Error>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_elapsed| {
+        let reason = format!("PostgreSQL gave no answer within {} s", limit.as_secs_f32());
+        Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, reason)).into())
+    })
 }
 
 /// Writes a duration as PostgreSQL's settings want it.

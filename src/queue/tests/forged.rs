@@ -32,7 +32,8 @@ async fn one_worker_gets_past_everything_unreadable() -> Result<()> {
     }
     bench.announce("good").await?;
     let mut consumer = bench.consumer(1, Gate::open())?;
-    ensure!(consumer.ended("good").await? == 10);
+    // The one with a time comes after it: ours are due by every clock.
+    ensure!(consumer.ended("good").await? == 9);
     bench.reaches(&["SCARD", "test:short:done"], 11).await?;
     // Replies were mended; no worker had to be replaced.
     ensure!(bench.count(&["ZCARD", "test:short:workers:started"])? == 1);

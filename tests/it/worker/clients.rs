@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result, ensure};
 use super::{stage::Stage, story::DELETE_ALICE};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_twenty_clients_at_once_one_makes_the_run() -> Result<()> {
+async fn of_a_hundred_clients_at_once_one_makes_the_run() -> Result<()> {
     let stage = Stage::new().await?;
     let arguments = [&DELETE_ALICE[..], &["--yes", "--quiet"]].concat();
-    let clients = (0..20).map(|_| stage.begin(&arguments)).collect::<Result<Vec<_>>>()?;
+    let clients = (0..100).map(|_| stage.begin(&arguments)).collect::<Result<Vec<_>>>()?;
     let ended: Vec<Output> =
         clients.into_iter().map(std::process::Child::wait_with_output).collect::<Result<_, _>>()?;
     let ids: Vec<String> =

@@ -3,16 +3,22 @@
 //! A test holds the row lock of a post to stop a run at a known place; batches are five items small.
 
 mod clients;
+mod clock;
 mod control;
 mod crashes;
+mod crowd;
 mod deliveries;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod forged;
+mod network;
 mod outages;
 mod parked;
 mod postgres;
+mod postgres_faults;
 mod process;
+mod recovery;
+mod redis_faults;
 mod stage;
 mod starting;
 mod stopping;

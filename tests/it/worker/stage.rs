@@ -50,7 +50,7 @@ pub(super) struct Stage {
     pub(super) prefix: String,
     pub(super) pool: PgPool,
     // Dropped last: it ends every connection to it.
-    _database: Database,
+    database: Database,
 }
 
 impl Stage {
@@ -83,7 +83,12 @@ impl Stage {
     fn assemble(kenoma: Kenoma, redis: &str, database: Database) -> Self {
         let prefix = format!("t-{}", ulid::Ulid::generate());
         let kenoma = quick(kenoma, redis).with("KENOMA_REDIS_PREFIX", prefix.clone());
-        Self { kenoma, prefix, pool: database.pool(), _database: database }
+        Self { kenoma, prefix, pool: database.pool(), database }
+    }
+
+    /// Where the database is, with a superuser's login.
+    pub(super) fn url(&self) -> &str {
+        self.database.url()
     }
 
     /// The program with one more variable.
@@ -137,6 +142,23 @@ impl Stage {
     pub(super) async fn events(&self, id: &str) -> Result<Vec<String>> {
         let statement = "select event from kenoma.run_events where run_id = $1 order by id";
         Ok(sqlx::query_scalar(statement).bind(id).fetch_all(&self.pool).await?)
+    }
+
+    /// Checks that alice's run went through without a setback, and that it cost no try.
+    pub(super) async fn went_straight(&self, id: &str) -> Result<()> {
+        self.is_like_the_twin(id).await?;
+        let events = self.events(id).await?;
+        ensure!(events == ["queued", "started", "planned", "succeeded"], "{events:?}");
+        let run = self.run(id).await?;
+        ensure!((run.attempt, run.crashes, &run.last_error) == (0, 0, &None), "{run:?}");
+        Ok(())
+    }
+
+    /// Queues another job and waits until it is done.
+    pub(super) async fn next_is_done(&self) -> Result<()> {
+        let (next, _) = self.queue(&["user", "deactivate", "carl@far.example"])?;
+        self.reaches(&next, "succeeded").await?;
+        Ok(())
     }
 
     /// Waits until so many workers have given a sign of life.

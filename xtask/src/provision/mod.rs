@@ -14,7 +14,7 @@ use packages::PackageManager;
 /// Oldest Redis that the project runs on. (The test kit knows the oldest PostgreSQL.)
 const OLDEST_REDIS: u32 = 7;
 
-/// A server that the tests start, or a program with which they check what kenoma wrote.
+/// A server that the tests start, or a program with which they check what kenoma wrote or deceive it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
     Postgres,
@@ -23,10 +23,13 @@ enum Need {
     Argon2,
     /// Its standard library: passwords.
     Python,
+    /// Gives a process a clock of its own.
+    Faketime,
 }
 
 impl Need {
-    const ALL: [Self; 4] = [Self::Postgres, Self::Redis, Self::Argon2, Self::Python];
+    const ALL: [Self; 5] =
+        [Self::Postgres, Self::Redis, Self::Argon2, Self::Python, Self::Faketime];
 
     const fn name(self) -> &'static str {
         match self {
@@ -34,6 +37,7 @@ impl Need {
             Self::Redis => "Redis",
             Self::Argon2 => "argon2",
             Self::Python => "Python",
+            Self::Faketime => "faketime",
         }
     }
 
@@ -44,6 +48,7 @@ impl Need {
             Self::Redis => redis_complaint(),
             Self::Argon2 => program_complaint("argon2"),
             Self::Python => program_complaint("python3"),
+            Self::Faketime => program_complaint("faketime"),
         }
     }
 }

@@ -88,6 +88,8 @@ impl PackageManager {
             (Need::Argon2, _) => &["argon2"],
             (Need::Python, Self::Pacman) => &["python"],
             (Need::Python, _) => &["python3"],
+            (Need::Faketime, Self::Apt) => &["faketime"],
+            (Need::Faketime, _) => &["libfaketime"],
         }
     }
 }

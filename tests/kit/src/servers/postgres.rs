@@ -168,7 +168,7 @@ impl Postgres {
             ("port", port.as_str()),
             ("listen_addresses", "127.0.0.1"),
             ("unix_socket_directories", socket_folder.as_str()),
-            ("max_connections", "300"),
+            ("max_connections", "500"),
             ("timezone", "UTC"),
             ("log_timezone", "UTC"),
             ("lc_messages", "C"),

@@ -1,0 +1,143 @@
+//! A worker's clock is wrong, or jumps by an hour while it works. (Only what is the time of day: no
+//! system lets its monotonic clock jump.)
+
+use std::{fs, path::PathBuf, process::Command};
+
+use anyhow::{Result, ensure};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{
+    process::Worker,
+    stage::{Stage, eventually},
+};
+use crate::program::Kenoma;
+
+/// A clock for processes, which can be put forward and back.
+struct Clock {
+    file: PathBuf,
+    library: String,
+    _folder: TempDir,
+}
+
+impl Clock {
+    fn set_by(offset: &str) -> Result<Self> {
+        // The program knows where its library is.
+        let asked = Command::new("faketime")
+            .args(["-m", "-f", "+0", "sh", "-c", r#"printf %s "$LD_PRELOAD""#])
+            .output()?;
+        let library = String::from_utf8(asked.stdout)?;
+        ensure!(asked.status.success() && library.contains("faketime"), "{library:?}");
+        let folder = tempfile::tempdir()?;
+        let clock = Self { file: folder.path().join("clock"), library, _folder: folder };
+        clock.set(offset)?;
+        Ok(clock)
+    }
+
+    fn set(&self, offset: &str) -> Result<()> {
+        // Put in place whole: the library reads it at any time.
+        let fresh = self.file.with_extension("new");
+        fs::write(&fresh, offset)?;
+        Ok(fs::rename(fresh, &self.file)?)
+    }
+
+    fn of(&self, kenoma: Kenoma) -> Kenoma {
+        kenoma
+            .with("LD_PRELOAD", &self.library)
+            .with("FAKETIME_TIMESTAMP_FILE", self.file.display().to_string())
+            .with("FAKETIME_NO_CACHE", "1")
+            .with("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    }
+}
+
+/// How far the clock of whoever wrote a line was ahead, in minutes.
+fn minutes_ahead(line: &Value) -> Result<i64> {
+    let written: DateTime<Utc> = line["timestamp"].as_str().unwrap_or_default().parse()?;
+    // Nothing here takes minutes.
+    Ok((written - Utc::now() + TimeDelta::minutes(2)).num_minutes())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_costs_no_lease_and_no_try() -> Result<()> {
+    let stage = Stage::new().await?;
+    let [early, late] = [stage.hold(12).await?, stage.hold(27).await?];
+    let clock = Clock::set_by("+0")?;
+    let jumpy =
+        clock.of(stage.with_short_leases()).with("KENOMA_WORKER_PROGRESS_INTERVAL", "100ms");
+    let mut worker = Worker::start(&jumpy)?;
+    let id = stage.queue_alice()?;
+    stage.stuck().await?;
+    // Whoever would take the run over as soon as its lease ran out.
+    let other = Worker::start(&stage.with_short_leases())?;
+    clock.set("+1h")?;
+    worker.expect_that("Progress of", |line| minutes_ahead(line).is_ok_and(|ahead| ahead > 55))?;
+    early.rollback().await?;
+    worker.expect_that("Progress of", |line| line["done"] == 25)?;
+    clock.set("-1h")?;
+    worker.expect_that("Progress of", |line| minutes_ahead(line).is_ok_and(|ahead| ahead < -50))?;
+    late.rollback().await?;
+    stage.went_straight(&id).await?;
+    other.stop()?;
+    stage.next_is_done().await?;
+    worker.stop()?;
+    Ok(())
+}
+
+/// Whoever rings the bell and whoever hears it have clocks that differ; nobody rings again.
+async fn is_heard(ringing: &str, hearing: &str) -> Result<()> {
+    let stage = Stage::new().await?;
+    let (ringing, hearing) = (Clock::set_by(ringing)?, Clock::set_by(hearing)?);
+    let kenoma = hearing.of(stage.with("KENOMA_WORKER_RECONCILE_INTERVAL", "1h"));
+    let _worker = Worker::start(&kenoma)?;
+    // Its one look into the ledger is over.
+    stage.workers(1).await?;
+    let (id, _) =
+        super::stage::queue(&ringing.of(stage.kenoma.clone()), &super::story::DELETE_ALICE)?;
+    stage.went_straight(&id).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bell_rung_by_a_clock_ahead_is_heard_at_once() -> Result<()> {
+    is_heard("+1h", "+0").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_clock_is_behind_hears_the_bell_at_once() -> Result<()> {
+    is_heard("+0", "-1h").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_whose_clocks_differ_leave_each_other_alone() -> Result<()> {
+    let (stage, redis) = Stage::with_redis().await?;
+    let right = Worker::start(&stage.kenoma)?;
+    let clocks = [Clock::set_by("+1h")?, Clock::set_by("-1h")?];
+    let [ahead, behind] = &clocks;
+    let wrong = [
+        Worker::start(&ahead.of(stage.kenoma.clone()))?,
+        Worker::start(&behind.of(stage.kenoma.clone()))?,
+    ];
+    let names = format!("{}:long:workers", stage.prefix);
+    let signs = || -> Result<Vec<(String, i64)>> {
+        let listed = redis.command(&["ZRANGE", &names, "0", "-1", "WITHSCORES"])?;
+        let lines: Vec<&str> = listed.lines().collect();
+        lines.chunks_exact(2).map(|pair| Ok((pair[0].to_owned(), pair[1].parse()?))).collect()
+    };
+    let first =
+        eventually("three workers", async || Ok(Some(signs()?).filter(|signs| signs.len() == 3)))
+            .await?;
+    // Each has given two more signs of life, and with each looked whose had failed to come.
+    eventually("signs of life of all", async || {
+        let now = signs()?;
+        let alive = |(name, then): &(String, i64)| {
+            now.iter().any(|(other, sign)| other == name && *sign >= then + 9)
+        };
+        Ok(first.iter().all(alive).then_some(()))
+    })
+    .await?;
+    for worker in wrong.into_iter().chain([right]) {
+        let told = worker.stop()?;
+        ensure!(told.iter().all(|line| line["level"] == "INFO"), "{told:#?}");
+    }
+    Ok(())
+}

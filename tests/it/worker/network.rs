@@ -1,0 +1,166 @@
+//! The network between a worker and its servers is slow, breaks, or swallows everything.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use testkit::{Link, Proxy};
+
+use super::{
+    process::{Worker, message},
+    stage::{BATCH, Stage},
+};
+use crate::program::Kenoma;
+
+/// 300 ms to a server and back, and up to 100 ms more.
+const SLOW: Link =
+    Link::Slow { latency: Duration::from_millis(150), jitter: Duration::from_millis(50) };
+
+/// A stage whose PostgreSQL and Redis a worker may reach through proxies.
+struct Net {
+    stage: Stage,
+    postgres: Proxy,
+    redis: Proxy,
+    /// The program on the far side of both.
+    remote: Kenoma,
+}
+
+impl Net {
+    async fn new() -> Result<Self> {
+        let stage = Stage::new().await?;
+        let (postgres, to_postgres) = Proxy::before(stage.url()).await?;
+        let (redis, to_redis) = Proxy::before(testkit::redis()?.url()).await?;
+        let remote =
+            stage.with("KENOMA_DATABASE_URL", &to_postgres).with("KENOMA_REDIS_URL", to_redis);
+        Ok(Self { stage, postgres, redis, remote })
+    }
+
+    /// The program on the far side with leases, statements and connections that are given up soon.
+    fn impatient(&self) -> Kenoma {
+        super::stage::short_leases(self.remote.clone())
+            .with("KENOMA_BATCH_STATEMENT_TIMEOUT", "1s")
+            .with("KENOMA_BATCH_LOCK_TIMEOUT", "1s")
+            .with("KENOMA_DATABASE_CONNECT_TIMEOUT", "1s")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_network_costs_time_only() -> Result<()> {
+    let net = Net::new().await?;
+    let held = net.stage.hold(30).await?;
+    let worker = Worker::start(&net.remote)?;
+    let id = net.stage.queue_alice()?;
+    net.stage.stuck().await?;
+    net.postgres.set(SLOW);
+    net.redis.set(SLOW);
+    held.rollback().await?;
+    net.stage.went_straight(&id).await?;
+    net.postgres.set(Link::Open);
+    net.stage.next_is_done().await?;
+    let log = worker.stop()?;
+    // sqlx tells of statements that take long; they did.
+    let mut ours = log.iter().filter(|line| line["target"].to_string().contains("kenoma"));
+    ensure!(ours.all(|line| line["level"] == "INFO"), "{log:#?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resets_in_the_middle_of_batches_cost_no_try() -> Result<()> {
+    let net = Net::new().await?;
+    let mut worker = Worker::start(&net.remote)?;
+    let mut held = net.stage.hold(7).await?;
+    let id = net.stage.queue_alice()?;
+    for next in [17, 27, 30] {
+        net.stage.stuck().await?;
+        let further = net.stage.hold(next).await?;
+        ensure!(net.postgres.reset() >= 1, "nothing was open");
+        net.redis.reset();
+        let line = worker.expect("A batch was undone and is tried again")?;
+        ensure!(line["tries"] == 1 && line["run_id"] == id, "{line}");
+        held.rollback().await?;
+        held = further;
+    }
+    held.rollback().await?;
+    net.stage.went_straight(&id).await?;
+    net.stage.next_is_done().await?;
+    worker.stop()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_in_a_black_hole_writes_nothing_more_and_comes_back() -> Result<()> {
+    let net = Net::new().await?;
+    let stage = &net.stage;
+    let late = stage.hold(27).await?;
+    let early = stage.hold(12).await?;
+    let mut lost = Worker::start(&net.impatient())?;
+    let id = stage.queue_alice()?;
+    stage.stuck().await?;
+    net.postgres.set(Link::BlackHole);
+    let mut second = Worker::start(&stage.with_short_leases())?;
+    early.rollback().await?;
+    let claimed = second.expect("Working on delete_activities alice")?;
+    ensure!(claimed["run_id"] == id && claimed["fence"] == 2, "{claimed}");
+    stage.stuck().await?;
+    net.postgres.set(Link::Open);
+    // What it waits for never comes: it was swallowed.
+    let line = lost.expect("is no longer this worker's")?;
+    ensure!(line["run_id"] == id && line["level"] == "WARN", "{line}");
+    let run = stage.run(&id).await?;
+    ensure!((run.status.as_str(), run.done) == ("running", 5 * BATCH), "{run:?}");
+    late.rollback().await?;
+    stage.is_like_the_twin(&id).await?;
+    let events = stage.events(&id).await?;
+    ensure!(events == ["queued", "started", "planned", "taken_over", "succeeded"], "{events:?}");
+    let run = stage.run(&id).await?;
+    ensure!((run.attempt, run.crashes) == (0, 0), "{run:?}");
+
+    // Every part of it is back: the bell, the reconciler, both pools.
+    second.stop()?;
+    stage.next_is_done().await?;
+    lost.stop()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_postgres_never_answers_again_gives_up_and_ends() -> Result<()> {
+    let net = Net::new().await?;
+    let held = net.stage.hold(12).await?;
+    let mut worker = Worker::start(&net.impatient())?;
+    let id = net.stage.queue_alice()?;
+    net.stage.stuck().await?;
+    net.postgres.set(Link::BlackHole);
+    let line = worker.expect("The run is left to its lease")?;
+    ensure!(line["run_id"] == id, "{line}");
+    worker.signal("TERM")?;
+    let signalled = Instant::now();
+    let (status, log) = worker.end()?;
+    let soon = signalled.elapsed() < Duration::from_secs(5);
+    ensure!(status.code() == Some(0) && soon, "{log:#?}");
+    let told = |text: &str| log.iter().filter(|line| message(line).contains(text)).count();
+    ensure!(told("Due runs cannot be announced for now") == 1, "{log:#?}");
+    let last = log.last().context("nothing was logged")?;
+    ensure!(message(last).contains("could not be struck from the list"), "{last}");
+    held.rollback().await?;
+    let _next = Worker::start(&net.stage.with_short_leases())?;
+    net.stage.is_like_the_twin(&id).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_black_hole_before_redis_costs_no_run() -> Result<()> {
+    let net = Net::new().await?;
+    let held = net.stage.hold(12).await?;
+    let mut worker = Worker::start(&net.remote)?;
+    let id = net.stage.queue_alice()?;
+    net.stage.stuck().await?;
+    net.redis.set(Link::BlackHole);
+    held.rollback().await?;
+    net.stage.went_straight(&id).await?;
+    worker.expect("no jobs are fetched from this queue now")?;
+    // Rung for in vain: this worker hears nothing.
+    let (unheard, _) = net.stage.queue(&["user", "deactivate", "carl@far.example"])?;
+    net.redis.set(Link::Open);
+    worker.expect("jobs are fetched from this queue again")?;
+    net.stage.reaches(&unheard, "succeeded").await?;
+    worker.stop()?;
+    Ok(())
+}
