@@ -1,4 +1,4 @@
--- Removes finished messages and the metadata of workers that are gone.
+-- Removes finished messages, and what workers that are gone have left.
 -- KEYS[1] the queue's name; ARGV[1] messages per set
 -- Returns the number of messages removed.
 local queue = KEYS[1]
@@ -7,24 +7,46 @@ local limit = tonumber(ARGV[1])
 local now = tonumber(redis.call('TIME')[1])
 local removed = 0
 
-for _, set in ipairs({ 'done', 'dead' }) do
-    local ids = redis.call('SPOP', queue .. ':' .. set, limit)
-    if #ids > 0 then
-        redis.call('HDEL', queue .. ':data', unpack(ids))
-        for _, id in ipairs(ids) do
-            redis.call('DEL', queue .. ':meta:' .. id)
-        end
-        removed = removed + #ids
+local function remove(ids)
+    for _, id in ipairs(ids) do
+        redis.call('HDEL', queue .. ':data', id)
+        redis.call('DEL', queue .. ':meta:' .. id)
     end
+    removed = removed + #ids
+end
+
+for _, set in ipairs({ 'done', 'dead' }) do
+    remove(redis.call('SPOP', queue .. ':' .. set, limit))
 end
 
 -- The minute is for a worker that has announced itself here and not registered with apalis yet.
+-- What one holds that is not registered, apalis gives to nobody: the ledger rings again for its runs.
 local started = queue .. ':workers:started'
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', started, '-inf', now - 60, 'LIMIT', 0, limit)) do
     if not redis.call('ZSCORE', queue .. ':workers', name) then
-        redis.call('DEL', queue .. ':workers:metadata:' .. name)
+        local inflight = queue .. ':inflight:' .. name
+        if redis.call('TYPE', inflight)['ok'] == 'set' then
+            remove(redis.call('SMEMBERS', inflight))
+        end
+        redis.call('DEL', inflight, queue .. ':workers:metadata:' .. name)
         redis.call('ZREM', started, name)
     end
+end
+
+-- An acknowledgement that Redis broke off half-way, for want of memory say, leaves a message that is
+-- nowhere any more. When nothing is under way, whatever is still kept is such a message.
+local function under_way()
+    local count = redis.call('LLEN', queue .. ':active') + redis.call('ZCARD', queue .. ':scheduled')
+        + redis.call('SCARD', queue .. ':done') + redis.call('SCARD', queue .. ':dead')
+    for _, list in ipairs({ queue .. ':workers', started }) do
+        for _, name in ipairs(redis.call('ZRANGE', list, 0, -1)) do
+            count = count + redis.call('SCARD', queue .. ':inflight:' .. name)
+        end
+    end
+    return count
+end
+if redis.call('EXISTS', queue .. ':data') == 1 and under_way() == 0 then
+    remove(redis.call('HRANDFIELD', queue .. ':data', limit))
 end
 
 return removed

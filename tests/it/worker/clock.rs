@@ -1,12 +1,10 @@
 //! A worker's clock is wrong, or jumps by an hour while it works. (Only what is the time of day: no
 //! system lets its monotonic clock jump.)
 
-use std::{fs, path::PathBuf, process::Command};
-
 use anyhow::{Result, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
-use tempfile::TempDir;
+use testkit::Clock;
 
 use super::{
     process::Worker,
@@ -14,41 +12,9 @@ use super::{
 };
 use crate::program::Kenoma;
 
-/// A clock for processes, which can be put forward and back.
-struct Clock {
-    file: PathBuf,
-    library: String,
-    _folder: TempDir,
-}
-
-impl Clock {
-    fn set_by(offset: &str) -> Result<Self> {
-        // The program knows where its library is.
-        let asked = Command::new("faketime")
-            .args(["-m", "-f", "+0", "sh", "-c", r#"printf %s "$LD_PRELOAD""#])
-            .output()?;
-        let library = String::from_utf8(asked.stdout)?;
-        ensure!(asked.status.success() && library.contains("faketime"), "{library:?}");
-        let folder = tempfile::tempdir()?;
-        let clock = Self { file: folder.path().join("clock"), library, _folder: folder };
-        clock.set(offset)?;
-        Ok(clock)
-    }
-
-    fn set(&self, offset: &str) -> Result<()> {
-        // Put in place whole: the library reads it at any time.
-        let fresh = self.file.with_extension("new");
-        fs::write(&fresh, offset)?;
-        Ok(fs::rename(fresh, &self.file)?)
-    }
-
-    fn of(&self, kenoma: Kenoma) -> Kenoma {
-        kenoma
-            .with("LD_PRELOAD", &self.library)
-            .with("FAKETIME_TIMESTAMP_FILE", self.file.display().to_string())
-            .with("FAKETIME_NO_CACHE", "1")
-            .with("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-    }
+/// The program, with the time of a clock.
+fn with_clock(clock: &Clock, kenoma: Kenoma) -> Kenoma {
+    clock.environment().into_iter().fold(kenoma, |kenoma, (name, value)| kenoma.with(name, value))
 }
 
 /// How far the clock of whoever wrote a line was ahead, in minutes.
@@ -63,8 +29,8 @@ async fn a_clock_that_jumps_costs_no_lease_and_no_try() -> Result<()> {
     let stage = Stage::new().await?;
     let [early, late] = [stage.hold(12).await?, stage.hold(27).await?];
     let clock = Clock::set_by("+0")?;
-    let jumpy =
-        clock.of(stage.with_short_leases()).with("KENOMA_WORKER_PROGRESS_INTERVAL", "100ms");
+    let jumpy = with_clock(&clock, stage.with_short_leases())
+        .with("KENOMA_WORKER_PROGRESS_INTERVAL", "100ms");
     let mut worker = Worker::start(&jumpy)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
@@ -88,12 +54,14 @@ async fn a_clock_that_jumps_costs_no_lease_and_no_try() -> Result<()> {
 async fn is_heard(ringing: &str, hearing: &str) -> Result<()> {
     let stage = Stage::new().await?;
     let (ringing, hearing) = (Clock::set_by(ringing)?, Clock::set_by(hearing)?);
-    let kenoma = hearing.of(stage.with("KENOMA_WORKER_RECONCILE_INTERVAL", "1h"));
+    let kenoma = with_clock(&hearing, stage.with("KENOMA_WORKER_RECONCILE_INTERVAL", "1h"));
     let _worker = Worker::start(&kenoma)?;
     // Its one look into the ledger is over.
     stage.workers(1).await?;
-    let (id, _) =
-        super::stage::queue(&ringing.of(stage.kenoma.clone()), &super::story::DELETE_ALICE)?;
+    let (id, _) = super::stage::queue(
+        &with_clock(&ringing, stage.kenoma.clone()),
+        &super::story::DELETE_ALICE,
+    )?;
     stage.went_straight(&id).await
 }
 
@@ -114,8 +82,8 @@ async fn workers_whose_clocks_differ_leave_each_other_alone() -> Result<()> {
     let clocks = [Clock::set_by("+1h")?, Clock::set_by("-1h")?];
     let [ahead, behind] = &clocks;
     let wrong = [
-        Worker::start(&ahead.of(stage.kenoma.clone()))?,
-        Worker::start(&behind.of(stage.kenoma.clone()))?,
+        Worker::start(&with_clock(ahead, stage.kenoma.clone()))?,
+        Worker::start(&with_clock(behind, stage.kenoma.clone()))?,
     ];
     let names = format!("{}:long:workers", stage.prefix);
     let signs = || -> Result<Vec<(String, i64)>> {
