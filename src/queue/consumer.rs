@@ -216,7 +216,8 @@ where
                 // An error would mean that it has ended already; the next line finds out.
                 let _already_ended = context.stop();
                 self.handlers.close();
-                // apalis does not always notice the end of its last handlers when they end at once.
+                // apalis takes acknowledgements from a short line, and none while it stops and any
+                // handler's is missing: those for which the line has no room would wait for ever.
                 let waiting = async {
                     self.handlers.wait().await;
                     tokio::time::sleep(SIGN_OFF).await;
