@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 use super::{
     process::Worker,
-    stage::{Stage, eventually},
+    stage::{Stage, eventually, queue},
+    story::DELETE_ALICE,
 };
 use crate::program::Kenoma;
 
@@ -92,8 +93,7 @@ async fn is_heard(ringing: &str, hearing: &str) -> Result<()> {
     let _worker = Worker::start(&kenoma)?;
     // Its one look into the ledger is over.
     stage.workers(1).await?;
-    let (id, _) =
-        super::stage::queue(&ringing.of(stage.kenoma.clone()), &super::story::DELETE_ALICE)?;
+    let (id, _) = queue(&ringing.of(stage.kenoma.clone()), &DELETE_ALICE)?;
     stage.went_straight(&id).await
 }
 
