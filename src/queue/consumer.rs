@@ -19,7 +19,7 @@ use futures::future::BoxFuture;
 use kenoma_jobs::engine::Class;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use ulid::Ulid;
 
 use super::connection::Connection;
@@ -206,6 +206,11 @@ where
 
     /// Runs one apalis worker until it fails or, after `shutdown`, has finished its messages.
     async fn run_worker(&self, name: &str) -> Result<(), QueueError> {
+        let _listing = AbortOnDropHandle::new(tokio::spawn(repair::keep_listed(
+            self.connection.clone(),
+            self.queue.clone(),
+            name.to_owned(),
+        )));
         let context = WorkerContext::new(name);
         let mut running = AssertUnwindSafe(self.worker(&context)).catch_unwind();
         let ended = tokio::select! {
@@ -216,7 +221,8 @@ where
                 // An error would mean that it has ended already; the next line finds out.
                 let _already_ended = context.stop();
                 self.handlers.close();
-                // apalis does not always notice the end of its last handlers when they end at once.
+                // apalis takes acknowledgements from a short line, and none while it stops and any
+                // handler's is missing: those for which the line has no room would wait for ever.
                 let waiting = async {
                     self.handlers.wait().await;
                     tokio::time::sleep(SIGN_OFF).await;

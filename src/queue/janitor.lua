@@ -19,18 +19,17 @@ for _, set in ipairs({ 'done', 'dead' }) do
     remove(redis.call('SPOP', queue .. ':' .. set, limit))
 end
 
--- The minute is for a worker that has announced itself here and not registered with apalis yet.
--- What one holds that is not registered, apalis gives to nobody: the ledger rings again for its runs.
+-- A worker that is not heard of for half a minute is gone. What it holds is given to nobody: the
+-- ledger rings again for its runs. One that comes back finds itself struck, and begins anew.
 local started = queue .. ':workers:started'
-for _, name in ipairs(redis.call('ZRANGEBYSCORE', started, '-inf', now - 60, 'LIMIT', 0, limit)) do
-    if not redis.call('ZSCORE', queue .. ':workers', name) then
-        local inflight = queue .. ':inflight:' .. name
-        if redis.call('TYPE', inflight)['ok'] == 'set' then
-            remove(redis.call('SMEMBERS', inflight))
-        end
-        redis.call('DEL', inflight, queue .. ':workers:metadata:' .. name)
-        redis.call('ZREM', started, name)
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', started, '-inf', now - 30, 'LIMIT', 0, limit)) do
+    local inflight = queue .. ':inflight:' .. name
+    if redis.call('TYPE', inflight)['ok'] == 'set' then
+        remove(redis.call('SMEMBERS', inflight))
     end
+    redis.call('DEL', inflight, queue .. ':workers:metadata:' .. name)
+    redis.call('ZREM', queue .. ':workers', name)
+    redis.call('ZREM', started, name)
 end
 
 -- An acknowledgement that Redis broke off half-way, for want of memory say, leaves a message that is

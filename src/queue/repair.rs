@@ -2,6 +2,7 @@
 //! worker still holds.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use redis::Script;
 
@@ -9,6 +10,9 @@ use super::connection::Connection;
 use super::error::QueueError;
 
 static REPAIR: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("repair.lua")));
+static LIST: LazyLock<Script> = LazyLock::new(|| {
+    Script::new("return redis.call('ZADD', KEYS[1], redis.call('TIME')[1], ARGV[1])")
+});
 static RETIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("retire.lua")));
 
 /// Removes what would end every worker of the queue; returns how many things those were.
@@ -48,4 +52,24 @@ pub(super) async fn retire(
     let returned: Result<usize, _> =
         RETIRE.key(queue).arg(worker).arg(handling).invoke_async(&mut connection.manager).await;
     returned.map_err(|error| connection.failed(&error))
+}
+
+/// How often a worker makes itself heard of. The janitor takes half a minute's silence for its end.
+const LISTING_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Keeps a worker on the list of those that live, by the clock of Redis, for as long as it is polled.
+///
+/// apalis has signs of life of its own, by each machine's clock: where those differ, the living would
+/// be taken for dead.
+pub(super) async fn keep_listed(mut connection: Connection, queue: String, worker: String) {
+    let listed = format!("{queue}:workers:started");
+    loop {
+        tokio::time::sleep(LISTING_INTERVAL).await;
+        let done: Result<(), _> =
+            LIST.key(&listed).arg(&worker).invoke_async(&mut connection.manager).await;
+        if let Err(error) = done {
+            // The worker itself notices as well, and tells.
+            tracing::debug!(worker, error = %connection.failed(&error), "not listed for now");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! Never announced, Redis emptied, a lease run out, a retry due: all are the same here. Ringing too
 //! often is harmless, since a run that is not due is not claimed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kenoma_jobs::engine::{
     Class, FailPoint, answered,
@@ -24,6 +24,10 @@ const PATIENCE_ROUNDS: u32 = 3;
 
 /// Runs announced in one round, so that a round stays short.
 const ANNOUNCED_AT_ONCE: i64 = 200;
+
+/// How long a round may announce: with a slow Redis it is not all that are due. The rest waits for
+/// the next round.
+const ANNOUNCING: Duration = Duration::from_secs(20);
 
 /// Only one worker reconciles at a time; the key is kenoma's own ("kenoma" in ASCII).
 const ADVISORY_LOCK: i64 = 0x6B65_6E6F_6D61;
@@ -103,16 +107,14 @@ impl Reconciler {
 
     /// Gives a sign of life.
     async fn sign(&self) -> sqlx::Result<()> {
-        let mut tx = self.session.side_pool.begin().await?;
-        ledger::seen(&mut tx, &self.this).await?;
-        tx.commit().await
+        ledger::seen(&mut *self.session.side_pool.acquire().await?, &self.this).await
     }
 
     /// Finds what is to be announced, and keeps others from announcing it as well until the
     /// transaction ends. `None` when somebody else is about it.
     async fn due(&self, class: Class, limit: i64) -> sqlx::Result<Option<Due>> {
         let mut tx = self.session.side_pool.begin().await?;
-        if !ledger::try_exclusive(&mut tx, ADVISORY_LOCK).await? {
+        if !ledger::try_exclusive(&mut tx, ADVISORY_LOCK, ANNOUNCING * 2).await? {
             return Ok(None);
         }
         let runs = ledger::due(&mut tx, class.name(), self.patience, limit).await?;
@@ -127,8 +129,12 @@ impl Reconciler {
         }
         let due = answered(LEDGER_PATIENCE, self.due(class, room)).await?;
         let Some(Due { mut tx, runs }) = due else { return Ok(()) };
+        let begun = Instant::now();
         let mut announced = Vec::new();
         for run in runs {
+            if begun.elapsed() > ANNOUNCING {
+                break;
+            }
             let envelope = Envelope { run_id: run.id.clone(), job: run.job, payload: run.payload };
             producer.announce(class, envelope).await?;
             announced.push(run.id);

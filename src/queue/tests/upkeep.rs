@@ -33,26 +33,6 @@ async fn nothing_is_left_of_finished_messages_and_ended_workers() -> Result<()> 
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn metadata_of_killed_workers_goes_and_that_of_new_ones_stays() -> Result<()> {
-    let bench = Bench::start()?;
-    let started = "test:short:workers:started";
-    let now = chrono::Utc::now().timestamp().to_string();
-    bench.redis.command(&["ZADD", started, "1", "killed", "1", "alive", &now, "starting"])?;
-    bench.redis.command(&["ZADD", "test:short:workers", &now, "alive"])?;
-    for worker in ["killed", "alive", "starting"] {
-        let key = format!("test:short:workers:metadata:{worker}");
-        bench.redis.command(&["HSET", &key, "backend_name", "RedisStorage"])?;
-    }
-    sweep(&mut bench.connection()?, Class::Short).await?;
-    let exists =
-        |worker: &str| bench.count(&["EXISTS", &format!("test:short:workers:metadata:{worker}")]);
-    ensure!(exists("killed")? == 0);
-    ensure!(exists("alive")? == 1);
-    ensure!(exists("starting")? == 1);
-    Ok(())
-}
-
 /// Stores a message without putting it anywhere.
 fn keep(bench: &Bench, id: &str) -> Result<()> {
     bench.redis.command(&["HSET", "test:short:data", id, "{}"])?;
@@ -61,20 +41,42 @@ fn keep(bench: &Bench, id: &str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_unregistered_worker_holds_goes_with_it() -> Result<()> {
+async fn what_a_worker_holds_that_is_not_heard_of_goes_with_it() -> Result<()> {
     let bench = Bench::start()?;
     let now = chrono::Utc::now().timestamp().to_string();
-    bench.redis.command(&["ZADD", "test:short:workers:started", "1", "gone", "1", "alive"])?;
-    bench.redis.command(&["ZADD", "test:short:workers", &now, "alive"])?;
+    bench.redis.command(&["ZADD", "test:short:workers:started", "1", "gone", &now, "alive"])?;
+    bench.redis.command(&["ZADD", "test:short:workers", &now, "gone", &now, "alive"])?;
     for worker in ["gone", "alive"] {
         keep(&bench, worker)?;
         bench.redis.command(&["SADD", &format!("test:short:inflight:{worker}"), worker])?;
+        let key = format!("test:short:workers:metadata:{worker}");
+        bench.redis.command(&["HSET", &key, "backend_name", "RedisStorage"])?;
     }
     ensure!(sweep(&mut bench.connection()?, Class::Short).await? == 1);
     ensure!(bench.redis.command(&["HKEYS", "test:short:data"])? == "alive");
-    ensure!(bench.count(&["EXISTS", "test:short:inflight:gone", "test:short:meta:gone"])? == 0);
-    ensure!(bench.count(&["EXISTS", "test:short:inflight:alive", "test:short:meta:alive"])? == 2);
+    for list in ["workers", "workers:started"] {
+        let listed = bench.redis.command(&["ZRANGE", &format!("test:short:{list}"), "0", "-1"])?;
+        ensure!(listed == "alive", "{list}: {listed}");
+    }
+    for (worker, left) in [("gone", 0), ("alive", 3)] {
+        let keys = ["inflight", "meta", "workers:metadata"]
+            .map(|kind| format!("test:short:{kind}:{worker}"));
+        ensure!(bench.count(&["EXISTS", &keys[0], &keys[1], &keys[2]])? == left, "{worker}");
+    }
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_lives_is_heard_of_again_and_again() -> Result<()> {
+    let bench = Bench::start()?;
+    let mut consumer = bench.consumer(1, Gate::open())?;
+    let started = "test:short:workers:started";
+    bench.reaches(&["ZCARD", started], 1).await?;
+    let name = bench.redis.command(&["ZRANGE", started, "0", "-1"])?;
+    // As if it had been silent for long.
+    bench.redis.command(&["ZADD", started, "1", &name])?;
+    bench.reaches(&["ZCOUNT", started, "2", "+inf"], 1).await?;
+    consumer.stop().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,8 @@ use testkit::Clock;
 
 use super::{
     process::Worker,
-    stage::{Stage, eventually},
+    stage::{Stage, eventually, queue},
+    story::DELETE_ALICE,
 };
 use crate::program::Kenoma;
 
@@ -58,10 +59,7 @@ async fn is_heard(ringing: &str, hearing: &str) -> Result<()> {
     let _worker = Worker::start(&kenoma)?;
     // Its one look into the ledger is over.
     stage.workers(1).await?;
-    let (id, _) = super::stage::queue(
-        &with_clock(&ringing, stage.kenoma.clone()),
-        &super::story::DELETE_ALICE,
-    )?;
+    let (id, _) = queue(&with_clock(&ringing, stage.kenoma.clone()), &DELETE_ALICE)?;
     stage.went_straight(&id).await
 }
 

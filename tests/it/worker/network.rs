@@ -7,7 +7,7 @@ use testkit::{Link, Proxy};
 
 use super::{
     process::{Worker, message},
-    stage::{BATCH, Stage},
+    stage::{BATCH, Stage, eventually, queue, short_leases},
 };
 use crate::program::Kenoma;
 
@@ -36,7 +36,7 @@ impl Net {
 
     /// The program on the far side with leases, statements and connections that are given up soon.
     fn impatient(&self) -> Kenoma {
-        super::stage::short_leases(self.remote.clone())
+        short_leases(self.remote.clone())
             .with("KENOMA_BATCH_STATEMENT_TIMEOUT", "1s")
             .with("KENOMA_BATCH_LOCK_TIMEOUT", "1s")
             .with("KENOMA_DATABASE_CONNECT_TIMEOUT", "1s")
@@ -114,10 +114,46 @@ async fn a_worker_in_a_black_hole_writes_nothing_more_and_comes_back() -> Result
     let run = stage.run(&id).await?;
     ensure!((run.attempt, run.crashes) == (0, 0), "{run:?}");
 
-    // Every part of it is back: the bell, the reconciler, both pools.
     second.stop()?;
-    stage.next_is_done().await?;
+    comes_back(stage).await?;
     lost.stop()?;
+    Ok(())
+}
+
+/// What it is in the middle of is swallowed: claiming a run, and giving a sign of life.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_cut_off_while_it_claims_keeps_nothing_from_others() -> Result<()> {
+    let net = Net::new().await?;
+    let stage = &net.stage;
+    let id = stage.queue_alice()?;
+    let mut held = stage.pool.begin().await?;
+    sqlx::raw_sql("lock table kenoma.run_events, kenoma.workers in exclusive mode")
+        .execute(&mut *held)
+        .await?;
+    let lost = Worker::start(&net.impatient())?;
+    eventually("a claim and a sign of life that wait", async || {
+        let count = "select count(*) from pg_stat_activity where datname = current_database()
+                     and application_name = 'kenoma' and wait_event_type = 'Lock'";
+        let waiting: i64 = sqlx::query_scalar(count).fetch_one(&stage.pool).await?;
+        Ok((waiting == 2).then_some(()))
+    })
+    .await?;
+    net.postgres.set(Link::BlackHole);
+    held.rollback().await?;
+    let second = Worker::start(&stage.with_short_leases())?;
+    stage.went_straight(&id).await?;
+    second.stop()?;
+    net.postgres.set(Link::Open);
+    comes_back(stage).await?;
+    lost.stop()?;
+    Ok(())
+}
+
+/// Every part of the only worker works: nobody rings for a run but its own reconciler.
+async fn comes_back(stage: &Stage) -> Result<()> {
+    let unheard = stage.with("KENOMA_REDIS_URL", "redis://127.0.0.1:1");
+    let (last, _) = queue(&unheard, &["user", "deactivate", "carl@far.example"])?;
+    stage.reaches(&last, "succeeded").await?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, FromRow, PgConnection};
 
 use super::{event::record, parked::park, run::Control};
-use crate::engine::{Parking, PlanSummary, Status};
+use crate::engine::{Parking, PlanSummary, Status, transaction::milliseconds};
 
 /// How long a lease lasts and how often it is renewed.
 #[derive(Debug, Clone, Copy)]
@@ -46,16 +46,20 @@ pub async fn claim(
     lease: Lease,
 ) -> sqlx::Result<Option<Claim>> {
     let mut tx = db.begin().await?;
-    let before: Option<(Status, bool)> = sqlx::query_as(
-        "select status, cursor is null from kenoma.runs where id = $1
+    // A worker that is cut off between these statements must not keep the row from others.
+    let before: Option<(Status, bool, String)> = sqlx::query_as(
+        "select status, cursor is null,
+                set_config('idle_in_transaction_session_timeout', $2, true)
+         from kenoma.runs where id = $1
            and (status = 'queued' and available_at <= clock_timestamp()
              or status = 'running' and lease_expires_at < clock_timestamp())
          for update skip locked",
     )
     .bind(run_id)
+    .bind(milliseconds(lease.duration))
     .fetch_optional(&mut *tx)
     .await?;
-    let Some((status, untouched)) = before else {
+    let Some((status, untouched, _)) = before else {
         // Not left to the connection's next use: a row that was locked and then found not to be due
         // stays locked until the transaction ends.
         tx.rollback().await?;

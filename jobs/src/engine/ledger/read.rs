@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection};
 
 use super::run::Run;
-use crate::engine::Status;
+use crate::engine::{Status, transaction::milliseconds};
 
 /// Which runs to list.
 #[derive(Debug, Default)]
@@ -128,9 +128,22 @@ pub async fn due(
     .await
 }
 
-/// Tries to be the only one who does something until the transaction ends.
-pub async fn try_exclusive(db: &mut PgConnection, key: i64) -> sqlx::Result<bool> {
-    sqlx::query_scalar("select pg_try_advisory_xact_lock($1)").bind(key).fetch_one(db).await
+/// Tries to be the only one who does something until the transaction ends. `PostgreSQL` ends it
+/// after a `silence` between two statements: whoever is cut off must not keep others from it.
+pub async fn try_exclusive(
+    db: &mut PgConnection,
+    key: i64,
+    silence: Duration,
+) -> sqlx::Result<bool> {
+    let (alone, _): (bool, String) = sqlx::query_as(
+        "select pg_try_advisory_xact_lock($1),
+                set_config('idle_in_transaction_session_timeout', $2, true)",
+    )
+    .bind(key)
+    .bind(milliseconds(silence))
+    .fetch_one(db)
+    .await?;
+    Ok(alone)
 }
 
 /// Notes that the bell was rung for runs.
