@@ -138,7 +138,7 @@ impl Round<'_> {
             sqlx::query_as(
                 "select id, subject from kenoma.runs
                  where status = 'running' and job = 'delete_activities'
-                   and subject <> 'author0' and not payload ? 'remote'
+                   and subject <> 'author0' and not (payload ->> 'remote')::boolean
                  order by done, created_at desc limit 1",
             )
             .fetch_optional(self.db())
