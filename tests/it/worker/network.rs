@@ -53,8 +53,12 @@ async fn a_slow_network_costs_time_only() -> Result<()> {
     net.postgres.set(SLOW);
     net.redis.set(SLOW);
     held.rollback().await?;
-    net.stage.went_straight(&id).await?;
+    eventually("a batch that is committed", async || {
+        Ok((net.stage.run(&id).await?.done >= 6 * BATCH).then_some(()))
+    })
+    .await?;
     net.postgres.set(Link::Open);
+    net.stage.went_straight(&id).await?;
     net.stage.next_is_done().await?;
     let log = worker.stop()?;
     // sqlx tells of statements that take long; they did.
