@@ -24,8 +24,9 @@ use inspection::waiting;
 pub(crate) use janitor::sweep;
 pub(crate) use producer::Producer;
 
-/// Messages that may wait in one queue. apalis fails from 8,000 on; the ledger keeps the rest.
-const MAX_WAITING: u64 = 2_000;
+/// Messages that may wait in one queue, of which there are two. apalis fails from 8,000 on; the ledger
+/// keeps the rest.
+const MAX_WAITING: u64 = 1_000;
 
 /// The settings that producer and consumer must agree on.
 fn storage_config(queue: &str) -> apalis_redis::Config {

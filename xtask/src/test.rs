@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use testkit::{Postgres, Redis};
 use tokio::process::Command;
 
+use crate::chaos;
 use crate::console::say;
 use crate::program::{FAILPOINTS, cargo, exit_code, run as run_program, spelled};
 use crate::provision;
@@ -42,18 +43,23 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
     servers.name_to(&mut tests);
     say(format!("xtask: private PostgreSQL and Redis are up; running `{}`", spelled(&tests)));
     let status = run_program(&mut tests).await?;
-    if !status.success() || !options.filters.is_empty() || !has_doc_tests()? {
+    if !status.success() || !options.filters.is_empty() {
         return Ok(exit_code(status));
     }
     // `cargo test` runs them by itself.
-    if !nextest {
-        return Ok(ExitCode::SUCCESS);
+    if nextest && has_doc_tests()? {
+        let mut documentation = cargo();
+        documentation.args(["test", "--workspace", "--doc"]);
+        servers.name_to(&mut documentation);
+        say(format!("xtask: running `{}`", spelled(&documentation)));
+        let status = run_program(&mut documentation).await?;
+        if !status.success() {
+            return Ok(exit_code(status));
+        }
     }
-    let mut documentation = cargo();
-    documentation.args(["test", "--workspace", "--doc"]);
-    servers.name_to(&mut documentation);
-    say(format!("xtask: running `{}`", spelled(&documentation)));
-    Ok(exit_code(run_program(&mut documentation).await?))
+    drop(servers);
+    say("xtask: running a short `cargo xtask chaos`");
+    chaos::run(&chaos::Options::short()).await
 }
 
 impl Servers {

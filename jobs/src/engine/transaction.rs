@@ -6,14 +6,21 @@ use sqlx::{PgConnection, PgPool, PgTransaction};
 
 use super::BatchSettings;
 
-/// Begins a transaction that waits no longer for a lock, and for an answer, than a batch would.
+/// How long PostgreSQL lets a transaction of a command stand idle: one that was stopped with Ctrl-Z
+/// must not keep its locks from workers for ever.
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(40);
+
+/// Begins a transaction that waits no longer for a lock, and for an answer, than a batch would, and
+/// that does not stand idle for long.
 pub async fn begin(pool: &PgPool, limits: &BatchSettings) -> sqlx::Result<PgTransaction<'static>> {
     let mut tx = pool.begin().await?;
     sqlx::query(
-        "select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)",
+        "select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
+                set_config('idle_in_transaction_session_timeout', $3, true)",
     )
     .bind(milliseconds(limits.lock_timeout))
     .bind(milliseconds(limits.statement_timeout))
+    .bind(milliseconds(IDLE_MAX))
     .execute(&mut *tx)
     .await?;
     Ok(tx)

@@ -4,7 +4,10 @@ use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
 use super::{event::record, parked::mark_for_retry, run::Control};
-use crate::engine::Status;
+use crate::engine::{
+    Status,
+    transaction::{IDLE_MAX, milliseconds},
+};
 
 /// Why an operator's wish was not followed.
 #[derive(Debug, thiserror::Error)]
@@ -180,10 +183,14 @@ fn refused(id: &str, status: Status, verb: &'static str) -> ControlError {
 
 /// Reads and locks a run. The next batch waits at the advisory lock, until this transaction ends.
 async fn status_of(db: &mut PgConnection, id: &str) -> Result<Status, ControlError> {
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))::text")
-        .bind(id)
-        .execute(&mut *db)
-        .await?;
+    sqlx::query(
+        "select set_config('idle_in_transaction_session_timeout', $2, true),
+                pg_advisory_xact_lock(hashtextextended($1, 0))::text",
+    )
+    .bind(id)
+    .bind(milliseconds(IDLE_MAX))
+    .execute(&mut *db)
+    .await?;
     sqlx::query_scalar("select status from kenoma.runs where id = $1 for update")
         .bind(id)
         .fetch_optional(db)
