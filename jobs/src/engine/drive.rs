@@ -18,6 +18,7 @@ use super::{
     progress::step_of,
     retry::RetrySettings,
     transaction::milliseconds,
+    wire,
 };
 
 /// What the loop needs besides the job.
@@ -54,6 +55,9 @@ pub enum Ended {
     Waiting(Duration),
     /// A try failed; the run is queued again, to start after the delay.
     Retrying(String, Duration),
+    /// A newer version wrote it, and this one cannot read it; the run is queued again for a worker
+    /// that can.
+    LeftToNewer(String),
     /// Somebody else holds the run, or the database cannot be asked.
     Lost,
 }
@@ -256,7 +260,8 @@ impl<J: Job> Drive<'_, J> {
 }
 
 pub(super) fn decode<J: Job>(cursor: &Value) -> Result<J::Cursor, JobError> {
-    serde_json::from_value(cursor.clone()).map_err(|error| JobError::Fail(error.into()))
+    wire::read(cursor)
+        .map_err(|error| JobError::Newer(format!("its cursor cannot be read: {error}")))
 }
 
 pub(super) fn encode(cursor: &impl serde::Serialize) -> Result<Value, JobError> {

@@ -17,6 +17,7 @@ mod retry;
 mod setback;
 mod status;
 mod transaction;
+mod wire;
 
 pub use class::Class;
 pub use drive::{Driver, Ended, drive};
@@ -29,3 +30,4 @@ pub use progress::{Meter, Progress, step_of};
 pub use retry::RetrySettings;
 pub use status::Status;
 pub use transaction::begin;
+pub use wire::{Unreadable, read};

@@ -8,7 +8,6 @@ use super::{
     Job, JobError, Parking,
     drive::{Drive, Ended, Turn, decode, encode},
     ledger::{self, Checkpoint},
-    retry,
 };
 
 /// Parking one row after the other without a success between them means that it is not the rows.
@@ -34,12 +33,12 @@ impl<J: Job> Drive<'_, J> {
                     Err(error) => Turn::Ended(self.settle(error).await),
                 }
             }
-            JobError::Retry(error) if self.tries < retry::QUICK_TRIES => {
+            JobError::Retry(error) if self.tries < self.driver.retry.quick_tries => {
                 self.tries += 1;
                 self.pacing.disturbed();
                 warn!(run_id = self.claim.run_id, error = %format!("{error:#}"), tries = self.tries,
                     "A batch was undone and is tried again");
-                sleep(retry::quick_delay(self.tries)).await;
+                sleep(self.driver.retry.quick_delay(self.tries)).await;
                 Turn::Again
             }
             error => Turn::Ended(self.settle(error).await),
@@ -107,7 +106,10 @@ impl<J: Job> Drive<'_, J> {
             JobError::Retry(_) => self.driver.retry.delay(locked.attempt),
             _ => None,
         };
-        let ended = if let Some(delay) = delay {
+        let ended = if let JobError::Newer(_) = error {
+            ledger::leave(&mut tx, self.claim, &text).await?;
+            Ended::LeftToNewer(text)
+        } else if let Some(delay) = delay {
             ledger::give_back(&mut tx, self.claim, Some((&text, delay))).await?;
             Ended::Retrying(text, delay)
         } else {

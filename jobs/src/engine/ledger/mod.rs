@@ -10,6 +10,7 @@ mod control;
 mod enqueue;
 mod enqueue_all;
 mod event;
+mod leave;
 mod migrate;
 mod read;
 mod run;
@@ -28,6 +29,8 @@ pub use read::{
 };
 pub use run::{Control, Run};
 pub use workers::{Worker, alive, forget, seen};
+
+pub(super) use leave::leave;
 
 pub(super) use claim::{
     Checkpoint, Locked, advance, fail, finish, give_back, lock, park, postpone, start, stop,
