@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kenoma_jobs::engine::{
     Class,
-    ledger::{self, Worker},
+    ledger::{self, SchemaState, Worker},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -34,12 +34,14 @@ enum Trouble {
     Queue(#[from] QueueError),
 }
 
-/// Reconciles every few seconds until told to stop.
+/// Reconciles every few seconds until told to stop, or until the ledger turns out to be a newer
+/// version's: then `outdated` is cancelled.
 pub(super) async fn reconcile(
     session: Session,
     worker: String,
     connection: Connection,
     stop: CancellationToken,
+    outdated: CancellationToken,
 ) {
     let this = Worker {
         id: worker,
@@ -48,7 +50,8 @@ pub(super) async fn reconcile(
     };
     let every = session.settings.worker.reconcile_interval;
     let patience = every * PATIENCE_ROUNDS;
-    let mut reconciler = Reconciler { session, this, connection, patience, troubled: false };
+    let mut reconciler =
+        Reconciler { session, this, connection, patience, outdated, troubled: false };
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -64,6 +67,7 @@ struct Reconciler {
     this: Worker,
     connection: Connection,
     patience: Duration,
+    outdated: CancellationToken,
     troubled: bool,
 }
 
@@ -86,6 +90,10 @@ impl Reconciler {
 
     async fn round(&mut self) -> Result<(), Trouble> {
         let mut tx = self.session.side_pool.begin().await?;
+        if ledger::schema_state(&mut tx).await? == SchemaState::Newer {
+            self.outdated.cancel();
+            return Ok(());
+        }
         ledger::seen(&mut tx, &self.this).await?;
         tx.commit().await?;
         for class in Class::ALL {

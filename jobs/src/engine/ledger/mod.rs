@@ -22,7 +22,7 @@ pub use control::{ControlError, cancel, hasten, pause, resume, retry};
 pub use enqueue::{Enqueued, NewRun, enqueue};
 pub use enqueue_all::enqueue_all;
 pub use event::{Event, events};
-pub use migrate::{SchemaState, migrate, schema_state};
+pub use migrate::{MigrateFailed, SchemaState, migrate, schema_state};
 pub use read::{
     Parked, RunFilter, due, find, find_all, list, mark_announced, parked_items, try_exclusive,
     unfinished, unfinished_among,
