@@ -108,16 +108,27 @@ pub(super) struct Drive<'a, J: Job> {
 
 impl<J: Job> Drive<'_, J> {
     async fn run(&mut self) -> Ended {
-        if let Some(error) = self.driver.retry.too_many_crashes(self.claim.crashes) {
-            return self.settle(JobError::fail(error)).await;
+        if let Some(ended) = self.give_up().await {
+            return ended;
         }
         loop {
-            let result = self.turn().await;
-            match self.react(result).await {
+            match self.step().await {
                 Turn::Again => {}
                 Turn::Ended(ended) => return ended,
             }
         }
+    }
+
+    /// Ends a claim before it begins, when its run killed too many workers.
+    pub(super) async fn give_up(&self) -> Option<Ended> {
+        let error = self.driver.retry.too_many_crashes(self.claim.crashes)?;
+        Some(self.settle(JobError::fail(error)).await)
+    }
+
+    /// One turn, and what its failure asks for.
+    pub(super) async fn step(&mut self) -> Turn {
+        let result = self.turn().await;
+        self.react(result).await
     }
 
     /// One transaction: the plan, a batch, or the end.

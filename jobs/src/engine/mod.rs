@@ -10,6 +10,8 @@ mod error;
 mod job;
 mod lease;
 pub mod ledger;
+#[cfg(test)]
+mod model;
 mod pacing;
 mod plan;
 mod progress;

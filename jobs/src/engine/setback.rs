@@ -1,6 +1,5 @@
 //! What the loop does when a turn fails: again, in smaller batches, later, or never.
 
-use serde_json::Value;
 use tokio::time::sleep;
 use tracing::warn;
 
@@ -61,9 +60,12 @@ impl<J: Job> Drive<'_, J> {
         let Some(locked) = ledger::lock(&mut tx, self.claim).await? else {
             return Ok(Turn::Ended(Ended::Lost));
         };
-        let cursor = decode::<J>(locked.cursor.as_ref().unwrap_or(&Value::Null))?;
-        let Some(skipped) = self.job.skip(self.world, &mut tx, cursor).await? else {
-            // No item is left, and still the batch fails: that is nobody's row.
+        let skipped = match locked.cursor.as_ref() {
+            Some(cursor) => self.job.skip(self.world, &mut tx, decode::<J>(cursor)?).await?,
+            None => None,
+        };
+        let Some(skipped) = skipped else {
+            // No item is left, or none was planned yet, and still it fails: that is nobody's row.
             return Err(JobError::Fail(anyhow::anyhow!("{reason:#}")));
         };
         let parking = Parking { item: skipped.item, reason: format!("{reason:#}") };

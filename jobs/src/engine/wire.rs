@@ -73,7 +73,9 @@ fn matters<T: DeserializeOwned + Serialize>(stored: &Value, written: &Value, pat
 }
 
 fn pointer(path: &Path) -> String {
-    path.iter().map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1"))).collect()
+    path.iter()
+        .flat_map(|name| ["/".to_owned(), name.replace('~', "~0").replace('/', "~1")])
+        .collect()
 }
 
 fn name(path: &Path) -> String {

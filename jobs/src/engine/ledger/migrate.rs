@@ -87,21 +87,21 @@ async fn apply(db: &mut PgConnection) -> Result<(), MigrateError> {
 }
 
 fn waited_in_vain(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("55P03")
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("55P03")
 }
 
 /// Names the connection that migrates.
 async fn migrating(db: &mut PgConnection) -> sqlx::Result<String> {
-    let pids: Vec<i32> = sqlx::query_scalar(
+    let pid: Option<i32> = sqlx::query_scalar(
         "select pid from pg_locks
          where locktype = 'advisory' and granted and objsubid = 1
            and database = (select oid from pg_database where datname = current_database())
            and (classid::bigint << 32 | objid::bigint) = hashtextextended($1, 0)",
     )
     .bind(ADVISORY_LOCK)
-    .fetch_all(db)
+    .fetch_optional(db)
     .await?;
-    Ok(pids.iter().map(|pid| format!(" (PostgreSQL's process {pid})")).collect())
+    Ok(pid.map_or_else(String::new, |pid| format!(" (PostgreSQL's process {pid})")))
 }
 
 /// Names the connections that hold a lock on one of our tables, and for how long.
