@@ -112,7 +112,8 @@ impl<J: Job> Drive<'_, J> {
             return ended;
         }
         loop {
-            match self.step().await {
+            let result = self.turn().await;
+            match self.react(result).await {
                 Turn::Again => {}
                 Turn::Ended(ended) => return ended,
             }
@@ -125,14 +126,8 @@ impl<J: Job> Drive<'_, J> {
         Some(self.settle(JobError::fail(error)).await)
     }
 
-    /// One turn, and what its failure asks for.
-    pub(super) async fn step(&mut self) -> Turn {
-        let result = self.turn().await;
-        self.react(result).await
-    }
-
     /// One transaction: the plan, a batch, or the end.
-    async fn turn(&mut self) -> Result<Turn, JobError> {
+    pub(super) async fn turn(&mut self) -> Result<Turn, JobError> {
         let begun = Instant::now();
         let mut tx = self.begin().await?;
         let Some(locked) = ledger::lock(&mut tx, self.claim).await? else {
@@ -201,21 +196,29 @@ impl<J: Job> Drive<'_, J> {
         db: &mut PgConnection,
         locked: &Locked,
     ) -> Result<Option<Ended>, JobError> {
-        Ok(match locked.control {
-            Control::Pause => {
-                ledger::stop(db, self.claim, Status::Paused).await?;
-                Some(Ended::Paused)
-            }
-            Control::Cancel => {
-                ledger::stop(db, self.claim, Status::Cancelled).await?;
-                Some(Ended::Cancelled)
-            }
-            Control::Run if self.driver.stop.is_cancelled() => {
-                ledger::give_back(db, self.claim, None).await?;
-                Some(Ended::Interrupted)
-            }
-            Control::Run => None,
-        })
+        if let Some(ended) = self.follow(db, locked).await? {
+            return Ok(Some(ended));
+        }
+        if !self.driver.stop.is_cancelled() {
+            return Ok(None);
+        }
+        ledger::give_back(db, self.claim, None).await?;
+        Ok(Some(Ended::Interrupted))
+    }
+
+    /// Follows an operator's wish, if there is one.
+    pub(super) async fn follow(
+        &self,
+        db: &mut PgConnection,
+        locked: &Locked,
+    ) -> sqlx::Result<Option<Ended>> {
+        let (status, ended) = match locked.control {
+            Control::Run => return Ok(None),
+            Control::Pause => (Status::Paused, Ended::Paused),
+            Control::Cancel => (Status::Cancelled, Ended::Cancelled),
+        };
+        ledger::stop(db, self.claim, status).await?;
+        Ok(Some(ended))
     }
 
     /// Plans the run afresh at its first start: the world may have changed since it was asked for.

@@ -108,7 +108,17 @@ impl<J: Job> Drive<'_, J> {
             JobError::Retry(_) => self.driver.retry.delay(locked.attempt),
             _ => None,
         };
-        let ended = if let JobError::Newer(_) = error {
+        let goes_on = delay.is_some() || matches!(error, JobError::Newer(_));
+        // A wish that came while the batch failed must not wait for the next try.
+        let wish = if goes_on { self.follow(&mut tx, &locked).await? } else { None };
+        let ended = if let Some(ended) = wish {
+            warn!(
+                run_id = self.claim.run_id,
+                error = text,
+                "A batch was undone, and the run stops here as an operator wants"
+            );
+            ended
+        } else if let JobError::Newer(_) = error {
             ledger::leave(&mut tx, self.claim, &text).await?;
             Ended::LeftToNewer(text)
         } else if let Some(delay) = delay {

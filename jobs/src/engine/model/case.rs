@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::{
     expected::{Held, Model, Step},
-    operation::{Operation, Outcome, Pick, Sequence},
+    operation::{Meanwhile, Operation, Outcome, Pick, Sequence},
     run::Run,
-    stage::{LEASE, OPERATOR, Stage, Worker, delay},
+    stage::{EXPIRE, LEASE, OPERATOR, Stage, Worker, delay},
 };
 use crate::engine::{
     Class, Status,
@@ -103,8 +103,11 @@ impl<'a> Case<'a> {
             | Operation::Resume(_)
             | Operation::Cancel(_)
             | Operation::Retry(_) => self.control(operation).await?,
-            Operation::Turn(pick, outcome) => return self.turn(pick, outcome, false).await,
-            Operation::Crash(pick, outcome) => return self.turn(pick, outcome, true).await,
+            Operation::Turn(pick, outcome) => return self.turn(pick, outcome, None, false).await,
+            Operation::TurnAnd(pick, outcome, meanwhile) => {
+                return self.turn(pick, outcome, Some(meanwhile), false).await;
+            }
+            Operation::Crash(pick, outcome) => return self.turn(pick, outcome, None, true).await,
             Operation::Die(pick) => {
                 if let Some(worker) = self.busy(pick) {
                     self.workers[worker] = None;
@@ -213,9 +216,7 @@ impl<'a> Case<'a> {
 
     async fn expire(&mut self, pick: Pick) -> Result<bool> {
         let Some(number) = self.run(pick, |run| run.leased == Some(true)) else { return Ok(false) };
-        let statement = "update kenoma.runs
-                         set lease_expires_at = clock_timestamp() - interval '1 s' where id = $1";
-        self.stage.meddle(statement, &self.ids[number]).await?;
+        self.stage.meddle(EXPIRE, &self.ids[number]).await?;
         self.model.runs[number].leased = Some(false);
         Ok(true)
     }
@@ -271,11 +272,17 @@ impl<'a> Case<'a> {
     }
 
     /// A turn of the loop; with `dies`, the worker's last.
-    async fn turn(&mut self, pick: Pick, outcome: Outcome, dies: bool) -> Result<bool> {
+    async fn turn(
+        &mut self,
+        pick: Pick,
+        outcome: Outcome,
+        meanwhile: Option<Meanwhile>,
+        dies: bool,
+    ) -> Result<bool> {
         let Some(number) = self.busy(pick) else { return Ok(false) };
         let Some((mut held, mut worker)) = self.workers[number].take() else { return Ok(false) };
-        let expected = self.model.turn(&mut held, outcome, worker.limit());
-        let found = worker.step(self.stage, outcome).await?;
+        let expected = self.model.turn(&mut held, outcome, worker.limit(), meanwhile);
+        let found = worker.step(self.stage, outcome, meanwhile).await?;
         ensure!(found == expected, "{found:?} and not {expected:?}");
         if let Some(delay) = delay(&found) {
             self.stage.put_off(&self.ids[held.run], delay).await?;
@@ -296,7 +303,7 @@ impl<'a> Case<'a> {
         let newer = r#"update kenoma.runs set cursor = cursor || '{"newer": true}' where id = $1"#;
         self.stage.meddle(newer, id).await?;
         let expected = self.model.leave(&held);
-        let found = worker.step(self.stage, Outcome::Well).await?;
+        let found = worker.step(self.stage, Outcome::Well, None).await?;
         ensure!(found == expected, "{found:?} and not {expected:?}");
         let known = "update kenoma.runs set cursor = cursor - 'newer' where id = $1";
         self.stage.meddle(known, id).await?;

@@ -5,9 +5,9 @@ use std::mem;
 use serde_json::json;
 
 use super::{
-    operation::Outcome,
+    operation::{Meanwhile, Outcome},
     run::Run,
-    stage::{MAX_CRASHES, OPERATOR},
+    stage::{MAX_CRASHES, OPERATOR, OTHER},
 };
 use crate::engine::{Ended, Status, ledger::Control};
 
@@ -143,8 +143,27 @@ impl Model {
         Step::Ended(Ended::LeftToNewer(reason))
     }
 
+    /// What comes between a turn's failure and what the loop does about it.
+    pub(super) fn meanwhile(&mut self, number: usize, meanwhile: Meanwhile) {
+        let _refused = match meanwhile {
+            Meanwhile::Pause => self.pause(number),
+            Meanwhile::Cancel => self.cancel(number),
+            Meanwhile::TakeOver => {
+                self.runs[number].leased = Some(false);
+                let _dead = self.claim(number, OTHER);
+                Ok(Status::Running)
+            }
+        };
+    }
+
     /// A turn of the loop that takes `limit` items.
-    pub(super) fn turn(&mut self, held: &mut Held, outcome: Outcome, limit: i64) -> Step {
+    pub(super) fn turn(
+        &mut self,
+        held: &mut Held,
+        outcome: Outcome,
+        limit: i64,
+        meanwhile: Option<Meanwhile>,
+    ) -> Step {
         let items = self.items;
         let run = &mut self.runs[held.run];
         if !run.is_held(held) {
@@ -177,7 +196,12 @@ impl Model {
                 held.tries = 0;
                 step
             }
-            Err(trouble) => run.react(items, held, trouble, limit),
+            Err(trouble) => {
+                if let Some(meanwhile) = meanwhile {
+                    self.meanwhile(held.run, meanwhile);
+                }
+                self.runs[held.run].react(items, held, trouble, limit)
+            }
         }
     }
 }

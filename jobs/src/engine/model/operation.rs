@@ -46,6 +46,15 @@ pub(super) enum Outcome {
     DieInFinish,
 }
 
+/// What may come between a failure and what the loop does about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meanwhile {
+    Pause,
+    Cancel,
+    /// The lease runs out, and another worker claims the run, and dies.
+    TakeOver,
+}
+
 /// One thing that happens. Runs, workers and messages are picked among those there are.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Operation {
@@ -79,7 +88,9 @@ pub(super) enum Operation {
     Retry(Pick),
     /// A worker makes a turn of the loop, whether its claim still holds or not.
     Turn(Pick, Outcome),
-    /// The same, and it dies before the commit where the outcome says so, else after it.
+    /// The same; if it fails, somebody is quicker than what the loop does about that.
+    TurnAnd(Pick, Outcome, Meanwhile),
+    /// A turn, and the worker dies before the commit where the outcome says so, else after it.
     Crash(Pick, Outcome),
     /// A worker dies between two turns.
     Die(Pick),
@@ -131,6 +142,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => pick().prop_map(Operation::Cancel),
         3 => pick().prop_map(Operation::Retry),
         24 => (pick(), outcome()).prop_map(|(pick, outcome)| Operation::Turn(pick, outcome)),
+        6 => (pick(), outcome(), meanwhile()).prop_map(|(pick, outcome, meanwhile)| {
+            Operation::TurnAnd(pick, outcome, meanwhile)
+        }),
         5 => (pick(), crash()).prop_map(|(pick, outcome)| Operation::Crash(pick, outcome)),
         2 => pick().prop_map(Operation::Die),
         1 => pick().prop_map(Operation::Stop),
@@ -149,6 +163,10 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         1 => Just(Outcome::Wait),
         1 => Just(Outcome::Park),
     ]
+}
+
+fn meanwhile() -> impl Strategy<Value = Meanwhile> {
+    prop_oneof![Just(Meanwhile::Pause), Just(Meanwhile::Cancel), Just(Meanwhile::TakeOver)]
 }
 
 fn crash() -> impl Strategy<Value = Outcome> {

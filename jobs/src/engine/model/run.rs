@@ -214,7 +214,7 @@ impl Run {
         Ok(Step::Again)
     }
 
-    /// What a failure leads to; until here nothing has changed.
+    /// What a failure leads to.
     pub(super) fn react(
         &mut self,
         items: i64,
@@ -223,20 +223,35 @@ impl Run {
         limit: i64,
     ) -> Step {
         match trouble {
-            Trouble::Row(_) if limit > 1 => Step::Again,
-            Trouble::Row(reason) => match self.cursor {
+            Trouble::Row(_) if limit > 1 => return Step::Again,
+            Trouble::Retry(_) if held.tries < QUICK_TRIES => {
+                held.tries += 1;
+                return Step::Again;
+            }
+            _ if !self.is_held(held) => return Step::Ended(Ended::Lost),
+            _ => {}
+        }
+        let owner = &held.owner;
+        match (trouble, self.control) {
+            (Trouble::Row(reason), _) => match self.cursor {
                 Some(at) if at < items => {
-                    self.park(&held.owner, at + 1, reason, Some("22012"));
+                    self.park(owner, at + 1, reason, Some("22012"));
                     self.advance(at + 1, 0);
                     Step::Again
                 }
-                _ => self.fail(&held.owner, reason.to_owned()),
+                _ => self.fail(owner, reason.to_owned()),
             },
-            Trouble::Retry(_) if held.tries < QUICK_TRIES => {
-                held.tries += 1;
-                Step::Again
+            (Trouble::Fail(reason), _) => self.fail(owner, reason),
+            (Trouble::Retry(reason), _) if self.attempt + 1 >= MAX_ATTEMPTS => {
+                self.fail(owner, reason.to_owned())
             }
-            Trouble::Retry(reason) if self.attempt + 1 < MAX_ATTEMPTS => {
+            (Trouble::Retry(_), Control::Pause) => {
+                self.end(Status::Paused, owner, None, Ended::Paused)
+            }
+            (Trouble::Retry(_), Control::Cancel) => {
+                self.end(Status::Cancelled, owner, None, Ended::Cancelled)
+            }
+            (Trouble::Retry(reason), Control::Run) => {
                 // The first delay is enough: there are two attempts.
                 let delay = Duration::from_secs(5);
                 self.give_back();
@@ -244,11 +259,9 @@ impl Run {
                 self.later = true;
                 self.last_error = Some(reason.to_owned());
                 let detail = json!({ "error": reason, "delay_s": delay.as_secs_f64() });
-                self.tell("retrying", &held.owner, detail);
+                self.tell("retrying", owner, detail);
                 Step::Ended(Ended::Retrying(reason.to_owned(), delay))
             }
-            Trouble::Retry(reason) => self.fail(&held.owner, reason.to_owned()),
-            Trouble::Fail(reason) => self.fail(&held.owner, reason),
         }
     }
 }

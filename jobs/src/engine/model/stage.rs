@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     expected::Step,
-    operation::Outcome,
+    operation::{Meanwhile, Outcome},
     run::Run,
     tally::{Script, TABLE, Tally},
 };
@@ -33,6 +33,9 @@ pub(super) const QUICK_TRIES: u32 = 1;
 /// Who asks, pauses, cancels.
 pub(super) const OPERATOR: &str = "operator";
 
+/// A worker that lives no longer than its claim takes.
+pub(super) const OTHER: &str = "other";
+
 /// Outlasts every case; made to run out by hand.
 pub(super) const LEASE: Lease =
     Lease { duration: Duration::from_hours(1), renewal: Duration::from_mins(30) };
@@ -45,6 +48,10 @@ const BATCH: BatchSettings = BatchSettings {
     lock_timeout: Duration::from_secs(10),
     statement_timeout: Duration::from_secs(30),
 };
+
+/// Has a lease run out.
+pub(super) const EXPIRE: &str = "
+    update kenoma.runs set lease_expires_at = clock_timestamp() - interval '1 s' where id = $1";
 
 /// Everything that the model knows, of the runs named, in that order.
 const LOOK: &str = "
@@ -127,6 +134,24 @@ impl Stage {
         Ok(())
     }
 
+    /// Does what comes between a turn's failure and what the loop does about it.
+    async fn meanwhile(&self, id: &str, meanwhile: Meanwhile) -> Result<()> {
+        // The failed batch is undone by then.
+        drop(self.pool.acquire().await?);
+        let mut db = self.db.lock().await;
+        match meanwhile {
+            Meanwhile::Pause => drop(ledger::pause(&mut db, id, OPERATOR).await),
+            Meanwhile::Cancel => drop(ledger::cancel(&mut db, id, OPERATOR).await),
+            Meanwhile::TakeOver => {
+                sqlx::query(EXPIRE).bind(id).execute(&mut *db).await?;
+                ledger::claim(&mut db, id, OTHER, LEASE)
+                    .await?
+                    .context("the run was not taken over")?;
+            }
+        }
+        Ok(())
+    }
+
     /// Checks when a run is to go on, and puts that off for longer than any case takes.
     pub(super) async fn put_off(&self, id: &str, delay: Duration) -> Result<()> {
         let left: f64 = sqlx::query_scalar(
@@ -187,7 +212,12 @@ impl Worker {
     }
 
     /// Makes one turn of the loop.
-    pub(super) async fn step(&mut self, stage: &Stage, outcome: Outcome) -> Result<Step> {
+    pub(super) async fn step(
+        &mut self,
+        stage: &Stage,
+        outcome: Outcome,
+        meanwhile: Option<Meanwhile>,
+    ) -> Result<Step> {
         stage.script.set(outcome);
         let mut drive = Drive {
             driver: &self.driver,
@@ -201,15 +231,19 @@ impl Worker {
         };
         let fresh = mem::take(&mut self.fresh);
         let turn = async {
-            match if fresh { drive.give_up().await } else { None } {
-                Some(ended) => Turn::Ended(ended),
-                None => drive.step().await,
+            if fresh && let Some(ended) = drive.give_up().await {
+                return Ok(Turn::Ended(ended));
             }
+            let result = drive.turn().await;
+            if let (Err(_), Some(meanwhile)) = (&result, meanwhile) {
+                stage.meanwhile(&self.claim.run_id, meanwhile).await?;
+            }
+            anyhow::Ok(drive.react(result).await)
         };
         let turn = tokio::select! {
             biased;
             () = stage.script.dying.notified() => None,
-            turn = turn => Some(turn),
+            turn = turn => Some(turn?),
         };
         self.tries = drive.tries;
         self.parked_in_a_row = drive.parked_in_a_row;
