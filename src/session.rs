@@ -21,6 +21,10 @@ use crate::{
     settings::Settings,
 };
 
+/// What is told when the ledger is a newer version's.
+pub(crate) const NEWER_LEDGER: &str =
+    "kenoma's own tables were made by a newer version than this program; update kenoma";
+
 /// Connections of a process that runs no worker.
 const COMMAND_CONNECTIONS: u32 = 3;
 
@@ -168,9 +172,7 @@ impl Session {
                 "kenoma's own tables are those of an older version; bring them up to date with: \
                  kenoma migrate"
             }
-            SchemaState::Newer => {
-                "kenoma's own tables were made by a newer version than this program; update kenoma"
-            }
+            SchemaState::Newer => NEWER_LEDGER,
         };
         Err(Failure::Refused(problem.to_owned()))
     }
@@ -183,10 +185,10 @@ impl Session {
             lease_pool: self.side_pool.clone(),
             batch: self.batch(),
             lease: self.lease(),
-            retry: RetrySettings {
-                max_attempts: i32::try_from(worker.max_attempts).unwrap_or(i32::MAX),
-                max_crashes: i32::try_from(worker.max_crashes).unwrap_or(i32::MAX),
-            },
+            retry: RetrySettings::new(
+                i32::try_from(worker.max_attempts).unwrap_or(i32::MAX),
+                i32::try_from(worker.max_crashes).unwrap_or(i32::MAX),
+            ),
             stop,
         }
     }

@@ -7,7 +7,11 @@ use tokio::sync::watch;
 use crate::{
     ActivateUser, ConfirmAll, DeactivateInstance, DeactivateUser, DeleteActivities, DeleteUser,
     UnconfirmAll,
-    engine::{Class, Driver, Ended, Job, JobError, PlanSummary, Progress, drive, ledger::Claim},
+    engine::{
+        Class, Driver, Ended, Job, JobError, PlanSummary, Progress, Unreadable, drive,
+        ledger::{Claim, Run},
+        read,
+    },
     pleroma::Server,
 };
 
@@ -23,7 +27,15 @@ pub enum UnknownJob {
         /// Which job.
         job: &'static str,
         /// What is wrong with it.
-        error: serde_json::Error,
+        error: Unreadable,
+    },
+    /// The cursor is not that of the job.
+    #[error("the cursor of {job} cannot be read: {error}")]
+    Cursor {
+        /// Which job.
+        job: &'static str,
+        /// What is wrong with it.
+        error: Unreadable,
     },
 }
 
@@ -46,14 +58,33 @@ macro_rules! jobs {
             /// The names of all jobs.
             pub const NAMES: &'static [&'static str] = &[$($job::NAME),+];
 
+            /// Reads the job of a run, unless a newer version wrote it in a way that this one
+            /// does not understand as a whole.
+            pub fn of(run: &Run) -> Result<Self, UnknownJob> {
+                let job = Self::decode(&run.job, &run.payload)?;
+                if let Some(cursor) = &run.cursor {
+                    job.check_cursor(cursor)?;
+                }
+                Ok(job)
+            }
+
             /// Reads a job from its name and payload.
             pub fn decode(name: &str, payload: &Value) -> Result<Self, UnknownJob> {
                 $(if name == $job::NAME {
-                    return serde_json::from_value(payload.clone())
+                    return read(payload)
                         .map(Self::$job)
                         .map_err(|error| UnknownJob::Payload { job: $job::NAME, error });
                 })+
                 Err(UnknownJob::Name(name.to_owned()))
+            }
+
+            /// Reads a stored cursor, and gives it as this version writes it.
+            pub fn check_cursor(&self, cursor: &Value) -> Result<Value, UnknownJob> {
+                let written = match self {
+                    $(Self::$job(_) => read::<<$job as Job>::Cursor>(cursor)
+                        .and_then(|cursor| Ok(serde_json::to_value(cursor)?)),)+
+                };
+                written.map_err(|error| UnknownJob::Cursor { job: self.name(), error })
             }
 
             /// The job as JSON.

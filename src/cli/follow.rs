@@ -73,6 +73,12 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
         if run.status == Status::Paused && said != Some(Status::Paused) {
             output.note(format!("Run {id} is paused; go on with: kenoma jobs resume {id}"));
         }
+        if run.status == Status::Queued
+            && said != Some(Status::Queued)
+            && let Err(unknown) = AnyJob::of(&run)
+        {
+            output.note(format!("Run {id} waits for a worker of a newer version: {unknown}"));
+        }
         said = Some(run.status);
     }
 }
@@ -123,6 +129,10 @@ pub(super) async fn inline(
         ))),
         Ended::Paused => Err(Failure::Failed(format!(
             "run {id} was paused; go on with: kenoma jobs resume {id}"
+        ))),
+        Ended::LeftToNewer(reason) => Err(Failure::Refused(format!(
+            "run {id} was begun by a newer version of kenoma: {reason}. It was left as it is: update \
+             kenoma, or leave it to a worker of that version"
         ))),
         Ended::Succeeded | Ended::Failed(_) | Ended::Cancelled | Ended::Waiting(_) => Ok(run),
     }

@@ -1,10 +1,10 @@
 //! `kenoma migrate`
 
-use kenoma_jobs::engine::ledger::{self, SchemaState};
+use kenoma_jobs::engine::ledger::{self, MigrateFailed, SchemaState};
 use serde_json::json;
 
 use super::{Failure, Output};
-use crate::session::Session;
+use crate::session::{NEWER_LEDGER, Session};
 
 /// Makes or updates schema `kenoma`.
 pub(super) async fn run(session: Session, output: Output) -> Result<(), Failure> {
@@ -14,10 +14,7 @@ pub(super) async fn run(session: Session, output: Output) -> Result<(), Failure>
     let text = match ledger::schema_state(&mut db).await? {
         SchemaState::Current => "kenoma's tables are up to date.",
         SchemaState::Newer => {
-            return Err(Failure::Refused(
-                "kenoma's own tables were made by a newer version than this program; update kenoma"
-                    .to_owned(),
-            ));
+            return Err(Failure::Refused(NEWER_LEDGER.to_owned()));
         }
         SchemaState::Missing => {
             migrate(&mut db).await?;
@@ -34,7 +31,17 @@ pub(super) async fn run(session: Session, output: Output) -> Result<(), Failure>
 }
 
 async fn migrate(db: &mut sqlx::PgConnection) -> Result<(), Failure> {
-    ledger::migrate(db)
-        .await
-        .map_err(|error| Failure::Failed(format!("kenoma's tables could not be made: {error}")))
+    ledger::migrate(db).await.map_err(|failed| match failed {
+        MigrateFailed::Busy(_) => Failure::Refused(format!(
+            "{failed}; nothing was changed. Wait until it has ended, then run it again: it says \
+             whether anything is left to do"
+        )),
+        MigrateFailed::InUse(_) => Failure::Failed(format!(
+            "{failed}\nTry again in a moment; workers may go on meanwhile. If it happens again, end \
+             what holds them for so long"
+        )),
+        MigrateFailed::Migrate(_) | MigrateFailed::Database(_) => {
+            Failure::Failed(format!("kenoma's tables could not be made: {failed}"))
+        }
+    })
 }

@@ -80,7 +80,7 @@ impl Handler {
             );
             return Ok(None);
         }
-        let job = match AnyJob::decode(&run.job, &run.payload) {
+        let job = match AnyJob::of(&run) {
             Ok(job) => job,
             Err(error) => {
                 warn!(run_id, %error, "A run is left for a newer worker");
@@ -168,6 +168,13 @@ fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
                 "{job} {subject} waits for the server, and goes on later"
             );
         }
+        Ended::LeftToNewer(reason) => warn!(
+            job,
+            run_id,
+            subject,
+            error = reason,
+            "{job} {subject} is left for a newer worker: {reason}"
+        ),
         Ended::Lost => warn!(
             job,
             run_id,

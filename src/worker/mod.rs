@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::{
     cli::Failure,
     queue::{self, Connection, ConsumerSettings},
-    session::{Session, fresh_worker_id},
+    session::{NEWER_LEDGER, Session, fresh_worker_id},
 };
 use handler::Handler;
 use lifecycle::Signals;
@@ -36,7 +36,7 @@ const LEDGER_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a worker that ends takes to strike itself from the list of workers.
 const SIGN_OFF_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Runs jobs until SIGTERM or Ctrl-C.
+/// Runs jobs until SIGTERM or Ctrl-C, or until `kenoma migrate` of a newer version was run.
 pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure> {
     let mut signals = Signals::listen()
         .map_err(|error| Failure::Failed(format!("signals cannot be listened for: {error}")))?;
@@ -61,11 +61,24 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
             move |message| handler.clone().handle(message),
         ));
     }
-    let reconciling =
-        tokio::spawn(reconciler::reconcile(session.clone(), id.clone(), connection, stop.clone()));
+    let outdated = CancellationToken::new();
+    let reconciling = tokio::spawn(reconciler::reconcile(
+        session.clone(),
+        id.clone(),
+        connection,
+        stop.clone(),
+        outdated.clone(),
+    ));
 
-    signals.first().await;
-    info!("Stopping: running batches are finished and their runs given back; again to end at once");
+    tokio::select! {
+        () = signals.first() => info!(
+            "Stopping: running batches are finished and their runs given back; again to end at once"
+        ),
+        () = outdated.cancelled() => warn!(
+            "Stopping: kenoma's own tables are those of a newer version now; running batches are \
+             finished and their runs given back"
+        ),
+    }
     stop.cancel();
     let patience = session.settings.worker.shutdown_timeout;
     tokio::select! {
@@ -80,6 +93,11 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
     // It must not put this worker on the list again.
     let _aborted = reconciling.await;
     sign_off(&session, &id).await;
+    if outdated.is_cancelled() {
+        return Err(Failure::Refused(format!(
+            "{NEWER_LEDGER}, and start the worker again: its runs were given back and wait for it"
+        )));
+    }
     Ok(())
 }
 

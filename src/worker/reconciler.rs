@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use kenoma_jobs::engine::{
     Class, FailPoint, answered,
-    ledger::{self, Worker},
+    ledger::{self, SchemaState, Worker},
 };
 use sqlx::PgTransaction;
 use tokio_util::sync::CancellationToken;
@@ -40,12 +40,14 @@ enum Trouble {
     Queue(#[from] QueueError),
 }
 
-/// Reconciles every few seconds until told to stop.
+/// Reconciles every few seconds until told to stop, or until the ledger turns out to be a newer
+/// version's: then `outdated` is cancelled.
 pub(super) async fn reconcile(
     session: Session,
     worker: String,
     connection: Connection,
     stop: CancellationToken,
+    outdated: CancellationToken,
 ) {
     let this = Worker {
         id: worker,
@@ -54,7 +56,8 @@ pub(super) async fn reconcile(
     };
     let every = session.settings.worker.reconcile_interval;
     let patience = every * PATIENCE_ROUNDS;
-    let mut reconciler = Reconciler { session, this, connection, patience, troubled: false };
+    let mut reconciler =
+        Reconciler { session, this, connection, patience, outdated, troubled: false };
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -76,6 +79,7 @@ struct Reconciler {
     this: Worker,
     connection: Connection,
     patience: Duration,
+    outdated: CancellationToken,
     troubled: bool,
 }
 
@@ -97,7 +101,10 @@ impl Reconciler {
     }
 
     async fn round(&mut self) -> Result<(), Trouble> {
-        answered(LEDGER_PATIENCE, self.sign()).await?;
+        if answered(LEDGER_PATIENCE, self.sign()).await? == SchemaState::Newer {
+            self.outdated.cancel();
+            return Ok(());
+        }
         for class in Class::ALL {
             queue::sweep(&mut self.connection, class).await?;
             self.announce_due(class).await?;
@@ -105,9 +112,14 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Gives a sign of life.
-    async fn sign(&self) -> sqlx::Result<()> {
-        ledger::seen(&mut *self.session.side_pool.acquire().await?, &self.this).await
+    /// Gives a sign of life, unless the ledger is no longer this version's.
+    async fn sign(&self) -> sqlx::Result<SchemaState> {
+        let mut db = self.session.side_pool.acquire().await?;
+        let state = ledger::schema_state(&mut db).await?;
+        if state != SchemaState::Newer {
+            ledger::seen(&mut db, &self.this).await?;
+        }
+        Ok(state)
     }
 
     /// Finds what is to be announced, and keeps others from announcing it as well until the

@@ -18,6 +18,7 @@ use super::{
     progress::step_of,
     retry::RetrySettings,
     transaction::{answered, milliseconds},
+    wire,
 };
 
 /// How long a plan may be read. Counting all of a large account takes seconds, or minutes.
@@ -57,6 +58,9 @@ pub enum Ended {
     Waiting(Duration),
     /// A try failed; the run is queued again, to start after the delay.
     Retrying(String, Duration),
+    /// A newer version wrote it, and this one cannot read it; the run is queued again for a worker
+    /// that can.
+    LeftToNewer(String),
     /// Somebody else holds the run, or the database cannot be asked.
     Lost,
 }
@@ -109,18 +113,29 @@ pub(super) struct Drive<'a, J: Job> {
 
 impl<J: Job> Drive<'_, J> {
     async fn run(&mut self) -> Ended {
-        if let Some(error) = self.driver.retry.too_many_crashes(self.claim.crashes) {
-            return self.settle(JobError::fail(error)).await;
+        if let Some(ended) = self.give_up().await {
+            return ended;
         }
         loop {
-            let result = match answered(self.driver.batch.patience(), Box::pin(self.turn())).await {
-                Ok(Turn::Plan) => answered(PLAN_PATIENCE, Box::pin(self.plan())).await,
-                other => other,
-            };
+            let result = self.attempt().await;
             match self.react(result).await {
                 Turn::Again | Turn::Plan => {}
                 Turn::Ended(ended) => return ended,
             }
+        }
+    }
+
+    /// Ends a claim before it begins, when its run killed too many workers.
+    pub(super) async fn give_up(&self) -> Option<Ended> {
+        let error = self.driver.retry.too_many_crashes(self.claim.crashes)?;
+        Some(self.settle(JobError::fail(error)).await)
+    }
+
+    /// One turn, or the plan that it asks for.
+    pub(super) async fn attempt(&mut self) -> Result<Turn, JobError> {
+        match answered(self.driver.batch.patience(), Box::pin(self.turn())).await {
+            Ok(Turn::Plan) => answered(PLAN_PATIENCE, Box::pin(self.plan())).await,
+            other => other,
         }
     }
 
@@ -204,21 +219,29 @@ impl<J: Job> Drive<'_, J> {
         db: &mut PgConnection,
         locked: &Locked,
     ) -> Result<Option<Ended>, JobError> {
-        Ok(match locked.control {
-            Control::Pause => {
-                ledger::stop(db, self.claim, Status::Paused).await?;
-                Some(Ended::Paused)
-            }
-            Control::Cancel => {
-                ledger::stop(db, self.claim, Status::Cancelled).await?;
-                Some(Ended::Cancelled)
-            }
-            Control::Run if self.driver.stop.is_cancelled() => {
-                ledger::give_back(db, self.claim, None).await?;
-                Some(Ended::Interrupted)
-            }
-            Control::Run => None,
-        })
+        if let Some(ended) = self.follow(db, locked).await? {
+            return Ok(Some(ended));
+        }
+        if !self.driver.stop.is_cancelled() {
+            return Ok(None);
+        }
+        ledger::give_back(db, self.claim, None).await?;
+        Ok(Some(Ended::Interrupted))
+    }
+
+    /// Follows an operator's wish, if there is one.
+    pub(super) async fn follow(
+        &self,
+        db: &mut PgConnection,
+        locked: &Locked,
+    ) -> sqlx::Result<Option<Ended>> {
+        let (status, ended) = match locked.control {
+            Control::Run => return Ok(None),
+            Control::Pause => (Status::Paused, Ended::Paused),
+            Control::Cancel => (Status::Cancelled, Ended::Cancelled),
+        };
+        ledger::stop(db, self.claim, status).await?;
+        Ok(Some(ended))
     }
 
     /// Plans the run afresh at its first start: the world may have changed since it was asked for.
@@ -276,7 +299,8 @@ impl<J: Job> Drive<'_, J> {
 }
 
 pub(super) fn decode<J: Job>(cursor: &Value) -> Result<J::Cursor, JobError> {
-    serde_json::from_value(cursor.clone()).map_err(|error| JobError::Fail(error.into()))
+    wire::read(cursor)
+        .map_err(|error| JobError::Newer(format!("its cursor cannot be read: {error}")))
 }
 
 /// Items as the ledger writes them down.

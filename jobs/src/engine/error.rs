@@ -25,6 +25,9 @@ pub enum JobError {
     /// The job must not be done at all; the text tells a person why, and what to do instead.
     #[error("{0}")]
     Refuse(String),
+    /// Begun by a newer version, in a way that this one cannot go on with. Left to that version.
+    #[error("{0}")]
+    Newer(String),
 }
 
 impl JobError {

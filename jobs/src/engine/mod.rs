@@ -11,6 +11,8 @@ pub mod failpoint;
 mod job;
 mod lease;
 pub mod ledger;
+#[cfg(test)]
+mod model;
 mod pacing;
 mod parked;
 mod plan;
@@ -19,6 +21,7 @@ mod retry;
 mod setback;
 mod status;
 mod transaction;
+mod wire;
 
 pub use class::Class;
 pub use drive::{Driver, Ended, drive};
@@ -32,3 +35,4 @@ pub use progress::{Meter, Progress, step_of};
 pub use retry::RetrySettings;
 pub use status::Status;
 pub use transaction::{answered, begin, watch_client};
+pub use wire::{Unreadable, read};

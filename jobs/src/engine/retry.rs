@@ -2,14 +2,6 @@
 
 use std::time::Duration;
 
-/// How often a failing batch is tried again at once, under the same claim.
-pub(super) const QUICK_TRIES: u32 = 3;
-
-/// Waits 100 ms, 200 ms, 400 ms: deadlocks and held locks are mostly over by then.
-pub(super) fn quick_delay(tries: u32) -> Duration {
-    Duration::from_millis(50 << tries.min(6))
-}
-
 /// When a run gives up.
 #[derive(Debug, Clone, Copy)]
 pub struct RetrySettings {
@@ -17,9 +9,25 @@ pub struct RetrySettings {
     pub max_attempts: i32,
     /// Workers that died over a run in a row, without a committed batch between them.
     pub max_crashes: i32,
+    /// How often a failing batch is tried again at once, under the same claim.
+    pub quick_tries: u32,
+    /// The wait before the first of these tries; doubled each time.
+    pub quick_delay: Duration,
 }
 
 impl RetrySettings {
+    /// Three quick tries, after 100 ms, 200 ms, 400 ms: deadlocks and held locks are mostly over by
+    /// then.
+    pub const fn new(max_attempts: i32, max_crashes: i32) -> Self {
+        let quick_delay = Duration::from_millis(100);
+        Self { max_attempts, max_crashes, quick_tries: 3, quick_delay }
+    }
+
+    /// The wait before a quick try, the first of which is number 1.
+    pub(super) fn quick_delay(self, tries: u32) -> Duration {
+        self.quick_delay.saturating_mul(1 << tries.saturating_sub(1).min(6))
+    }
+
     /// The delay before the next try after `attempt` failed ones: 5 s, doubled each time, at most
     /// 10 min. `None` when there is no next try.
     pub(super) fn delay(self, attempt: i32) -> Option<Duration> {
@@ -44,10 +52,13 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_a_bound_and_end() {
-        let policy = RetrySettings { max_attempts: 10, max_crashes: 3 };
+        let policy = RetrySettings::new(10, 3);
         let seconds: Vec<_> =
             (0..10).map(|attempt| policy.delay(attempt).map(|delay| delay.as_secs())).collect();
         let expected = [5, 10, 20, 40, 80, 160, 320, 600, 600].map(Some).into_iter().chain([None]);
         assert_eq!(seconds, expected.collect::<Vec<_>>());
+        let quick: Vec<_> =
+            (1..=policy.quick_tries).map(|number| policy.quick_delay(number)).collect();
+        assert_eq!(quick, [100, 200, 400].map(Duration::from_millis));
     }
 }

@@ -8,7 +8,6 @@ use super::{
     FailPoint, Job, JobError, Parking,
     drive::{Drive, Ended, Turn, decode, encode},
     ledger::{self, Checkpoint},
-    retry,
     transaction::answered,
 };
 
@@ -36,12 +35,12 @@ impl<J: Job> Drive<'_, J> {
                     Err(error) => Turn::Ended(self.settle(error).await),
                 }
             }
-            JobError::Retry(error) if self.tries < retry::QUICK_TRIES => {
+            JobError::Retry(error) if self.tries < self.driver.retry.quick_tries => {
                 self.tries += 1;
                 self.pacing.disturbed();
                 warn!(run_id = self.claim.run_id, error = %format!("{error:#}"), tries = self.tries,
                     "A batch was undone and is tried again");
-                sleep(retry::quick_delay(self.tries)).await;
+                sleep(self.driver.retry.quick_delay(self.tries)).await;
                 Turn::Again
             }
             error => Turn::Ended(self.settle(error).await),
@@ -65,9 +64,12 @@ impl<J: Job> Drive<'_, J> {
             return Ok(Turn::Ended(Ended::Lost));
         };
         let here = locked.cursor.unwrap_or(Value::Null);
-        let cursor = decode::<J>(&here)?;
-        let Some(skipped) = self.job.skip(self.world, &mut tx, cursor).await? else {
-            // No item is left, and still the batch fails: that is nobody's row.
+        let skipped = match &here {
+            Value::Null => None,
+            cursor => self.job.skip(self.world, &mut tx, decode::<J>(cursor)?).await?,
+        };
+        let Some(skipped) = skipped else {
+            // No item is left, or none was planned yet, and still it fails: that is nobody's row.
             return Err(JobError::Fail(anyhow::anyhow!("{reason:#}")));
         };
         let parking = Parking { item: skipped.item, reason: format!("{reason:#}"), cursor: here };
@@ -112,7 +114,20 @@ impl<J: Job> Drive<'_, J> {
             JobError::Retry(_) => self.driver.retry.delay(locked.attempt),
             _ => None,
         };
-        let ended = if let Some(delay) = delay {
+        let goes_on = delay.is_some() || matches!(error, JobError::Newer(_));
+        // A wish that came while the batch failed must not wait for the next try.
+        let wish = if goes_on { self.follow(&mut tx, &locked).await? } else { None };
+        let ended = if let Some(ended) = wish {
+            warn!(
+                run_id = self.claim.run_id,
+                error = text,
+                "A batch was undone, and the run stops here as an operator wants"
+            );
+            ended
+        } else if let JobError::Newer(_) = error {
+            ledger::leave(&mut tx, self.claim, &text).await?;
+            Ended::LeftToNewer(text)
+        } else if let Some(delay) = delay {
             ledger::give_back(&mut tx, self.claim, Some((&text, delay))).await?;
             Ended::Retrying(text, delay)
         } else {

@@ -1,8 +1,11 @@
 //! `kenoma jobs show RUN`
 
-use kenoma_jobs::engine::{
-    Status,
-    ledger::{self, Event, Parked, Run},
+use kenoma_jobs::{
+    AnyJob,
+    engine::{
+        Status,
+        ledger::{self, Event, Parked, Run},
+    },
 };
 use serde_json::Value;
 
@@ -44,6 +47,7 @@ fn figures(run: &Run) -> Vec<String> {
         ("Run", Some(run.id.clone())),
         ("Job", Some(format!("{} {}", run.job, run.subject))),
         ("Status", Some(run.status.to_string())),
+        ("Waits for", waits_for(run)),
         ("Plan", Some(plan.join(", "))),
         ("Step", run.step().filter(|_| !run.status.is_finished())),
         ("Done", Some(format!("{} of {total}", thousands(run.done)))),
@@ -62,6 +66,12 @@ fn figures(run: &Run) -> Vec<String> {
     let line =
         |(name, value): (&str, Option<String>)| Some(format!("{name:<12} {}", one_line(&value?)));
     fields.into_iter().filter_map(line).collect()
+}
+
+/// Says so when this version leaves the run to a newer one.
+fn waits_for(run: &Run) -> Option<String> {
+    let unknown = AnyJob::of(run).err().filter(|_| !run.status.is_finished())?;
+    Some(format!("a worker of a newer version: {unknown}"))
 }
 
 /// Whether it matters when it may go on: after a failed try, or while it waits for the server.

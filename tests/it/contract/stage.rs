@@ -146,7 +146,7 @@ impl Stage {
                 statement_timeout: Duration::from_secs(30),
             },
             lease,
-            retry: RetrySettings { max_attempts: 3, max_crashes: 1_000_000 },
+            retry: RetrySettings::new(3, 1_000_000),
             stop: CancellationToken::new(),
         }
     }

@@ -1,4 +1,4 @@
-//! One run, several messages; and messages that this version does not understand.
+//! One run, several messages.
 
 use anyhow::{Result, ensure};
 
@@ -34,30 +34,5 @@ async fn a_run_that_is_delivered_many_times_is_done_once() -> Result<()> {
     for worker in workers {
         worker.stop()?;
     }
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_newer_versions_run_is_left_alone() -> Result<()> {
-    let stage = Stage::new().await?;
-    let id = ulid::Ulid::generate().to_string();
-    sqlx::query(
-        "insert into kenoma.runs (id, job, class, payload, subject, dedupe_key, requested_by, plan)
-         values ($1, 'sweep_everything', 'long', '{}', 'all', 'sweep', 'tester',
-                 '{\"counts\": [], \"notes\": [], \"total\": 0}')",
-    )
-    .bind(&id)
-    .execute(&stage.pool)
-    .await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
-    let line = worker.expect("left for a newer worker")?;
-    ensure!(line["run_id"] == id && line["level"] == "WARN", "{line}");
-    let error = line["error"].as_str().unwrap_or_default();
-    ensure!(error.contains("sweep_everything"), "{line}");
-    let known = stage.queue_alice()?;
-    stage.is_like_the_twin(&known).await?;
-    let run = stage.run(&id).await?;
-    ensure!((run.status.as_str(), run.attempt, run.crashes) == ("queued", 0, 0), "{run:?}");
-    ensure!(stage.events(&id).await?.is_empty());
     Ok(())
 }

@@ -23,6 +23,7 @@ mod stage;
 mod starting;
 mod stopping;
 mod story;
+mod upgrade;
 mod waiting;
 mod work;
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::stage::DEADLINE;
 use crate::program::Kenoma;
@@ -123,8 +123,13 @@ impl Worker {
     }
 
     fn read(&mut self, line: &str) -> Result<()> {
-        let line = serde_json::from_str(line)
-            .with_context(|| format!("a line of the log is not JSON: {line}"))?;
+        // Why the command did not end well is told as by every command, and not logged.
+        let line = if line.starts_with("error: ") {
+            json!({ "message": line })
+        } else {
+            serde_json::from_str(line)
+                .with_context(|| format!("a line of the log is not JSON: {line}"))?
+        };
         self.log.push(line);
         Ok(())
     }

@@ -133,7 +133,7 @@ async fn make_template(admin: &mut PgConnection, flavour: Flavour, name: &str) -
 }
 
 /// Hashes by FNV-1a: equal in every process, whatever compiled it.
-fn fingerprint(text: &str) -> u64 {
+pub fn fingerprint(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })

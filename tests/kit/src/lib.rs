@@ -17,7 +17,7 @@ mod world;
 pub use clock::Clock;
 pub use community::Community;
 pub use compare::{Difference, Kind, compare, decoded_mail};
-pub use database::Database;
+pub use database::{Database, fingerprint};
 pub use flake::{flake_id, flake_text};
 pub use flavour::Flavour;
 pub use servers::{

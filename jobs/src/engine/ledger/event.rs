@@ -9,7 +9,7 @@ use sqlx::{FromRow, PgConnection};
 pub struct Event {
     /// By the database's clock.
     pub at: DateTime<Utc>,
-    /// What happened: `queued`, `started`, `resumed`, `taken_over`, `interrupted`, `retrying`,
+    /// What happened: `queued`, `started`, `resumed`, `taken_over`, `interrupted`, `left`, `retrying`,
     /// `parked`, `paused`, `cancelled`, `failed`, `succeeded`, …
     pub event: String,
     /// The operator or the worker.

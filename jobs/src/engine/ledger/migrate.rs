@@ -1,5 +1,7 @@
 //! Makes and checks schema `kenoma`.
 
+use std::fmt::Write as _;
+
 use sqlx::{
     PgConnection,
     migrate::{MigrateError, Migrator},
@@ -18,17 +20,111 @@ pub enum SchemaState {
     Newer,
 }
 
+/// Why the schema was not made or updated. Each migration is applied as a whole or not at all.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateFailed {
+    /// Somebody else is at it.
+    #[error("somebody else is running `kenoma migrate` in this database just now{0}")]
+    Busy(String),
+    /// A table could not be had in time.
+    #[error("kenoma's tables are in use and were waited for in vain{0}")]
+    InUse(String),
+    /// The database said no.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// The database said no.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Only one process migrates at a time; the key is kenoma's own.
+const ADVISORY_LOCK: &str = "kenoma migrate";
+
 /// Our migrations, with their bookkeeping out of the server's way.
 fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!("../migrations");
     migrator.dangerous_set_table_name("kenoma._sqlx_migrations");
     migrator.create_schema("kenoma");
+    // Its lock would be waited for without end.
+    migrator.set_locking(false);
     migrator
 }
 
-/// Applies what is missing. Safe while workers run and when called twice at once.
-pub async fn migrate(db: &mut PgConnection) -> Result<(), MigrateError> {
+/// Applies what is missing. Safe while workers run: a table in use is waited for 5 s, and then
+/// nothing is changed. Refuses to run twice at once.
+pub async fn migrate(db: &mut PgConnection) -> Result<(), MigrateFailed> {
+    let alone: bool = sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended($1, 0))")
+        .bind(ADVISORY_LOCK)
+        .fetch_one(&mut *db)
+        .await?;
+    if !alone {
+        return Err(MigrateFailed::Busy(migrating(db).await?));
+    }
+    let migrated = apply(db).await;
+    // The connection may be used for something else.
+    let given_back = sqlx::query(
+        "select pg_advisory_unlock(hashtextextended($1, 0)), set_config('lock_timeout', '0', false)",
+    )
+    .bind(ADVISORY_LOCK)
+    .execute(&mut *db)
+    .await;
+    match migrated {
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))
+            if waited_in_vain(&error) =>
+        {
+            return Err(MigrateFailed::InUse(in_the_way(db).await?));
+        }
+        migrated => migrated?,
+    }
+    given_back?;
+    Ok(())
+}
+
+async fn apply(db: &mut PgConnection) -> Result<(), MigrateError> {
+    // Each migration sets its own; this one is for the bookkeeping.
+    sqlx::query("set lock_timeout = '5s'").execute(&mut *db).await?;
     migrator().run(db).await
+}
+
+fn waited_in_vain(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("55P03")
+}
+
+/// Names the connection that migrates.
+async fn migrating(db: &mut PgConnection) -> sqlx::Result<String> {
+    let pid: Option<i32> = sqlx::query_scalar(
+        "select pid from pg_locks
+         where locktype = 'advisory' and granted and objsubid = 1
+           and database = (select oid from pg_database where datname = current_database())
+           and (classid::bigint << 32 | objid::bigint) = hashtextextended($1, 0)",
+    )
+    .bind(ADVISORY_LOCK)
+    .fetch_optional(db)
+    .await?;
+    Ok(pid.map_or_else(String::new, |pid| format!(" (PostgreSQL's process {pid})")))
+}
+
+/// Names the connections that hold a lock on one of our tables, and for how long.
+async fn in_the_way(db: &mut PgConnection) -> sqlx::Result<String> {
+    let holders: Vec<(i32, String, f64)> = sqlx::query_as(
+        "select pid, coalesce(application_name, ''),
+                coalesce(extract(epoch from clock_timestamp() - xact_start), 0)::float8
+         from pg_stat_activity
+         where pid <> pg_backend_pid() and pid in
+           (select pid from pg_locks join pg_class on pg_class.oid = relation
+            where granted and relnamespace = to_regnamespace('kenoma')
+              and database = (select oid from pg_database where datname = current_database()))
+         order by xact_start",
+    )
+    .fetch_all(db)
+    .await?;
+    let mut text = String::new();
+    for (pid, name, seconds) in holders {
+        // Writing into a string does not fail.
+        let _written =
+            write!(text, "\nPostgreSQL's process {pid} ({name}) has held them for {seconds:.0} s");
+    }
+    Ok(text)
 }
 
 /// Compares the schema in the database with the one this program knows.

@@ -10,6 +10,7 @@ mod control;
 mod enqueue;
 mod enqueue_all;
 mod event;
+mod leave;
 mod migrate;
 mod parked;
 mod read;
@@ -22,13 +23,15 @@ pub use control::{ControlError, cancel, hasten, pause, resume, retry, retry_park
 pub use enqueue::{Enqueued, NewRun, enqueue};
 pub use enqueue_all::enqueue_all;
 pub use event::{Event, events};
-pub use migrate::{SchemaState, migrate, schema_state};
+pub use migrate::{MigrateFailed, SchemaState, migrate, schema_state};
 pub use read::{
     Parked, RunFilter, due, find, find_all, list, mark_announced, parked_items, try_exclusive,
     unfinished, unfinished_among,
 };
 pub use run::{Control, Run};
 pub use workers::{Worker, alive, forget, seen};
+
+pub(super) use leave::leave;
 
 pub(super) use claim::{
     Checkpoint, Locked, advance, end_as_before, fail, finish, give_back, lock, postpone, start,

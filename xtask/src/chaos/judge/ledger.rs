@@ -66,6 +66,8 @@ const NEVER: [(&str, &str); 10] = [
                and event in ('paused', 'cancelled', 'resume_requested', 'succeeded')
              order by id limit 1) as obeyed on true
          join chaos.changes c on c.run_id = wish.run_id and c.at > wish.at and c.at < obeyed.at
+           -- A plan is no batch.
+           and c.cursor_before is not null
            and (c.cursor, c.done, c.parked)
                is distinct from (c.cursor_before, c.done_before, c.parked_before)
          where wish.event in ('pause_requested', 'cancel_requested')",

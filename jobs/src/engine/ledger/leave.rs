@@ -1,0 +1,23 @@
+//! Leaving a run to somebody who understands it.
+
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::{claim::Claim, event::record};
+
+/// Gives the lease back because this version cannot read how far the run is. No try is used up.
+pub(in crate::engine) async fn leave(
+    db: &mut PgConnection,
+    claim: &Claim,
+    reason: &str,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "update kenoma.runs set status = 'queued', lease_expires_at = null, announced_at = null
+         where id = $1 and fence = $2",
+    )
+    .bind(&claim.run_id)
+    .bind(claim.fence)
+    .execute(&mut *db)
+    .await?;
+    record(db, &claim.run_id, "left", &claim.owner, &json!({ "reason": reason })).await
+}

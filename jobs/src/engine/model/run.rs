@@ -1,0 +1,267 @@
+//! What may happen to one run, in plain Rust.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqlx::FromRow;
+
+use super::{
+    expected::{Held, Step},
+    operation::Outcome,
+    stage::{MAX_ATTEMPTS, OPERATOR, QUICK_TRIES},
+    tally::WAIT,
+};
+use crate::engine::{Ended, Status, ledger::Control};
+
+/// A run: every column that is not about identity, what hangs on it, and what its job has done.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub(super) struct Run {
+    pub(super) status: Status,
+    pub(super) control: Control,
+    pub(super) cursor: Option<i64>,
+    pub(super) done: i64,
+    pub(super) parked: i64,
+    pub(super) total: Option<i64>,
+    pub(super) attempt: i32,
+    pub(super) crashes: i32,
+    pub(super) last_error: Option<String>,
+    pub(super) fence: i64,
+    pub(super) lease_owner: Option<String>,
+    /// Whether the lease still lasts, if there is one.
+    pub(super) leased: Option<bool>,
+    /// Whether it is to wait.
+    pub(super) later: bool,
+    pub(super) announced: bool,
+    pub(super) started: bool,
+    pub(super) finished: bool,
+    /// Name, actor, detail.
+    #[sqlx(json)]
+    pub(super) events: Vec<(String, String, Value)>,
+    /// Item, reason, SQLSTATE.
+    #[sqlx(json)]
+    pub(super) parked_items: Vec<(String, String, Option<String>)>,
+    /// Items that were done, each as often as it was done.
+    pub(super) effects: Vec<i64>,
+}
+
+/// Why a turn failed.
+pub(super) enum Trouble {
+    Row(&'static str),
+    Retry(&'static str),
+    Fail(String),
+}
+
+impl Run {
+    pub(super) fn new(items: i64) -> Self {
+        let queued = json!({ "total": items, "reason": null });
+        Self {
+            status: Status::Queued,
+            control: Control::Run,
+            cursor: None,
+            done: 0,
+            parked: 0,
+            total: Some(items),
+            attempt: 0,
+            crashes: 0,
+            last_error: None,
+            fence: 0,
+            lease_owner: None,
+            leased: None,
+            later: false,
+            announced: false,
+            started: false,
+            finished: false,
+            events: vec![("queued".to_owned(), OPERATOR.to_owned(), queued)],
+            parked_items: Vec::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: &str, actor: &str, detail: Value) {
+        self.events.push((event.to_owned(), actor.to_owned(), detail));
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        match self.status {
+            Status::Queued => !self.later,
+            Status::Running => self.leased == Some(false),
+            _ => false,
+        }
+    }
+
+    pub(super) fn is_held(&self, held: &Held) -> bool {
+        self.status == Status::Running && self.fence == held.fence
+    }
+
+    pub(super) fn stop(
+        &mut self,
+        to: Status,
+        control: Control,
+        asked: &str,
+    ) -> Result<Status, &'static str> {
+        match self.status {
+            Status::Running => {
+                self.control = control;
+                self.tell(asked, OPERATOR, json!({}));
+            }
+            from if from != to && from.may_become(to) => {
+                self.status = to;
+                self.finished = to == Status::Cancelled;
+                self.tell(to.name(), OPERATOR, json!({}));
+            }
+            _ => return Err("status"),
+        }
+        Ok(self.status)
+    }
+
+    pub(super) fn requeue(&mut self) {
+        self.status = Status::Queued;
+        self.control = Control::Run;
+        (self.attempt, self.crashes) = (0, 0);
+        (self.finished, self.announced, self.later) = (false, false, false);
+    }
+
+    pub(super) fn give_back(&mut self) {
+        self.status = Status::Queued;
+        self.leased = None;
+        self.announced = false;
+    }
+
+    pub(super) fn end(
+        &mut self,
+        status: Status,
+        owner: &str,
+        error: Option<String>,
+        ended: Ended,
+    ) -> Step {
+        self.status = status;
+        self.control = Control::Run;
+        self.leased = None;
+        self.finished = status != Status::Paused;
+        let Self { done, total, parked, .. } = *self;
+        let detail = json!({ "done": done, "total": total, "parked": parked, "error": error });
+        self.tell(status.name(), owner, detail);
+        self.last_error = error.or(self.last_error.take());
+        Step::Ended(ended)
+    }
+
+    pub(super) fn fail(&mut self, owner: &str, error: String) -> Step {
+        self.end(Status::Failed, owner, Some(error.clone()), Ended::Failed(error))
+    }
+
+    /// Stores a checkpoint.
+    fn advance(&mut self, cursor: i64, done: i64) {
+        self.cursor = Some(cursor);
+        self.done += done;
+        (self.attempt, self.crashes) = (0, 0);
+        self.leased = Some(true);
+    }
+
+    fn park(&mut self, owner: &str, item: i64, reason: &str, sqlstate: Option<&str>) {
+        let item = item.to_string();
+        self.parked += 1;
+        self.tell("parked", owner, json!({ "item": item, "reason": reason }));
+        self.parked_items.push((item, reason.to_owned(), sqlstate.map(str::to_owned)));
+    }
+
+    /// The plan, or a batch.
+    pub(super) fn work(
+        &mut self,
+        items: i64,
+        owner: &str,
+        outcome: Outcome,
+        limit: i64,
+    ) -> Result<Step, Trouble> {
+        let trouble = |empty: bool| match outcome {
+            Outcome::Row if !empty => Err(Trouble::Row("a bad row")),
+            Outcome::Retry => Err(Trouble::Retry("a deadlock")),
+            Outcome::Fail => Err(Trouble::Fail("no right".to_owned())),
+            Outcome::Refuse => Err(Trouble::Fail("not this one".to_owned())),
+            _ => Ok(()),
+        };
+        let Some(at) = self.cursor else {
+            trouble(false)?;
+            self.cursor = Some(0);
+            self.total = Some(items);
+            self.tell("planned", owner, json!({ "total": items }));
+            return Ok(Step::Again);
+        };
+        let last = items.min(at + limit);
+        let is_last = last == items;
+        if outcome == Outcome::DieInBatch || (is_last && outcome == Outcome::DieInFinish) {
+            return Ok(Step::Died);
+        }
+        trouble(at == last)?;
+        if is_last && outcome == Outcome::RowInFinish {
+            return Err(Trouble::Row("a bad recount"));
+        }
+        let mut first = at + 1;
+        if outcome == Outcome::Park && at < last {
+            self.park(owner, first, "its rule", None);
+            first += 1;
+        }
+        self.effects.extend(first..=last);
+        self.advance(last, last + 1 - first);
+        if is_last {
+            return Ok(self.end(Status::Succeeded, owner, None, Ended::Succeeded));
+        }
+        if outcome == Outcome::Wait {
+            self.give_back();
+            self.later = true;
+            self.tell("waiting", owner, json!({ "delay_s": WAIT.as_secs_f64() }));
+            return Ok(Step::Ended(Ended::Waiting(WAIT)));
+        }
+        Ok(Step::Again)
+    }
+
+    /// What a failure leads to.
+    pub(super) fn react(
+        &mut self,
+        items: i64,
+        held: &mut Held,
+        trouble: Trouble,
+        limit: i64,
+    ) -> Step {
+        match trouble {
+            Trouble::Row(_) if limit > 1 => return Step::Again,
+            Trouble::Retry(_) if held.tries < QUICK_TRIES => {
+                held.tries += 1;
+                return Step::Again;
+            }
+            _ if !self.is_held(held) => return Step::Ended(Ended::Lost),
+            _ => {}
+        }
+        let owner = &held.owner;
+        match (trouble, self.control) {
+            (Trouble::Row(reason), _) => match self.cursor {
+                Some(at) if at < items => {
+                    self.park(owner, at + 1, reason, Some("22012"));
+                    self.advance(at + 1, 0);
+                    Step::Again
+                }
+                _ => self.fail(owner, reason.to_owned()),
+            },
+            (Trouble::Fail(reason), _) => self.fail(owner, reason),
+            (Trouble::Retry(reason), _) if self.attempt + 1 >= MAX_ATTEMPTS => {
+                self.fail(owner, reason.to_owned())
+            }
+            (Trouble::Retry(_), Control::Pause) => {
+                self.end(Status::Paused, owner, None, Ended::Paused)
+            }
+            (Trouble::Retry(_), Control::Cancel) => {
+                self.end(Status::Cancelled, owner, None, Ended::Cancelled)
+            }
+            (Trouble::Retry(reason), Control::Run) => {
+                // The first delay is enough: there are two attempts.
+                let delay = Duration::from_secs(5);
+                self.give_back();
+                self.attempt += 1;
+                self.later = true;
+                self.last_error = Some(reason.to_owned());
+                let detail = json!({ "error": reason, "delay_s": delay.as_secs_f64() });
+                self.tell("retrying", owner, detail);
+                Step::Ended(Ended::Retrying(reason.to_owned(), delay))
+            }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! A real ledger, and the real loop's parts to act on it.
+
+use std::{mem, time::Duration};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use sqlx::{
+    Connection as _, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use testkit::{Database, Flavour};
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    expected::Step,
+    operation::{Meanwhile, Outcome},
+    run::Run,
+    tally::{Script, TABLE, Tally},
+};
+use crate::engine::{
+    BatchSettings, Class, Driver, Ended, Job as _, Lease, Plan, Progress, RetrySettings,
+    drive::{Drive, Turn},
+    ledger::{self, Claim, Enqueued, NewRun},
+    pacing::Pacing,
+};
+
+/// Few, so that short sequences come to the end of what is borne.
+pub(super) const MAX_ATTEMPTS: i32 = 2;
+pub(super) const MAX_CRASHES: i32 = 2;
+pub(super) const QUICK_TRIES: u32 = 1;
+
+/// Who asks, pauses, cancels.
+pub(super) const OPERATOR: &str = "operator";
+
+/// A worker that lives no longer than its claim takes.
+pub(super) const OTHER: &str = "other";
+
+/// Outlasts every case; made to run out by hand.
+pub(super) const LEASE: Lease =
+    Lease { duration: Duration::from_hours(1), renewal: Duration::from_mins(30) };
+
+/// Batches of two items, whatever they cost, until the loop itself halves them.
+const BATCH: BatchSettings = BatchSettings {
+    rows_initial: 2,
+    rows_max: 2,
+    target: Duration::from_hours(1),
+    lock_timeout: Duration::from_secs(10),
+    statement_timeout: Duration::from_secs(30),
+};
+
+/// Has a lease run out.
+pub(super) const EXPIRE: &str = "
+    update kenoma.runs set lease_expires_at = clock_timestamp() - interval '1 s' where id = $1";
+
+/// Everything that the model knows, of the runs named, in that order.
+const LOOK: &str = "
+    select status, control, (cursor ->> 'at')::bigint as cursor, done, parked, total, attempt,
+           crashes, last_error, fence, lease_owner, lease_expires_at > clock_timestamp() as leased,
+           available_at > clock_timestamp() as later, announced_at is not null as announced,
+           started_at is not null as started, finished_at is not null as finished,
+           (select coalesce(jsonb_agg(jsonb_build_array(event, actor, detail) order by id), '[]')
+            from kenoma.run_events where run_id = run.id) as events,
+           (select coalesce(jsonb_agg(jsonb_build_array(item, reason, sqlstate) order by at), '[]')
+            from kenoma.parked_items where run_id = run.id) as parked_items,
+           array(select item from tally where name = run.subject order by item) as effects
+    from unnest($1::text[]) with ordinality wanted (run_id, number)
+    join kenoma.runs run on run.id = run_id
+    order by number";
+
+/// A ledger with its connections.
+pub(super) struct Stage {
+    /// For operators, the reconciler, claims, and for looking.
+    pub(super) db: Mutex<PgConnection>,
+    pub(super) script: Script,
+    /// For the loop, which needs one connection at a time.
+    pool: PgPool,
+    // Dropped last: it ends every connection to it.
+    _database: Database,
+}
+
+impl Stage {
+    pub(super) async fn set() -> Result<Self> {
+        let database = Database::create(Flavour::Pleroma).await?;
+        let options: PgConnectOptions = database.url().parse()?;
+        let mut db = PgConnection::connect_with(&options).await?;
+        ledger::migrate(&mut db).await?;
+        sqlx::raw_sql(TABLE).execute(&mut db).await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false)
+            .connect_lazy_with(options);
+        Ok(Self { db: Mutex::new(db), script: Script::new(), pool, _database: database })
+    }
+
+    /// Takes away what an earlier case has left.
+    pub(super) async fn clear(&self) -> Result<()> {
+        // One that failed may have left a transaction.
+        drop(self.pool.acquire().await?);
+        let statements = "delete from kenoma.runs; delete from tally";
+        sqlx::raw_sql(statements).execute(&mut *self.db.lock().await).await?;
+        Ok(())
+    }
+
+    pub(super) async fn look(&self, ids: &[String]) -> Result<Vec<Run>> {
+        Ok(sqlx::query_as(LOOK).bind(ids).fetch_all(&mut *self.db.lock().await).await?)
+    }
+
+    pub(super) async fn enqueue(&self, name: &str, items: i64) -> Result<Enqueued> {
+        let job = Tally { name: name.to_owned(), items };
+        let plan = Plan { counts: vec![], notes: vec![], cursor: Value::Null };
+        let mut plan = plan.summary()?;
+        plan.total = items;
+        let new = NewRun {
+            job: Tally::NAME,
+            class: Class::Short,
+            payload: serde_json::to_value(&job)?,
+            subject: name,
+            dedupe_key: &job.dedupe_key(),
+            plan: &plan,
+            requested_by: OPERATOR,
+            reason: None,
+        };
+        let mut db = self.db.lock().await;
+        let mut tx = db.begin().await?;
+        let enqueued = ledger::enqueue(&mut tx, &new).await?;
+        tx.commit().await?;
+        Ok(enqueued)
+    }
+
+    /// Does something to a run's row that is not kenoma's doing.
+    pub(super) async fn meddle(&self, statement: &'static str, id: &str) -> Result<()> {
+        sqlx::query(statement).bind(id).execute(&mut *self.db.lock().await).await?;
+        Ok(())
+    }
+
+    /// Does what comes between a turn's failure and what the loop does about it.
+    async fn meanwhile(&self, id: &str, meanwhile: Meanwhile) -> Result<()> {
+        // The failed batch is undone by then.
+        drop(self.pool.acquire().await?);
+        let mut db = self.db.lock().await;
+        match meanwhile {
+            Meanwhile::Pause => drop(ledger::pause(&mut db, id, OPERATOR).await),
+            Meanwhile::Cancel => drop(ledger::cancel(&mut db, id, OPERATOR).await),
+            Meanwhile::TakeOver => {
+                sqlx::query(EXPIRE).bind(id).execute(&mut *db).await?;
+                ledger::claim(&mut db, id, OTHER, LEASE)
+                    .await?
+                    .context("the run was not taken over")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks when a run is to go on, and puts that off for longer than any case takes.
+    pub(super) async fn put_off(&self, id: &str, delay: Duration) -> Result<()> {
+        let left: f64 = sqlx::query_scalar(
+            "with before as (select extract(epoch from available_at - clock_timestamp()) as left
+                             from kenoma.runs where id = $1)
+             update kenoma.runs set available_at = clock_timestamp() + interval '1 day'
+             from before where id = $1 returning before.left::float8",
+        )
+        .bind(id)
+        .fetch_one(&mut *self.db.lock().await)
+        .await?;
+        let delay = delay.as_secs_f64();
+        anyhow::ensure!((delay - 60.0..=delay).contains(&left), "put off by {left} s of {delay} s");
+        Ok(())
+    }
+}
+
+/// A worker at work on a claim.
+pub(super) struct Worker {
+    pub(super) claim: Claim,
+    pub(super) stop: CancellationToken,
+    job: Tally,
+    driver: Driver,
+    progress: watch::Sender<Progress>,
+    pacing: Pacing,
+    tries: u32,
+    parked_in_a_row: u32,
+    fresh: bool,
+}
+
+impl Worker {
+    pub(super) fn new(stage: &Stage, claim: Claim) -> Result<Self> {
+        let stop = CancellationToken::new();
+        let retry = RetrySettings {
+            max_attempts: MAX_ATTEMPTS,
+            max_crashes: MAX_CRASHES,
+            quick_tries: QUICK_TRIES,
+            quick_delay: Duration::ZERO,
+        };
+        let driver = Driver {
+            pool: stage.pool.clone(),
+            lease_pool: stage.pool.clone(),
+            batch: BATCH,
+            lease: LEASE,
+            retry,
+            stop: stop.clone(),
+        };
+        let job = serde_json::from_value(claim.payload.clone()).context("the payload")?;
+        let (progress, _) = watch::channel(Progress::default());
+        let pacing = Pacing::new(&BATCH);
+        let (tries, parked_in_a_row, fresh) = (0, 0, true);
+        Ok(Self { claim, stop, job, driver, progress, pacing, tries, parked_in_a_row, fresh })
+    }
+
+    /// How many items the next batch takes.
+    pub(super) fn limit(&self) -> i64 {
+        self.pacing.limit()
+    }
+
+    /// Makes one turn of the loop.
+    pub(super) async fn step(
+        &mut self,
+        stage: &Stage,
+        outcome: Outcome,
+        meanwhile: Option<Meanwhile>,
+    ) -> Result<Step> {
+        stage.script.set(outcome);
+        let mut drive = Drive {
+            driver: &self.driver,
+            world: &stage.script,
+            job: &self.job,
+            claim: &self.claim,
+            progress: &self.progress,
+            pacing: mem::replace(&mut self.pacing, Pacing::new(&BATCH)),
+            tries: self.tries,
+            parked_in_a_row: self.parked_in_a_row,
+        };
+        let fresh = mem::take(&mut self.fresh);
+        let turn = async {
+            if fresh && let Some(ended) = drive.give_up().await {
+                return Ok(Turn::Ended(ended));
+            }
+            let result = drive.attempt().await;
+            if let (Err(_), Some(meanwhile)) = (&result, meanwhile) {
+                stage.meanwhile(&self.claim.run_id, meanwhile).await?;
+            }
+            anyhow::Ok(drive.react(result).await)
+        };
+        let turn = tokio::select! {
+            biased;
+            () = stage.script.dying.notified() => None,
+            turn = turn => Some(turn?),
+        };
+        self.tries = drive.tries;
+        self.parked_in_a_row = drive.parked_in_a_row;
+        self.pacing = drive.pacing;
+        // What was not committed is undone when the connection can be had again.
+        drop(stage.pool.acquire().await?);
+        Ok(match turn {
+            Some(Turn::Again | Turn::Plan) => Step::Again,
+            Some(Turn::Ended(ended)) => Step::Ended(ended),
+            None => Step::Died,
+        })
+    }
+}
+
+/// How long a run that ended so is to wait.
+pub(super) fn delay(step: &Step) -> Option<Duration> {
+    match step {
+        Step::Ended(Ended::Retrying(_, delay) | Ended::Waiting(delay)) => Some(*delay),
+        _ => None,
+    }
+}

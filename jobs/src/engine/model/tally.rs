@@ -1,0 +1,174 @@
+//! A job whose effects can be counted: a row per item, which nothing keeps from being there twice.
+
+use std::{
+    future::pending,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use tokio::sync::Notify;
+
+use super::operation::Outcome;
+use crate::engine::{Batch, Class, Count, Job, JobError, Parking, Plan, Skipped};
+
+/// Where the effects go.
+pub(super) const TABLE: &str = "create table tally (name text not null, item bigint not null);
+     create index on tally (name)";
+
+/// How long the job waits for somebody else.
+pub(super) const WAIT: Duration = Duration::from_hours(1);
+
+/// Does items 1 to `items`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Tally {
+    /// Another for each run.
+    pub(super) name: String,
+    /// How many.
+    pub(super) items: i64,
+}
+
+/// The last item that was done or left aside.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Cursor {
+    pub(super) at: i64,
+}
+
+/// What the next turn meets.
+#[derive(Debug)]
+pub(super) struct Script {
+    outcome: Mutex<Outcome>,
+    /// Notified when the process is to die now.
+    pub(super) dying: Notify,
+}
+
+impl Script {
+    pub(super) fn new() -> Self {
+        Self { outcome: Mutex::new(Outcome::Well), dying: Notify::new() }
+    }
+
+    pub(super) fn set(&self, outcome: Outcome) {
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
+    }
+
+    fn outcome(&self) -> Outcome {
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn die(&self) {
+        self.dying.notify_one();
+        pending::<()>().await;
+    }
+}
+
+fn row(text: &'static str) -> JobError {
+    JobError::Row { error: anyhow::Error::msg(text), sqlstate: Some("22012".to_owned()) }
+}
+
+impl Job for Tally {
+    const NAME: &'static str = "tally";
+    const CLASS: Class = Class::Short;
+    const HEAVY: bool = false;
+    type World = Script;
+    type Cursor = Cursor;
+
+    fn subject(&self) -> &str {
+        &self.name
+    }
+
+    fn dedupe_key(&self) -> String {
+        "tally".to_owned()
+    }
+
+    async fn plan(
+        &self,
+        script: &Script,
+        _db: &mut PgConnection,
+    ) -> Result<Plan<Cursor>, JobError> {
+        failure(script.outcome())?;
+        let counts = vec![Count::new("items", self.items)];
+        Ok(Plan { counts, notes: Vec::new(), cursor: Cursor { at: 0 } })
+    }
+
+    async fn batch(
+        &self,
+        script: &Script,
+        db: &mut PgConnection,
+        Cursor { at }: Cursor,
+        limit: i64,
+    ) -> Result<Batch<Cursor>, JobError> {
+        let outcome = script.outcome();
+        let last = self.items.min(at + limit);
+        let parks = outcome == Outcome::Park && at < last;
+        let first = at + 1 + i64::from(parks);
+        sqlx::query("insert into tally select $1, generate_series($2::bigint, $3)")
+            .bind(&self.name)
+            .bind(first)
+            .bind(last)
+            .execute(db)
+            .await?;
+        if outcome == Outcome::DieInBatch {
+            script.die().await;
+        }
+        if outcome != Outcome::Row || at < last {
+            failure(outcome)?;
+        }
+        let parking = || Parking {
+            item: (at + 1).to_string(),
+            reason: "its rule".to_owned(),
+            cursor: Cursor { at },
+        };
+        Ok(Batch {
+            cursor: Cursor { at: last },
+            end: last == self.items,
+            done: last + 1 - first,
+            parked: parks.then(parking).into_iter().collect(),
+            wait: (outcome == Outcome::Wait).then_some(WAIT),
+        })
+    }
+
+    async fn skip(
+        &self,
+        _script: &Script,
+        _db: &mut PgConnection,
+        Cursor { at }: Cursor,
+    ) -> Result<Option<Skipped<Cursor>>, JobError> {
+        let next = at + 1;
+        Ok((next <= self.items)
+            .then(|| Skipped { item: next.to_string(), cursor: Cursor { at: next } }))
+    }
+
+    async fn finish(
+        &self,
+        script: &Script,
+        db: &mut PgConnection,
+        _cursor: &Cursor,
+        parked: i64,
+    ) -> Result<(), JobError> {
+        match script.outcome() {
+            Outcome::DieInFinish => script.die().await,
+            Outcome::RowInFinish => return Err(row("a bad recount")),
+            _ => {}
+        }
+        let done: i64 = sqlx::query_scalar("select count(*) from tally where name = $1")
+            .bind(&self.name)
+            .fetch_one(db)
+            .await?;
+        if done + parked == self.items {
+            return Ok(());
+        }
+        Err(JobError::fail(format!("{done} done and {parked} parked of {}", self.items)))
+    }
+}
+
+/// The failure that an outcome is, if it is one.
+fn failure(outcome: Outcome) -> Result<(), JobError> {
+    match outcome {
+        Outcome::Row => Err(row("a bad row")),
+        Outcome::Retry => Err(JobError::Retry(anyhow::Error::msg("a deadlock"))),
+        Outcome::Fail => Err(JobError::fail("no right")),
+        Outcome::Refuse => Err(JobError::Refuse("not this one".to_owned())),
+        _ => Ok(()),
+    }
+}
