@@ -1,15 +1,8 @@
 //! kenoma: background jobs for administrators of Pleroma and Akkoma servers.
 
-mod cli;
-mod queue;
-mod session;
-mod settings;
-mod telemetry;
-mod worker;
-
 use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    cli::main().await
+    kenoma::main().await
 }

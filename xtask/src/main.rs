@@ -1,8 +1,9 @@
-//! The project's own commands: `cargo xtask test | demo | bench | provision`.
+//! The project's own commands: `cargo xtask test | demo | bench | fuzz | provision`.
 
 mod bench;
 mod console;
 mod demo;
+mod fuzz;
 mod kenoma;
 mod program;
 mod provision;
@@ -32,6 +33,8 @@ enum Command {
     /// Measure kenoma beside a bare set-based procedure with the same end state.
     #[command(subcommand)]
     Bench(bench::Options),
+    /// Feed made-up bytes to everything that reads the texts of strangers.
+    Fuzz(fuzz::Options),
     /// Install what the tests need through the system's package manager, as far as it is missing.
     Provision,
 }
@@ -42,6 +45,7 @@ async fn main() -> ExitCode {
         Command::Test(options) => test::run(&options).await,
         Command::Demo(options) => demo::run(&options).await,
         Command::Bench(options) => bench::run(&options).await,
+        Command::Fuzz(options) => fuzz::run(&options).await,
         Command::Provision => provision::run().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

@@ -10,6 +10,8 @@ mod forged;
 mod outages;
 mod postgres;
 mod process;
+mod redis_acl;
+mod secrets;
 mod stage;
 mod starting;
 mod stopping;

@@ -8,6 +8,7 @@ mod database;
 mod flake;
 mod flavour;
 mod servers;
+mod sql;
 mod state;
 mod transition;
 mod world;
@@ -20,6 +21,7 @@ pub use flavour::Flavour;
 pub use servers::{
     Postgres, PostgresOptions, Redis, Server, postgres, postgres_folder, redis, redis_program,
 };
+pub use sql::put_together;
 pub use state::{State, snapshot};
 pub use transition::{Step, Transition};
 pub use world::{Account, BASE, Draft, PUBLIC, Post, World};
