@@ -77,7 +77,7 @@ const SERVER: &[Right] = rights! {
                 registration_reason domain_blocks mascot emoji pleroma_settings_store fields \
                 raw_fields also_known_as updated_at",
         delete "";
-    "public.notifications": select "ctid activity_id user_id type", delete "";
+    "public.notifications": select "ctid activity_id user_id", delete "";
     "public.deliveries": select "object_id user_id", delete "";
     "public.instances": select "host unreachable_since";
     "public.counter_cache": select "instance public unlisted private direct",
@@ -137,6 +137,7 @@ const AKKOMA: &[Right] = rights! {
         insert "following_address is_confirmed is_approved",
         update "is_active is_confirmed is_discoverable mastofe_settings pinned_objects \
                 pinned_activities featured_address keys";
+    "public.notifications": select "type";
     "public.signing_keys": insert "user_id key_id private_key public_key inserted_at updated_at";
 };
 
