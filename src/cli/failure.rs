@@ -107,6 +107,12 @@ fn gave_up_waiting(error: &sqlx::Error) -> bool {
     matches!(sqlstate.as_deref(), Some("55P03" | "57014" | "40P01"))
 }
 
+/// Whether the role of `database.url` may not do something.
+fn lacks_a_right(error: &sqlx::Error) -> bool {
+    let sqlstate = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    sqlstate.as_deref() == Some("42501")
+}
+
 /// The innermost cause, without sqlx's own wording around it.
 pub(crate) fn reason(error: &sqlx::Error) -> String {
     match error {
@@ -124,6 +130,11 @@ impl From<sqlx::Error> for Failure {
             | sqlx::Error::PoolClosed
             | sqlx::Error::Tls(_) => Self::Unreachable(format!(
                 "the connection to PostgreSQL was lost ({}); what was committed stays",
+                reason(&error)
+            )),
+            _ if lacks_a_right(&error) => Self::Failed(format!(
+                "PostgreSQL said: {}; nothing was changed\nGive the role its rights: what kenoma \
+                 migrate --print-grants prints, run by the owner of the database.",
                 reason(&error)
             )),
             _ if gave_up_waiting(&error) => Self::Failed(format!(

@@ -76,6 +76,24 @@ async fn what_an_administrator_took_from_everybody_is_granted() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_role_that_lacks_a_right_is_told_where_to_get_it() -> Result<()> {
+    let house = House::new(testkit::Flavour::Pleroma).await?;
+    house.world.local("alice").await?;
+    house.sql("revoke insert on password_reset_tokens from kenoma_least").await?;
+    let done = house.refused("user reset_password alice").await?;
+    assert_eq!(done.code, 1);
+    let said = "permission denied for table password_reset_tokens; nothing was changed\n";
+    assert!(done.stderr.contains(said), "{done:?}");
+    assert!(done.stderr.contains("kenoma migrate --print-grants"), "{done:?}");
+    house.sql("revoke all on all tables in schema kenoma from kenoma_least").await?;
+    house.sql("revoke usage on schema kenoma from kenoma_least").await?;
+    let done = house.run("jobs list")?;
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stderr.contains("kenoma migrate --print-grants"), "{done:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn grants_are_printed_and_nothing_is_done() -> Result<()> {
     let house = House::without_ledger(testkit::Flavour::Akkoma).await?;
     // Without kenoma's own tables there is nothing to grant on, and they are not made.

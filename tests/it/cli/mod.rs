@@ -17,6 +17,7 @@ mod hosts;
 mod hosts_file;
 mod ids;
 mod invites;
+mod ledger_secrets;
 mod listing;
 mod new;
 mod new_rows;
