@@ -103,14 +103,23 @@ fn next_step(id: &str, status: Status) -> String {
 
 /// Whether a lock or an answer took too long, or a deadlock was resolved.
 fn gave_up_waiting(error: &sqlx::Error) -> bool {
-    let sqlstate = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    matches!(sqlstate.as_deref(), Some("55P03" | "57014" | "40P01"))
+    matches!(sqlstate(error).as_deref(), Some("55P03" | "57014" | "40P01"))
+}
+
+/// PostgreSQL's code for what went wrong.
+fn sqlstate(error: &sqlx::Error) -> Option<String> {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.map(std::borrow::Cow::into_owned)
 }
 
 /// Whether PostgreSQL is starting or stopping, or has no connection free.
 fn lets_nobody_in(error: &sqlx::Error) -> bool {
-    let sqlstate = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    matches!(sqlstate.as_deref(), Some("53300" | "57P01" | "57P02" | "57P03"))
+    matches!(sqlstate(error).as_deref(), Some("53300" | "57P01" | "57P02" | "57P03"))
+}
+
+/// Whether the role of `database.url` may not do something.
+fn lacks_a_right(error: &sqlx::Error) -> bool {
+    sqlstate(error).as_deref() == Some("42501")
 }
 
 /// The innermost cause, without sqlx's own wording around it.
@@ -135,6 +144,11 @@ impl From<sqlx::Error> for Failure {
             _ if lets_nobody_in(&error) => Self::Unreachable(format!(
                 "PostgreSQL lets nobody in for now ({}); what was committed stays, try again in a \
                  moment",
+                reason(&error)
+            )),
+            _ if lacks_a_right(&error) => Self::Failed(format!(
+                "PostgreSQL said: {}; nothing was changed\nGive the role its rights: what kenoma \
+                 migrate --print-grants prints, run by the owner of the database.",
                 reason(&error)
             )),
             _ if gave_up_waiting(&error) => Self::Failed(format!(

@@ -21,7 +21,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, Output, output::thousands, submit::find};
+use super::{
+    Failure, Output,
+    output::{one_line, thousands},
+    submit::find,
+};
 use crate::session::{Session, fresh_worker_id};
 
 /// How often the ledger is asked.
@@ -212,7 +216,7 @@ impl Display {
             Some(step) => format!("{subject} ({step})"),
             None => subject.to_owned(),
         };
-        self.bar.set_message(subject.clone());
+        self.bar.set_message(one_line(subject));
         self.bar.set_length(count(progress.total.unwrap_or(0)));
         self.bar.set_position(count(progress.done + progress.parked));
         if progress.total.is_none() {

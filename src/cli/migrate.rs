@@ -6,8 +6,31 @@ use serde_json::json;
 use super::{Failure, Output};
 use crate::session::{NEWER_LEDGER, Session};
 
-/// Makes or updates schema `kenoma`.
-pub(super) async fn run(session: Session, output: Output) -> Result<(), Failure> {
+/// What can be typed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Whoever owns the database migrates; a role of its own can do the rest:
+  psql -c 'create role kenoma login' pleroma     then give it a password: \\password kenoma
+  kenoma migrate
+  kenoma migrate --print-grants | psql pleroma   again after each update of kenoma or the server")]
+pub(super) struct Options {
+    /// Change nothing, and print the GRANTs that another role needs to do everything kenoma does.
+    #[arg(long)]
+    print_grants: bool,
+    /// The role that the GRANTs are for.
+    #[arg(long, value_name = "NAME", default_value = "kenoma", requires = "print_grants")]
+    role: String,
+}
+
+/// Makes or updates schema `kenoma`, or says which rights a role needs.
+pub(super) async fn run(
+    options: &Options,
+    session: Session,
+    output: Output,
+) -> Result<(), Failure> {
+    if options.print_grants {
+        return print_grants(&options.role, &session, output).await;
+    }
     // An unknown database is refused before anything is written into it.
     session.server().await?;
     let mut db = session.side_pool.acquire().await?;
@@ -27,6 +50,21 @@ pub(super) async fn run(session: Session, output: Output) -> Result<(), Failure>
     };
     output.result(text);
     output.object(&json!({ "message": text }));
+    Ok(())
+}
+
+async fn print_grants(role: &str, session: &Session, output: Output) -> Result<(), Failure> {
+    if role.is_empty() || role.contains(char::is_control) {
+        return Err(Failure::Usage("--role needs the name of a database role".to_owned()));
+    }
+    let server = session.server().await?;
+    session.require_ledger().await?;
+    let mut db = session.side_pool.acquire().await?;
+    let grants = kenoma_jobs::grants(&mut db, &server.shape, role).await?;
+    for grant in &grants {
+        output.result(grant);
+    }
+    output.object(&json!({ "role": role, "grants": grants }));
     Ok(())
 }
 

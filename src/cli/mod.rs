@@ -20,6 +20,8 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use failure::{Failure, reason};
 pub(crate) use output::Output;
+#[cfg(any(test, fuzzing))]
+pub(crate) use user::check_hosts_file;
 
 use crate::{
     session::Session,
@@ -76,7 +78,7 @@ enum Command {
     /// Look at what was done at once, by whom and why.
     Actions(actions::Options),
     /// Make or update kenoma's own tables (schema `kenoma`); never touches the server's.
-    Migrate,
+    Migrate(migrate::Options),
     /// Look at the settings.
     #[command(subcommand)]
     Config(config::Command),
@@ -125,7 +127,9 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             actions::run(&options, Session::connect(loaded.settings).await?, output).await
         }
         Command::Worker(options) => work::run(options, loaded.settings).await,
-        Command::Migrate => migrate::run(Session::connect(loaded.settings).await?, output).await,
+        Command::Migrate(options) => {
+            migrate::run(&options, Session::connect(loaded.settings).await?, output).await
+        }
         Command::Config(command) => {
             config::run(&command, &loaded, output);
             Ok(())

@@ -1,6 +1,9 @@
 //! The only file that prints: results on the standard output, everything else on the standard error.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::{
+    fmt::Write as _,
+    io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _},
+};
 
 use serde::Serialize;
 
@@ -31,7 +34,7 @@ impl Output {
         if self.json
             && let Ok(line) = serde_json::to_string(object)
         {
-            write(&mut io::stdout().lock(), &line);
+            write(&mut io::stdout().lock(), &escaped(&line));
         }
     }
 
@@ -69,7 +72,7 @@ impl Output {
             return None;
         }
         let mut stderr = io::stderr().lock();
-        let _gone = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
+        let _gone = write!(stderr, "{} [y/N] ", plain(question)).and_then(|()| stderr.flush());
         let mut answer = String::new();
         let read = io::stdin().lock().read_line(&mut answer);
         Some(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
@@ -79,7 +82,7 @@ impl Output {
     /// input, also when that is a pipe. Empty when there is none.
     pub(crate) fn ask_on_stdout(question: &str) -> String {
         let mut stdout = io::stdout().lock();
-        let _gone = write!(stdout, "{question}").and_then(|()| stdout.flush());
+        let _gone = write!(stdout, "{}", plain(question)).and_then(|()| stdout.flush());
         let mut answer = String::new();
         match io::stdin().lock().take(ANSWER).read_line(&mut answer) {
             Ok(_) => answer.trim().to_owned(),
@@ -105,13 +108,43 @@ fn write(stream: &mut impl io::Write, line: &str) {
 
 /// Takes out what a terminal would obey: names and addresses come from strangers.
 fn plain(text: &str) -> String {
-    let visible =
-        |c: char| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
+    let visible = |c: char| if is_obeyed(c) && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
     text.chars().map(visible).collect()
 }
 
-/// A table whose columns are as wide as they must be.
+/// Keeps texts of strangers from looking like lines of ours.
+pub(super) fn one_line(text: &str) -> String {
+    plain(&text.replace('\n', " "))
+}
+
+/// Escapes in JSON what a terminal would obey and JSON itself lets through.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_obeyed(c) {
+            // All of them are in the first plane; outside of strings JSON has none.
+            let _infallible = write!(text, "\\u{:04x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// Whether a terminal acts on a character instead of showing it: control characters, also those of
+/// eight bits, and those that turn the direction of what follows.
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// A table whose columns are as wide as they must be, and each row of which is one line.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column).map(|cell| cell.chars().count()));
         cells.chain([header.get(column).map_or(0, |cell| cell.len())]).max().unwrap_or(0)
@@ -169,11 +202,23 @@ mod tests {
     #[test]
     fn a_terminal_gets_nothing_to_obey() {
         assert_eq!(plain("a\u{1b}[2Jb\tc\nd\u{9b}"), "a\u{fffd}[2Jb\u{fffd}c\nd\u{fffd}");
+        assert_eq!(plain("gnp\u{202e}exe.é"), "gnp\u{fffd}exe.é");
+    }
+
+    #[test]
+    fn json_gives_a_terminal_nothing_to_obey_and_loses_nothing() -> serde_json::Result<()> {
+        let text = "a\u{1b}[2J\u{7f}\u{9b}31m\u{202e}b\n\u{2028}é";
+        let line = escaped(&serde_json::to_string(text)?);
+        assert!(!line.contains(is_obeyed), "{line:?}");
+        assert_eq!(serde_json::from_str::<String>(&line)?, text);
+        Ok(())
     }
 
     #[test]
     fn columns_line_up() {
         let rows = vec![vec!["a".into(), "long cell".into()], vec!["bcd".into(), "x".into()]];
         assert_eq!(table(&["ID", "WHAT"], &rows), ["ID   WHAT", "a    long cell", "bcd  x"]);
+        let forged = vec![vec!["a\nbcd  x".into()]];
+        assert_eq!(table(&["ID"], &forged), ["ID", "a bcd  x"]);
     }
 }

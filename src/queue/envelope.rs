@@ -61,7 +61,8 @@ impl Codec<Message> for EnvelopeCodec {
     }
 }
 
-fn read(bytes: &[u8]) -> Message {
+/// Reads what was in the queue, whatever it is.
+pub(crate) fn read(bytes: &[u8]) -> Message {
     if bytes.is_empty() {
         return unreadable("no message is stored under its id", bytes);
     }

@@ -18,6 +18,8 @@ mod tests;
 
 pub(crate) use connection::{Connection, RedisSettings};
 pub(crate) use consumer::{ConsumerSettings, consume};
+#[cfg(any(test, fuzzing))]
+pub(crate) use envelope::read as read_message;
 pub(crate) use envelope::{Envelope, Message};
 pub(crate) use error::QueueError;
 use inspection::waiting;

@@ -43,8 +43,16 @@ impl ConfigFile {
             return Err(SettingsError::WorldWritable { path: path.to_owned(), mode });
         }
         file.read_to_string(&mut text).map_err(unreadable)?;
+        Self::parse(&text, path, mode)
+    }
+
+    /// Reads the text of a file with these permissions.
+    ///
+    /// # Errors
+    /// When it is no TOML.
+    pub(super) fn parse(text: &str, path: &Path, mode: u32) -> Result<Self, SettingsError> {
         let origin = Origin::File(path.to_owned());
-        let values = parse(&text, &origin)?;
+        let values = parse(text, &origin)?;
         let mut warnings = Vec::new();
         if mode & 0o004 != 0 && values.values().any(has_password) {
             let path = path.display();

@@ -76,17 +76,26 @@ impl Loaded {
 
 /// Resolves the settings: defaults < config file < environment < command line.
 pub(super) fn load(overrides: &Overrides, from: &Surroundings) -> Result<Loaded, SettingsError> {
+    merge(config_file(overrides, from)?, &from.environment, overrides)
+}
+
+/// Puts the layers together, whatever file they come from.
+pub(super) fn merge(
+    file: Option<ConfigFile>,
+    environment: &Environment,
+    overrides: &Overrides,
+) -> Result<Loaded, SettingsError> {
     let keys: Vec<&'static Key> = keys().collect();
-    let mut warnings = from.environment.warnings(&keys);
+    let mut warnings = environment.warnings(&keys);
     let mut problems = Vec::new();
     let defaults = Layer::table(Origin::Default, file::parse(DEFAULTS, &Origin::Default)?);
     let mut merged = Figment::from(defaults);
-    if let Some(mut file) = config_file(overrides, from)? {
+    if let Some(mut file) = file {
         warnings.append(&mut file.warnings);
         problems.extend(file.problems(&keys));
         merged = merged.merge(Layer::table(file.origin, file.values));
     }
-    let (variables, unreadable) = from.environment.layers(&keys);
+    let (variables, unreadable) = environment.layers(&keys);
     problems.extend(unreadable);
     for layer in variables.into_iter().chain(overrides.layers()) {
         merged = merged.merge(layer);

@@ -116,6 +116,33 @@ impl Settings {
     }
 }
 
+/// Reads settings from a file's text and from variables, and says what it would say of them; for
+/// the fuzz target.
+///
+/// # Panics
+/// When an accepted value has no line in `kenoma config show`, or a password of a URL is in one.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check(text: &str, variables: &[(&str, &str)]) {
+    let environment = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let path = std::path::Path::new("/etc/kenoma/kenoma.toml");
+    let loaded = file::ConfigFile::parse(text, path, 0o644)
+        .and_then(|file| load::merge(Some(file), &environment, &Overrides::default()));
+    match loaded {
+        Ok(loaded) => {
+            let entries = loaded.entries();
+            assert_eq!(entries.len(), keys().count());
+            let shown = entries.iter().filter_map(|entry| entry.value.as_deref());
+            assert!(
+                shown
+                    .into_iter()
+                    .all(|value| !secret::holds_password(value) || value.contains("***"))
+            );
+            let _told = format!("{:?}{:?}", loaded.settings, loaded.warnings);
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
 fn site<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Url>, D::Error> {
     Url::parse(&String::deserialize(source)?).map(Some).map_err(serde::de::Error::custom)
 }

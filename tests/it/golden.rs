@@ -43,8 +43,7 @@ fn assert_departure(transition: &Transition, difference: &str) {
 async fn replay(transition: &Transition) -> Result<String> {
     let database = Database::create(transition.flavour).await?;
     transition.load_before(&database).await?;
-    let kenoma = program(&database, transition);
-    kenoma.migrate()?;
+    let kenoma = program(&database, transition).await?;
     let mut report = String::new();
     for step in &transition.steps {
         let mut arguments = vec!["user"];
@@ -133,10 +132,11 @@ fn wrong_end(step: &Step, done: &Done) -> String {
     if right { String::new() } else { format!("ended with {} and {:?}\n", done.code, done.stderr) }
 }
 
-fn program(database: &Database, transition: &Transition) -> Kenoma {
+async fn program(database: &Database, transition: &Transition) -> Result<Kenoma> {
     // What was recorded is what the original's own task wrote, which tells the server nothing of
     // it; and there is no server whose deliveries could be waited for.
-    let mut kenoma = Kenoma::on(database)
+    let mut kenoma = Kenoma::with_least_rights(database)
+        .await?
         .with("KENOMA_SERVER_REFRESH", "off")
         .with("KENOMA_SERVER_PUBLISH_WAIT", "0s")
         .with("KENOMA_SERVER_NAME", "peer")
@@ -157,7 +157,7 @@ fn program(database: &Database, transition: &Transition) -> Kenoma {
             kenoma = kenoma.with(variable, value);
         }
     }
-    kenoma
+    Ok(kenoma)
 }
 
 /// A test for each group of recordings, and the list of the groups.

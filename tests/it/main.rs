@@ -2,6 +2,7 @@
 //!
 //! One binary for all of them: it links once.
 
+mod bound_sql;
 mod cli;
 mod contract;
 mod golden;

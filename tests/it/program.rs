@@ -4,10 +4,33 @@ use std::{
     ffi::OsStr,
     io::Write as _,
     process::{Command, Output, Stdio},
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context as _, Result};
-use testkit::Database;
+use testkit::{Database, Flavour};
+
+/// The role that most tests run the program as, on the server of the whole test run.
+const ROLE: &str = "kenoma_least";
+
+/// Gives what `kenoma migrate --print-grants` prints. The databases of a flavour are alike, and a
+/// test may need many.
+fn grants(owner: &Kenoma, flavour: Flavour) -> Result<String> {
+    static PRINTED: Mutex<Vec<(Flavour, String)>> = Mutex::new(Vec::new());
+    let mut printed = PRINTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, grants)) = printed.iter().find(|(of, _)| *of == flavour) {
+        return Ok(grants.clone());
+    }
+    let grants = print_grants(owner)?;
+    printed.push((flavour, grants.clone()));
+    Ok(grants)
+}
+
+fn print_grants(owner: &Kenoma) -> Result<String> {
+    let done = owner.run(&["migrate", "--print-grants", "--role", ROLE])?;
+    anyhow::ensure!(done.code == 0 && done.stderr.is_empty(), "{done:?}");
+    Ok(done.stdout)
+}
 
 /// What a command did.
 #[derive(Debug)]
@@ -42,6 +65,23 @@ impl Kenoma {
         Self::at(database.url())
     }
 
+    /// A program that works on a database in which its own tables are, as a role that has the
+    /// GRANTs of `kenoma migrate --print-grants` and no other right: whatever a test does with it
+    /// proves them.
+    pub(crate) async fn with_least_rights(database: &Database) -> Result<Self> {
+        let owner = Self::on(database);
+        owner.migrate()?;
+        let grants = grants(&owner, database.flavour())?;
+        Ok(Self::at(&database.grant(ROLE, &grants).await?))
+    }
+
+    /// Gives that role its rights anew, as an administrator does after an update of the server.
+    pub(crate) async fn renew_least_rights(database: &Database) -> Result<()> {
+        let grants = print_grants(&Self::on(database))?;
+        database.grant(ROLE, &grants).await?;
+        Ok(())
+    }
+
     /// A program that works on the database at a URL.
     pub(crate) fn at(url: &str) -> Self {
         Self::nowhere().with("KENOMA_DATABASE_URL", url)
@@ -50,6 +90,12 @@ impl Kenoma {
     /// A program that was told of no database.
     pub(crate) fn nowhere() -> Self {
         Self { environment: Vec::new() }
+    }
+
+    /// Where its database is, for a test that looks at it as the same role.
+    pub(crate) fn database_url(&self) -> &str {
+        let named = self.environment.iter().rfind(|(name, _)| name == "KENOMA_DATABASE_URL");
+        named.map_or("", |(_, url)| url)
     }
 
     /// The same with one more variable.

@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask test | demo | bench | chaos | provision`.
+//! The project's own commands: `cargo xtask test | demo | bench | chaos | fuzz | provision`.
 
 mod bench;
 mod chaos;
 mod console;
 mod demo;
+mod fuzz;
 mod kenoma;
 mod program;
 mod provision;
@@ -35,6 +36,8 @@ enum Command {
     Bench(bench::Options),
     /// Have everything go wrong while kenoma works, and judge what becomes of the work.
     Chaos(chaos::Options),
+    /// Feed made-up bytes to everything that reads the texts of strangers.
+    Fuzz(fuzz::Options),
     /// Install what the tests need through the system's package manager, as far as it is missing.
     Provision,
 }
@@ -46,6 +49,7 @@ async fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options).await,
         Command::Bench(options) => bench::run(&options).await,
         Command::Chaos(options) => chaos::run(&options).await,
+        Command::Fuzz(options) => fuzz::run(&options).await,
         Command::Provision => provision::run().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

@@ -1,8 +1,8 @@
 //! Private servers with a database of the flavour `pleroma`, for demo and bench.
 
 use anyhow::{Context as _, Result};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
-use testkit::{Flavour, Postgres};
+use sqlx::{Connection as _, Executor as _, PgConnection};
+use testkit::{Flavour, Postgres, put_together};
 
 /// Makes an empty database with the schema of the flavour `pleroma`.
 pub(crate) async fn create_database(postgres: &Postgres, name: &'static str) -> Result<()> {
@@ -21,7 +21,7 @@ pub(crate) async fn copy_database(postgres: &Postgres, from: &str, to: &str) -> 
 /// Runs a statement that names databases, which cannot be bound.
 async fn administer(postgres: &Postgres, statement: &str) -> Result<()> {
     let mut admin = PgConnection::connect(&postgres.url("postgres")).await?;
-    sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+    sqlx::raw_sql(put_together(statement))
         .execute(&mut admin)
         .await
         .with_context(|| format!("`{statement}` failed"))?;

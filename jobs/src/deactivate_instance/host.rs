@@ -18,6 +18,9 @@ pub struct InvalidHost {
     reason: &'static str,
 }
 
+/// What no host has, and what would mean more than one if a statement took it for a pattern.
+const WILDCARDS: [char; 3] = ['%', '_', '*'];
+
 impl Host {
     /// Reads what an operator typed: any case, Unicode or punycode, a dot at the end.
     ///
@@ -32,13 +35,16 @@ impl Host {
         if text.is_empty() {
             return Err(invalid("it is empty"));
         }
-        if text.contains(['%', '_', '*']) {
-            return Err(invalid("wildcards are not accepted, name one host"));
+        let wildcard = "wildcards are not accepted, name one host";
+        if text.contains(WILDCARDS) {
+            return Err(invalid(wildcard));
         }
         if text.contains(['/', ':', '@', ' ']) && !text.starts_with('[') {
             return Err(invalid("give the bare host, without scheme, port, path or nickname"));
         }
         match UrlHost::parse(text) {
+            // Unicode has wide forms of them, which become the plain ones.
+            Ok(UrlHost::Domain(domain)) if domain.contains(WILDCARDS) => Err(invalid(wildcard)),
             Ok(UrlHost::Domain(domain)) if !domain.contains('.') => {
                 Err(invalid("a host has at least one dot"))
             }
@@ -113,7 +119,20 @@ mod tests {
 
     #[test]
     fn what_could_hit_more_than_one_instance_is_refused() {
-        for typed in ["", " ", ".", "%", "spam%", "b_d.example", "*.example", "@"] {
+        for typed in [
+            "",
+            " ",
+            ".",
+            "%",
+            "spam%",
+            "b_d.example",
+            "*.example",
+            "@",
+            // Their wide forms, found by the fuzzer.
+            "b\u{ff3f}d.example",
+            "\u{ff0a}.example",
+            "spam\u{ff05}.example",
+        ] {
             assert!(parsed(typed).is_err(), "{typed}");
         }
     }

@@ -49,10 +49,11 @@ macro_rules! now {
     };
 }
 
+/// `$column`: what the others ask of `u` (not every column: kenoma's role may not read them all);
 /// `$active`: whether `u` is active; `$acted_on`: whether the run acts on `u`; `$counted`: whether
 /// the counter of a local follower `f` is kept up; `$off`: how `u` is switched off.
 macro_rules! statements {
-    ($active:literal, $acted_on:literal, $counted:literal, $off:literal) => {
+    ($column:literal, $active:literal, $acted_on:literal, $counted:literal, $off:literal) => {
         Statements {
             accounts: concat!(
                 "select u.id, ",
@@ -79,7 +80,9 @@ macro_rules! statements {
                 " and ",
                 of_host!(),
                 ", false)
-                 from (select * from public.users where id > $4 order by id limit $5) u
+                 from (select id, nickname, ",
+                $column,
+                " from public.users where id > $4 order by id limit $5) u
                  order by u.id"
             ),
             lock: "select u.id from public.users u
@@ -120,7 +123,9 @@ macro_rules! statements {
                      and u.nickname not like 'internal.%' and (not $3 or ",
                 $active,
                 ")
-                 from (select * from public.users where id > $1 order by id limit $2) u
+                 from (select id, nickname, local, ",
+                $column,
+                " from public.users where id > $1 order by id limit $2) u
                  order by u.id"
             ),
             unfollow: concat!(
@@ -149,11 +154,17 @@ macro_rules! statements {
 }
 
 /// An account that is inactive already is passed over.
-const CURRENT: Statements = statements!("u.is_active", "u.is_active", "true", "is_active = false");
+const CURRENT: Statements =
+    statements!("is_active", "u.is_active", "u.is_active", "true", "is_active = false");
 
 /// Pleroma 2.2 repeats what a deactivation does, and keeps up the counters of active accounts only.
-const PLEROMA22: Statements =
-    statements!("not u.deactivated", "true", "not f.deactivated", "deactivated = true");
+const PLEROMA22: Statements = statements!(
+    "deactivated",
+    "not u.deactivated",
+    "true",
+    "not f.deactivated",
+    "deactivated = true"
+);
 
 impl Statements {
     /// Chooses by flavour.

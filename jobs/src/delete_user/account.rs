@@ -31,10 +31,11 @@ macro_rules! now {
     };
 }
 
+/// What follows `set` in an update that empties columns, unless all are empty.
 macro_rules! empty_columns {
     ($columns:expr, $values:expr) => {
         concat!(
-            "update public.users set (",
+            "(",
             $columns,
             ", updated_at) = row(",
             $values,
@@ -63,9 +64,10 @@ macro_rules! standing {
     };
 }
 
+/// Emptied and looked at. `password_hash` goes with them unseen: kenoma's role need not read it.
 macro_rules! columns {
     () => {
-        "bio, raw_bio, email, name, password_hash, avatar, tags, last_refreshed_at,
+        "bio, raw_bio, email, name, avatar, tags, last_refreshed_at,
          last_digest_emailed_at, banner, background, note_count, follower_count, following_count,
          is_locked, password_reset_pending, registration_reason, confirmation_token, domain_blocks,
          is_moderator, is_admin, mascot, emoji, pleroma_settings_store, fields, raw_fields,
@@ -75,7 +77,7 @@ macro_rules! columns {
 
 macro_rules! values {
     () => {
-        "'', null, null, null, null, '{}', '{}', null,
+        "'', null, null, null, '{}', '{}', null,
          null, '{}', '{}', 0, 0, 0,
          false, false, null, null, '{}',
          false, false, null, '{}', '{}', '[]', '[]',
@@ -88,9 +90,12 @@ macro_rules! statements {
     ($standing:expr, $columns:literal, $values:literal, $later:expr) => {
         Statements {
             standing: $standing,
-            purge: empty_columns!(
-                concat!(columns!(), ", ", $columns),
-                concat!(values!(), ", ", $values)
+            purge: concat!(
+                "update public.users set password_hash = null, ",
+                empty_columns!(
+                    concat!(columns!(), ", ", $columns),
+                    concat!(values!(), ", ", $values)
+                )
             ),
             is_purged: concat!(
                 "select row(",
@@ -121,9 +126,12 @@ macro_rules! pleroma22_standing {
 }
 
 /// Pleroma 2.2 takes the keys as well; not before the last delivery was signed with them.
-const PLEROMA22_KEYS: &str = empty_columns!(
-    "keys, public_key, confirmation_pending, approval_pending",
-    "null, null, false, false"
+const PLEROMA22_KEYS: &str = concat!(
+    "update public.users set ",
+    empty_columns!(
+        "keys, public_key, confirmation_pending, approval_pending",
+        "null, null, false, false"
+    )
 );
 
 const PLEROMA: Statements =

@@ -50,7 +50,7 @@ pub use password_reset::create_password_reset;
 pub use refresh::{Changed, refresh_accounts, refresh_again, stale_counters_note, stale_note};
 pub use registration::{
     Candidate, CreateError, Fault, NewAccount, Registration, Welcome, create_account, give_roles,
-    welcome,
+    nickname_fault, welcome,
 };
 pub use roles::{Role, is_last_admin, set_role};
 pub use server::{Federation, Refresh, Search, Server, ServerSwitches, open, published_now};

@@ -36,10 +36,14 @@ macro_rules! meant {
     };
 }
 
-/// `$confirmed`: whether `u` is confirmed; `$written`: which of those who are meant are written;
+/// `$columns`: what the others ask of `u` by the flavour's names (not every column: kenoma's role
+/// may not read them all); `$confirmed`: whether `u` is confirmed; `$written`: which of those who are meant are written;
 /// `$set`: what is written, `new.token` being a new token; `$left`: what cannot be left.
 macro_rules! statements {
-    ($active:literal, $confirmed:literal, $written:literal, $set:literal, $left:literal) => {
+    (
+        $columns:literal, $active:literal, $confirmed:literal, $written:literal, $set:literal,
+        $left:literal
+    ) => {
         Statements {
             count: concat!(
                 "select count(*) from public.users u where u.id <= $1 and ",
@@ -49,8 +53,11 @@ macro_rules! statements {
             ),
             find: concat!(
                 "select u.id
-                 from (select * from public.users where id > $1 and id <= $2
-                       order by id limit $3) u
+                 from (select id, local, nickname, is_admin, is_moderator, invisible,
+                              confirmation_token, ",
+                $columns,
+                "
+                       from public.users where id > $1 and id <= $2 order by id limit $3) u
                  where ",
                 meant!($active),
                 " and ",
@@ -90,6 +97,7 @@ macro_rules! statements {
 
 /// A confirmed account has no token; one that still has loses it.
 const CONFIRM: Statements = statements!(
+    "is_active, is_confirmed",
     "u.is_active",
     "u.is_confirmed",
     "(not u.is_confirmed or u.confirmation_token is not null)",
@@ -99,6 +107,7 @@ const CONFIRM: Statements = statements!(
 
 /// Everybody who is meant gets a fresh token. Whoever uses it at once is confirmed again.
 const UNCONFIRM: Statements = statements!(
+    "is_active, is_confirmed",
     "u.is_active",
     "u.is_confirmed",
     "true",
@@ -107,6 +116,7 @@ const UNCONFIRM: Statements = statements!(
 );
 
 const CONFIRM_PLEROMA22: Statements = statements!(
+    "deactivated, confirmation_pending",
     "not u.deactivated",
     "not u.confirmation_pending",
     "(u.confirmation_pending or u.confirmation_token is not null)",
@@ -115,6 +125,7 @@ const CONFIRM_PLEROMA22: Statements = statements!(
 );
 
 const UNCONFIRM_PLEROMA22: Statements = statements!(
+    "deactivated, confirmation_pending",
     "not u.deactivated",
     "not u.confirmation_pending",
     "true",

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     cli::{
         Failure, Output,
-        output::{counted, thousands},
+        output::{counted, one_line, thousands},
         run_json::RunJson,
         submit::find,
     },
@@ -101,11 +101,6 @@ fn event_lines(events: &[Event]) -> Vec<String> {
     // Parked items have their own list, which is cut short when there are thousands.
     let events = events.iter().filter(|event| event.event != "parked");
     ["Story:".to_owned()].into_iter().chain(events.map(line)).collect()
-}
-
-/// Keeps texts of strangers from looking like lines of ours.
-fn one_line(text: &str) -> String {
-    text.replace('\n', " ")
 }
 
 /// What an event tells of itself, as text: ` (total 3, reason spam)`.

@@ -102,6 +102,22 @@ fn parse(bytes: &[u8]) -> (Vec<Line>, Vec<(usize, String)>) {
     (lines, bad)
 }
 
+/// Takes a file apart and checks what comes out; for the fuzz target.
+///
+/// # Panics
+/// When a host is not one that is read back as itself, is there twice, or out of order.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check(bytes: &[u8]) {
+    let (lines, bad) = parse(bytes);
+    assert!(lines.windows(2).all(|pair| pair[0].number < pair[1].number));
+    assert!(bad.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    for Line { host, .. } in &lines {
+        assert_eq!(Host::parse(host.as_str()).as_ref(), Ok(host));
+    }
+    let hosts: HashSet<&Host> = lines.iter().map(|line| &line.host).collect();
+    assert_eq!(hosts.len(), lines.len());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,6 +26,8 @@ mod tag;
 mod toggle_confirmed;
 
 use clap::Subcommand;
+#[cfg(any(test, fuzzing))]
+pub(crate) use hosts_file::check as check_hosts_file;
 
 use super::{Failure, Output};
 use crate::{session::Session, settings::Settings};

@@ -11,11 +11,13 @@ mod control;
 mod credentials;
 mod fanout;
 mod follow_request;
+mod grants;
 mod help;
 mod hosts;
 mod hosts_file;
 mod ids;
 mod invites;
+mod ledger_secrets;
 mod listing;
 mod new;
 mod new_rows;
@@ -63,15 +65,20 @@ impl House {
     /// Makes a database in which `kenoma migrate` was never run.
     async fn without_ledger(flavour: Flavour) -> Result<Self> {
         let database = Database::create(flavour).await?;
-        let kenoma = Kenoma::on(&database).with("KENOMA_REDIS_URL", format!("redis://{NOWHERE}/0"));
-        Ok(Self { world: World::new(&database), kenoma, database })
+        let kenoma = Kenoma::on(&database);
+        Ok(Self::assemble(database, kenoma))
+    }
+
+    fn assemble(database: Database, kenoma: Kenoma) -> Self {
+        let kenoma = kenoma.with("KENOMA_REDIS_URL", format!("redis://{NOWHERE}/0"));
+        Self { world: World::new(&database), kenoma, database }
     }
 
     /// Makes a database with kenoma's own tables.
     async fn new(flavour: Flavour) -> Result<Self> {
-        let house = Self::without_ledger(flavour).await?;
-        house.kenoma.migrate()?;
-        Ok(house)
+        let database = Database::create(flavour).await?;
+        let kenoma = Kenoma::with_least_rights(&database).await?;
+        Ok(Self::assemble(database, kenoma))
     }
 
     /// Gives the program the Redis of the test run, under a prefix of this database.

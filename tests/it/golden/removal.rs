@@ -143,8 +143,7 @@ async fn nothing_is_left_of_an_account_that_the_original_gave_up_on() -> Result<
     for start in [Some(&transition.before), transition.after_jobs.as_ref()] {
         database.empty().await?;
         start.context("no rows after the jobs")?.load(&database.pool()).await?;
-        let kenoma = super::program(&database, &transition);
-        kenoma.migrate()?;
+        let kenoma = super::program(&database, &transition).await?;
         let done = kenoma.run(&["user", "rm", "alice", "--inline", "--yes"])?;
         assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
         let after = snapshot(&database.pool()).await?;

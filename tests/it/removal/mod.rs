@@ -24,10 +24,10 @@ impl House {
         let world = World::new(&database);
         let alice = world.local("alice").await?;
         // There is no server whose deliveries could be waited for.
-        let kenoma = Kenoma::on(&database)
+        let kenoma = Kenoma::with_least_rights(&database)
+            .await?
             .with("KENOMA_REDIS_URL", "redis://127.0.0.1:1/0")
             .with("KENOMA_SERVER_PUBLISH_WAIT", "0s");
-        kenoma.migrate()?;
         Ok(Self { database, world, alice, kenoma })
     }
 

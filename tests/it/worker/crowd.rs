@@ -70,7 +70,7 @@ async fn sigterm_gives_eight_runs_back_with_their_checkpoints() -> Result<()> {
     let crowd = Crowd::gather().await?;
     let database = Database::create(Flavour::Pleroma).await?;
     crowd.before.load(&database.pool()).await?;
-    let stage = Stage::empty(database)?;
+    let stage = Stage::empty(database).await?;
     let kenoma =
         stage.with("KENOMA_WORKER_CONCURRENCY", "8").with("KENOMA_DATABASE_POOL_SIZE", "20");
     let held = crowd.hold(&stage).await?;

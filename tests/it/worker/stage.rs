@@ -65,18 +65,17 @@ impl Stage {
         Ok((Self::on_redis(&redis.url()).await?, redis))
     }
 
-    async fn on_redis(url: &str) -> Result<Self> {
+    /// Sets up a stage on a Redis that is reached at a URL.
+    pub(super) async fn on_redis(url: &str) -> Result<Self> {
         let database = Database::create(Flavour::Pleroma).await?;
         load_story(&database.pool()).await?;
-        let kenoma = Kenoma::on(&database);
-        kenoma.migrate()?;
+        let kenoma = Kenoma::with_least_rights(&database).await?;
         Ok(Self::assemble(kenoma, url, database))
     }
 
     /// Sets up a stage on an empty database of any flavour.
-    pub(super) fn empty(database: Database) -> Result<Self> {
-        let kenoma = Kenoma::on(&database);
-        kenoma.migrate()?;
+    pub(super) async fn empty(database: Database) -> Result<Self> {
+        let kenoma = Kenoma::with_least_rights(&database).await?;
         Ok(Self::assemble(kenoma, testkit::redis()?.url(), database))
     }
 

@@ -92,6 +92,7 @@ pub(super) async fn spoil(pool: &PgPool, post: usize, sqlstate: &'static str) ->
     let object = Story::get().await?.objects[post - 1];
     sqlx::raw_sql(
         "create table public.spoilt (id uuid primary key, sqlstate text not null);
+         grant select on public.spoilt to public;
          create function public.refuse() returns trigger language plpgsql as $$
          declare spoilt public.spoilt;
          begin

@@ -15,7 +15,7 @@ async fn a_removal_waits_without_a_worker_and_goes_on_by_itself() -> Result<()> 
     let world = World::new(&database);
     let alice = world.local("alice").await?;
     world.remote("carl", "far.example").await?.follows(&alice).await?;
-    let stage = Stage::empty(database)?;
+    let stage = Stage::empty(database).await?;
     sqlx::raw_sql("update users set is_confirmed = false where nickname = 'alice'")
         .execute(&stage.pool)
         .await?;

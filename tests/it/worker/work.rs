@@ -34,7 +34,7 @@ async fn a_recording_is_replayed_through_the_queue() -> Result<()> {
         let transition = Transition::load(Flavour::Pleroma, name)?;
         let database = Database::create(Flavour::Pleroma).await?;
         transition.load_before(&database).await?;
-        let stage = Stage::empty(database)?;
+        let stage = Stage::empty(database).await?;
         // What was recorded is what the original's own task wrote, which tells nobody of it.
         let kenoma = stage.with("KENOMA_SERVER_REFRESH", "off");
         let _worker = Worker::start(&kenoma)?;

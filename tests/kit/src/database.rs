@@ -2,16 +2,18 @@
 
 use std::thread;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::flavour::Flavour;
 use crate::servers;
+use crate::sql::put_together;
 
-/// Key of the advisory lock under which templates are made: many test processes start at once.
-const TEMPLATE_LOCK: i64 = 0x6b65_6e6f_6d61;
+/// Key of the advisory lock under which templates and roles are made: many test processes start at
+/// once.
+const ADMIN_LOCK: i64 = 0x6b65_6e6f_6d61;
 
 /// A database with the schema of a flavour and no rows. Dropped, with its connections, on drop.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ impl Database {
         let template = template(&mut admin, flavour).await?;
         let name = format!("t_{flavour}_{}", Uuid::new_v4().simple());
         let statement = format!("create database {name} template {template}");
-        sqlx::query(AssertSqlSafe(statement))
+        sqlx::query(put_together(statement))
             .execute(&mut admin)
             .await
             .with_context(|| format!("cannot copy the template {template}"))?;
@@ -57,6 +59,26 @@ impl Database {
         self.pool.clone()
     }
 
+    /// Gives rights in this database to a role that owns nothing, and the URL with which to be that
+    /// role. Makes the role if this server has none of that name; `grants` is SQL.
+    pub async fn grant(&self, role: &str, grants: &str) -> Result<String> {
+        let mut admin = PgConnection::connect(servers::postgres()?.url()).await?;
+        locked(&mut admin, async |admin| {
+            let known = "select exists (select 1 from pg_roles where rolname = $1)";
+            if !sqlx::query_scalar(known).bind(role).fetch_one(&mut *admin).await? {
+                let created = format!("create role {role} login");
+                sqlx::query(put_together(created)).execute(admin).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        admin.close().await?;
+        sqlx::raw_sql(put_together(grants)).execute(&self.pool).await?;
+        let mut url = url::Url::parse(&self.url)?;
+        url.set_username(role).map_err(|()| anyhow!("{} takes no user", self.url))?;
+        Ok(url.into())
+    }
+
     /// Takes every row out of schema `public` but those of `schema_migrations`: cheaper than
     /// another database for a test that goes through many states.
     pub async fn empty(&self) -> Result<()> {
@@ -71,7 +93,7 @@ impl Database {
         .await?;
         let statements: Vec<String> =
             tables.iter().map(|table| format!("delete from {table}")).collect();
-        sqlx::raw_sql(AssertSqlSafe(statements.join(";"))).execute(&mut *transaction).await?;
+        sqlx::raw_sql(put_together(statements.join(";"))).execute(&mut *transaction).await?;
         Ok(transaction.commit().await?)
     }
 }
@@ -92,7 +114,7 @@ impl Drop for Database {
 async fn drop_database(name: &str) -> Result<()> {
     let mut admin = PgConnection::connect(servers::postgres()?.url()).await?;
     let statement = format!("drop database if exists {name} with (force)");
-    sqlx::query(AssertSqlSafe(statement)).execute(&mut admin).await?;
+    sqlx::query(put_together(statement)).execute(&mut admin).await?;
     Ok(admin.close().await?)
 }
 
@@ -102,15 +124,25 @@ async fn template(admin: &mut PgConnection, flavour: Flavour) -> Result<String> 
     if is_template(admin, &name).await? {
         return Ok(name);
     }
-    sqlx::query("select pg_advisory_lock($1)").bind(TEMPLATE_LOCK).execute(&mut *admin).await?;
-    let made = match is_template(admin, &name).await {
+    locked(admin, async |admin| match is_template(admin, &name).await {
         Ok(false) => make_template(admin, flavour, &name).await,
         Ok(true) => Ok(()),
         Err(error) => Err(error),
-    };
-    sqlx::query("select pg_advisory_unlock($1)").bind(TEMPLATE_LOCK).execute(&mut *admin).await?;
-    made.with_context(|| format!("cannot make the template of {flavour}"))?;
+    })
+    .await
+    .with_context(|| format!("cannot make the template of {flavour}"))?;
     Ok(name)
+}
+
+/// Makes something that a whole server has once, while nobody else does.
+async fn locked(
+    admin: &mut PgConnection,
+    make: impl AsyncFnOnce(&mut PgConnection) -> Result<()>,
+) -> Result<()> {
+    sqlx::query("select pg_advisory_lock($1)").bind(ADMIN_LOCK).execute(&mut *admin).await?;
+    let outcome = make(admin).await;
+    sqlx::query("select pg_advisory_unlock($1)").bind(ADMIN_LOCK).execute(&mut *admin).await?;
+    outcome
 }
 
 async fn is_template(admin: &mut PgConnection, name: &str) -> Result<bool> {
@@ -121,14 +153,14 @@ async fn is_template(admin: &mut PgConnection, name: &str) -> Result<bool> {
 async fn make_template(admin: &mut PgConnection, flavour: Flavour, name: &str) -> Result<()> {
     // A process that was killed half-way leaves a database that is not yet marked as template.
     let cleared = format!("drop database if exists {name} with (force)");
-    sqlx::query(AssertSqlSafe(cleared)).execute(&mut *admin).await?;
+    sqlx::query(put_together(cleared)).execute(&mut *admin).await?;
     let created = format!("create database {name} template template0 encoding 'UTF8'");
-    sqlx::query(AssertSqlSafe(created)).execute(&mut *admin).await?;
+    sqlx::query(put_together(created)).execute(&mut *admin).await?;
     let mut inside = PgConnection::connect(&servers::postgres()?.database_url(name)).await?;
     sqlx::raw_sql(flavour.schema()).execute(&mut inside).await?;
     inside.close().await?;
     let marked = format!("alter database {name} with is_template true");
-    sqlx::query(AssertSqlSafe(marked)).execute(admin).await?;
+    sqlx::query(put_together(marked)).execute(admin).await?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod database;
 mod flake;
 mod flavour;
 mod servers;
+mod sql;
 mod state;
 mod transition;
 mod world;
@@ -24,6 +25,7 @@ pub use servers::{
     Link, Postgres, PostgresOptions, Proxy, Redis, RedisOptions, Server, postgres, postgres_folder,
     redis, redis_program,
 };
+pub use sql::put_together;
 pub use state::{State, snapshot};
 pub use transition::{Step, Transition};
 pub use world::{Account, BASE, Draft, PUBLIC, Post, World};

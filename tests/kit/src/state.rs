@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Executor as _, PgConnection, PgPool};
+use sqlx::{Executor as _, PgConnection, PgPool};
+
+use crate::sql::put_together;
 
 /// The rows of each table, as `PostgreSQL`'s `row_to_json` gives them, sorted by primary key.
 /// Tables without rows are left out.
@@ -42,7 +44,7 @@ impl State {
             let statement = format!(
                 "insert into {quoted} select * from jsonb_populate_recordset(null::{quoted}, $1)"
             );
-            sqlx::query(AssertSqlSafe(statement))
+            sqlx::query(put_together(statement))
                 .bind(sqlx::types::Json(rows))
                 .execute(&mut *transaction)
                 .await
@@ -77,7 +79,7 @@ pub async fn snapshot(pool: &PgPool) -> Result<State> {
         let order = key.unwrap_or_else(|| "t::text".to_owned());
         let statement =
             format!("select row_to_json(t) from {} as t order by {order}", quote(&table));
-        let rows: Vec<Value> = sqlx::query_scalar(AssertSqlSafe(statement))
+        let rows: Vec<Value> = sqlx::query_scalar(put_together(statement))
             .fetch_all(&mut *transaction)
             .await
             .with_context(|| format!("cannot read {table}"))?;
@@ -100,7 +102,7 @@ async fn set_sequence(connection: &mut PgConnection, table: &str) -> Result<()> 
     .flatten();
     if let Some(sequence) = sequence {
         let statement = format!("select setval($1::regclass, max(id)) from {}", quote(table));
-        sqlx::query(AssertSqlSafe(statement)).bind(sequence).execute(connection).await?;
+        sqlx::query(put_together(statement)).bind(sequence).execute(connection).await?;
     }
     Ok(())
 }

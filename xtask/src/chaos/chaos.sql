@@ -87,7 +87,7 @@ end $$;
 create trigger write_down after insert or update on kenoma.runs
     for each row execute function chaos.write_down();
 
--- Not a superuser: a limit of connections holds for it.
-grant usage on schema public, kenoma, chaos to kenoma;
-grant all on all tables in schema public, kenoma, chaos to kenoma;
-grant all on all sequences in schema public, kenoma, chaos to kenoma;
+-- What the triggers do, they do in the name of the workers' role.
+grant usage on schema chaos to kenoma;
+grant all on all tables in schema chaos to kenoma;
+grant all on all sequences in schema chaos to kenoma;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use testkit::{Clock, Postgres, PostgresOptions, Proxy, Redis, State, snapshot};
+use testkit::{Clock, Postgres, PostgresOptions, Proxy, Redis, State, put_together, snapshot};
 use tokio::sync::Mutex;
 
 use super::{ask, errand};
@@ -15,7 +15,7 @@ const SEEDED: &str = "seeded";
 const TWIN: &str = "twin";
 pub(super) const ARENA: &str = "arena";
 
-/// The role of the workers: no superuser, so that a limit of connections holds for it.
+/// The role of the workers, with the least rights.
 pub(super) const ROLE: &str = "kenoma";
 
 /// What the messages of all rounds begin with in Redis.
@@ -56,6 +56,8 @@ impl House {
         sqlx::raw_sql("create role kenoma login").execute(&seeding).await?;
         kenoma.connect(postgres.url(SEEDED), None);
         kenoma.perform(&["migrate"]).await?;
+        let grants = kenoma.answer(&["migrate", "--print-grants"]).await?;
+        sqlx::raw_sql(put_together(grants)).execute(&seeding).await?;
         sqlx::raw_sql(include_str!("chaos.sql")).execute(&seeding).await?;
         errand::settle(&seeding).await?;
         sqlx::raw_sql("vacuum analyze").execute(&seeding).await?;

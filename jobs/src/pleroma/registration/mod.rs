@@ -12,6 +12,7 @@ pub use after::{Welcome, welcome};
 pub use candidate::Candidate;
 pub use create::{CreateError, NewAccount, create_account, give_roles};
 pub use fault::Fault;
+pub use nickname::nickname_fault;
 
 /// The server's own configuration of how accounts are made.
 #[derive(Debug, Clone)]

@@ -43,11 +43,7 @@ const RESTRICTED: [&str; 36] = [
 ];
 
 /// Says what is wrong with a nickname, whoever has it.
-pub(super) fn nickname_fault(
-    nickname: &str,
-    rules: &Registration,
-    flavour: Flavour,
-) -> Option<Fault> {
+pub fn nickname_fault(nickname: &str, rules: &Registration, flavour: Flavour) -> Option<Fault> {
     let extended = rules.extended_nickname_format;
     let allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || (extended && matches!(byte, b'_' | b'-'));

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::PgPool;
 use uuid::{Builder, Uuid};
 
 pub use account::Account;
@@ -21,6 +21,7 @@ pub use draft::{Draft, Post};
 
 use crate::database::Database;
 use crate::flavour::Flavour;
+use crate::sql::put_together;
 
 /// Address of the server whose database it is.
 pub const BASE: &str = "https://peer.example";
@@ -93,7 +94,7 @@ impl World {
              select {columns} from jsonb_populate_record(null::{table}, $1)
              returning to_jsonb({table})"
         );
-        sqlx::query_scalar(AssertSqlSafe(statement))
+        sqlx::query_scalar(put_together(statement))
             .bind(row)
             .fetch_one(&self.pool)
             .await

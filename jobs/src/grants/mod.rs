@@ -1,0 +1,24 @@
+//! The rights of a role that runs kenoma and owns nothing.
+
+mod rights;
+
+use sqlx::PgConnection;
+
+use crate::pleroma::Shape;
+use rights::Right;
+
+/// Writes the GRANTs that `role` needs to do everything kenoma does in this database, and nothing
+/// more, one statement per line. Looks at the catalogue and changes nothing.
+///
+/// Tables and columns that this database has not are left out, and so is what PUBLIC has anyway.
+/// The role need not exist; the ledger must.
+pub async fn grants(db: &mut PgConnection, shape: &Shape, role: &str) -> sqlx::Result<Vec<String>> {
+    let rights: Vec<&Right> = rights::of(shape.flavour).collect();
+    sqlx::query_scalar(include_str!("render.sql"))
+        .bind(role)
+        .bind(rights.iter().map(|right| right.table).collect::<Vec<_>>())
+        .bind(rights.iter().map(|right| right.privilege).collect::<Vec<_>>())
+        .bind(rights.iter().map(|right| right.columns).collect::<Vec<_>>())
+        .fetch_all(db)
+        .await
+}

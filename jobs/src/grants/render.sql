@@ -1,0 +1,60 @@
+-- Writes grants as statements; the database itself quotes the names.
+-- $1: role; $2: tables, $3: what may be done with each, $4: columns, or '' for the whole table.
+with public_lacks (place, what) as (
+    -- Everybody has these unless an administrator took them away.
+    select 1, format('connect on database %I', current_database())
+    where not has_database_privilege('public', current_database(), 'connect')
+    union all
+    select 2, 'usage on schema public' where not has_schema_privilege('public', 'public', 'usage')
+    union all
+    select 3, 'usage on schema kenoma' where not has_schema_privilege('public', 'kenoma', 'usage')
+    union all
+    -- Called by our statements, by the server's trigger and by the expressions of its indexes;
+    -- and whatever the operators of citext and the like are made of.
+    select 6, format('execute on function %s', p.oid::regprocedure)
+    from pg_proc p
+    where p.pronamespace = 'public'::regnamespace
+      and not has_function_privilege('public', p.oid, 'execute')
+      and (p.proname in ('activity_visibility', 'associated_object_id')
+           or exists (select from pg_depend d
+                      where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'))
+), wanted as (
+    select w.n, w.privilege, w.columns, c.oid, format('%I.%I', s.nspname, c.relname) as name,
+           s.nspname = 'public' as is_the_servers
+    from (select relation, privilege, string_agg(columns, ' ' order by n) as columns, min(n) as n
+          from unnest($2::text[], $3::text[], $4::text[]) with ordinality
+               as every (relation, privilege, columns, n)
+          group by relation, privilege) w
+    join pg_class c on c.oid = to_regclass(w.relation)
+    join pg_namespace s on s.oid = c.relnamespace
+), given as (
+    select n, name, privilege, columns, (
+               -- Also system columns: a role needs leave to read them where it may not read all.
+               select string_agg(quote_ident(a.attname), ', ' order by listed.n)
+               from unnest(string_to_array(columns, ' ')) with ordinality as listed (name, n)
+               join pg_attribute a
+                 on a.attrelid = wanted.oid and a.attname = listed.name and not a.attisdropped
+           ) as present
+    from wanted
+), sequences as (
+    -- The default of a column that our inserts do not name.
+    select distinct format('%I.%I', s.nspname, q.relname) as name
+    from wanted
+    join pg_attrdef f on f.adrelid = wanted.oid
+    join pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum
+    join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid
+                    and d.refclassid = 'pg_class'::regclass
+    join pg_class q on q.oid = d.refobjid and q.relkind = 'S'
+    join pg_namespace s on s.oid = q.relnamespace
+    where wanted.privilege = 'insert' and wanted.is_the_servers
+      and a.attname <> all (string_to_array(wanted.columns, ' '))
+), lines (place, n, what) as (
+    select place, 0, what from public_lacks
+    union all
+    select 4, n, format('%s%s on %s', privilege, coalesce(' (' || present || ')', ''), name)
+    from given
+    where columns = '' or present is not null
+    union all
+    select 5, row_number() over (order by name), format('usage on sequence %s', name) from sequences
+)
+select format('grant %s to %I;', what, $1::text) from lines order by place, n, what

@@ -1,0 +1,155 @@
+//! What kenoma's statements do with each table, the server's trigger on `activities` included.
+//!
+//! Foreign keys need no rights: PostgreSQL checks and follows them as the owner of the table. A
+//! table that is only locked needs UPDATE on one column; the most harmless one is named. The
+//! recordings are replayed with these rights alone, and fail when one is missing.
+
+use crate::pleroma::Flavour;
+
+/// One thing that may be done with one table.
+pub(super) struct Right {
+    /// With its schema.
+    pub(super) table: &'static str,
+    /// `select`, `insert`, `update` or `delete`.
+    pub(super) privilege: &'static str,
+    /// Separated by blanks; empty: the whole table.
+    pub(super) columns: &'static str,
+}
+
+macro_rules! rights {
+    ($($table:literal: $($privilege:ident $columns:literal),+;)+) => {
+        &[$($(Right {
+            table: $table,
+            privilege: stringify!($privilege),
+            columns: $columns,
+        }),+),+]
+    };
+}
+
+/// Lists the rights of a flavour; among them some for what only some of its releases have.
+pub(super) fn of(flavour: Flavour) -> impl Iterator<Item = &'static Right> {
+    let own = match flavour {
+        Flavour::Pleroma => PLEROMA,
+        Flavour::Akkoma => AKKOMA,
+        Flavour::Pleroma22 => PLEROMA22,
+    };
+    LEDGER.iter().chain(SERVER).chain(LEFTOVERS).chain(own)
+}
+
+/// Who asked for what is written once: those columns cannot be changed, nor any history.
+const LEDGER: &[Right] = rights! {
+    "kenoma._sqlx_migrations": select "";
+    "kenoma.runs": select "", insert "",
+        update "status control plan total done parked cursor attempt crashes last_error fence \
+                lease_owner lease_expires_at available_at announced_at started_at finished_at \
+                parked_retry_of";
+    "kenoma.run_events": select "", insert "";
+    "kenoma.parked_items": select "", insert "", update "reason sqlstate at retry", delete "";
+    "kenoma.workers": select "", insert "", update "seen_at", delete "";
+    "kenoma.actions": select "", insert "";
+};
+
+/// Whole tables may be read where nothing in them is a secret from kenoma anyway, and where the
+/// planner would otherwise not look at the statistics of indexes over expressions.
+const SERVER: &[Right] = rights! {
+    "public.schema_migrations": select "version";
+    "public.activities": select "", insert "", delete "";
+    "public.objects": select "", insert "data inserted_at updated_at", update "data updated_at";
+    "public.following_relationships": select "",
+        insert "follower_id following_id state inserted_at updated_at",
+        update "updated_at", delete "";
+    "public.oban_jobs": select "id queue worker args state",
+        insert "queue worker args state priority max_attempts scheduled_at",
+        update "inserted_at";
+    "public.users":
+        select "xmin id nickname name email bio raw_bio ap_id follower_address inbox shared_inbox \
+                local invisible is_admin is_moderator is_locked tags inserted_at updated_at \
+                note_count follower_count following_count confirmation_token \
+                multi_factor_authentication_settings avatar banner background \
+                last_refreshed_at last_digest_emailed_at password_reset_pending \
+                registration_reason domain_blocks mascot emoji pleroma_settings_store fields \
+                raw_fields also_known_as",
+        insert "id nickname name email bio password_hash ap_id follower_address \
+                confirmation_token local avatar inserted_at updated_at",
+        update "name email bio raw_bio password_hash tags is_admin is_moderator is_locked \
+                note_count follower_count following_count confirmation_token \
+                multi_factor_authentication_settings avatar banner background \
+                last_refreshed_at last_digest_emailed_at password_reset_pending \
+                registration_reason domain_blocks mascot emoji pleroma_settings_store fields \
+                raw_fields also_known_as updated_at",
+        delete "";
+    "public.notifications": select "ctid activity_id user_id", delete "";
+    "public.deliveries": select "object_id user_id", delete "";
+    "public.instances": select "host unreachable_since";
+    "public.counter_cache": select "instance public unlisted private direct",
+        update "public unlisted private direct";
+    "public.moderation_log": insert "data inserted_at updated_at";
+    "public.report_notes": select "user_id";
+    "public.hashtags": select "id", delete "";
+    "public.hashtags_objects": select "hashtag_id object_id", delete "";
+    "public.chat_message_references": select "object_id", delete "";
+    "public.password_reset_tokens": select "ctid user_id",
+        insert "user_id token used inserted_at updated_at", delete "";
+    "public.user_invite_tokens":
+        select "id token used expires_at invite_type max_use uses",
+        insert "token used expires_at invite_type max_use uses inserted_at updated_at",
+        update "used updated_at";
+    "public.user_relationships": select "ctid source_id target_id relationship_type", delete "";
+};
+
+/// What a removed account leaves behind: rows that are only found and deleted.
+const LEFTOVERS: &[Right] = rights! {
+    "public.push_subscriptions": select "ctid user_id", delete "";
+    "public.mfa_tokens": select "ctid user_id", delete "";
+    "public.oauth_tokens": select "ctid user_id", delete "";
+    "public.oauth_authorizations": select "ctid user_id", delete "";
+    "public.registrations": select "ctid user_id", delete "";
+    "public.user_notes": select "ctid source_id", delete "";
+    "public.thread_mutes": select "ctid user_id", delete "";
+    "public.filters": select "ctid user_id", delete "";
+    "public.lists": select "ctid user_id", delete "";
+    "public.markers": select "ctid user_id", delete "";
+    "public.scheduled_activities": select "ctid user_id", delete "";
+    "public.bookmarks": select "ctid user_id", delete "";
+    "public.bookmark_folders": select "ctid user_id", delete "";
+    "public.chats": select "ctid user_id", delete "";
+    "public.conversation_participation_recipient_ships": select "ctid user_id", delete "";
+    "public.conversation_participations": select "ctid user_id", delete "";
+    "public.announcement_read_relationships": select "ctid user_id", delete "";
+    "public.backups": select "ctid user_id", delete "";
+    "public.user_follows_hashtag": select "ctid user_id hashtag_id", delete "";
+    "public.user_frontend_setting_profiles": select "ctid user_id", delete "";
+};
+
+const PLEROMA: &[Right] = rights! {
+    "public.users":
+        select "is_active is_confirmed is_approved is_discoverable pinned_objects \
+                pinned_activities last_active_at last_status_at",
+        insert "following_address is_confirmed is_approved",
+        update "is_active is_confirmed is_discoverable pinned_objects pinned_activities \
+                featured_address accepts_chat_messages keys";
+    "public.activities": update "data updated_at";
+};
+
+const AKKOMA: &[Right] = rights! {
+    "public.users":
+        select "is_active is_confirmed is_approved is_discoverable mastofe_settings \
+                pinned_objects pinned_activities last_active_at last_status_at",
+        insert "following_address is_confirmed is_approved",
+        update "is_active is_confirmed is_discoverable mastofe_settings pinned_objects \
+                pinned_activities featured_address keys";
+    "public.notifications": select "type";
+    "public.signing_keys": insert "user_id key_id private_key public_key inserted_at updated_at";
+};
+
+/// Alone here the keys of an account are read: only to see whether they are gone.
+const PLEROMA22: &[Right] = rights! {
+    "public.users":
+        select "deactivated confirmation_pending approval_pending discoverable is_discoverable \
+                ap_enabled mastofe_settings pinned_activities locked keys public_key",
+        insert "confirmation_pending approval_pending",
+        update "deactivated confirmation_pending approval_pending discoverable is_discoverable \
+                ap_enabled mastofe_settings pinned_activities accepts_chat_messages locked keys \
+                public_key featured_address";
+    "public.activities": update "data updated_at";
+};

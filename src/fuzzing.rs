@@ -1,0 +1,118 @@
+//! What reads the texts of strangers, as the fuzz targets and the tests call it.
+//!
+//! Each function takes any bytes, and panics when what was made of them cannot be.
+
+use kenoma_jobs::{
+    deactivate_instance::Host,
+    pleroma::{Flavour, Registration, is_blacklisted, nickname_fault, valid_email},
+};
+
+use crate::{
+    cli::check_hosts_file,
+    queue::{Message, read_message},
+    settings,
+};
+
+/// The longest that is ever told of a message that cannot be read, in bytes.
+const LONGEST_REASON: usize = 4 * 1024;
+
+/// Separates the config file from the environment, one `NAME=VALUE` a line.
+const ENVIRONMENT: &str = "\n# environment\n";
+
+/// The name of a target, which is that of its folder of seeds too, and what it calls.
+#[cfg(test)]
+type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+#[cfg(test)]
+const TARGETS: [Target; 6] = [
+    ("message", message),
+    ("config", config),
+    ("hosts_file", hosts_file),
+    ("host", host),
+    ("nickname", nickname),
+    ("email", email),
+];
+
+/// A message out of Redis.
+pub fn message(bytes: &[u8]) {
+    match read_message(bytes) {
+        Message::Run(envelope) => {
+            assert!(envelope.run_id.len() <= 128 && envelope.job.len() <= 128);
+            // What is understood means the same when it is written down again. Not the payload to
+            // the last digit: numbers that no job has are rounded.
+            let written = serde_json::to_vec(&envelope).unwrap_or_default();
+            let Message::Run(again) = read_message(&written) else { panic!("{written:?}") };
+            assert_eq!((again.run_id, again.job), (envelope.run_id, envelope.job));
+        }
+        Message::Unreadable { reason } => assert!(reason.len() <= LONGEST_REASON),
+    }
+}
+
+/// A config file, and the environment behind it.
+pub fn config(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let (file, environment) = text.split_once(ENVIRONMENT).unwrap_or((text, ""));
+    let variables: Vec<_> = environment.lines().filter_map(|line| line.split_once('=')).collect();
+    settings::check(file, &variables);
+}
+
+/// A file for `--hosts-file`.
+pub fn hosts_file(bytes: &[u8]) {
+    check_hosts_file(bytes);
+}
+
+/// A host as an operator types it.
+pub fn host(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let Ok(host) = Host::parse(&text) else { return };
+    // Nothing in it is a pattern, a second host or a path, and it means itself.
+    assert!(host.as_str().bytes().all(|byte| !b"%_*/@: \\".contains(&byte)));
+    assert!(host.as_str().is_ascii() && host.as_str().contains('.'));
+    assert_eq!(Host::parse(host.as_str()).as_ref(), Ok(&host));
+    assert_eq!(Host::parse(&host.unicode()).as_ref(), Ok(&host));
+}
+
+/// A nickname for a new account.
+pub fn nickname(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let rules = Registration::default();
+    for flavour in [Flavour::Pleroma, Flavour::Akkoma, Flavour::Pleroma22] {
+        if nickname_fault(&text, &rules, flavour).is_none() {
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)));
+        }
+    }
+}
+
+/// An e-mail address for an account.
+pub fn email(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if valid_email(&text) {
+        // Nothing that ends a header or begins another address.
+        assert!(
+            text.is_ascii() && !text.contains(|c: char| c.is_control() || " ,;<>\"".contains(c))
+        );
+        assert_eq!(text.matches('@').count(), 1);
+    }
+    let _answer = is_blacklisted(&text, &[text.to_string(), "spam.example".to_owned()]);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn every_seed_is_digested() -> anyhow::Result<()> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+        for (name, target) in TARGETS {
+            let seeds: Vec<_> = fs::read_dir(folder.join(name))?.collect::<Result<_, _>>()?;
+            assert!(seeds.len() >= 3, "{name} has {} seeds", seeds.len());
+            for seed in seeds {
+                target(&fs::read(seed.path())?);
+            }
+        }
+        Ok(())
+    }
+}
