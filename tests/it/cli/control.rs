@@ -99,7 +99,7 @@ async fn every_wish_in_every_state() -> Result<()> {
     err| error: Run <run> has succeeded: it cannot be cancelled
     exit 4
     retry succeeded -> succeeded, run
-    err| error: Run <run> has succeeded: it cannot be tried again
+    err| error: Run <run> has succeeded: it cannot be tried again; parked items, if it has any, can be: kenoma jobs retry <run> --parked
     exit 4
     pause failed -> failed, run
     err| error: Run <run> has failed: it cannot be paused

@@ -6,10 +6,11 @@ use testkit::Redis;
 
 use super::{process::Worker, stage::Stage};
 
-/// Puts a message into a queue by hand.
+/// Puts a message into a queue by hand; at once, since one that is nowhere is soon removed.
 fn forge(redis: &Redis, queue: &str, id: &str, message: &str) -> Result<()> {
-    redis.command(&["HSET", &format!("{queue}:data"), id, message])?;
-    redis.command(&["RPUSH", &format!("{queue}:active"), id])?;
+    let push = "redis.call('HSET', KEYS[1] .. ':data', ARGV[1], ARGV[2])
+                return redis.call('RPUSH', KEYS[1] .. ':active', ARGV[1])";
+    redis.command(&["EVAL", push, "1", queue, id, message])?;
     Ok(())
 }
 

@@ -100,6 +100,11 @@ impl Stage {
         short_leases(self.kenoma.clone())
     }
 
+    /// The program in the hands of the database's owner.
+    pub(super) fn owner(&self) -> Kenoma {
+        Kenoma::on(&self.database)
+    }
+
     /// Queues a command of `user`; gives the run's id and what was said.
     pub(super) fn queue(&self, arguments: &[&str]) -> Result<(String, Done)> {
         queue(&self.kenoma, arguments)

@@ -160,7 +160,12 @@ async fn migrate_does_not_disturb_a_run() -> Result<()> {
     let refused = stage.kenoma.run(&["jobs", "list"])?;
     ensure!(refused.code == 4 && refused.stderr.contains("kenoma migrate"), "{refused:?}");
 
-    let migrating = stage.begin(&["migrate"])?;
+    let migrating = stage
+        .owner()
+        .command(&["migrate"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()?;
     eventually("a migration that waits for the batch", async || {
         let waiting = "select exists (select from pg_stat_activity
                        where datname = current_database() and application_name = 'kenoma'
@@ -172,7 +177,7 @@ async fn migrate_does_not_disturb_a_run() -> Result<()> {
     held.rollback().await?;
     let done = Done::from(migrating.wait_with_output()?);
     ensure!(done.code == 0 && done.stdout.contains("brought up to date"), "{done:?}");
-    let done = stage.kenoma.run(&["migrate"])?;
+    let done = stage.owner().run(&["migrate"])?;
     ensure!(done.code == 0 && done.stdout.contains("are up to date"), "{done:?}");
     stage.is_like_the_twin(&id).await?;
     let log = worker.stop()?;
