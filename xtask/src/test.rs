@@ -29,7 +29,7 @@ pub(crate) struct Options {
 }
 
 /// The servers of a test run; they end when this is dropped, or when the process ends.
-struct Servers {
+pub(crate) struct Servers {
     postgres: Option<Postgres>,
     redis: Option<Redis>,
 }
@@ -64,14 +64,14 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
 
 impl Servers {
     /// Starts what the environment does not name.
-    fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         let named = |name: &str| std::env::var_os(name).is_some_and(|url| !url.is_empty());
         let postgres = if named(POSTGRES_URL) { None } else { Some(Postgres::start()?) };
         let redis = if named(REDIS_URL) { None } else { Some(Redis::start()?) };
         Ok(Self { postgres, redis })
     }
 
-    fn name_to(&self, command: &mut Command) {
+    pub(crate) fn name_to(&self, command: &mut Command) {
         if let Some(postgres) = &self.postgres {
             command.env(POSTGRES_URL, postgres.url("postgres"));
         }
@@ -85,6 +85,11 @@ async fn has_nextest() -> bool {
     let mut asked = cargo();
     asked.args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
     run_program(&mut asked).await.is_ok_and(|status| status.success())
+}
+
+/// Runs the tests of the model, and no others.
+pub(crate) async fn model_command() -> Command {
+    test_command(has_nextest().await, &["engine::model::".to_owned()])
 }
 
 fn test_command(nextest: bool, filters: &[String]) -> Command {

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use anyhow::{Context as _, Result, ensure};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::PgPool;
+use testkit::put_together;
 
 use super::{
     process::Worker,
@@ -57,7 +58,7 @@ impl Guest {
 
     async fn sql(&self, statement: &str) -> Result<()> {
         let statement = statement.replace("GUEST", &self.name);
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&self.pool).await?;
+        sqlx::raw_sql(put_together(statement)).execute(&self.pool).await?;
         Ok(())
     }
 }
@@ -100,7 +101,7 @@ async fn spoil(stage: &Stage, errcode: &str, only: &str) -> Result<()> {
          create trigger spoil before update or delete on objects for each row
            when ({only}) execute function kenoma.spoil()"
     );
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&stage.pool).await?;
+    sqlx::raw_sql(put_together(statement)).execute(&stage.pool).await?;
     Ok(())
 }
 

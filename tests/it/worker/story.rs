@@ -91,9 +91,9 @@ async fn lock_object(held: &mut PgTransaction<'static>, object: i64) -> Result<(
 pub(super) async fn spoil(pool: &PgPool, post: usize, sqlstate: &'static str) -> Result<()> {
     let object = Story::get().await?.objects[post - 1];
     sqlx::raw_sql(
-        "create table public.spoilt (id uuid primary key, sqlstate text not null);
+        "create table if not exists public.spoilt (id uuid primary key, sqlstate text not null);
          grant select on public.spoilt to public;
-         create function public.refuse() returns trigger language plpgsql as $$
+         create or replace function public.refuse() returns trigger language plpgsql as $$
          declare spoilt public.spoilt;
          begin
              select * into spoilt from public.spoilt s where s.id = old.id;
@@ -102,16 +102,11 @@ pub(super) async fn spoil(pool: &PgPool, post: usize, sqlstate: &'static str) ->
              end if;
              return old;
          end $$;
-         create trigger refuse before delete on public.activities
+         create or replace trigger refuse before delete on public.activities
              for each row execute function public.refuse()",
     )
     .execute(pool)
-    .await
-    .or_else(|error| match error.as_database_error() {
-        // It is there already.
-        Some(known) if known.code().as_deref() == Some("42P07") => Ok(Default::default()),
-        _ => Err(error),
-    })?;
+    .await?;
     let spoilt = sqlx::query(
         "insert into public.spoilt
          select a.id, $2 from public.activities a join public.objects o

@@ -66,8 +66,7 @@ impl Fault {
         match self {
             Self::WorkerKill => 60,
             Self::WorkerFailpoint => 20,
-            Self::WorkerZombie => 8,
-            Self::RedisKill | Self::PostgresTerminate => 8,
+            Self::WorkerZombie | Self::RedisKill | Self::PostgresTerminate => 8,
             Self::RedisFlush | Self::PostgresStop => 2,
             _ => 1,
         }
@@ -103,7 +102,7 @@ impl Deck {
 
     /// Gives the next fault and the number that decides about its victim.
     pub(super) fn deal(&mut self, random: &mut StdRng) -> (Fault, u64) {
-        if self.dealt % self.faults.len() == 0 {
+        if self.dealt.is_multiple_of(self.faults.len()) {
             if self.dealt > 0 && self.first {
                 self.first = false;
                 let weighted = |fault: &Fault| vec![*fault; fault.weight()];

@@ -10,7 +10,7 @@ use super::errand::Errand;
 use super::round::Round;
 
 /// PostgreSQL may be away for a while: one of the faults.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long somebody waits for a worker to have something to do.

@@ -9,6 +9,7 @@ mod house;
 mod inject;
 mod judge;
 mod look;
+mod model;
 mod operator;
 mod report;
 mod round;
@@ -21,7 +22,7 @@ use rand::{SeedableRng as _, rngs::StdRng};
 
 use crate::console::{say, show};
 use crate::program::interrupted;
-use crate::provision;
+use crate::{fuzz, provision};
 use fault::{Deck, Fault};
 use house::House;
 use report::Report;
@@ -38,6 +39,14 @@ pub(crate) struct Options {
     /// Only this fault; may be given more than once.
     #[arg(long, value_name = "FAULT", value_enum)]
     only: Vec<Fault>,
+    /// Instead: so many random histories of runs against a small model.
+    #[arg(long, value_name = "CASES", conflicts_with_all = ["minutes", "seed", "only"],
+          value_parser = clap::value_parser!(u32).range(1..))]
+    model: Option<u32>,
+    /// Instead: so many seconds for each fuzz target.
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["minutes", "seed", "only", "model"],
+          value_parser = clap::value_parser!(u32).range(1..))]
+    fuzz: Option<u32>,
 }
 
 fn minutes(text: &str) -> Result<f64, String> {
@@ -50,12 +59,19 @@ fn minutes(text: &str) -> Result<f64, String> {
 impl Options {
     /// What the test command runs: every fault at least once.
     pub(crate) fn short() -> Self {
-        Self { minutes: 0.75, seed: None, only: Vec::new() }
+        Self { minutes: 0.5, seed: None, only: Vec::new(), model: None, fuzz: None }
     }
 }
 
 /// Makes faults, and judges what became of the work.
 pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
+    provision::run()?;
+    if let Some(cases) = options.model {
+        return model::run(cases).await;
+    }
+    if let Some(seconds) = options.fuzz {
+        return fuzz::run(&fuzz::Options { seconds, targets: Vec::new() }).await;
+    }
     tokio::select! {
         done = play(options) => done,
         end = interrupted() => bail!("{}; the servers were stopped and removed", end?),
@@ -63,7 +79,6 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
 }
 
 async fn play(options: &Options) -> Result<ExitCode> {
-    provision::run()?;
     let seed = options.seed.unwrap_or_else(seed_of_now);
     show(format!("chaos: seed {seed}; repeat this schedule with: cargo xtask chaos --seed {seed}"));
     let mut random = StdRng::seed_from_u64(seed);

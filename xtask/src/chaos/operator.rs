@@ -11,7 +11,7 @@ use super::inject::eventually;
 use super::round::Round;
 
 /// How long an operator's wish may take while everything else goes wrong.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Pause before somebody asks again who was told that a server is away.
 const PAUSE: Duration = Duration::from_millis(200);

@@ -30,7 +30,7 @@ const AT_ONCE: usize = 4;
 const GAP_MS: std::ops::Range<u64> = 80..420;
 
 /// How long the work may go on when no more faults are made.
-const STUCK: Duration = Duration::from_secs(180);
+const STUCK: Duration = Duration::from_mins(3);
 
 /// How long each row takes, so that a round is not over before enough has gone wrong.
 const PAUSE_MS: i32 = 25;
@@ -80,7 +80,7 @@ pub(super) async fn play(
     let round = Round {
         house,
         fleet: Fleet::launch(house)?,
-        is_long: ends.saturating_duration_since(Instant::now()) > Duration::from_secs(300),
+        is_long: ends.saturating_duration_since(Instant::now()) > Duration::from_mins(5),
         phases: errand::phases(),
         db: db.clone(),
         tally: Mutex::default(),
@@ -144,10 +144,10 @@ async fn make(round: &Round<'_>, fault: Fault, luck: u64) {
     while !round.is_done() {
         round.waits_for_work().await;
         match inject::make(round, fault, luck).await {
-            Ok(None) if fault == Fault::WorkerFailpoint => return,
+            // Counted when it has struck.
+            Ok(_) if fault == Fault::WorkerFailpoint => return,
             // Everybody was busy.
             Ok(None) => sleep(GLANCE).await,
-            Ok(Some(_)) if fault == Fault::WorkerFailpoint => return,
             Ok(Some(hit)) => {
                 round.tally().fault(fault, hit);
                 tries += 1;
@@ -187,7 +187,7 @@ async fn watch(round: &Round<'_>) -> Result<()> {
             round.fleet.replace(&mut place, None)?;
         }
         looks += 1;
-        if looks % 5 == 0 {
+        if looks.is_multiple_of(5) {
             round.look_at_queues();
             round.look_at_memory(begun).await;
         }

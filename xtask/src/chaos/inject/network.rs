@@ -48,7 +48,7 @@ pub(super) async fn swallow(round: &Round<'_>, luck: u64) -> Result<Option<bool>
     let Some(worker) = place.worker() else { return Ok(None) };
     let hit = round.works_soon(worker.pid()).await?;
     set(round, Link::BlackHole);
-    sleep(if luck % 8 == 0 && round.is_long { LONG_HOLE } else { HOLE }).await;
+    sleep(if luck.is_multiple_of(8) && round.is_long { LONG_HOLE } else { HOLE }).await;
     set(round, Link::Open);
     Ok(Some(hit))
 }

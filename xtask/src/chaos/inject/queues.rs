@@ -27,7 +27,7 @@ pub(super) async fn write_nonsense(round: &Round<'_>, luck: u64) -> Result<Optio
     let run = round.any_run().await?;
     let redis = round.house.redis.lock().await;
     let hit = round.is_at_work().await?;
-    let queue = format!("{PREFIX}:{}", if luck % 2 == 0 { "long" } else { "short" });
+    let queue = format!("{PREFIX}:{}", if luck.is_multiple_of(2) { "long" } else { "short" });
     let forged = format!(
         r#"{{"run_id":"{}","job":"delete_user","payload":{{"nickname":"bystander"}}}}"#,
         run.as_deref().unwrap_or("nobody")
@@ -41,7 +41,7 @@ pub(super) async fn write_nonsense(round: &Round<'_>, luck: u64) -> Result<Optio
     }
     redis.command(&["RPUSH", &format!("{queue}:active"), "nothing-behind-it"])?;
     redis.command(&["SET", &format!("{queue}:meta:forged-{luck}-1"), "no hash"])?;
-    if luck % 3 == 0 {
+    if luck.is_multiple_of(3) {
         redis.command(&["DEL", &format!("{queue}:done")])?;
         redis.command(&["SET", &format!("{queue}:done"), "no set"])?;
     }

@@ -91,7 +91,7 @@ pub(super) async fn jump(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
     let pid = worker.pid();
     let hit = round.works_soon(pid).await?;
     let clock = &round.house.clock;
-    clock.set(if luck % 2 == 0 { "+1h" } else { "-1h" })?;
+    clock.set(if luck.is_multiple_of(2) { "+1h" } else { "-1h" })?;
     sleep(WRONG_TIME).await;
     clock.set("+0")?;
     Ok(Some(hit))

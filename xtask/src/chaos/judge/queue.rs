@@ -9,8 +9,8 @@ use crate::chaos::fleet::{Fleet, PLACES};
 use crate::chaos::house::{House, PREFIX};
 use crate::chaos::inject::eventually;
 
-/// What a dead worker had fetched is given to others after 30 s.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// What a dead worker had fetched is removed after half a minute.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Has workers at work on nothing until Redis is clean.
 pub(in crate::chaos) async fn queue(house: &House) -> Result<Vec<String>> {

@@ -8,7 +8,8 @@ use sqlx::{FromRow, PgPool};
 #[derive(Debug, FromRow)]
 struct Event {
     run_id: String,
-    event: String,
+    #[sqlx(rename = "event")]
+    name: String,
     fence: Option<i64>,
 }
 
@@ -45,7 +46,7 @@ pub(super) async fn judge(db: &PgPool) -> Result<Vec<String>> {
     let gaps = runs.iter().filter_map(|run| {
         let story = stories.get(run.id.as_str()).map_or(&[][..], Vec::as_slice);
         let gap = tell(story).and_then(|told| told.agrees_with(run)).err()?;
-        let names: Vec<&str> = story.iter().map(|event| event.event.as_str()).collect();
+        let names: Vec<&str> = story.iter().map(|event| event.name.as_str()).collect();
         Some(format!("the story of run {} has a gap: {gap}: {names:?}", run.id))
     });
     Ok(gaps.collect())
@@ -55,7 +56,7 @@ fn tell(story: &[&Event]) -> Result<Told, String> {
     let mut told = Told::default();
     for event in story {
         told.go_on(event).map_err(|()| {
-            format!("{} while it was {:?} at fence {}", event.event, told.status, told.fence)
+            format!("{} while it was {:?} at fence {}", event.name, told.status, told.fence)
         })?;
     }
     Ok(told)
@@ -63,8 +64,7 @@ fn tell(story: &[&Event]) -> Result<Told, String> {
 
 impl Told {
     fn go_on(&mut self, event: &Event) -> Result<(), ()> {
-        let next = match (self.status, event.event.as_str()) {
-            ("", "queued") => "queued",
+        let next = match (self.status, event.name.as_str()) {
             ("queued", "started" | "resumed") | ("running", "taken_over") => {
                 self.fence += 1;
                 if event.fence != Some(self.fence) {
@@ -84,11 +84,13 @@ impl Told {
                 "running"
             }
             ("running", "pause_requested" | "cancel_requested" | "resume_requested") => "running",
-            ("running", "interrupted" | "retrying" | "waiting") => "queued",
+            ("", "queued")
+            | ("running", "interrupted" | "retrying" | "waiting" | "left")
+            | ("paused", "resume_requested")
+            | ("cancelled", "retry_requested") => "queued",
             ("running", "succeeded") => "succeeded",
             ("running" | "queued", "paused") => "paused",
             ("running" | "queued" | "paused", "cancelled") => "cancelled",
-            ("paused", "resume_requested") | ("cancelled", "retry_requested") => "queued",
             _ => return Err(()),
         };
         self.status = next;
