@@ -102,7 +102,8 @@ impl<'a> Case<'a> {
             Operation::Pause(_)
             | Operation::Resume(_)
             | Operation::Cancel(_)
-            | Operation::Retry(_) => self.control(operation).await?,
+            | Operation::Retry(_)
+            | Operation::RetryParked(_) => self.control(operation).await?,
             Operation::Turn(pick, outcome) => return self.turn(pick, outcome, None, false).await,
             Operation::TurnAnd(pick, outcome, meanwhile) => {
                 return self.turn(pick, outcome, Some(meanwhile), false).await;
@@ -259,12 +260,18 @@ impl<'a> Case<'a> {
                 let found = ledger::retry(&mut db, &self.ids[number], OPERATOR).await;
                 (found, self.model.retry(number))
             }
+            Operation::RetryParked(pick) => {
+                let Some(number) = self.run(pick, |run| run.parked > 0) else { return Ok(()) };
+                let found = ledger::retry_parked(&mut db, &self.ids[number], OPERATOR).await;
+                (found.map(|_items| Status::Queued), self.model.retry_parked(number))
+            }
             other => anyhow::bail!("{other:?} is not an operator's"),
         };
         let found = match found {
             Ok(status) => Ok(status),
             Err(ControlError::Status { .. }) => Err("status"),
             Err(ControlError::Superseded { .. }) => Err("superseded"),
+            Err(ControlError::NothingParked(_)) => Err("nothing parked"),
             Err(error) => return Err(error.into()),
         };
         ensure!(found == expected, "{found:?} and not {expected:?}");

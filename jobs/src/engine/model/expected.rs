@@ -123,6 +123,27 @@ impl Model {
         Ok(run.status)
     }
 
+    pub(super) fn retry_parked(&mut self, number: usize) -> Result<Status, &'static str> {
+        let run = &self.runs[number];
+        if !run.status.is_finished() {
+            return Err("status");
+        }
+        if run.parked_items.is_empty() {
+            return Err("nothing parked");
+        }
+        if self.runs.iter().any(|run| !run.status.is_finished()) {
+            return Err("superseded");
+        }
+        let run = &mut self.runs[number];
+        run.parked_retry_of = Some(run.status);
+        for (.., again) in &mut run.parked_items {
+            *again = true;
+        }
+        run.requeue();
+        run.tell("parked_retry_requested", OPERATOR, json!({ "items": run.parked_items.len() }));
+        Ok(run.status)
+    }
+
     /// Whether a turn would come to read the cursor.
     pub(super) fn reads_cursor(&self, held: &Held) -> bool {
         let run = &self.runs[held.run];
@@ -130,6 +151,7 @@ impl Model {
         run.is_held(held)
             && run.control == Control::Run
             && run.cursor.is_some()
+            && run.parked_retry_of.is_none()
             && !held.stopping
             && !gives_up
     }

@@ -84,8 +84,10 @@ pub(super) enum Operation {
     Resume(Pick),
     /// See above.
     Cancel(Pick),
-    /// See above. (`jobs retry --parked` would stand here as an operation of its own.)
+    /// See above.
     Retry(Pick),
+    /// See above; only what was left aside.
+    RetryParked(Pick),
     /// A worker makes a turn of the loop, whether its claim still holds or not.
     Turn(Pick, Outcome),
     /// The same; if it fails, somebody is quicker than what the loop does about that.
@@ -141,6 +143,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         4 => pick().prop_map(Operation::Resume),
         2 => pick().prop_map(Operation::Cancel),
         3 => pick().prop_map(Operation::Retry),
+        4 => pick().prop_map(Operation::RetryParked),
         24 => (pick(), outcome()).prop_map(|(pick, outcome)| Operation::Turn(pick, outcome)),
         6 => (pick(), outcome(), meanwhile()).prop_map(|(pick, outcome, meanwhile)| {
             Operation::TurnAnd(pick, outcome, meanwhile)

@@ -25,6 +25,8 @@ pub(super) struct Run {
     pub(super) attempt: i32,
     pub(super) crashes: i32,
     pub(super) last_error: Option<String>,
+    /// How it had ended, while only its parked items are tried again.
+    pub(super) parked_retry_of: Option<Status>,
     pub(super) fence: i64,
     pub(super) lease_owner: Option<String>,
     /// Whether the lease still lasts, if there is one.
@@ -37,9 +39,9 @@ pub(super) struct Run {
     /// Name, actor, detail.
     #[sqlx(json)]
     pub(super) events: Vec<(String, String, Value)>,
-    /// Item, reason, SQLSTATE.
+    /// Item, reason, SQLSTATE, and whether it is still to be tried again.
     #[sqlx(json)]
-    pub(super) parked_items: Vec<(String, String, Option<String>)>,
+    pub(super) parked_items: Vec<(String, String, Option<String>, bool)>,
     /// Items that were done, each as often as it was done.
     pub(super) effects: Vec<i64>,
 }
@@ -64,6 +66,7 @@ impl Run {
             attempt: 0,
             crashes: 0,
             last_error: None,
+            parked_retry_of: None,
             fence: 0,
             lease_owner: None,
             leased: None,
@@ -107,6 +110,7 @@ impl Run {
             from if from != to && from.may_become(to) => {
                 self.status = to;
                 self.finished = to == Status::Cancelled;
+                self.parked_retry_of.take_if(|_| to == Status::Cancelled);
                 self.tell(to.name(), OPERATOR, json!({}));
             }
             _ => return Err("status"),
@@ -138,6 +142,7 @@ impl Run {
         self.control = Control::Run;
         self.leased = None;
         self.finished = status != Status::Paused;
+        self.parked_retry_of.take_if(|_| status != Status::Paused);
         let Self { done, total, parked, .. } = *self;
         let detail = json!({ "done": done, "total": total, "parked": parked, "error": error });
         self.tell(status.name(), owner, detail);
@@ -161,7 +166,7 @@ impl Run {
         let item = item.to_string();
         self.parked += 1;
         self.tell("parked", owner, json!({ "item": item, "reason": reason }));
-        self.parked_items.push((item, reason.to_owned(), sqlstate.map(str::to_owned)));
+        self.parked_items.push((item, reason.to_owned(), sqlstate.map(str::to_owned), false));
     }
 
     /// The plan, or a batch.
@@ -179,6 +184,19 @@ impl Run {
             Outcome::Refuse => Err(Trouble::Fail("not this one".to_owned())),
             _ => Ok(()),
         };
+        if let Some(before) = self.parked_retry_of {
+            let Some(place) = self.parked_items.iter().position(|(.., again)| *again) else {
+                return self.end_retry(owner, outcome, before);
+            };
+            if outcome == Outcome::DieInBatch {
+                return Ok(Step::Died);
+            }
+            if outcome != Outcome::Row {
+                trouble(false)?;
+            }
+            self.retry_one(owner, outcome, place);
+            return Ok(Step::Again);
+        }
         let Some(at) = self.cursor else {
             trouble(false)?;
             self.cursor = Some(0);
@@ -212,6 +230,46 @@ impl Run {
             return Ok(Step::Ended(Ended::Waiting(WAIT)));
         }
         Ok(Step::Again)
+    }
+
+    /// Tries a parked item again; one that has to stay goes behind the others.
+    fn retry_one(&mut self, owner: &str, outcome: Outcome, place: usize) {
+        let (item, ..) = self.parked_items.remove(place);
+        match outcome {
+            Outcome::Row => {
+                let (reason, sqlstate) = ("a bad row".to_owned(), Some("22012".to_owned()));
+                self.parked_items.push((item, reason, sqlstate, false));
+            }
+            Outcome::Park => self.parked_items.push((item, "its rule".to_owned(), None, false)),
+            _ => {
+                self.effects.extend(item.parse::<i64>());
+                self.effects.sort_unstable();
+                self.done += 1;
+                self.parked -= 1;
+                self.tell("unparked", owner, json!({ "item": item }));
+            }
+        }
+        (self.attempt, self.crashes) = (0, 0);
+        self.leased = Some(true);
+    }
+
+    /// Ends as it had ended, after another recount where that was the end of the work.
+    fn end_retry(
+        &mut self,
+        owner: &str,
+        outcome: Outcome,
+        before: Status,
+    ) -> Result<Step, Trouble> {
+        let ended = match before {
+            Status::Succeeded if outcome == Outcome::DieInFinish => return Ok(Step::Died),
+            Status::Succeeded if outcome == Outcome::RowInFinish => {
+                return Err(Trouble::Row("a bad recount"));
+            }
+            Status::Succeeded => Ended::Succeeded,
+            Status::Cancelled => Ended::Cancelled,
+            _ => Ended::Failed("only its parked items were tried again".to_owned()),
+        };
+        Ok(self.end(before, owner, None, ended))
     }
 
     /// What a failure leads to.

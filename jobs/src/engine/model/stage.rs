@@ -56,12 +56,13 @@ pub(super) const EXPIRE: &str = "
 /// Everything that the model knows, of the runs named, in that order.
 const LOOK: &str = "
     select status, control, (cursor ->> 'at')::bigint as cursor, done, parked, total, attempt,
-           crashes, last_error, fence, lease_owner, lease_expires_at > clock_timestamp() as leased,
+           crashes, last_error, parked_retry_of, fence, lease_owner, lease_expires_at > clock_timestamp() as leased,
            available_at > clock_timestamp() as later, announced_at is not null as announced,
            started_at is not null as started, finished_at is not null as finished,
            (select coalesce(jsonb_agg(jsonb_build_array(event, actor, detail) order by id), '[]')
             from kenoma.run_events where run_id = run.id) as events,
-           (select coalesce(jsonb_agg(jsonb_build_array(item, reason, sqlstate) order by at), '[]')
+           (select coalesce(jsonb_agg(jsonb_build_array(item, reason, sqlstate, retry)
+                                     order by at, item), '[]')
             from kenoma.parked_items where run_id = run.id) as parked_items,
            array(select item from tally where name = run.subject order by item) as effects
     from unnest($1::text[]) with ordinality wanted (run_id, number)
