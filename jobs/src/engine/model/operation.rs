@@ -122,8 +122,20 @@ impl fmt::Debug for Sequence {
 
 /// Any case.
 pub(super) fn sequences() -> impl Strategy<Value = Sequence> {
-    (1..=4_i64, vec(operation(), 3..=20))
-        .prop_map(|(items, operations)| Sequence { items, operations })
+    let beginning = prop_oneof![5 => Just(Vec::new()), 1 => Just(parked_to_the_end())];
+    (1..=4_i64, beginning, vec(operation(), 3..=20)).prop_map(|(items, beginning, operations)| {
+        Sequence { items, operations: [beginning, operations].concat() }
+    })
+}
+
+/// A run that ends with an item left aside, which is then to be tried again: by chance alone that is
+/// rarely come to.
+fn parked_to_the_end() -> Vec<Operation> {
+    let first = Pick(0);
+    let turns = [Outcome::Well, Outcome::Park, Outcome::Well];
+    let turns = turns.map(|outcome| Operation::Turn(first, outcome));
+    let retried = [Operation::RetryParked(first), Operation::Deliver(first)];
+    [Operation::Deliver(first)].into_iter().chain(turns).chain(retried).collect()
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
