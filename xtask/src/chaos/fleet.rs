@@ -124,12 +124,13 @@ impl<'a> Fleet<'a> {
     }
 
     /// A place whose worker may be killed and that nobody else is busy with, beginning at a random
-    /// one.
-    pub(super) fn victim(&self, luck: u64) -> Option<MutexGuard<'_, Place>> {
+    /// one; its worker is one of `processes`, if any are named.
+    pub(super) fn victim(&self, luck: u64, processes: &[i32]) -> Option<MutexGuard<'_, Place>> {
         let first = usize::try_from(luck % PLACES as u64).unwrap_or(0);
+        let suits = |worker: &Worker| processes.is_empty() || processes.contains(&worker.pid());
         (0..PLACES)
             .filter_map(|step| self.places[(first + step) % PLACES].try_lock().ok())
-            .find(|place| place.is_mortal() && place.worker.is_some())
+            .find(|place| place.is_mortal() && place.worker.as_ref().is_some_and(suits))
     }
 
     /// Puts another worker at a place, which may be one that dies by itself.

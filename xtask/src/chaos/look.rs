@@ -49,6 +49,14 @@ impl Round<'_> {
         Ok(i64::try_from(self.claims_of(pid).await?.len())?)
     }
 
+    /// The processes that hold leases.
+    pub(super) async fn at_work(&self) -> Result<Vec<i32>> {
+        let statement =
+            "select distinct (regexp_match(lease_owner, '-(\\d+)-[0-9A-Z]{26}$'))[1]::int
+                         from kenoma.runs where status = 'running'";
+        patiently(async || sqlx::query_scalar(statement).fetch_all(self.db()).await).await
+    }
+
     /// The claims that a process holds: run and fence.
     pub(super) async fn claims_of(&self, pid: i32) -> Result<Vec<(String, i64)>> {
         let statement = concat!("select id, fence from kenoma.runs where ", held!());

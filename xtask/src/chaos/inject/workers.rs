@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use kenoma_jobs::engine::FailPoint;
 use rustix::process::Signal;
+use tokio::sync::MutexGuard;
 use tokio::time::sleep;
 
 use super::{DEADLINE, eventually};
-use crate::chaos::fleet::{BIRTH, DISTANT};
+use crate::chaos::fleet::{BIRTH, DISTANT, Place};
 use crate::chaos::round::Round;
 
 /// How long a worker's clock is wrong.
@@ -18,9 +19,18 @@ const WRONG_TIME: Duration = Duration::from_secs(3);
 /// What SIGTERM is called in an exit status.
 const SIGTERM: i32 = 15;
 
+/// A worker that is at work, and that nobody else is busy with.
+async fn victim_at_work<'a>(
+    round: &'a Round<'_>,
+    luck: u64,
+) -> Result<Option<MutexGuard<'a, Place>>> {
+    let at_work = round.at_work().await?;
+    Ok(if at_work.is_empty() { None } else { round.fleet.victim(luck, &at_work) })
+}
+
 /// Kills a worker.
 pub(super) async fn kill(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
-    let Some(mut place) = round.fleet.victim(luck) else { return Ok(None) };
+    let Some(mut place) = victim_at_work(round, luck).await? else { return Ok(None) };
     let Some(worker) = place.worker() else { return Ok(None) };
     let pid = worker.pid();
     worker.kill()?;
@@ -34,7 +44,7 @@ pub(super) async fn kill(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
 /// Puts a worker in the place of another that dies by itself at a named place of the loop. Whoever
 /// looks after the dead counts it when it has.
 pub(super) async fn die_at(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
-    let Some(mut place) = round.fleet.victim(luck / 7) else { return Ok(None) };
+    let Some(mut place) = round.fleet.victim(luck / 7, &[]) else { return Ok(None) };
     let all = FailPoint::ALL;
     let point = all[usize::try_from(luck % all.len() as u64).unwrap_or(0)];
     if matches!(point, FailPoint::BeforeEnqueueCommit | FailPoint::AfterEnqueueCommit) {
@@ -48,9 +58,8 @@ pub(super) async fn die_at(round: &Round<'_>, luck: u64) -> Result<Option<bool>>
 
 /// Freezes a worker for longer than its lease, so that others take its runs over, and thaws it.
 pub(super) async fn freeze(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
-    let Some(mut place) = round.fleet.victim(luck) else { return Ok(None) };
+    let Some(mut place) = victim_at_work(round, luck).await? else { return Ok(None) };
     let Some(worker) = place.worker() else { return Ok(None) };
-    round.works_soon(worker.pid()).await?;
     worker.signal(Signal::STOP)?;
     let held = round.claims_of(worker.pid()).await?;
     let taken_over = eventually("a frozen worker's runs taken over", DEADLINE, async || {
@@ -64,9 +73,9 @@ pub(super) async fn freeze(round: &Round<'_>, luck: u64) -> Result<Option<bool>>
 
 /// Tells a worker to stop, and waits for its end.
 pub(super) async fn terminate(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
-    let Some(mut place) = round.fleet.victim(luck) else { return Ok(None) };
+    let Some(mut place) = victim_at_work(round, luck).await? else { return Ok(None) };
     let Some(worker) = place.worker() else { return Ok(None) };
-    let hit = round.works_soon(worker.pid()).await?;
+    let hit = round.held_by(worker.pid()).await? > 0;
     worker.signal(Signal::TERM)?;
     let begun = Instant::now();
     let status = eventually("the end of a worker", DEADLINE, async || worker.ended()).await?;
