@@ -50,11 +50,30 @@ impl Postgres {
 
     /// Starts a server with options.
     pub fn start_with(options: PostgresOptions) -> Result<Self> {
+        let mut initdb = Command::new(postgres_folder()?.join("initdb"));
+        initdb
+            .args(["--username=postgres", "--auth=trust", "--locale=C.UTF-8", "--encoding=UTF8"])
+            .args(["--no-sync", "--pgdata=data"])
+            .env_remove("PGDATA");
+        Self::start_by(initdb, options)
+    }
+
+    /// Starts a replica of this server, which follows it by streaming.
+    pub fn start_replica(&self) -> Result<Self> {
+        let mut basebackup = Command::new(self.programs.join("pg_basebackup"));
+        basebackup
+            .args(["--host=127.0.0.1", "--username=postgres", "--port", &self.port.to_string()])
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--pgdata=data"]);
+        Self::start_by(basebackup, self.options.clone())
+    }
+
+    /// Starts a server on the data folder that a command makes.
+    fn start_by(mut make_cluster: Command, options: PostgresOptions) -> Result<Self> {
         let programs = postgres_folder()?;
         let account = Account::unprivileged()?;
         let guard = Guard::new("kenoma-pg-", "data/postmaster.pid", "QUIT", account)?;
         let mut postgres = Self { server: None, programs, account, port: 0, options, guard };
-        postgres.make_cluster()?;
+        postgres.make_cluster(&mut make_cluster)?;
         let mut attempt = 1;
         loop {
             postgres.port = free_port()?;
@@ -121,16 +140,12 @@ impl Postgres {
         self.launch()
     }
 
-    fn make_cluster(&self) -> Result<()> {
-        let mut command = Command::new(self.programs.join("initdb"));
-        command
-            .args(["--username=postgres", "--auth=trust", "--locale=C.UTF-8", "--encoding=UTF8"])
-            .args(["--no-sync", "--pgdata=data"])
-            .env_remove("PGDATA");
-        Account::apply(self.account, &mut command);
-        let status = self.guard.spawn(&mut command)?.wait()?;
+    fn make_cluster(&self, command: &mut Command) -> Result<()> {
+        Account::apply(self.account, command);
+        let status = self.guard.spawn(command)?.wait()?;
         if !status.success() {
-            bail!("initdb failed ({status}); it said:\n{}", self.guard.log_tail());
+            let program = command.get_program().display();
+            bail!("{program} failed ({status}); it said:\n{}", self.guard.log_tail());
         }
         Ok(())
     }
