@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use kenoma_jobs::{
     engine::{
-        BatchSettings, Driver, Lease, RetrySettings, answered,
+        BatchSettings, BrakeSettings, Driver, Lease, RetrySettings, answered,
         ledger::{self, SchemaState},
         watch_client,
     },
@@ -177,6 +177,13 @@ impl Session {
         Err(Failure::Refused(problem.to_owned()))
     }
 
+    /// Gathers what the engine's loop needs for a run that somebody wants here and now: the hours
+    /// of workers do not count.
+    pub(crate) fn inline_driver(&self, stop: CancellationToken) -> Driver {
+        let driver = self.driver(stop);
+        Driver { brakes: BrakeSettings { window: None, ..driver.brakes }, ..driver }
+    }
+
     /// Gathers what the engine's loop needs.
     pub(crate) fn driver(&self, stop: CancellationToken) -> Driver {
         let worker = &self.settings.worker;
@@ -184,6 +191,7 @@ impl Session {
             pool: self.pool.clone(),
             lease_pool: self.side_pool.clone(),
             batch: self.batch(),
+            brakes: self.brakes(),
             lease: self.lease(),
             retry: RetrySettings::new(
                 i32::try_from(worker.max_attempts).unwrap_or(i32::MAX),
@@ -202,6 +210,26 @@ impl Session {
             target: batch.target,
             lock_timeout: batch.lock_timeout,
             statement_timeout: batch.statement_timeout,
+            nice: self.settings.worker.nice,
+        }
+    }
+
+    /// What holds long runs back.
+    fn brakes(&self) -> BrakeSettings {
+        let brakes = &self.settings.brakes;
+        BrakeSettings {
+            interval: brakes.interval,
+            hold: brakes.hold,
+            replica_lag: i64::from(brakes.replica_lag_mib) << 20,
+            lock_waiters: i64::from(brakes.lock_waiters),
+            oban_delay: brakes.oban_delay,
+            wal_segments: i64::from(brakes.wal_segments),
+            vacuum: brakes.vacuum,
+            active_backends: i64::from(brakes.active_backends),
+            disk_free: u64::from(brakes.disk_free_mib) << 20,
+            disk_path: brakes.disk_path.clone(),
+            flag_file: brakes.flag_file.clone(),
+            window: self.settings.worker.window,
         }
     }
 

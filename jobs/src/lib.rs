@@ -9,6 +9,7 @@ pub mod delete_activities;
 pub mod delete_user;
 pub mod engine;
 mod grants;
+mod house;
 pub mod pleroma;
 mod registry;
 pub mod set_confirmation_for_all;

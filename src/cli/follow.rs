@@ -93,6 +93,7 @@ fn progress_of(run: &Run) -> Progress {
         total: run.total,
         parked: run.parked,
         step: run.step(),
+        held_back: run.held_back().map(str::to_owned),
         ..Progress::default()
     }
 }
@@ -161,7 +162,7 @@ async fn inline_claim(
         )));
     };
     let stop = CancellationToken::new();
-    let driver = session.driver(stop.clone());
+    let driver = session.inline_driver(stop.clone());
     let (sender, receiver) = watch::channel(Progress::default());
     let mut work = pin!(job.drive(&driver, server, &claim, &sender));
     let mut ticks = interval(GLANCE);
@@ -185,6 +186,8 @@ struct Display {
     bar: ProgressBar,
     meter: Option<Meter>,
     last_line: Instant,
+    /// Whether it was told that the run is held back.
+    held_back: bool,
 }
 
 impl Display {
@@ -203,7 +206,7 @@ impl Display {
             let _undrawn = write!(text, "{:.0}/s", state.per_sec());
         });
         let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style);
-        Self { output, bar, meter: None, last_line: Instant::now() }
+        Self { output, bar, meter: None, last_line: Instant::now(), held_back: false }
     }
 
     fn show(&mut self, subject: &str, progress: &Progress) {
@@ -211,10 +214,13 @@ impl Display {
         if progress.total.is_none() {
             return;
         }
+        self.tell_brake(subject, progress.held_back.as_deref());
         let count = |items: i64| u64::try_from(items).unwrap_or(0);
-        let subject = &match &progress.step {
-            Some(step) => format!("{subject} ({step})"),
-            None => subject.to_owned(),
+        let held_back = progress.held_back.as_ref().map(|_| "held back");
+        let inside: Vec<&str> = progress.step.as_deref().into_iter().chain(held_back).collect();
+        let subject = &match inside[..] {
+            [] => subject.to_owned(),
+            _ => format!("{subject} ({})", inside.join(", ")),
         };
         self.bar.set_message(one_line(subject));
         self.bar.set_length(count(progress.total.unwrap_or(0)));
@@ -235,6 +241,20 @@ impl Display {
         });
         let done = thousands(progress.done);
         self.output.note(format!("{subject}: {done} of {total}, {rate:.0} per second{left}"));
+    }
+
+    /// Says why a run is held back, once, and when it goes on.
+    fn tell_brake(&mut self, subject: &str, reason: Option<&str>) {
+        // The figure in a reason changes; that it is held back is told once.
+        if self.held_back == reason.is_some() {
+            return;
+        }
+        self.held_back = reason.is_some();
+        let text = match reason {
+            Some(reason) => format!("{subject} is held back: {reason}"),
+            None => format!("{subject} goes on"),
+        };
+        self.bar.suspend(|| self.output.note(one_line(&text)));
     }
 
     fn end(&self) {

@@ -1,6 +1,6 @@
 //! A run as JSON: a promise to scripts.
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use kenoma_jobs::engine::{Status, ledger::Run};
 use serde::Serialize;
 
@@ -16,16 +16,36 @@ pub(super) struct RunJson<'a> {
     parked: i64,
     attempt: i32,
     error: Option<&'a str>,
+    speed: f64,
+    brake: Option<BrakeJson<'a>>,
+    braked_ms: i64,
     created_at: Option<String>,
     started_at: Option<String>,
     finished_at: Option<String>,
 }
 
+/// The brake that holds a run back now.
+#[derive(Debug, Serialize)]
+struct BrakeJson<'a> {
+    name: &'a str,
+    reason: &'a str,
+    since: Option<String>,
+}
+
+impl<'a> BrakeJson<'a> {
+    fn of(run: &'a Run) -> Option<Self> {
+        let reason = run.held_back()?;
+        Some(Self { name: run.brake.as_deref()?, reason, since: run.braked_at.map(text) })
+    }
+}
+
+fn text(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
 impl<'a> RunJson<'a> {
     /// Describes a run.
     pub(super) fn of(run: &'a Run) -> Self {
-        let text =
-            |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
         Self {
             run_id: Some(&run.id),
             job: &run.job,
@@ -36,6 +56,9 @@ impl<'a> RunJson<'a> {
             parked: run.parked,
             attempt: run.attempt,
             error: run.last_error.as_deref(),
+            speed: run.speed,
+            brake: BrakeJson::of(run),
+            braked_ms: run.braked_ms,
             created_at: Some(text(run.created_at)),
             started_at: run.started_at.map(text),
             finished_at: run.finished_at.map(text),
@@ -54,6 +77,9 @@ impl<'a> RunJson<'a> {
             parked: 0,
             attempt: 0,
             error: None,
+            speed: 1.0,
+            brake: None,
+            braked_ms: 0,
             created_at: None,
             started_at: None,
             finished_at: None,

@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use figment::value::Value;
+use kenoma_jobs::engine::Window;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -38,6 +39,8 @@ impl Key {
 pub(crate) enum Accepts {
     /// A whole number within these bounds.
     Count(u32, u32),
+    /// A number, whole or not, within these bounds.
+    Number(u32, u32),
     /// A duration within these bounds, in milliseconds.
     Span(u64, u64),
     /// true or false.
@@ -54,6 +57,10 @@ pub(crate) enum Accepts {
     Filter,
     /// One line of text.
     Text,
+    /// A path from the root.
+    Path,
+    /// A part of the day.
+    Window,
     /// A list of words.
     Words,
 }
@@ -69,6 +76,7 @@ impl Accepts {
         match self {
             // Signed, as in the file: figment keeps the two apart.
             Self::Count(..) => text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
+            Self::Number(..) => text.parse::<f64>().map_or_else(|_| Value::from(text), Value::from),
             Self::Flag => match text.to_ascii_lowercase().as_str() {
                 "true" | "1" | "yes" => Value::from(true),
                 "false" | "0" | "no" => Value::from(false),
@@ -88,6 +96,11 @@ impl Accepts {
             Self::Count(min, max) => value
                 .to_i128()
                 .is_some_and(|number| (i128::from(*min)..=i128::from(*max)).contains(&number)),
+            Self::Number(min, max) => {
+                let whole = value.to_i128().and_then(|number| i32::try_from(number).ok());
+                let number = whole.map(f64::from).or(value.to_num().and_then(|n| n.to_f64()));
+                number.is_some_and(|number| (f64::from(*min)..=f64::from(*max)).contains(&number))
+            }
             Self::Span(min, max) => {
                 text.and_then(|text| humantime::parse_duration(text).ok()).is_some_and(|duration| {
                     (Duration::from_millis(*min)..=Duration::from_millis(*max)).contains(&duration)
@@ -100,6 +113,8 @@ impl Accepts {
             Self::Name => text.is_some_and(is_name),
             Self::Filter => text.is_some_and(is_filter),
             Self::Text => text.is_some_and(is_line),
+            Self::Path => text.is_some_and(|text| is_line(text) && text.starts_with('/')),
+            Self::Window => text.is_some_and(|text| text.parse::<Window>().is_ok()),
             Self::Words => value
                 .as_array()
                 .is_some_and(|words| words.iter().all(|word| word.as_str().is_some_and(is_word))),
@@ -111,6 +126,7 @@ impl fmt::Display for Accepts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count(min, max) => write!(f, "a whole number from {min} to {max}"),
+            Self::Number(min, max) => write!(f, "a number from {min} to {max}, such as 0.5"),
             Self::Span(min, max) => write!(
                 f,
                 "a duration from {} to {}, such as \"200ms\", \"15s\" or \"5m\"",
@@ -132,6 +148,10 @@ impl fmt::Display for Accepts {
                 LEVELS.join(", "),
             ),
             Self::Text => write!(f, "1 to {TEXT_MAX} characters on one line"),
+            Self::Path => f.write_str("a path that begins with \"/\""),
+            Self::Window => f.write_str(
+                "two different times of day, such as \"01:00-06:00\" or over midnight \"22:30-05:00\"",
+            ),
             Self::Words => f.write_str(
                 "a list of words, such as [\"alice\", \"bob\"] (in the environment: alice,bob)",
             ),

@@ -9,6 +9,7 @@
 //! meant for another program does no harm when `KENOMA_DATABASE_URL` is set.
 
 mod batch;
+mod brakes;
 mod database;
 mod duration;
 mod environment;
@@ -32,8 +33,9 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use self::{
-    batch::BatchSettings, database::DatabaseSettings, federation::FederationSettings, key::Accepts,
-    redis::RedisSettings, server::ServerSettings, worker::WorkerSettings,
+    batch::BatchSettings, brakes::BrakesSettings, database::DatabaseSettings,
+    federation::FederationSettings, key::Accepts, redis::RedisSettings, server::ServerSettings,
+    worker::WorkerSettings,
 };
 pub(crate) use self::{
     error::SettingsError,
@@ -58,6 +60,7 @@ pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
         redis::KEYS,
         worker::KEYS,
         batch::KEYS,
+        brakes::KEYS,
         server::KEYS,
         federation::KEYS,
         log::KEYS,
@@ -81,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) worker: WorkerSettings,
     /// How much one transaction does.
     pub(crate) batch: BatchSettings,
+    /// When long runs are held back.
+    pub(crate) brakes: BrakesSettings,
     /// The server's own switches.
     pub(crate) server: ServerSettings,
     /// How other servers are told.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use kenoma_jobs::engine::Window;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{
     duration,
@@ -20,6 +21,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("worker.progress_interval", Accepts::Span(100, 3_600_000)),
     Key::new("worker.max_attempts", Accepts::Count(1, 1000)),
     Key::new("worker.max_crashes", Accepts::Count(1, 100)),
+    Key::new("worker.nice", Accepts::Number(0, 100)),
+    Key::new("worker.window", Accepts::Window),
 ];
 
 /// Connections that a worker needs beside one per job: lease renewal, reconciler, progress.
@@ -55,6 +58,11 @@ pub(crate) struct WorkerSettings {
     pub(crate) max_attempts: u32,
     /// Worker deaths after which a run has failed.
     pub(crate) max_crashes: u32,
+    /// How long a long run rests between batches, as a multiple of the time that they take.
+    pub(crate) nice: f64,
+    /// The time of day, of this machine, for the batches of long runs.
+    #[serde(default, deserialize_with = "window")]
+    pub(crate) window: Option<Window>,
 }
 
 impl WorkerSettings {
@@ -62,4 +70,8 @@ impl WorkerSettings {
     pub(super) fn connections(&self) -> u32 {
         self.concurrency + self.short_concurrency + SPARE_CONNECTIONS
     }
+}
+
+fn window<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Window>, D::Error> {
+    String::deserialize(source)?.parse().map(Some).map_err(D::Error::custom)
 }

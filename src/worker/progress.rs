@@ -34,6 +34,7 @@ fn line(claim: &Claim, progress: &Progress, meter: &Meter) {
         rows_per_s = meter.rows_per_second(progress).round(),
         eta_s = meter.eta(progress).map(|eta| eta.as_secs()),
         batches = progress.batches,
+        held_back = progress.held_back,
         longest_batch_ms = u64::try_from(progress.longest_batch.as_millis()).unwrap_or(u64::MAX),
         "Progress of {} {}: {} of {}",
         claim.job,

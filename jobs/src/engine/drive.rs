@@ -12,7 +12,10 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    Batch, BatchSettings, FailPoint, Job, JobError, Parking, Progress, Status, lease,
+    Batch, BatchSettings, BrakeSettings, Class, FailPoint, Job, JobError, Parking, Progress,
+    Status, brakes,
+    hold_back::Restraint,
+    lease,
     ledger::{self, Checkpoint, Claim, Control, Lease, Locked},
     pacing::Pacing,
     progress::step_of,
@@ -29,10 +32,12 @@ const PLAN_PATIENCE: Duration = Duration::from_hours(1);
 pub struct Driver {
     /// For the batches.
     pub pool: PgPool,
-    /// For the lease; small and apart, so that heavy work cannot starve it.
+    /// For the lease and the brakes; small and apart, so that heavy work cannot starve it.
     pub lease_pool: PgPool,
     /// Bounds of batches.
     pub batch: BatchSettings,
+    /// What holds long runs back.
+    pub brakes: BrakeSettings,
     /// How long a worker's silence is borne.
     pub lease: Lease,
     /// When to give up.
@@ -97,7 +102,16 @@ pub async fn drive<J: Job>(
         tries: 0,
         parked_in_a_row: 0,
     };
-    drive.run().await
+    if J::CLASS == Class::Short {
+        // Somebody waits for it, and it is over before the house could suffer.
+        return Box::pin(drive.run(None)).await;
+    }
+    let (brake, seen) = watch::channel(None);
+    let watching = brakes::watch(&driver.lease_pool, world, &driver.brakes, &[], &brake);
+    tokio::select! {
+        ended = Box::pin(drive.run(Some(Restraint::new(seen)))) => ended,
+        () = Box::pin(watching) => Ended::Lost,
+    }
 }
 
 pub(super) struct Drive<'a, J: Job> {
@@ -112,11 +126,17 @@ pub(super) struct Drive<'a, J: Job> {
 }
 
 impl<J: Job> Drive<'_, J> {
-    async fn run(&mut self) -> Ended {
+    async fn run(&mut self, mut restraint: Option<Restraint>) -> Ended {
         if let Some(ended) = self.give_up().await {
             return ended;
         }
+        if let Some(restraint) = &mut restraint {
+            restraint.first_look().await;
+        }
         loop {
+            if let Some(restraint) = &mut restraint {
+                restraint.hold_back(self).await;
+            }
             let result = self.attempt().await;
             match self.react(result).await {
                 Turn::Again | Turn::Plan => {}
@@ -153,6 +173,7 @@ impl<J: Job> Drive<'_, J> {
             return Ok(Turn::Ended(ended));
         }
         self.begun(&locked);
+        self.pacing.set_speed(locked.speed);
         if let Some(before) = locked.parked_retry_of {
             return self.retry_parked(tx, &locked, before).await;
         }
@@ -293,6 +314,7 @@ impl<J: Job> Drive<'_, J> {
                 batches: progress.batches + 1,
                 longest_batch: progress.longest_batch.max(elapsed),
                 step: step_of(cursor),
+                held_back: None,
             };
         });
     }

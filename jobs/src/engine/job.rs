@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
 
-use super::{Class, JobError, Plan};
+use super::{Class, House, JobError, Plan};
 
 /// A typed job. The value is the payload in the queue: a wire format to which fields may only be added.
 ///
@@ -19,7 +19,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Whether its effect is large enough that a person is asked before it is queued.
     const HEAVY: bool;
     /// What the job knows of the database it works on; read once, not part of the payload.
-    type World: Send + Sync;
+    type World: House;
     /// Where a run stands; a wire format like the payload. An enum when the job has several steps.
     type Cursor: Serialize + DeserializeOwned + Send + Sync;
 

@@ -4,10 +4,13 @@
 //! a transaction ([`Job::batch`]) and recounts at the end ([`Job::finish`]); everything else,
 //! checkpoints, leases, retries, parking, progress, belongs to the loop in [`drive`].
 
+mod brakes;
 mod class;
 mod drive;
 mod error;
 pub mod failpoint;
+mod hold_back;
+mod house;
 mod job;
 mod lease;
 pub mod ledger;
@@ -23,10 +26,12 @@ mod status;
 mod transaction;
 mod wire;
 
+pub use brakes::{Brake, BrakeSettings, Braked, InvalidWindow, Window};
 pub use class::Class;
 pub use drive::{Driver, Ended, drive};
 pub use error::JobError;
 pub use failpoint::FailPoint;
+pub use house::{Backlog, House};
 pub use job::{Batch, Job, Parking, Skipped};
 pub use ledger::Lease;
 pub use pacing::BatchSettings;

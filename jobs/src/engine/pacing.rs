@@ -1,6 +1,6 @@
 //! How many rows the next batch takes.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, mem, time::Duration};
 
 /// Bounds of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +15,8 @@ pub struct BatchSettings {
     pub lock_timeout: Duration,
     /// PostgreSQL's `statement_timeout` within a batch.
     pub statement_timeout: Duration,
+    /// How long to rest between batches, as a multiple of the time that they take.
+    pub nice: f64,
 }
 
 impl BatchSettings {
@@ -37,7 +39,14 @@ pub(super) struct Pacing {
     isolating: bool,
     /// Rows and seconds of the latest batches, the newest last.
     latest: VecDeque<(f64, f64)>,
+    nice: f64,
+    speed: f64,
+    /// How long the latest batch took, until it was rested for.
+    worked: Duration,
 }
+
+/// Fewer rows are not worth a transaction, unless somebody is in the way or a bad one is looked for.
+const ROWS_MIN: i64 = 20;
 
 /// Batches that are looked back upon: few, since what a row costs changes along the way.
 const LOOK_BACK: usize = 8;
@@ -53,7 +62,26 @@ impl Pacing {
             target: settings.target.as_secs_f64(),
             isolating: false,
             latest: VecDeque::with_capacity(LOOK_BACK + 1),
+            nice: settings.nice,
+            speed: 1.0,
+            worked: Duration::ZERO,
         }
+    }
+
+    /// An operator wants it so many times as fast as the settings say.
+    pub(super) const fn set_speed(&mut self, speed: f64) {
+        self.speed = speed;
+    }
+
+    /// How long the latest batch took; counted once.
+    pub(super) const fn take_work(&mut self) -> Duration {
+        mem::replace(&mut self.worked, Duration::ZERO)
+    }
+
+    /// How long to rest after so much work. It cannot be faster than without any rest.
+    pub(super) fn rest_after(&self, worked: Duration) -> Duration {
+        let busy = (self.speed / (1.0 + self.nice)).clamp(0.001, 1.0);
+        worked.mul_f64(1.0 / busy - 1.0)
     }
 
     pub(super) const fn limit(&self) -> i64 {
@@ -62,6 +90,7 @@ impl Pacing {
 
     /// A batch is committed after `elapsed`. Not wider while a bad row is being looked for.
     pub(super) fn committed(&mut self, elapsed: Duration) {
+        self.worked = elapsed;
         // Far below 2^52, so nothing is lost on the way to f64.
         #[expect(clippy::cast_precision_loss, reason = "≤ 2^52")]
         let rows = self.limit as f64;
@@ -79,6 +108,9 @@ impl Pacing {
             return;
         }
         self.scale(factor);
+        if !self.isolating {
+            self.limit = self.limit.max(ROWS_MIN.min(self.rows_max));
+        }
     }
 
     /// Seconds that a batch costs by itself, and per row: a straight line through the latest
@@ -138,6 +170,7 @@ mod tests {
         target: Duration::from_millis(100),
         lock_timeout: Duration::from_secs(2),
         statement_timeout: Duration::from_secs(10),
+        nice: 0.0,
     };
 
     /// Batches that cost `own` and `per_row` milliseconds, until the size has settled.
@@ -161,7 +194,7 @@ mod tests {
         let rows = settled(0.0, 0.5);
         assert!((190..=210).contains(&rows), "{rows}");
         let rows = settled(0.0, 50.0);
-        assert!((1..=3).contains(&rows), "{rows}");
+        assert_eq!(rows, ROWS_MIN);
     }
 
     #[test]
@@ -181,6 +214,45 @@ mod tests {
         assert_eq!(pacing.limit(), 1);
         pacing.isolated();
         pacing.committed(Duration::from_millis(1));
-        assert_eq!(pacing.limit(), 2);
+        assert_eq!(pacing.limit(), ROWS_MIN);
+    }
+
+    #[test]
+    fn what_stands_in_the_way_halves_a_batch_down_to_the_row_until_it_is_gone() {
+        let mut pacing = Pacing::new(&SETTINGS);
+        let limits: Vec<i64> = (0..8)
+            .map(|_| {
+                pacing.disturbed();
+                pacing.limit()
+            })
+            .collect();
+        assert_eq!(limits, [50, 25, 13, 7, 4, 2, 1, 1]);
+        pacing.committed(Duration::from_millis(1));
+        assert_eq!(pacing.limit(), ROWS_MIN);
+    }
+
+    /// Milliseconds of rest after a batch of 100 ms.
+    fn rest(nice: f64, speed: f64) -> u128 {
+        let mut pacing = Pacing::new(&BatchSettings { nice, ..SETTINGS });
+        pacing.set_speed(speed);
+        pacing.committed(Duration::from_millis(100));
+        let worked = pacing.take_work();
+        assert_eq!(pacing.take_work(), Duration::ZERO);
+        (pacing.rest_after(worked) + Duration::from_micros(1)).as_millis()
+    }
+
+    #[test]
+    fn rests_are_in_proportion_to_the_work() {
+        assert_eq!(rest(0.0, 1.0), 0);
+        assert_eq!(rest(0.5, 1.0), 50);
+        assert_eq!(rest(2.0, 1.0), 200);
+    }
+
+    #[test]
+    fn at_half_the_speed_everything_takes_twice_as_long() {
+        assert_eq!(rest(0.0, 0.5), 100);
+        assert_eq!(rest(1.0, 0.5), 300);
+        assert_eq!(rest(1.0, 2.0), 0);
+        assert_eq!(rest(0.0, 100.0), 0);
     }
 }

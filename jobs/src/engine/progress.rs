@@ -19,6 +19,8 @@ pub struct Progress {
     pub longest_batch: Duration,
     /// What a job of several steps is doing, as a person says it: `follow relations`.
     pub step: Option<String>,
+    /// Why it is held back now.
+    pub held_back: Option<String>,
 }
 
 /// Names the step of a run from its cursor: jobs of several steps have a cursor with a field

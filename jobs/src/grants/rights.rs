@@ -42,7 +42,7 @@ const LEDGER: &[Right] = rights! {
     "kenoma.runs": select "", insert "",
         update "status control plan total done parked cursor attempt crashes last_error fence \
                 lease_owner lease_expires_at available_at announced_at started_at finished_at \
-                parked_retry_of";
+                parked_retry_of speed brake brake_reason braked_at braked_ms";
     "kenoma.run_events": select "", insert "";
     "kenoma.parked_items": select "", insert "", update "reason sqlstate at retry", delete "";
     "kenoma.workers": select "", insert "", update "seen_at", delete "";
@@ -58,7 +58,7 @@ const SERVER: &[Right] = rights! {
     "public.following_relationships": select "",
         insert "follower_id following_id state inserted_at updated_at",
         update "updated_at", delete "";
-    "public.oban_jobs": select "id queue worker args state",
+    "public.oban_jobs": select "id queue worker args state scheduled_at attempted_at",
         insert "queue worker args state priority max_attempts scheduled_at",
         update "inserted_at";
     "public.users":

@@ -44,7 +44,7 @@ pub use invite::{Invite, create_invite, list_invites, revoke_invites};
 pub use keys::{KeyError, KeyPair, generate_keys};
 pub use mfa::reset_mfa;
 pub use moderation_log::{Deed, Person, find_staff, log_moderation, log_moderation_for};
-pub use oban::{ObanJob, insert_oban_jobs};
+pub use oban::{ObanJob, insert_oban_jobs, oldest_due_job};
 pub use password::{HashError, PasswordScheme, hash_password, random_password};
 pub use password_reset::create_password_reset;
 pub use refresh::{Changed, refresh_accounts, refresh_again, stale_counters_note, stale_note};

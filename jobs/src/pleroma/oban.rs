@@ -1,5 +1,7 @@
 //! Jobs for the server's own queue (docs/semantics.md 1.6).
 
+use std::time::Duration;
+
 use chrono::NaiveDateTime;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -46,4 +48,31 @@ pub async fn insert_oban_jobs(db: &mut PgConnection, jobs: &[ObanJob]) -> sqlx::
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Finds a job that has been due for longer than `bound`, in a queue that the server is working on:
+/// the oldest one's queue, and how long it has waited.
+///
+/// A queue from which nothing was taken in the last minutes belongs to a server that is down, or to
+/// a release long gone: it says nothing of how busy the server is. Of each queue the first thousand
+/// in line are looked at, so that a long queue costs no more than a short one.
+pub async fn oldest_due_job(
+    db: &mut PgConnection,
+    bound: Duration,
+) -> sqlx::Result<Option<(String, Duration)>> {
+    let oldest: Option<(String, f64)> = sqlx::query_as(
+        "select queue, extract(epoch from timezone('UTC', now()) - min(scheduled_at))::float8 as waited
+         from (select distinct queue from public.oban_jobs
+               where state = 'executing' and attempted_at > timezone('UTC', now()) - interval '5 min')
+              as busy,
+              lateral (select scheduled_at from public.oban_jobs due
+                       where due.state = 'available' and due.queue = busy.queue limit 1000) as due
+         group by queue
+         having min(scheduled_at) < timezone('UTC', now()) - make_interval(secs => $1)
+         order by waited desc limit 1",
+    )
+    .bind(bound.as_secs_f64())
+    .fetch_optional(db)
+    .await?;
+    Ok(oldest.map(|(queue, waited)| (queue, Duration::from_secs_f64(waited.max(0.0)))))
 }

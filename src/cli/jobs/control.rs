@@ -1,4 +1,4 @@
-//! `kenoma jobs pause | resume | cancel | retry`
+//! `kenoma jobs pause | resume | cancel | speed | retry`
 
 use kenoma_jobs::engine::{Status, ledger};
 
@@ -40,6 +40,22 @@ pub(super) async fn cancel(id: &str, session: &Session, output: Output) -> Resul
         _ => "is cancelled",
     };
     report(id, text, session, output).await
+}
+
+/// Lets a run go faster or slower.
+pub(super) async fn speed(
+    id: &str,
+    factor: f64,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    let when = match ledger::set_speed(&mut db, id, factor, &operator()).await? {
+        Status::Running => "goes on",
+        _ => "will go on",
+    };
+    let text = format!("{when} at {factor} times the speed of the settings");
+    report(id, &text, session, output).await
 }
 
 /// Has a run tried again.

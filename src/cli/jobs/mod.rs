@@ -26,6 +26,8 @@ pub(super) enum Command {
     Resume(Id),
     /// Stop a run for good at the end of its batch; what is done stays done.
     Cancel(Id),
+    /// Let a run go faster or slower, from its next batch on.
+    Speed(Speed),
     /// Have a failed or cancelled run go on where it stopped, or only its parked items tried again.
     Retry(Retry),
 }
@@ -58,6 +60,24 @@ pub(super) struct Retry {
     parked: bool,
 }
 
+/// Options of `speed`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Speed {
+    #[command(flatten)]
+    run: Id,
+    /// 1 is as fast as the settings let it, 0.5 takes twice as long, 2 rests less than `worker.nice`
+    /// says; 0.01 to 100.
+    #[arg(value_name = "FACTOR", value_parser = parse_factor)]
+    factor: f64,
+}
+
+fn parse_factor(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|factor| (0.01..=100.0).contains(factor))
+        .ok_or_else(|| "give a number from 0.01 to 100, such as 0.5".to_owned())
+}
+
 /// Ids are ULIDs, in any case.
 fn parse_id(text: &str) -> Result<String, String> {
     ulid::Ulid::from_string(&text.to_uppercase()).map(|id| id.to_string()).map_err(|_invalid| {
@@ -81,6 +101,9 @@ pub(super) async fn run(command: Command, session: Session, output: Output) -> R
         Command::Pause(run) => control::pause(&run.id, &session, output).await,
         Command::Resume(run) => control::resume(&run.id, &session, output).await,
         Command::Cancel(run) => control::cancel(&run.id, &session, output).await,
+        Command::Speed(options) => {
+            control::speed(&options.run.id, options.factor, &session, output).await
+        }
         Command::Retry(options) if options.parked => {
             control::retry_parked(&options.run.id, &session, output).await
         }

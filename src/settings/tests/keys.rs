@@ -79,13 +79,24 @@ fn every_key_has_a_field_and_every_field_a_key() {
     expected.extend(fields_in::<RedisSettings>("redis"));
     expected.extend(fields_in::<WorkerSettings>("worker"));
     expected.extend(fields_in::<BatchSettings>("batch"));
+    expected.extend(fields_in::<BrakesSettings>("brakes"));
     expected.extend(fields_in::<ServerSettings>("server"));
     expected.extend(fields_in::<FederationSettings>("federation"));
     expected.extend(fields_in::<LogSettings>("log"));
     assert_eq!(paths(), expected);
     assert_eq!(
         fields::<Settings>(),
-        ["instance_url", "database", "redis", "worker", "batch", "server", "federation", "log"]
+        [
+            "instance_url",
+            "database",
+            "redis",
+            "worker",
+            "batch",
+            "brakes",
+            "server",
+            "federation",
+            "log"
+        ]
     );
 }
 
@@ -124,7 +135,7 @@ fn every_key_is_explained_with_its_bounds() {
         let span =
             |ms| humantime::format_duration(std::time::Duration::from_millis(ms)).to_string();
         let bounds = match key.accepts {
-            Accepts::Count(min, max) => format!("{min} to {max}"),
+            Accepts::Count(min, max) | Accepts::Number(min, max) => format!("{min} to {max}"),
             Accepts::Span(min, max) => format!("{} to {}", span(min), span(max)),
             Accepts::Flag => "true or false".to_owned(),
             Accepts::OneOf(words) => (*words.last().unwrap_or(&"")).to_owned(),
@@ -134,6 +145,8 @@ fn every_key_is_explained_with_its_bounds() {
             Accepts::Site => "http or https".to_owned(),
             Accepts::Text => "1 to 255 characters".to_owned(),
             Accepts::Words => "List of".to_owned(),
+            Accepts::Path => "path".to_owned(),
+            Accepts::Window => "times of day".to_owned(),
         };
         assert!(comment.contains(&bounds), "{}: no {bounds:?} in {comment:?}", key.path);
     }
@@ -186,11 +199,24 @@ fn every_key_has_its_own_variable() {
     KENOMA_WORKER_PROGRESS_INTERVAL
     KENOMA_WORKER_MAX_ATTEMPTS
     KENOMA_WORKER_MAX_CRASHES
+    KENOMA_WORKER_NICE
+    KENOMA_WORKER_WINDOW
     KENOMA_BATCH_ROWS_INITIAL
     KENOMA_BATCH_ROWS_MAX
     KENOMA_BATCH_TARGET
     KENOMA_BATCH_LOCK_TIMEOUT
     KENOMA_BATCH_STATEMENT_TIMEOUT
+    KENOMA_BRAKES_INTERVAL
+    KENOMA_BRAKES_HOLD
+    KENOMA_BRAKES_REPLICA_LAG_MIB
+    KENOMA_BRAKES_LOCK_WAITERS
+    KENOMA_BRAKES_OBAN_DELAY
+    KENOMA_BRAKES_WAL_SEGMENTS
+    KENOMA_BRAKES_VACUUM
+    KENOMA_BRAKES_ACTIVE_BACKENDS
+    KENOMA_BRAKES_DISK_FREE_MIB
+    KENOMA_BRAKES_DISK_PATH
+    KENOMA_BRAKES_FLAG_FILE
     KENOMA_SERVER_FEDERATING
     KENOMA_SERVER_CLEANUP_ATTACHMENTS
     KENOMA_SERVER_CLEANUP_ATTACHMENTS_DELAY
@@ -227,6 +253,9 @@ fn every_variable_sets_its_key() {
             ("batch.rows_max", _) => "101".to_owned(),
             (_, Accepts::Count(min, _)) => min.to_string(),
             (_, Accepts::Span(min, _)) => format!("{min}ms"),
+            (_, Accepts::Number(..)) => "0.5".to_owned(),
+            (_, Accepts::Path) => "/elsewhere".to_owned(),
+            (_, Accepts::Window) => "22:30-05:00".to_owned(),
             (_, Accepts::Flag) => "yes".to_owned(),
             (_, Accepts::OneOf(words)) => (*words.last().unwrap_or(&"")).to_owned(),
             (_, Accepts::Url(schemes)) => format!("{}://h/9", schemes[0]),

@@ -166,11 +166,24 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     worker.progress_interval | 10s | default
     worker.max_attempts | 10 | default
     worker.max_crashes | 3 | default
+    worker.nice | 0 | default
+    worker.window | - | default
     batch.rows_initial | 100 | default
     batch.rows_max | 500 | default
     batch.target | 100ms | default
     batch.lock_timeout | 2s | default
     batch.statement_timeout | 10s | default
+    brakes.interval | 200ms | default
+    brakes.hold | 5s | default
+    brakes.replica_lag_mib | 64 | default
+    brakes.lock_waiters | 4 | default
+    brakes.oban_delay | 1m | default
+    brakes.wal_segments | 32 | default
+    brakes.vacuum | false | default
+    brakes.active_backends | 40 | default
+    brakes.disk_free_mib | 1024 | default
+    brakes.disk_path | - | default
+    brakes.flag_file | /run/kenoma/brake | default
     server.federating | false | environment KENOMA_SERVER_FEDERATING
     server.cleanup_attachments | - | default
     server.cleanup_attachments_delay | - | default

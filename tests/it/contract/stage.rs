@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use kenoma_jobs::{
     AnyJob,
     engine::{
-        BatchSettings, Driver, Ended, Lease, PlanSummary, Progress, RetrySettings,
+        BatchSettings, BrakeSettings, Driver, Ended, Lease, PlanSummary, Progress, RetrySettings,
         ledger::{self, Claim, Enqueued, NewRun, Run},
     },
     pleroma::{self, Server, ServerSwitches},
@@ -144,7 +144,9 @@ impl Stage {
                 target: Duration::from_secs(1),
                 lock_timeout: Duration::from_secs(10),
                 statement_timeout: Duration::from_secs(30),
+                nice: 0.0,
             },
+            brakes: BrakeSettings::default(),
             lease,
             retry: RetrySettings::new(3, 1_000_000),
             stop: CancellationToken::new(),

@@ -14,7 +14,7 @@ use super::{
 use crate::program::Kenoma;
 
 /// The program, with the time of a clock.
-fn with_clock(clock: &Clock, kenoma: Kenoma) -> Kenoma {
+pub(super) fn with_clock(clock: &Clock, kenoma: Kenoma) -> Kenoma {
     clock.environment().into_iter().fold(kenoma, |kenoma, (name, value)| kenoma.with(name, value))
 }
 

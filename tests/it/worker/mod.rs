@@ -2,6 +2,7 @@
 //!
 //! A test holds the row lock of a post to stop a run at a known place; batches are five items small.
 
+mod brakes;
 mod clients;
 mod clock;
 mod control;
@@ -21,6 +22,7 @@ mod recovery;
 mod redis_acl;
 mod redis_faults;
 mod secrets;
+mod speed;
 mod stage;
 mod starting;
 mod stopping;

@@ -76,6 +76,11 @@ pub(super) async fn hold(pool: &PgPool, post: usize) -> Result<PgTransaction<'st
     Ok(transaction)
 }
 
+/// Names the row of one of alice's posts.
+pub(super) async fn object_of(post: usize) -> Result<i64> {
+    Ok(Story::get().await?.objects[post - 1])
+}
+
 /// Locks one more row in a transaction that holds one.
 pub(super) async fn hold_also(held: &mut PgTransaction<'static>, post: usize) -> Result<()> {
     lock_object(held, Story::get().await?.objects[post - 1]).await

@@ -72,6 +72,8 @@ pub async fn claim(
              crashes = crashes + (status = 'running')::int,
              -- The bell was answered: should the lease run out, it is rung again at once.
              announced_at = null,
+             -- Whoever held it back may have been killed meanwhile.
+             brake = null, brake_reason = null, braked_at = null,
              started_at = coalesce(started_at, clock_timestamp())
          where id = $1
          returning id as run_id, job, payload, subject, lease_owner as owner, fence, attempt, crashes",
@@ -140,6 +142,7 @@ pub(in crate::engine) struct Locked {
     pub(in crate::engine) parked: i64,
     pub(in crate::engine) total: Option<i64>,
     pub(in crate::engine) attempt: i32,
+    pub(in crate::engine) speed: f64,
     /// How the run had ended, when only its parked items are tried again.
     pub(in crate::engine) parked_retry_of: Option<Status>,
 }
@@ -150,7 +153,8 @@ pub(in crate::engine) async fn lock(
     claim: &Claim,
 ) -> sqlx::Result<Option<Locked>> {
     sqlx::query_as(
-        "select control, cursor, done, parked, total, attempt, parked_retry_of from kenoma.runs
+        "select control, cursor, done, parked, total, attempt, speed, parked_retry_of
+         from kenoma.runs
          where id = $1 and fence = $2 and status = 'running' for update",
     )
     .bind(&claim.run_id)

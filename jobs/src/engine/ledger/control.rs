@@ -182,7 +182,7 @@ fn refused(id: &str, status: Status, verb: &'static str) -> ControlError {
 }
 
 /// Reads and locks a run. The next batch waits at the advisory lock, until this transaction ends.
-async fn status_of(db: &mut PgConnection, id: &str) -> Result<Status, ControlError> {
+pub(super) async fn status_of(db: &mut PgConnection, id: &str) -> Result<Status, ControlError> {
     sqlx::query(
         "select set_config('idle_in_transaction_session_timeout', $2, true),
                 pg_advisory_xact_lock(hashtextextended($1, 0))::text",

@@ -5,6 +5,7 @@
 //! same transaction.
 
 mod action;
+mod brake;
 mod claim;
 mod control;
 mod enqueue;
@@ -18,6 +19,7 @@ mod run;
 mod workers;
 
 pub use action::{Action, NewAction, actions, record_action};
+pub use brake::set_speed;
 pub use claim::{Claim, Lease, Renewed, claim, renew};
 pub use control::{ControlError, cancel, hasten, pause, resume, retry, retry_parked};
 pub use enqueue::{Enqueued, NewRun, enqueue};
@@ -31,6 +33,7 @@ pub use read::{
 pub use run::{Control, Run};
 pub use workers::{Worker, alive, forget, seen};
 
+pub(super) use brake::{brake_off, brake_on, wish};
 pub(super) use leave::leave;
 
 pub(super) use claim::{

@@ -56,6 +56,16 @@ pub struct Run {
     pub lease_owner: Option<String>,
     /// When the lease ends, by the database's clock.
     pub lease_expires_at: Option<DateTime<Utc>>,
+    /// How fast it may go; 1 is as fast as the settings let it.
+    pub speed: f64,
+    /// The brake that holds it back now.
+    pub brake: Option<String>,
+    /// Why.
+    pub brake_reason: Option<String>,
+    /// Since when.
+    pub braked_at: Option<DateTime<Utc>>,
+    /// For how many milliseconds brakes have held it back before.
+    pub braked_ms: i64,
     /// Who asked for it.
     pub requested_by: String,
     /// Why, if they said so.
@@ -74,5 +84,10 @@ impl Run {
     /// What a job of several steps is doing, or was doing last.
     pub fn step(&self) -> Option<String> {
         self.cursor.as_ref().and_then(step_of)
+    }
+
+    /// Why it is held back, while it is.
+    pub fn held_back(&self) -> Option<&str> {
+        self.brake_reason.as_deref().filter(|_| self.status == Status::Running)
     }
 }

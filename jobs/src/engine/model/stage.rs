@@ -19,7 +19,8 @@ use super::{
     tally::{Script, TABLE, Tally},
 };
 use crate::engine::{
-    BatchSettings, Class, Driver, Ended, Job as _, Lease, Plan, Progress, RetrySettings,
+    BatchSettings, BrakeSettings, Class, Driver, Ended, Job as _, Lease, Plan, Progress,
+    RetrySettings,
     drive::{Drive, Turn},
     ledger::{self, Claim, Enqueued, NewRun},
     pacing::Pacing,
@@ -47,6 +48,7 @@ const BATCH: BatchSettings = BatchSettings {
     target: Duration::from_hours(1),
     lock_timeout: Duration::from_secs(10),
     statement_timeout: Duration::from_secs(30),
+    nice: 0.0,
 };
 
 /// Has a lease run out.
@@ -196,6 +198,7 @@ impl Worker {
             pool: stage.pool.clone(),
             lease_pool: stage.pool.clone(),
             batch: BATCH,
+            brakes: BrakeSettings::default(),
             lease: LEASE,
             retry,
             stop: stop.clone(),

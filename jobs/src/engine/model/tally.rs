@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use tokio::sync::Notify;
 
 use super::operation::Outcome;
-use crate::engine::{Batch, Class, Count, Job, JobError, Parking, Plan, Skipped};
+use crate::engine::{Batch, Class, Count, House, Job, JobError, Parking, Plan, Skipped};
 
 /// Where the effects go.
 pub(super) const TABLE: &str = "create table tally (name text not null, item bigint not null);
@@ -42,6 +42,8 @@ pub(super) struct Script {
     /// Notified when the process is to die now.
     pub(super) dying: Notify,
 }
+
+impl House for Script {}
 
 impl Script {
     pub(super) fn new() -> Self {

@@ -1,0 +1,147 @@
+//! When a brake is on: at once when a bound is passed, off only when things have been well within it
+//! for a while.
+
+use std::time::{Duration, Instant};
+
+use super::{Brake, Braked};
+
+/// Well within: this share of a bound, in percent.
+const CLEAR_PERCENT: i64 = 80;
+
+/// What a look saw of one brake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reading {
+    pub(super) brake: Brake,
+    pub(super) level: Level,
+    /// Why it is on, if it is.
+    pub(super) reason: String,
+}
+
+/// Where a figure stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Well within its bound.
+    Clear,
+    /// Too near to the bound to let a brake go, and no reason to put it on.
+    Near,
+    /// Beyond.
+    Over,
+}
+
+impl Level {
+    /// Of a figure that must not be higher than its bound.
+    pub(super) const fn at_most(figure: i64, bound: i64) -> Self {
+        if figure > bound {
+            Self::Over
+        } else if figure.saturating_mul(100) > bound.saturating_mul(CLEAR_PERCENT) {
+            Self::Near
+        } else {
+            Self::Clear
+        }
+    }
+
+    /// Of a figure that must not be lower than its bound.
+    pub(super) const fn at_least(figure: i64, bound: i64) -> Self {
+        if figure < bound {
+            Self::Over
+        } else if figure.saturating_mul(CLEAR_PERCENT) < bound.saturating_mul(100) {
+            Self::Near
+        } else {
+            Self::Clear
+        }
+    }
+
+    /// Of what is so or not so.
+    pub(super) const fn of(over: bool) -> Self {
+        if over { Self::Over } else { Self::Clear }
+    }
+}
+
+/// Remembers which brakes are on.
+#[derive(Debug)]
+pub(super) struct Gauge {
+    hold: Duration,
+    on: Vec<(Braked, Instant)>,
+}
+
+impl Gauge {
+    pub(super) const fn new(hold: Duration) -> Self {
+        Self { hold, on: Vec::new() }
+    }
+
+    /// Takes in what a look at `now` saw. Gives the brake that is on; the longest, if several are.
+    pub(super) fn judge(&mut self, readings: Vec<Reading>, now: Instant) -> Option<Braked> {
+        for Reading { brake, level, reason } in readings {
+            let until = if brake.is_command() { now } else { now + self.hold };
+            let held = self.on.iter_mut().find(|(braked, _)| braked.brake == brake);
+            match (level, held) {
+                (Level::Over, Some(held)) => *held = (Braked { brake, reason }, until),
+                (Level::Over, None) => self.on.push((Braked { brake, reason }, until)),
+                (Level::Near, Some((_, held_until))) => *held_until = until,
+                (Level::Near, None) | (Level::Clear, _) => {}
+            }
+        }
+        self.on.retain(|(_, until)| *until >= now);
+        self.on.first().map(|(braked, _)| braked.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOLD: Duration = Duration::from_secs(5);
+
+    fn lag(level: Level) -> Vec<Reading> {
+        vec![Reading { brake: Brake::ReplicaLag, level, reason: format!("{level:?}") }]
+    }
+
+    #[test]
+    fn figures_near_the_bound_neither_put_a_brake_on_nor_let_it_go() {
+        let begun = Instant::now();
+        let second = |n| begun + Duration::from_secs(n);
+        let mut gauge = Gauge::new(HOLD);
+        assert_eq!(gauge.judge(lag(Level::Near), second(0)), None);
+        assert!(gauge.judge(lag(Level::Over), second(1)).is_some());
+        for n in 2..60 {
+            assert!(gauge.judge(lag(Level::Near), second(n)).is_some(), "{n}");
+        }
+        for n in 60..65 {
+            assert!(gauge.judge(lag(Level::Clear), second(n)).is_some(), "{n}");
+        }
+        assert_eq!(gauge.judge(lag(Level::Clear), second(65)), None);
+    }
+
+    #[test]
+    fn figures_that_go_up_and_down_do_not_flap() {
+        let begun = Instant::now();
+        let mut gauge = Gauge::new(HOLD);
+        let changes = (0..100).map(|n| {
+            let level = if n % 4 == 0 { Level::Over } else { Level::Clear };
+            gauge.judge(lag(level), begun + Duration::from_secs(n)).is_some()
+        });
+        assert!(changes.into_iter().all(|braked| braked));
+    }
+
+    #[test]
+    fn what_a_person_says_is_obeyed_at_once() {
+        let flag = |over| {
+            let (brake, level) = (Brake::FlagFile, Level::of(over));
+            vec![Reading { brake, level, reason: String::new() }]
+        };
+        let begun = Instant::now();
+        let mut gauge = Gauge::new(HOLD);
+        assert!(gauge.judge(flag(true), begun).is_some());
+        assert_eq!(gauge.judge(flag(false), begun + Duration::from_millis(1)), None);
+    }
+
+    #[test]
+    fn four_fifths_of_a_bound_are_well_within_it() {
+        assert_eq!(Level::at_most(101, 100), Level::Over);
+        assert_eq!(Level::at_most(81, 100), Level::Near);
+        assert_eq!(Level::at_most(80, 100), Level::Clear);
+        assert_eq!(Level::at_least(99, 100), Level::Over);
+        assert_eq!(Level::at_least(124, 100), Level::Near);
+        assert_eq!(Level::at_least(125, 100), Level::Clear);
+    }
+}

@@ -1,0 +1,188 @@
+//! One look at the house.
+
+use std::time::Duration;
+
+use chrono::Local;
+use sqlx::{FromRow, PgConnection};
+
+use super::{
+    Brake, BrakeSettings,
+    gauge::{Level, Reading},
+};
+use crate::engine::House;
+
+const MIB: i64 = 1024 * 1024;
+
+/// What PostgreSQL says; `None` where this role may not know, or there is nothing to know.
+#[derive(Debug, FromRow)]
+struct Figures {
+    sees_others: bool,
+    replica_lag: Option<i64>,
+    lock_waiters: i64,
+    active_backends: i64,
+    wal_segments: Option<i64>,
+    vacuumed: Option<String>,
+    data_directory: Option<String>,
+}
+
+/// What was seen.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) readings: Vec<Reading>,
+    /// Settings of brakes that this role cannot look at.
+    pub(super) unseen: Vec<&'static str>,
+}
+
+/// Looks once. The brakes that need no database come first: they work while it is away, too.
+pub(super) fn at_machine(settings: &BrakeSettings) -> Vec<Reading> {
+    let window = settings.window.map(|window| {
+        let over = !window.contains(Local::now().time());
+        let reason = format!("it is not the time for it: worker.window is {window}");
+        Reading { brake: Brake::Window, level: Level::of(over), reason }
+    });
+    let flag_file = settings.flag_file.as_ref().map(|file| Reading {
+        brake: Brake::FlagFile,
+        level: Level::of(file.exists()),
+        reason: format!("the file {} exists; it goes on when that is removed", file.display()),
+    });
+    window.into_iter().chain(flag_file).collect()
+}
+
+/// Looks at the database once, for a run that writes to `tables`.
+pub(super) async fn at_database<H: House>(
+    db: &mut PgConnection,
+    house: &H,
+    settings: &BrakeSettings,
+    tables: &[&str],
+) -> sqlx::Result<Seen> {
+    let figures: Figures = sqlx::query_as(include_str!("look.sql"))
+        .bind(settings.wal_segments > 0)
+        .bind(tables)
+        .fetch_one(&mut *db)
+        .await?;
+    let mut readings = read(&figures, settings);
+    readings.extend(disk(&figures, settings));
+    readings.extend(backlog(db, house, settings.oban_delay).await?);
+    Ok(Seen { readings, unseen: unseen(&figures, settings) })
+}
+
+fn read(figures: &Figures, settings: &BrakeSettings) -> Vec<Reading> {
+    let mut readings = Vec::new();
+    let mut watch = |brake, figure: Option<i64>, bound: i64, reason: String| {
+        if let (Some(figure), 1..) = (figure, bound) {
+            readings.push(Reading { brake, level: Level::at_most(figure, bound), reason });
+        }
+    };
+    let Figures { replica_lag, lock_waiters, active_backends, wal_segments, .. } = *figures;
+    watch(
+        Brake::ReplicaLag,
+        replica_lag,
+        settings.replica_lag,
+        format!(
+            "a replica has {} MiB of WAL to replay, allowed are {} (brakes.replica_lag_mib)",
+            replica_lag.unwrap_or(0) / MIB,
+            settings.replica_lag / MIB
+        ),
+    );
+    watch(
+        Brake::LockWaiters,
+        Some(lock_waiters),
+        settings.lock_waiters,
+        format!(
+            "{lock_waiters} others wait for locks of kenoma, allowed are {} (brakes.lock_waiters)",
+            settings.lock_waiters
+        ),
+    );
+    watch(
+        Brake::ActiveBackends,
+        figures.sees_others.then_some(active_backends),
+        settings.active_backends,
+        format!(
+            "{active_backends} others are busy in the database, allowed are {} \
+             (brakes.active_backends)",
+            settings.active_backends
+        ),
+    );
+    watch(
+        Brake::WalArchive,
+        wal_segments,
+        settings.wal_segments,
+        format!(
+            "{} WAL segments wait for the archive, allowed are {} (brakes.wal_segments)",
+            wal_segments.unwrap_or(0),
+            settings.wal_segments
+        ),
+    );
+    if settings.vacuum {
+        let table = figures.vacuumed.as_deref();
+        readings.push(Reading {
+            brake: Brake::Vacuum,
+            level: Level::of(table.is_some()),
+            reason: format!("{} is being vacuumed (brakes.vacuum)", table.unwrap_or_default()),
+        });
+    }
+    readings
+}
+
+/// Looks how much of the database's disk is free.
+fn disk(figures: &Figures, settings: &BrakeSettings) -> Option<Reading> {
+    if settings.disk_free == 0 {
+        return None;
+    }
+    let named = settings.disk_path.as_deref();
+    let path = named.or(figures.data_directory.as_deref().map(std::path::Path::new))?;
+    let disk = rustix::fs::statvfs(path).ok()?;
+    let mib = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX) / MIB;
+    let (free, bound) = (mib(disk.f_bavail.saturating_mul(disk.f_frsize)), mib(settings.disk_free));
+    Some(Reading {
+        brake: Brake::DiskFree,
+        level: Level::at_least(free, bound),
+        reason: format!(
+            "{free} MiB are free at {}, needed are {bound} (brakes.disk_free_mib)",
+            path.display()
+        ),
+    })
+}
+
+async fn backlog<H: House>(
+    db: &mut PgConnection,
+    house: &H,
+    bound: Duration,
+) -> sqlx::Result<Option<Reading>> {
+    if bound.is_zero() {
+        return Ok(None);
+    }
+    // From where a brake that is on is held.
+    let near = bound * 4 / 5;
+    let Some(backlog) = house.backlog(db, near).await? else { return Ok(None) };
+    let level = if backlog.waited > bound { Level::Over } else { Level::Near };
+    let whole_seconds =
+        |time: Duration| humantime::format_duration(Duration::from_secs(time.as_secs()));
+    let reason = format!(
+        "the server's queue {} is behind: a job there has waited for {}, allowed are {} \
+         (brakes.oban_delay)",
+        backlog.queue,
+        whole_seconds(backlog.waited),
+        humantime::format_duration(bound)
+    );
+    Ok(Some(Reading { brake: Brake::ObanDelay, level, reason }))
+}
+
+/// Names the settings of brakes that are wanted and cannot be looked at.
+fn unseen(figures: &Figures, settings: &BrakeSettings) -> Vec<&'static str> {
+    let blind = !figures.sees_others;
+    [
+        ("brakes.replica_lag_mib", settings.replica_lag > 0 && blind),
+        ("brakes.active_backends", settings.active_backends > 0 && blind),
+        ("brakes.vacuum", settings.vacuum && blind),
+        (
+            "brakes.disk_free_mib",
+            settings.disk_free > 0
+                && settings.disk_path.is_none()
+                && figures.data_directory.is_none(),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(setting, unseen)| unseen.then_some(setting))
+    .collect()
+}

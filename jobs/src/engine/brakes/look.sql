@@ -1,0 +1,45 @@
+-- What brakes look at. $1: whether the archive is asked for, $2: tables of the run.
+-- Without the rights of pg_read_all_stats much of it is NULL.
+select
+    (select pg_has_role(current_user, 'pg_read_all_stats', 'usage')) as sees_others,
+    -- Bytes that the slowest replica has yet to replay.
+    (select max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn))::bigint
+     from pg_stat_replication where state in ('catchup', 'streaming')) as replica_lag,
+    -- Others who wait for a batch of ours or of another worker's, also behind one another.
+    (with recursive waiting as materialized (
+         select pid, pg_blocking_pids(pid) as blockers
+         from (select distinct pid from pg_locks where not granted) as locks
+     ), blocked as (
+         select waiting.pid from waiting
+         join pg_stat_activity batch on batch.pid = any (waiting.blockers)
+         where batch.application_name like 'kenoma:%'
+         union
+         select waiting.pid from waiting join blocked on blocked.pid = any (waiting.blockers)
+     )
+     select count(*) from blocked join pg_stat_activity other on other.pid = blocked.pid
+     where other.application_name not like 'kenoma%') as lock_waiters,
+    (select count(*) from pg_stat_activity
+     where state = 'active' and datname = current_database() and backend_type = 'client backend'
+       and application_name not like 'kenoma%') as active_backends,
+    -- Full segments behind the last one that was archived.
+    case when $1 and current_setting('archive_mode') <> 'off' then
+        (select current.segment - archived.segment - 1
+         from pg_stat_archiver,
+              lateral (select pg_size_bytes(current_setting('wal_segment_size'))) as size (bytes),
+              lateral (select div(pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0'), bytes)::bigint)
+                  as current (segment),
+              lateral (select case
+                  -- The name of a segment: timeline, high part, low part, eight digits each.
+                  when last_archived_wal ~ '^[0-9A-F]{24}' then
+                      ('x' || substr(last_archived_wal, 9, 8))::bit(32)::bigint * (4294967296 / bytes)
+                      + ('x' || substr(last_archived_wal, 17, 8))::bit(32)::bigint
+                  when failed_count > 0 then 0 end) as archived (segment))
+    end as wal_segments,
+    (select relid::regclass::text from pg_stat_progress_vacuum
+     where relid = any (select to_regclass(name) from unnest($2::text[]) as name) limit 1)
+        as vacuumed,
+    -- Where the data are, if that is on this machine and this role may know.
+    (select setting from pg_settings
+     where name = 'data_directory'
+       and (inet_server_addr() is null or inet_server_addr() <<= inet '127.0.0.0/8'
+            or inet_server_addr() = inet '::1')) as data_directory

@@ -1,0 +1,78 @@
+//! Brakes: what holds a run back between two batches because the house suffers, or is to be left
+//! alone.
+//!
+//! While a run is worked on, [`watch`] looks at the database several times a second, beside the work
+//! and on a connection of its own. The loop begins no batch while a brake is on.
+
+mod gauge;
+mod look;
+mod settings;
+mod watch;
+mod window;
+
+use std::fmt;
+
+pub use settings::BrakeSettings;
+pub use window::{InvalidWindow, Window};
+
+pub(super) use watch::watch;
+
+/// What may hold a run back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brake {
+    /// It is not the time of day for it.
+    Window,
+    /// A file says stop.
+    FlagFile,
+    /// A replica has much to replay.
+    ReplicaLag,
+    /// Others wait for locks that batches hold.
+    LockWaiters,
+    /// The server's own jobs wait for long.
+    ObanDelay,
+    /// WAL is not archived as fast as it is written.
+    WalArchive,
+    /// A table of the run is being vacuumed.
+    Vacuum,
+    /// Many others are busy in the database.
+    ActiveBackends,
+    /// The disk is nearly full.
+    DiskFree,
+}
+
+impl Brake {
+    /// Its name in ledger, log and JSON: never changes once released.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Window => "window",
+            Self::FlagFile => "flag_file",
+            Self::ReplicaLag => "replica_lag",
+            Self::LockWaiters => "lock_waiters",
+            Self::ObanDelay => "oban_delay",
+            Self::WalArchive => "wal_archive",
+            Self::Vacuum => "vacuum",
+            Self::ActiveBackends => "active_backends",
+            Self::DiskFree => "disk_free",
+        }
+    }
+
+    /// Whether it is let go at once: what a person or the clock says does not flap.
+    const fn is_command(self) -> bool {
+        matches!(self, Self::Window | Self::FlagFile)
+    }
+}
+
+impl fmt::Display for Brake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A brake that is on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Braked {
+    /// Which.
+    pub brake: Brake,
+    /// Why, with the figure and its bound, as a sentence without its end.
+    pub reason: String,
+}

@@ -1,0 +1,133 @@
+//! Between two batches: resting, and standing still while a brake is on.
+
+use std::time::{Duration, Instant};
+
+use sqlx::PgPool;
+use tokio::{sync::watch, time::sleep};
+use tracing::{debug, info};
+
+use super::{
+    Brake, Braked, Job,
+    drive::Drive,
+    ledger::{self, Claim, Control},
+    transaction::answered,
+};
+
+/// How often somebody who waits looks whether an operator wants something.
+const GLANCE: Duration = Duration::from_millis(500);
+
+/// How long the ledger may take to say so.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Knows what holds a run back, and what was told of it.
+pub(super) struct Restraint {
+    /// Nothing is known before the first look.
+    brake: watch::Receiver<Option<Braked>>,
+    /// The brake that was told of last, and since when one is on.
+    noted: Option<(Brake, Instant)>,
+}
+
+impl Restraint {
+    pub(super) const fn new(brake: watch::Receiver<Option<Braked>>) -> Self {
+        Self { brake, noted: None }
+    }
+
+    /// Waits for the first look.
+    pub(super) async fn first_look(&mut self) {
+        // Nobody who looks any more holds anything back.
+        let _closed = self.brake.changed().await;
+    }
+
+    /// Waits until the next batch may begin, or there is something else to do: the process is to
+    /// stop, or an operator wants something, which the next turn obeys.
+    pub(super) async fn hold_back<J: Job>(&mut self, drive: &mut Drive<'_, J>) {
+        let worked = drive.pacing.take_work();
+        let begun = Instant::now();
+        let mut glanced = begun;
+        loop {
+            let braked = self.brake.borrow_and_update().clone();
+            self.say(drive, braked.as_ref()).await;
+            let left = drive.pacing.rest_after(worked).saturating_sub(begun.elapsed());
+            let wait = if braked.is_some() { GLANCE } else { left.min(GLANCE) };
+            if wait.is_zero() {
+                return;
+            }
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = drive.driver.stop.cancelled() => break,
+                Ok(()) = self.brake.changed() => {}
+            }
+            // A rest shorter than this is over before anybody could want anything.
+            if glanced.elapsed() >= GLANCE {
+                glanced = Instant::now();
+                if !goes_on(drive).await {
+                    break;
+                }
+            }
+        }
+        self.note(drive, None).await;
+    }
+
+    /// Tells the log, if anything has changed, and then everybody else.
+    async fn say<J: Job>(&mut self, drive: &Drive<'_, J>, braked: Option<&Braked>) {
+        if self.noted.map(|(brake, _)| brake) == braked.map(|braked| braked.brake) {
+            return;
+        }
+        let Claim { job, run_id, subject, .. } = drive.claim;
+        match (braked, self.noted) {
+            (Some(Braked { brake, reason }), _) => {
+                info!(job, run_id, subject, %brake, "{job} {subject} is held back: {reason}");
+            }
+            (None, Some((brake, since))) => {
+                let braked_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+                info!(job, run_id, subject, %brake, braked_ms, "{job} {subject} goes on");
+            }
+            (None, None) => {}
+        }
+        self.note(drive, braked).await;
+    }
+
+    /// Tells the ledger, and whoever follows, if anything has changed.
+    async fn note<J: Job>(&mut self, drive: &Drive<'_, J>, braked: Option<&Braked>) {
+        let was = self.noted;
+        let since = was.map_or_else(Instant::now, |(_, since)| since);
+        self.noted = braked.map(|braked| (braked.brake, since));
+        if was.is_none() && braked.is_none() {
+            return;
+        }
+        let reason = braked.map(|braked| braked.reason.clone());
+        drive.progress.send_modify(|progress| progress.held_back = reason);
+        let written = write_down(&drive.driver.lease_pool, drive.claim, braked);
+        if let Err(error) = answered(PATIENCE, written).await {
+            debug!(run_id = drive.claim.run_id, %error, "A brake could not be written down");
+        }
+    }
+}
+
+async fn write_down(pool: &PgPool, claim: &Claim, braked: Option<&Braked>) -> sqlx::Result<()> {
+    let mut db = pool.acquire().await?;
+    match braked {
+        Some(braked) => ledger::brake_on(&mut db, claim, braked).await,
+        None => ledger::brake_off(&mut db, claim).await,
+    }
+}
+
+/// Whether a run that waits should wait on, at the speed that an operator wants by now.
+async fn goes_on<J: Job>(drive: &mut Drive<'_, J>) -> bool {
+    let wish = async {
+        let mut db = drive.driver.lease_pool.acquire().await?;
+        ledger::wish(&mut db, drive.claim).await
+    };
+    match answered(PATIENCE, wish).await {
+        Ok(Some(wish)) => {
+            drive.pacing.set_speed(wish.speed);
+            wish.control == Control::Run
+        }
+        // Lost: the next turn finds that out.
+        Ok(None) => false,
+        Err(error) => {
+            debug!(run_id = drive.claim.run_id, %error, "The ledger could not be asked");
+            true
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! How fast a run may go, and what holds it back.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sqlx::{Connection as _, FromRow, PgConnection};
+
+use super::{Claim, ControlError, control::status_of, event::record, run::Control};
+use crate::engine::{Braked, Status};
+
+/// A brake is part of a run's story when it was on for so long.
+const WORTH_TELLING: Duration = Duration::from_secs(10);
+
+/// What an operator wants of a run.
+#[derive(Debug, Clone, Copy, FromRow)]
+pub(in crate::engine) struct Wish {
+    pub(in crate::engine) control: Control,
+    pub(in crate::engine) speed: f64,
+}
+
+/// Reads what an operator wants, without a lock. `None` when the claim is lost.
+pub(in crate::engine) async fn wish(
+    db: &mut PgConnection,
+    claim: &Claim,
+) -> sqlx::Result<Option<Wish>> {
+    sqlx::query_as(
+        "select control, speed from kenoma.runs
+         where id = $1 and fence = $2 and status = 'running'",
+    )
+    .bind(&claim.run_id)
+    .bind(claim.fence)
+    .fetch_optional(db)
+    .await
+}
+
+/// Writes down that a brake is on.
+pub(in crate::engine) async fn brake_on(
+    db: &mut PgConnection,
+    claim: &Claim,
+    braked: &Braked,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "update kenoma.runs set brake = $3, brake_reason = $4,
+                braked_at = coalesce(braked_at, clock_timestamp())
+         where id = $1 and fence = $2 and status = 'running'",
+    )
+    .bind(&claim.run_id)
+    .bind(claim.fence)
+    .bind(braked.brake.name())
+    .bind(&braked.reason)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Writes down that no brake is on any more, and what it was if that took long.
+pub(in crate::engine) async fn brake_off(db: &mut PgConnection, claim: &Claim) -> sqlx::Result<()> {
+    let mut tx = db.begin().await?;
+    let was: Option<(Option<String>, Option<String>, i64)> = sqlx::query_as(
+        "with was as (
+             select id, brake, brake_reason,
+                    (extract(epoch from clock_timestamp() - braked_at) * 1000)::bigint as ms
+             from kenoma.runs
+             where id = $1 and fence = $2 and status = 'running' and braked_at is not null
+             for update
+         )
+         update kenoma.runs run
+         set brake = null, brake_reason = null, braked_at = null, braked_ms = braked_ms + was.ms
+         from was where run.id = was.id
+         returning was.brake, was.brake_reason, was.ms",
+    )
+    .bind(&claim.run_id)
+    .bind(claim.fence)
+    .fetch_optional(&mut *tx)
+    .await?;
+    if let Some((brake, reason, ms)) = was {
+        let held = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+        if held >= WORTH_TELLING {
+            let detail = json!({ "brake": brake, "reason": reason, "seconds": held.as_secs() });
+            record(&mut tx, &claim.run_id, "braked", &claim.owner, &detail).await?;
+        }
+    }
+    tx.commit().await
+}
+
+/// Lets an unfinished run go faster or slower from its next batch on. Returns its status.
+///
+/// `speed` is 1 for what the settings allow, and within 0.01 and 100.
+pub async fn set_speed(
+    db: &mut PgConnection,
+    id: &str,
+    speed: f64,
+    by: &str,
+) -> Result<Status, ControlError> {
+    let mut tx = db.begin().await?;
+    let status = status_of(&mut tx, id).await?;
+    if status.is_finished() {
+        return Err(ControlError::Status {
+            id: id.to_owned(),
+            status,
+            verb: "made faster or slower",
+        });
+    }
+    sqlx::query("update kenoma.runs set speed = $2 where id = $1")
+        .bind(id)
+        .bind(speed)
+        .execute(&mut *tx)
+        .await?;
+    record(&mut tx, id, "speed", by, &json!({ "factor": speed })).await?;
+    tx.commit().await?;
+    Ok(status)
+}

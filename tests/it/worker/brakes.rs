@@ -1,0 +1,187 @@
+//! What holds a run back: each brake, put on by its real cause and let go by the end of that.
+//!
+//! The third batch of five waits for a held row while the cause comes; that batch is finished, and
+//! not one more is begun.
+
+mod database;
+mod machine;
+mod replication;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use sqlx::PgPool;
+
+use super::{
+    process::Worker,
+    stage::{BATCH, Stage, eventually, run, stuck},
+    story::{DELETE_ALICE, hold, is_like_the_twin},
+};
+use crate::program::Kenoma;
+
+/// A program that looks often and lets go soon.
+fn attentive(kenoma: &Kenoma) -> Kenoma {
+    kenoma.clone().with("KENOMA_BRAKES_INTERVAL", "50ms").with("KENOMA_BRAKES_HOLD", "200ms")
+}
+
+/// Waits until the brakes have looked once more from the beginning.
+async fn another_look(pool: &PgPool) -> Result<()> {
+    for _ in 0..2 {
+        let now = "select clock_timestamp()::text";
+        let now: String = sqlx::query_scalar(now).fetch_one(pool).await?;
+        eventually("a look of the brakes", async || {
+            let looked = "select count(*) from pg_stat_activity
+                          where datname = current_database() and state = 'idle'
+                            and query like '-- What brakes look at%'
+                            and query_start > $1::timestamptz";
+            let looks: i64 = sqlx::query_scalar(looked).bind(&now).fetch_one(pool).await?;
+            Ok((looks > 0).then_some(()))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Has a run held back by a brake after its third batch, and go on when the cause has gone.
+async fn is_held_back<C>(
+    kenoma: &Kenoma,
+    pool: &PgPool,
+    brake: &str,
+    cause: impl AsyncFnOnce() -> Result<C>,
+    relieve: impl AsyncFnOnce(C) -> Result<()>,
+) -> Result<()> {
+    let kenoma = match brake {
+        // Its cause ends with the batch.
+        "lock_waiters" => attentive(kenoma).with("KENOMA_BRAKES_HOLD", "3s"),
+        _ => attentive(kenoma),
+    };
+    let held = hold(pool, 12).await?;
+    let mut worker = Worker::start(&kenoma)?;
+    let (id, _) = super::stage::queue(&kenoma, &DELETE_ALICE)?;
+    stuck(pool, 1).await?;
+    let cause = cause().await?;
+    another_look(pool).await?;
+    held.rollback().await?;
+    let line = worker.expect("delete_activities alice is held back: ")?;
+    ensure!(line["brake"] == brake && line["run_id"] == id, "{line}");
+    let reason = line["message"].as_str().and_then(|text| text.split_once(": ")).context("why")?.1;
+
+    // Whoever asks is told the same; nothing is done meanwhile.
+    another_look(pool).await?;
+    let shown = kenoma.run(&["jobs", "show", &id])?;
+    ensure!(shown.stdout.contains(&format!("Held back    {reason}")), "{shown:?} {reason}");
+    let shown = kenoma.run(&["jobs", "show", &id, "--json"])?;
+    let shown: Value = serde_json::from_str(&shown.stdout)?;
+    ensure!(shown["brake"]["name"] == brake && shown["brake"]["reason"] == reason, "{shown}");
+    ensure!(shown["status"] == "running" && shown["done"] == 3 * BATCH, "{shown}");
+
+    relieve(cause).await?;
+    worker.expect("delete_activities alice goes on")?;
+    is_like_the_twin(pool, &id).await?;
+    let shown: Value = serde_json::from_str(&kenoma.run(&["jobs", "show", &id, "--json"])?.stdout)?;
+    ensure!(shown["brake"].is_null() && shown["braked_ms"].as_i64() > Some(0), "{shown}");
+    ensure!(run(pool, &id).await?.attempt == 0, "a brake is no failure");
+    Ok(())
+}
+
+/// Waits for a statement of a test's own to wait or work, as PostgreSQL sees it.
+async fn is_under_way(pool: &PgPool, statements: i64, like: &str) -> Result<()> {
+    eventually(&format!("{statements} statements like {like:?}"), async || {
+        let count = "select count(*) from pg_stat_activity
+                     where datname = current_database() and state = 'active' and query like $1";
+        let busy: i64 = sqlx::query_scalar(count).bind(like).fetch_one(pool).await?;
+        Ok((busy >= statements).then_some(()))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_held_back_obeys_an_operator_and_keeps_its_lease() -> Result<()> {
+    let stage = Stage::new().await?;
+    let folder = tempfile::tempdir()?;
+    let flag = folder.path().join("brake");
+    std::fs::write(&flag, "")?;
+    let kenoma = attentive(&super::stage::short_leases(stage.kenoma.clone()))
+        .with("KENOMA_BRAKES_FLAG_FILE", flag.display().to_string());
+    let mut worker = Worker::start(&kenoma)?;
+    let id = stage.queue_alice()?;
+    worker.expect("delete_activities alice is held back: ")?;
+    // Longer than a lease.
+    let later =
+        "select clock_timestamp() > braked_at + interval '1.5 s' from kenoma.runs where id = $1";
+    eventually("a brake that is on for long", async || {
+        let later: Option<bool> =
+            sqlx::query_scalar(later).bind(&id).fetch_one(&stage.pool).await?;
+        Ok(later.filter(|later| *later).map(|_| ()))
+    })
+    .await?;
+    ensure!(kenoma.run(&["jobs", "pause", &id])?.code == 0);
+    let run = stage.reaches(&id, "paused").await?;
+    ensure!((run.done, run.attempt, run.crashes) == (0, 0, 0), "{run:?}");
+    stage.is_untouched().await?;
+    ensure!(stage.events(&id).await? == ["queued", "started", "pause_requested", "paused"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_told_to_stop_gives_a_run_back_that_is_held_back() -> Result<()> {
+    let stage = Stage::new().await?;
+    let folder = tempfile::tempdir()?;
+    let flag = folder.path().join("brake");
+    std::fs::write(&flag, "")?;
+    let kenoma =
+        attentive(&stage.kenoma).with("KENOMA_BRAKES_FLAG_FILE", flag.display().to_string());
+    let mut worker = Worker::start(&kenoma)?;
+    let id = stage.queue_alice()?;
+    worker.expect("delete_activities alice is held back: ")?;
+    worker.stop()?;
+    let run = stage.run(&id).await?;
+    ensure!((run.status.as_str(), run.done, run.attempt) == ("queued", 0, 0), "{run:?}");
+    // The next one is held back by nothing.
+    let _worker = Worker::start(&stage.kenoma)?;
+    stage.is_like_the_twin(&id).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_follows_is_told_why_nothing_happens() -> Result<()> {
+    let stage = Stage::new().await?;
+    let folder = tempfile::tempdir()?;
+    let flag = folder.path().join("brake");
+    std::fs::write(&flag, "")?;
+    let kenoma =
+        attentive(&stage.kenoma).with("KENOMA_BRAKES_FLAG_FILE", flag.display().to_string());
+    let mut worker = Worker::start(&kenoma)?;
+    let id = stage.queue_alice()?;
+    let watching = stage.begin(&["jobs", "watch", &id])?;
+    worker.expect("delete_activities alice is held back: ")?;
+    // The follower has read the ledger once more.
+    is_read_again(&stage).await?;
+    std::fs::remove_file(&flag)?;
+    worker.expect("delete_activities alice goes on")?;
+    let told = String::from_utf8(watching.wait_with_output()?.stderr)?;
+    let reason = format!(
+        "alice is held back: the file {} exists; it goes on when that is removed",
+        flag.display()
+    );
+    ensure!(told.contains(&reason) && told.contains("alice goes on"), "{told}");
+    let inline = [&DELETE_ALICE[..], &["--inline", "--yes"]].concat();
+    let done = kenoma.run(&inline)?;
+    ensure!(done.code == 0, "{done:?}");
+    Ok(())
+}
+
+/// Waits until somebody who follows has read the ledger twice more.
+async fn is_read_again(stage: &Stage) -> Result<()> {
+    for _ in 0..2 {
+        let now: String =
+            sqlx::query_scalar("select clock_timestamp()::text").fetch_one(&stage.pool).await?;
+        eventually("a look of the follower", async || {
+            let looks = "select count(*) from pg_stat_activity where datname = current_database()
+                         and query = 'select * from kenoma.runs where id = $1'
+                         and query_start > $1::timestamptz";
+            let looks: i64 = sqlx::query_scalar(looks).bind(&now).fetch_one(&stage.pool).await?;
+            Ok((looks > 0).then_some(()))
+        })
+        .await?;
+    }
+    Ok(())
+}

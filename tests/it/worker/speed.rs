@@ -1,0 +1,77 @@
+//! How fast a run goes: rests between batches, and an operator who wants it faster or slower.
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use super::{
+    process::Worker,
+    stage::{BATCH, Stage, eventually},
+    story::TOTAL,
+};
+use crate::program::Kenoma;
+
+/// Waits for the first batch, and pauses the run while it rests.
+async fn rests_after_one_batch(stage: &Stage, id: &str) -> Result<()> {
+    eventually("the first batch", async || Ok((stage.run(id).await?.done > 0).then_some(())))
+        .await?;
+    ensure!(stage.kenoma.run(&["jobs", "pause", id])?.code == 0);
+    let run = stage.reaches(id, "paused").await?;
+    ensure!(run.done == BATCH, "{run:?}");
+    Ok(())
+}
+
+fn speed(kenoma: &Kenoma, id: &str, factor: &str) -> Result<String> {
+    let done = kenoma.run(&["jobs", "speed", id, factor])?;
+    ensure!(done.code == 0, "{done:?}");
+    Ok(done.stdout)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nice_worker_rests_after_each_batch() -> Result<()> {
+    let stage = Stage::new().await?;
+    let _worker = Worker::start(&stage.with("KENOMA_WORKER_NICE", "100"))?;
+    let id = stage.queue_alice()?;
+    rests_after_one_batch(&stage, &id).await?;
+    // 100 times as fast as a worker that rests 100 times as long as it works.
+    let said = speed(&stage.kenoma, &id, "100")?;
+    ensure!(said.contains("will go on at 100 times the speed of the settings"), "{said}");
+    ensure!(stage.kenoma.run(&["jobs", "resume", &id])?.code == 0);
+    stage.is_like_the_twin(&id).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_slows_a_run_down_and_speeds_it_up_while_it_rests() -> Result<()> {
+    let stage = Stage::new().await?;
+    let id = stage.queue_alice()?;
+    speed(&stage.kenoma, &id, "0.01")?;
+    let _worker = Worker::start(&stage.kenoma)?;
+    rests_after_one_batch(&stage, &id).await?;
+    ensure!(stage.kenoma.run(&["jobs", "resume", &id])?.code == 0);
+    eventually("the next batch", async || Ok((stage.run(&id).await?.done > BATCH).then_some(())))
+        .await?;
+    let said = speed(&stage.kenoma, &id, "1")?;
+    ensure!(said.contains("goes on at 1 times the speed of the settings"), "{said}");
+    stage.is_like_the_twin(&id).await?;
+    let told = stage.kenoma.run(&["jobs", "show", &id])?;
+    ensure!(told.stdout.contains("speed by ") && told.stdout.contains("(factor 0.01)"), "{told:?}");
+    let refused = stage.kenoma.run(&["jobs", "speed", &id, "2"])?;
+    ensure!(refused.code == 4, "{refused:?}");
+    ensure!(refused.stderr.contains("has succeeded: it cannot be made faster"), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_speed_that_is_none_changes_nothing() -> Result<()> {
+    let stage = Stage::new().await?;
+    let id = stage.queue_alice()?;
+    for factor in ["0", "-1", "0.001", "101", "fast", "NaN", "inf"] {
+        let refused = stage.kenoma.run(&["jobs", "speed", &id, "--", factor])?;
+        ensure!(refused.code == 2, "{factor}: {refused:?}");
+        ensure!(refused.stderr.contains("give a number from 0.01 to 100"), "{refused:?}");
+    }
+    let shown = stage.kenoma.run(&["jobs", "show", &id, "--json"])?;
+    let shown: Value = serde_json::from_str(&shown.stdout)?;
+    ensure!(shown["speed"] == 1.0 && shown["total"] == TOTAL, "{shown}");
+    ensure!(stage.events(&id).await? == ["queued"]);
+    Ok(())
+}
