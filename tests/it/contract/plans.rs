@@ -111,12 +111,12 @@ fn delete_user(everything: bool) -> AnyJob {
 /// Does a job in small and in large batches.
 async fn is_planned_well(job: AnyJob) -> Result<()> {
     ensure!(job.is_heavy());
-    let small = plans_of(&job, 50).await?;
+    let small = plans_of(&job, 25).await?;
     reads_no_table_whole(&small)?;
     if ["delete_activities", "delete_user"].contains(&job.name()) {
         sorts_no_history(&small)?;
     }
-    let large = plans_of(&job, 200).await?;
+    let large = plans_of(&job, 100).await?;
     reads_no_table_whole(&large)?;
     needs_no_more_statements(&most_in_a_batch(&small), &most_in_a_batch(&large))
 }
@@ -125,7 +125,7 @@ async fn is_planned_well(job: AnyJob) -> Result<()> {
 async fn plans_of(job: &AnyJob, rows: i64) -> Result<Vec<Value>> {
     let database = Database::create(Flavour::Pleroma).await?;
     let community =
-        Community { posts: 2_000, local_accounts: 400, other_accounts: 1_000, spam_accounts: 600 };
+        Community { posts: 1_000, local_accounts: 300, other_accounts: 500, spam_accounts: 300 };
     community.seed(&mut PgConnection::connect(database.url()).await?).await?;
     sqlx::raw_sql("update users set is_confirmed = false where local")
         .execute(&database.pool())
@@ -198,7 +198,7 @@ fn needs_no_more_statements(
         let before = small.get(statement).copied().unwrap_or(1);
         ensure!(
             *times <= before,
-            "{times} times in a batch of 200 rows, {before} times in one of 50: {statement}"
+            "{times} times in a batch of 100 rows, {before} times in one of 25: {statement}"
         );
     }
     Ok(())

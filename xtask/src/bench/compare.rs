@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::figures::Figures;
-use super::ground::Ground;
+use super::ground::{COPY, Ground};
 use super::kind::Kind;
 use super::measure::{self, Measured};
 use super::state::{State, require_agreement};
@@ -61,11 +61,22 @@ pub(super) async fn delete_activities(ground: &mut Ground, posts: &[i32]) -> Res
 
 /// Deactivates the accounts of a host.
 pub(super) async fn deactivate_instance(ground: &mut Ground, accounts: i32) -> Result<()> {
-    let sizes = measure_all(ground, vec![Kind::DeactivateInstance { accounts }]).await?;
-    for size in &sizes {
+    for size in measure_all(ground, vec![Kind::DeactivateInstance { accounts }]).await? {
+        let mut told = Vec::new();
+        for round in 1..=ground.rounds {
+            ground.fresh_copy(size.database).await?;
+            // As it is by default: the server is told of each account.
+            ground.kenoma.connect(ground.postgres.url(COPY), None);
+            let one = measure::inline(ground, &size.kind.command()).await?;
+            let who = (size.kind.name(), "kenoma, server told");
+            ground.recorder.note(who, size.kind.size(), round, &one.named())?;
+            told.push(one);
+        }
+        let told = figures(&told, |one| one.seconds);
+        show(format!("With the server told of each account: {}.", told.spread(2, " s")));
         // 60 s for 100,000 accounts.
         let at_most = size.kind.items() * 60.0 / 100_000.0;
-        ground.judge.at_most(size.kind.describe(), size.kenoma().median(), at_most, " s");
+        ground.judge.at_most(size.kind.describe(), told.median(), at_most, " s");
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Two accounts at once, or one after the other: what wins, and what they wait for.
 
+use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -20,17 +21,17 @@ const GLANCE: Duration = Duration::from_millis(20);
 
 const ACCOUNTS: [&str; 2] = [Community::PROLIFIC, Community::SECOND];
 
-/// What was seen of the batches under way, in parts of all looks at them.
+/// What was seen of the batches under way, in looks at them.
 #[derive(Debug, Default)]
 struct Seen {
     looks: i64,
-    /// Waiting for a lock of whatever kind.
-    locks: i64,
-    /// Among these: for the row of `counter_cache`.
-    counter: i64,
-    /// Waiting for the disk.
-    disk: i64,
+    /// What was waited for, and by which statement.
+    waits: BTreeMap<(String, String), i64>,
+    deadlocks: i64,
 }
+
+/// Kinds of waits that are shown, those seen most often.
+const SHOWN: usize = 8;
 
 /// Deletes the posts of two accounts of this server, in both ways.
 pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
@@ -52,6 +53,7 @@ pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
                 work(ground, &ACCOUNTS[..1], seen).await?
                     + work(ground, &ACCOUNTS[1..], seen).await?
             };
+            seen.count_deadlocks(&mut ground.connect(COPY).await?).await?;
             ground.recorder.note(("two", who), posts.into(), round, &[("seconds", seconds)])?;
             times.push(seconds);
         }
@@ -64,9 +66,11 @@ pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
     show("");
     show(format!("Two accounts with {} posts each, by two processes:", thousands(posts.into())));
     show_table(
-        &["", "TIME", "WAITS FOR A LOCK", "… FOR THE COUNTER", "WAITS FOR THE DISK"],
+        &["", "TIME", "WAITS FOR A LOCK", "DEADLOCKS"],
         &[seen_serial.row("one after the other", &serial), seen_parallel.row("at once", &parallel)],
     );
+    show("At once, of all looks at a batch under way:");
+    show_table(&["WAITS FOR", "BY", "PART"], &seen_parallel.most());
     show(format!(
         "At once takes {:.2} times as long as one after the other.",
         parallel.median() / serial.median()
@@ -111,27 +115,38 @@ fn all_ended(processes: &mut [Child]) -> Result<bool> {
 }
 
 impl Seen {
-    /// Looks once. Whoever is the first to wait for a row holds the right to be the next, which
-    /// names the table; those behind it wait for that right.
+    /// Looks once at what each batch waits for. Whoever is the first to wait for a row holds the
+    /// right to be the next, which names the table.
     async fn glance(&mut self, db: &mut PgConnection) -> Result<()> {
-        let (seen, locks, counter, disk): (i64, i64, i64, i64) = sqlx::query_as(
-            "select count(*), count(*) filter (where wait_event_type = 'Lock'),
-                    count(*) filter (where wait_event_type = 'Lock' and exists (
-                        select from pg_locks l
-                        where l.pid = a.pid and l.locktype = 'tuple'
-                          and l.relation = 'public.counter_cache'::regclass)),
-                    count(*) filter (where wait_event_type = 'IO'
-                                        or wait_event in ('WALWrite', 'WALInsert'))
+        let batches: Vec<(Option<String>, String)> = sqlx::query_as(
+            "select case when wait_event_type in ('Lock', 'IO', 'LWLock', 'IPC') then
+                        concat_ws(' ', wait_event_type, wait_event, (
+                            select 'of ' || min(l.relation::regclass::text) from pg_locks l
+                            where l.pid = a.pid and l.locktype = 'tuple')) end,
+                    left(regexp_replace(query, '(^|\\s)(--[^\\n]*\\n|\\s)+', ' ', 'g'), 60)
              from pg_stat_activity a
              where datname = current_database() and application_name like 'kenoma:%'
                and xact_start is not null",
         )
+        .fetch_all(db)
+        .await?;
+        for (wait, statement) in batches {
+            self.looks += 1;
+            if let Some(wait) = wait {
+                *self.waits.entry((wait, statement)).or_default() += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the deadlocks on the copy, once its processes have ended.
+    async fn count_deadlocks(&mut self, db: &mut PgConnection) -> Result<()> {
+        let deadlocks: i64 = sqlx::query_scalar(
+            "select deadlocks from pg_stat_database where datname = current_database()",
+        )
         .fetch_one(db)
         .await?;
-        self.looks += seen;
-        self.locks += locks;
-        self.counter += counter;
-        self.disk += disk;
+        self.deadlocks += deadlocks;
         Ok(())
     }
 
@@ -139,23 +154,39 @@ impl Seen {
         if self.looks == 0 { 0.0 } else { size(number) / size(self.looks) }
     }
 
+    /// Part of the looks at which a lock was waited for, of those that name `what`.
+    fn locks(&self, what: &str) -> f64 {
+        let waits = self
+            .waits
+            .iter()
+            .filter(|((wait, _), _)| wait.starts_with("Lock") && wait.contains(what));
+        self.part(waits.map(|(_, number)| number).sum())
+    }
+
     fn named(&self) -> [(&'static str, f64); 4] {
         [
             ("looks", size(self.looks)),
-            ("lock_waits", self.part(self.locks)),
-            ("counter_waits", self.part(self.counter)),
-            ("disk_waits", self.part(self.disk)),
+            ("lock_waits", self.locks("")),
+            ("counter_waits", self.locks("counter_cache")),
+            ("deadlocks", size(self.deadlocks)),
         ]
     }
 
     fn row(&self, name: &str, seconds: &Figures) -> Vec<String> {
-        let percent = |number: i64| format!("{:.0} %", self.part(number) * 100.0);
         vec![
             name.to_owned(),
             seconds.spread(2, " s"),
-            percent(self.locks),
-            percent(self.counter),
-            percent(self.disk),
+            format!("{:.0} %", self.locks("") * 100.0),
+            self.deadlocks.to_string(),
         ]
+    }
+
+    fn most(&self) -> Vec<Vec<String>> {
+        let mut waits: Vec<_> = self.waits.iter().collect();
+        waits.sort_by_key(|(_, number)| std::cmp::Reverse(**number));
+        let row = |((wait, statement), number): (&(String, String), &i64)| {
+            vec![wait.clone(), statement.clone(), format!("{:.1} %", self.part(*number) * 100.0)]
+        };
+        waits.into_iter().take(SHOWN).map(row).collect()
     }
 }
