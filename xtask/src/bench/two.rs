@@ -70,7 +70,7 @@ pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
         &[seen_serial.row("one after the other", &serial), seen_parallel.row("at once", &parallel)],
     );
     show("At once, of all looks at a batch under way:");
-    show_table(&["WAITS FOR", "BY", "PART"], &seen_parallel.most());
+    show_table(&["WAITS FOR: STATEMENT", "PART"], &seen_parallel.most());
     show(format!(
         "At once takes {:.2} times as long as one after the other.",
         parallel.median() / serial.median()
@@ -123,7 +123,7 @@ impl Seen {
                         concat_ws(' ', wait_event_type, wait_event, (
                             select 'of ' || min(l.relation::regclass::text) from pg_locks l
                             where l.pid = a.pid and l.locktype = 'tuple')) end,
-                    left(regexp_replace(query, '(^|\\s)(--[^\\n]*\\n|\\s)+', ' ', 'g'), 60)
+                    left(ltrim(regexp_replace(query, '(--[^\\n]*\\n|\\s)+', ' ', 'g')), 60)
              from pg_stat_activity a
              where datname = current_database() and application_name like 'kenoma:%'
                and xact_start is not null",
@@ -185,7 +185,7 @@ impl Seen {
         let mut waits: Vec<_> = self.waits.iter().collect();
         waits.sort_by_key(|(_, number)| std::cmp::Reverse(**number));
         let row = |((wait, statement), number): (&(String, String), &i64)| {
-            vec![wait.clone(), statement.clone(), format!("{:.1} %", self.part(*number) * 100.0)]
+            vec![format!("{wait}: {statement}"), format!("{:.1} %", self.part(*number) * 100.0)]
         };
         waits.into_iter().take(SHOWN).map(row).collect()
     }
