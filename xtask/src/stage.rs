@@ -14,8 +14,13 @@ pub(crate) async fn create_database(postgres: &Postgres, name: &'static str) -> 
 
 /// Makes a database that is an exact copy of another, to which nobody is connected.
 pub(crate) async fn copy_database(postgres: &Postgres, from: &str, to: &str) -> Result<()> {
-    administer(postgres, &format!("drop database if exists {to} with (force)")).await?;
+    drop_database(postgres, to).await?;
     administer(postgres, &format!("create database {to} template {from} strategy file_copy")).await
+}
+
+/// Drops a database, if there is one of that name, with everybody who is connected to it.
+pub(crate) async fn drop_database(postgres: &Postgres, name: &str) -> Result<()> {
+    administer(postgres, &format!("drop database if exists {name} with (force)")).await
 }
 
 /// Runs a statement that names databases, which cannot be bound.

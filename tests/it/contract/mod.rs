@@ -6,6 +6,8 @@
 mod deactivate_instance;
 mod delete_activities;
 mod delete_user;
+mod explain;
+mod full_ledger;
 mod plans;
 mod set_confirmation_for_all;
 mod stage;

@@ -1,169 +1,205 @@
 //! Point 8: on a database of some size, no statement of a batch reads a whole table of the server,
-//! and the walk over an account's history needs no sort.
-//!
-//! The plans are those that PostgreSQL really used, as its module `auto_explain` reports them.
+//! the walk over an account's history needs no sort, and a larger batch is not more statements.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, bail, ensure};
 use kenoma_jobs::{
-    AnyJob, DeactivateInstance, DeleteActivities, DeleteUser, deactivate_instance::Host,
-    engine::Ended,
+    AnyJob, ConfirmAll, DeactivateInstance, DeleteActivities, DeleteUser, UnconfirmAll,
+    deactivate_instance::Host, engine::Ended,
 };
 use serde_json::Value;
-use sqlx::{Connection as _, Executor as _, PgConnection, postgres::PgPoolOptions};
+use sqlx::{Connection as _, PgConnection};
 use testkit::{Community, Database, Flavour};
-use tracing::{Event, Subscriber, field::Visit};
-use tracing_subscriber::{Layer, layer::Context, prelude::*};
 
-use super::stage::Stage;
+use super::{
+    explain::{Plans, nodes, reporting, statement},
+    stage::Stage,
+};
 
-/// Asks PostgreSQL to report each statement's plan to the client, and to read a table whole only
-/// where there is no other way: this community's tables are small, those of a server are not.
-const REPORT_PLANS: &str = "load 'auto_explain';
-    set enable_seqscan = off;
-    set auto_explain.log_min_duration = 0;
-    set auto_explain.log_format = 'json';
-    set auto_explain.log_level = 'notice';
-    set client_min_messages = 'notice'";
+/// Reads a table whole only where there is no other way: this community's tables are small, those
+/// of a server are not.
+const NO_SEQ_SCAN: &str = "set enable_seqscan = off";
 
-/// Plan and recount of `deactivate_instance` read all accounts once: there is no index on the host
-/// of a nickname.
-const ONCE: [&str; 3] = [
+/// What is done once a run, and reads all accounts: there is no index on the host of a nickname, nor
+/// on whether an account is local.
+const ONCE: [&str; 5] = [
     "where u.is_active and u.id <= $4",
     "where not (u.is_active)",
     // So does the plan of `delete_user`, for another admin.
     "as other_admin",
+    // Plan and recount of `confirm_all` and `unconfirm_all`.
+    "select count(*) from public.users u where u.id <= $1 and u.local and",
+    "select id from public.users order by id desc limit 1",
 ];
 
-/// Collects the plans that PostgreSQL reports.
-#[derive(Clone, Default)]
-struct Plans(Arc<Mutex<Vec<Value>>>);
+/// The jobs below, and those of one account each, which take a batch or a few.
+const LOOKED_AT: [&str; 7] = [
+    "delete_activities",
+    "deactivate_instance",
+    "delete_user",
+    "confirm_all",
+    "unconfirm_all",
+    "activate_user",
+    "deactivate_user",
+];
 
-impl<S: Subscriber> Layer<S> for Plans {
-    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        if event.metadata().target() == "sqlx::postgres::notice" {
-            event.record(&mut self.clone());
-        }
+#[test]
+fn somebody_looks_at_the_plans_of_every_job() {
+    for name in AnyJob::NAMES {
+        assert!(LOOKED_AT.contains(name), "nobody looks at the plans of {name}");
     }
-}
-
-impl Visit for Plans {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        self.record_str(field, &format!("{value:?}"));
-    }
-
-    fn record_str(&mut self, _field: &tracing::field::Field, text: &str) {
-        let Some((_, plan)) = text.split_once("plan:\n") else { return };
-        if let Ok(plan) = serde_json::from_str(plan) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(plan);
-        }
-    }
-}
-
-/// Does a job on a community, and hands over the plans of its statements.
-async fn plans_of(job: AnyJob) -> Result<Vec<Value>> {
-    let database = Database::create(Flavour::Pleroma).await?;
-    let community = Community {
-        posts: 4_000,
-        local_accounts: 100,
-        other_accounts: 3_000,
-        spam_accounts: 1_000,
-    };
-    community.seed(&mut PgConnection::connect(database.url()).await?).await?;
-    let reporting = PgPoolOptions::new()
-        .max_connections(2)
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                connection.execute(REPORT_PLANS).await?;
-                Ok(())
-            })
-        })
-        .connect(database.url())
-        .await?;
-    let stage = Stage::on(database).await?.with_batches(reporting, 100);
-    let id = stage.enqueue(&job).await?;
-    let plans = Plans::default();
-    let collecting =
-        tracing::subscriber::set_default(tracing_subscriber::registry().with(plans.clone()));
-    let ended = stage.run(&job, &id).await?;
-    drop(collecting);
-    ensure!(ended == Ended::Succeeded, "{ended:?}");
-    let plans = plans.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    ensure!(plans.len() > 20, "only {} plans were reported", plans.len());
-    Ok(plans)
-}
-
-/// Lists a plan's nodes as (type, table).
-fn nodes(plan: &Value) -> Vec<(String, String)> {
-    let text = |field: &str| plan[field].as_str().unwrap_or_default().to_owned();
-    let own = (text("Node Type"), text("Relation Name"));
-    let below = plan["Plans"].as_array().into_iter().flatten().flat_map(nodes);
-    [own].into_iter().chain(below).collect()
-}
-
-/// Lists the tables that statements read from end to end.
-fn tables_read_whole(plans: &[Value]) -> Result<Vec<String>> {
-    let mut tables = Vec::new();
-    for plan in plans {
-        let statement = plan["Query Text"].as_str().context("no statement")?;
-        // Our own tables hold a row or two.
-        if statement.contains("kenoma.") || ONCE.iter().any(|once| statement.contains(once)) {
-            continue;
-        }
-        let read = nodes(&plan["Plan"]).into_iter().filter(|(node, _)| node == "Seq Scan");
-        tables.extend(read.map(|(_, table)| format!("{table} by {statement}")));
-    }
-    Ok(tables)
 }
 
 #[tokio::test]
-async fn delete_activities_reads_no_table_whole_and_sorts_no_history() -> Result<()> {
-    let actor = format!("{}/users/{}", Community::BASE, Community::PROLIFIC);
+async fn delete_activities_is_planned_well() -> Result<()> {
     let job = DeleteActivities {
         nickname: Community::PROLIFIC.to_owned(),
-        actor,
+        actor: actor(),
         remote: false,
         via_server: false,
     };
-    let plans = plans_of(job.into()).await?;
-    let whole = tables_read_whole(&plans)?;
-    assert!(whole.is_empty(), "{}", whole.join("\n"));
-    let mut walks = 0;
-    for plan in &plans {
-        if plan["Query Text"].as_str().is_some_and(|text| text.contains("a.id nulls first")) {
-            walks += 1;
-            let nodes = nodes(&plan["Plan"]);
-            assert!(nodes.iter().all(|(node, _)| !node.contains("Sort")), "{nodes:?}");
-        }
-    }
-    assert!(walks > 10, "{walks} batches");
-    Ok(())
+    is_planned_well(job.into()).await
 }
 
 #[tokio::test]
-async fn deactivate_instance_reads_no_table_whole() -> Result<()> {
+async fn deactivate_instance_is_planned_well() -> Result<()> {
     let job = DeactivateInstance {
         host: Host::parse(Community::SPAM_HOST)?,
         include_subdomains: false,
         on_behalf_of: None,
     };
-    let whole = tables_read_whole(&plans_of(job.into()).await?)?;
-    assert!(whole.is_empty(), "{}", whole.join("\n"));
-    Ok(())
+    is_planned_well(job.into()).await
 }
 
 #[tokio::test]
-async fn delete_user_reads_no_table_whole() -> Result<()> {
+async fn delete_user_is_planned_well() -> Result<()> {
+    is_planned_well(delete_user(false)).await
+}
+
+#[tokio::test]
+async fn delete_user_is_planned_well_when_it_is_thorough_and_tells_of_each_post() -> Result<()> {
+    is_planned_well(delete_user(true)).await
+}
+
+#[tokio::test]
+async fn confirm_all_is_planned_well() -> Result<()> {
+    is_planned_well(ConfirmAll::default().into()).await
+}
+
+#[tokio::test]
+async fn unconfirm_all_is_planned_well() -> Result<()> {
+    is_planned_well(UnconfirmAll::default().into()).await
+}
+
+fn actor() -> String {
+    format!("{}/users/{}", Community::BASE, Community::PROLIFIC)
+}
+
+fn delete_user(everything: bool) -> AnyJob {
     let job = DeleteUser {
         nickname: Community::PROLIFIC.to_owned(),
-        actor: format!("{}/users/{}", Community::BASE, Community::PROLIFIC),
-        thorough: false,
-        federate_posts: false,
+        actor: actor(),
+        thorough: everything,
+        federate_posts: everything,
         force: false,
         on_behalf_of: None,
     };
-    let whole = tables_read_whole(&plans_of(job.into()).await?)?;
-    assert!(whole.is_empty(), "{}", whole.join("\n"));
+    job.into()
+}
+
+/// Does a job in small and in large batches.
+async fn is_planned_well(job: AnyJob) -> Result<()> {
+    ensure!(job.is_heavy());
+    let small = plans_of(&job, 25).await?;
+    reads_no_table_whole(&small)?;
+    if ["delete_activities", "delete_user"].contains(&job.name()) {
+        sorts_no_history(&small)?;
+    }
+    let large = plans_of(&job, 100).await?;
+    reads_no_table_whole(&large)?;
+    needs_no_more_statements(&most_in_a_batch(&small), &most_in_a_batch(&large))
+}
+
+/// Does a job on a community in batches of so many rows, and hands over the plans of its statements.
+async fn plans_of(job: &AnyJob, rows: i64) -> Result<Vec<Value>> {
+    let database = Database::create(Flavour::Pleroma).await?;
+    let community =
+        Community { posts: 1_000, local_accounts: 300, other_accounts: 500, spam_accounts: 300 };
+    community.seed(&mut PgConnection::connect(database.url()).await?).await?;
+    sqlx::raw_sql("update users set is_confirmed = false where local")
+        .execute(&database.pool())
+        .await?;
+    let reporting = reporting(database.url(), NO_SEQ_SCAN).await?;
+    let stage = Stage::on(database).await?.with_batches(reporting, rows);
+    let id = stage.enqueue(job).await?;
+    let (plans, collecting) = Plans::collect();
+    let ended = stage.run(job, &id).await?;
+    drop(collecting);
+    ensure!(ended == Ended::Succeeded, "{ended:?}");
+    let plans = plans.take();
+    ensure!(plans.len() > 10, "only {} plans were reported", plans.len());
+    Ok(plans)
+}
+
+/// No statement reads a table of the server from end to end.
+fn reads_no_table_whole(plans: &[Value]) -> Result<()> {
+    for plan in plans {
+        let statement = statement(plan);
+        // Our own tables hold a row or two; see `full_ledger` for more.
+        if statement.contains("kenoma.") || ONCE.iter().any(|once| statement.contains(once)) {
+            continue;
+        }
+        let whole = nodes(plan).into_iter().find(|node| node["Node Type"] == "Seq Scan");
+        if let Some(node) = whole {
+            bail!("{} is read whole by {statement}", node["Relation Name"]);
+        }
+    }
+    Ok(())
+}
+
+/// The walk over an account's history follows an index.
+fn sorts_no_history(plans: &[Value]) -> Result<()> {
+    let walks: Vec<&Value> =
+        plans.iter().filter(|plan| statement(plan).contains("a.id nulls first")).collect();
+    ensure!(walks.len() > 10, "{} walks", walks.len());
+    for plan in walks {
+        let kind = |node: &&Value| node["Node Type"].as_str().unwrap_or_default().to_owned();
+        let sorts = nodes(plan).iter().map(kind).any(|kind| kind.contains("Sort"));
+        ensure!(!sorts, "a history is sorted: {plan:#}");
+    }
+    Ok(())
+}
+
+/// How often each statement occurs in the batch in which it occurs most often.
+fn most_in_a_batch(plans: &[Value]) -> BTreeMap<&str, usize> {
+    let mut most = BTreeMap::new();
+    // Each turn of the loop begins by setting its time-outs.
+    for batch in plans.split(|plan| statement(plan).contains("set_config('lock_timeout'")) {
+        let mut here: BTreeMap<&str, usize> = BTreeMap::new();
+        for plan in batch {
+            *here.entry(statement(plan)).or_default() += 1;
+        }
+        for (statement, times) in here {
+            let most = most.entry(statement).or_default();
+            *most = times.max(*most);
+        }
+    }
+    most
+}
+
+/// No statement is sent more often in a larger batch.
+fn needs_no_more_statements(
+    small: &BTreeMap<&str, usize>,
+    large: &BTreeMap<&str, usize>,
+) -> Result<()> {
+    ensure!(small.len() > 5, "{} statements", small.len());
+    for (statement, times) in large {
+        let before = small.get(statement).copied().unwrap_or(1);
+        ensure!(
+            *times <= before,
+            "{times} times in a batch of 100 rows, {before} times in one of 25: {statement}"
+        );
+    }
     Ok(())
 }

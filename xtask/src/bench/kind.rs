@@ -31,6 +31,14 @@ impl Kind {
         }
     }
 
+    /// Its name in the raw figures.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::DeleteActivities { .. } => "delete_activities",
+            Self::DeactivateInstance { .. } => "deactivate_instance",
+        }
+    }
+
     pub(super) const fn unit(self) -> &'static str {
         match self {
             Self::DeleteActivities { .. } => "post",
@@ -39,6 +47,14 @@ impl Kind {
     }
 
     /// Gives the number of units.
+    pub(super) fn size(self) -> i64 {
+        i64::from(match self {
+            Self::DeleteActivities { posts } => posts,
+            Self::DeactivateInstance { accounts } => accounts,
+        })
+    }
+
+    /// The same, to reckon with.
     pub(super) fn items(self) -> f64 {
         f64::from(match self {
             Self::DeleteActivities { posts } => posts,

@@ -1,36 +1,49 @@
-//! One measurement, and the state that it leaves.
+//! One measurement.
 
 use std::fs;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
-use sqlx::{Connection as _, PgConnection};
-use testkit::Postgres;
-use tokio::process::Child;
+use serde_json::Value;
+use sqlx::PgConnection;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::ground::{COPY, Ground};
 use super::kind::Kind;
-use crate::kenoma::Kenoma;
 
-/// How often the measured process and its transaction are looked at.
+/// How often a measured process and its transaction are looked at.
 const GLANCE: Duration = Duration::from_millis(25);
 
 /// What a run took.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Measured {
+    /// From the start of the first process to the end of the work, by the ledger.
     pub(super) seconds: f64,
     /// SQL statements from outside; what triggers and foreign keys do is not counted.
     pub(super) statements: f64,
     /// Longest transaction of a batch; for kenoma as seen by a glance every 25 ms.
     pub(super) longest_ms: f64,
-    /// Largest resident memory of the process.
-    pub(super) memory_kib: Option<f64>,
+    /// Largest resident memory of the process; 0 for the bare procedure, which has none.
+    pub(super) memory_mib: f64,
 }
 
-/// Runs the bare procedure.
-pub(super) async fn floor(postgres: &Postgres, database: &str, kind: Kind) -> Result<Measured> {
-    let mut db = PgConnection::connect(&postgres.url(database)).await?;
+impl Measured {
+    /// The figures by name, as they are written down.
+    pub(super) const fn named(&self) -> [(&'static str, f64); 4] {
+        let Self { seconds, statements, longest_ms, memory_mib } = *self;
+        [
+            ("seconds", seconds),
+            ("statements", statements),
+            ("longest_batch_ms", longest_ms),
+            ("memory_mib", memory_mib),
+        ]
+    }
+}
+
+/// Runs the bare procedure on the copy.
+pub(super) async fn floor(ground: &Ground, kind: Kind) -> Result<Measured> {
+    let mut db = ground.connect(COPY).await?;
     let [.., subject] = kind.command();
     let begun = Instant::now();
     let (batches, statements, longest_ms): (i32, i32, f64) = sqlx::query_as(kind.call())
@@ -39,121 +52,131 @@ pub(super) async fn floor(postgres: &Postgres, database: &str, kind: Kind) -> Re
         .await
         .context("the bare procedure failed")?;
     let seconds = begun.elapsed().as_secs_f64();
-    db.close().await?;
     // The commits are statements as well.
     let statements = f64::from(statements + batches);
-    Ok(Measured { seconds, statements, longest_ms, memory_kib: None })
+    Ok(Measured { seconds, statements, longest_ms, memory_mib: 0.0 })
 }
 
-/// Runs kenoma, from the start of its process to its end.
-pub(super) async fn kenoma(
-    postgres: &Postgres,
-    database: &str,
-    kenoma: &Kenoma,
-    kind: Kind,
-) -> Result<Measured> {
-    let mut admin = PgConnection::connect(&postgres.url("postgres")).await?;
-    sqlx::query("select pg_stat_statements_reset()").execute(&mut admin).await?;
-    let mut command = kenoma.command(&kind.command());
-    // The bare procedure tells the running server nothing either.
-    command.env("KENOMA_SERVER_REFRESH", "off");
+/// Runs a command with `--inline` on the copy.
+pub(super) async fn inline(ground: &Ground, words: &[&str]) -> Result<Measured> {
+    let mut admin = ground.connect("postgres").await?;
+    let mut command = ground.kenoma.command(words);
     command.args(["--inline", "--yes", "--json"]).stdout(Stdio::null()).stderr(Stdio::piped());
-    let begun = Instant::now();
+    let begun = now()?;
     let mut process = command.spawn().context("kenoma cannot be started")?;
+    let pid = process.id();
     let mut watched = Watched::default();
     let mut glances = interval(GLANCE);
     glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let status = loop {
         tokio::select! {
             status = process.wait() => break status?,
-            _ = glances.tick() => watched.glance(&process, &mut admin, database).await?,
+            _ = glances.tick() => watched.glance(pid, &mut admin).await?,
         }
     };
-    let seconds = begun.elapsed().as_secs_f64();
     if !status.success() {
         let said = process.wait_with_output().await?.stderr;
         bail!("kenoma failed ({status}): {}", String::from_utf8_lossy(&said).trim_end());
     }
-    let statements = count_statements(&mut admin, database).await?;
-    Ok(Measured {
-        seconds,
-        statements,
-        longest_ms: watched.longest_ms,
-        memory_kib: Some(watched.memory_kib),
-    })
+    let statements = count_statements(&mut admin).await?;
+    let ended = ended(&mut ground.connect(COPY).await?, None).await?;
+    Ok(watched.measured(ended.context("the run did not end")? - begun, statements))
+}
+
+/// Queues a command on the copy, and looks on until a worker that runs already has done it.
+pub(super) async fn by_worker(
+    ground: &Ground,
+    words: &[&str],
+    worker: Option<u32>,
+) -> Result<Measured> {
+    let mut admin = ground.connect("postgres").await?;
+    let mut db = ground.connect(COPY).await?;
+    let begun = now()?;
+    let run = enqueue(ground, words).await?;
+    let mut watched = Watched::default();
+    let mut glances = interval(GLANCE);
+    glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let end = loop {
+        glances.tick().await;
+        watched.glance(worker, &mut admin).await?;
+        if let Some(end) = ended(&mut db, Some(&run)).await? {
+            break end;
+        }
+    };
+    let statements = count_statements(&mut admin).await?;
+    Ok(watched.measured(end - begun, statements))
+}
+
+/// Queues a command; gives the run's id.
+pub(super) async fn enqueue(ground: &Ground, words: &[&str]) -> Result<String> {
+    let answer = ground.answer(&[words, &["--yes", "--json"]].concat()).await?;
+    let run: Value = serde_json::from_str(answer.trim())?;
+    run["run_id"].as_str().map(str::to_owned).with_context(|| format!("no run in {answer}"))
+}
+
+/// When a run, or that which was asked for last, has ended, in seconds since 1970.
+pub(super) async fn ended(db: &mut PgConnection, run: Option<&str>) -> Result<Option<f64>> {
+    let (status, end): (String, Option<f64>) = sqlx::query_as(
+        "select status, extract(epoch from finished_at)::float from kenoma.runs
+         where $1::text is null or id = $1 order by id desc limit 1",
+    )
+    .bind(run)
+    .fetch_one(db)
+    .await?;
+    if matches!(status.as_str(), "failed" | "cancelled" | "paused") {
+        bail!("the run is {status}");
+    }
+    Ok(end)
+}
+
+/// Seconds since 1970, by the clock of this machine, which is the database's as well.
+pub(super) fn now() -> Result<f64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64())
 }
 
 #[derive(Default)]
 struct Watched {
     longest_ms: f64,
-    memory_kib: f64,
+    memory_mib: f64,
 }
 
 impl Watched {
-    async fn glance(
-        &mut self,
-        process: &Child,
-        admin: &mut PgConnection,
-        database: &str,
-    ) -> Result<()> {
-        if let Some(kib) = process.id().and_then(peak_memory_kib) {
-            self.memory_kib = kib;
+    async fn glance(&mut self, process: Option<u32>, admin: &mut PgConnection) -> Result<()> {
+        if let Some(mib) = process.and_then(peak_memory_mib) {
+            self.memory_mib = mib;
         }
         let age_ms: Option<f64> = sqlx::query_scalar(
             "select max(extract(epoch from clock_timestamp() - xact_start) * 1000)::float
              from pg_stat_activity where datname = $1 and application_name like 'kenoma:%'",
         )
-        .bind(database)
+        .bind(COPY)
         .fetch_one(admin)
         .await?;
         self.longest_ms = self.longest_ms.max(age_ms.unwrap_or(0.0));
         Ok(())
     }
+
+    fn measured(self, seconds: f64, statements: f64) -> Measured {
+        let Self { longest_ms, memory_mib } = self;
+        Measured { seconds, statements, longest_ms, memory_mib }
+    }
 }
 
 /// Reads the largest resident memory that a process has had.
-fn peak_memory_kib(pid: u32) -> Option<f64> {
+pub(super) fn peak_memory_mib(pid: u32) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
+    let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib / 1024.0)
 }
 
-async fn count_statements(admin: &mut PgConnection, database: &str) -> Result<f64> {
+async fn count_statements(admin: &mut PgConnection) -> Result<f64> {
     let calls = sqlx::query_scalar(
         "select coalesce(sum(calls), 0)::float from pg_stat_statements
          where toplevel and dbid = (select oid from pg_database where datname = $1)",
     )
-    .bind(database)
+    .bind(COPY)
     .fetch_one(admin)
     .await?;
     Ok(calls)
-}
-
-/// Rows and digests of the tables that are written.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct State(Vec<(String, i64, String)>);
-
-impl State {
-    /// Describes the first table that is not the same, with both numbers of rows.
-    pub(super) fn first_difference(&self, other: &Self) -> Option<String> {
-        let pairs = self.0.iter().zip(&other.0);
-        let differing = pairs.clone().find(|(mine, theirs)| mine != theirs);
-        if let Some((mine, theirs)) = differing {
-            return Some(format!("{} has {} rows, {} has {}", mine.0, mine.1, theirs.0, theirs.1));
-        }
-        (self.0.len() != other.0.len()).then(|| "a table is empty in one of them".to_owned())
-    }
-
-    pub(super) fn describe(&self) -> String {
-        let tables = self.0.iter().map(|(name, rows, _)| format!("{name} {rows}"));
-        tables.collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// Reads the state.
-pub(super) async fn state(postgres: &Postgres, database: &str) -> Result<State> {
-    let mut db = PgConnection::connect(&postgres.url(database)).await?;
-    let rows = sqlx::query_as(include_str!("state.sql")).fetch_all(&mut db).await?;
-    db.close().await?;
-    Ok(State(rows))
 }

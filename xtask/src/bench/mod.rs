@@ -1,188 +1,261 @@
-//! `cargo xtask bench`: kenoma beside a bare set-based procedure with the same end state.
+//! `cargo xtask bench`: how fast kenoma is, beside what would be possible, and whether it keeps its
+//! bounds (docs/performance.md).
 
+mod accounts;
 mod commands;
+mod compare;
+mod enqueue;
+mod figures;
+mod footprint;
+mod ground;
 mod kind;
 mod measure;
+mod overhead;
+mod record;
+mod removal;
+mod state;
+mod two;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Result, bail};
-use sqlx::{Connection as _, PgConnection};
-use testkit::{Postgres, PostgresOptions};
 
-use crate::console::{say, show, show_table};
-use crate::kenoma::Kenoma;
+use crate::console::{say, show};
 use crate::program::interrupted;
-use crate::{provision, stage};
-use kind::Kind;
-use measure::{Measured, State};
+use ground::{Common, Ground};
 
 /// What can be typed.
 #[derive(Debug, clap::Subcommand)]
 #[command(rename_all = "snake_case")]
 pub(crate) enum Options {
-    /// Deleting everything of an account.
+    /// Deleting everything of an account, beside a bare set-based procedure.
     DeleteActivities {
-        /// Posts of the account; there are half as many activities of others about them.
-        #[arg(long, value_name = "N", default_value_t = 20_000,
+        /// Posts of the account; there are half as many activities of others about them. Up to four
+        /// sizes, with commas between them.
+        #[arg(long, value_name = "N", default_value = "10000,100000", value_delimiter = ',', num_args = 1..=4,
               value_parser = clap::value_parser!(i32).range(1_000..=2_000_000))]
-        posts: i32,
-        /// How often each of the two is measured; the best counts.
-        #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=20))]
-        rounds: u32,
+        posts: Vec<i32>,
+        #[command(flatten)]
+        common: Common,
     },
-    /// Deactivating all accounts of a host.
+    /// Deactivating all accounts of a host, beside a bare set-based procedure.
     DeactivateInstance {
-        /// Accounts of the host.
+        /// Accounts of the host, each with three follow relations or more.
         #[arg(long, value_name = "N", default_value_t = 10_000,
               value_parser = clap::value_parser!(i32).range(100..=500_000))]
         accounts: i32,
-        /// How often each of the two is measured; the best counts.
-        #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=20))]
-        rounds: u32,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Removing an account, beside deleting everything of it.
+    DeleteUser {
+        /// Posts of the account.
+        #[arg(long, value_name = "N", default_value_t = 20_000,
+              value_parser = clap::value_parser!(i32).range(1_000..=2_000_000))]
+        posts: i32,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Confirming all accounts of the server.
+    ConfirmAll {
+        /// Accounts of the server; there are as many of others.
+        #[arg(long, value_name = "N", default_value_t = 100_000,
+              value_parser = clap::value_parser!(i32).range(1_000..=2_000_000))]
+        users: i32,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Listing all accounts of the server: the memory it takes.
+    List {
+        /// Accounts of the server; the memory is compared with that for 10,000 or a tenth.
+        #[arg(long, value_name = "N", default_value_t = 1_000_000,
+              value_parser = clap::value_parser!(i32).range(1_000..=5_000_000))]
+        users: i32,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// The same job in the command itself and through Redis and a worker; the loop with nothing to do.
+    Overhead {
+        /// Posts of the account.
+        #[arg(long, value_name = "N", default_value_t = 100_000,
+              value_parser = clap::value_parser!(i32).range(1_000..=2_000_000))]
+        posts: i32,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Queueing many runs, and a ledger that is full of them.
+    Enqueue {
+        /// Hosts in the file.
+        #[arg(long, value_name = "N", default_value_t = 10_000,
+              value_parser = clap::value_parser!(i32).range(100..=100_000))]
+        hosts: i32,
+        /// Queued runs in the full ledger; there are as many finished ones.
+        #[arg(long, value_name = "N", default_value_t = 1_000_000,
+              value_parser = clap::value_parser!(i64).range(1_000..=5_000_000))]
+        runs: i64,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// A worker's memory, and how long the program takes to start.
+    Footprint {
+        /// Posts of the account that the worker deletes.
+        #[arg(long, value_name = "N", default_value_t = 100_000,
+              value_parser = clap::value_parser!(i32).range(1_000..=2_000_000))]
+        posts: i32,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Two accounts at once and one after the other.
+    Two {
+        /// Posts of each account.
+        #[arg(long, value_name = "N", default_value_t = 20_000,
+              value_parser = clap::value_parser!(i32).range(1_000..=1_000_000))]
+        posts: i32,
+        #[command(flatten)]
+        common: Common,
     },
     /// The commands that act at once.
     Commands {
-        /// How often each of them is run; the median counts.
-        #[arg(long, value_name = "N", default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-        rounds: u32,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// All of them, one after the other.
+    All {
+        /// Sizes so small that it takes some minutes and shows only that the benches work.
+        #[arg(long)]
+        quick: bool,
+        /// Posts of the largest account.
+        #[arg(long, value_name = "N", default_value_t = 1_000_000, conflicts_with = "quick",
+              value_parser = clap::value_parser!(i32).range(100_000..=2_000_000))]
+        largest: i32,
+        #[command(flatten)]
+        common: Common,
     },
 }
 
-/// The seeded database that each measurement copies, and the copy that is worked on.
-const SEEDED: &str = "seeded";
-const COPY: &str = "copy";
+/// Sizes of everything.
+struct Sizes {
+    posts: Vec<i32>,
+    spam_accounts: i32,
+    removed_posts: i32,
+    users: i32,
+    listed: i32,
+    run_posts: i32,
+    hosts: i32,
+    runs: i64,
+    two_posts: i32,
+}
 
-/// Measures both and shows the comparison.
-pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
-    let measured = async {
-        match *options {
-            Options::DeleteActivities { posts, rounds } => {
-                bench(Kind::DeleteActivities { posts }, rounds).await
-            }
-            Options::DeactivateInstance { accounts, rounds } => {
-                bench(Kind::DeactivateInstance { accounts }, rounds).await
-            }
-            Options::Commands { rounds } => commands::run(rounds).await,
+impl Sizes {
+    fn quick() -> Self {
+        Self {
+            posts: vec![1_000, 2_000],
+            spam_accounts: 500,
+            removed_posts: 1_000,
+            users: 2_000,
+            listed: 20_000,
+            run_posts: 2_000,
+            hosts: 200,
+            runs: 5_000,
+            two_posts: 1_000,
         }
-    };
+    }
+
+    fn full(largest: i32) -> Self {
+        Self {
+            posts: vec![10_000, 100_000, largest],
+            spam_accounts: 100_000,
+            removed_posts: 20_000,
+            users: 100_000,
+            listed: 1_000_000,
+            run_posts: 100_000,
+            hosts: 10_000,
+            runs: 1_000_000,
+            two_posts: 20_000,
+        }
+    }
+}
+
+/// Measures, shows tables and bounds; fails when a bound is broken.
+pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
     tokio::select! {
-        done = measured => done?,
+        done = measure_and_judge(options) => done?,
         end = interrupted() => bail!("{}; the servers were stopped and removed", end?),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn bench(kind: Kind, rounds: u32) -> Result<()> {
-    provision::run()?;
-    let mut kenoma = Kenoma::build().await?;
-    let postgres = start_server()?;
-    say(format!("xtask: seeding {} …", kind.describe()));
-    seed(&postgres, kind).await?;
-    kenoma.connect(postgres.url(SEEDED), None);
-    kenoma.perform(&["migrate"]).await?;
-    kenoma.connect(postgres.url(COPY), None);
-
-    let (mut floors, mut kenomas) = (Vec::new(), Vec::new());
-    let mut states: Vec<(&str, State)> = Vec::new();
-    for round in 1..=rounds {
-        fresh_copy(&postgres).await?;
-        floors.push(measure::floor(&postgres, COPY, kind).await?);
-        states.push(("the floor", measure::state(&postgres, COPY).await?));
-        fresh_copy(&postgres).await?;
-        kenomas.push(measure::kenoma(&postgres, COPY, &kenoma, kind).await?);
-        states.push(("kenoma", measure::state(&postgres, COPY).await?));
-        say(format!("xtask: round {round} of {rounds} is done"));
-    }
-    show_result(kind, &floors, &kenomas);
-    require_agreement(&states)
+async fn measure_and_judge(options: &Options) -> Result<()> {
+    let begun = Instant::now();
+    let mut ground = Ground::prepare(options.common()).await?;
+    let ground = &mut ground;
+    match options {
+        Options::DeleteActivities { posts, .. } => compare::delete_activities(ground, posts).await,
+        Options::DeactivateInstance { accounts, .. } => {
+            compare::deactivate_instance(ground, *accounts).await
+        }
+        Options::DeleteUser { posts, .. } => removal::run(ground, *posts).await,
+        Options::ConfirmAll { users, .. } => accounts::confirm_all(ground, *users).await,
+        Options::List { users, .. } => accounts::list(ground, *users).await,
+        Options::Overhead { posts, .. } => overhead::run(ground, *posts).await,
+        Options::Enqueue { hosts, runs, .. } => enqueue::run(ground, *hosts, *runs).await,
+        Options::Footprint { posts, .. } => footprint::run(ground, *posts).await,
+        Options::Two { posts, .. } => two::run(ground, *posts).await,
+        Options::Commands { .. } => commands::run(ground).await,
+        Options::All { quick: true, .. } => {
+            ground.judge.lenient = true;
+            ground.rounds = ground.rounds.min(2);
+            all(ground, &Sizes::quick()).await
+        }
+        Options::All { largest, .. } => all(ground, &Sizes::full(*largest)).await,
+    }?;
+    say(format!("xtask: measured in {:.0} s", begun.elapsed().as_secs_f64()));
+    ground.judge.conclude()
 }
 
-/// A server as in production, as far as durability goes, that counts statements.
-fn start_server() -> Result<Postgres> {
-    let settings = [
-        ("shared_preload_libraries", "pg_stat_statements"),
-        ("shared_buffers", "512MB"),
-        // No checkpoint of its own in the middle of a measurement.
-        ("max_wal_size", "16GB"),
-        ("checkpoint_timeout", "1h"),
-    ];
-    let extra = settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-    Postgres::start_with(PostgresOptions { durable: true, extra })
-}
-
-async fn seed(postgres: &Postgres, kind: Kind) -> Result<()> {
-    stage::create_database(postgres, SEEDED).await?;
-    let mut db = PgConnection::connect(&postgres.url(SEEDED)).await?;
-    kind.community().seed(&mut db).await?;
-    sqlx::raw_sql(kind.floor()).execute(&mut db).await?;
-    db.close().await?;
-    let mut admin = PgConnection::connect(&postgres.url("postgres")).await?;
-    sqlx::raw_sql("create extension pg_stat_statements").execute(&mut admin).await?;
-    Ok(admin.close().await?)
-}
-
-/// Copies the seeded database, with everything on disk before the clock runs.
-async fn fresh_copy(postgres: &Postgres) -> Result<()> {
-    stage::copy_database(postgres, SEEDED, COPY).await?;
-    let mut db = PgConnection::connect(&postgres.url(COPY)).await?;
-    sqlx::raw_sql("checkpoint").execute(&mut db).await?;
-    Ok(db.close().await?)
-}
-
-fn show_result(kind: Kind, floors: &[Measured], kenomas: &[Measured]) {
-    let best = |measured: &[Measured]| {
-        measured.iter().map(|one| one.seconds).fold(f64::INFINITY, f64::min)
+/// Measures everything; the largest last, as it takes longest.
+async fn all(ground: &mut Ground, sizes: &Sizes) -> Result<()> {
+    let heading = |name: &str| {
+        show("");
+        show(format!("== {name}"));
     };
-    let rows: Vec<Vec<String>> = floors
-        .iter()
-        .map(|one| ("floor", one))
-        .chain(kenomas.iter().map(|one| ("kenoma", one)))
-        .map(|(name, one)| row(name, one, kind))
-        .collect();
-    show("");
-    show(format!("{} in batches, PostgreSQL with fsync:", kind.describe()));
-    let unit = kind.unit().to_uppercase();
-    show_table(
-        &[
-            "",
-            "TIME",
-            &format!("MS PER {unit}"),
-            &format!("STATEMENTS PER {unit}"),
-            "LONGEST BATCH",
-            "MEMORY",
-        ],
-        &rows,
-    );
-    let (floor, kenoma) = (best(floors), best(kenomas));
-    show(format!(
-        "Best of each: kenoma {:.3} ms per {unit}, floor {:.3} ms; kenoma takes {:.2} times the floor.",
-        kenoma * 1000.0 / kind.items(),
-        floor * 1000.0 / kind.items(),
-        kenoma / floor,
-        unit = kind.unit()
-    ));
+    heading("commands");
+    commands::run(ground).await?;
+    heading("confirm_all");
+    accounts::confirm_all(ground, sizes.users).await?;
+    heading("list");
+    accounts::list(ground, sizes.listed).await?;
+    heading("delete_user");
+    removal::run(ground, sizes.removed_posts).await?;
+    heading("two");
+    two::run(ground, sizes.two_posts).await?;
+    heading("overhead");
+    overhead::run(ground, sizes.run_posts).await?;
+    heading("footprint");
+    footprint::run(ground, sizes.run_posts).await?;
+    heading("enqueue");
+    enqueue::run(ground, sizes.hosts, sizes.runs).await?;
+    heading("deactivate_instance");
+    compare::deactivate_instance(ground, sizes.spam_accounts).await?;
+    heading("delete_activities");
+    compare::delete_activities(ground, &sizes.posts).await
 }
 
-fn row(name: &str, one: &Measured, kind: Kind) -> Vec<String> {
-    vec![
-        name.to_owned(),
-        format!("{:.2} s", one.seconds),
-        format!("{:.3}", one.seconds * 1000.0 / kind.items()),
-        format!("{:.3}", one.statements / kind.items()),
-        format!("{:.0} ms", one.longest_ms),
-        one.memory_kib.map_or_else(String::new, |kib| format!("{:.1} MiB", kib / 1024.0)),
-    ]
-}
-
-/// A comparison of two that do different things says nothing.
-fn require_agreement(states: &[(&str, State)]) -> Result<()> {
-    let Some(((_, first), rest)) = states.split_first() else { return Ok(()) };
-    for (name, state) in rest {
-        if let Some(table) = first.first_difference(state) {
-            bail!("the end states of the floor and of {name} differ: {table}");
+impl Options {
+    const fn common(&self) -> &Common {
+        match self {
+            Self::DeleteActivities { common, .. }
+            | Self::DeactivateInstance { common, .. }
+            | Self::DeleteUser { common, .. }
+            | Self::ConfirmAll { common, .. }
+            | Self::List { common, .. }
+            | Self::Overhead { common, .. }
+            | Self::Enqueue { common, .. }
+            | Self::Footprint { common, .. }
+            | Self::Two { common, .. }
+            | Self::Commands { common }
+            | Self::All { common, .. } => common,
         }
     }
-    show(format!("All {} end states agree: {}.", states.len(), first.describe()));
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 mod census;
 mod recount;
-mod worker;
+pub(crate) mod worker;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -78,6 +78,7 @@ async fn play() -> Result<(Scene, Result<()>)> {
     kenoma.connect(postgres.url(DATABASE), Some(redis.url()));
     kenoma.perform(&["migrate"]).await?;
     let worker = Worker::start(&kenoma)?;
+    show(format!("$ kenoma worker    # its log: {}", worker.log().display()));
     let scene = Scene { worker, kenoma, redis, postgres };
     if let Err(error) = scene.work().await {
         bail!("{error:#}; the end of the worker's log:\n{}", scene.worker.log_tail());

@@ -8,30 +8,29 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use tokio::process::{Child, Command};
 
-use crate::console::show;
 use crate::kenoma::Kenoma;
 
 /// A running `kenoma worker`; it is killed on drop.
 #[derive(Debug)]
-pub(super) struct Worker {
+pub(crate) struct Worker {
     process: Child,
     log: PathBuf,
 }
 
 /// The line that a worker writes at the end of a run.
 #[derive(Debug, Deserialize)]
-pub(super) struct Ended {
-    pub(super) job: String,
-    pub(super) subject: String,
-    pub(super) done: i64,
-    pub(super) duration_ms: i64,
-    pub(super) batches: i64,
-    pub(super) longest_batch_ms: i64,
+pub(crate) struct Ended {
+    pub(crate) job: String,
+    pub(crate) subject: String,
+    pub(crate) done: i64,
+    pub(crate) duration_ms: i64,
+    pub(crate) batches: i64,
+    pub(crate) longest_batch_ms: i64,
 }
 
 impl Worker {
     /// Starts it; its log goes into a file.
-    pub(super) fn start(kenoma: &Kenoma) -> Result<Self> {
+    pub(crate) fn start(kenoma: &Kenoma) -> Result<Self> {
         let log = kenoma.folder().join("worker.log");
         let file = fs::File::create(&log)?;
         let mut command = kenoma.command(&["worker"]);
@@ -39,15 +38,24 @@ impl Worker {
         // Ctrl-C is for us; the worker is told to stop afterwards.
         command.process_group(0).stdout(Stdio::null()).stderr(file);
         let process = command.spawn().context("the worker cannot be started")?;
-        show(format!("$ kenoma worker    # its log: {}", log.display()));
         Ok(Self { process, log })
+    }
+
+    /// Gives where its log is.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Gives its process id, while it runs.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.process.id()
     }
 
     /// Stops it as systemd would.
     ///
     /// # Errors
     /// When it had ended before, or does not end well.
-    pub(super) async fn stop(mut self) -> Result<()> {
+    pub(crate) async fn stop(mut self) -> Result<()> {
         let Some(pid) = self.process.id() else {
             bail!("the worker ended by itself; the end of its log:\n{}", self.log_tail());
         };
@@ -63,7 +71,7 @@ impl Worker {
     }
 
     /// Gives the runs that have ended, in that order.
-    pub(super) fn ended(&self) -> Result<Vec<Ended>> {
+    pub(crate) fn ended(&self) -> Result<Vec<Ended>> {
         Ok(read(&self.log)?
             .lines()
             .filter_map(|line| serde_json::from_str::<Ended>(line).ok())
@@ -71,7 +79,7 @@ impl Worker {
     }
 
     /// Gives the end of the log, for error messages.
-    pub(super) fn log_tail(&self) -> String {
+    pub(crate) fn log_tail(&self) -> String {
         let text = read(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(15)..].join("\n")

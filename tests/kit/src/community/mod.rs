@@ -29,6 +29,9 @@ impl Community {
     /// Nickname of the local account that posts most.
     pub const PROLIFIC: &str = "prolific";
 
+    /// Nickname of the account that posts as much when posts are shared out among two.
+    pub const SECOND: &str = "cleo2";
+
     /// Host of the spam accounts.
     pub const SPAM_HOST: &str = "spam.example";
 
@@ -39,6 +42,12 @@ impl Community {
     /// time, but for the moment at which their two years end, which is an hour ago. Needs a
     /// superuser, as triggers are off meanwhile. Takes about 0.4 ms per post of the account.
     pub async fn seed(&self, db: &mut PgConnection) -> Result<()> {
+        self.seed_among(db, 1).await
+    }
+
+    /// The same, with the prolific account's posts shared out evenly among so many accounts of this
+    /// server: itself, [`Community::SECOND`] and those after it.
+    pub async fn seed_among(&self, db: &mut PgConnection, authors: i32) -> Result<()> {
         let mut transaction = db.begin().await?;
         transaction
             .execute(
@@ -49,17 +58,18 @@ impl Community {
         transaction
             .execute(
                 "create temp table seed (posts int, locals int, others int, spam_accounts int,
-                     start_ms bigint, span_ms bigint) on commit drop",
+                     authors int, start_ms bigint, span_ms bigint) on commit drop",
             )
             .await?;
         sqlx::query(
-            "insert into seed select $1, $2, $3, $4,
+            "insert into seed select $1, $2, $3, $4, $5,
                  (extract(epoch from now()) * 1000)::bigint - 3600000 - 63072000000, 63072000000",
         )
         .bind(self.posts)
         .bind(self.local_accounts)
         .bind(self.other_accounts)
         .bind(self.spam_accounts)
+        .bind(authors)
         .execute(&mut *transaction)
         .await?;
         for (name, statements) in [

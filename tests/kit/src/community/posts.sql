@@ -4,9 +4,9 @@
 -- the prolific account, then votes of others in its polls.
 
 create temp table draft on commit drop as
-with counts as (select posts, posts * 3 / 5 as foreign_posts, posts / 5 as replies from seed),
+with counts as (select posts, posts * 3 / 5 as foreign_posts, posts / 5 as replies, authors from seed),
 own as (
-    select i as n, 1 as author, pg_temp.dice(i, 1, 100) as kind, pg_temp.dice(i, 2, 100) as reach,
+    select i as n, 1 + (i % authors)::int as author, pg_temp.dice(i, 1, 100) as kind, pg_temp.dice(i, 2, 100) as reach,
            posts + greatest(1, i * foreign_posts / posts) as foreign_post,
            -- Every fiftieth own post begins a thread.
            nullif(i - i % 50, 0) as thread, i % 50 = 0 as begins, pg_temp.moment(i, posts, 500) as ms
@@ -82,7 +82,7 @@ analyze post;
 -- Each account reacts to a post at most once in each way.
 create temp table reaction on commit drop as
 with popular as (
-    select n, author, ms, author = 1 as own, pg_temp.dice(n, 11, 1000) as luck
+    select n, author, ms, n <= (select posts from seed) as own, pg_temp.dice(n, 11, 1000) as luck
     from post where audience in ('public', 'unlisted')
 ), wanted as (
     select n, ms, 'Like' as type, case when own then

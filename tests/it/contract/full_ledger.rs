@@ -1,0 +1,117 @@
+//! Very many runs in the ledger slow nobody down: no statement about it reads more rows than it
+//! gives, and those that it has to pass over.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use kenoma_jobs::engine::{
+    Class, PlanSummary, Status,
+    ledger::{self, NewRun, RunFilter},
+};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use testkit::{Database, Flavour};
+
+use super::{
+    explain::{Plans, nodes, reporting, statement},
+    stage::Stage,
+};
+
+/// As many queued long runs and as many that succeeded; the first queued ones were announced just
+/// now, as many as Redis holds.
+const FILL: &str = "
+    insert into kenoma.runs (id, job, class, payload, subject, dedupe_key, status, plan, total, requested_by,
+        created_at, available_at, announced_at, finished_at)
+    select '01' || lpad(n::text, 24, '0'), 'deactivate_instance', 'long', '{}', 'host' || n, 'host' || n,
+           case when n % 2 = 0 then 'queued' else 'succeeded' end,
+           '{\"counts\": [], \"notes\": [], \"total\": 0}', 0, 'test',
+           now() - interval '1 hour', now() - interval '1 hour' + n * interval '1 ms',
+           case when n % 2 = 0 and n <= 2000 then clock_timestamp() end, case when n % 2 = 1 then now() end
+    from generate_series(1, 40000) as n;
+    insert into kenoma.run_events (run_id, event, actor) select id, 'queued', 'test' from kenoma.runs;
+    vacuum analyze kenoma.runs; vacuum analyze kenoma.run_events";
+
+/// Rows that a statement may read: the announced runs, and a page of others.
+const ROWS: i64 = 1_000 + 200 + 10;
+
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// Does what commands, workers and reconciler do.
+async fn use_ledger(db: &mut PgConnection) -> Result<()> {
+    let due = ledger::due(db, "long", PATIENCE, 200).await?;
+    ensure!(due.len() == 200, "{} long runs are due", due.len());
+    let first = due.first().context("nothing is due")?.id.clone();
+    ensure!(ledger::due(db, "short", PATIENCE, 200).await?.is_empty());
+    let plan = PlanSummary { counts: vec![], notes: vec![], total: 1, cursor: Value::Null };
+    let new = NewRun {
+        job: "activate_user",
+        class: Class::Short,
+        payload: json!({}),
+        subject: "alice",
+        dedupe_key: "alice",
+        plan: &plan,
+        requested_by: "test",
+        reason: None,
+    };
+    ledger::enqueue(db, &new).await?;
+    ledger::enqueue(db, &new).await?;
+    ledger::enqueue_all(db, &[NewRun { dedupe_key: "bob", ..new }]).await?;
+    let short = ledger::due(db, "short", PATIENCE, 200).await?;
+    ensure!(short.len() == 2, "{} short runs are due", short.len());
+    ledger::unfinished(db, "alice").await?.context("alice is not queued")?;
+    ledger::unfinished_among(db, &["alice".to_owned(), "bob".to_owned()]).await?;
+    ledger::mark_announced(db, std::slice::from_ref(&first)).await?;
+    let claim = ledger::claim(db, &first, "worker", Stage::LONG_LEASE).await?;
+    ledger::renew(db, &claim.context("it is not due")?, Stage::LONG_LEASE).await?;
+    ledger::find(db, &first).await?.context("it is gone")?;
+    ledger::find_all(db, &[first.clone()]).await?;
+    ledger::events(db, &first).await?;
+    ledger::parked_items(db, &first).await?;
+    for (status, job) in [
+        (None, None),
+        (Some(Status::Failed), None),
+        (Some(Status::Queued), None),
+        (None, Some("activate_user")),
+        (Some(Status::Queued), Some("activate_user")),
+    ] {
+        let job = job.map(str::to_owned);
+        ledger::list(db, &RunFilter { status, job, limit: 50 }).await?;
+    }
+    Ok(())
+}
+
+/// The most rows that a scan of a plan has read, each time round.
+fn rows_read(plan: &Value) -> i64 {
+    let read = |node: &&Value| -> i64 {
+        let number = |name: &str| node[name].as_f64().unwrap_or_default();
+        let rows = number("Actual Rows")
+            + number("Rows Removed by Filter")
+            + number("Rows Removed by Index Recheck");
+        #[expect(clippy::cast_possible_truncation, reason = "thousands of rows")]
+        let all = (rows * number("Actual Loops")) as i64;
+        all
+    };
+    nodes(plan).iter().map(read).max().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn very_many_runs_slow_nobody_down() -> Result<()> {
+    let database = Database::create(Flavour::Pleroma).await?;
+    let url = database.url().to_owned();
+    let stage = Stage::on(database).await?;
+    for part in FILL.split_inclusive(';') {
+        sqlx::query(part).execute(&stage.pool()).await?;
+    }
+    let pool = reporting(&url, "set auto_explain.log_analyze = on").await?;
+    let mut db = pool.acquire().await?;
+    let (plans, collecting) = Plans::collect();
+    use_ledger(&mut db).await?;
+    drop(collecting);
+    let plans = plans.take();
+    ensure!(plans.len() >= 20, "only {} plans were reported", plans.len());
+    for plan in plans {
+        let rows = rows_read(&plan);
+        ensure!(rows <= ROWS, "{rows} rows are read by {}:\n{plan:#}", statement(&plan));
+    }
+    Ok(())
+}

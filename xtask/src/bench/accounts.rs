@@ -1,0 +1,148 @@
+//! Commands about all accounts of a server: `confirm_all` and `list`.
+
+use std::process::Stdio;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use testkit::Community;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use super::figures::Figures;
+use super::ground::{COPY, Ground, SEEDED};
+use super::measure::{self, peak_memory_mib};
+use crate::console::{say, show, show_table, thousands};
+
+/// A few posts, and few accounts besides those that are added.
+const COMMUNITY: Community =
+    Community { posts: 1_000, local_accounts: 50, other_accounts: 50, spam_accounts: 10 };
+
+/// How many accounts of this server the shorter list has.
+const SHORT_LIST: i64 = 10_000;
+
+/// How much more memory the longer list may take.
+const MORE_MIB: f64 = 4.0;
+
+/// How often the memory of the process that lists is looked at.
+const LINES_PER_LOOK: i64 = 200;
+
+/// Adds so many accounts of this server, and as many others, after those added before.
+pub(super) async fn add(
+    ground: &Ground,
+    database: &str,
+    (after, until): (i64, i64),
+    confirmed: bool,
+) -> Result<()> {
+    say(format!("xtask: adding {} accounts …", thousands((until - after) * 2)));
+    let mut db = ground.connect(database).await?;
+    sqlx::raw_sql("set session_replication_role = replica").execute(&mut db).await?;
+    sqlx::query(include_str!("add_accounts.sql"))
+        .bind(after * 2 + 1)
+        .bind(until * 2)
+        .bind(confirmed)
+        .execute(&mut db)
+        .await?;
+    sqlx::raw_sql("vacuum analyze public.users").execute(&mut db).await?;
+    Ok(())
+}
+
+/// Confirms so many accounts, among as many of other servers.
+pub(super) async fn confirm_all(ground: &mut Ground, users: i32) -> Result<()> {
+    let users = i64::from(users);
+    ground.seed(SEEDED, COMMUNITY, "").await?;
+    add(ground, SEEDED, (0, users), false).await?;
+    let mut seconds = Vec::new();
+    for round in 1..=ground.rounds {
+        ground.fresh_copy(SEEDED).await?;
+        // As it is by default: the server is told of each account.
+        ground.kenoma.connect(ground.postgres.url(COPY), None);
+        let one = measure::inline(ground, &["user", "confirm_all"]).await?;
+        ground.recorder.note(("confirm_all", "kenoma"), users, round, &one.named())?;
+        seconds.push(one);
+    }
+    let of =
+        |figure: fn(&measure::Measured) -> f64| seconds.iter().map(figure).collect::<Figures>();
+    let (time, longest) = (of(|one| one.seconds), of(|one| one.longest_ms));
+    show("");
+    show(format!(
+        "confirm_all of {} users: {}, longest batch {:.0} ms, {}",
+        thousands(users),
+        time.spread(2, " s"),
+        longest.largest(),
+        of(|one| one.memory_mib).spread(1, " MiB")
+    ));
+    // 10 s for 100,000 users.
+    let at_most = size(users) * 10.0 / 100_000.0;
+    ground.judge.at_most(
+        format!("confirm_all of {} users", thousands(users)),
+        time.median(),
+        at_most,
+        " s",
+    );
+    Ok(())
+}
+
+/// Lists the accounts of this server, ten thousand of them and then all.
+pub(super) async fn list(ground: &mut Ground, users: i32) -> Result<()> {
+    ground.seed(SEEDED, COMMUNITY, "").await?;
+    let mut rows = Vec::new();
+    let mut peaks = Vec::new();
+    let mut there = 0;
+    for until in [SHORT_LIST.min(i64::from(users) / 10), i64::from(users)] {
+        add(ground, SEEDED, (there, until), true).await?;
+        there = until;
+        let (mut seconds, mut memory) = (Vec::new(), Vec::new());
+        for round in 1..=ground.rounds {
+            ground.settle().await?;
+            let (took, peak, lines) = list_once(ground).await?;
+            let figures = [("seconds", took), ("memory_mib", peak), ("lines", size(lines))];
+            ground.recorder.note(("list", "kenoma"), until, round, &figures)?;
+            if lines < until {
+                bail!("{lines} lines for {until} accounts");
+            }
+            seconds.push(took);
+            memory.push(peak);
+        }
+        let (seconds, memory) = (Figures::from_iter(seconds), Figures::from_iter(memory));
+        rows.push(vec![thousands(until), seconds.spread(2, " s"), memory.spread(1, " MiB")]);
+        peaks.push(memory);
+    }
+    show("");
+    show("kenoma user list:");
+    show_table(&["USERS", "TIME", "MEMORY"], &rows);
+    if let [short, long] = &peaks[..] {
+        let more = long.largest() - short.median();
+        ground.judge.at_most("list: memory more than for the shorter one", more, MORE_MIB, " MiB");
+    }
+    Ok(())
+}
+
+/// Reads the list to its end; gives seconds, memory and lines.
+async fn list_once(ground: &Ground) -> Result<(f64, f64, i64)> {
+    let mut command = ground.kenoma.command(&["user", "list"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let begun = Instant::now();
+    let mut process = command.spawn()?;
+    let output = process.stdout.take().context("no standard output")?;
+    let mut listed = BufReader::new(output).lines();
+    let (mut lines, mut peak) = (0, 0.0);
+    while listed.next_line().await?.is_some() {
+        lines += 1;
+        // It cannot get further ahead than a pipe holds, so the last look is near its end.
+        if lines % LINES_PER_LOOK == 0
+            && let Some(mib) = process.id().and_then(peak_memory_mib)
+        {
+            peak = mib;
+        }
+    }
+    let status = process.wait().await?;
+    if !status.success() {
+        bail!("kenoma user list failed ({status})");
+    }
+    Ok((begun.elapsed().as_secs_f64(), peak, lines))
+}
+
+/// A number of things, to reckon with.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+pub(super) const fn size(number: i64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,178 @@
+//! kenoma beside a bare set-based procedure with the same end state.
+
+use anyhow::Result;
+
+use super::figures::Figures;
+use super::ground::{COPY, Ground};
+use super::kind::Kind;
+use super::measure::{self, Measured};
+use super::state::{State, require_agreement};
+use crate::console::{say, show, show_table};
+
+/// Times the floor that kenoma may take.
+const FLOOR_FACTOR: f64 = 1.2;
+
+/// What a post may cost in the largest size, as a multiple of what it costs in the smallest.
+const GROWTH: f64 = 1.15;
+
+/// What the original needs for a post: milliseconds and statements. Measured for this project with
+/// the running original on a 2-core machine like those of ours, `PostgreSQL` 15, 5,000 posts on the
+/// real schema (DESIGN, "Speed"); it is not installed where this runs.
+const ORIGINAL: (f64, f64) = (11.1, 21.4);
+
+/// A size of the job, its seeded database, and what both took in each round.
+struct Size {
+    kind: Kind,
+    database: &'static str,
+    floors: Vec<Measured>,
+    kenomas: Vec<Measured>,
+}
+
+/// Names of the seeded databases, one for each size.
+const SEEDED: [&str; 4] = ["seeded_1", "seeded_2", "seeded_3", "seeded_4"];
+
+/// Deletes everything of an account, at several sizes.
+pub(super) async fn delete_activities(ground: &mut Ground, posts: &[i32]) -> Result<()> {
+    let kinds = posts.iter().map(|&posts| Kind::DeleteActivities { posts });
+    let sizes = measure_all(ground, kinds.collect()).await?;
+    for size in &sizes {
+        let factor = size.kenoma().median() / size.floor().median();
+        let what = format!("{}: times the floor", size.kind.describe());
+        ground.judge.at_most(what, factor, FLOOR_FACTOR, "");
+        let per_post_ms = size.kenoma().median() * 1000.0 / size.kind.items();
+        let statements = figures(&size.kenomas, |one| one.statements).median();
+        show(format!(
+            "{}: the original's {} ms and {} statements per post are {:.0} and {:.0} times as many.",
+            size.kind.describe(),
+            ORIGINAL.0,
+            ORIGINAL.1,
+            ORIGINAL.0 / per_post_ms,
+            ORIGINAL.1 * size.kind.items() / statements,
+        ));
+    }
+    if let [smallest, .., largest] = &sizes[..] {
+        let cost = |size: &Size| size.kenoma().median() / size.kind.items();
+        let what =
+            format!("a post of {} beside one of {}", largest.kind.items(), smallest.kind.items());
+        ground.judge.at_most(what, cost(largest) / cost(smallest), GROWTH, "");
+    }
+    Ok(())
+}
+
+/// Deactivates the accounts of a host.
+pub(super) async fn deactivate_instance(ground: &mut Ground, accounts: i32) -> Result<()> {
+    for size in measure_all(ground, vec![Kind::DeactivateInstance { accounts }]).await? {
+        let mut told = Vec::new();
+        for round in 1..=ground.rounds {
+            ground.fresh_copy(size.database).await?;
+            // As it is by default: the server is told of each account.
+            ground.kenoma.connect(ground.postgres.url(COPY), None);
+            let one = measure::inline(ground, &size.kind.command()).await?;
+            let who = (size.kind.name(), "kenoma, server told");
+            ground.recorder.note(who, size.kind.size(), round, &one.named())?;
+            told.push(one);
+        }
+        let told = figures(&told, |one| one.seconds);
+        show(format!("With the server told of each account: {}.", told.spread(2, " s")));
+        // 60 s for 100,000 accounts.
+        let at_most = size.kind.items() * 60.0 / 100_000.0;
+        ground.judge.at_most(size.kind.describe(), told.median(), at_most, " s");
+    }
+    Ok(())
+}
+
+/// Measures both at each size. Each round goes through all sizes, so that a machine that becomes
+/// slower or quicker meanwhile does so for all; and who begins changes from round to round.
+async fn measure_all(ground: &mut Ground, kinds: Vec<Kind>) -> Result<Vec<Size>> {
+    let mut sizes = Vec::new();
+    for (kind, database) in kinds.into_iter().zip(SEEDED) {
+        ground.seed(database, kind.community(), kind.floor()).await?;
+        sizes.push(Size { kind, database, floors: Vec::new(), kenomas: Vec::new() });
+    }
+    for round in 1..=ground.rounds {
+        for size in &mut sizes {
+            let (floor, kenoma) = size.measure(ground, round).await?;
+            if let Some((floor, kenoma)) = floor.zip(kenoma) {
+                require_agreement(&floor, &kenoma)?;
+            }
+        }
+        say(format!("xtask: round {round} of {} is done", ground.rounds));
+    }
+    for size in &sizes {
+        size.show();
+    }
+    Ok(sizes)
+}
+
+impl Size {
+    /// Measures both once. In the first round it gives the states that they leave.
+    async fn measure(
+        &mut self,
+        ground: &mut Ground,
+        round: u32,
+    ) -> Result<(Option<State>, Option<State>)> {
+        let mut states = (None, None);
+        let floor_first = !round.is_multiple_of(2);
+        for is_floor in [floor_first, !floor_first] {
+            ground.fresh_copy(self.database).await?;
+            let (one, who) = if is_floor {
+                (measure::floor(ground, self.kind).await?, "floor")
+            } else {
+                (measure::inline(ground, &self.kind.command()).await?, "kenoma")
+            };
+            ground.recorder.note((self.kind.name(), who), self.kind.size(), round, &one.named())?;
+            let state = if round == 1 { Some(State::read(ground).await?) } else { None };
+            if is_floor {
+                self.floors.push(one);
+                states.0 = state;
+            } else {
+                self.kenomas.push(one);
+                states.1 = state;
+            }
+        }
+        Ok(states)
+    }
+
+    /// Seconds of the bare procedure.
+    fn floor(&self) -> Figures {
+        figures(&self.floors, |one| one.seconds)
+    }
+
+    /// Seconds of kenoma.
+    fn kenoma(&self) -> Figures {
+        figures(&self.kenomas, |one| one.seconds)
+    }
+
+    fn show(&self) {
+        let Self { kind, floors, kenomas, .. } = self;
+        let (floor, kenoma) = (self.floor(), self.kenoma());
+        show("");
+        show(format!("{}, medians (smallest to largest) of {}:", kind.describe(), floors.len()));
+        let unit = kind.unit().to_uppercase();
+        let per_unit = format!("MS PER {unit}");
+        let statements = format!("STATEMENTS PER {unit}");
+        show_table(
+            &["", "TIME", &per_unit, &statements, "LONGEST BATCH", "MEMORY"],
+            &[self.row("floor", floors), self.row("kenoma", kenomas)],
+        );
+        show(format!("kenoma takes {:.2} times the floor.", kenoma.median() / floor.median()));
+    }
+
+    fn row(&self, who: &str, measured: &[Measured]) -> Vec<String> {
+        let items = self.kind.items();
+        let seconds = figures(measured, |one| one.seconds);
+        let memory = figures(measured, |one| one.memory_mib);
+        vec![
+            who.to_owned(),
+            seconds.spread(2, " s"),
+            format!("{:.3}", seconds.median() * 1000.0 / items),
+            format!("{:.3}", figures(measured, |one| one.statements).median() / items),
+            format!("{:.0} ms", figures(measured, |one| one.longest_ms).largest()),
+            if who == "floor" { String::new() } else { memory.spread(1, " MiB") },
+        ]
+    }
+}
+
+fn figures(measured: &[Measured], of: fn(&Measured) -> f64) -> Figures {
+    measured.iter().map(of).collect()
+}

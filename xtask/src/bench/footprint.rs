@@ -1,0 +1,69 @@
+//! A worker's memory, and how long the program takes to start.
+
+use std::process::Stdio;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use testkit::Community;
+
+use super::figures::Figures;
+use super::ground::{Ground, SEEDED};
+use super::overhead::by_worker;
+use crate::console::{show, show_table, thousands};
+
+/// The most memory that a worker may have taken.
+const MEMORY_MIB: f64 = 64.0;
+
+/// How long a command may take that does next to nothing.
+const START_MS: f64 = 30.0;
+
+/// How often each of them is started for one round.
+const STARTS: u32 = 21;
+
+const COMMANDS: [&[&str]; 2] = [&["--version"], &["user", "show", Community::PROLIFIC]];
+
+/// Has a worker do a large run, and starts the program many times.
+pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
+    ground.seed(SEEDED, Community { posts, ..Community::default() }, "").await?;
+    let mut rows = Vec::new();
+    for words in COMMANDS {
+        let mut times = Vec::new();
+        time(ground, words).await?;
+        for start in 1..=STARTS {
+            let ms = time(ground, words).await?;
+            let who = words.join(" ");
+            ground.recorder.note(("footprint", &who), posts.into(), start, &[("ms", ms)])?;
+            times.push(ms);
+        }
+        let (name, times) = (format!("kenoma {}", words.join(" ")), Figures::from_iter(times));
+        rows.push(vec![name.clone(), times.spread(1, " ms")]);
+        ground.judge.at_most(name, times.median(), START_MS, " ms");
+    }
+    let mut peaks = Vec::new();
+    for round in 1..=ground.rounds {
+        ground.fresh_copy(SEEDED).await?;
+        let one = by_worker(ground, &["user", "delete_activities", Community::PROLIFIC]).await?;
+        ground.recorder.note(("footprint", "worker"), posts.into(), round, &one.named())?;
+        peaks.push(one.memory_mib);
+    }
+    let peaks = Figures::from_iter(peaks);
+    let name = format!("a worker, after {} posts", thousands(posts.into()));
+    rows.push(vec![name.clone(), peaks.spread(1, " MiB")]);
+    ground.judge.at_most(name, peaks.largest(), MEMORY_MIB, " MiB");
+    show("");
+    show_table(&["", "MEDIAN (SMALLEST TO LARGEST)"], &rows);
+    Ok(())
+}
+
+/// Runs a command; gives its milliseconds, from the start of the process to its end.
+pub(super) async fn time(ground: &Ground, words: &[&str]) -> Result<f64> {
+    let mut command = ground.kenoma.command(words);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let begun = Instant::now();
+    let output = command.output().await?;
+    let elapsed = begun.elapsed().as_secs_f64() * 1000.0;
+    if !output.status.success() {
+        bail!("{} failed: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim_end());
+    }
+    Ok(elapsed)
+}

@@ -1,0 +1,140 @@
+//! What every bench stands on: servers, the program, and what becomes of the figures.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use sqlx::{Connection as _, PgConnection};
+use testkit::{Community, Postgres, PostgresOptions, Redis};
+
+use super::figures::Judge;
+use super::record::Recorder;
+use crate::console::{say, show};
+use crate::kenoma::Kenoma;
+use crate::{provision, stage};
+
+/// The seeded database that each measurement copies, and the copy that is worked on.
+pub(super) const SEEDED: &str = "seeded";
+pub(super) const COPY: &str = "copy";
+
+/// What every bench can be told.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Common {
+    /// How often each is measured; the medians count.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(super) rounds: u32,
+    /// Append the raw figures to FILE, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub(super) record: Option<PathBuf>,
+}
+
+/// Servers and program, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Ground {
+    pub(super) kenoma: Kenoma,
+    pub(super) postgres: Postgres,
+    pub(super) redis: Redis,
+    pub(super) recorder: Recorder,
+    pub(super) judge: Judge,
+    pub(super) rounds: u32,
+}
+
+impl Ground {
+    /// Builds the program and starts the servers.
+    pub(super) async fn prepare(common: &Common) -> Result<Self> {
+        provision::run()?;
+        let kenoma = Kenoma::build().await?;
+        let postgres = start_server()?;
+        let redis = Redis::start()?;
+        let mut admin = PgConnection::connect(&postgres.url("postgres")).await?;
+        sqlx::raw_sql("create extension pg_stat_statements").execute(&mut admin).await?;
+        admin.close().await?;
+        let recorder = Recorder::new(common.record.clone(), &postgres).await?;
+        show(recorder.describe());
+        let (judge, rounds) = (Judge::default(), common.rounds);
+        Ok(Self { kenoma, postgres, redis, recorder, judge, rounds })
+    }
+
+    /// Makes a database with a community and kenoma's own tables, and has `more` done to it.
+    pub(super) async fn seed(
+        &mut self,
+        database: &'static str,
+        community: Community,
+        more: &'static str,
+    ) -> Result<()> {
+        self.seed_among(database, community, 1, more).await
+    }
+
+    /// The same, with the prolific account's posts shared out among several.
+    pub(super) async fn seed_among(
+        &mut self,
+        database: &'static str,
+        community: Community,
+        authors: i32,
+        more: &'static str,
+    ) -> Result<()> {
+        say(format!("xtask: seeding {} posts, {database} …", community.posts));
+        stage::drop_database(&self.postgres, database).await?;
+        stage::create_database(&self.postgres, database).await?;
+        let mut db = self.connect(database).await?;
+        community.seed_among(&mut db, authors).await?;
+        sqlx::raw_sql(more).execute(&mut db).await?;
+        sqlx::raw_sql("vacuum analyze").execute(&mut db).await?;
+        db.close().await?;
+        self.use_database(database);
+        self.answer(&["migrate"]).await.map(drop)
+    }
+
+    /// Has the program work on a database from now on.
+    pub(super) fn use_database(&mut self, database: &str) {
+        self.kenoma.connect(self.postgres.url(database), Some(self.redis.url()));
+        // No server reads its queue here, and the bare procedure tells it nothing either.
+        self.kenoma.set("KENOMA_SERVER_REFRESH", "off");
+    }
+
+    /// Copies a seeded database, with everything on disk before the clock runs, and works on it.
+    pub(super) async fn fresh_copy(&mut self, from: &str) -> Result<()> {
+        stage::copy_database(&self.postgres, from, COPY).await?;
+        self.settle().await?;
+        self.use_database(COPY);
+        Ok(())
+    }
+
+    /// Has everything written to disk, and forgets what was counted and what waits in Redis.
+    pub(super) async fn settle(&self) -> Result<()> {
+        let mut admin = self.connect("postgres").await?;
+        sqlx::raw_sql("checkpoint").execute(&mut admin).await?;
+        sqlx::raw_sql("select pg_stat_statements_reset()").execute(&mut admin).await?;
+        self.redis.command(&["FLUSHALL"])?;
+        Ok(admin.close().await?)
+    }
+
+    pub(super) async fn connect(&self, database: &str) -> Result<PgConnection> {
+        let url = self.postgres.url(database);
+        PgConnection::connect(&url).await.with_context(|| format!("{database} cannot be reached"))
+    }
+
+    /// Runs a command that must end well; gives what it printed.
+    pub(super) async fn answer(&self, words: &[&str]) -> Result<String> {
+        let output = self.kenoma.command(words).output().await?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!("kenoma {} failed ({}): {}", words.join(" "), output.status, said.trim_end());
+        }
+        String::from_utf8(output.stdout).context("kenoma wrote no UTF-8")
+    }
+}
+
+/// A server as in production, as far as durability goes, that counts statements.
+pub(super) fn start_server() -> Result<Postgres> {
+    let settings = [
+        ("shared_preload_libraries", "pg_stat_statements"),
+        ("shared_buffers", "512MB"),
+        // Neither a checkpoint of its own nor a vacuum in the middle of a measurement: each would
+        // fall into one of two that are compared.
+        ("max_wal_size", "16GB"),
+        ("checkpoint_timeout", "1h"),
+        ("autovacuum", "off"),
+    ];
+    let extra = settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    Postgres::start_with(PostgresOptions { durable: true, extra })
+}

@@ -1,0 +1,166 @@
+//! What ledger, lease, progress and queue cost together.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use sqlx::Connection as _;
+use testkit::Community;
+use tokio::time::sleep;
+
+use super::accounts;
+use super::figures::Figures;
+use super::ground::{COPY, Ground, SEEDED};
+use super::measure::{self, Measured};
+use crate::console::{say, show, show_table, thousands};
+use crate::demo::worker::Worker;
+
+/// The part of a run that they may take.
+const PART: f64 = 0.05;
+
+const DELETE: [&str; 3] = ["user", "delete_activities", Community::PROLIFIC];
+
+/// Durable commits that are measured.
+const COMMITS: u32 = 200;
+
+/// Accounts that are walked over, 20 a turn, to find that there is nothing to do with them.
+const WALKED_OVER: i64 = 20_000;
+
+/// What one measurement of the loop gives, in milliseconds.
+struct Turn {
+    /// A turn that finds nothing to do.
+    empty: f64,
+    /// A durable transaction that changes one row.
+    commit: f64,
+}
+
+/// Measures the same job both ways, and the loop when there is nothing to do.
+pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
+    ground.seed(SEEDED, Community { posts, ..Community::default() }, "").await?;
+    accounts::add(ground, SEEDED, (0, WALKED_OVER / 2), true).await?;
+    let (mut inlines, mut workers, mut turns) = (Vec::new(), Vec::new(), Vec::new());
+    let mut batches = 0.0;
+    for round in 1..=ground.rounds {
+        for is_inline in [!round.is_multiple_of(2), round.is_multiple_of(2)] {
+            ground.fresh_copy(SEEDED).await?;
+            let (one, who) = if is_inline {
+                let one = measure::inline(ground, &DELETE).await?;
+                batches = count_turns(ground).await?;
+                inlines.push(one.seconds);
+                (one, "inline")
+            } else {
+                let one = by_worker(ground, &DELETE).await?;
+                workers.push(one.seconds);
+                (one, "worker")
+            };
+            ground.recorder.note(("overhead", who), posts.into(), round, &one.named())?;
+        }
+        ground.fresh_copy(SEEDED).await?;
+        let turn = empty_turn(ground).await?;
+        let figures = [("empty_turn_ms", turn.empty), ("bare_commit_ms", turn.commit)];
+        ground.recorder.note(("overhead", "loop"), WALKED_OVER, round, &figures)?;
+        turns.push(turn);
+        say(format!("xtask: round {round} of {} is done", ground.rounds));
+    }
+    let (inline, worker) = (Figures::from_iter(inlines), Figures::from_iter(workers));
+    let empty: Figures = turns.iter().map(|turn| turn.empty).collect();
+    let commit: Figures = turns.iter().map(|turn| turn.commit).collect();
+    let of_the_run = |turn_ms: f64| turn_ms * batches / (inline.median() * 1000.0);
+    show("");
+    show(format!("delete_activities of {} posts:", thousands(posts.into())));
+    show_table(
+        &["", "TIME"],
+        &[
+            vec!["--inline".to_owned(), inline.spread(2, " s")],
+            vec!["through Redis and a worker".to_owned(), worker.spread(2, " s")],
+            vec!["an empty turn of the loop".to_owned(), empty.spread(2, " ms")],
+            vec!["a bare durable commit of one row".to_owned(), commit.spread(2, " ms")],
+        ],
+    );
+    show(format!(
+        "{batches:.0} turns: {:.1} % of the run is the loop, {:.1} % are the commits in it, which \
+         the bare procedure has as well.",
+        of_the_run(empty.median()) * 100.0,
+        of_the_run(commit.median()) * 100.0
+    ));
+    let through = worker.median() / inline.median();
+    ground.judge.at_most("through Redis and a worker: times --inline", through, 1.0 + PART, "");
+    let own = of_the_run(empty.median() - commit.median());
+    ground.judge.at_most("the loop without its commits: part of the run", own, PART, "");
+    Ok(())
+}
+
+/// Has a worker do a command that is queued once it runs.
+pub(super) async fn by_worker(ground: &Ground, words: &[&str]) -> Result<Measured> {
+    let worker = start_worker(ground).await?;
+    let one = measure::by_worker(ground, words, worker.id()).await;
+    let one = one.with_context(|| format!("the worker's log ends in:\n{}", worker.log_tail()))?;
+    worker.stop().await?;
+    Ok(one)
+}
+
+/// Starts a worker on the copy, and waits until it has shown itself.
+pub(super) async fn start_worker(ground: &Ground) -> Result<Worker> {
+    let worker = Worker::start(&ground.kenoma)?;
+    let mut db = ground.connect(COPY).await?;
+    let waiting = Instant::now();
+    loop {
+        let there: bool = sqlx::query_scalar("select exists (select from kenoma.workers)")
+            .fetch_one(&mut db)
+            .await?;
+        if there {
+            return Ok(worker);
+        }
+        if waiting.elapsed().as_secs() > 60 {
+            bail!("no worker after a minute; its log:\n{}", worker.log_tail());
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Measures the loop by a run that walks over accounts of other servers, one local account's worth
+/// at a time: each turn is begin, lock, two short looks at 20 rows, checkpoint and commit.
+async fn empty_turn(ground: &mut Ground) -> Result<Turn> {
+    let mut db = ground.connect(COPY).await?;
+    // One account to confirm, the newest: with none there would be no run.
+    sqlx::raw_sql(
+        "update users set is_confirmed = false where id = (
+             select id from users where local and nickname is not null order by id desc limit 1)",
+    )
+    .execute(&mut db)
+    .await?;
+    ground.settle().await?;
+    ground.kenoma.set("KENOMA_BATCH_ROWS_INITIAL", "1");
+    ground.kenoma.set("KENOMA_BATCH_ROWS_MAX", "1");
+    measure::inline(ground, &["user", "confirm_all"]).await?;
+    let turns = count_turns(ground).await?;
+    let worked_ms: f64 = sqlx::query_scalar(
+        "select 1000 * extract(epoch from max(r.finished_at) - max(e.at))::float
+         from kenoma.runs r join kenoma.run_events e on e.run_id = r.id and e.event = 'planned'",
+    )
+    .fetch_one(&mut db)
+    .await?;
+    sqlx::raw_sql("create table public.bare (n int); insert into public.bare values (0)")
+        .execute(&mut db)
+        .await?;
+    let begun = Instant::now();
+    for _ in 0..COMMITS {
+        let mut transaction = db.begin().await?;
+        sqlx::query("update public.bare set n = n + 1").execute(&mut *transaction).await?;
+        transaction.commit().await?;
+    }
+    let commit = begun.elapsed().as_secs_f64() * 1000.0 / f64::from(COMMITS);
+    Ok(Turn { empty: worked_ms / turns, commit })
+}
+
+/// Counts the checkpoints that were written on the copy.
+async fn count_turns(ground: &Ground) -> Result<f64> {
+    let turns = sqlx::query_scalar(
+        "select coalesce(sum(calls), 0)::float from pg_stat_statements
+         where query like 'update kenoma.runs set cursor = %'
+           and dbid = (select oid from pg_database where datname = $1)",
+    )
+    .bind(COPY)
+    .fetch_one(&mut ground.connect("postgres").await?)
+    .await?;
+    Ok(turns)
+}

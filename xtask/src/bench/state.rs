@@ -1,0 +1,42 @@
+//! The rows that a measurement leaves: a comparison of two that do different things says nothing.
+
+use anyhow::{Result, bail};
+
+use super::ground::{COPY, Ground};
+use crate::console::show;
+
+/// Rows and digests of the tables that are written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct State(Vec<(String, i64, String)>);
+
+impl State {
+    /// Reads the copy.
+    pub(super) async fn read(ground: &Ground) -> Result<Self> {
+        let mut db = ground.connect(COPY).await?;
+        Ok(Self(sqlx::query_as(include_str!("state.sql")).fetch_all(&mut db).await?))
+    }
+
+    /// Describes the first table that is not the same, with both numbers of rows.
+    fn first_difference(&self, other: &Self) -> Option<String> {
+        let pairs = self.0.iter().zip(&other.0);
+        let differing = pairs.clone().find(|(mine, theirs)| mine != theirs);
+        if let Some((mine, theirs)) = differing {
+            return Some(format!("{} has {} rows, {} has {}", mine.0, mine.1, theirs.0, theirs.1));
+        }
+        (self.0.len() != other.0.len()).then(|| "a table is empty in one of them".to_owned())
+    }
+
+    fn describe(&self) -> String {
+        let tables = self.0.iter().map(|(name, rows, _)| format!("{name} {rows}"));
+        tables.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Makes sure that the bare procedure and kenoma left the same.
+pub(super) fn require_agreement(floor: &State, kenoma: &State) -> Result<()> {
+    if let Some(table) = floor.first_difference(kenoma) {
+        bail!("the end states of the floor and of kenoma differ: {table}");
+    }
+    show(format!("Both end states agree: {}.", floor.describe()));
+    Ok(())
+}
