@@ -2,6 +2,7 @@
 
 mod commands;
 mod kind;
+mod live;
 mod measure;
 
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ pub(crate) enum Options {
         #[arg(long, value_name = "N", default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         rounds: u32,
     },
+    /// What a running server feels while an account's posts are deleted.
+    Live(live::Options),
 }
 
 /// The seeded database that each measurement copies, and the copy that is worked on.
@@ -57,6 +60,7 @@ const COPY: &str = "copy";
 pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
     let measured = async {
         match *options {
+            Options::Live(ref options) => live::run(options).await,
             Options::DeleteActivities { posts, rounds } => {
                 bench(Kind::DeleteActivities { posts }, rounds).await
             }

@@ -1,0 +1,150 @@
+//! What was measured: as a table, as a line to keep, and against the bounds.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::Options;
+use super::latency::{Quantiles, median};
+use super::load::Kind;
+use super::scenario::{ALONE, BOUND, Deletion, SCENARIOS, Scenario};
+use crate::console::{show as line, show_table};
+
+/// A scenario in one round.
+#[derive(Debug)]
+pub(super) struct Measured {
+    pub(super) scenario: &'static Scenario,
+    pub(super) of: [Of; 4],
+    /// What the deletion took, of all copies.
+    pub(super) seconds: f64,
+    /// Posts that it deleted, of all copies.
+    pub(super) posts: i64,
+}
+
+/// The transactions of a kind.
+#[derive(Debug)]
+pub(super) struct Of {
+    pub(super) kind: Kind,
+    pub(super) quantiles: Quantiles,
+}
+
+impl Measured {
+    fn of(&self, kind: Kind) -> Quantiles {
+        self.of.iter().find(|of| of.kind == kind).map(|of| of.quantiles).unwrap_or_default()
+    }
+
+    /// Gives milliseconds of the deletion per post; none when nothing was committed.
+    fn ms_per_post(&self) -> Option<f64> {
+        // Far below 2^52, so nothing is lost on the way to f64.
+        #[expect(clippy::cast_precision_loss, reason = "≤ 2^52")]
+        let posts = self.posts as f64;
+        (self.posts > 0).then(|| self.seconds * 1000.0 / posts)
+    }
+
+    /// Gives the raw numbers.
+    pub(super) fn record(&self, round: u32, options: &Options) -> Value {
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let kinds = Kind::ALL.map(|kind| json!({ "kind": kind, "latency": self.of(kind) }));
+        json!({
+            "bench": "live", "at": at, "round": round, "scenario": self.scenario.name,
+            "account_posts": options.posts, "rate": options.rate, "clients": options.clients,
+            "settings": options.env, "seconds": self.seconds, "deleted_posts": self.posts,
+            "foreground": kinds,
+        })
+    }
+}
+
+/// Medians over the rounds, and how many times slower than alone in the same round.
+#[derive(Debug, Clone, Copy)]
+struct Summary {
+    of: Quantiles,
+    p50_ratio: f64,
+    p99_ratio: f64,
+}
+
+/// Sums up the rounds of a scenario; none when it was not measured.
+fn summarise(all: &[Measured], name: &str, kind: Kind) -> Option<Summary> {
+    let named = |name: &str| -> Vec<Quantiles> {
+        all.iter().filter(|one| one.scenario.name == name).map(|one| one.of(kind)).collect()
+    };
+    let (rounds, alone) = (named(name), named(ALONE));
+    let middle = |of: fn(&Quantiles) -> f64| median(rounds.iter().map(of).collect());
+    let ratio = |of: fn(&Quantiles) -> f64| {
+        median(rounds.iter().zip(&alone).map(|(one, alone)| of(one) / of(alone)).collect())
+    };
+    (!rounds.is_empty()).then(|| Summary {
+        of: Quantiles {
+            samples: rounds.iter().map(|one| one.samples).sum(),
+            failed: rounds.iter().map(|one| one.failed).sum(),
+            p50_ms: middle(|one| one.p50_ms),
+            p95_ms: middle(|one| one.p95_ms),
+            p99_ms: middle(|one| one.p99_ms),
+            max_ms: rounds.iter().map(|one| one.max_ms).fold(0.0, f64::max),
+        },
+        p50_ratio: ratio(|one| one.p50_ms),
+        p99_ratio: ratio(|one| one.p99_ms),
+    })
+}
+
+/// Shows a table per kind of transaction, and what the deletions took.
+pub(super) fn show(all: &[Measured], options: &Options) {
+    line("");
+    line(format!(
+        "What {} new posts a second, as many likes and as many reads feel while {} posts of an account are deleted,",
+        options.rate, options.posts
+    ));
+    line("in milliseconds from when each was to start; PostgreSQL with fsync:");
+    for kind in Kind::ALL {
+        line("");
+        let mut header = vec!["", "p50", "p95", "p99", "MAX", "p50 / ALONE", "p99 / ALONE"];
+        header.extend(["SAMPLES", "FAILED", "DELETION, MS PER POST"]);
+        line(format!("{}:", kind.describe()));
+        let rows: Vec<_> =
+            SCENARIOS.iter().filter_map(|scenario| row(all, scenario, kind)).collect();
+        show_table(&header, &rows);
+    }
+}
+
+fn row(all: &[Measured], scenario: &Scenario, kind: Kind) -> Option<Vec<String>> {
+    let Summary { of, p50_ratio, p99_ratio } = summarise(all, scenario.name, kind)?;
+    let paces = all.iter().filter(|one| one.scenario.name == scenario.name);
+    let paces: Vec<f64> = paces.filter_map(Measured::ms_per_post).collect();
+    let pace = match scenario.deletion {
+        Deletion::None => String::new(),
+        _ if paces.is_empty() => "cut off".to_owned(),
+        _ => format!("{:.3}", median(paces)),
+    };
+    let mut cells = vec![scenario.name.to_owned()];
+    cells.extend([of.p50_ms, of.p95_ms, of.p99_ms, of.max_ms].map(|ms| format!("{ms:.1}")));
+    cells.extend([p50_ratio, p99_ratio].map(|ratio| format!("{ratio:.2}")));
+    cells.extend([of.samples, of.failed].map(|count| count.to_string()));
+    cells.push(pace);
+    Some(cells)
+}
+
+/// Lists what is slower than its bound, or was refused, where there is a bound.
+pub(super) fn violations(all: &[Measured]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for scenario in SCENARIOS {
+        let Some(bounds) = scenario.bounds else { continue };
+        for kind in BOUND {
+            let Some(summary) = summarise(all, scenario.name, kind) else { continue };
+            let measured =
+                [("p50", summary.p50_ratio, bounds.median), ("p99", summary.p99_ratio, bounds.p99)];
+            for (name, ratio, bound) in measured {
+                if ratio.is_nan() || ratio > bound {
+                    broken.push(format!(
+                        "{}, {}: {name} is {ratio:.2} times that of alone, not {bound:.2}",
+                        scenario.name,
+                        kind.describe()
+                    ));
+                }
+            }
+            if summary.of.failed > 0 {
+                let failed = summary.of.failed;
+                broken.push(format!("{}, {}: {failed} failed", scenario.name, kind.describe()));
+            }
+        }
+    }
+    broken
+}
