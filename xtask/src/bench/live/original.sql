@@ -14,7 +14,7 @@ declare
 begin
     loop
         select array_agg(id) into page
-        from (select id from activities a join users u on u.ap_id = a.actor
+        from (select a.id from activities a join users u on u.ap_id = a.actor
               where u.nickname = account::citext and a.id > previous order by a.id nulls first limit 50) as next;
         exit when page is null;
         foreach this in array page loop
