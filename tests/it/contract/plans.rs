@@ -1,6 +1,8 @@
 //! Point 8: on a database of some size, no statement of a batch reads a whole table of the server,
 //! and the walk over an account's history needs no sort.
 //!
+//! And the statement that locks the host's row in `counter_cache` comes last but for what has to.
+//!
 //! The plans are those that PostgreSQL really used, as its module `auto_explain` reports them.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,6 +63,15 @@ impl Visit for Plans {
     }
 }
 
+/// Has the row of the host in `counter_cache` say so when it is written, among the plans: before
+/// that of the statement which writes it.
+const REPORT_COUNTER: &str = r#"create function report() returns trigger language plpgsql as $$
+    begin
+        raise notice E'plan:\n{"Query Text": "counter_cache"}';
+        return new;
+    end $$;
+    create trigger report before update on counter_cache for each row execute function report()"#;
+
 /// Does a job on a community, and hands over the plans of its statements.
 async fn plans_of(job: AnyJob) -> Result<Vec<Value>> {
     let database = Database::create(Flavour::Pleroma).await?;
@@ -71,6 +82,7 @@ async fn plans_of(job: AnyJob) -> Result<Vec<Value>> {
         spam_accounts: 1_000,
     };
     community.seed(&mut PgConnection::connect(database.url()).await?).await?;
+    database.pool().execute(REPORT_COUNTER).await?;
     let reporting = PgPoolOptions::new()
         .max_connections(2)
         .after_connect(|connection, _| {
@@ -117,16 +129,15 @@ fn tables_read_whole(plans: &[Value]) -> Result<Vec<String>> {
     Ok(tables)
 }
 
+fn delete_activities() -> AnyJob {
+    let actor = format!("{}/users/{}", Community::BASE, Community::PROLIFIC);
+    let nickname = Community::PROLIFIC.to_owned();
+    DeleteActivities { nickname, actor, remote: false, via_server: false }.into()
+}
+
 #[tokio::test]
 async fn delete_activities_reads_no_table_whole_and_sorts_no_history() -> Result<()> {
-    let actor = format!("{}/users/{}", Community::BASE, Community::PROLIFIC);
-    let job = DeleteActivities {
-        nickname: Community::PROLIFIC.to_owned(),
-        actor,
-        remote: false,
-        via_server: false,
-    };
-    let plans = plans_of(job.into()).await?;
+    let plans = plans_of(delete_activities()).await?;
     let whole = tables_read_whole(&plans)?;
     assert!(whole.is_empty(), "{}", whole.join("\n"));
     let mut walks = 0;
@@ -138,6 +149,26 @@ async fn delete_activities_reads_no_table_whole_and_sorts_no_history() -> Result
         }
     }
     assert!(walks > 10, "{walks} batches");
+    Ok(())
+}
+
+#[tokio::test]
+async fn delete_activities_locks_the_counter_last() -> Result<()> {
+    let plans = plans_of(delete_activities()).await?;
+    let texts: Vec<&str> = plans.iter().filter_map(|plan| plan["Query Text"].as_str()).collect();
+    let mut batches = 0;
+    for batch in texts.split(|text| text.contains("set_config('lock_timeout'")) {
+        let Some(locked) = batch.iter().position(|text| *text == "counter_cache") else { continue };
+        batches += 1;
+        let since: Vec<&str> =
+            batch[locked..].iter().copied().filter(|text| *text != "counter_cache").collect();
+        let [removal, author, checkpoint] = since.as_slice() else { panic!("{since:#?}") };
+        assert!(removal.contains("delete from public.activities a where a.id = any"), "{removal}");
+        // Not before, as the server locks these two in that order, too.
+        assert!(author.contains("update public.users"), "{author}");
+        assert!(checkpoint.contains("update kenoma.runs set cursor"), "{checkpoint}");
+    }
+    assert!(batches > 10, "{batches} batches");
     Ok(())
 }
 

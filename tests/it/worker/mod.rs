@@ -8,6 +8,7 @@ mod control;
 mod crashes;
 mod crowd;
 mod deliveries;
+mod durability;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod forged;
