@@ -39,6 +39,13 @@ impl Manner {
     }
 }
 
+/// What became of the next activities of an account.
+pub(crate) struct Deleted {
+    pub(crate) batch: Batch<Cursor>,
+    /// Whether the account's own row changed.
+    pub(crate) account: bool,
+}
+
 /// Deletes the next activities of an account; with `purges`, posts are left to the server.
 pub(crate) async fn delete_some(
     server: &Server,
@@ -48,11 +55,12 @@ pub(crate) async fn delete_some(
     purges: Option<&mut Purges>,
     cursor: Cursor,
     limit: i64,
-) -> Result<Batch<Cursor>, JobError> {
+) -> Result<Deleted, JobError> {
     let walked = read::walk(db, server, &actor.ap_id, &cursor, limit).await?;
     let Some(last) = walked.last() else {
         let cursor = Cursor { after: cursor.until, ..cursor };
-        return Ok(Batch { cursor, end: true, done: 0, parked: Vec::new(), wait: None });
+        let batch = Batch { cursor, end: true, done: 0, parked: Vec::new(), wait: None };
+        return Ok(Deleted { batch, account: false });
     };
     let next = Cursor { after: last.id, until: cursor.until };
     let mut objects = read::lock_objects(db, &walked).await?;
@@ -64,9 +72,11 @@ pub(crate) async fn delete_some(
     }
     read::insert_missing(db, &actor.ap_id, &there, &mut objects).await?;
     let (writes, parked) = decide::decide(server, actor, manner, &there, &objects);
-    done += write::apply(db, server, actor, &cursor, writes).await?;
+    let written = write::apply(db, server, actor, &cursor, writes).await?;
+    done += written.removed;
     let parked = parked.into_iter().map(|parking| parking.map(|id| cursor.before(id))).collect();
-    Ok(Batch { cursor: next, end: false, done, parked, wait: None })
+    let batch = Batch { cursor: next, end: false, done, parked, wait: None };
+    Ok(Deleted { batch, account: written.account })
 }
 
 /// Steps over the next activity.

@@ -131,11 +131,11 @@ impl Job for DeleteActivities {
         let manner = Manner::of(server, &actor);
         let mut purges =
             self.via_server.then_some(Purges { asked_until: cursor.asked_until, asked: 0 });
-        let batch =
+        let deleted =
             delete_some(server, db, &actor, manner, purges.as_mut(), cursor.place, limit).await?;
-        let changed = cursor.changed || is_written(db, &actor).await?;
+        let changed = cursor.changed || deleted.account;
         let asked_until = purges.and_then(|purges| purges.asked_until);
-        Ok(batch.map(|place| RunCursor { place, changed, asked_until }))
+        Ok(deleted.batch.map(|place| RunCursor { place, changed, asked_until }))
     }
 
     async fn skip(
@@ -222,16 +222,6 @@ impl DeleteActivities {
             stale_note(server, "the number of posts and the pins of the account")
         }
     }
-}
-
-/// Whether the account's row was written in this transaction.
-async fn is_written(db: &mut PgConnection, actor: &Actor) -> sqlx::Result<bool> {
-    sqlx::query_scalar(
-        "select xmin::text = (txid_current() % 4294967296)::text from public.users where id = $1",
-    )
-    .bind(actor.id)
-    .fetch_one(db)
-    .await
 }
 
 /// What a person should know before saying yes.

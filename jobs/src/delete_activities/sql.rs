@@ -28,17 +28,22 @@ both_forms!(
 );
 
 both_forms!(
-    REMOVE_FUNCTION,
-    REMOVE_COALESCE,
+    REMOVE_OTHERS_FUNCTION,
+    REMOVE_OTHERS_COALESCE,
     // $1: deleted objects, $2: likes and boosts taken back, $3: actor, $4 and $5: the run's range.
     // Whatever anybody did to a deleted object goes with it; notifications and bookmarks follow by
-    // foreign key. Counts the actor's own posts, likes and boosts of the run's plan among them.
-    "with removed as (
-         delete from public.activities a
+    // foreign key. Counts the actor's own likes and boosts of the run's plan among them, and names
+    // the posts, which are left for the last statement.
+    "with about as materialized (
+         select a.id, a.data ->> 'type' as kind from public.activities a
          where (",
     " = any ($1) and a.data ->> 'type' <> 'Delete') or a.id = any ($2)
+     ), removed as (
+         delete from public.activities a
+         where a.id = any (array(select id from about where kind <> 'Create'))
          returning a.id, a.actor, a.data ->> 'type' as kind
      )
-     select count(*) from removed
-     where actor = $3 and id > $4 and id <= $5 and kind in ('Create', 'Like', 'Announce')"
+     select (select count(*) from removed
+             where actor = $3 and id > $4 and id <= $5 and kind in ('Like', 'Announce')) as removed,
+            array(select id from about where kind = 'Create' order by id) as posts"
 );

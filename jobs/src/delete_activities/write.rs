@@ -1,7 +1,9 @@
 //! What a batch writes: one statement per table, in the order in which the server locks.
 //!
-//! The removal of activities comes near the end: its trigger locks the host's row in
-//! `counter_cache`, which every new post of the server needs, until the commit.
+//! The removal of posts comes near the end: its trigger locks the host's row in `counter_cache`,
+//! which every new post of the server needs, until the commit. Whatever can be done before it, is.
+//! Only the authors come after it: the server, too, locks that row first and then the author's, and
+//! whoever does it the other way round stops an account that posts meanwhile, or is stopped by it.
 
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -14,14 +16,23 @@ use super::{
 };
 use crate::pleroma::{Actor, AssociatedObject, Pins, Server, fan_out, insert_oban_jobs};
 
-/// Writes a decided batch. Returns how many of the plan's activities went.
+/// What writing a batch led to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    /// Activities of the plan that went.
+    pub(super) removed: i64,
+    /// Whether the account's own row changed.
+    pub(super) account: bool,
+}
+
+/// Writes a decided batch.
 pub(super) async fn apply(
     db: &mut PgConnection,
     server: &Server,
     actor: &Actor,
     cursor: &Cursor,
     writes: Writes,
-) -> sqlx::Result<i64> {
+) -> sqlx::Result<Written> {
     let rows: Vec<i64> = writes.tombstones.keys().copied().collect();
     insert_activities(db, actor, &writes.activities).await?;
     bury(db, &writes).await?;
@@ -32,9 +43,10 @@ pub(super) async fn apply(
     insert_oban_jobs(db, &writes.jobs).await?;
     let deliveries = fan_out(db, server, actor, &writes.outgoing).await?;
     insert_oban_jobs(db, &deliveries).await?;
-    let removed = remove_activities(db, server, actor, cursor, &writes).await?;
-    update_authors(db, server, &writes).await?;
-    Ok(removed)
+    let (others, posts) = remove_others(db, server, actor, cursor, &writes).await?;
+    let removed = others + remove_posts(db, actor, cursor, posts).await?;
+    let account = update_authors(db, server, actor, &writes).await?;
+    Ok(Written { removed, account })
 }
 
 /// Inserts activities of one account; their recipients are `to`, then `cc`.
@@ -152,21 +164,22 @@ async fn remove_chat_messages(
     Ok(())
 }
 
-async fn remove_activities(
+/// Removes what is about the deleted objects, but for the posts themselves, which it names.
+async fn remove_others(
     db: &mut PgConnection,
     server: &Server,
     actor: &Actor,
     cursor: &Cursor,
     writes: &Writes,
-) -> sqlx::Result<i64> {
+) -> sqlx::Result<(i64, Vec<Uuid>)> {
     if writes.deleted_objects.is_empty() && writes.undone.is_empty() {
-        return Ok(0);
+        return Ok((0, Vec::new()));
     }
     let sql = match server.shape.associated_object {
-        AssociatedObject::Function => sql::REMOVE_FUNCTION,
-        AssociatedObject::Coalesce => sql::REMOVE_COALESCE,
+        AssociatedObject::Function => sql::REMOVE_OTHERS_FUNCTION,
+        AssociatedObject::Coalesce => sql::REMOVE_OTHERS_COALESCE,
     };
-    sqlx::query_scalar(sql)
+    sqlx::query_as(sql)
         .bind(&writes.deleted_objects)
         .bind(&writes.undone)
         .bind(&actor.ap_id)
@@ -176,23 +189,51 @@ async fn remove_activities(
         .await
 }
 
-/// Lowers the authors' post counts and removes their pins.
+/// Removes posts. From here to the commit, nobody of the host can post.
+async fn remove_posts(
+    db: &mut PgConnection,
+    actor: &Actor,
+    cursor: &Cursor,
+    posts: Vec<Uuid>,
+) -> sqlx::Result<i64> {
+    if posts.is_empty() {
+        return Ok(0);
+    }
+    sqlx::query_scalar(
+        "with removed as (
+             delete from public.activities a where a.id = any ($1) returning a.id, a.actor
+         )
+         select count(*) from removed where actor = $2 and id > $3 and id <= $4",
+    )
+    .bind(posts)
+    .bind(&actor.ap_id)
+    .bind(cursor.after)
+    .bind(cursor.until)
+    .fetch_one(db)
+    .await
+}
+
+/// Lowers the authors' post counts and removes their pins. Tells whether the account is among those
+/// whose row changed.
 async fn update_authors(
     db: &mut PgConnection,
     server: &Server,
+    actor: &Actor,
     writes: &Writes,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<bool> {
     let sql = match server.shape.pins {
         Pins::Objects => include_str!("update_author.sql"),
         Pins::Activities => include_str!("pleroma22_update_author.sql"),
     };
+    let mut account = false;
     for (ap_id, author) in &writes.authors {
-        sqlx::query(sql)
+        let done = sqlx::query(sql)
             .bind(ap_id)
             .bind(author.public_posts)
             .bind(&author.pins)
             .execute(&mut *db)
             .await?;
+        account |= *ap_id == actor.ap_id && done.rows_affected() > 0;
     }
-    Ok(())
+    Ok(account)
 }

@@ -139,8 +139,9 @@ impl DeleteUser {
             names_create: server.shape.flavour == Flavour::Pleroma22,
         };
         let posts = delete_activities::Cursor { after, until: cursor.until };
-        let batch =
-            delete_activities::delete_some(server, db, account, manner, None, posts, limit).await?;
+        let batch = delete_activities::delete_some(server, db, account, manner, None, posts, limit)
+            .await?
+            .batch;
         let next = if batch.end {
             Step::Followers { after: 0 }
         } else {

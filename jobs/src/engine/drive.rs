@@ -185,7 +185,10 @@ impl<J: Job> Drive<'_, J> {
         let batch = self.job.batch(self.world, &mut tx, decode::<J>(cursor)?, limit).await?;
         let parked = encode_parked(&batch.parked)?;
         let cursor = encode(&batch.cursor)?;
-        let checkpoint = Checkpoint { cursor: &cursor, done: batch.done, parked: &parked };
+        // Whoever is told that a run ended, or gave its worker back, may rely on it; a batch may be
+        // lost by a crash of PostgreSQL, and is done again like one that was undone.
+        let flushed = batch.end || batch.wait.is_some();
+        let checkpoint = Checkpoint { cursor: &cursor, done: batch.done, parked: &parked, flushed };
         ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
         if batch.end {
             let parked = locked.parked + count(&parked);

@@ -1,5 +1,7 @@
 //! Point 8: on a database of some size, no statement of a batch reads a whole table of the server,
 //! the walk over an account's history needs no sort, and a larger batch is not more statements.
+//!
+//! And the statement that locks the host's row in `counter_cache` comes last but for what has to.
 
 use std::collections::BTreeMap;
 
@@ -53,13 +55,7 @@ fn somebody_looks_at_the_plans_of_every_job() {
 
 #[tokio::test]
 async fn delete_activities_is_planned_well() -> Result<()> {
-    let job = DeleteActivities {
-        nickname: Community::PROLIFIC.to_owned(),
-        actor: actor(),
-        remote: false,
-        via_server: false,
-    };
-    is_planned_well(job.into()).await
+    is_planned_well(delete_activities()).await
 }
 
 #[tokio::test]
@@ -92,6 +88,11 @@ async fn unconfirm_all_is_planned_well() -> Result<()> {
     is_planned_well(UnconfirmAll::default().into()).await
 }
 
+fn delete_activities() -> AnyJob {
+    let nickname = Community::PROLIFIC.to_owned();
+    DeleteActivities { nickname, actor: actor(), remote: false, via_server: false }.into()
+}
+
 fn actor() -> String {
     format!("{}/users/{}", Community::BASE, Community::PROLIFIC)
 }
@@ -106,6 +107,35 @@ fn delete_user(everything: bool) -> AnyJob {
         on_behalf_of: None,
     };
     job.into()
+}
+
+/// Has the row of the host in `counter_cache` say so when it is written, among the plans: before
+/// that of the statement which writes it.
+const REPORT_COUNTER: &str = r#"create function report() returns trigger language plpgsql as $$
+    begin
+        raise notice E'plan:\n{"Query Text": "counter_cache"}';
+        return new;
+    end $$;
+    create trigger report before update on counter_cache for each row execute function report()"#;
+
+#[tokio::test]
+async fn delete_activities_locks_the_counter_last() -> Result<()> {
+    let plans = plans_of(&delete_activities(), 25).await?;
+    let texts: Vec<&str> = plans.iter().map(statement).collect();
+    let mut batches = 0;
+    for batch in texts.split(|text| text.contains("set_config('lock_timeout'")) {
+        let Some(locked) = batch.iter().position(|text| *text == "counter_cache") else { continue };
+        batches += 1;
+        let since: Vec<&str> =
+            batch[locked..].iter().copied().filter(|text| *text != "counter_cache").collect();
+        let [removal, author, checkpoint] = since.as_slice() else { panic!("{since:#?}") };
+        assert!(removal.contains("delete from public.activities a where a.id = any"), "{removal}");
+        // Not before, as the server locks these two in that order, too.
+        assert!(author.contains("update public.users"), "{author}");
+        assert!(checkpoint.contains("update kenoma.runs set cursor"), "{checkpoint}");
+    }
+    assert!(batches > 10, "{batches} batches");
+    Ok(())
 }
 
 /// Does a job in small and in large batches.
@@ -130,6 +160,7 @@ async fn plans_of(job: &AnyJob, rows: i64) -> Result<Vec<Value>> {
     sqlx::raw_sql("update users set is_confirmed = false where local")
         .execute(&database.pool())
         .await?;
+    sqlx::raw_sql(REPORT_COUNTER).execute(&database.pool()).await?;
     let reporting = reporting(database.url(), NO_SEQ_SCAN).await?;
     let stage = Stage::on(database).await?.with_batches(reporting, rows);
     let id = stage.enqueue(job).await?;

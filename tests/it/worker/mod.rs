@@ -9,6 +9,7 @@ mod control;
 mod crashes;
 mod crowd;
 mod deliveries;
+mod durability;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod forged;

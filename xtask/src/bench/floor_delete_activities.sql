@@ -37,7 +37,9 @@ language sql immutable parallel safe as $$
     from (select distinct address from jsonb_array_elements_text(addresses) as address where address like 'http%') as a
 $$;
 
-create procedure floor_delete_activities(account text, inout batches int, inout statements int, inout longest_ms float)
+-- Without `commits`, all of it is one transaction.
+create procedure floor_delete_activities(account text, inout batches int, inout statements int, inout longest_ms float,
+    rows_per_batch int default 250, commits boolean default true)
 language plpgsql as $$
 declare
     as_public constant text := 'https://www.w3.org/ns/activitystreams#Public';
@@ -65,7 +67,7 @@ begin
         into seen_last, creates, created, undone, undone_data
         from (select id, data, data ->> 'type' as type, associated_object_id(data) as object
               from activities where actor = account_ap_id and id > previous and id <= until
-              order by id nulls first limit 250) as walked;
+              order by id nulls first limit rows_per_batch) as walked;
         exit when seen_last is null;
         previous := seen_last;
 
@@ -150,7 +152,9 @@ begin
         -- Last: its trigger locks the row of the host that every new post needs.
         delete from activities a
         where (associated_object_id(a.data) = any (created) and a.data ->> 'type' <> 'Delete') or a.id = any (undone);
-        commit;
+        if commits then
+            commit;
+        end if;
         batches := batches + 1;
         statements := statements + 6;
         longest_ms := greatest(longest_ms, extract(epoch from clock_timestamp() - begun) * 1000);

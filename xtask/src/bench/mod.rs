@@ -9,6 +9,7 @@ mod figures;
 mod footprint;
 mod ground;
 mod kind;
+mod live;
 mod measure;
 mod overhead;
 mod record;
@@ -120,7 +121,9 @@ pub(crate) enum Options {
         #[command(flatten)]
         common: Common,
     },
-    /// All of them, one after the other.
+    /// What a running server feels while an account's posts are deleted.
+    Live(live::Options),
+    /// All of them but that, one after the other.
     All {
         /// Sizes so small that it takes some minutes and shows only that the benches work.
         #[arg(long)]
@@ -203,6 +206,7 @@ async fn measure_and_judge(options: &Options) -> Result<()> {
         Options::Footprint { posts, .. } => footprint::run(ground, *posts).await,
         Options::Two { posts, .. } => two::run(ground, *posts).await,
         Options::Commands { .. } => commands::run(ground).await,
+        Options::Live(options) => live::run(ground, options).await,
         Options::All { quick: true, .. } => {
             ground.judge.lenient = true;
             ground.rounds = ground.rounds.min(2);
@@ -256,6 +260,7 @@ impl Options {
             | Self::Two { common, .. }
             | Self::Commands { common }
             | Self::All { common, .. } => common,
+            Self::Live(options) => &options.common,
         }
     }
 }

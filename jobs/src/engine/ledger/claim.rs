@@ -186,9 +186,17 @@ pub(in crate::engine) struct Checkpoint<'a> {
     pub(in crate::engine) done: i64,
     /// Items that the job leaves as they are.
     pub(in crate::engine) parked: &'a [Parking<Value>],
+    /// Whether the commit waits until all of it is on PostgreSQL's disk.
+    pub(in crate::engine) flushed: bool,
 }
 
-/// Stores the checkpoint of a batch, and prolongs the lease.
+/// Stores the checkpoint of a batch, prolongs the lease, and settles how the transaction commits.
+///
+/// Without waiting for the disk, the locks of a batch are held for as much less; what everybody else
+/// waits for is the row of `counter_cache`. A crash of PostgreSQL may then undo the latest batches:
+/// the rows, the jobs for the server and the checkpoint alike, as they are one transaction. Nobody
+/// outside can have seen them by then, as WAL is flushed in order: the server marks a job as
+/// executing, and waits for that to be on disk, before it delivers anything.
 pub(in crate::engine) async fn advance(
     db: &mut PgConnection,
     claim: &Claim,
@@ -201,12 +209,14 @@ pub(in crate::engine) async fn advance(
     sqlx::query(
         "update kenoma.runs set cursor = $2, done = done + $3, attempt = 0, crashes = 0,
                 lease_expires_at = clock_timestamp() + make_interval(secs => $4)
-         where id = $1",
+         where id = $1
+         returning case when not $5 then set_config('synchronous_commit', 'off', true) end",
     )
     .bind(&claim.run_id)
     .bind(checkpoint.cursor)
     .bind(checkpoint.done)
     .bind(lease.duration.as_secs_f64())
+    .bind(checkpoint.flushed)
     .execute(db)
     .await?;
     Ok(())

@@ -1,0 +1,102 @@
+//! Which commits wait for PostgreSQL's disk, and what a crash of it may take back.
+
+use anyhow::{Context as _, Result, ensure};
+use sqlx::{PgPool, postgres::PgPoolOptions};
+use testkit::{Flavour, Postgres, PostgresOptions};
+
+use super::{
+    process::Worker,
+    stage::{BATCH, Stage, eventually, quick, reaches, run, stuck},
+    story::{DELETE_ALICE, TOTAL, hold, is_like_the_twin, load_story},
+};
+use crate::program::Kenoma;
+
+/// Writes down, as each transaction that changes a run commits, what it waits for.
+async fn watch_commits(pool: &PgPool) -> Result<()> {
+    sqlx::raw_sql(
+        "do $$ begin
+             execute format('alter database %I set synchronous_commit = on', current_database());
+         end $$;
+         create table kenoma.commits (
+             xact xid8 default pg_current_xact_id(), got_on boolean, ended boolean, waits text);
+         create function kenoma.watch() returns trigger language plpgsql security definer as $$
+         begin
+             insert into kenoma.commits (got_on, ended, waits)
+             values (old.done < new.done, new.status <> 'running', current_setting('synchronous_commit'));
+             return null;
+         end $$;
+         create constraint trigger watch after update on kenoma.runs deferrable initially deferred
+             for each row execute function kenoma.watch()",
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_batches_do_not_wait_for_the_disk() -> Result<()> {
+    let stage = Stage::new().await?;
+    watch_commits(&stage.pool).await?;
+    let id = stage.queue_alice()?;
+    let _worker = Worker::start(&stage.kenoma)?;
+    stage.reaches(&id, "succeeded").await?;
+    let commits: Vec<(bool, bool, String)> = sqlx::query_as(
+        "select bool_or(got_on), bool_or(ended), string_agg(distinct waits, ' ')
+         from kenoma.commits group by xact order by xact",
+    )
+    .fetch_all(&stage.pool)
+    .await?;
+    let batches = commits.iter().filter(|(got_on, ended, _)| *got_on && !ended).count();
+    ensure!(i64::try_from(batches)? >= TOTAL / BATCH, "{commits:?}");
+    ensure!(commits.last().is_some_and(|(_, ended, _)| *ended), "{commits:?}");
+    for (got_on, ended, waits) in &commits {
+        let expected = if *got_on && !ended { "off" } else { "on" };
+        ensure!(waits == expected, "{commits:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_that_a_crash_took_back_are_done_again() -> Result<()> {
+    // Nobody writes the log to disk but whoever waits for it.
+    let extra =
+        [("wal_writer_delay", "10s"), ("bgwriter_lru_maxpages", "0"), ("autovacuum", "off")];
+    let extra = extra.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let mut server = Postgres::start_with(PostgresOptions { durable: true, extra })?;
+    let url = server.url("postgres");
+    let pool = PgPoolOptions::new().connect_lazy(&url)?;
+    sqlx::raw_sql(Flavour::Pleroma.schema()).execute(&pool).await?;
+    load_story(&pool).await?;
+    let kenoma = quick(Kenoma::at(&url), testkit::redis()?.url())
+        .with("KENOMA_REDIS_PREFIX", ulid::Ulid::generate().to_string());
+    kenoma.migrate()?;
+
+    let held = hold(&pool, 12).await?;
+    let mut inline =
+        kenoma.command(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat()).spawn()?;
+    stuck(&pool, 1).await?;
+    let id: String = sqlx::query_scalar("select id from kenoma.runs").fetch_one(&pool).await?;
+    let before = run(&pool, &id).await?;
+    ensure!(before.done == 2 * BATCH, "{before:?}");
+    server.stop_immediate()?;
+    drop(held);
+    inline.wait()?;
+    server.restart()?;
+    eventually("PostgreSQL answers", async || Ok(pool.acquire().await.ok().map(drop))).await?;
+
+    let after = run(&pool, &id).await?;
+    ensure!(after.done < before.done, "nothing was taken back: {after:?}");
+    let left: i64 = sqlx::query_scalar(
+        "select count(*) from activities where data ->> 'type' = 'Create' and actor like '%/alice'",
+    )
+    .fetch_one(&pool)
+    .await?;
+    ensure!(left == 30 - after.done, "{left} posts are left, and the ledger says {after:?}");
+    // Time passes.
+    sqlx::query("update kenoma.runs set lease_expires_at = clock_timestamp()")
+        .execute(&pool)
+        .await?;
+    let _worker = Worker::start(&kenoma)?;
+    reaches(&pool, &id, "succeeded").await.context("after the crash")?;
+    is_like_the_twin(&pool, &id).await
+}

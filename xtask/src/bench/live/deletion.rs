@@ -1,0 +1,106 @@
+//! The deletion that goes on beside the foreground.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use sqlx::{Connection as _, PgConnection};
+use testkit::{Community, put_together};
+use tokio::time::sleep;
+
+use super::scenario::Deletion;
+use crate::kenoma::Kenoma;
+
+/// How long a deletion may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// What has no end worth waiting for goes on for so long: nothing at all, and one by one.
+    pub(super) enough: Duration,
+    /// Every other bare procedure is cut off after this.
+    pub(super) patience: Duration,
+}
+
+/// What became of a deletion.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deleted {
+    pub(super) begun: Instant,
+    pub(super) ended: Instant,
+    /// Posts that are gone.
+    pub(super) posts: i64,
+}
+
+/// Has the posts of the account deleted in the database of this URL.
+pub(super) async fn delete(
+    url: &str,
+    kenoma: &Kenoma,
+    also_set: &[(String, String)],
+    deletion: Deletion,
+    limits: Limits,
+) -> Result<Deleted> {
+    let begun = Instant::now();
+    match deletion {
+        Deletion::None => sleep(limits.enough).await,
+        Deletion::Kenoma(settings) => by_kenoma(kenoma, settings, also_set).await?,
+        Deletion::Batches(rows) => {
+            let call = format!("call floor_delete_activities($1, 0, 0, 0, {rows}, true)");
+            call_procedure(url, &call, limits.patience).await?;
+        }
+        Deletion::OneTransaction => {
+            // As many rows at a time as in the batches, so that only the commits are missing.
+            let call = "call floor_delete_activities($1, 0, 0, 0, 250, false)";
+            call_procedure(url, call, limits.patience).await?;
+        }
+        Deletion::OneByOne => {
+            call_procedure(url, "call one_transaction_per_post($1, 0)", limits.enough).await?;
+        }
+    }
+    let ended = Instant::now();
+    Ok(Deleted { begun, ended, posts: count(url).await? })
+}
+
+async fn by_kenoma(
+    kenoma: &Kenoma,
+    settings: &[(&str, &str)],
+    also_set: &[(String, String)],
+) -> Result<()> {
+    let words = ["user", "delete_activities", Community::PROLIFIC, "--inline", "--yes", "--json"];
+    let mut command = kenoma.command(&words);
+    command.envs(also_set.iter().map(|(name, value)| (name, value)));
+    command.envs(settings.iter().copied()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let output = command.output().await.context("kenoma cannot be started")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("kenoma failed ({}): {}", output.status, said.trim_end());
+    }
+    Ok(())
+}
+
+/// Calls a procedure for so long. What it has not committed by then is undone.
+async fn call_procedure(url: &str, call: &str, limit: Duration) -> Result<()> {
+    let mut db = PgConnection::connect(url).await?;
+    sqlx::query("select set_config('statement_timeout', $1, false)")
+        .bind(limit.as_millis().to_string())
+        .execute(&mut db)
+        .await?;
+    let called =
+        sqlx::query(put_together(call)).bind(Community::PROLIFIC).execute(&mut db).await.map(drop);
+    db.close().await?;
+    match called {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("57014") => Ok(()),
+        other => other.context("the bare procedure failed"),
+    }
+}
+
+/// Counts the posts that are gone: each has left a Delete.
+async fn count(url: &str) -> Result<i64> {
+    let mut db = PgConnection::connect(url).await?;
+    let posts = sqlx::query_scalar(
+        "select count(*) from activities a join users u on u.ap_id = a.actor
+         where u.nickname = $1 and a.data ->> 'type' = 'Delete'",
+    )
+    .bind(Community::PROLIFIC)
+    .fetch_one(&mut db)
+    .await?;
+    db.close().await?;
+    Ok(posts)
+}

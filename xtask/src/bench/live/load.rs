@@ -1,0 +1,151 @@
+//! The foreground: clients that do what the server does, by a schedule that waits for nobody.
+//!
+//! When a transaction is to start is decided beforehand. Whoever finds all clients busy waits, and
+//! that counts: otherwise a stall of ten seconds would be one slow transaction instead of ten
+//! seconds without a post.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use serde::Serialize;
+use sqlx::{Connection as _, PgConnection};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+
+use super::acts::Acts;
+use super::latency::Sample;
+use super::town::Town;
+
+/// What the server is asked to do. Each kind has clients of its own, so that one that stalls does
+/// not hide behind another: a real server has one pool of connections, and all of it stalls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    Post,
+    Like,
+    Home,
+    Public,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 4] = [Self::Post, Self::Like, Self::Home, Self::Public];
+
+    pub(super) const fn describe(self) -> &'static str {
+        match self {
+            Self::Post => "new posts",
+            Self::Like => "likes",
+            Self::Home => "reads of a home timeline",
+            Self::Public => "reads of the public timeline",
+        }
+    }
+
+    /// Gives how many of this kind there are for each post.
+    const fn share(self) -> f64 {
+        match self {
+            Self::Post | Self::Like => 1.0,
+            Self::Home | Self::Public => 0.5,
+        }
+    }
+}
+
+/// How much there is to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Demand {
+    /// New posts per second; as many likes, and as many reads.
+    pub(super) rate: f64,
+    /// Clients of each kind.
+    pub(super) clients: u32,
+}
+
+type Due = mpsc::UnboundedReceiver<Instant>;
+
+/// The foreground at work.
+#[derive(Debug)]
+pub(super) struct Load {
+    enough: Arc<AtomicBool>,
+    clients: JoinSet<Result<Vec<Sample>>>,
+}
+
+impl Load {
+    /// Connects the clients and starts the schedule.
+    pub(super) async fn start(url: &str, town: Arc<Town>, demand: Demand) -> Result<Self> {
+        let enough = Arc::new(AtomicBool::new(false));
+        let mut clients = JoinSet::new();
+        let mut schedules = Vec::new();
+        for kind in Kind::ALL {
+            let (sender, due) = mpsc::unbounded_channel();
+            schedules.push((kind, sender));
+            let due = Arc::new(Mutex::new(due));
+            for _ in 0..demand.clients {
+                let db = PgConnection::connect(url).await.context("a client cannot connect")?;
+                clients.spawn(work(db, Acts::new(Arc::clone(&town)), kind, Arc::clone(&due)));
+            }
+        }
+        for (kind, sender) in schedules {
+            let period = Duration::from_secs_f64(1.0 / (demand.rate * kind.share()));
+            let enough = Arc::clone(&enough);
+            // A thread, as tokio's own clock goes by whole milliseconds.
+            thread::spawn(move || keep_time(period, &sender, &enough));
+        }
+        Ok(Self { enough, clients })
+    }
+
+    /// Ends the schedule, lets the clients do what is still due, and gives what all of it took.
+    pub(super) async fn finish(mut self) -> Result<Vec<Sample>> {
+        self.enough.store(true, Ordering::Relaxed);
+        let mut samples = Vec::new();
+        while let Some(client) = self.clients.join_next().await {
+            samples.extend(client??);
+        }
+        Ok(samples)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.enough.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Says once a period, at a moment of it that is left to chance, that something is due: a beat
+/// could fall in step with the batches.
+#[expect(clippy::disallowed_methods, reason = "on a thread that does nothing else")]
+fn keep_time(period: Duration, due: &mpsc::UnboundedSender<Instant>, enough: &AtomicBool) {
+    let mut random = StdRng::seed_from_u64(7);
+    let mut beat = Instant::now();
+    while !enough.load(Ordering::Relaxed) {
+        let moment = beat + period.mul_f64(random.random_range(0.0..1.0));
+        thread::sleep(moment.saturating_duration_since(Instant::now()));
+        if due.send(moment).is_err() {
+            return;
+        }
+        beat += period;
+    }
+}
+
+/// One client: takes what is due, does it, writes down how long that took.
+async fn work(
+    mut db: PgConnection,
+    mut acts: Acts,
+    kind: Kind,
+    due: Arc<Mutex<Due>>,
+) -> Result<Vec<Sample>> {
+    let mut samples = Vec::new();
+    loop {
+        let next = due.lock().await.recv().await;
+        let Some(due) = next else { break };
+        let failed = match acts.perform(&mut db, kind).await {
+            Ok(()) => false,
+            // A deadlock, say: a client of the server would see an error page.
+            Err(sqlx::Error::Database(_)) => true,
+            Err(error) => return Err(error).context("a client of the foreground failed"),
+        };
+        samples.push(Sample { kind, due, latency: due.elapsed(), failed });
+    }
+    db.close().await?;
+    Ok(samples)
+}

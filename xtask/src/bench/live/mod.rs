@@ -1,0 +1,143 @@
+//! `cargo xtask bench live`: what a running server feels while an account's posts are deleted.
+
+mod acts;
+mod deletion;
+mod latency;
+mod load;
+mod report;
+mod scenario;
+mod town;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::sleep;
+
+use super::ground::{COPY, Common, Ground, SEEDED};
+use super::kind::Kind as Job;
+use crate::console::say;
+use deletion::{Deleted, Limits, delete};
+use latency::{Quantiles, Sample};
+use load::{Demand, Kind, Load};
+use report::{Measured, Of, judge, show};
+use scenario::{ALONE, Deletion, SCENARIOS, Scenario, find};
+use town::Town;
+
+/// What can be typed.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// Posts of the account.
+    #[arg(long, value_name = "N", default_value_t = 100_000,
+          value_parser = clap::value_parser!(i32).range(1_000..=2_000_000))]
+    posts: i32,
+    /// New posts a second in the foreground; as many likes, and as many reads of timelines.
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    rate: u32,
+    /// Clients that post, that like, and that read each kind of timeline.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=50))]
+    clients: u32,
+    /// New posts to measure per scenario and round: a deletion that ends sooner is done again on
+    /// another copy.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(50..=100_000))]
+    samples: u32,
+    /// Measure only this scenario, beside `alone`. May be given more than once.
+    #[arg(long, value_name = "SCENARIO", value_parser = find)]
+    only: Vec<&'static Scenario>,
+    /// Another setting for kenoma, such as `KENOMA_BATCH_ROWS_MAX=100`. May be given more than once.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    env: Vec<(String, String)>,
+    /// Seconds after which a bare procedure is cut off.
+    #[arg(long, value_name = "S", default_value_t = 180, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    patience: u32,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("not of the form NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// The foreground works for so long before anything counts: connections, plans, caches.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// Measures everything and shows it.
+pub(super) async fn run(ground: &mut Ground, options: &Options) -> Result<()> {
+    let job = Job::DeleteActivities { posts: options.posts };
+    let procedures =
+        concat!(include_str!("../floor_delete_activities.sql"), include_str!("original.sql"));
+    ground.seed(SEEDED, job.community(), procedures).await?;
+    let mut db = ground.connect(SEEDED).await?;
+    let town = Arc::new(Town::read(&mut db).await?);
+    drop(db);
+
+    let mut bench = Bench { options, ground, town };
+    let mut all = Vec::new();
+    for round in 1..=bench.ground.rounds {
+        for scenario in scenarios(options) {
+            let measured = bench.measure(scenario).await?;
+            let of = bench.ground.rounds;
+            say(format!("xtask: round {round} of {of}: {} is done", scenario.name));
+            measured.record(&bench.ground.recorder, round, options)?;
+            all.push(measured);
+        }
+    }
+    show(&all, options);
+    judge(&all, &mut bench.ground.judge);
+    Ok(())
+}
+
+fn scenarios(options: &Options) -> impl Iterator<Item = &'static Scenario> {
+    let wanted = |scenario: &&Scenario| {
+        let only = &options.only;
+        only.is_empty()
+            || scenario.name == ALONE
+            || only.iter().any(|one| one.name == scenario.name)
+    };
+    SCENARIOS.iter().filter(wanted)
+}
+
+struct Bench<'a> {
+    options: &'a Options,
+    ground: &'a mut Ground,
+    town: Arc<Town>,
+}
+
+impl Bench<'_> {
+    /// Measures a scenario, on as many copies as it takes to have enough samples.
+    async fn measure(&mut self, scenario: &'static Scenario) -> Result<Measured> {
+        let Options { samples: enough, rate, patience, .. } = *self.options;
+        let limits = Limits {
+            enough: Duration::from_secs_f64(f64::from(enough) / f64::from(rate) * 1.05),
+            patience: Duration::from_secs(patience.into()),
+        };
+        let (mut samples, mut seconds, mut posts) = (Vec::new(), 0.0, 0);
+        loop {
+            let (deleted, more) = self.pass(scenario.deletion, limits).await?;
+            samples.extend(more);
+            seconds += deleted.ended.duration_since(deleted.begun).as_secs_f64();
+            posts += deleted.posts;
+            let posted = Quantiles::of(&samples, Kind::Post).samples;
+            if posted >= usize::try_from(enough)? {
+                break;
+            }
+        }
+        let of = Kind::ALL.map(|kind| Of { kind, quantiles: Quantiles::of(&samples, kind) });
+        Ok(Measured { scenario, of, seconds, posts })
+    }
+
+    /// One deletion. Gives what was to start while it went on.
+    async fn pass(&mut self, deletion: Deletion, limits: Limits) -> Result<(Deleted, Vec<Sample>)> {
+        self.ground.fresh_copy(SEEDED).await?;
+        let url = self.ground.postgres.url(COPY);
+        let demand = Demand { rate: self.options.rate.into(), clients: self.options.clients };
+        let load = Load::start(&url, Arc::clone(&self.town), demand).await?;
+        sleep(WARM_UP).await;
+        let deleted =
+            delete(&url, &self.ground.kenoma, &self.options.env, deletion, limits).await?;
+        let mut samples = load.finish().await?;
+        samples.retain(|sample| (deleted.begun..deleted.ended).contains(&sample.due));
+        Ok((deleted, samples))
+    }
+}

@@ -1,0 +1,69 @@
+//! What goes on beside the foreground.
+
+use super::load::Kind;
+
+/// A scenario: what deletes, and what the foreground may feel of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scenario {
+    /// As typed behind `--only`.
+    pub(super) name: &'static str,
+    pub(super) deletion: Deletion,
+    /// Times the latency that the foreground has alone; nothing is asked of the others.
+    pub(super) bounds: Option<Bounds>,
+}
+
+/// How the account's posts are deleted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Deletion {
+    /// Not at all.
+    None,
+    /// By kenoma, with these settings.
+    Kenoma(&'static [(&'static str, &'static str)]),
+    /// By the bare procedure, in batches of so many rows with a commit each.
+    Batches(i32),
+    /// By the bare procedure, all in one transaction.
+    OneTransaction,
+    /// As the original does it.
+    OneByOne,
+}
+
+/// How many times slower a quantile may be than alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) median: f64,
+    pub(super) p99: f64,
+}
+
+/// What everything is compared with.
+pub(super) const ALONE: &str = "alone";
+
+/// In the order in which they are measured in each round.
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario { name: ALONE, deletion: Deletion::None, bounds: None },
+    Scenario {
+        name: "kenoma",
+        deletion: Deletion::Kenoma(&[]),
+        bounds: Some(Bounds { median: 1.2, p99: 2.0 }),
+    },
+    Scenario {
+        name: "kenoma_nice_2",
+        deletion: Deletion::Kenoma(&[("KENOMA_WORKER_NICE", "2")]),
+        bounds: Some(Bounds { median: 1.2, p99: 1.2 }),
+    },
+    Scenario { name: "batches_of_250", deletion: Deletion::Batches(250), bounds: None },
+    Scenario { name: "batches_of_1000", deletion: Deletion::Batches(1_000), bounds: None },
+    Scenario { name: "one_by_one", deletion: Deletion::OneByOne, bounds: None },
+    Scenario { name: "one_transaction", deletion: Deletion::OneTransaction, bounds: None },
+];
+
+/// The foreground's transactions that the bounds are for. A timeline is read without a lock; what
+/// it costs follows from how many rows it has to pass over, and those are the same whoever deletes.
+pub(super) const BOUND: [Kind; 2] = [Kind::Post, Kind::Like];
+
+/// Finds a scenario by what was typed.
+pub(super) fn find(name: &str) -> Result<&'static Scenario, String> {
+    SCENARIOS.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
+        let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        format!("there is none of that name. Known: {}", names.join(", "))
+    })
+}
