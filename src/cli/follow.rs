@@ -5,11 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::Utc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use kenoma_jobs::{
     AnyJob,
     engine::{
-        Ended, Meter, Progress, Status,
+        Ended, Meter, Progress, Status, Wait, deliveries_told,
         ledger::{self, Run},
     },
     pleroma::Server,
@@ -93,6 +94,7 @@ fn progress_of(run: &Run) -> Progress {
         total: run.total,
         parked: run.parked,
         step: run.step(),
+        deliveries_until: run.deliveries_until,
         ..Progress::default()
     }
 }
@@ -106,9 +108,14 @@ pub(super) async fn inline(
     output: Output,
 ) -> Result<Run, Failure> {
     let mut display = Display::new(output);
+    let mut said = String::new();
     let ended = loop {
         let ended = inline_claim(session, server, job, id, &mut display).await?;
-        let Ended::Waiting(delay) = ended else { break ended };
+        let Ended::Waiting(Wait { delay, reason }) = ended else { break ended };
+        if said != reason {
+            output.note(format!("Waits for {reason} …"));
+            said = reason;
+        }
         tokio::select! {
             () = sleep(delay) => {}
             _ = ctrl_c() => break Ended::Interrupted,
@@ -195,7 +202,7 @@ impl Display {
             ProgressDrawTarget::hidden()
         };
         let style = ProgressStyle::with_template(
-            "{msg} {wide_bar} {human_pos}/{human_len} · {rate} · {eta} left",
+            "{msg} {wide_bar} {human_pos}/{human_len} · {rate} · {eta} left{prefix}",
         )
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .with_key("rate", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
@@ -216,7 +223,10 @@ impl Display {
             Some(step) => format!("{subject} ({step})"),
             None => subject.to_owned(),
         };
+        let deliveries = deliveries_told(progress.deliveries_until, Utc::now());
+        let deliveries = |mark: &str| deliveries.as_ref().map(|told| format!("{mark} {told}"));
         self.bar.set_message(one_line(subject));
+        self.bar.set_prefix(deliveries(" ·").unwrap_or_default());
         self.bar.set_length(count(progress.total.unwrap_or(0)));
         self.bar.set_position(count(progress.done + progress.parked));
         if progress.total.is_none() {
@@ -234,7 +244,9 @@ impl Display {
             format!(", {} left", humantime::format_duration(seconds))
         });
         let done = thousands(progress.done);
-        self.output.note(format!("{subject}: {done} of {total}, {rate:.0} per second{left}"));
+        let deliveries = deliveries(";").unwrap_or_default();
+        self.output
+            .note(format!("{subject}: {done} of {total}, {rate:.0} per second{left}{deliveries}"));
     }
 
     fn end(&self) {

@@ -19,6 +19,7 @@ pub(super) struct RunJson<'a> {
     created_at: Option<String>,
     started_at: Option<String>,
     finished_at: Option<String>,
+    deliveries_until: Option<String>,
 }
 
 impl<'a> RunJson<'a> {
@@ -39,6 +40,7 @@ impl<'a> RunJson<'a> {
             created_at: Some(text(run.created_at)),
             started_at: run.started_at.map(text),
             finished_at: run.finished_at.map(text),
+            deliveries_until: run.deliveries_until.map(text),
         }
     }
 
@@ -57,6 +59,7 @@ impl<'a> RunJson<'a> {
             created_at: None,
             started_at: None,
             finished_at: None,
+            deliveries_until: None,
         }
     }
 }

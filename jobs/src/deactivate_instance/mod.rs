@@ -102,14 +102,14 @@ impl Job for DeactivateInstance {
         let (done, next) = match cursor {
             Cursor::Switch { after, spared } => {
                 let Some(walked) = self.walk(server, db, after, limit).await? else {
-                    return Ok(go_on(0, Cursor::Unfollow { after: Uuid::nil(), spared }));
+                    return Ok(Batch::go_on(0, Cursor::Unfollow { after: Uuid::nil(), spared }));
                 };
                 let done = self.switch_off(server, db, &walked.found).await?;
                 (done, Cursor::Switch { after: walked.last, spared })
             }
             Cursor::Unfollow { after, spared } => {
                 let Some(locals) = Self::walk_locals(server, db, after, limit, true).await? else {
-                    return Ok(go_on(0, Cursor::Recount { after: Uuid::nil() }));
+                    return Ok(Batch::go_on(0, Cursor::Recount { after: Uuid::nil() }));
                 };
                 let done = self.unfollow(server, db, &locals.found, &spared).await?;
                 (done, Cursor::Unfollow { after: locals.last, spared })
@@ -117,13 +117,13 @@ impl Job for DeactivateInstance {
             Cursor::Recount { after } => {
                 let Some(locals) = Self::walk_locals(server, db, after, limit, false).await? else {
                     let end = Cursor::Recount { after };
-                    return Ok(Batch { end: true, ..go_on(0, end) });
+                    return Ok(Batch::end(end));
                 };
                 self.recount(server, db, &locals.found).await?;
                 (0, Cursor::Recount { after: locals.last })
             }
         };
-        Ok(go_on(done, next))
+        Ok(Batch::go_on(done, next))
     }
 
     async fn skip(
@@ -178,10 +178,6 @@ impl Job for DeactivateInstance {
         }
         Ok(())
     }
-}
-
-fn go_on(done: i64, cursor: Cursor) -> Batch<Cursor> {
-    Batch { cursor, end: false, done, parked: Vec::new(), wait: None }
 }
 
 impl DeactivateInstance {

@@ -1,8 +1,10 @@
 //! What a batch writes: one statement per table, in the order in which the server locks.
 //!
 //! The removal of activities comes near the end: its trigger locks the host's row in
-//! `counter_cache`, which every new post of the server needs, until the commit.
+//! `counter_cache`, which every new post of the server needs, until the commit. Right before it the
+//! deliveries take their places, for which all runs wait in turn.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -12,16 +14,24 @@ use super::{
     decide::{NewActivity, Writes},
     sql,
 };
-use crate::pleroma::{Actor, AssociatedObject, Pins, Server, fan_out, insert_oban_jobs};
+use crate::pleroma::{Actor, AssociatedObject, Pins, Server, fan_out, insert_deliveries};
 
-/// Writes a decided batch. Returns how many of the plan's activities went.
+/// What a batch has written, as far as the run wants to know.
+pub(super) struct Written {
+    /// How many of the plan's activities went.
+    pub(super) removed: i64,
+    /// When the last delivery is due, if they are not all due at once.
+    pub(super) deliveries_until: Option<DateTime<Utc>>,
+}
+
+/// Writes a decided batch.
 pub(super) async fn apply(
     db: &mut PgConnection,
     server: &Server,
     actor: &Actor,
     cursor: &Cursor,
-    writes: Writes,
-) -> sqlx::Result<i64> {
+    mut writes: Writes,
+) -> sqlx::Result<Written> {
     let rows: Vec<i64> = writes.tombstones.keys().copied().collect();
     insert_activities(db, actor, &writes.activities).await?;
     bury(db, &writes).await?;
@@ -29,12 +39,12 @@ pub(super) async fn apply(
     lower_counters(db, &writes).await?;
     remove_hashtags(db, server, &rows).await?;
     remove_chat_messages(db, server, &rows).await?;
-    insert_oban_jobs(db, &writes.jobs).await?;
-    let deliveries = fan_out(db, server, actor, &writes.outgoing).await?;
-    insert_oban_jobs(db, &deliveries).await?;
+    let mut jobs = std::mem::take(&mut writes.jobs);
+    jobs.extend(fan_out(db, server, actor, &writes.outgoing).await?);
+    let deliveries_until = insert_deliveries(db, server, jobs).await?;
     let removed = remove_activities(db, server, actor, cursor, &writes).await?;
     update_authors(db, server, &writes).await?;
-    Ok(removed)
+    Ok(Written { removed, deliveries_until })
 }
 
 /// Inserts activities of one account; their recipients are `to`, then `cc`.

@@ -89,6 +89,7 @@ impl Job for DeleteUser {
                 last_relation: 0,
                 row_goes: false,
                 needed: false,
+                deliveries_until: None,
                 step: Step::Account,
             };
             return Ok(Plan { counts: Vec::new(), notes: Vec::new(), cursor });
@@ -110,9 +111,11 @@ impl Job for DeleteUser {
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         let Some(account) = self.account(server, db).await? else {
-            return Ok(Batch { cursor, end: true, done: 0, parked: Vec::new(), wait: None });
+            return Ok(Batch::end(cursor));
         };
-        self.step(server, db, &account, &cursor, limit).await
+        let mut batch = self.step(server, db, &account, &cursor, limit).await?;
+        batch.cursor.deliveries_until = cursor.deliveries_until.max(batch.deliveries_until);
+        Ok(batch)
     }
 
     async fn skip(

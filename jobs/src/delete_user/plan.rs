@@ -39,6 +39,7 @@ impl DeleteUser {
             last_relation: relations::last(db).await?,
             row_goes: standing.row_goes(server),
             needed: true,
+            deliveries_until: None,
             step: Step::Farewell,
         })
     }
@@ -115,5 +116,8 @@ fn when_row_goes(server: &Server) -> String {
             .to_owned();
     }
     let wait = humantime::format_duration(server.publish_wait);
-    format!(": as soon as the server has delivered and forgotten it, at the latest after {wait}")
+    format!(
+        ": as soon as the server has delivered and forgotten it, at the latest {wait} after the \
+         last delivery was due"
+    )
 }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    Batch, BatchSettings, FailPoint, Job, JobError, Parking, Progress, Status, lease,
+    Batch, BatchSettings, FailPoint, Job, JobError, Parking, Progress, Status, Wait, lease,
     ledger::{self, Checkpoint, Claim, Control, Lease, Locked},
     pacing::Pacing,
     progress::step_of,
@@ -55,7 +55,7 @@ pub enum Ended {
     /// The process was told to stop; the run is queued again.
     Interrupted,
     /// The job waits for somebody else; the run is queued again, to go on after the delay.
-    Waiting(Duration),
+    Waiting(Wait),
     /// A try failed; the run is queued again, to start after the delay.
     Retrying(String, Duration),
     /// A newer version wrote it, and this one cannot read it; the run is queued again for a worker
@@ -164,15 +164,16 @@ impl<J: Job> Drive<'_, J> {
         let batch = self.job.batch(self.world, &mut tx, decode::<J>(cursor)?, limit).await?;
         let parked = encode_parked(&batch.parked)?;
         let cursor = encode(&batch.cursor)?;
-        let checkpoint = Checkpoint { cursor: &cursor, done: batch.done, parked: &parked };
+        let Batch { done, deliveries_until, .. } = batch;
+        let checkpoint = Checkpoint { cursor: &cursor, done, parked: &parked, deliveries_until };
         ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
         if batch.end {
             let parked = locked.parked + count(&parked);
             self.job.finish(self.world, &mut tx, &batch.cursor, parked).await?;
             ledger::finish(&mut tx, self.claim).await?;
             FailPoint::BeforeFinishCommit.reach();
-        } else if let Some(delay) = batch.wait {
-            ledger::postpone(&mut tx, self.claim, delay).await?;
+        } else if let Some(wait) = &batch.wait {
+            ledger::postpone(&mut tx, self.claim, wait).await?;
         }
         FailPoint::BeforeBatchCommit.reach();
         tx.commit().await?;
@@ -183,7 +184,7 @@ impl<J: Job> Drive<'_, J> {
         }
         Ok(match batch.wait {
             _ if batch.end => Turn::Ended(Ended::Succeeded),
-            Some(delay) => Turn::Ended(Ended::Waiting(delay)),
+            Some(wait) => Turn::Ended(Ended::Waiting(wait)),
             None => Turn::Again,
         })
     }
@@ -268,9 +269,10 @@ impl<J: Job> Drive<'_, J> {
         self.progress.send_if_modified(|progress| {
             let first = progress.batches == 0;
             if first {
-                let Locked { done, total, parked, .. } = *locked;
+                let Locked { done, total, parked, deliveries_until, .. } = *locked;
                 let step = locked.cursor.as_ref().and_then(step_of);
-                *progress = Progress { done, total, parked, step, ..progress.clone() };
+                *progress =
+                    Progress { done, total, parked, step, deliveries_until, ..progress.clone() };
             }
             first
         });
@@ -293,6 +295,7 @@ impl<J: Job> Drive<'_, J> {
                 batches: progress.batches + 1,
                 longest_batch: progress.longest_batch.max(elapsed),
                 step: step_of(cursor),
+                deliveries_until: batch.deliveries_until.or(progress.deliveries_until),
             };
         });
     }

@@ -2,6 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
+use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
 
@@ -87,17 +88,39 @@ pub struct Batch<C> {
     pub done: i64,
     /// Items of the plan that the job's own rules leave as they are.
     pub parked: Vec<Parking<C>>,
-    /// Nothing can be done for so long: somebody else is waited for. The run gives its worker back
-    /// meanwhile, and no try is used up.
-    pub wait: Option<Duration>,
+    /// Somebody else is waited for. The run gives its worker back meanwhile, and no try is used up.
+    pub wait: Option<Wait>,
+    /// When the last of what the batch asked somebody else for is due, if that is later than now.
+    pub deliveries_until: Option<DateTime<Utc>>,
+}
+
+/// Why nothing can be done for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// When it is worth looking again.
+    pub delay: Duration,
+    /// Who or what is waited for, as the end of a sentence that begins with `waits for`.
+    pub reason: String,
 }
 
 impl<C> Batch<C> {
     /// The same behind another cursor.
     pub fn map<D>(self, cursor: impl Fn(C) -> D) -> Batch<D> {
-        let Self { end, done, wait, .. } = self;
+        let Self { end, done, wait, deliveries_until, .. } = self;
         let parked = self.parked.into_iter().map(|parking| parking.map(&cursor)).collect();
-        Batch { cursor: cursor(self.cursor), end, done, parked, wait }
+        Batch { cursor: cursor(self.cursor), end, done, parked, wait, deliveries_until }
+    }
+
+    /// One that goes on from `cursor`, with `done` items dealt with and nothing out of the way.
+    pub const fn go_on(done: i64, cursor: C) -> Self {
+        let parked = Vec::new();
+        Self { cursor, end: false, done, parked, wait: None, deliveries_until: None }
+    }
+
+    /// One that found nothing left.
+    pub const fn end(cursor: C) -> Self {
+        let parked = Vec::new();
+        Self { cursor, end: true, done: 0, parked, wait: None, deliveries_until: None }
     }
 }
 

@@ -75,7 +75,8 @@ impl<J: Job> Drive<'_, J> {
         let parking = Parking { item: skipped.item, reason: format!("{reason:#}"), cursor: here };
         ledger::park(&mut tx, self.claim, &parking, sqlstate).await?;
         let cursor = encode(&skipped.cursor)?;
-        let checkpoint = Checkpoint { cursor: &cursor, done: 0, parked: &[] };
+        let checkpoint =
+            Checkpoint { cursor: &cursor, done: 0, parked: &[], deliveries_until: None };
         ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
         FailPoint::BeforeParkCommit.reach();
         tx.commit().await?;

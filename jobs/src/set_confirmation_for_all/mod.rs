@@ -95,11 +95,11 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
             _ => last_of_window(db, &cursor, limit).await?,
         };
         let Some(last) = last else {
-            return Ok(Batch { cursor, end: true, done: 0, parked: Vec::new(), wait: None });
+            return Ok(Batch::end(cursor));
         };
         let done = self.write(server, db, &found).await?;
         let cursor = Cursor { after: last, ..cursor };
-        Ok(Batch { cursor, end: false, done, parked: Vec::new(), wait: None })
+        Ok(Batch::go_on(done, cursor))
     }
 
     async fn skip(

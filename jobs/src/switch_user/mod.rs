@@ -144,13 +144,7 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
             done = activation.accounts + activation.relations;
             self.tell(server, db, actor, &activation).await?;
         }
-        Ok(Batch {
-            cursor: Cursor { switched: true },
-            end: true,
-            done,
-            parked: Vec::new(),
-            wait: None,
-        })
+        Ok(Batch { done, ..Batch::end(Cursor { switched: true }) })
     }
 
     async fn skip(

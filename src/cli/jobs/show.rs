@@ -29,14 +29,15 @@ pub(super) async fn run(id: &str, session: &Session, output: Output) -> Result<(
     let events = ledger::events(&mut db, id).await?;
     let parked = ledger::parked_items(&mut db, id).await?;
     output.object(&RunJson::of(&run));
-    let lines = figures(&run).into_iter().chain(parked_lines(&parked)).chain(event_lines(&events));
+    let lines =
+        figures(&run, &events).into_iter().chain(parked_lines(&parked)).chain(event_lines(&events));
     for line in lines {
         output.result(line);
     }
     Ok(())
 }
 
-fn figures(run: &Run) -> Vec<String> {
+fn figures(run: &Run, events: &[Event]) -> Vec<String> {
     let time = |time: Option<chrono::DateTime<chrono::Utc>>| {
         time.map(|time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())
     };
@@ -47,7 +48,7 @@ fn figures(run: &Run) -> Vec<String> {
         ("Run", Some(run.id.clone())),
         ("Job", Some(format!("{} {}", run.job, run.subject))),
         ("Status", Some(run.status.to_string())),
-        ("Waits for", waits_for(run)),
+        ("Waits for", waits_for(run, events)),
         ("Plan", Some(plan.join(", "))),
         ("Step", run.step().filter(|_| !run.status.is_finished())),
         ("Done", Some(format!("{} of {total}", thousands(run.done)))),
@@ -62,16 +63,25 @@ fn figures(run: &Run) -> Vec<String> {
         ("Not before", time(Some(run.available_at)).filter(|_| waits(run))),
         ("Started", time(run.started_at)),
         ("Finished", time(run.finished_at)),
+        (
+            "Deliveries",
+            run.deliveries_until
+                .map(|until| format!("until about {}", until.format("%Y-%m-%d %H:%M UTC"))),
+        ),
     ];
     let line =
         |(name, value): (&str, Option<String>)| Some(format!("{name:<12} {}", one_line(&value?)));
     fields.into_iter().filter_map(line).collect()
 }
 
-/// Says so when this version leaves the run to a newer one.
-fn waits_for(run: &Run) -> Option<String> {
-    let unknown = AnyJob::of(run).err().filter(|_| !run.status.is_finished())?;
-    Some(format!("a worker of a newer version: {unknown}"))
+/// Says so when this version leaves the run to a newer one, or when the job waits for somebody else.
+fn waits_for(run: &Run, events: &[Event]) -> Option<String> {
+    if let Err(unknown) = AnyJob::of(run) {
+        let told = format!("a worker of a newer version: {unknown}");
+        return (!run.status.is_finished()).then_some(told);
+    }
+    let last = events.last().filter(|last| last.event == "waiting")?;
+    Some(last.detail.get("for")?.as_str()?.to_owned()).filter(|_| run.status == Status::Queued)
 }
 
 /// Whether it matters when it may go on: after a failed try, or while it waits for the server.
