@@ -14,7 +14,7 @@ use kenoma_jobs::{
 use sqlx::PgConnection;
 
 use super::{
-    Failure, Output, follow,
+    Failure, Output, after_care, follow,
     output::counted,
     plan::{confirm, show_plan, tell_notes},
     run_json::RunJson,
@@ -110,6 +110,9 @@ pub(super) async fn submit(
     }
     if let Some(told) = deliveries_told(run.deliveries_until, Utc::now()) {
         output.note(format!("The server goes on telling other servers: {told}."));
+    }
+    if request.options.inline {
+        after_care::tell(session, &id, output).await?;
     }
     conclude(&run)
 }

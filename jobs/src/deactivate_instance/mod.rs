@@ -14,7 +14,7 @@ pub use plan_all::plan_all;
 use sql::Statements;
 
 use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
+    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
     pleroma::{Server, count_relations, stale_counters_note},
 };
 
@@ -60,6 +60,8 @@ impl Job for DeactivateInstance {
     const NAME: &'static str = "deactivate_instance";
     const CLASS: Class = Class::Long;
     const HEAVY: bool = true;
+    const TABLES: &'static [Table] =
+        tables!["public.users", "public.following_relationships", "public.oban_jobs"];
     type World = Server;
     type Cursor = Cursor;
 

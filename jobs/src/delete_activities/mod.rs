@@ -19,7 +19,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
+    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
     pleroma::{
         Actor, Changed, Flavour, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts,
         spread_note, stale_note,
@@ -87,6 +87,15 @@ impl Job for DeleteActivities {
     const NAME: &'static str = "delete_activities";
     const CLASS: Class = Class::Long;
     const HEAVY: bool = true;
+    const TABLES: &'static [Table] = tables![
+        "public.activities",
+        "public.objects",
+        "public.notifications",
+        "public.bookmarks",
+        "public.hashtags_objects",
+        "public.counter_cache",
+        "public.oban_jobs"
+    ];
     type World = Server;
     type Cursor = RunCursor;
 

@@ -24,7 +24,7 @@ use relations::Side;
 
 use crate::{
     delete_activities,
-    engine::{Batch, Class, Job, JobError, Plan, Skipped},
+    engine::{Batch, Class, Job, JobError, Plan, Skipped, Table, tables},
     pleroma::{
         Actor, Changed, Deed, Person, Server, find_actor_by_ap_id, log_moderation_for,
         refresh_accounts, sign_out,
@@ -56,6 +56,17 @@ impl Job for DeleteUser {
     const NAME: &'static str = "delete_user";
     const CLASS: Class = Class::Long;
     const HEAVY: bool = true;
+    const TABLES: &'static [Table] = tables![
+        "public.activities",
+        "public.objects",
+        "public.notifications",
+        "public.bookmarks",
+        "public.hashtags_objects",
+        "public.counter_cache",
+        "public.oban_jobs",
+        "public.following_relationships",
+        "public.users"
+    ];
     type World = Server;
     type Cursor = Cursor;
 

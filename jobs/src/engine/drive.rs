@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    Batch, BatchSettings, FailPoint, Job, JobError, Parking, Progress, Status, Wait, lease,
+    Batch, BatchSettings, FailPoint, Job, JobError, Parking, Progress, Status, Wait, after_care,
+    lease,
     ledger::{self, Checkpoint, Claim, Control, Lease, Locked},
     pacing::Pacing,
     progress::step_of,
@@ -97,7 +98,9 @@ pub async fn drive<J: Job>(
         tries: 0,
         parked_in_a_row: 0,
     };
-    drive.run().await
+    let ended = drive.run().await;
+    after_care::look_after(&drive, &ended).await;
+    ended
 }
 
 pub(super) struct Drive<'a, J: Job> {

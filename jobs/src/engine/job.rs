@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
 
-use super::{Class, JobError, Plan};
+use super::{Class, JobError, Plan, Table};
 
 /// A typed job. The value is the payload in the queue: a wire format to which fields may only be added.
 ///
@@ -19,6 +19,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     const CLASS: Class;
     /// Whether its effect is large enough that a person is asked before it is queued.
     const HEAVY: bool;
+    /// The server's tables that it writes many rows of, for a look after a large run.
+    const TABLES: &'static [Table];
     /// What the job knows of the database it works on; read once, not part of the payload.
     type World: Send + Sync;
     /// Where a run stands; a wire format like the payload. An enum when the job has several steps.

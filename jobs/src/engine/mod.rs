@@ -4,6 +4,7 @@
 //! a transaction ([`Job::batch`]) and recounts at the end ([`Job::finish`]); everything else,
 //! checkpoints, leases, retries, parking, progress, belongs to the loop in [`drive`].
 
+mod after_care;
 mod class;
 mod drive;
 mod error;
@@ -23,6 +24,8 @@ mod status;
 mod transaction;
 mod wire;
 
+pub(crate) use after_care::tables;
+pub use after_care::{AFTER_CARE, AfterCare, Analyzed, Table, TableCare};
 pub use class::Class;
 pub use drive::{Driver, Ended, drive};
 pub use error::JobError;

@@ -7,7 +7,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
+    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
     pleroma::{
         Changed, Deed, Person, Server, log_moderation_for, random_token, refresh_accounts,
         stale_note,
@@ -55,6 +55,7 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
     const NAME: &'static str = if CONFIRMED { "confirm_all" } else { "unconfirm_all" };
     const CLASS: Class = Class::Long;
     const HEAVY: bool = true;
+    const TABLES: &'static [Table] = tables!["public.users", "public.oban_jobs"];
     type World = Server;
     type Cursor = Cursor;
 

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
+    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
     pleroma::{
         Activation, Actor, Changed, Deed, Flavour, Person, Refresh, Server, count_relations,
         find_actor_by_ap_id, log_moderation_for, refresh_accounts, set_activation,
@@ -98,6 +98,7 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
     const NAME: &'static str = if ACTIVE { "activate_user" } else { "deactivate_user" };
     const CLASS: Class = Class::Short;
     const HEAVY: bool = false;
+    const TABLES: &'static [Table] = tables!["public.users", "public.following_relationships"];
     type World = Server;
     type Cursor = Cursor;
 

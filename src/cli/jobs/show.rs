@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     cli::{
-        Failure, Output,
+        Failure, Output, after_care,
         output::{counted, one_line, thousands},
         run_json::RunJson,
         submit::find,
@@ -103,14 +103,17 @@ fn parked_lines(parked: &[Parked]) -> Vec<String> {
 }
 
 fn event_lines(events: &[Event]) -> Vec<String> {
-    let line = |event: &Event| {
+    let told = |event: &Event| -> Vec<String> {
         let at = event.at.format("%Y-%m-%d %H:%M:%S");
-        let detail = detail(&event.detail);
-        one_line(&format!("  {at} {} by {}{detail}", event.event, event.actor))
+        let tables = after_care::lines(event);
+        let detail = if tables.is_empty() { detail(&event.detail) } else { String::new() };
+        let line = format!("  {at} {} by {}{detail}", event.event, event.actor);
+        let tables = tables.iter().map(|line| format!("    {line}"));
+        [line].into_iter().chain(tables).map(|line| one_line(&line)).collect()
     };
     // Parked items have their own list, which is cut short when there are thousands.
     let events = events.iter().filter(|event| event.event != "parked");
-    ["Story:".to_owned()].into_iter().chain(events.map(line)).collect()
+    ["Story:".to_owned()].into_iter().chain(events.flat_map(told)).collect()
 }
 
 /// What an event tells of itself, as text: ` (total 3, reason spam)`.

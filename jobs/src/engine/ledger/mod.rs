@@ -31,6 +31,7 @@ pub use read::{
 pub use run::{Control, Run};
 pub use workers::{Worker, alive, forget, seen};
 
+pub(super) use event::record;
 pub(super) use leave::leave;
 
 pub(super) use claim::{

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use tokio::sync::Notify;
 
 use super::operation::Outcome;
-use crate::engine::{Batch, Class, Count, Job, JobError, Parking, Plan, Skipped, Wait};
+use crate::engine::{Batch, Class, Count, Job, JobError, Parking, Plan, Skipped, Table, Wait};
 
 /// Where the effects go.
 pub(super) const TABLE: &str = "create table tally (name text not null, item bigint not null);
@@ -72,6 +72,7 @@ impl Job for Tally {
     const NAME: &'static str = "tally";
     const CLASS: Class = Class::Short;
     const HEAVY: bool = false;
+    const TABLES: &'static [Table] = &[];
     type World = Script;
     type Cursor = Cursor;
 
