@@ -192,8 +192,8 @@ pub fn spread_note(server: &Server, deliveries: i64) -> Option<String> {
     (server.federating && minutes > 0).then(|| {
         let span = Duration::from_secs(minutes.unsigned_abs() * 60);
         format!(
-            "other servers are told over about {}: {per_second} jobs a second are given to the \
-             server (federation.per_second)",
+            "other servers are told over about {}: of {per_second} items a second \
+             (federation.per_second)",
             humantime::format_duration(span)
         )
     })
