@@ -187,12 +187,9 @@ impl<J: Job> Drive<'_, J> {
 
     async fn analyze(&self, table: &Table) -> sqlx::Result<Analyzed> {
         let mut tx = self.begin_quietly().await?;
-        let error = match sqlx::query(table.analyze).execute(&mut *tx).await {
-            Ok(_) => {
-                tx.commit().await?;
-                return Ok(Analyzed::Yes);
-            }
-            Err(error) => error,
+        let Err(error) = sqlx::query(table.analyze).execute(&mut *tx).await else {
+            tx.commit().await?;
+            return Ok(Analyzed::Yes);
         };
         tx.rollback().await?;
         match error.as_database_error().and_then(DatabaseError::code).as_deref() {
