@@ -12,7 +12,7 @@ use super::{
 use crate::{
     delete_activities,
     engine::{Count, JobError},
-    pleroma::{Actor, Server, count_inboxes},
+    pleroma::{Actor, Server, count_inboxes, lost_deliveries_note},
 };
 
 impl DeleteUser {
@@ -92,7 +92,7 @@ impl DeleteUser {
         account: &Actor,
         cursor: &Cursor,
     ) -> Result<Vec<String>, JobError> {
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> = lost_deliveries_note(db, account).await?.into_iter().collect();
         let inboxes = count_inboxes(db, server, account).await?;
         if inboxes > 0 {
             notes.push(format!(

@@ -11,8 +11,9 @@ use std::{
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
-use super::{ObanJob, Server, insert_oban_jobs, oban::DELIVERIES};
+use super::{Actor, Flake, ObanJob, Server, insert_oban_jobs, oban::DELIVERIES};
 
 /// How many deliveries the server is given, and how fast.
 #[derive(Debug, Clone, Copy)]
@@ -192,11 +193,45 @@ pub fn spread_note(server: &Server, deliveries: i64) -> Option<String> {
     (server.federating && minutes > 0).then(|| {
         let span = Duration::from_secs(minutes.unsigned_abs() * 60);
         format!(
-            "other servers are told over about {}: of {per_second} items a second \
+            "other servers are told over about {}, at a pace of {per_second} a second \
              (federation.per_second)",
             humantime::format_duration(span)
         )
     })
+}
+
+/// What a person should know before an account is switched off whose deletions the server has yet to
+/// tell others (docs/semantics.md 1.6.11).
+pub async fn lost_deliveries_note(
+    db: &mut PgConnection,
+    account: &Actor,
+) -> sqlx::Result<Option<String>> {
+    // The last one is told last.
+    let last: Option<Uuid> = sqlx::query_scalar(
+        "select id from (
+             select id, data ->> 'type' as type from public.activities
+             where actor = $1 order by id desc nulls last limit 100) as latest
+         where type in ('Delete', 'Undo') order by id desc limit 1",
+    )
+    .bind(&account.ap_id)
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(last) = last.filter(|_| account.local && account.active) else { return Ok(None) };
+    let waits: bool = sqlx::query_scalar(
+        "select exists (
+             select from public.oban_jobs
+             where args @> jsonb_build_object('op', 'publish', 'activity_id', $1::text)
+               and queue = $2 and state in ('available', 'scheduled', 'retryable'))",
+    )
+    .bind(Flake(last).to_string())
+    .bind(DELIVERIES)
+    .fetch_one(db)
+    .await?;
+    Ok(waits.then(|| {
+        "the server has yet to tell others of deletions by this account, and delivers nothing of \
+         an inactive account: what it has not told by then is lost"
+            .to_owned()
+    }))
 }
 
 #[cfg(test)]

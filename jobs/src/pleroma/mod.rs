@@ -36,7 +36,10 @@ pub use activation::{
 pub use actor::{Actor, find_actor, find_actor_by_ap_id};
 pub use addressing::{Addressing, Recipients, as_public};
 pub use confirmation::{is_confirmed, set_confirmation};
-pub use deliveries::{Backlog, Deliveries, DeliveryPace, backlog, insert_deliveries, spread_note};
+pub use deliveries::{
+    Backlog, Deliveries, DeliveryPace, backlog, insert_deliveries, lost_deliveries_note,
+    spread_note,
+};
 pub use email::{EmailChange, change_email, is_blacklisted, valid_email};
 pub use fanout::{Fanout, Outgoing, count_inboxes, fan_out, followers_address};
 pub use flake::{Flake, FlakeSource, NoFlake};

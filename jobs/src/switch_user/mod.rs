@@ -8,8 +8,8 @@ use crate::{
     engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
     pleroma::{
         Activation, Actor, Changed, Deed, Flavour, Person, Refresh, Server, count_relations,
-        find_actor_by_ap_id, log_moderation_for, refresh_accounts, set_activation,
-        stale_counters_note,
+        find_actor_by_ap_id, log_moderation_for, lost_deliveries_note, refresh_accounts,
+        set_activation, stale_counters_note,
     },
 };
 
@@ -66,6 +66,9 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
                  keeps access until it restarts; end the sessions at once with: kenoma user \
                  sign_out {nickname}"
             ));
+        }
+        if !ACTIVE {
+            notes.extend(lost_deliveries_note(db, actor).await?);
         }
         notes.extend(stale_counters_note(db, server, &[actor.id]).await?);
         Ok(notes)

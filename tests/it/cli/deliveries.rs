@@ -243,12 +243,37 @@ async fn a_batch_that_is_undone_gives_its_places_back() -> Result<()> {
 }
 
 #[tokio::test]
+async fn whoever_is_switched_off_too_early_is_warned_of() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = House::new(flavour).await?;
+        prolific(&house, "alice", 3).await?;
+        let warns = || -> Result<Vec<bool>> {
+            ["user deactivate alice --dry-run", "user rm alice --dry-run"]
+                .into_iter()
+                .map(|line| {
+                    let done = house.run(line)?;
+                    ensure!(done.code == 0, "{flavour}: {done:?}");
+                    Ok(done.stdout.contains("what it has not told by then is lost"))
+                })
+                .collect()
+        };
+        ensure!(warns()? == [false, false], "{flavour}: nothing was deleted yet");
+        let done = paced(&house, "1").run(&DELETE_ALICE)?;
+        ensure!(done.code == 0, "{flavour}: {done:?}");
+        ensure!(warns()? == [true, true], "{flavour}: two are to be told");
+        house.sql("update oban_jobs set state = 'completed'").await?;
+        ensure!(warns()? == [false, false], "{flavour}: all are told");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_plan_says_how_long_others_are_told() -> Result<()> {
     let house = House::new(Flavour::Pleroma).await?;
     prolific(&house, "alice", 70).await?;
     let words = ["user", "delete_activities", "alice", "--dry-run"];
     let told = paced(&house, "1").run(&words)?.stdout;
-    ensure!(told.contains("told over about 1m: of 1 items a second"), "{told}");
+    ensure!(told.contains("told over about 1m, at a pace of 1 a second"), "{told}");
     ensure!(told.contains("do not deactivate or remove the account before the end"), "{told}");
     let told = paced(&house, "2").run(&words)?.stdout;
     ensure!(!told.contains("told over"), "{told}");
