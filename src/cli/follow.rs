@@ -11,7 +11,7 @@ use kenoma_jobs::{
     AnyJob,
     engine::{
         Ended, Meter, Progress, Status, Wait, deliveries_told,
-        ledger::{self, Run},
+        ledger::{self, Event, Run},
     },
     pleroma::Server,
 };
@@ -67,6 +67,7 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
     let mut ticks = interval(GLANCE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut said = None;
+    let mut waits_for = None;
     loop {
         ticks.tick().await;
         let run = find(session, id).await?;
@@ -84,8 +85,24 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
         {
             output.note(format!("Run {id} waits for a worker of a newer version: {unknown}"));
         }
+        if run.status == Status::Queued && said != Some(Status::Queued) && run.cursor.is_some() {
+            let mut db = session.side_pool.acquire().await?;
+            let reason = waits_for_somebody(&ledger::events(&mut db, id).await?);
+            // Once, and not after each look.
+            if reason.is_some() && reason != waits_for {
+                output
+                    .note(format!("Run {id} waits for {}", reason.as_deref().unwrap_or_default()));
+                waits_for = reason;
+            }
+        }
         said = Some(run.status);
     }
+}
+
+/// Whom a queued run waits for, by its story.
+pub(super) fn waits_for_somebody(events: &[Event]) -> Option<String> {
+    let last = events.last().filter(|last| last.event == "waiting")?;
+    Some(last.detail.get("for")?.as_str()?.to_owned())
 }
 
 fn progress_of(run: &Run) -> Progress {

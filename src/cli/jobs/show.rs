@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     cli::{
         Failure, Output, after_care,
+        follow::waits_for_somebody,
         output::{counted, one_line, thousands},
         run_json::RunJson,
         submit::find,
@@ -80,8 +81,7 @@ fn waits_for(run: &Run, events: &[Event]) -> Option<String> {
         let told = format!("a worker of a newer version: {unknown}");
         return (!run.status.is_finished()).then_some(told);
     }
-    let last = events.last().filter(|last| last.event == "waiting")?;
-    Some(last.detail.get("for")?.as_str()?.to_owned()).filter(|_| run.status == Status::Queued)
+    waits_for_somebody(events).filter(|_| run.status == Status::Queued)
 }
 
 /// Whether it matters when it may go on: after a failed try, or while it waits for the server.

@@ -33,6 +33,8 @@ async fn waits(cause: &'static str, reason: &str, remedy: &'static str) -> Resul
     ensure!(shown.contains("Status       queued") && shown.contains("Not before "), "{shown}");
     let run = stage.run(&id).await?;
     ensure!((run.done, run.attempt, run.crashes) == (0, 0, 0), "{run:?}");
+    let watched = stage.kenoma.run(&["jobs", "watch", &id, "--wait-timeout", "2s"])?;
+    ensure!(watched.code == 7 && watched.stderr.contains(" waits for deliveries: "), "{watched:?}");
 
     sqlx::raw_sql(remedy).execute(&stage.pool).await?;
     stage.has_waited(&id).await?;
