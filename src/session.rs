@@ -8,7 +8,7 @@ use kenoma_jobs::{
         ledger::{self, SchemaState},
         watch_client,
     },
-    pleroma::{self, Federation, ProbeError, Registration, Server, ServerSwitches},
+    pleroma::{self, DeliveryPace, Federation, ProbeError, Registration, Server, ServerSwitches},
 };
 use sqlx::{
     Connection as _, PgConnection, PgPool,
@@ -157,6 +157,10 @@ impl Session {
                 .map(|host| host.to_lowercase())
                 .collect(),
             reachability_timeout: federation.reachability_timeout,
+            pace: DeliveryPace {
+                per_second: federation.per_second.into(),
+                max_waiting: federation.max_waiting.into(),
+            },
         }
     }
 

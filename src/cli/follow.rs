@@ -5,12 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::Utc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use kenoma_jobs::{
     AnyJob,
     engine::{
-        Ended, Meter, Progress, Status,
-        ledger::{self, Run},
+        Ended, Meter, Progress, Status, Wait, deliveries_told,
+        ledger::{self, Event, Run},
     },
     pleroma::Server,
 };
@@ -66,6 +67,7 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
     let mut ticks = interval(GLANCE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut said = None;
+    let mut waits_for = None;
     loop {
         ticks.tick().await;
         let run = find(session, id).await?;
@@ -83,8 +85,24 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
         {
             output.note(format!("Run {id} waits for a worker of a newer version: {unknown}"));
         }
+        if run.status == Status::Queued && said != Some(Status::Queued) && run.cursor.is_some() {
+            let mut db = session.side_pool.acquire().await?;
+            let reason = waits_for_somebody(&ledger::events(&mut db, id).await?);
+            // Once, and not after each look.
+            if reason.is_some() && reason != waits_for {
+                output
+                    .note(format!("Run {id} waits for {}", reason.as_deref().unwrap_or_default()));
+                waits_for = reason;
+            }
+        }
         said = Some(run.status);
     }
+}
+
+/// Whom a queued run waits for, by its story.
+pub(super) fn waits_for_somebody(events: &[Event]) -> Option<String> {
+    let last = events.last().filter(|last| last.event == "waiting")?;
+    Some(last.detail.get("for")?.as_str()?.to_owned())
 }
 
 fn progress_of(run: &Run) -> Progress {
@@ -94,6 +112,7 @@ fn progress_of(run: &Run) -> Progress {
         parked: run.parked,
         step: run.step(),
         held_back: run.held_back().map(str::to_owned),
+        deliveries_until: run.deliveries_until,
         ..Progress::default()
     }
 }
@@ -107,9 +126,14 @@ pub(super) async fn inline(
     output: Output,
 ) -> Result<Run, Failure> {
     let mut display = Display::new(output);
+    let mut said = String::new();
     let ended = loop {
         let ended = inline_claim(session, server, job, id, &mut display).await?;
-        let Ended::Waiting(delay) = ended else { break ended };
+        let Ended::Waiting(Wait { delay, reason }) = ended else { break ended };
+        if said != reason {
+            output.note(format!("Waits for {reason} …"));
+            said = reason;
+        }
         tokio::select! {
             () = sleep(delay) => {}
             _ = ctrl_c() => break Ended::Interrupted,
@@ -198,7 +222,7 @@ impl Display {
             ProgressDrawTarget::hidden()
         };
         let style = ProgressStyle::with_template(
-            "{msg} {wide_bar} {human_pos}/{human_len} · {rate} · {eta} left",
+            "{msg} {wide_bar} {human_pos}/{human_len} · {rate} · {eta} left{prefix}",
         )
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .with_key("rate", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
@@ -222,7 +246,10 @@ impl Display {
             [] => subject.to_owned(),
             _ => format!("{subject} ({})", inside.join(", ")),
         };
+        let deliveries = deliveries_told(progress.deliveries_until, Utc::now());
+        let deliveries = |mark: &str| deliveries.as_ref().map(|told| format!("{mark} {told}"));
         self.bar.set_message(one_line(subject));
+        self.bar.set_prefix(deliveries(" ·").unwrap_or_default());
         self.bar.set_length(count(progress.total.unwrap_or(0)));
         self.bar.set_position(count(progress.done + progress.parked));
         if progress.total.is_none() {
@@ -240,7 +267,9 @@ impl Display {
             format!(", {} left", humantime::format_duration(seconds))
         });
         let done = thousands(progress.done);
-        self.output.note(format!("{subject}: {done} of {total}, {rate:.0} per second{left}"));
+        let deliveries = deliveries(";").unwrap_or_default();
+        self.output
+            .note(format!("{subject}: {done} of {total}, {rate:.0} per second{left}{deliveries}"));
     }
 
     /// Says why a run is held back, once, and when it goes on.

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and where it goes.
 
 mod actions;
+mod after_care;
 mod config;
 mod failure;
 mod follow;

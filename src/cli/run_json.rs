@@ -22,6 +22,7 @@ pub(super) struct RunJson<'a> {
     created_at: Option<String>,
     started_at: Option<String>,
     finished_at: Option<String>,
+    deliveries_until: Option<String>,
 }
 
 /// The brake that holds a run back now.
@@ -62,6 +63,7 @@ impl<'a> RunJson<'a> {
             created_at: Some(text(run.created_at)),
             started_at: run.started_at.map(text),
             finished_at: run.finished_at.map(text),
+            deliveries_until: run.deliveries_until.map(text),
         }
     }
 
@@ -83,6 +85,7 @@ impl<'a> RunJson<'a> {
             created_at: None,
             started_at: None,
             finished_at: None,
+            deliveries_until: None,
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use kenoma_jobs::{
     AnyJob,
     engine::{
-        self, FailPoint, PlanSummary, Status,
+        self, FailPoint, PlanSummary, Status, deliveries_told,
         ledger::{self, Enqueued, NewRun, Run},
     },
     pleroma::Server,
@@ -13,7 +14,7 @@ use kenoma_jobs::{
 use sqlx::PgConnection;
 
 use super::{
-    Failure, Output, follow,
+    Failure, Output, after_care, follow,
     output::counted,
     plan::{confirm, show_plan, tell_notes},
     run_json::RunJson,
@@ -106,6 +107,12 @@ pub(super) async fn submit(
     output.object(&RunJson::of(&run));
     if run.status == Status::Succeeded {
         finished(&request, output);
+    }
+    if let Some(told) = deliveries_told(run.deliveries_until, Utc::now()) {
+        output.note(format!("The server goes on telling other servers: {told}."));
+    }
+    if request.options.inline {
+        after_care::tell(session, &id, output).await?;
     }
     conclude(&run)
 }

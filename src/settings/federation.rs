@@ -14,6 +14,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("federation.fanout", Accepts::OneOf(&["server", "kenoma"])),
     Key::new("federation.quarantined_instances", Accepts::Words),
     Key::new("federation.reachability_timeout", Accepts::Span(3_600_000, 30 * 86_400_000)),
+    Key::new("federation.per_second", Accepts::Count(1, 1_000_000)),
+    Key::new("federation.max_waiting", Accepts::Count(100, 10_000_000)),
 ];
 
 /// How other servers are told.
@@ -27,4 +29,8 @@ pub(crate) struct FederationSettings {
     /// A host that has been unreachable for longer is told nothing.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) reachability_timeout: Duration,
+    /// At most so many deliveries that kenoma asks for become due in one second.
+    pub(crate) per_second: u32,
+    /// No more are asked for while more than so many wait.
+    pub(crate) max_waiting: u32,
 }

@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
+use chrono::{SecondsFormat, Utc};
 use kenoma_jobs::{
     AnyJob,
     engine::{
-        Ended, FailPoint, Progress, answered,
+        Ended, FailPoint, Progress, Wait, answered, deliveries_told,
         ledger::{self, Claim},
     },
     pleroma::Server,
@@ -154,7 +155,7 @@ fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
                 "{job} {subject} is tried again later: {reason}"
             );
         }
-        Ended::Waiting(delay) => {
+        Ended::Waiting(Wait { delay, reason }) => {
             let delay_s = delay.as_secs();
             info!(
                 job,
@@ -165,7 +166,7 @@ fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
                 parked,
                 duration_ms,
                 delay_s,
-                "{job} {subject} waits for the server, and goes on later"
+                "{job} {subject} goes on later: it waits for {reason}"
             );
         }
         Ended::LeftToNewer(reason) => warn!(
@@ -189,6 +190,8 @@ fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
                 Ended::Paused => "paused",
                 _ => "interrupted, to go on later",
             };
+            let deliveries = deliveries_told(progress.deliveries_until, Utc::now())
+                .map_or_else(String::new, |told| format!("; {told}"));
             info!(
                 job,
                 run_id,
@@ -199,7 +202,10 @@ fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
                 duration_ms,
                 batches,
                 longest_batch_ms,
-                "{job} {subject} is {how}"
+                deliveries_until = progress
+                    .deliveries_until
+                    .map(|until| until.to_rfc3339_opts(SecondsFormat::Millis, true)),
+                "{job} {subject} is {how}{deliveries}"
             );
         }
     }

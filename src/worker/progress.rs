@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use kenoma_jobs::engine::{Meter, Progress, ledger::Claim};
+use chrono::{SecondsFormat, Utc};
+use kenoma_jobs::engine::{Meter, Progress, deliveries_told, ledger::Claim};
 use tokio::sync::watch;
 use tracing::info;
 
@@ -24,6 +25,8 @@ pub(super) async fn log(claim: Claim, mut progress: watch::Receiver<Progress>, e
 }
 
 fn line(claim: &Claim, progress: &Progress, meter: &Meter) {
+    let deliveries = deliveries_told(progress.deliveries_until, Utc::now())
+        .map_or_else(String::new, |told| format!("; {told}"));
     info!(
         job = claim.job,
         run_id = claim.run_id,
@@ -36,7 +39,10 @@ fn line(claim: &Claim, progress: &Progress, meter: &Meter) {
         batches = progress.batches,
         held_back = progress.held_back,
         longest_batch_ms = u64::try_from(progress.longest_batch.as_millis()).unwrap_or(u64::MAX),
-        "Progress of {} {}: {} of {}",
+        deliveries_until = progress
+            .deliveries_until
+            .map(|until| until.to_rfc3339_opts(SecondsFormat::Millis, true)),
+        "Progress of {} {}: {} of {}{deliveries}",
         claim.job,
         claim.subject,
         progress.done,

@@ -139,6 +139,8 @@ async fn program(database: &Database, transition: &Transition) -> Result<Kenoma>
         .await?
         .with("KENOMA_SERVER_REFRESH", "off")
         .with("KENOMA_SERVER_PUBLISH_WAIT", "0s")
+        // The original writes whatever it writes as due at once.
+        .with("KENOMA_FEDERATION_PER_SECOND", "1000000")
         .with("KENOMA_SERVER_NAME", "peer")
         .with("KENOMA_SERVER_NOTIFY_EMAIL", "notify@peer.example")
         // Some recordings hold no account that would tell it.

@@ -11,6 +11,12 @@ use tokio::process::Command;
 use crate::console::{say, show};
 use crate::program::{FAILPOINTS, cargo, run, spelled};
 
+/// No server is there that would ever deliver anything.
+const NO_SERVER_DELIVERS: &str = "[federation]\nmax_waiting = 10000000\n";
+
+/// When a delivery is due must not depend on what goes wrong.
+const DUE_AT_ONCE: &str = "[federation]\nper_second = 1000000\n";
+
 /// The built program, its environment, and a folder of its own.
 #[derive(Debug)]
 pub(crate) struct Kenoma {
@@ -22,15 +28,20 @@ pub(crate) struct Kenoma {
 impl Kenoma {
     /// Builds it in release mode.
     pub(crate) async fn build() -> Result<Self> {
-        Self::build_by(&["build", "--release", "--package", "kenoma", "--bin", "kenoma"]).await
+        Self::build_by(
+            &["build", "--release", "--package", "kenoma", "--bin", "kenoma"],
+            NO_SERVER_DELIVERS,
+        )
+        .await
     }
 
     /// Builds it as the tests do, which dies at named places when told to.
     pub(crate) async fn build_for_chaos() -> Result<Self> {
-        Self::build_by(&[&["test", "--no-run", "--workspace"][..], &FAILPOINTS].concat()).await
+        let arguments = [&["test", "--no-run", "--workspace"][..], &FAILPOINTS].concat();
+        Self::build_by(&arguments, DUE_AT_ONCE).await
     }
 
-    async fn build_by(arguments: &[&str]) -> Result<Self> {
+    async fn build_by(arguments: &[&str], settings: &str) -> Result<Self> {
         let mut command = cargo();
         command.args(arguments);
         say(format!("xtask: `{}` …", spelled(&command)));
@@ -41,8 +52,8 @@ impl Kenoma {
         }
         let folder = tempfile::Builder::new().prefix("kenoma-xtask-").tempdir()?;
         // In place of a config file of this machine.
-        let config = folder.path().join("empty.toml");
-        std::fs::write(&config, "")?;
+        let config = folder.path().join("kenoma.toml");
+        std::fs::write(&config, settings)?;
         let environment = vec![("KENOMA_CONFIG", config.display().to_string())];
         Ok(Self { program: executable(&output.stdout)?, environment, folder })
     }

@@ -14,7 +14,7 @@ pub use plan_all::plan_all;
 use sql::Statements;
 
 use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
+    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
     pleroma::{Server, count_relations, stale_counters_note},
 };
 
@@ -60,6 +60,8 @@ impl Job for DeactivateInstance {
     const NAME: &'static str = "deactivate_instance";
     const CLASS: Class = Class::Long;
     const HEAVY: bool = true;
+    const TABLES: &'static [Table] =
+        tables!["public.users", "public.following_relationships", "public.oban_jobs"];
     type World = Server;
     type Cursor = Cursor;
 
@@ -102,14 +104,14 @@ impl Job for DeactivateInstance {
         let (done, next) = match cursor {
             Cursor::Switch { after, spared } => {
                 let Some(walked) = self.walk(server, db, after, limit).await? else {
-                    return Ok(go_on(0, Cursor::Unfollow { after: Uuid::nil(), spared }));
+                    return Ok(Batch::go_on(0, Cursor::Unfollow { after: Uuid::nil(), spared }));
                 };
                 let done = self.switch_off(server, db, &walked.found).await?;
                 (done, Cursor::Switch { after: walked.last, spared })
             }
             Cursor::Unfollow { after, spared } => {
                 let Some(locals) = Self::walk_locals(server, db, after, limit, true).await? else {
-                    return Ok(go_on(0, Cursor::Recount { after: Uuid::nil() }));
+                    return Ok(Batch::go_on(0, Cursor::Recount { after: Uuid::nil() }));
                 };
                 let done = self.unfollow(server, db, &locals.found, &spared).await?;
                 (done, Cursor::Unfollow { after: locals.last, spared })
@@ -117,13 +119,13 @@ impl Job for DeactivateInstance {
             Cursor::Recount { after } => {
                 let Some(locals) = Self::walk_locals(server, db, after, limit, false).await? else {
                     let end = Cursor::Recount { after };
-                    return Ok(Batch { end: true, ..go_on(0, end) });
+                    return Ok(Batch::end(end));
                 };
                 self.recount(server, db, &locals.found).await?;
                 (0, Cursor::Recount { after: locals.last })
             }
         };
-        Ok(go_on(done, next))
+        Ok(Batch::go_on(done, next))
     }
 
     async fn skip(
@@ -178,10 +180,6 @@ impl Job for DeactivateInstance {
         }
         Ok(())
     }
-}
-
-fn go_on(done: i64, cursor: Cursor) -> Batch<Cursor> {
-    Batch { cursor, end: false, done, parked: Vec::new(), wait: None }
 }
 
 impl DeactivateInstance {

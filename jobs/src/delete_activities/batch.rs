@@ -4,8 +4,8 @@ use sqlx::PgConnection;
 
 use super::{Cursor, decide, read, via_server::Purges, write};
 use crate::{
-    engine::{Batch, JobError, Skipped},
-    pleroma::{Actor, Fanout, Server},
+    engine::{Batch, JobError, Skipped, Wait},
+    pleroma::{Actor, Fanout, Server, backlog},
 };
 
 /// How the activities of an account are deleted.
@@ -59,9 +59,15 @@ pub(crate) async fn delete_some(
     let walked = read::walk(db, server, &actor.ap_id, &cursor, limit).await?;
     let Some(last) = walked.last() else {
         let cursor = Cursor { after: cursor.until, ..cursor };
-        let batch = Batch { cursor, end: true, done: 0, parked: Vec::new(), wait: None };
-        return Ok(Deleted { batch, account: false });
+        return Ok(Deleted { batch: Batch::end(cursor), account: false });
     };
+    if actor.local && manner.telling != Telling::Nobody {
+        let wait = deliveries_to_wait_for(db, server).await?;
+        if wait.is_some() {
+            let batch = Batch { wait, ..Batch::go_on(0, cursor) };
+            return Ok(Deleted { batch, account: false });
+        }
+    }
     let next = Cursor { after: last.id, until: cursor.until };
     let mut objects = read::lock_objects(db, &walked).await?;
     let mut there = read::still_there(db, walked).await?;
@@ -75,8 +81,21 @@ pub(crate) async fn delete_some(
     let written = write::apply(db, server, actor, &cursor, writes).await?;
     done += written.removed;
     let parked = parked.into_iter().map(|parking| parking.map(|id| cursor.before(id))).collect();
-    let batch = Batch { cursor: next, end: false, done, parked, wait: None };
+    let deliveries_until = written.deliveries_until;
+    let batch = Batch { parked, deliveries_until, ..Batch::go_on(done, next) };
     Ok(Deleted { batch, account: written.account })
+}
+
+/// Says how to wait when the server has too much to deliver already.
+pub(crate) async fn deliveries_to_wait_for(
+    db: &mut PgConnection,
+    server: &Server,
+) -> sqlx::Result<Option<Wait>> {
+    if !server.federating {
+        return Ok(None);
+    }
+    let backlog = backlog(db, server).await?;
+    Ok(backlog.map(|backlog| Wait { delay: backlog.look_again, reason: backlog.reason }))
 }
 
 /// Steps over the next activity.

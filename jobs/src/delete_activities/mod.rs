@@ -19,13 +19,13 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
+    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
     pleroma::{
         Actor, Changed, Flavour, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts,
-        stale_note,
+        spread_note, stale_note,
     },
 };
-pub(crate) use batch::{Manner, Telling, delete_some, skip_one};
+pub(crate) use batch::{Manner, Telling, delete_some, deliveries_to_wait_for, skip_one};
 pub(crate) use decide::NewActivity;
 pub(crate) use deletion_rows::base_activity;
 pub(crate) use read::{count, last_activity};
@@ -87,6 +87,15 @@ impl Job for DeleteActivities {
     const NAME: &'static str = "delete_activities";
     const CLASS: Class = Class::Long;
     const HEAVY: bool = true;
+    const TABLES: &'static [Table] = tables![
+        "public.activities",
+        "public.objects",
+        "public.notifications",
+        "public.bookmarks",
+        "public.hashtags_objects",
+        "public.counter_cache",
+        "public.oban_jobs"
+    ];
     type World = Server;
     type Cursor = RunCursor;
 
@@ -231,18 +240,29 @@ async fn notes(
     actor: &Actor,
     activities: i64,
 ) -> Result<Vec<String>, JobError> {
-    if !actor.local || Manner::of(server, actor).telling != Telling::Direct || activities == 0 {
+    if !actor.local || activities == 0 {
         return Ok(Vec::new());
+    }
+    if Manner::of(server, actor).telling != Telling::Direct {
+        let spread = spread_note(server, activities);
+        return Ok(spread
+            .map(|spread| {
+                format!(
+                    "{spread}; do not deactivate or remove the account before the end: the server \
+                     delivers nothing of an inactive account"
+                )
+            })
+            .into_iter()
+            .collect());
     }
     let inboxes = count_inboxes(db, server, actor).await?;
     let why = if actor.active { "as federation.fanout says" } else { "the account is inactive" };
-    Ok((inboxes > 0)
-        .then(|| {
-            format!(
-                "kenoma itself makes the deliveries to other servers ({why}): up to {inboxes} for \
-                 each post, like and boost"
-            )
-        })
-        .into_iter()
-        .collect())
+    let direct = (inboxes > 0).then(|| {
+        format!(
+            "kenoma itself makes the deliveries to other servers ({why}): up to {inboxes} for each \
+             post, like and boost"
+        )
+    });
+    let spread = spread_note(server, inboxes.saturating_mul(activities));
+    Ok(direct.into_iter().chain(spread).collect())
 }

@@ -7,7 +7,7 @@ use super::{
     decide::{host, text},
     read::Activity,
 };
-use crate::pleroma::{Actor, Flake, Flavour, ObanJob, Recipients, Search, Server};
+use crate::pleroma::{Actor, DELIVERIES, Flake, Flavour, ObanJob, Recipients, Search, Server};
 
 /// What a new activity is about.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +61,7 @@ pub(crate) fn publish_job(
     }
     let priorities = server.shape.flavour != Flavour::Pleroma22 && server.shape.oban_version >= 11;
     Some(ObanJob {
-        queue: "federator_outgoing",
+        queue: DELIVERIES,
         worker: "Pleroma.Workers.PublisherWorker",
         args,
         max_attempts: if akkoma { 6 } else { 5 },

@@ -1,10 +1,12 @@
 //! What a batch writes: one statement per table, in the order in which the server locks.
 //!
 //! The removal of posts comes near the end: its trigger locks the host's row in `counter_cache`,
-//! which every new post of the server needs, until the commit. Whatever can be done before it, is.
+//! which every new post of the server needs, until the commit. Whatever can be done before it, is;
+//! the deliveries take their places, for which all runs wait in turn, right before the removals.
 //! Only the authors come after it: the server, too, locks that row first and then the author's, and
 //! whoever does it the other way round stops an account that posts meanwhile, or is stopped by it.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -14,7 +16,7 @@ use super::{
     decide::{NewActivity, Writes},
     sql,
 };
-use crate::pleroma::{Actor, AssociatedObject, Pins, Server, fan_out, insert_oban_jobs};
+use crate::pleroma::{Actor, AssociatedObject, Pins, Server, fan_out, insert_deliveries};
 
 /// What writing a batch led to.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +25,8 @@ pub(super) struct Written {
     pub(super) removed: i64,
     /// Whether the account's own row changed.
     pub(super) account: bool,
+    /// When the last delivery is due, if they are not all due at once.
+    pub(super) deliveries_until: Option<DateTime<Utc>>,
 }
 
 /// Writes a decided batch.
@@ -31,7 +35,7 @@ pub(super) async fn apply(
     server: &Server,
     actor: &Actor,
     cursor: &Cursor,
-    writes: Writes,
+    mut writes: Writes,
 ) -> sqlx::Result<Written> {
     let rows: Vec<i64> = writes.tombstones.keys().copied().collect();
     insert_activities(db, actor, &writes.activities).await?;
@@ -40,13 +44,13 @@ pub(super) async fn apply(
     lower_counters(db, &writes).await?;
     remove_hashtags(db, server, &rows).await?;
     remove_chat_messages(db, server, &rows).await?;
-    insert_oban_jobs(db, &writes.jobs).await?;
-    let deliveries = fan_out(db, server, actor, &writes.outgoing).await?;
-    insert_oban_jobs(db, &deliveries).await?;
+    let mut jobs = std::mem::take(&mut writes.jobs);
+    jobs.extend(fan_out(db, server, actor, &writes.outgoing).await?);
+    let deliveries_until = insert_deliveries(db, server, jobs).await?;
     let (others, posts) = remove_others(db, server, actor, cursor, &writes).await?;
     let removed = others + remove_posts(db, actor, cursor, posts).await?;
     let account = update_authors(db, server, actor, &writes).await?;
-    Ok(Written { removed, account })
+    Ok(Written { removed, account, deliveries_until })
 }
 
 /// Inserts activities of one account; their recipients are `to`, then `cc`.

@@ -15,6 +15,9 @@ pub struct Cursor {
     pub row_goes: bool,
     /// Whether the plan found anything to do.
     pub needed: bool,
+    /// When the last delivery that the run asked for is due, if they were not all due at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliveries_until: Option<DateTime<Utc>>,
     /// The step.
     #[serde(flatten)]
     pub step: Step,

@@ -1,25 +1,29 @@
 //! Telling other servers, and waiting until they have been told.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::cursor::Cursor;
 use crate::{
     delete_activities::{NewActivity, base_activity, insert_activities},
     pleroma::{
         Actor, Flake, Flavour, Outgoing, Recipients, Server, fan_out, followers_address,
-        insert_oban_jobs,
+        insert_deliveries,
     },
 };
 
 /// Writes the Delete of the account and its deliveries, one for each inbox of its followers
-/// (docs/semantics.md 2.1 and 2.4).
+/// (docs/semantics.md 2.1 and 2.4). Gives when the last of these is due, if they are not all due at
+/// once.
 pub(super) async fn announce(
     db: &mut PgConnection,
     server: &Server,
     account: &Actor,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<Option<DateTime<Utc>>> {
     let to = vec![followers_address(db, account).await?];
     let recipients = Recipients { to, cc: Vec::new() };
     let mut data = base_activity(server, account, "Delete", &account.ap_id, &recipients);
@@ -31,45 +35,50 @@ pub(super) async fn announce(
     let NewActivity { id, data } = delete;
     let outgoing = [Outgoing { id, data, deleted_object: None, undone: None }];
     let deliveries = fan_out(db, server, account, &outgoing).await?;
-    insert_oban_jobs(db, &deliveries).await
+    insert_deliveries(db, server, deliveries).await
 }
 
-/// When waiting is over, by the database's clock; `None`: it is not waited at all.
+/// When waiting is over, by the database's clock; `None`: it is not waited at all. Counted from when
+/// the last delivery is due, if that is later than now.
 pub(super) async fn deadline(
     db: &mut PgConnection,
     server: &Server,
+    deliveries_until: Option<DateTime<Utc>>,
 ) -> sqlx::Result<Option<DateTime<Utc>>> {
     if server.publish_wait.is_zero() {
         return Ok(None);
     }
-    sqlx::query_scalar("select clock_timestamp() + make_interval(secs => $1)")
+    sqlx::query_scalar("select greatest(clock_timestamp(), $2) + make_interval(secs => $1)")
         .bind(server.publish_wait.as_secs_f64())
+        .bind(deliveries_until)
         .fetch_one(db)
         .await
         .map(Some)
 }
 
 /// Whether the server still has to deliver in the account's name, or to read the account anew, and
-/// there is time left for it.
+/// there is time left for it: then, for how long nothing can change, because the last delivery is
+/// not yet due.
 pub(super) async fn must_wait(
     db: &mut PgConnection,
     account: &Actor,
-    begun_after: Uuid,
+    cursor: &Cursor,
     deadline: DateTime<Utc>,
-) -> sqlx::Result<bool> {
+) -> sqlx::Result<Option<Duration>> {
     let written: Vec<(Uuid, String)> = sqlx::query_as(
         "select id, data ->> 'id' from public.activities
          where actor = $1 and id > $2 and data ->> 'type' in ('Delete', 'Undo')
          order by id nulls first",
     )
     .bind(&account.ap_id)
-    .bind(begun_after)
+    .bind(cursor.until)
     .fetch_all(&mut *db)
     .await?;
     let (ids, ap_ids): (Vec<String>, Vec<String>) =
         written.into_iter().map(|(id, ap_id)| (Flake(id).to_string(), ap_id)).unzip();
-    sqlx::query_scalar(
-        "select clock_timestamp() < $4 and exists (
+    let not_yet_due: Option<f64> = sqlx::query_scalar(
+        "select greatest(extract(epoch from $5 - clock_timestamp()), 0)::float8
+         where clock_timestamp() < $4 and exists (
              select from public.oban_jobs
              where state in ('available', 'scheduled', 'executing', 'retryable')
                and (queue = 'federator_outgoing' and args ->> 'op' = 'publish_one'
@@ -83,6 +92,8 @@ pub(super) async fn must_wait(
     .bind(ap_ids)
     .bind(Flake(account.id).to_string())
     .bind(deadline)
-    .fetch_one(db)
-    .await
+    .bind(cursor.deliveries_until)
+    .fetch_optional(db)
+    .await?;
+    Ok(not_yet_due.map(Duration::from_secs_f64))
 }

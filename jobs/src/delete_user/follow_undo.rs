@@ -1,5 +1,6 @@
 //! The Undo of a Follow, as the server writes it when it removes an account (docs/semantics.md 2.3).
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -9,7 +10,7 @@ use crate::{
     delete_activities::{About, publish_job},
     pleroma::{
         Actor, Flake, Flavour, ObanJob, Outgoing, Recipients, Search, Server, fan_out,
-        insert_oban_jobs, published_now,
+        insert_deliveries, published_now,
     },
 };
 
@@ -79,15 +80,16 @@ impl FollowUndo {
     }
 }
 
-/// Writes the Undos of a batch, and does to their Follows what the server does.
+/// Writes the Undos of a batch, and does to their Follows what the server does. Gives when the last
+/// delivery is due, if they are not all due at once.
 pub(super) async fn write(
     db: &mut PgConnection,
     server: &Server,
     account: &Actor,
     undos: Vec<FollowUndo>,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<Option<DateTime<Utc>>> {
     if undos.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let follows: Vec<Uuid> = undos.iter().map(|undo| undo.follow_id).collect();
     let sql = match server.shape.flavour {
@@ -104,9 +106,9 @@ pub(super) async fn write(
     let data: Vec<Value> =
         undos.iter().zip(contexts).map(|(undo, context)| undo.data(server, context)).collect();
     insert(db, &undos, &data).await?;
-    let jobs: Vec<ObanJob> = undos.iter().flat_map(|undo| undo.jobs(server)).collect();
-    insert_oban_jobs(db, &jobs).await?;
-    tell(db, server, account, undos, data).await
+    let mut jobs: Vec<ObanJob> = undos.iter().flat_map(|undo| undo.jobs(server)).collect();
+    jobs.extend(deliveries(db, server, account, undos, data).await?);
+    insert_deliveries(db, server, jobs).await
 }
 
 /// Pleroma 2.2 has a row for each context.
@@ -158,15 +160,15 @@ async fn insert(db: &mut PgConnection, undos: &[FollowUndo], data: &[Value]) -> 
     Ok(())
 }
 
-/// Tells the servers of those whom the removed account followed. It is inactive, so the server
-/// cannot do it.
-async fn tell(
+/// Makes the deliveries to the servers of those whom the removed account followed. It is inactive,
+/// so the server cannot do it.
+async fn deliveries(
     db: &mut PgConnection,
     server: &Server,
     account: &Actor,
     undos: Vec<FollowUndo>,
     data: Vec<Value>,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<Vec<ObanJob>> {
     let outgoing: Vec<Outgoing> = undos
         .into_iter()
         .zip(data)
@@ -178,8 +180,7 @@ async fn tell(
             undone: Some(undo.follow),
         })
         .collect();
-    let deliveries = fan_out(db, server, account, &outgoing).await?;
-    insert_oban_jobs(db, &deliveries).await
+    fan_out(db, server, account, &outgoing).await
 }
 
 /// Puts a new activity into the search index, where the release does that.

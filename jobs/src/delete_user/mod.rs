@@ -24,7 +24,7 @@ use relations::Side;
 
 use crate::{
     delete_activities,
-    engine::{Batch, Class, Job, JobError, Plan, Skipped},
+    engine::{Batch, Class, Job, JobError, Plan, Skipped, Table, tables},
     pleroma::{
         Actor, Changed, Deed, Person, Server, find_actor_by_ap_id, log_moderation_for,
         refresh_accounts, sign_out,
@@ -56,6 +56,17 @@ impl Job for DeleteUser {
     const NAME: &'static str = "delete_user";
     const CLASS: Class = Class::Long;
     const HEAVY: bool = true;
+    const TABLES: &'static [Table] = tables![
+        "public.activities",
+        "public.objects",
+        "public.notifications",
+        "public.bookmarks",
+        "public.hashtags_objects",
+        "public.counter_cache",
+        "public.oban_jobs",
+        "public.following_relationships",
+        "public.users"
+    ];
     type World = Server;
     type Cursor = Cursor;
 
@@ -89,6 +100,7 @@ impl Job for DeleteUser {
                 last_relation: 0,
                 row_goes: false,
                 needed: false,
+                deliveries_until: None,
                 step: Step::Account,
             };
             return Ok(Plan { counts: Vec::new(), notes: Vec::new(), cursor });
@@ -110,9 +122,11 @@ impl Job for DeleteUser {
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         let Some(account) = self.account(server, db).await? else {
-            return Ok(Batch { cursor, end: true, done: 0, parked: Vec::new(), wait: None });
+            return Ok(Batch::end(cursor));
         };
-        self.step(server, db, &account, &cursor, limit).await
+        let mut batch = self.step(server, db, &account, &cursor, limit).await?;
+        batch.cursor.deliveries_until = cursor.deliveries_until.max(batch.deliveries_until);
+        Ok(batch)
     }
 
     async fn skip(

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     delete_activities,
     engine::{Count, JobError},
-    pleroma::{Actor, Server, count_inboxes},
+    pleroma::{Actor, Server, count_inboxes, lost_deliveries_note},
 };
 
 impl DeleteUser {
@@ -39,6 +39,7 @@ impl DeleteUser {
             last_relation: relations::last(db).await?,
             row_goes: standing.row_goes(server),
             needed: true,
+            deliveries_until: None,
             step: Step::Farewell,
         })
     }
@@ -91,7 +92,7 @@ impl DeleteUser {
         account: &Actor,
         cursor: &Cursor,
     ) -> Result<Vec<String>, JobError> {
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> = lost_deliveries_note(db, account).await?.into_iter().collect();
         let inboxes = count_inboxes(db, server, account).await?;
         if inboxes > 0 {
             notes.push(format!(
@@ -115,5 +116,8 @@ fn when_row_goes(server: &Server) -> String {
             .to_owned();
     }
     let wait = humantime::format_duration(server.publish_wait);
-    format!(": as soon as the server has delivered and forgotten it, at the latest after {wait}")
+    format!(
+        ": as soon as the server has delivered and forgotten it, at the latest {wait} after the \
+         last delivery was due"
+    )
 }

@@ -1,5 +1,6 @@
 //! Ending the account's follow relations, in both directions (docs/semantics.md 2.3).
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
@@ -160,17 +161,18 @@ pub(super) async fn count(
 }
 
 /// Ends relations: takes back their Follow activities, removes the rows, counts the others anew.
-/// The account's own counters are 0 since its profile was emptied.
+/// The account's own counters are 0 since its profile was emptied. Gives when the last delivery is
+/// due, if they are not all due at once.
 pub(super) async fn end(
     db: &mut PgConnection,
     server: &Server,
     account: &Actor,
     side: Side,
     relations: &[Relation],
-) -> sqlx::Result<()> {
+) -> sqlx::Result<Option<DateTime<Utc>>> {
     let undos: Vec<FollowUndo> =
         relations.iter().filter_map(|relation| FollowUndo::of(server, relation)).collect();
-    follow_undo::write(db, server, account, undos).await?;
+    let deliveries_until = follow_undo::write(db, server, account, undos).await?;
     let ids: Vec<i64> = relations.iter().map(|relation| relation.id).collect();
     sqlx::query("delete from public.following_relationships where id = any ($1)")
         .bind(&ids)
@@ -182,7 +184,7 @@ pub(super) async fn end(
         Side::Followed => count_followers(db, server, &others).await?,
     };
     refresh_accounts(db, server, &recounted, Changed::Fields).await?;
-    Ok(())
+    Ok(deliveries_until)
 }
 
 /// Counts the account's own requests to follow somebody.

@@ -13,13 +13,16 @@ use super::{
     relations::{self, Side},
 };
 use crate::{
-    delete_activities::{self, Manner, Telling},
-    engine::{Batch, JobError, Parking},
+    delete_activities::{self, Manner, Telling, deliveries_to_wait_for},
+    engine::{Batch, JobError, Parking, Wait},
     pleroma::{Actor, Changed, Flavour, Server, count_inboxes, refresh_accounts},
 };
 
 /// Delays between looks at the server's jobs, in seconds; the last one is used on and on.
 const LOOKS: [u64; 5] = [1, 2, 4, 8, 15];
+
+/// While deliveries are not yet due, it is looked after so long whether they are still there.
+const LOOK_AHEAD: Duration = Duration::from_mins(5);
 
 impl DeleteUser {
     /// Does a little of the step that a run stands in.
@@ -39,20 +42,10 @@ impl DeleteUser {
             Step::Leftovers { kind } => leftovers(db, account, cursor, kind, limit).await,
             Step::Posts { after } => self.posts(server, db, account, cursor, *after, limit).await,
             Step::Followers { after } => {
-                let range = (*after, cursor.last_relation);
-                let (done, last) =
-                    unfollow(server, db, account, Side::Followers, range, limit).await?;
-                let next = last
-                    .map_or(Step::FollowedAccounts { after: 0 }, |after| Step::Followers { after });
-                Ok(go_on(done, cursor.at(next)))
+                unfollow(server, db, account, cursor, (Side::Followers, *after), limit).await
             }
             Step::FollowedAccounts { after } => {
-                let range = (*after, cursor.last_relation);
-                let (done, last) =
-                    unfollow(server, db, account, Side::Followed, range, limit).await?;
-                let next =
-                    last.map_or(Step::FollowRequests, |after| Step::FollowedAccounts { after });
-                Ok(go_on(done, cursor.at(next)))
+                unfollow(server, db, account, cursor, (Side::Followed, *after), limit).await
             }
             Step::FollowRequests => self.requests(server, db, account, cursor, limit).await,
             Step::Deliveries { deadline, looks } => {
@@ -72,8 +65,8 @@ impl DeleteUser {
     ) -> Result<Batch<Cursor>, JobError> {
         let removed = notifications::remove(db, &account.ap_id, after, cursor.until, limit).await?;
         Ok(match removed {
-            Some((done, after)) => go_on(done, cursor.at(Step::Notifications { after })),
-            None => go_on(0, cursor.at(self.first_leftovers(db).await?)),
+            Some((done, after)) => Batch::go_on(done, cursor.at(Step::Notifications { after })),
+            None => Batch::go_on(0, cursor.at(self.first_leftovers(db).await?)),
         })
     }
 
@@ -90,7 +83,7 @@ impl DeleteUser {
             0 => self.after_requests(server, db, account, cursor).await?,
             _ => Step::FollowRequests,
         };
-        Ok(go_on(done, cursor.at(next)))
+        Ok(Batch::go_on(done, cursor.at(next)))
     }
 
     /// Tells other servers and empties the profile, in one transaction: from then on the account
@@ -104,8 +97,13 @@ impl DeleteUser {
         cursor: &Cursor,
     ) -> Result<Batch<Cursor>, JobError> {
         let purged = account::is_purged(db, server, account.id).await?;
+        let mut deliveries_until = None;
         if !purged || count_inboxes(db, server, account).await? > 0 {
-            farewell::announce(db, server, account).await?;
+            let wait = deliveries_to_wait_for(db, server).await?;
+            if wait.is_some() {
+                return Ok(Batch { wait, ..Batch::go_on(0, cursor.clone()) });
+            }
+            deliveries_until = farewell::announce(db, server, account).await?;
         }
         if server.shape.flavour == Flavour::Akkoma {
             notifications::remove_reports(db, account.id).await?;
@@ -115,7 +113,8 @@ impl DeleteUser {
             refresh_accounts(db, server, &[account.id], Changed::Fields).await?;
         }
         let done = i64::from(!purged && !cursor.row_goes);
-        Ok(go_on(done, cursor.at(Step::Notifications { after: Uuid::nil() })))
+        let next = cursor.at(Step::Notifications { after: Uuid::nil() });
+        Ok(Batch { deliveries_until, ..Batch::go_on(done, next) })
     }
 
     /// They go before the posts, which take some of them along: so the plan can count them.
@@ -150,7 +149,8 @@ impl DeleteUser {
         let at_post =
             |place: delete_activities::Cursor| cursor.at(Step::Posts { after: place.after });
         let parked = batch.parked.into_iter().map(|parking| parking.map(at_post)).collect();
-        Ok(Batch { parked, ..go_on(batch.done, cursor.at(next)) })
+        let Batch { done, wait, deliveries_until, .. } = batch;
+        Ok(Batch { parked, wait, deliveries_until, ..Batch::go_on(done, cursor.at(next)) })
     }
 
     /// The relations are gone: only now may the server be told in the way that ends them as well.
@@ -165,7 +165,11 @@ impl DeleteUser {
             refresh_accounts(db, server, &[account.id], Changed::Activation).await?;
         }
         let needed = cursor.row_goes || account::keeps_keys_for_deliveries(server);
-        let deadline = if needed { farewell::deadline(db, server).await? } else { None };
+        let deadline = if needed {
+            farewell::deadline(db, server, cursor.deliveries_until).await?
+        } else {
+            None
+        };
         Ok(deadline.map_or(Step::Account, |deadline| Step::Deliveries { deadline, looks: 0 }))
     }
 
@@ -182,7 +186,7 @@ impl DeleteUser {
             // The server may have written a counter meanwhile.
             account::purge(db, server, account.id).await?;
             account::purge_keys(db, server, account.id).await?;
-            return Ok(Batch { end: true, ..go_on(0, here) });
+            return Ok(Batch { end: true, ..Batch::go_on(0, here) });
         }
         if has_report_notes(db, account.id).await? {
             let parked = vec![Parking {
@@ -190,10 +194,10 @@ impl DeleteUser {
                 reason: "it has written notes on reports, so its row stays, emptied".to_owned(),
                 cursor: here.clone(),
             }];
-            return Ok(Batch { end: true, parked, ..go_on(0, here) });
+            return Ok(Batch { end: true, parked, ..Batch::go_on(0, here) });
         }
         sqlx::query("delete from public.users where id = $1").bind(account.id).execute(db).await?;
-        Ok(Batch { end: true, ..go_on(1, here) })
+        Ok(Batch { end: true, ..Batch::go_on(1, here) })
     }
 
     /// Whether the server may be told to read the account anew: not when its row may be gone before
@@ -201,10 +205,6 @@ impl DeleteUser {
     pub(super) fn may_refresh(server: &Server, row_goes: bool) -> bool {
         !row_goes || !server.publish_wait.is_zero()
     }
-}
-
-fn go_on(done: i64, cursor: Cursor) -> Batch<Cursor> {
-    Batch { cursor, end: false, done, parked: Vec::new(), wait: None }
 }
 
 /// Removes rows of one kind, then goes on to the next kind.
@@ -221,7 +221,7 @@ async fn leftovers(
         _ => Some(kind.to_owned()),
     };
     let next = next.map_or(Step::Posts { after: Uuid::nil() }, |kind| Step::Leftovers { kind });
-    Ok(go_on(done, cursor.at(next)))
+    Ok(Batch::go_on(done, cursor.at(next)))
 }
 
 /// Looks whether the server is done; waits longer from look to look.
@@ -232,28 +232,48 @@ async fn deliveries(
     deadline: DateTime<Utc>,
     looks: u32,
 ) -> Result<Batch<Cursor>, JobError> {
-    if !farewell::must_wait(db, account, cursor.until, deadline).await? {
-        return Ok(go_on(0, cursor.at(Step::Account)));
-    }
+    let Some(not_yet_due) = farewell::must_wait(db, account, cursor, deadline).await? else {
+        return Ok(Batch::go_on(0, cursor.at(Step::Account)));
+    };
     let look = usize::try_from(looks).unwrap_or(usize::MAX).min(LOOKS.len() - 1);
     let again = Step::Deliveries { deadline, looks: looks.saturating_add(1) };
-    Ok(Batch { wait: Some(Duration::from_secs(LOOKS[look])), ..go_on(0, cursor.at(again)) })
+    let delay = not_yet_due.min(LOOK_AHEAD).max(Duration::from_secs(LOOKS[look]));
+    let reason = "the server to deliver what other servers are told, and to forget the account";
+    let wait = Some(Wait { delay, reason: reason.to_owned() });
+    Ok(Batch { wait, ..Batch::go_on(0, cursor.at(again)) })
 }
 
-/// Ends the next relations of a side. Returns how many, and the last one, if there were any.
+/// Ends the next relations of a side, or goes on to the next step.
 async fn unfollow(
     server: &Server,
     db: &mut PgConnection,
     account: &Actor,
-    side: Side,
-    range: (i64, i64),
+    cursor: &Cursor,
+    (side, after): (Side, i64),
     limit: i64,
-) -> Result<(i64, Option<i64>), JobError> {
+) -> Result<Batch<Cursor>, JobError> {
+    let range = (after, cursor.last_relation);
     let relations = relations::read(db, server, account.id, side, range, limit).await?;
-    let Some(last) = relations.last() else { return Ok((0, None)) };
-    let last = last.id;
-    relations::end(db, server, account, side, &relations).await?;
-    Ok((i64::try_from(relations.len()).unwrap_or(i64::MAX), Some(last)))
+    let Some(last) = relations.last() else {
+        return Ok(Batch::go_on(
+            0,
+            cursor.at(match side {
+                Side::Followers => Step::FollowedAccounts { after: 0 },
+                Side::Followed => Step::FollowRequests,
+            }),
+        ));
+    };
+    let wait = deliveries_to_wait_for(db, server).await?;
+    if wait.is_some() {
+        return Ok(Batch { wait, ..Batch::go_on(0, cursor.clone()) });
+    }
+    let next = match side {
+        Side::Followers => Step::Followers { after: last.id },
+        Side::Followed => Step::FollowedAccounts { after: last.id },
+    };
+    let deliveries_until = relations::end(db, server, account, side, &relations).await?;
+    let done = i64::try_from(relations.len()).unwrap_or(i64::MAX);
+    Ok(Batch { deliveries_until, ..Batch::go_on(done, cursor.at(next)) })
 }
 
 async fn has_report_notes(db: &mut PgConnection, account: Uuid) -> sqlx::Result<bool> {

@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     Batch, BatchSettings, BrakeSettings, Class, FailPoint, Job, JobError, Parking, Progress,
-    Status, brakes,
+    Status, Wait, after_care, brakes,
     hold_back::Restraint,
     lease,
     ledger::{self, Checkpoint, Claim, Control, Lease, Locked},
@@ -60,7 +60,7 @@ pub enum Ended {
     /// The process was told to stop; the run is queued again.
     Interrupted,
     /// The job waits for somebody else; the run is queued again, to go on after the delay.
-    Waiting(Duration),
+    Waiting(Wait),
     /// A try failed; the run is queued again, to start after the delay.
     Retrying(String, Duration),
     /// A newer version wrote it, and this one cannot read it; the run is queued again for a worker
@@ -102,16 +102,9 @@ pub async fn drive<J: Job>(
         tries: 0,
         parked_in_a_row: 0,
     };
-    if J::CLASS == Class::Short {
-        // Somebody waits for it, and it is over before the house could suffer.
-        return Box::pin(drive.run(None)).await;
-    }
-    let (brake, seen) = watch::channel(None);
-    let watching = brakes::watch(&driver.lease_pool, world, &driver.brakes, &[], &brake);
-    tokio::select! {
-        ended = Box::pin(drive.run(Some(Restraint::new(seen)))) => ended,
-        () = Box::pin(watching) => Ended::Lost,
-    }
+    let ended = drive.run_restrained().await;
+    after_care::look_after(&drive, &ended).await;
+    ended
 }
 
 pub(super) struct Drive<'a, J: Job> {
@@ -126,6 +119,21 @@ pub(super) struct Drive<'a, J: Job> {
 }
 
 impl<J: Job> Drive<'_, J> {
+    /// Works on the run while somebody looks beside it whether the house suffers.
+    async fn run_restrained(&mut self) -> Ended {
+        if J::CLASS == Class::Short {
+            // Somebody waits for it, and it is over before the house could suffer.
+            return Box::pin(self.run(None)).await;
+        }
+        let (Driver { lease_pool, brakes, .. }, world) = (self.driver, self.world);
+        let (brake, seen) = watch::channel(None);
+        let watching = brakes::watch(lease_pool, world, brakes, J::TABLES, &brake);
+        tokio::select! {
+            ended = Box::pin(self.run(Some(Restraint::new(seen)))) => ended,
+            () = Box::pin(watching) => Ended::Lost,
+        }
+    }
+
     async fn run(&mut self, mut restraint: Option<Restraint>) -> Ended {
         if let Some(ended) = self.give_up().await {
             return ended;
@@ -185,18 +193,20 @@ impl<J: Job> Drive<'_, J> {
         let batch = self.job.batch(self.world, &mut tx, decode::<J>(cursor)?, limit).await?;
         let parked = encode_parked(&batch.parked)?;
         let cursor = encode(&batch.cursor)?;
+        let Batch { done, deliveries_until, .. } = batch;
         // Whoever is told that a run ended, or gave its worker back, may rely on it; a batch may be
         // lost by a crash of PostgreSQL, and is done again like one that was undone.
         let flushed = batch.end || batch.wait.is_some();
-        let checkpoint = Checkpoint { cursor: &cursor, done: batch.done, parked: &parked, flushed };
+        let checkpoint =
+            Checkpoint { cursor: &cursor, done, parked: &parked, deliveries_until, flushed };
         ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
         if batch.end {
             let parked = locked.parked + count(&parked);
             self.job.finish(self.world, &mut tx, &batch.cursor, parked).await?;
             ledger::finish(&mut tx, self.claim).await?;
             FailPoint::BeforeFinishCommit.reach();
-        } else if let Some(delay) = batch.wait {
-            ledger::postpone(&mut tx, self.claim, delay).await?;
+        } else if let Some(wait) = &batch.wait {
+            ledger::postpone(&mut tx, self.claim, wait).await?;
         }
         FailPoint::BeforeBatchCommit.reach();
         tx.commit().await?;
@@ -207,7 +217,7 @@ impl<J: Job> Drive<'_, J> {
         }
         Ok(match batch.wait {
             _ if batch.end => Turn::Ended(Ended::Succeeded),
-            Some(delay) => Turn::Ended(Ended::Waiting(delay)),
+            Some(wait) => Turn::Ended(Ended::Waiting(wait)),
             None => Turn::Again,
         })
     }
@@ -292,9 +302,10 @@ impl<J: Job> Drive<'_, J> {
         self.progress.send_if_modified(|progress| {
             let first = progress.batches == 0;
             if first {
-                let Locked { done, total, parked, .. } = *locked;
+                let Locked { done, total, parked, deliveries_until, .. } = *locked;
                 let step = locked.cursor.as_ref().and_then(step_of);
-                *progress = Progress { done, total, parked, step, ..progress.clone() };
+                *progress =
+                    Progress { done, total, parked, step, deliveries_until, ..progress.clone() };
             }
             first
         });
@@ -318,6 +329,7 @@ impl<J: Job> Drive<'_, J> {
                 longest_batch: progress.longest_batch.max(elapsed),
                 step: step_of(cursor),
                 held_back: None,
+                deliveries_until: batch.deliveries_until.or(progress.deliveries_until),
             };
         });
     }

@@ -2,10 +2,11 @@
 
 use std::{future::Future, time::Duration};
 
+use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
 
-use super::{Class, House, JobError, Plan};
+use super::{Class, House, JobError, Plan, Table};
 
 /// A typed job. The value is the payload in the queue: a wire format to which fields may only be added.
 ///
@@ -18,6 +19,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     const CLASS: Class;
     /// Whether its effect is large enough that a person is asked before it is queued.
     const HEAVY: bool;
+    /// The server's tables that it writes many rows of, for a look after a large run.
+    const TABLES: &'static [Table];
     /// What the job knows of the database it works on; read once, not part of the payload.
     type World: House;
     /// Where a run stands; a wire format like the payload. An enum when the job has several steps.
@@ -87,17 +90,39 @@ pub struct Batch<C> {
     pub done: i64,
     /// Items of the plan that the job's own rules leave as they are.
     pub parked: Vec<Parking<C>>,
-    /// Nothing can be done for so long: somebody else is waited for. The run gives its worker back
-    /// meanwhile, and no try is used up.
-    pub wait: Option<Duration>,
+    /// Somebody else is waited for. The run gives its worker back meanwhile, and no try is used up.
+    pub wait: Option<Wait>,
+    /// When the last of what the batch asked somebody else for is due, if that is later than now.
+    pub deliveries_until: Option<DateTime<Utc>>,
+}
+
+/// Why nothing can be done for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// When it is worth looking again.
+    pub delay: Duration,
+    /// Who or what is waited for, as the end of a sentence that begins with `waits for`.
+    pub reason: String,
 }
 
 impl<C> Batch<C> {
     /// The same behind another cursor.
     pub fn map<D>(self, cursor: impl Fn(C) -> D) -> Batch<D> {
-        let Self { end, done, wait, .. } = self;
+        let Self { end, done, wait, deliveries_until, .. } = self;
         let parked = self.parked.into_iter().map(|parking| parking.map(&cursor)).collect();
-        Batch { cursor: cursor(self.cursor), end, done, parked, wait }
+        Batch { cursor: cursor(self.cursor), end, done, parked, wait, deliveries_until }
+    }
+
+    /// One that goes on from `cursor`, with `done` items dealt with and nothing out of the way.
+    pub const fn go_on(done: i64, cursor: C) -> Self {
+        let parked = Vec::new();
+        Self { cursor, end: false, done, parked, wait: None, deliveries_until: None }
+    }
+
+    /// One that found nothing left.
+    pub const fn end(cursor: C) -> Self {
+        let parked = Vec::new();
+        Self { cursor, end: true, done: 0, parked, wait: None, deliveries_until: None }
     }
 }
 

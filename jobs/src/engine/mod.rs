@@ -4,6 +4,7 @@
 //! a transaction ([`Job::batch`]) and recounts at the end ([`Job::finish`]); everything else,
 //! checkpoints, leases, retries, parking, progress, belongs to the loop in [`drive`].
 
+mod after_care;
 mod brakes;
 mod class;
 mod drive;
@@ -26,17 +27,19 @@ mod status;
 mod transaction;
 mod wire;
 
+pub(crate) use after_care::tables;
+pub use after_care::{AFTER_CARE, AfterCare, Analyzed, Table, TableCare};
 pub use brakes::{Brake, BrakeSettings, Braked, InvalidWindow, Window};
 pub use class::Class;
 pub use drive::{Driver, Ended, drive};
 pub use error::JobError;
 pub use failpoint::FailPoint;
 pub use house::{Backlog, House};
-pub use job::{Batch, Job, Parking, Skipped};
+pub use job::{Batch, Job, Parking, Skipped, Wait};
 pub use ledger::Lease;
 pub use pacing::BatchSettings;
 pub use plan::{Count, Plan, PlanSummary};
-pub use progress::{Meter, Progress, step_of};
+pub use progress::{Meter, Progress, deliveries_told, step_of};
 pub use retry::RetrySettings;
 pub use status::Status;
 pub use transaction::{answered, begin, watch_client};

@@ -1,12 +1,23 @@
 //! Trying again only what a run left aside: one item, one transaction.
 
+use chrono::{DateTime, Utc};
 use sqlx::PgTransaction;
 
 use super::{
-    FailPoint, Job, JobError, Status,
+    FailPoint, Job, JobError, Status, Wait,
     drive::{Drive, Ended, Turn, decode},
     ledger::{self, Locked, ToRetry},
 };
+
+/// What became of a parked item that was tried again.
+enum Tried {
+    /// It is dealt with; when the last delivery that this asked for is due, if that is later.
+    Done(Option<DateTime<Utc>>),
+    /// It has to stay, with the reason.
+    Stays(String),
+    /// It cannot be tried yet.
+    Wait(Wait),
+}
 
 impl<J: Job> Drive<'_, J> {
     /// One turn of a run that had ended as `before`, and whose parked items are tried again.
@@ -19,9 +30,18 @@ impl<J: Job> Drive<'_, J> {
         let Some(item) = ledger::next_to_retry(&mut tx, self.claim).await? else {
             return self.end_retry(tx, locked, before).await;
         };
+        let mut deliveries_until = None;
         match self.retry_one(&mut tx, &item).await {
-            Ok(None) => ledger::unpark(&mut tx, self.claim, &item.item).await?,
-            Ok(Some(reason)) => {
+            Ok(Tried::Done(until)) => {
+                deliveries_until = until;
+                ledger::unpark(&mut tx, self.claim, &item.item).await?;
+            }
+            Ok(Tried::Wait(wait)) => {
+                ledger::postpone(&mut tx, self.claim, &wait).await?;
+                tx.commit().await?;
+                return Ok(Turn::Ended(Ended::Waiting(wait)));
+            }
+            Ok(Tried::Stays(reason)) => {
                 ledger::keep_parked(&mut tx, self.claim, &item.item, &reason, None).await?;
             }
             Err(JobError::Row { error, sqlstate }) => {
@@ -36,26 +56,31 @@ impl<J: Job> Drive<'_, J> {
             }
             Err(error) => return Err(error),
         }
-        ledger::got_on(&mut tx, self.claim, self.driver.lease).await?;
+        ledger::got_on(&mut tx, self.claim, self.driver.lease, deliveries_until).await?;
         FailPoint::BeforeParkCommit.reach();
         tx.commit().await?;
         FailPoint::AfterParkCommit.reach();
         Ok(Turn::Again)
     }
 
-    /// Does a parked item, unless somebody else has by now. Gives the reason if it has to stay.
+    /// Does a parked item, unless somebody else has by now.
     async fn retry_one(
         &self,
         tx: &mut PgTransaction<'static>,
         item: &ToRetry,
-    ) -> Result<Option<String>, JobError> {
+    ) -> Result<Tried, JobError> {
         let first = self.job.skip(self.world, tx, decode::<J>(&item.cursor)?).await?;
         if first.is_some_and(|first| first.item != item.item) {
             // It is gone; what comes next is not to be touched.
-            return Ok(None);
+            return Ok(Tried::Done(None));
         }
         let batch = self.job.batch(self.world, tx, decode::<J>(&item.cursor)?, 1).await?;
-        Ok(batch.parked.into_iter().next().map(|parking| parking.reason))
+        Ok(match (batch.parked.into_iter().next(), batch.wait) {
+            (Some(parking), _) => Tried::Stays(parking.reason),
+            // Nothing was done: its turn is yet to come.
+            (None, Some(wait)) if batch.done == 0 => Tried::Wait(wait),
+            (None, _) => Tried::Done(batch.deliveries_until),
+        })
     }
 
     /// Counts once more where the run had come to its end, and leaves it as it had ended.

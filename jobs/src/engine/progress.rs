@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 /// A run's figures after its latest committed batch.
@@ -21,12 +22,22 @@ pub struct Progress {
     pub step: Option<String>,
     /// Why it is held back now.
     pub held_back: Option<String>,
+    /// When the last delivery that the run asked for is due; `None` while all were due at once.
+    pub deliveries_until: Option<DateTime<Utc>>,
 }
 
 /// Names the step of a run from its cursor: jobs of several steps have a cursor with a field
 /// `step`.
 pub fn step_of(cursor: &Value) -> Option<String> {
     Some(cursor.get("step")?.as_str()?.replace('_', " "))
+}
+
+/// Tells until when deliveries go on, as a person says it: `deliveries until about 14:05 UTC`;
+/// `None` when the last of them was due before `now`.
+pub fn deliveries_told(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<String> {
+    let until = until.filter(|until| *until > now)?;
+    let form = if until.date_naive() == now.date_naive() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+    Some(format!("deliveries until about {} UTC", until.format(form)))
 }
 
 /// Turns figures into a rate and a time to go, counted from the figures it was started with.
@@ -71,6 +82,16 @@ mod tests {
         assert_eq!(meter.eta(&unplanned), None);
         let later = Progress { done: 600, total: Some(1_000), ..Progress::default() };
         assert!(meter.eta(&later).is_some());
+    }
+
+    #[test]
+    fn the_end_of_deliveries_is_told_while_it_is_to_come() {
+        let now = DateTime::UNIX_EPOCH;
+        let told = |seconds| deliveries_told(DateTime::from_timestamp(seconds, 0), now);
+        assert_eq!(told(50_700).as_deref(), Some("deliveries until about 14:05 UTC"));
+        assert_eq!(told(90_000).as_deref(), Some("deliveries until about 1970-01-02 01:00 UTC"));
+        assert_eq!(told(0), None);
+        assert_eq!(deliveries_told(None, now), None);
     }
 
     #[test]

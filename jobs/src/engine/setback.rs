@@ -75,7 +75,13 @@ impl<J: Job> Drive<'_, J> {
         let parking = Parking { item: skipped.item, reason: format!("{reason:#}"), cursor: here };
         ledger::park(&mut tx, self.claim, &parking, sqlstate).await?;
         let cursor = encode(&skipped.cursor)?;
-        let checkpoint = Checkpoint { cursor: &cursor, done: 0, parked: &[], flushed: true };
+        let checkpoint = Checkpoint {
+            cursor: &cursor,
+            done: 0,
+            parked: &[],
+            deliveries_until: None,
+            flushed: true,
+        };
         ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
         FailPoint::BeforeParkCommit.reach();
         tx.commit().await?;

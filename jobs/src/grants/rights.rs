@@ -42,9 +42,10 @@ const LEDGER: &[Right] = rights! {
     "kenoma.runs": select "", insert "",
         update "status control plan total done parked cursor attempt crashes last_error fence \
                 lease_owner lease_expires_at available_at announced_at started_at finished_at \
-                parked_retry_of speed brake brake_reason braked_at braked_ms";
+                parked_retry_of speed brake brake_reason braked_at braked_ms deliveries_until";
     "kenoma.run_events": select "", insert "";
     "kenoma.parked_items": select "", insert "", update "reason sqlstate at retry", delete "";
+    "kenoma.delivery_clock": select "", update "second taken";
     "kenoma.workers": select "", insert "", update "seen_at", delete "";
     "kenoma.actions": select "", insert "";
 };

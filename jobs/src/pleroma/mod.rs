@@ -7,6 +7,7 @@ mod activation;
 mod actor;
 mod addressing;
 mod confirmation;
+mod deliveries;
 mod email;
 mod fanout;
 mod flake;
@@ -35,6 +36,10 @@ pub use activation::{
 pub use actor::{Actor, find_actor, find_actor_by_ap_id};
 pub use addressing::{Addressing, Recipients, as_public};
 pub use confirmation::{is_confirmed, set_confirmation};
+pub use deliveries::{
+    Backlog, Deliveries, DeliveryPace, backlog, insert_deliveries, lost_deliveries_note,
+    spread_note,
+};
 pub use email::{EmailChange, change_email, is_blacklisted, valid_email};
 pub use fanout::{Fanout, Outgoing, count_inboxes, fan_out, followers_address};
 pub use flake::{Flake, FlakeSource, NoFlake};
@@ -44,6 +49,7 @@ pub use invite::{Invite, create_invite, list_invites, revoke_invites};
 pub use keys::{KeyError, KeyPair, generate_keys};
 pub use mfa::reset_mfa;
 pub use moderation_log::{Deed, Person, find_staff, log_moderation, log_moderation_for};
+pub(crate) use oban::DELIVERIES;
 pub use oban::{ObanJob, insert_oban_jobs, oldest_due_job};
 pub use password::{HashError, PasswordScheme, hash_password, random_password};
 pub use password_reset::create_password_reset;

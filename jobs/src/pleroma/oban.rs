@@ -6,6 +6,9 @@ use chrono::NaiveDateTime;
 use serde_json::Value;
 use sqlx::PgConnection;
 
+/// The queue in which the server's deliveries to other servers stand.
+pub(crate) const DELIVERIES: &str = "federator_outgoing";
+
 /// A row for `oban_jobs`; every other column keeps its default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObanJob {

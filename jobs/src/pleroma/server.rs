@@ -9,7 +9,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    Fanout, FlakeSource, Registration, Shape,
+    Deliveries, DeliveryPace, Fanout, FlakeSource, Registration, Shape,
     flavour::{Flavour, ProbeError, probe},
 };
 
@@ -70,15 +70,18 @@ pub struct Federation {
     pub quarantined_instances: Vec<String>,
     /// A host that has been unreachable for longer is told nothing.
     pub reachability_timeout: Duration,
+    /// How many deliveries the server is given, and how fast.
+    pub pace: DeliveryPace,
 }
 
 impl Default for Federation {
-    /// As the server's own defaults are.
+    /// As the server's own defaults are, and kenoma's.
     fn default() -> Self {
         Self {
             fanout: Fanout::Server,
             quarantined_instances: Vec::new(),
             reachability_timeout: Duration::from_hours(7 * 24),
+            pace: DeliveryPace { per_second: 20, max_waiting: 20_000 },
         }
     }
 }
@@ -111,6 +114,8 @@ pub struct Server {
     pub publish_wait: Duration,
     /// How other servers are told.
     pub federation: Federation,
+    /// How many deliveries the server may still be given.
+    pub deliveries: Deliveries,
     /// Makes ids as a node of the server would.
     pub flakes: FlakeSource,
 }
@@ -150,6 +155,7 @@ pub async fn open(
         registration: switches.registration.clone(),
         publish_wait: switches.publish_wait,
         federation: switches.federation.clone(),
+        deliveries: Deliveries::default(),
         flakes: FlakeSource::default(),
         shape,
     })

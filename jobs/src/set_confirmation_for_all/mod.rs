@@ -7,7 +7,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
+    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
     pleroma::{
         Changed, Deed, Person, Server, log_moderation_for, random_token, refresh_accounts,
         stale_note,
@@ -55,6 +55,7 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
     const NAME: &'static str = if CONFIRMED { "confirm_all" } else { "unconfirm_all" };
     const CLASS: Class = Class::Long;
     const HEAVY: bool = true;
+    const TABLES: &'static [Table] = tables!["public.users", "public.oban_jobs"];
     type World = Server;
     type Cursor = Cursor;
 
@@ -95,11 +96,11 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
             _ => last_of_window(db, &cursor, limit).await?,
         };
         let Some(last) = last else {
-            return Ok(Batch { cursor, end: true, done: 0, parked: Vec::new(), wait: None });
+            return Ok(Batch::end(cursor));
         };
         let done = self.write(server, db, &found).await?;
         let cursor = Cursor { after: last, ..cursor };
-        Ok(Batch { cursor, end: false, done, parked: Vec::new(), wait: None })
+        Ok(Batch::go_on(done, cursor))
     }
 
     async fn skip(

@@ -5,11 +5,11 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped},
+    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
     pleroma::{
         Activation, Actor, Changed, Deed, Flavour, Person, Refresh, Server, count_relations,
-        find_actor_by_ap_id, log_moderation_for, refresh_accounts, set_activation,
-        stale_counters_note,
+        find_actor_by_ap_id, log_moderation_for, lost_deliveries_note, refresh_accounts,
+        set_activation, stale_counters_note,
     },
 };
 
@@ -67,6 +67,9 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
                  sign_out {nickname}"
             ));
         }
+        if !ACTIVE {
+            notes.extend(lost_deliveries_note(db, actor).await?);
+        }
         notes.extend(stale_counters_note(db, server, &[actor.id]).await?);
         Ok(notes)
     }
@@ -98,6 +101,7 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
     const NAME: &'static str = if ACTIVE { "activate_user" } else { "deactivate_user" };
     const CLASS: Class = Class::Short;
     const HEAVY: bool = false;
+    const TABLES: &'static [Table] = tables!["public.users", "public.following_relationships"];
     type World = Server;
     type Cursor = Cursor;
 
@@ -144,13 +148,7 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
             done = activation.accounts + activation.relations;
             self.tell(server, db, actor, &activation).await?;
         }
-        Ok(Batch {
-            cursor: Cursor { switched: true },
-            end: true,
-            done,
-            parked: Vec::new(),
-            wait: None,
-        })
+        Ok(Batch { done, ..Batch::end(Cursor { switched: true }) })
     }
 
     async fn skip(

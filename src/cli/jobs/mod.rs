@@ -6,7 +6,9 @@ mod show;
 
 use std::time::Duration;
 
+use chrono::Utc;
 use clap::Subcommand;
+use kenoma_jobs::engine::{deliveries_told, ledger::Run};
 
 use super::{Failure, Output, follow, run_json::RunJson, submit};
 use crate::session::Session;
@@ -95,7 +97,10 @@ pub(super) async fn run(command: Command, session: Session, output: Output) -> R
             let run = follow::wait(&session, &options.run.id, options.wait_timeout, output).await?;
             output.object(&RunJson::of(&run));
             submit::conclude(&run)?;
-            output.result(format!("Run {} ({} {}) is done.", run.id, run.job, run.subject));
+            let deliveries = deliveries_told(run.deliveries_until, Utc::now())
+                .map_or_else(String::new, |told| format!("; {told}"));
+            let Run { id, job, subject, .. } = &run;
+            output.result(format!("Run {id} ({job} {subject}) is done{deliveries}."));
             Ok(())
         }
         Command::Pause(run) => control::pause(&run.id, &session, output).await,

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::{
     cli::{
-        Failure, Output,
+        Failure, Output, after_care,
+        follow::waits_for_somebody,
         output::{counted, one_line, thousands},
         run_json::RunJson,
         submit::find,
@@ -29,14 +30,15 @@ pub(super) async fn run(id: &str, session: &Session, output: Output) -> Result<(
     let events = ledger::events(&mut db, id).await?;
     let parked = ledger::parked_items(&mut db, id).await?;
     output.object(&RunJson::of(&run));
-    let lines = figures(&run).into_iter().chain(parked_lines(&parked)).chain(event_lines(&events));
+    let lines =
+        figures(&run, &events).into_iter().chain(parked_lines(&parked)).chain(event_lines(&events));
     for line in lines {
         output.result(line);
     }
     Ok(())
 }
 
-fn figures(run: &Run) -> Vec<String> {
+fn figures(run: &Run, events: &[Event]) -> Vec<String> {
     let time = |time: Option<chrono::DateTime<chrono::Utc>>| {
         time.map(|time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())
     };
@@ -47,7 +49,7 @@ fn figures(run: &Run) -> Vec<String> {
         ("Run", Some(run.id.clone())),
         ("Job", Some(format!("{} {}", run.job, run.subject))),
         ("Status", Some(run.status.to_string())),
-        ("Waits for", waits_for(run)),
+        ("Waits for", waits_for(run, events)),
         ("Held back", run.held_back().map(str::to_owned)),
         ("Plan", Some(plan.join(", "))),
         ("Step", run.step().filter(|_| !run.status.is_finished())),
@@ -64,16 +66,24 @@ fn figures(run: &Run) -> Vec<String> {
         ("Not before", time(Some(run.available_at)).filter(|_| waits(run))),
         ("Started", time(run.started_at)),
         ("Finished", time(run.finished_at)),
+        (
+            "Deliveries",
+            run.deliveries_until
+                .map(|until| format!("until about {}", until.format("%Y-%m-%d %H:%M UTC"))),
+        ),
     ];
     let line =
         |(name, value): (&str, Option<String>)| Some(format!("{name:<12} {}", one_line(&value?)));
     fields.into_iter().filter_map(line).collect()
 }
 
-/// Says so when this version leaves the run to a newer one.
-fn waits_for(run: &Run) -> Option<String> {
-    let unknown = AnyJob::of(run).err().filter(|_| !run.status.is_finished())?;
-    Some(format!("a worker of a newer version: {unknown}"))
+/// Says so when this version leaves the run to a newer one, or when the job waits for somebody else.
+fn waits_for(run: &Run, events: &[Event]) -> Option<String> {
+    if let Err(unknown) = AnyJob::of(run) {
+        let told = format!("a worker of a newer version: {unknown}");
+        return (!run.status.is_finished()).then_some(told);
+    }
+    waits_for_somebody(events).filter(|_| run.status == Status::Queued)
 }
 
 /// Whether it matters when it may go on: after a failed try, or while it waits for the server.
@@ -95,14 +105,17 @@ fn parked_lines(parked: &[Parked]) -> Vec<String> {
 }
 
 fn event_lines(events: &[Event]) -> Vec<String> {
-    let line = |event: &Event| {
+    let told = |event: &Event| -> Vec<String> {
         let at = event.at.format("%Y-%m-%d %H:%M:%S");
-        let detail = detail(&event.detail);
-        one_line(&format!("  {at} {} by {}{detail}", event.event, event.actor))
+        let tables = after_care::lines(event);
+        let detail = if tables.is_empty() { detail(&event.detail) } else { String::new() };
+        let line = format!("  {at} {} by {}{detail}", event.event, event.actor);
+        let tables = tables.iter().map(|line| format!("    {line}"));
+        [line].into_iter().chain(tables).map(|line| one_line(&line)).collect()
     };
     // Parked items have their own list, which is cut short when there are thousands.
     let events = events.iter().filter(|event| event.event != "parked");
-    ["Story:".to_owned()].into_iter().chain(events.map(line)).collect()
+    ["Story:".to_owned()].into_iter().chain(events.flat_map(told)).collect()
 }
 
 /// What an event tells of itself, as text: ` (total 3, reason spam)`.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     cli::{
-        Failure, Output, follow,
+        Failure, Output, after_care, follow,
         output::counted,
         run_json::RunJson,
         submit::{RunOptions, conclude, may_take_up},
@@ -61,7 +61,10 @@ pub(super) async fn inline(
     let mut ends = Ends::default();
     for planned in list {
         match one(session, server, &planned, options, output).await {
-            Ok(run) => ends.note(&planned, &run, output),
+            Ok(run) => {
+                ends.note(&planned, &run, output);
+                after_care::tell(session, &run.id, output).await?;
+            }
             Err(stop @ (Failure::Interrupted(_) | Failure::Unreachable(_))) => return Err(stop),
             Err(failure) => {
                 output.error(format!("{}: {failure}", planned.job.subject()));

@@ -205,6 +205,8 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     federation.fanout | server | default
     federation.quarantined_instances | [] | default
     federation.reachability_timeout | 7days | default
+    federation.per_second | 20 | default
+    federation.max_waiting | 20000 | default
     log.level | info | default
     log.format | auto | default
     ");

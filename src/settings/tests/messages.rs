@@ -246,3 +246,24 @@ fn a_key_that_lost_its_section_is_recognised() {
       file DIR/kenoma.toml: unknown key pool_size; did you mean database.pool_size?
     ");
 }
+
+#[test]
+fn deliveries_are_never_all_held_back_nor_without_bound() {
+    let machine = Machine::new()
+        .file("[federation]\nper_second = 0\nmax_waiting = 99\n")
+        .variable("KENOMA_FEDERATION_PER_SECOND", "1000001");
+    insta::assert_snapshot!(machine.error(), @"
+    the settings cannot be used, and nothing was done:
+      environment KENOMA_FEDERATION_PER_SECOND: federation.per_second = 1000001 is not accepted; give a whole number from 1 to 1000000
+      file DIR/kenoma.toml: federation.max_waiting = 99 is not accepted; give a whole number from 100 to 10000000
+    ");
+    let per_second =
+        |value: &str| Machine::new().variable("KENOMA_FEDERATION_PER_SECOND", value).load().is_ok();
+    assert!(per_second("1") && per_second("1000000"));
+    assert!(["0", "-1", "0.5", "20/s", "twenty"].into_iter().all(|value| !per_second(value)));
+    let max_waiting = |value: &str| {
+        Machine::new().variable("KENOMA_FEDERATION_MAX_WAITING", value).load().is_ok()
+    };
+    assert!(max_waiting("100") && max_waiting("10000000"));
+    assert!(["0", "10000001", "all"].into_iter().all(|value| !max_waiting(value)));
+}

@@ -79,6 +79,8 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| federation.fanout                     server                            default
     out| federation.quarantined_instances      []                                default
     out| federation.reachability_timeout       7days                             default
+    out| federation.per_second                 20                                default
+    out| federation.max_waiting                20000                             default
     out| log.level                             info                              default
     out| log.format                            auto                              default
     exit 0

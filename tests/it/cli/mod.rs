@@ -3,12 +3,14 @@
 mod account_list;
 mod accounts;
 mod action_list;
+mod after_care;
 mod config;
 mod confirm;
 mod confirm_all;
 mod consent;
 mod control;
 mod credentials;
+mod deliveries;
 mod fanout;
 mod follow_request;
 mod grants;

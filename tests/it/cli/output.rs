@@ -6,7 +6,7 @@ use testkit::Flavour;
 
 use super::House;
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "run_id",
     "job",
     "subject",
@@ -19,6 +19,7 @@ const KEYS: [&str; 12] = [
     "created_at",
     "started_at",
     "finished_at",
+    "deliveries_until",
 ];
 
 async fn house() -> Result<House> {
@@ -39,7 +40,7 @@ fn object(line: &str) -> Result<Value> {
     keys.sort_unstable();
     expected.sort_unstable();
     assert_eq!(keys, expected, "{line}");
-    for key in ["created_at", "started_at", "finished_at"] {
+    for key in ["created_at", "started_at", "finished_at", "deliveries_until"] {
         if let Some(time) = run[key].as_str() {
             let read = chrono::DateTime::parse_from_rfc3339(time)?;
             assert!(time.ends_with('Z') && read.timestamp() > 1_700_000_000, "{key}: {time}");

@@ -45,7 +45,10 @@ impl Stage {
     pub(super) async fn on(database: Database) -> Result<Self> {
         let mut db = database.pool().acquire().await?;
         ledger::migrate(&mut db).await?;
-        let server = pleroma::open(&mut db, &ServerSwitches::default(), None).await?;
+        let mut switches = ServerSwitches::default();
+        // Else when a delivery is due would depend on how quick the machine is.
+        switches.federation.pace.per_second = 1_000_000;
+        let server = pleroma::open(&mut db, &switches, None).await?;
         drop(db);
         Ok(Self { pool: database.pool(), database, server, rows: 3 })
     }

@@ -166,6 +166,67 @@ async fn a_server_that_does_not_deliver_is_not_waited_for_for_ever() -> Result<(
 }
 
 #[tokio::test]
+async fn a_row_waits_for_deliveries_that_are_not_yet_due() -> Result<()> {
+    for flavour in Flavour::ALL {
+        let house = House::new(flavour).await?;
+        house.never_confirmed().await?;
+        let stranger = house.world.remote("sam", "stranger.example").await?;
+        house.alice.follows(&stranger).await?;
+        for (nickname, host) in [("carl", "far.example"), ("cleo", "near.example")] {
+            house.world.remote(nickname, host).await?.follows(&house.alice).await?;
+        }
+        // Others have taken all places of the next hour.
+        house
+            .sql(
+                "update kenoma.delivery_clock
+                 set second = date_trunc('second', clock_timestamp()) + interval '1 hour'",
+            )
+            .await?;
+        let kenoma = house
+            .kenoma
+            .clone()
+            .with("KENOMA_FEDERATION_PER_SECOND", "1")
+            .with("KENOMA_SERVER_PUBLISH_WAIT", "2s");
+        let words = ["user", "rm", "alice", "--yes", "--inline"];
+        let mut child = kenoma.command(&words).stderr(Stdio::piped()).spawn()?;
+        let pool = house.database.pool();
+        eventually("the run to wait", async || {
+            let (status, step, free) = standing(&pool).await?;
+            Ok((status == "queued" && step.as_deref() == Some("deliveries") && free).then_some(()))
+        })
+        .await?;
+        child.kill()?;
+        child.wait()?;
+
+        let (jobs, last_is_told, waited_from_last, look_again): (i64, bool, bool, f64) =
+            sqlx::query_as(
+                "select count(*), abs(extract(epoch from
+                            max(scheduled_at) - timezone('UTC', run.deliveries_until))) < 0.001,
+                        abs(extract(epoch from timezone('UTC', (cursor ->> 'deadline')::timestamptz)
+                            - max(scheduled_at)) - 2) < 0.001,
+                        extract(epoch from run.available_at - clock_timestamp())::float8
+                 from oban_jobs, kenoma.runs run
+                 where queue = 'federator_outgoing' and state = 'scheduled'
+                   and scheduled_at > timezone('UTC', now()) + interval '50 minutes'
+                 group by run.id",
+            )
+            .fetch_one(&pool)
+            .await?;
+        assert_eq!((jobs, last_is_told, waited_from_last), (3, true, true), "{flavour}");
+        // Nothing can change sooner.
+        assert!(look_again > 200.0, "{flavour}: {look_again}");
+        house.alice_row().await.with_context(|| format!("{flavour}: nobody was told yet"))?;
+
+        // The second half of the wait: they are due, and the server has done them.
+        house.sql("update oban_jobs set state = 'completed'").await?;
+        let done = kenoma.run(&words)?;
+        assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
+        assert!(house.alice_row().await.is_err(), "{flavour}: the row is still there");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_row_that_goes_at_once_is_not_refreshed() -> Result<()> {
     let house = House::new(Flavour::Pleroma).await?;
     house.never_confirmed().await?;

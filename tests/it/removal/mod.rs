@@ -27,7 +27,8 @@ impl House {
         let kenoma = Kenoma::with_least_rights(&database)
             .await?
             .with("KENOMA_REDIS_URL", "redis://127.0.0.1:1/0")
-            .with("KENOMA_SERVER_PUBLISH_WAIT", "0s");
+            .with("KENOMA_SERVER_PUBLISH_WAIT", "0s")
+            .with("KENOMA_FEDERATION_PER_SECOND", "1000000");
         Ok(Self { database, world, alice, kenoma })
     }
 

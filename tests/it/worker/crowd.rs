@@ -44,7 +44,7 @@ impl Crowd {
             }
         }
         let before = snapshot(&database.pool()).await?;
-        let kenoma = Kenoma::on(&database);
+        let kenoma = Kenoma::on(&database).with("KENOMA_FEDERATION_PER_SECOND", "1000000");
         kenoma.migrate()?;
         for number in 0..RUNS {
             let name = nickname(number);

@@ -20,7 +20,7 @@ pub(super) const DEADLINE: Duration = Duration::from_mins(1);
 pub(super) const BATCH: i64 = 5;
 
 /// Settings of a worker that loses no time. Locks are waited for longer than any test takes.
-const QUICK: [(&str, &str); 7] = [
+const QUICK: [(&str, &str); 8] = [
     ("KENOMA_BATCH_ROWS_INITIAL", "5"),
     ("KENOMA_BATCH_ROWS_MAX", "5"),
     ("KENOMA_BATCH_LOCK_TIMEOUT", "1m"),
@@ -29,6 +29,8 @@ const QUICK: [(&str, &str); 7] = [
     ("KENOMA_WORKER_RECONCILE_INTERVAL", "200ms"),
     // Counts and deletes may take a while on a busy machine; a larger batch would not do.
     ("KENOMA_BATCH_TARGET", "5s"),
+    // Else when a delivery is due would depend on how quick the machine is.
+    ("KENOMA_FEDERATION_PER_SECOND", "1000000"),
 ];
 
 /// A run, as far as the tests look at it.
@@ -146,6 +148,15 @@ impl Stage {
     pub(super) async fn events(&self, id: &str) -> Result<Vec<String>> {
         let statement = "select event from kenoma.run_events where run_id = $1 order by id";
         Ok(sqlx::query_scalar(statement).bind(id).fetch_all(&self.pool).await?)
+    }
+
+    /// Has a run that waits for somebody else be due now.
+    pub(super) async fn has_waited(&self, id: &str) -> Result<()> {
+        let statement = "update kenoma.runs set available_at = clock_timestamp()
+                         where id = $1 and status = 'queued'";
+        let due = sqlx::query(statement).bind(id).execute(&self.pool).await?;
+        ensure!(due.rows_affected() == 1, "{:?}", self.run(id).await?);
+        Ok(())
     }
 
     /// Checks that alice's run went through without a setback, and that it cost no try.

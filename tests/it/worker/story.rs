@@ -54,7 +54,7 @@ impl Story {
             alice.boosts(&post).await?;
         }
         let before = snapshot(&database.pool()).await?;
-        let kenoma = Kenoma::on(&database);
+        let kenoma = Kenoma::on(&database).with("KENOMA_FEDERATION_PER_SECOND", "1000000");
         kenoma.migrate()?;
         let done = kenoma.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
         ensure!(done.code == 0, "{done:?}");

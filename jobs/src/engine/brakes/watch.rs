@@ -17,7 +17,7 @@ use super::{
     gauge::Gauge,
     look::{Seen, at_database, at_machine},
 };
-use crate::engine::{House, transaction::answered};
+use crate::engine::{House, Table, transaction::answered};
 
 /// How long a look may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -31,9 +31,10 @@ pub(in crate::engine) async fn watch<H: House>(
     pool: &PgPool,
     house: &H,
     settings: &BrakeSettings,
-    tables: &[&str],
+    tables: &[Table],
     brake: &watch::Sender<Option<Braked>>,
 ) {
+    let tables: Vec<&str> = tables.iter().map(|table| table.name).collect();
     let mut gauge = Gauge::new(settings.hold);
     let mut ticks = interval(settings.interval.max(Duration::from_millis(10)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -42,7 +43,7 @@ pub(in crate::engine) async fn watch<H: House>(
         let mut readings = at_machine(settings);
         let seen = async {
             let mut db = pool.acquire().await?;
-            at_database(&mut db, house, settings, tables).await
+            at_database(&mut db, house, settings, &tables).await
         };
         match answered(PATIENCE, seen).await {
             Ok(Seen { readings: more, unseen }) => {

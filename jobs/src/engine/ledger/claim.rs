@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::{Connection, FromRow, PgConnection};
 
 use super::{event::record, parked::park, run::Control};
-use crate::engine::{Parking, PlanSummary, Status, transaction::milliseconds};
+use crate::engine::{Parking, PlanSummary, Status, Wait, transaction::milliseconds};
 
 /// How long a lease lasts and how often it is renewed.
 #[derive(Debug, Clone, Copy)]
@@ -143,6 +144,7 @@ pub(in crate::engine) struct Locked {
     pub(in crate::engine) total: Option<i64>,
     pub(in crate::engine) attempt: i32,
     pub(in crate::engine) speed: f64,
+    pub(in crate::engine) deliveries_until: Option<DateTime<Utc>>,
     /// How the run had ended, when only its parked items are tried again.
     pub(in crate::engine) parked_retry_of: Option<Status>,
 }
@@ -153,7 +155,8 @@ pub(in crate::engine) async fn lock(
     claim: &Claim,
 ) -> sqlx::Result<Option<Locked>> {
     sqlx::query_as(
-        "select control, cursor, done, parked, total, attempt, speed, parked_retry_of
+        "select control, cursor, done, parked, total, attempt, speed, deliveries_until,
+                parked_retry_of
          from kenoma.runs
          where id = $1 and fence = $2 and status = 'running' for update",
     )
@@ -186,6 +189,7 @@ pub(in crate::engine) struct Checkpoint<'a> {
     pub(in crate::engine) done: i64,
     /// Items that the job leaves as they are.
     pub(in crate::engine) parked: &'a [Parking<Value>],
+    pub(in crate::engine) deliveries_until: Option<DateTime<Utc>>,
     /// Whether the commit waits until all of it is on PostgreSQL's disk.
     pub(in crate::engine) flushed: bool,
 }
@@ -208,14 +212,16 @@ pub(in crate::engine) async fn advance(
     }
     sqlx::query(
         "update kenoma.runs set cursor = $2, done = done + $3, attempt = 0, crashes = 0,
-                lease_expires_at = clock_timestamp() + make_interval(secs => $4)
+                lease_expires_at = clock_timestamp() + make_interval(secs => $4),
+                deliveries_until = greatest(deliveries_until, $5)
          where id = $1
-         returning case when not $5 then set_config('synchronous_commit', 'off', true) end",
+         returning case when not $6 then set_config('synchronous_commit', 'off', true) end",
     )
     .bind(&claim.run_id)
     .bind(checkpoint.cursor)
     .bind(checkpoint.done)
     .bind(lease.duration.as_secs_f64())
+    .bind(checkpoint.deliveries_until)
     .bind(checkpoint.flushed)
     .execute(db)
     .await?;
@@ -309,8 +315,9 @@ pub(in crate::engine) async fn give_back(
 pub(in crate::engine) async fn postpone(
     db: &mut PgConnection,
     claim: &Claim,
-    delay: Duration,
+    wait: &Wait,
 ) -> sqlx::Result<()> {
+    let delay = wait.delay.as_secs_f64();
     sqlx::query(
         "update kenoma.runs
          set status = 'queued', lease_expires_at = null, announced_at = null,
@@ -319,9 +326,9 @@ pub(in crate::engine) async fn postpone(
     )
     .bind(&claim.run_id)
     .bind(claim.fence)
-    .bind(delay.as_secs_f64())
+    .bind(delay)
     .execute(&mut *db)
     .await?;
-    let detail = json!({ "delay_s": delay.as_secs_f64() });
+    let detail = json!({ "delay_s": delay, "for": wait.reason });
     record(db, &claim.run_id, "waiting", &claim.owner, &detail).await
 }

@@ -10,7 +10,7 @@ pub struct Event {
     /// By the database's clock.
     pub at: DateTime<Utc>,
     /// What happened: `queued`, `started`, `resumed`, `taken_over`, `interrupted`, `left`, `retrying`,
-    /// `parked`, `paused`, `cancelled`, `failed`, `succeeded`, …
+    /// `parked`, `paused`, `cancelled`, `failed`, `succeeded`, `after_care`, …
     pub event: String,
     /// The operator or the worker.
     pub actor: String,
@@ -19,7 +19,7 @@ pub struct Event {
 }
 
 /// Adds a line to the story of a run.
-pub(super) async fn record(
+pub(in crate::engine) async fn record(
     db: &mut PgConnection,
     run_id: &str,
     event: &'static str,

@@ -34,6 +34,7 @@ pub use run::{Control, Run};
 pub use workers::{Worker, alive, forget, seen};
 
 pub(super) use brake::{brake_off, brake_on, wish};
+pub(super) use event::record;
 pub(super) use leave::leave;
 
 pub(super) use claim::{

@@ -1,5 +1,6 @@
 //! Items that a run left aside: noting them, and trying them again.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::{FromRow, PgConnection};
 
@@ -113,14 +114,17 @@ pub(in crate::engine) async fn got_on(
     db: &mut PgConnection,
     claim: &Claim,
     lease: Lease,
+    deliveries_until: Option<DateTime<Utc>>,
 ) -> sqlx::Result<()> {
     sqlx::query(
         "update kenoma.runs set attempt = 0, crashes = 0,
-                lease_expires_at = clock_timestamp() + make_interval(secs => $2)
+                lease_expires_at = clock_timestamp() + make_interval(secs => $2),
+                deliveries_until = greatest(deliveries_until, $3)
          where id = $1",
     )
     .bind(&claim.run_id)
     .bind(lease.duration.as_secs_f64())
+    .bind(deliveries_until)
     .execute(db)
     .await?;
     Ok(())

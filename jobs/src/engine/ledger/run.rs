@@ -78,6 +78,8 @@ pub struct Run {
     pub started_at: Option<DateTime<Utc>>,
     /// When it succeeded, failed or was cancelled.
     pub finished_at: Option<DateTime<Utc>>,
+    /// When the last delivery that it asked for is due; `None` while all were due at once.
+    pub deliveries_until: Option<DateTime<Utc>>,
 }
 
 impl Run {

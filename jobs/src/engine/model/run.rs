@@ -9,7 +9,7 @@ use super::{
     expected::{Held, Step},
     operation::Outcome,
     stage::{MAX_ATTEMPTS, OPERATOR, QUICK_TRIES},
-    tally::WAIT,
+    tally::wait,
 };
 use crate::engine::{Ended, Status, ledger::Control};
 
@@ -226,8 +226,10 @@ impl Run {
         if outcome == Outcome::Wait {
             self.give_back();
             self.later = true;
-            self.tell("waiting", owner, json!({ "delay_s": WAIT.as_secs_f64() }));
-            return Ok(Step::Ended(Ended::Waiting(WAIT)));
+            let wait = wait();
+            let detail = json!({ "delay_s": wait.delay.as_secs_f64(), "for": wait.reason });
+            self.tell("waiting", owner, detail);
+            return Ok(Step::Ended(Ended::Waiting(wait)));
         }
         Ok(Step::Again)
     }

@@ -265,7 +265,8 @@ impl Worker {
 /// How long a run that ended so is to wait.
 pub(super) fn delay(step: &Step) -> Option<Duration> {
     match step {
-        Step::Ended(Ended::Retrying(_, delay) | Ended::Waiting(delay)) => Some(*delay),
+        Step::Ended(Ended::Retrying(_, delay)) => Some(*delay),
+        Step::Ended(Ended::Waiting(wait)) => Some(wait.delay),
         _ => None,
     }
 }

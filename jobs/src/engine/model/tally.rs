@@ -11,14 +11,18 @@ use sqlx::PgConnection;
 use tokio::sync::Notify;
 
 use super::operation::Outcome;
-use crate::engine::{Batch, Class, Count, House, Job, JobError, Parking, Plan, Skipped};
+use crate::engine::{
+    Batch, Class, Count, House, Job, JobError, Parking, Plan, Skipped, Table, Wait,
+};
 
 /// Where the effects go.
 pub(super) const TABLE: &str = "create table tally (name text not null, item bigint not null);
      create index on tally (name)";
 
-/// How long the job waits for somebody else.
-pub(super) const WAIT: Duration = Duration::from_hours(1);
+/// How long the job waits, and for whom.
+pub(super) fn wait() -> Wait {
+    Wait { delay: Duration::from_hours(1), reason: "somebody else".to_owned() }
+}
 
 /// Does items 1 to `items`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -72,6 +76,7 @@ impl Job for Tally {
     const NAME: &'static str = "tally";
     const CLASS: Class = Class::Short;
     const HEAVY: bool = false;
+    const TABLES: &'static [Table] = &[];
     type World = Script;
     type Cursor = Cursor;
 
@@ -126,7 +131,8 @@ impl Job for Tally {
             end: last == self.items,
             done: last + 1 - first,
             parked: parks.then(parking).into_iter().collect(),
-            wait: (outcome == Outcome::Wait).then_some(WAIT),
+            wait: (outcome == Outcome::Wait).then(wait),
+            deliveries_until: None,
         })
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::{Actor, Flake, Flavour, ObanJob, Server},
+    super::{Actor, DELIVERIES, Flake, Flavour, ObanJob, Server},
     Outgoing,
 };
 
@@ -33,7 +33,7 @@ pub(super) fn delivery(
         } })
     };
     ObanJob {
-        queue: "federator_outgoing",
+        queue: DELIVERIES,
         worker: "Pleroma.Workers.PublisherWorker",
         args,
         max_attempts: if server.shape.flavour == Flavour::Akkoma { 6 } else { 5 },

@@ -1,0 +1,246 @@
+//! After a large run: fresh statistics for PostgreSQL's planner, and a look at what space was freed.
+//!
+//! It comes after the run's success is committed, and can only be left out, never fail the run.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::{FromRow, PgTransaction, error::DatabaseError};
+use tracing::{info, warn};
+
+use super::{
+    Ended, Job,
+    drive::Drive,
+    ledger,
+    transaction::{answered, milliseconds},
+};
+
+/// A table that a job writes.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// With its schema.
+    pub name: &'static str,
+    /// The statement that has PostgreSQL look at it anew.
+    pub analyze: &'static str,
+}
+
+/// Lists tables by name, each with its statement, as text of the program.
+macro_rules! tables {
+    ($($name:literal),* $(,)?) => {
+        &[$($crate::engine::Table { name: $name, analyze: concat!("analyze ", $name) }),*]
+    };
+}
+pub(crate) use tables;
+
+/// Name of the event that tells of it.
+pub const AFTER_CARE: &str = "after_care";
+
+/// Items from which a run is large. Fewer are no more than what autovacuum meets every day, even
+/// where it waits for a tenth of a table of a small server to change.
+const ITEMS_MIN: i64 = 10_000;
+
+/// How long a table's lock is waited for. Less than PostgreSQL's `deadlock_timeout` (1 s), after
+/// which whoever waits for autovacuum has it cancelled.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// How long one table may take. A sample of 30,000 rows is read, however large the table is.
+const TABLE_MAX: Duration = Duration::from_mins(1);
+
+/// How long all of it may take, while a place of the worker is taken up.
+const ALL_MAX: Duration = Duration::from_mins(3);
+
+/// What the tables of a run are like after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AfterCare {
+    /// The role that looked.
+    pub role: String,
+    /// Those that this database has.
+    pub tables: Vec<TableCare>,
+}
+
+/// What a table is like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableCare {
+    /// With its schema.
+    pub table: String,
+    /// What became of ANALYZE.
+    pub analyzed: Analyzed,
+    /// Rows that nobody sees any more, as PostgreSQL estimates.
+    pub dead_rows: i64,
+    /// Size of the table without its indexes.
+    pub bytes: i64,
+    /// An estimate of what new rows can use again of that, once autovacuum has been there.
+    pub reusable_bytes: i64,
+}
+
+/// What became of ANALYZE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Analyzed {
+    /// The planner knows the table as it is now.
+    Yes,
+    /// The role has no right to.
+    NotAllowed,
+    /// Somebody, perhaps autovacuum, was at the table.
+    InUse,
+    /// It took too long.
+    TooLong,
+}
+
+impl TableCare {
+    /// Whether so much of a table could be given back to the disk that a person may want to weigh
+    /// that against its price: from half of a table that is not small.
+    pub const fn is_mostly_empty(&self) -> bool {
+        const SMALL: i64 = 256 * 1024 * 1024;
+        self.reusable_bytes >= SMALL && self.reusable_bytes >= self.bytes / 2
+    }
+}
+
+impl AfterCare {
+    /// Reads it from its event.
+    pub fn of(detail: &Value) -> Option<Self> {
+        serde_json::from_value(detail.clone()).ok()
+    }
+}
+
+/// Looks after the tables of a run that has just succeeded, if it was large. Leaves off when the
+/// process is told to stop.
+pub(super) async fn look_after<J: Job>(drive: &Drive<'_, J>, ended: &Ended) {
+    let (done, batches) = {
+        let progress = drive.progress.borrow();
+        (progress.done, progress.batches)
+    };
+    // Without a batch only parked items were tried again.
+    if *ended != Ended::Succeeded || done < ITEMS_MIN || batches == 0 {
+        return;
+    }
+    let told = tokio::select! {
+        biased;
+        () = drive.driver.stop.cancelled() => return,
+        told = answered(ALL_MAX, Box::pin(drive.look_after_tables())) => told,
+    };
+    if let Err(error) = told {
+        warn!(run_id = drive.claim.run_id, %error,
+            "The run is done; its tables were not looked after, which autovacuum will do");
+    }
+}
+
+/// A table before or after.
+#[derive(FromRow)]
+struct Look {
+    place: i64,
+    may_analyze: bool,
+    dead_rows: i64,
+    bytes: i64,
+    reusable_bytes: i64,
+}
+
+impl<J: Job> Drive<'_, J> {
+    async fn look_after_tables(&self) -> sqlx::Result<()> {
+        let mut analyzed = Vec::new();
+        for look in self.look().await? {
+            let table = usize::try_from(look.place - 1).ok().and_then(|place| J::TABLES.get(place));
+            let Some(table) = table else { continue };
+            let outcome =
+                if look.may_analyze { self.analyze(table).await? } else { Analyzed::NotAllowed };
+            analyzed.push((look.place, table.name, outcome));
+        }
+        let after = self.look().await?;
+        let tables = analyzed
+            .into_iter()
+            .filter_map(|(place, name, analyzed)| {
+                let look = after.iter().find(|look| look.place == place)?;
+                let Look { dead_rows, bytes, reusable_bytes, .. } = *look;
+                let table = name.to_owned();
+                Some(TableCare { table, analyzed, dead_rows, bytes, reusable_bytes })
+            })
+            .collect();
+        self.tell(tables).await
+    }
+
+    async fn begin_quietly(&self) -> sqlx::Result<PgTransaction<'static>> {
+        let mut tx = self.driver.pool.begin().await?;
+        sqlx::query(
+            "select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
+                    set_config('application_name', 'kenoma:after_care', true),
+                    -- As autovacuum does, a little at a time.
+                    set_config('vacuum_cost_delay', '2ms', true)",
+        )
+        .bind(milliseconds(LOCK_TIMEOUT))
+        .bind(milliseconds(TABLE_MAX))
+        .execute(&mut *tx)
+        .await?;
+        Ok(tx)
+    }
+
+    async fn look(&self) -> sqlx::Result<Vec<Look>> {
+        let mut tx = self.begin_quietly().await?;
+        let names: Vec<&str> = J::TABLES.iter().map(|table| table.name).collect();
+        let looks = sqlx::query_as(include_str!("look_at_tables.sql"))
+            .bind(names)
+            .fetch_all(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(looks)
+    }
+
+    async fn analyze(&self, table: &Table) -> sqlx::Result<Analyzed> {
+        let mut tx = self.begin_quietly().await?;
+        let Err(error) = sqlx::query(table.analyze).execute(&mut *tx).await else {
+            tx.commit().await?;
+            return Ok(Analyzed::Yes);
+        };
+        tx.rollback().await?;
+        match error.as_database_error().and_then(DatabaseError::code).as_deref() {
+            Some("55P03") => Ok(Analyzed::InUse),
+            Some("57014") => Ok(Analyzed::TooLong),
+            _ => Err(error),
+        }
+    }
+
+    /// Writes it into the run's story and into the log.
+    async fn tell(&self, tables: Vec<TableCare>) -> sqlx::Result<()> {
+        let mut tx = self.begin_quietly().await?;
+        let role = sqlx::query_scalar("select current_user::text").fetch_one(&mut *tx).await?;
+        let care = AfterCare { role, tables };
+        let detail = serde_json::to_value(&care).unwrap_or_default();
+        let owner = &self.claim.owner;
+        ledger::record(&mut tx, &self.claim.run_id, AFTER_CARE, owner, &detail).await?;
+        tx.commit().await?;
+        let of = |yes| {
+            let tables = care.tables.iter().filter(|care| (care.analyzed == Analyzed::Yes) == yes);
+            tables.map(|care| care.table.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        info!(
+            job = self.claim.job,
+            run_id = self.claim.run_id,
+            subject = self.claim.subject,
+            analyzed = of(true),
+            left_to_autovacuum = of(false),
+            dead_rows = care.tables.iter().map(|care| care.dead_rows).sum::<i64>(),
+            reusable_bytes = care.tables.iter().map(|care| care.reusable_bytes).sum::<i64>(),
+            "Looked after the tables of {} {}",
+            self.claim.job,
+            self.claim.subject
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_large_and_mostly_empty_is_worth_a_lock() {
+        let is_mostly_empty = |bytes, reusable_bytes| {
+            let (table, analyzed) = ("public.objects".to_owned(), Analyzed::Yes);
+            TableCare { table, analyzed, dead_rows: 1, bytes, reusable_bytes }.is_mostly_empty()
+        };
+        let gib = 1024 * 1024 * 1024;
+        assert!(is_mostly_empty(gib, gib / 2));
+        assert!(!is_mostly_empty(gib, gib / 3));
+        assert!(!is_mostly_empty(gib / 8, gib / 8));
+    }
+}

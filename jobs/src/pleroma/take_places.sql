@@ -1,0 +1,17 @@
+-- Takes the next places for deliveries; gives the second that is now (UTC), and how many places from
+-- its beginning were taken before. $1: places of a second, $2: how many are wanted.
+with clock as (
+    select second, taken from kenoma.delivery_clock for update
+), moment as (
+    -- Read after the lock was got, which may have taken a while.
+    select second, taken, date_trunc('second', clock_timestamp()) as this from clock
+), start as (
+    -- A clock that is behind now has nothing taken ahead of it.
+    select this, greatest(0, extract(epoch from second - this)::bigint * $1 + least(taken, $1)) as ahead
+    from moment
+)
+update kenoma.delivery_clock
+set second = this + make_interval(secs => (ahead + $2 - 1) / $1),
+    taken = (ahead + $2 - 1) % $1 + 1
+from start
+returning timezone('UTC', this), ahead

@@ -1,0 +1,119 @@
+//! What the tables of a large run are like after it, as a person reads it.
+
+use kenoma_jobs::engine::{
+    AFTER_CARE, AfterCare, Analyzed, TableCare,
+    ledger::{self, Event},
+};
+
+use super::{
+    Failure, Output,
+    output::{counted, thousands},
+};
+use crate::session::Session;
+
+/// What an event tells of the tables; nothing when it is about something else.
+pub(super) fn lines(event: &Event) -> Vec<String> {
+    let care = if event.event == AFTER_CARE { AfterCare::of(&event.detail) } else { None };
+    let Some(care) = care else { return Vec::new() };
+    let tables = care.tables.iter().map(|table| line(table, &care.role));
+    let advice = care.tables.iter().filter(|table| table.is_mostly_empty()).map(advice);
+    tables.chain(advice).collect()
+}
+
+/// Tells of the tables after a run that was done here, if it was large.
+pub(super) async fn tell(session: &Session, id: &str, output: Output) -> Result<(), Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    let events = ledger::events(&mut db, id).await?;
+    let care = events.iter().rfind(|event| event.event == AFTER_CARE);
+    for line in care.map(lines).unwrap_or_default() {
+        output.note(line);
+    }
+    Ok(())
+}
+
+fn line(care: &TableCare, role: &str) -> String {
+    let TableCare { table, dead_rows, reusable_bytes, .. } = care;
+    let analyzed = match care.analyzed {
+        Analyzed::Yes => "analyzed".to_owned(),
+        Analyzed::NotAllowed => {
+            format!("not analyzed, as the role {role} may not ANALYZE it; autovacuum will")
+        }
+        Analyzed::InUse => "not analyzed, as it was in use; autovacuum will".to_owned(),
+        Analyzed::TooLong => "not analyzed, as it took too long; autovacuum will".to_owned(),
+    };
+    let dead = format!("{} {}", counted(*dead_rows, "dead rows"), space(*reusable_bytes));
+    format!("{table}: {analyzed}; {dead}")
+}
+
+/// The rest of the sentence that tells of dead rows.
+fn space(bytes: i64) -> String {
+    match size(bytes) {
+        Some(size) => {
+            format!("(about {size}, which new rows can use again after the next autovacuum)")
+        }
+        None => "(less than 1 MiB)".to_owned(),
+    }
+}
+
+fn advice(care: &TableCare) -> String {
+    let size = size(care.reusable_bytes).unwrap_or_default();
+    format!(
+        "{table}: most of it is empty. VACUUM FULL {table} would give about {size} back to the disk, \
+         but nobody can read or write the table meanwhile, and what is left of it needs free disk a \
+         second time. For new rows the space is free without that",
+        table = care.table
+    )
+}
+
+/// Writes a size in whole MiB; `None` for less than one.
+fn size(bytes: i64) -> Option<String> {
+    let mib = bytes / (1024 * 1024);
+    (mib > 0).then(|| format!("{} MiB", thousands(mib)))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(table: &serde_json::Value) -> Vec<String> {
+        lines(&Event {
+            at: DateTime::UNIX_EPOCH,
+            event: AFTER_CARE.to_owned(),
+            actor: "worker".to_owned(),
+            detail: json!({ "role": "kenoma", "tables": [table] }),
+        })
+    }
+
+    #[test]
+    fn a_table_that_is_mostly_empty_comes_with_the_price_of_its_space() {
+        let gib = 1_i64 << 30;
+        insta::assert_snapshot!(told(&json!({
+            "table": "public.objects", "analyzed": "yes", "dead_rows": 1_000_000,
+            "bytes": gib, "reusable_bytes": gib / 4 * 3,
+        })).join("\n"), @"
+        public.objects: analyzed; 1,000,000 dead rows (about 768 MiB, which new rows can use again after the next autovacuum)
+        public.objects: most of it is empty. VACUUM FULL public.objects would give about 768 MiB back to the disk, but nobody can read or write the table meanwhile, and what is left of it needs free disk a second time. For new rows the space is free without that
+        ");
+    }
+
+    #[test]
+    fn a_table_that_was_not_analyzed_says_why() {
+        let lines: Vec<String> = ["not_allowed", "in_use", "too_long"]
+            .into_iter()
+            .flat_map(|analyzed| {
+                told(&json!({
+                    "table": "public.users", "analyzed": analyzed, "dead_rows": 1,
+                    "bytes": 8192, "reusable_bytes": 90,
+                }))
+            })
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
+        public.users: not analyzed, as the role kenoma may not ANALYZE it; autovacuum will; 1 dead row (less than 1 MiB)
+        public.users: not analyzed, as it was in use; autovacuum will; 1 dead row (less than 1 MiB)
+        public.users: not analyzed, as it took too long; autovacuum will; 1 dead row (less than 1 MiB)
+        ");
+    }
+}

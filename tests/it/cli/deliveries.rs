@@ -1,0 +1,281 @@
+//! What the server is given to deliver is spread over time.
+
+use std::{
+    collections::BTreeMap,
+    process::{Child, Stdio},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use serde_json::Value;
+use testkit::{Account, Flavour, flake_text};
+
+use super::{FLAVOURS, House};
+use crate::program::{Done, Kenoma};
+
+/// A job for a delivery, as far as the tests look at it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+struct Delivery {
+    id: i64,
+    state: String,
+    args: Value,
+    inserted_at: NaiveDateTime,
+    scheduled_at: NaiveDateTime,
+}
+
+/// Reads the jobs in the order in which the server does them: those that are available first.
+async fn deliveries(house: &House) -> Result<Vec<Delivery>> {
+    let jobs = sqlx::query_as(
+        "select id, state::text, args, inserted_at, scheduled_at from public.oban_jobs
+         where queue = 'federator_outgoing' and worker = 'Pleroma.Workers.PublisherWorker'
+         order by state::text, scheduled_at, id",
+    );
+    Ok(jobs.fetch_all(&house.database.pool()).await?)
+}
+
+/// Counts the jobs that become due in each second.
+fn by_second(jobs: &[Delivery]) -> BTreeMap<i64, usize> {
+    let mut seconds = BTreeMap::new();
+    for job in jobs.iter().filter(|job| job.state == "scheduled") {
+        *seconds.entry(job.scheduled_at.and_utc().timestamp()).or_default() += 1;
+    }
+    seconds
+}
+
+/// An account with posts, by their ActivityPub ids in the order of writing.
+async fn prolific(house: &House, nickname: &str, posts: usize) -> Result<(Account, Vec<String>)> {
+    let account = house.world.local(nickname).await?;
+    let mut ids = Vec::new();
+    for number in 0..posts {
+        let post = account.posts(&format!("number {number}")).public().create().await?;
+        ids.push(post.object);
+    }
+    Ok((account, ids))
+}
+
+/// The program with so many deliveries per second, and small batches.
+fn paced(house: &House, per_second: &str) -> Kenoma {
+    house
+        .kenoma
+        .clone()
+        .with("KENOMA_FEDERATION_PER_SECOND", per_second)
+        .with("KENOMA_FEDERATION_MAX_WAITING", "10000000")
+        .with("KENOMA_BATCH_ROWS_INITIAL", "7")
+        .with("KENOMA_BATCH_ROWS_MAX", "7")
+}
+
+const DELETE_ALICE: [&str; 5] = ["user", "delete_activities", "alice", "--yes", "--inline"];
+
+/// Has others taken all places of the next hour, and some of the second after it, which is given.
+async fn an_hour_is_taken(house: &House, taken: i32) -> Result<i64> {
+    let second: DateTime<Utc> = sqlx::query_scalar(
+        "update kenoma.delivery_clock
+         set second = date_trunc('second', clock_timestamp()) + interval '1 hour', taken = $1
+         returning second",
+    )
+    .bind(taken)
+    .fetch_one(&house.database.pool())
+    .await?;
+    Ok(second.timestamp())
+}
+
+/// Reads the last second given out, and how many of its places are taken.
+async fn clock(house: &House) -> Result<(i64, i32)> {
+    let (second, taken): (DateTime<Utc>, i32) =
+        sqlx::query_as("select second, taken from kenoma.delivery_clock")
+            .fetch_one(&house.database.pool())
+            .await?;
+    Ok((second.timestamp(), taken))
+}
+
+/// The objects whose deletions are delivered, in the order of the jobs.
+async fn objects(house: &House, jobs: &[Delivery]) -> Result<Vec<String>> {
+    let state = house.rows().await?.0;
+    let mut deletes = BTreeMap::new();
+    for row in state.rows("activities").iter().filter(|row| row["data"]["type"] == "Delete") {
+        let id = row["id"].as_str().context("no id")?.parse()?;
+        deletes.insert(flake_text(id), row["data"]["object"].as_str().unwrap_or_default());
+    }
+    jobs.iter()
+        .map(|job| {
+            let activity = job.args["activity_id"].as_str().unwrap_or_default();
+            Ok((*deletes.get(activity).with_context(|| format!("no Delete {activity}"))?)
+                .to_owned())
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn deletions_are_told_of_at_the_pace_that_was_set_and_in_their_order() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = House::new(flavour).await?;
+        let (_, posts) = prolific(&house, "alice", 100).await?;
+        let begun = Utc::now().naive_utc() - TimeDelta::seconds(1);
+        let done = paced(&house, "10").run(&[&DELETE_ALICE[..], &["--json"]].concat())?;
+        ensure!(done.code == 0, "{flavour}: {done:?}");
+        ensure!(done.stderr.contains("deliveries until about "), "{flavour}: {done:?}");
+
+        let jobs = deliveries(&house).await?;
+        ensure!(jobs.len() == 100, "{flavour}: {}", jobs.len());
+        ensure!(objects(&house, &jobs).await? == posts, "{flavour}: not in their order");
+        let ids: Vec<i64> = jobs.iter().map(|job| job.id).collect();
+        ensure!(ids.is_sorted(), "{flavour}: {ids:?}");
+        ensure!(jobs.iter().all(|job| job.scheduled_at >= begun), "{flavour}: {jobs:?}");
+        // What is due at once is written as always; a slow machine may need more than a second.
+        let (at_once, later): (Vec<_>, Vec<_>) =
+            jobs.iter().partition(|job| job.state == "available");
+        ensure!(at_once.len() >= 10, "{flavour}: {at_once:?}");
+        ensure!(at_once.iter().all(|job| job.scheduled_at == job.inserted_at), "{at_once:?}");
+        ensure!(later.iter().all(|job| job.state == "scheduled"), "{later:?}");
+        let seconds = by_second(&jobs);
+        ensure!(seconds.len() >= 5, "{flavour}: {seconds:?}");
+        let full = seconds.values().skip(1).take(seconds.len() - 2);
+        ensure!(full.into_iter().all(|number| *number == 10), "{flavour}: {seconds:?}");
+        ensure!(seconds.values().all(|number| *number <= 10), "{flavour}: {seconds:?}");
+
+        let last = jobs.last().context("no job")?.scheduled_at.and_utc();
+        let run: Value = serde_json::from_str(&done.stdout)?;
+        let told: DateTime<Utc> = run["deliveries_until"].as_str().context("no time")?.parse()?;
+        ensure!((last - told).abs() < TimeDelta::milliseconds(1), "{told} and {last}");
+        let shown = house.run(&format!("jobs show {}", run["run_id"].as_str().unwrap_or("")))?;
+        let line = format!("Deliveries   until about {}", last.format("%Y-%m-%d %H:%M UTC"));
+        ensure!(shown.stdout.contains(&line), "{flavour}: {shown:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_fits_into_this_second_is_written_as_the_original_does() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = House::new(flavour).await?;
+        prolific(&house, "alice", 5).await?;
+        let (code, run) = house.json("user delete_activities alice --yes --inline")?;
+        ensure!((code, &run["deliveries_until"]) == (0, &Value::Null), "{flavour}: {run}");
+        let jobs = deliveries(&house).await?;
+        let as_ever =
+            |job: &Delivery| job.state == "available" && job.scheduled_at == job.inserted_at;
+        ensure!(jobs.len() == 5 && jobs.iter().all(as_ever), "{flavour}: {jobs:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn deliveries_that_kenoma_makes_itself_are_spread_as_well() -> Result<()> {
+    let house = House::new(Flavour::Akkoma).await?;
+    let (alice, _) = prolific(&house, "alice", 4).await?;
+    for host in ["one.example", "two.example", "three.example"] {
+        house.world.remote("carl", host).await?.follows(&alice).await?;
+    }
+    let first = an_hour_is_taken(&house, 3).await?;
+    let kenoma = paced(&house, "5").with("KENOMA_FEDERATION_FANOUT", "kenoma");
+    let done = kenoma.run(&DELETE_ALICE)?;
+    ensure!(done.code == 0, "{done:?}");
+    let seconds = by_second(&deliveries(&house).await?);
+    ensure!(seconds == BTreeMap::from([(first, 2), (first + 1, 5), (first + 2, 5)]), "{seconds:?}");
+    ensure!(clock(&house).await? == (first + 2, 5));
+    Ok(())
+}
+
+fn begin(kenoma: &Kenoma, nickname: &str) -> Result<Child> {
+    let words = ["user", "delete_activities", nickname, "--yes", "--inline"];
+    Ok(kenoma.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runs_at_once_share_the_places() -> Result<()> {
+    let house = House::new(Flavour::Pleroma).await?;
+    for nickname in ["alice", "bob"] {
+        prolific(&house, nickname, 40).await?;
+    }
+    let first = an_hour_is_taken(&house, 4).await?;
+    let kenoma = paced(&house, "10");
+    let both = [begin(&kenoma, "alice")?, begin(&kenoma, "bob")?];
+    for child in both {
+        let done = Done::from(child.wait_with_output()?);
+        ensure!(done.code == 0, "{done:?}");
+    }
+    let jobs = deliveries(&house).await?;
+    let mut expected: BTreeMap<i64, usize> = (1..=7).map(|n| (first + n, 10)).collect();
+    expected.extend([(first, 6), (first + 8, 4)]);
+    ensure!(by_second(&jobs) == expected, "{:?}", by_second(&jobs));
+    // No two have the same place.
+    let mut times: Vec<_> = jobs.iter().map(|job| job.scheduled_at).collect();
+    times.dedup();
+    ensure!(times.len() == 80, "{times:?}");
+    ensure!(clock(&house).await? == (first + 8, 4));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_that_is_undone_gives_its_places_back() -> Result<()> {
+    let house = House::new(Flavour::Pleroma).await?;
+    let (_, posts) = prolific(&house, "alice", 20).await?;
+    // The deletion of activities comes after the places were taken.
+    house
+        .sql(
+            "create table spoilt (object text not null);
+             grant select on spoilt to public;
+             create function refuse() returns trigger language plpgsql as $$ begin
+                 if exists (select from spoilt where object = old.data ->> 'object') then
+                     raise exception 'this one stays';
+                 end if;
+                 return old;
+             end $$;
+             create trigger refuse before delete on activities
+             for each row execute function refuse()",
+        )
+        .await?;
+    sqlx::query("insert into spoilt values ($1)")
+        .bind(&posts[9])
+        .execute(&house.database.pool())
+        .await?;
+    let first = an_hour_is_taken(&house, 0).await?;
+    let done = paced(&house, "4").run(&DELETE_ALICE)?;
+    ensure!(done.code == 6, "{done:?}");
+    let jobs = deliveries(&house).await?;
+    let told = objects(&house, &jobs).await?;
+    let expected: Vec<String> = [&posts[..9], &posts[10..]].concat();
+    ensure!(told == expected, "{told:?}");
+    let mut seconds: BTreeMap<i64, usize> = (0..4).map(|n| (first + n, 4)).collect();
+    seconds.insert(first + 4, 3);
+    ensure!(by_second(&jobs) == seconds, "{:?}", by_second(&jobs));
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_is_switched_off_too_early_is_warned_of() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = House::new(flavour).await?;
+        prolific(&house, "alice", 3).await?;
+        let warns = || -> Result<Vec<bool>> {
+            ["user deactivate alice --dry-run", "user rm alice --dry-run"]
+                .into_iter()
+                .map(|line| {
+                    let done = house.run(line)?;
+                    ensure!(done.code == 0, "{flavour}: {done:?}");
+                    Ok(done.stdout.contains("what it has not told by then is lost"))
+                })
+                .collect()
+        };
+        ensure!(warns()? == [false, false], "{flavour}: nothing was deleted yet");
+        let done = paced(&house, "1").run(&DELETE_ALICE)?;
+        ensure!(done.code == 0, "{flavour}: {done:?}");
+        ensure!(warns()? == [true, true], "{flavour}: two are to be told");
+        house.sql("update oban_jobs set state = 'completed'").await?;
+        ensure!(warns()? == [false, false], "{flavour}: all are told");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_plan_says_how_long_others_are_told() -> Result<()> {
+    let house = House::new(Flavour::Pleroma).await?;
+    prolific(&house, "alice", 70).await?;
+    let words = ["user", "delete_activities", "alice", "--dry-run"];
+    let told = paced(&house, "1").run(&words)?.stdout;
+    ensure!(told.contains("told over about 1m, at a pace of 1 a second"), "{told}");
+    ensure!(told.contains("do not deactivate or remove the account before the end"), "{told}");
+    let told = paced(&house, "2").run(&words)?.stdout;
+    ensure!(!told.contains("told over"), "{told}");
+    Ok(())
+}
