@@ -86,7 +86,7 @@ async fn a_role_that_may_not_analyze_says_so() -> Result<()> {
     let told = "public.users: not analyzed, as the role kenoma_least may not ANALYZE it; autovacuum \
                 will; ";
     ensure!(done.stderr.contains(told), "{done:?}");
-    ensure!(!done.stderr.contains("WARN"), "{done:?}");
+    ensure!(!done.stderr.contains("were not looked after"), "{done:?}");
     ensure!(!was_analyzed(&house).await?);
     ensure!(story(&house).await?.contains(told));
     Ok(())
@@ -111,7 +111,7 @@ async fn a_small_run_needs_no_care() -> Result<()> {
     let house = House::new(Flavour::Pleroma).await?;
     unconfirmed(&house, 9_998).await?;
     let done = confirm_all(&Kenoma::on(&house.database))?;
-    ensure!(!done.stderr.contains("public."), "{done:?}");
+    ensure!(!done.stderr.lines().any(|line| line.starts_with("public.")), "{done:?}");
     ensure!(!was_analyzed(&house).await?);
     ensure!(!story(&house).await?.contains("after_care"));
     Ok(())
