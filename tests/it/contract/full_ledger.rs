@@ -64,7 +64,7 @@ async fn use_ledger(db: &mut PgConnection) -> Result<()> {
     let claim = ledger::claim(db, &first, "worker", Stage::LONG_LEASE).await?;
     ledger::renew(db, &claim.context("it is not due")?, Stage::LONG_LEASE).await?;
     ledger::find(db, &first).await?.context("it is gone")?;
-    ledger::find_all(db, &[first.clone()]).await?;
+    ledger::find_all(db, std::slice::from_ref(&first)).await?;
     ledger::events(db, &first).await?;
     ledger::parked_items(db, &first).await?;
     for (status, job) in [
