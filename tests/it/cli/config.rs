@@ -53,11 +53,24 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| worker.progress_interval              10s                               default
     out| worker.max_attempts                   10                                default
     out| worker.max_crashes                    3                                 default
+    out| worker.nice                           0                                 default
+    out| worker.window                         -                                 default
     out| batch.rows_initial                    100                               default
     out| batch.rows_max                        500                               default
     out| batch.target                          100ms                             default
     out| batch.lock_timeout                    2s                                default
     out| batch.statement_timeout               10s                               default
+    out| brakes.interval                       200ms                             default
+    out| brakes.hold                           5s                                default
+    out| brakes.replica_lag_mib                64                                default
+    out| brakes.lock_waiters                   4                                 default
+    out| brakes.oban_delay                     1m                                default
+    out| brakes.wal_segments                   32                                default
+    out| brakes.vacuum                         false                             default
+    out| brakes.active_backends                40                                default
+    out| brakes.disk_free_mib                  1024                              default
+    out| brakes.disk_path                      -                                 default
+    out| brakes.flag_file                      /run/kenoma/brake                 default
     out| server.federating                     false                             environment KENOMA_SERVER_FEDERATING
     out| server.cleanup_attachments            -                                 default
     out| server.cleanup_attachments_delay      -                                 default

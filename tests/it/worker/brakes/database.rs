@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use sqlx::{Connection as _, Executor as _, PgConnection, postgres::PgQueryResult};
 use tokio::task::JoinHandle;
 
-use super::{is_held_back, is_under_way};
+use super::{eventually, is_held_back, is_under_way};
 use crate::worker::{
     stage::{Stage, quick},
     story::object_of,
@@ -103,4 +103,30 @@ async fn many_who_are_busy() -> Result<()> {
         Ok(())
     };
     is_held_back(&kenoma, &stage.pool, "active_backends", crowd, leave).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_of_the_run_that_is_being_vacuumed() -> Result<()> {
+    let stage = Stage::new().await?;
+    let kenoma = quick(stage.owner(), testkit::redis()?.url())
+        .with("KENOMA_REDIS_PREFIX", stage.prefix.clone())
+        .with("KENOMA_BRAKES_VACUUM", "true");
+    let vacuum = async || {
+        // A page that somebody looks at cannot be frozen: the vacuum waits for it.
+        let mut reader = somebody(&stage).await?;
+        let look = "begin; declare page cursor for select 1 from counter_cache; fetch page";
+        sqlx::raw_sql(look).execute(&mut reader).await?;
+        let mut other = somebody(&stage).await?;
+        tokio::spawn(async move { other.execute("vacuum (freeze) counter_cache").await });
+        eventually("a vacuum that waits", async || {
+            let waiting = "select count(*) from pg_stat_activity
+                           where datname = current_database() and wait_event = 'BufferPin'";
+            let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&stage.pool).await?;
+            Ok((waiting > 0).then_some(()))
+        })
+        .await?;
+        Ok(reader)
+    };
+    let end = async |reader: PgConnection| Ok(reader.close().await?);
+    is_held_back(&kenoma, &stage.pool, "vacuum", vacuum, end).await
 }
