@@ -1,14 +1,12 @@
 //! What a batch writes: one statement per table, in the order in which the server locks.
 //!
-//! The removal of posts comes near the end: its trigger locks the host's row in `counter_cache`,
-//! which every new post of the server needs, until the commit. Whatever can be done before it, is;
-//! the deliveries take their places, for which all runs wait in turn, right before the removals.
-//! Only the authors come after it: the server, too, locks that row first and then the author's, and
-//! whoever does it the other way round stops an account that posts meanwhile, or is stopped by it.
+//! The removal of posts comes last: its trigger locks the host's row in `counter_cache`, which every
+//! new post of the server needs, until the commit. Whatever can be done before it, is; right before
+//! the removals the deliveries take their places, for which all runs wait in turn.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::{
@@ -19,13 +17,14 @@ use super::{
 use crate::pleroma::{Actor, AssociatedObject, Pins, Server, fan_out, insert_deliveries};
 
 /// What writing a batch led to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default, FromRow)]
 pub(super) struct Written {
     /// Activities of the plan that went.
     pub(super) removed: i64,
     /// Whether the account's own row changed.
     pub(super) account: bool,
     /// When the last delivery is due, if they are not all due at once.
+    #[sqlx(skip)]
     pub(super) deliveries_until: Option<DateTime<Utc>>,
 }
 
@@ -48,9 +47,8 @@ pub(super) async fn apply(
     jobs.extend(fan_out(db, server, actor, &writes.outgoing).await?);
     let deliveries_until = insert_deliveries(db, server, jobs).await?;
     let (others, posts) = remove_others(db, server, actor, cursor, &writes).await?;
-    let removed = others + remove_posts(db, actor, cursor, posts).await?;
-    let account = update_authors(db, server, actor, &writes).await?;
-    Ok(Written { removed, account, deliveries_until })
+    let written = remove_posts(db, server, actor, cursor, posts, &writes).await?;
+    Ok(Written { removed: others + written.removed, deliveries_until, ..written })
 }
 
 /// Inserts activities of one account; their recipients are `to`, then `cc`.
@@ -193,51 +191,33 @@ async fn remove_others(
         .await
 }
 
-/// Removes posts. From here to the commit, nobody of the host can post.
+/// Removes posts, and lowers their authors' counts and removes their pins.
 async fn remove_posts(
-    db: &mut PgConnection,
-    actor: &Actor,
-    cursor: &Cursor,
-    posts: Vec<Uuid>,
-) -> sqlx::Result<i64> {
-    if posts.is_empty() {
-        return Ok(0);
-    }
-    sqlx::query_scalar(
-        "with removed as (
-             delete from public.activities a where a.id = any ($1) returning a.id, a.actor
-         )
-         select count(*) from removed where actor = $2 and id > $3 and id <= $4",
-    )
-    .bind(posts)
-    .bind(&actor.ap_id)
-    .bind(cursor.after)
-    .bind(cursor.until)
-    .fetch_one(db)
-    .await
-}
-
-/// Lowers the authors' post counts and removes their pins. Tells whether the account is among those
-/// whose row changed.
-async fn update_authors(
     db: &mut PgConnection,
     server: &Server,
     actor: &Actor,
+    cursor: &Cursor,
+    posts: Vec<Uuid>,
     writes: &Writes,
-) -> sqlx::Result<bool> {
-    let sql = match server.shape.pins {
-        Pins::Objects => include_str!("update_author.sql"),
-        Pins::Activities => include_str!("pleroma22_update_author.sql"),
-    };
-    let mut account = false;
-    for (ap_id, author) in &writes.authors {
-        let done = sqlx::query(sql)
-            .bind(ap_id)
-            .bind(author.public_posts)
-            .bind(&author.pins)
-            .execute(&mut *db)
-            .await?;
-        account |= *ap_id == actor.ap_id && done.rows_affected() > 0;
+) -> sqlx::Result<Written> {
+    if posts.is_empty() && writes.authors.is_empty() {
+        return Ok(Written::default());
     }
-    Ok(account)
+    let sql = match server.shape.pins {
+        Pins::Objects => include_str!("remove_posts.sql"),
+        Pins::Activities => include_str!("pleroma22_remove_posts.sql"),
+    };
+    let authors = &writes.authors;
+    sqlx::query_as(sql)
+        .bind(posts)
+        .bind(&actor.ap_id)
+        .bind(cursor.after)
+        .bind(cursor.until)
+        .bind(authors.keys().collect::<Vec<_>>())
+        .bind(authors.values().map(|author| author.public_posts).collect::<Vec<_>>())
+        .bind(
+            authors.values().map(|author| Value::from(author.pins.as_slice())).collect::<Vec<_>>(),
+        )
+        .fetch_one(db)
+        .await
 }

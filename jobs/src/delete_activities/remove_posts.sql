@@ -1,0 +1,24 @@
+-- $1: posts, $2: account, $3 and $4: the run's range, $5: authors, $6: public posts that each of them lost, $7: objects
+-- of each that cannot be pinned any more.
+-- The first post removed locks the host's row in counter_cache, and nobody of the host can post until the commit. So
+-- this is one statement, and the last but the checkpoint. Authors come after posts, as on the server, which posts in
+-- that order, too: whoever has both locks the other way round stops an account that posts meanwhile, or is stopped.
+with removed as (
+    delete from public.activities a where a.id = any ($1) returning a.id, a.actor
+), gone as materialized (
+    -- Known only when all posts are removed, and joined with every author.
+    select count(*) filter (where actor = $2 and id > $3 and id <= $4) as planned from removed
+), written as (
+    update public.users u
+    set note_count = greatest(0, u.note_count - lost.posts),
+        pinned_objects = u.pinned_objects - lost.objects,
+        -- Only a lost pin touches updated_at, as on the server.
+        updated_at = case when u.pinned_objects ?| lost.objects then date_trunc('second', timezone('UTC', now()))
+                          else u.updated_at end
+    from gone,
+         (select author, posts, array(select jsonb_array_elements_text(objects)) as objects
+          from unnest($5::text[], $6::int[], $7::jsonb[]) as lost (author, posts, objects)) as lost
+    where gone.planned >= 0 and u.ap_id = lost.author and (lost.posts > 0 or u.pinned_objects ?| lost.objects)
+    returning u.ap_id
+)
+select planned as removed, exists (select from written where ap_id = $2) as account from gone
