@@ -6,7 +6,7 @@ use testkit::Flavour;
 
 use super::House;
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 16] = [
     "run_id",
     "job",
     "subject",
