@@ -13,8 +13,9 @@ pub(super) struct Statements {
     /// `$1`–`$3`: host. Accounts that were inactive before the run, and still follow active local
     /// accounts: their relations are none of the run's business.
     pub(super) spared: &'static str,
-    /// `$1`–`$3`: host; `$4`: after this account, `$5`: at most so many of all hosts. Walks over
-    /// accounts, and tells which of them the run switches off.
+    /// `$1`–`$3`: host; `$4`: after this account, `$5`: at most so many of all hosts, `$6`: at most
+    /// so many that the run switches off. Walks over accounts, and tells these; and, when they are
+    /// fewer, behind them the last account of all that it walked over.
     pub(super) walk: &'static str,
     /// `$1`: accounts. Locks them and their local followers, in the order of ids.
     pub(super) lock: &'static str,
@@ -23,8 +24,9 @@ pub(super) struct Statements {
     /// `$1`: accounts just switched off. Takes them from the counters of their local followers; tells
     /// which these are.
     pub(super) lower_following: &'static str,
-    /// `$1`: after this account, `$2`: at most so many of all hosts. Walks over accounts, and tells
-    /// which of them are local and, for `$3`, active.
+    /// `$1`: after this account, `$2`: at most so many of all hosts, `$4`: at most so many that are
+    /// local and, for `$3`, active. Walks over accounts, and tells these; and, when they are fewer,
+    /// behind them the last account of all that it walked over.
     pub(super) walk_locals: &'static str,
     /// `$1`–`$3`: host; `$4`: local accounts, `$5`: spared ones. Ends the relations of the host's
     /// inactive accounts to the local ones; tells whom they followed.
@@ -75,15 +77,25 @@ macro_rules! statements {
                                where r.follower_id = u.id and r.state = 2)"
             ),
             walk: concat!(
-                "select u.id, coalesce(",
+                "with found as (
+                     select u.id
+                     from (select id, nickname, ",
+                $column,
+                " from public.users where id > $4 order by id limit $5) u
+                     where ",
                 $acted_on,
                 " and ",
                 of_host!(),
-                ", false)
-                 from (select id, nickname, ",
-                $column,
-                " from public.users where id > $4 order by id limit $5) u
-                 order by u.id"
+                "
+                     order by u.id limit $6
+                 )
+                 select id, true from found
+                 union all
+                 (select id, false
+                  from (select id from public.users where id > $4 order by id limit $5) walked
+                  where (select count(*) from found) < $6
+                  order by id desc limit 1)
+                 order by 2 desc, 1"
             ),
             lock: "select u.id from public.users u
                  where u.id = any ($1) or (u.local and u.id in (
@@ -119,14 +131,24 @@ macro_rules! statements {
                  returning u.id"
             ),
             walk_locals: concat!(
-                "select u.id, u.local and u.nickname is not null
-                     and u.nickname not like 'internal.%' and (not $3 or ",
-                $active,
-                ")
-                 from (select id, nickname, local, ",
+                "with found as (
+                     select u.id
+                     from (select id, nickname, local, ",
                 $column,
                 " from public.users where id > $1 order by id limit $2) u
-                 order by u.id"
+                     where u.local and u.nickname is not null
+                       and u.nickname not like 'internal.%' and (not $3 or ",
+                $active,
+                ")
+                     order by u.id limit $4
+                 )
+                 select id, true from found
+                 union all
+                 (select id, false
+                  from (select id from public.users where id > $1 order by id limit $2) walked
+                  where (select count(*) from found) < $4
+                  order by id desc limit 1)
+                 order by 2 desc, 1"
             ),
             unfollow: concat!(
                 "delete from public.following_relationships r

@@ -17,7 +17,8 @@ use crate::pleroma::{
 /// a nickname, nor one that has local accounts in order, so the primary key is walked in windows.
 const WINDOW: i64 = 20;
 
-/// What a window held.
+/// What a window held. It is not read further than to the last account that a batch takes: those of
+/// a host often stand side by side.
 pub(super) struct Walked {
     /// Where the next window begins.
     pub(super) last: Uuid,
@@ -52,6 +53,7 @@ impl DeactivateInstance {
             .bind(self.suffix())
             .bind(after)
             .bind(limit.saturating_mul(WINDOW))
+            .bind(limit)
             .fetch_all(db)
             .await?;
         Ok(Walked::of(&window, limit))
@@ -97,6 +99,7 @@ impl DeactivateInstance {
                 .bind(after)
                 .bind(limit.saturating_mul(WINDOW))
                 .bind(active_only)
+                .bind(limit)
                 .fetch_all(db)
                 .await?;
         Ok(Walked::of(&window, limit))
