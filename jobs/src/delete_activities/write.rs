@@ -4,7 +4,7 @@
 //! new post of the server needs, until the commit. Whatever can be done before it, is.
 
 use serde_json::Value;
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 use crate::pleroma::{Actor, AssociatedObject, Pins, Server, fan_out, insert_oban_jobs};
 
 /// What writing a batch led to.
-#[derive(Debug, Clone, Copy, Default, FromRow)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Written {
     /// Activities of the plan that went.
     pub(super) removed: i64,
@@ -42,8 +42,8 @@ pub(super) async fn apply(
     let deliveries = fan_out(db, server, actor, &writes.outgoing).await?;
     insert_oban_jobs(db, &deliveries).await?;
     let (others, posts) = remove_others(db, server, actor, cursor, &writes).await?;
-    let written = remove_posts(db, server, actor, cursor, posts, &writes).await?;
-    Ok(Written { removed: others + written.removed, ..written })
+    let (posts, account) = remove_posts(db, server, actor, cursor, posts, &writes).await?;
+    Ok(Written { removed: others + posts, account })
 }
 
 /// Inserts activities of one account; their recipients are `to`, then `cc`.
@@ -186,7 +186,8 @@ async fn remove_others(
         .await
 }
 
-/// Removes posts, and lowers their authors' counts and removes their pins.
+/// Removes posts, lowers their authors' counts and removes their pins. Returns how many of the plan
+/// went, and whether the account's own row changed.
 async fn remove_posts(
     db: &mut PgConnection,
     server: &Server,
@@ -194,9 +195,9 @@ async fn remove_posts(
     cursor: &Cursor,
     posts: Vec<Uuid>,
     writes: &Writes,
-) -> sqlx::Result<Written> {
+) -> sqlx::Result<(i64, bool)> {
     if posts.is_empty() && writes.authors.is_empty() {
-        return Ok(Written::default());
+        return Ok((0, false));
     }
     let sql = match server.shape.pins {
         Pins::Objects => include_str!("remove_posts.sql"),
