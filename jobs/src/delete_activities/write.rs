@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
@@ -17,14 +17,13 @@ use super::{
 use crate::pleroma::{Actor, AssociatedObject, Pins, Server, fan_out, insert_deliveries};
 
 /// What writing a batch led to.
-#[derive(Debug, Clone, Copy, Default, FromRow)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Written {
     /// Activities of the plan that went.
     pub(super) removed: i64,
     /// Whether the account's own row changed.
     pub(super) account: bool,
     /// When the last delivery is due, if they are not all due at once.
-    #[sqlx(skip)]
     pub(super) deliveries_until: Option<DateTime<Utc>>,
 }
 
@@ -47,8 +46,8 @@ pub(super) async fn apply(
     jobs.extend(fan_out(db, server, actor, &writes.outgoing).await?);
     let deliveries_until = insert_deliveries(db, server, jobs).await?;
     let (others, posts) = remove_others(db, server, actor, cursor, &writes).await?;
-    let written = remove_posts(db, server, actor, cursor, posts, &writes).await?;
-    Ok(Written { removed: others + written.removed, deliveries_until, ..written })
+    let (posts, account) = remove_posts(db, server, actor, cursor, posts, &writes).await?;
+    Ok(Written { removed: others + posts, account, deliveries_until })
 }
 
 /// Inserts activities of one account; their recipients are `to`, then `cc`.
@@ -191,7 +190,8 @@ async fn remove_others(
         .await
 }
 
-/// Removes posts, and lowers their authors' counts and removes their pins.
+/// Removes posts, lowers their authors' counts and removes their pins. Returns how many of the plan
+/// went, and whether the account's own row changed.
 async fn remove_posts(
     db: &mut PgConnection,
     server: &Server,
@@ -199,9 +199,9 @@ async fn remove_posts(
     cursor: &Cursor,
     posts: Vec<Uuid>,
     writes: &Writes,
-) -> sqlx::Result<Written> {
+) -> sqlx::Result<(i64, bool)> {
     if posts.is_empty() && writes.authors.is_empty() {
-        return Ok(Written::default());
+        return Ok((0, false));
     }
     let sql = match server.shape.pins {
         Pins::Objects => include_str!("remove_posts.sql"),
