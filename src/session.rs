@@ -11,7 +11,7 @@ use kenoma_jobs::{
     pleroma::{self, DeliveryPace, Federation, ProbeError, Registration, Server, ServerSwitches},
 };
 use sqlx::{
-    Connection as _, PgConnection, PgPool,
+    ConnectOptions as _, Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio_util::sync::CancellationToken;
@@ -69,7 +69,10 @@ impl Session {
                 reason(&error)
             ))
         })?;
-        let options = options.application_name("kenoma");
+        // A statement that takes a second, as a count of a large table does, is no reason to warn.
+        let options = options
+            .application_name("kenoma")
+            .log_slow_statements(log::LevelFilter::Debug, Duration::from_secs(1));
         let address = address(&options);
         let pool = |connections| {
             PgPoolOptions::new()
@@ -84,7 +87,7 @@ impl Session {
                 .after_release(|connection, _| Box::pin(lives(connection)))
         };
         // The first connection is made without the pool: the pool would try again and hide why.
-        let first = sqlx::ConnectOptions::connect(&options);
+        let first = options.connect();
         match tokio::time::timeout(settings.database.connect_timeout, first).await {
             Ok(Ok(connection)) => drop(connection),
             Ok(Err(error)) => return Err(Failure::postgres(&address, &error)),

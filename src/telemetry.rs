@@ -49,10 +49,9 @@ pub(crate) fn init(log: &LogSettings, color: Color) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// apalis logs every failed poll of an outage; we log an outage once. sqlx warns, with all of its
-/// text, of a statement that takes a second: a count of a large table does. What a person wrote in
+/// apalis logs every failed poll of an outage; we log an outage once. What a person wrote in
 /// `log.level` comes later, and so wins.
-const QUIET: &str = "apalis=off,apalis_core=off,apalis_redis=off,sqlx::query=error";
+const QUIET: &str = "apalis=off,apalis_core=off,apalis_redis=off";
 
 /// How a line looks, decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

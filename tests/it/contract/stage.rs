@@ -46,8 +46,10 @@ impl Stage {
         let mut db = database.pool().acquire().await?;
         ledger::migrate(&mut db).await?;
         let mut switches = ServerSwitches::default();
-        // Else when a delivery is due would depend on how quick the machine is.
+        // Else when a delivery is due, and whether a run waits, would depend on how quick the machine
+        // is: nobody delivers anything here.
         switches.federation.pace.per_second = 1_000_000;
+        switches.federation.pace.max_waiting = 10_000_000;
         let server = pleroma::open(&mut db, &switches, None).await?;
         drop(db);
         Ok(Self { pool: database.pool(), database, server, rows: 3 })
