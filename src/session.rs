@@ -214,6 +214,7 @@ impl Session {
         BatchSettings {
             rows_initial: i64::from(batch.rows_initial),
             rows_max: i64::from(batch.rows_max),
+            rows_busy: i64::from(batch.rows_busy),
             target: batch.target,
             lock_timeout: batch.lock_timeout,
             statement_timeout: batch.statement_timeout,

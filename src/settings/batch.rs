@@ -12,6 +12,7 @@ use super::{
 pub(super) const KEYS: &[Key] = &[
     Key::new("batch.rows_initial", Accepts::Count(1, 10_000)),
     Key::new("batch.rows_max", Accepts::Count(1, 10_000)),
+    Key::new("batch.rows_busy", Accepts::Count(1, 10_000)),
     Key::new("batch.target", Accepts::Span(10, 5_000)),
     Key::new("batch.lock_timeout", Accepts::Span(10, 60_000)),
     Key::new("batch.statement_timeout", Accepts::Span(100, 600_000)),
@@ -25,6 +26,8 @@ pub(crate) struct BatchSettings {
     pub(crate) rows_initial: u32,
     /// Most rows in one batch.
     pub(crate) rows_max: u32,
+    /// Most rows in one batch while others are at work.
+    pub(crate) rows_busy: u32,
     /// How long one batch should take, commit included.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) target: Duration,

@@ -13,7 +13,8 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     Batch, BatchSettings, BrakeSettings, Class, FailPoint, Job, JobError, Parking, Progress,
-    Status, Wait, after_care, brakes,
+    Status, Wait, after_care,
+    brakes::{self, Sight},
     hold_back::Restraint,
     lease,
     ledger::{self, Checkpoint, Claim, Control, Lease, Locked},
@@ -126,8 +127,8 @@ impl<J: Job> Drive<'_, J> {
             return Box::pin(self.run(None)).await;
         }
         let (Driver { lease_pool, brakes, .. }, world) = (self.driver, self.world);
-        let (brake, seen) = watch::channel(None);
-        let watching = brakes::watch(lease_pool, world, brakes, J::TABLES, &brake);
+        let (sight, seen) = watch::channel(Sight::UNKNOWN);
+        let watching = brakes::watch(lease_pool, world, brakes, J::TABLES, &sight);
         tokio::select! {
             ended = Box::pin(self.run(Some(Restraint::new(seen)))) => ended,
             () = Box::pin(watching) => Ended::Lost,

@@ -8,6 +8,7 @@ use tracing::{debug, info};
 
 use super::{
     Brake, Braked, Job,
+    brakes::Sight,
     drive::Drive,
     ledger::{self, Claim, Control},
     transaction::answered,
@@ -22,20 +23,20 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Knows what holds a run back, and what was told of it.
 pub(super) struct Restraint {
     /// Nothing is known before the first look.
-    brake: watch::Receiver<Option<Braked>>,
+    sight: watch::Receiver<Sight>,
     /// The brake that was told of last, and since when one is on.
     noted: Option<(Brake, Instant)>,
 }
 
 impl Restraint {
-    pub(super) const fn new(brake: watch::Receiver<Option<Braked>>) -> Self {
-        Self { brake, noted: None }
+    pub(super) const fn new(sight: watch::Receiver<Sight>) -> Self {
+        Self { sight, noted: None }
     }
 
     /// Waits for the first look.
     pub(super) async fn first_look(&mut self) {
         // Nobody who looks any more holds anything back.
-        let _closed = self.brake.changed().await;
+        let _closed = self.sight.changed().await;
     }
 
     /// Waits until the next batch may begin, or there is something else to do: the process is to
@@ -45,7 +46,8 @@ impl Restraint {
         let begun = Instant::now();
         let mut glanced = begun;
         loop {
-            let braked = self.brake.borrow_and_update().clone();
+            let Sight { braked, company } = self.sight.borrow_and_update().clone();
+            drive.pacing.set_company(company);
             self.say(drive, braked.as_ref()).await;
             let left = drive.pacing.rest_after(worked).saturating_sub(begun.elapsed());
             let wait = if braked.is_some() { GLANCE } else { left.min(GLANCE) };
@@ -55,7 +57,7 @@ impl Restraint {
             tokio::select! {
                 () = sleep(wait) => {}
                 () = drive.driver.stop.cancelled() => break,
-                Ok(()) = self.brake.changed() => {}
+                Ok(()) = self.sight.changed() => {}
             }
             // A rest shorter than this is over before anybody could want anything.
             if glanced.elapsed() >= GLANCE {

@@ -9,13 +9,16 @@ pub struct BatchSettings {
     pub rows_initial: i64,
     /// Never more rows than this.
     pub rows_max: i64,
+    /// Never more rows than this while others are at work.
+    pub rows_busy: i64,
     /// How long a batch's transaction should take.
     pub target: Duration,
     /// PostgreSQL's `lock_timeout` within a batch.
     pub lock_timeout: Duration,
     /// PostgreSQL's `statement_timeout` within a batch.
     pub statement_timeout: Duration,
-    /// How long to rest between batches, as a multiple of the time that they take.
+    /// How long to rest between batches while others are at work, as a multiple of the time that the
+    /// batches take.
     pub nice: f64,
 }
 
@@ -35,6 +38,9 @@ impl BatchSettings {
 pub(super) struct Pacing {
     limit: i64,
     rows_max: i64,
+    rows_busy: i64,
+    /// Whether others are at work.
+    company: bool,
     target: f64,
     isolating: bool,
     /// Rows and seconds of the latest batches, the newest last.
@@ -59,6 +65,8 @@ impl Pacing {
         Self {
             limit: settings.rows_initial.clamp(1, settings.rows_max),
             rows_max: settings.rows_max,
+            rows_busy: settings.rows_busy,
+            company: false,
             target: settings.target.as_secs_f64(),
             isolating: false,
             latest: VecDeque::with_capacity(LOOK_BACK + 1),
@@ -80,12 +88,19 @@ impl Pacing {
 
     /// How long to rest after so much work. It cannot be faster than without any rest.
     pub(super) fn rest_after(&self, worked: Duration) -> Duration {
-        let busy = (self.speed / (1.0 + self.nice)).clamp(0.001, 1.0);
-        worked.mul_f64(1.0 / busy - 1.0)
+        let nice = if self.company { self.nice } else { 0.0 };
+        let working = (self.speed / (1.0 + nice)).clamp(0.001, 1.0);
+        worked.mul_f64(1.0 / working - 1.0)
     }
 
-    pub(super) const fn limit(&self) -> i64 {
-        self.limit
+    /// Rows of the next batch.
+    pub(super) fn limit(&self) -> i64 {
+        if self.company { self.limit.min(self.rows_busy) } else { self.limit }
+    }
+
+    /// Others are at work, or are not. Not to be called while a batch is under way.
+    pub(super) const fn set_company(&mut self, company: bool) {
+        self.company = company;
     }
 
     /// A batch is committed after `elapsed`. Not wider while a bad row is being looked for.
@@ -93,7 +108,7 @@ impl Pacing {
         self.worked = elapsed;
         // Far below 2^52, so nothing is lost on the way to f64.
         #[expect(clippy::cast_precision_loss, reason = "≤ 2^52")]
-        let rows = self.limit as f64;
+        let rows = self.limit() as f64;
         self.latest.push_back((rows, elapsed.as_secs_f64().max(0.001)));
         if self.latest.len() > LOOK_BACK {
             self.latest.pop_front();
@@ -134,11 +149,12 @@ impl Pacing {
 
     /// A batch failed on its data: take half of it. Returns false when it was a single row.
     pub(super) fn split(&mut self) -> bool {
-        if self.limit == 1 {
+        let failed = self.limit();
+        if failed == 1 {
             return false;
         }
         self.isolating = true;
-        self.limit /= 2;
+        self.limit = failed / 2;
         true
     }
 
@@ -155,7 +171,7 @@ impl Pacing {
     fn scale(&mut self, factor: f64) {
         // Both are far below 2^52, so nothing is lost on the way through f64.
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "≤ 2^52")]
-        let scaled = (self.limit as f64 * factor).ceil() as i64;
+        let scaled = (self.limit() as f64 * factor).ceil() as i64;
         self.limit = scaled.clamp(1, self.rows_max);
     }
 }
@@ -167,6 +183,7 @@ mod tests {
     const SETTINGS: BatchSettings = BatchSettings {
         rows_initial: 100,
         rows_max: 400,
+        rows_busy: 25,
         target: Duration::from_millis(100),
         lock_timeout: Duration::from_secs(2),
         statement_timeout: Duration::from_secs(10),
@@ -235,10 +252,37 @@ mod tests {
     fn rest(nice: f64, speed: f64) -> u128 {
         let mut pacing = Pacing::new(&BatchSettings { nice, ..SETTINGS });
         pacing.set_speed(speed);
+        pacing.set_company(true);
         pacing.committed(Duration::from_millis(100));
         let worked = pacing.take_work();
         assert_eq!(pacing.take_work(), Duration::ZERO);
         (pacing.rest_after(worked) + Duration::from_micros(1)).as_millis()
+    }
+
+    #[test]
+    fn batches_are_small_while_others_are_at_work_and_grow_step_by_step_afterwards() {
+        let mut pacing = Pacing::new(&SETTINGS);
+        pacing.set_company(true);
+        for _ in 0..10 {
+            assert_eq!(pacing.limit(), 25);
+            pacing.committed(Duration::from_millis(1));
+        }
+        pacing.set_company(false);
+        let mut limits = Vec::new();
+        for _ in 0..4 {
+            limits.push(pacing.limit());
+            pacing.committed(Duration::from_millis(1));
+        }
+        assert_eq!(limits, [50, 100, 200, 400]);
+    }
+
+    #[test]
+    fn nobody_is_there_to_rest_for() {
+        let mut pacing = Pacing::new(&BatchSettings { nice: 3.0, ..SETTINGS });
+        assert_eq!(pacing.rest_after(Duration::from_secs(1)), Duration::ZERO);
+        // What an operator says holds anyway.
+        pacing.set_speed(0.5);
+        assert_eq!(pacing.rest_after(Duration::from_secs(1)), Duration::from_secs(1));
     }
 
     #[test]

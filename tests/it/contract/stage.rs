@@ -146,6 +146,7 @@ impl Stage {
             batch: BatchSettings {
                 rows_initial: self.rows,
                 rows_max: self.rows,
+                rows_busy: self.rows,
                 target: Duration::from_secs(1),
                 lock_timeout: Duration::from_secs(10),
                 statement_timeout: Duration::from_secs(30),

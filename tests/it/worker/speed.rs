@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
+use sqlx::PgTransaction;
 
 use super::{
     process::Worker,
@@ -20,6 +21,31 @@ async fn rests_after_one_batch(stage: &Stage, id: &str) -> Result<()> {
     Ok(())
 }
 
+/// A transaction of the server that takes its time, and is in nobody's way.
+async fn somebody_at_work(stage: &Stage) -> Result<PgTransaction<'static>> {
+    let mut somebody = stage.pool.begin().await?;
+    sqlx::query("select 1").execute(&mut *somebody).await?;
+    Ok(somebody)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_are_small_while_others_are_at_work() -> Result<()> {
+    let stage = Stage::new().await?;
+    // Whoever holds a row is at work: nothing else is needed.
+    let held = stage.hold(7).await?;
+    let kenoma = stage
+        .with("KENOMA_BATCH_ROWS_INITIAL", "100")
+        .with("KENOMA_BATCH_ROWS_MAX", "100")
+        .with("KENOMA_BATCH_ROWS_BUSY", "3");
+    let _worker = Worker::start(&kenoma)?;
+    let id = stage.queue_alice()?;
+    stage.stuck().await?;
+    let run = stage.run(&id).await?;
+    ensure!(run.done == 6, "two batches of three before the one that waits: {run:?}");
+    held.rollback().await?;
+    stage.is_like_the_twin(&id).await
+}
+
 fn speed(kenoma: &Kenoma, id: &str, factor: &str) -> Result<String> {
     let done = kenoma.run(&["jobs", "speed", id, factor])?;
     ensure!(done.code == 0, "{done:?}");
@@ -29,6 +55,7 @@ fn speed(kenoma: &Kenoma, id: &str, factor: &str) -> Result<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nice_worker_rests_after_each_batch() -> Result<()> {
     let stage = Stage::new().await?;
+    let _somebody = somebody_at_work(&stage).await?;
     let _worker = Worker::start(&stage.with("KENOMA_WORKER_NICE", "100"))?;
     let id = stage.queue_alice()?;
     rests_after_one_batch(&stage, &id).await?;

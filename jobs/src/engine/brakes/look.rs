@@ -17,6 +17,7 @@ const MIB: i64 = 1024 * 1024;
 #[derive(Debug, FromRow)]
 struct Figures {
     sees_others: bool,
+    company: bool,
     replica_lag: Option<i64>,
     lock_waiters: i64,
     active_backends: i64,
@@ -29,6 +30,8 @@ struct Figures {
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) readings: Vec<Reading>,
+    /// Whether others were at work at that moment.
+    pub(super) company: bool,
     /// Settings of brakes that this role cannot look at.
     pub(super) unseen: Vec<&'static str>,
 }
@@ -63,7 +66,7 @@ pub(super) async fn at_database<H: House>(
     let mut readings = read(&figures, settings);
     readings.extend(disk(&figures, settings));
     readings.extend(backlog(db, house, settings.oban_delay).await?);
-    Ok(Seen { readings, unseen: unseen(&figures, settings) })
+    Ok(Seen { readings, company: figures.company, unseen: unseen(&figures, settings) })
 }
 
 fn read(figures: &Figures, settings: &BrakeSettings) -> Vec<Reading> {

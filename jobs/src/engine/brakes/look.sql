@@ -18,6 +18,12 @@ select
      )
      select count(*) from blocked join pg_stat_activity other on other.pid = blocked.pid
      where other.application_name not like 'kenoma%') as lock_waiters,
+    -- Whether anybody else is in a transaction at this very moment: each holds a lock on its own.
+    exists (select from pg_locks own
+            join pg_stat_activity other on other.pid = own.pid
+            where own.locktype = 'virtualxid' and own.granted and own.mode = 'ExclusiveLock'
+              and other.datname = current_database() and other.usesysid is not null
+              and other.application_name not like 'kenoma%') as company,
     (select count(*) from pg_stat_activity
      where state = 'active' and datname = current_database() and backend_type = 'client backend'
        and application_name not like 'kenoma%') as active_backends,

@@ -2,8 +2,10 @@
 //! alone.
 //!
 //! While a run is worked on, [`watch`] looks at the database several times a second, beside the work
-//! and on a connection of its own. The loop begins no batch while a brake is on.
+//! and on a connection of its own. The loop begins no batch while a brake is on, and is quiet while
+//! others are at work.
 
+mod company;
 mod gauge;
 mod look;
 mod settings;
@@ -75,4 +77,18 @@ pub struct Braked {
     pub brake: Brake,
     /// Why, with the figure and its bound, as a sentence without its end.
     pub reason: String,
+}
+
+/// What is to be seen of the house.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sight {
+    /// The brake that is on.
+    pub(super) braked: Option<Braked>,
+    /// Whether others are at work: then batches are small, with rests between them.
+    pub(super) company: bool,
+}
+
+impl Sight {
+    /// Nothing is known yet.
+    pub(super) const UNKNOWN: Self = Self { braked: None, company: true };
 }

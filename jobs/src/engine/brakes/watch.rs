@@ -6,14 +6,12 @@ use std::{
 };
 
 use sqlx::PgPool;
-use tokio::{
-    sync::watch,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::{sync::watch, time::sleep};
 use tracing::{debug, info};
 
 use super::{
-    BrakeSettings, Braked,
+    BrakeSettings, Sight,
+    company::Company,
     gauge::Gauge,
     look::{Seen, at_database, at_machine},
 };
@@ -22,37 +20,44 @@ use crate::engine::{House, Table, transaction::answered};
 /// How long a look may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Between the first looks, which are to tell soon whether others are at work.
+const SOON: Duration = Duration::from_millis(20);
+
 /// Whether it was said which brakes this role cannot look at: once per process.
 static SAID: AtomicBool = AtomicBool::new(false);
 
-/// Tells `brake` which brake is on, until nobody listens. A look that fails says nothing of the
-/// database: a batch would fail as well, and that has its own remedies.
+/// Tells what is to be seen, until nobody listens. A look that fails says nothing of the database:
+/// a batch would fail as well, and that has its own remedies.
 pub(in crate::engine) async fn watch<H: House>(
     pool: &PgPool,
     house: &H,
     settings: &BrakeSettings,
     tables: &[Table],
-    brake: &watch::Sender<Option<Braked>>,
+    sight: &watch::Sender<Sight>,
 ) {
     let tables: Vec<&str> = tables.iter().map(|table| table.name).collect();
     let mut gauge = Gauge::new(settings.hold);
-    let mut ticks = interval(settings.interval.max(Duration::from_millis(10)));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while !brake.is_closed() {
-        ticks.tick().await;
+    let mut company = Company::default();
+    while !sight.is_closed() {
         let mut readings = at_machine(settings);
+        let mut others = true;
         let seen = async {
             let mut db = pool.acquire().await?;
             at_database(&mut db, house, settings, &tables).await
         };
         match answered(PATIENCE, seen).await {
-            Ok(Seen { readings: more, unseen }) => {
+            Ok(Seen { readings: more, company, unseen }) => {
                 readings.extend(more);
+                others = company;
                 say(&unseen);
             }
             Err(error) => debug!(%error, "The brakes could not look at the database"),
         }
-        brake.send_replace(gauge.judge(readings, Instant::now()));
+        let now = Instant::now();
+        let company_is_there = company.judge(others, now);
+        sight.send_replace(Sight { braked: gauge.judge(readings, now), company: company_is_there });
+        let pause = if company.is_new() { SOON.min(settings.interval) } else { settings.interval };
+        sleep(pause.max(Duration::from_millis(1))).await;
     }
 }
 

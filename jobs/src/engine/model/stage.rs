@@ -45,6 +45,7 @@ pub(super) const LEASE: Lease =
 const BATCH: BatchSettings = BatchSettings {
     rows_initial: 2,
     rows_max: 2,
+    rows_busy: 2,
     target: Duration::from_hours(1),
     lock_timeout: Duration::from_secs(10),
     statement_timeout: Duration::from_secs(30),
