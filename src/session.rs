@@ -4,14 +4,14 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use kenoma_jobs::{
     engine::{
-        BatchSettings, BrakeSettings, Driver, Lease, RetrySettings, answered,
+        BatchSettings, BrakeSettings, Driver, Lease, RetrySettings, answered, is_idle,
         ledger::{self, SchemaState},
         watch_client,
     },
     pleroma::{self, DeliveryPace, Federation, ProbeError, Registration, Server, ServerSwitches},
 };
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgConnection, PgPool,
+    ConnectOptions as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio_util::sync::CancellationToken;
@@ -248,10 +248,10 @@ impl Session {
     }
 }
 
-/// Whether a connection still leads to the server. One that does not is closed without a word: the
-/// pool would make a warning of an error.
+/// Whether a connection still leads to the server, and nothing was left begun on it. One of which
+/// that is not so is closed without a word: the pool would make a warning of an error.
 async fn lives(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    Ok(answered(SIGN_OF_LIFE, connection.ping()).await.is_ok())
+    Ok(answered(SIGN_OF_LIFE, is_idle(connection)).await.unwrap_or(false))
 }
 
 /// Where PostgreSQL is, without secrets.

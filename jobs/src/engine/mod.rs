@@ -42,5 +42,5 @@ pub use plan::{Count, Plan, PlanSummary};
 pub use progress::{Meter, Progress, deliveries_told, step_of};
 pub use retry::RetrySettings;
 pub use status::Status;
-pub use transaction::{answered, begin, watch_client};
+pub use transaction::{answered, begin, is_idle, watch_client};
 pub use wire::{Unreadable, read};

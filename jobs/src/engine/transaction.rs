@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use sqlx::{PgConnection, PgPool, PgTransaction};
+use sqlx::{PgConnection, PgPool, PgTransaction, Row as _};
 
 use super::BatchSettings;
 
@@ -44,6 +44,19 @@ pub async fn answered<T, E: From<sqlx::Error>>(
     })
 }
 
+/// Whether a connection that nobody uses is outside of any transaction.
+///
+/// sqlx forgets a BEGIN whose sender was dropped before the answer came; what is done next on that
+/// connection would be part of a transaction that nobody knows of.
+///
+/// # Errors
+/// When the connection does not lead to the server any more.
+pub async fn is_idle(db: &mut PgConnection) -> sqlx::Result<bool> {
+    // By the simple protocol: there, a statement of its own begins its transaction.
+    let row = sqlx::raw_sql("select now() = statement_timestamp()").fetch_one(db).await?;
+    row.try_get(0)
+}
+
 /// Writes a duration as PostgreSQL's settings want it.
 pub(super) fn milliseconds(duration: Duration) -> String {
     duration.as_millis().to_string()
@@ -65,4 +78,27 @@ pub async fn watch_client(db: &mut PgConnection) -> sqlx::Result<()> {
     .execute(db)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Result, ensure};
+    use sqlx::{Connection as _, Executor as _};
+    use testkit::{Database, Flavour};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_nobody_knows_of_is_seen() -> Result<()> {
+        let database = Database::create(Flavour::Pleroma).await?;
+        let mut db = PgConnection::connect(database.url()).await?;
+        ensure!(is_idle(&mut db).await?);
+        sqlx::query("select 1").execute(&mut db).await?;
+        ensure!(is_idle(&mut db).await?, "after a statement by itself");
+        db.execute("begin").await?;
+        ensure!(!is_idle(&mut db).await?);
+        db.execute("rollback").await?;
+        ensure!(is_idle(&mut db).await?);
+        Ok(())
+    }
 }

@@ -11,7 +11,7 @@ use kenoma_jobs::{
     },
     pleroma::{self, Server, ServerSwitches},
 };
-use sqlx::{Connection as _, PgPool};
+use sqlx::{Connection as _, PgPool, postgres::PgPoolOptions};
 use testkit::{Database, State};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -129,13 +129,17 @@ impl Stage {
         let claim = self.claim_briefly(id).await?;
         ensure!(claim.crashes <= 1, "{} crashes, though every claim got on", claim.crashes);
         let (progress, mut committed) = watch::channel(Progress::default());
+        // Its connections die with it.
+        let own = PgPoolOptions::new().max_connections(2).connect(self.database.url()).await?;
         // Every commit prolongs the lease: here by nothing.
-        let driver = self.driver(Self::NO_LEASE);
+        let driver =
+            Driver { pool: own.clone(), lease_pool: own.clone(), ..self.driver(Self::NO_LEASE) };
         tokio::select! {
             biased;
             _ = committed.wait_for(|progress| progress.batches > 0) => {}
             _ = job.drive(&driver, &self.server, &claim, &progress) => {}
         }
+        own.close().await;
         Ok(())
     }
 
