@@ -8,7 +8,7 @@ use crate::{
     ActivateUser, ConfirmAll, DeactivateInstance, DeactivateUser, DeleteActivities, DeleteUser,
     UnconfirmAll,
     engine::{
-        Class, Driver, Ended, Job, JobError, PlanSummary, Progress, Unreadable, drive,
+        Class, Driver, Ended, Job, JobError, PlanSummary, Progress, Table, Unreadable, drive,
         ledger::{Claim, Run},
         read,
     },
@@ -136,6 +136,11 @@ macro_rules! jobs {
                     $(Self::$job(job) => job.plan(server, db).await?.summary(),)+
                 };
                 summary.map_err(|error| JobError::Fail(error.into()))
+            }
+
+            /// [`Job::TABLES`].
+            pub const fn tables(&self) -> &'static [Table] {
+                match self { $(Self::$job(_) => $job::TABLES,)+ }
             }
 
             /// [`drive`]s the job.

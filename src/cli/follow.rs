@@ -12,6 +12,7 @@ use kenoma_jobs::{
     engine::{
         Ended, Meter, Progress, Status, Wait, deliveries_told,
         ledger::{self, Event, Run},
+        look_after,
     },
     pleroma::Server,
 };
@@ -188,7 +189,12 @@ async fn inline_claim(
     let stop = CancellationToken::new();
     let driver = session.inline_driver(stop.clone());
     let (sender, receiver) = watch::channel(Progress::default());
-    let mut work = pin!(job.drive(&driver, server, &claim, &sender));
+    let mut work = pin!(async {
+        let ended = job.drive(&driver, server, &claim, &sender).await;
+        let progress = sender.borrow().clone();
+        look_after(&driver, &claim, job.tables(), &ended, &progress).await;
+        ended
+    });
     let mut ticks = interval(GLANCE);
     let ended = loop {
         tokio::select! {

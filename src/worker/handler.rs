@@ -8,6 +8,7 @@ use kenoma_jobs::{
     engine::{
         Ended, FailPoint, Progress, Wait, answered, deliveries_told,
         ledger::{self, Claim},
+        look_after,
     },
     pleroma::Server,
 };
@@ -114,10 +115,13 @@ impl Handler {
         let driver = session.driver(stop.clone());
         let (sender, receiver) = watch::channel(Progress::default());
         let every = session.settings.worker.progress_interval;
-        let _logging =
+        let logging =
             AbortOnDropHandle::new(tokio::spawn(progress::log(claim.clone(), receiver, every)));
         let ended = job.drive(&driver, server, claim, &sender).await;
-        report(claim, &ended, &sender.borrow(), begun);
+        drop(logging);
+        let progress = sender.borrow().clone();
+        report(claim, &ended, &progress, begun);
+        look_after(&driver, claim, job.tables(), &ended, &progress).await;
     }
 }
 

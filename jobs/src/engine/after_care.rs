@@ -10,9 +10,8 @@ use sqlx::{FromRow, PgTransaction, error::DatabaseError};
 use tracing::{info, warn};
 
 use super::{
-    Ended, Job,
-    drive::Drive,
-    ledger,
+    Driver, Ended, Progress,
+    ledger::{self, Claim},
     transaction::{answered, milliseconds},
 };
 
@@ -106,24 +105,33 @@ impl AfterCare {
 
 /// Looks after the tables of a run that has just succeeded, if it was large. Leaves off when the
 /// process is told to stop.
-pub(super) async fn look_after<J: Job>(drive: &Drive<'_, J>, ended: &Ended) {
-    let (done, batches) = {
-        let progress = drive.progress.borrow();
-        (progress.done, progress.batches)
-    };
+pub async fn look_after(
+    driver: &Driver,
+    claim: &Claim,
+    tables: &[Table],
+    ended: &Ended,
+    progress: &Progress,
+) {
     // Without a batch only parked items were tried again.
-    if *ended != Ended::Succeeded || done < ITEMS_MIN || batches == 0 {
+    if *ended != Ended::Succeeded || progress.done < ITEMS_MIN || progress.batches == 0 {
         return;
     }
+    let care = Care { driver, claim, tables };
     let told = tokio::select! {
         biased;
-        () = drive.driver.stop.cancelled() => return,
-        told = answered(ALL_MAX, Box::pin(drive.look_after_tables())) => told,
+        () = driver.stop.cancelled() => return,
+        told = answered(ALL_MAX, Box::pin(care.look_after_tables())) => told,
     };
     if let Err(error) = told {
-        warn!(run_id = drive.claim.run_id, %error,
+        warn!(run_id = claim.run_id, %error,
             "The run is done; its tables were not looked after, which autovacuum will do");
     }
+}
+
+struct Care<'a> {
+    driver: &'a Driver,
+    claim: &'a Claim,
+    tables: &'a [Table],
 }
 
 /// A table before or after.
@@ -136,11 +144,12 @@ struct Look {
     reusable_bytes: i64,
 }
 
-impl<J: Job> Drive<'_, J> {
+impl Care<'_> {
     async fn look_after_tables(&self) -> sqlx::Result<()> {
         let mut analyzed = Vec::new();
         for look in self.look().await? {
-            let table = usize::try_from(look.place - 1).ok().and_then(|place| J::TABLES.get(place));
+            let table =
+                usize::try_from(look.place - 1).ok().and_then(|place| self.tables.get(place));
             let Some(table) = table else { continue };
             let outcome =
                 if look.may_analyze { self.analyze(table).await? } else { Analyzed::NotAllowed };
@@ -176,7 +185,7 @@ impl<J: Job> Drive<'_, J> {
 
     async fn look(&self) -> sqlx::Result<Vec<Look>> {
         let mut tx = self.begin_quietly().await?;
-        let names: Vec<&str> = J::TABLES.iter().map(|table| table.name).collect();
+        let names: Vec<&str> = self.tables.iter().map(|table| table.name).collect();
         let looks = sqlx::query_as(include_str!("look_at_tables.sql"))
             .bind(names)
             .fetch_all(&mut *tx)

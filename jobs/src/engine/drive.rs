@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     Batch, BatchSettings, BrakeSettings, Class, FailPoint, Job, JobError, Parking, Progress,
-    Status, Wait, after_care,
+    Status, Wait,
     brakes::{self, Sight},
     hold_back::Restraint,
     lease,
@@ -103,9 +103,7 @@ pub async fn drive<J: Job>(
         tries: 0,
         parked_in_a_row: 0,
     };
-    let ended = drive.run_restrained().await;
-    after_care::look_after(&drive, &ended).await;
-    ended
+    drive.run_restrained().await
 }
 
 pub(super) struct Drive<'a, J: Job> {

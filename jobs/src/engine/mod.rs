@@ -28,7 +28,7 @@ mod transaction;
 mod wire;
 
 pub(crate) use after_care::tables;
-pub use after_care::{AFTER_CARE, AfterCare, Analyzed, Table, TableCare};
+pub use after_care::{AFTER_CARE, AfterCare, Analyzed, Table, TableCare, look_after};
 pub use brakes::{Brake, BrakeSettings, Braked, InvalidWindow, Window};
 pub use class::Class;
 pub use drive::{Driver, Ended, drive};
