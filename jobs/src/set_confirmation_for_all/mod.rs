@@ -1,6 +1,7 @@
 //! Confirms the e-mail address of every local account, or takes that back (docs/semantics.md 4.4b).
 
 mod sql;
+mod walk;
 
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
@@ -14,6 +15,7 @@ use crate::{
     },
 };
 use sql::Statements;
+pub use walk::{Cursor, Stretch};
 
 /// Confirms all local accounts.
 pub type ConfirmAll = SetConfirmationForAll<true>;
@@ -28,19 +30,6 @@ pub struct SetConfirmationForAll<const CONFIRMED: bool> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Uuid>,
 }
-
-/// Where a run stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cursor {
-    /// The last account that was walked over, of whatever kind.
-    pub after: Uuid,
-    /// The last account that existed when the run began; later ones are left alone.
-    pub until: Uuid,
-}
-
-/// Accounts of all kinds that one batch walks over, for each one that it may write: local accounts
-/// are few among those of other servers, and no index has them in order.
-const WINDOW: i64 = 20;
 
 /// An account that was written.
 #[derive(FromRow)]
@@ -79,7 +68,7 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         Ok(Plan {
             counts: vec![Count::new("accounts", accounts)],
             notes: stale.into_iter().collect(),
-            cursor: Cursor { after: Uuid::nil(), until },
+            cursor: Cursor::start(until),
         })
     }
 
@@ -90,30 +79,27 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         cursor: Cursor,
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
-        let found = Self::find(server, db, &cursor, limit).await?;
-        let last = match found.last() {
-            Some(last) if i64::try_from(found.len()) == Ok(limit) => Some(*last),
-            _ => last_of_window(db, &cursor, limit).await?,
-        };
-        let Some(last) = last else {
+        let statements = Self::statements(server);
+        let Some(step) = cursor.clone().step(db, statements, limit).await? else {
             return Ok(Batch::end(cursor));
         };
-        let done = self.write(server, db, &found).await?;
-        let cursor = Cursor { after: last, ..cursor };
-        Ok(Batch::go_on(done, cursor))
+        let done = self.write(server, db, &step.accounts).await?;
+        Ok(Batch::go_on(done, step.cursor))
     }
 
     async fn skip(
         &self,
         server: &Server,
         db: &mut PgConnection,
-        cursor: Cursor,
+        mut cursor: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
-        let found = Self::find(server, db, &cursor, 1).await?;
-        Ok(found.first().map(|account| Skipped {
-            item: account.to_string(),
-            cursor: Cursor { after: *account, ..cursor },
-        }))
+        while let Some(step) = cursor.step(db, Self::statements(server), 1).await? {
+            cursor = step.cursor;
+            if let Some(account) = step.accounts.first() {
+                return Ok(Some(Skipped { item: account.to_string(), cursor }));
+            }
+        }
+        Ok(None)
     }
 
     async fn finish(
@@ -140,22 +126,6 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
 impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
     const fn statements(server: &Server) -> &'static Statements {
         Statements::of(server.shape.flavour, CONFIRMED)
-    }
-
-    /// Finds the accounts to write in the next window.
-    async fn find(
-        server: &Server,
-        db: &mut PgConnection,
-        cursor: &Cursor,
-        limit: i64,
-    ) -> sqlx::Result<Vec<Uuid>> {
-        sqlx::query_scalar(Self::statements(server).find)
-            .bind(cursor.after)
-            .bind(cursor.until)
-            .bind(limit.saturating_mul(WINDOW))
-            .bind(limit)
-            .fetch_all(db)
-            .await
     }
 
     /// Writes accounts, tells the server, and the staff's log. Returns how many were written.
@@ -189,18 +159,4 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
         }
         Ok(i64::try_from(ids.len()).unwrap_or(i64::MAX))
     }
-}
-
-/// Where the walk goes on when a window held fewer accounts than a batch may write.
-async fn last_of_window(
-    db: &mut PgConnection,
-    cursor: &Cursor,
-    limit: i64,
-) -> sqlx::Result<Option<Uuid>> {
-    sqlx::query_scalar(sql::LAST_OF_WINDOW)
-        .bind(cursor.after)
-        .bind(cursor.until)
-        .bind(limit.saturating_mul(WINDOW))
-        .fetch_optional(db)
-        .await
 }

@@ -9,6 +9,9 @@ pub(super) struct Statements {
     /// `$1`: after this account, `$2`: up to this one, `$3`: walk over at most so many accounts of
     /// all kinds, `$4`: find at most so many that a run writes.
     pub(super) find: &'static str,
+    /// `$1`: after this account, `$2`: up to this one, `$3`: in this pass, `$4`: find at most so
+    /// many that a run writes.
+    pub(super) find_in_pass: &'static str,
     /// `$1`: accounts, `$2`: their new tokens, if they get any. Writes those that are still meant;
     /// tells their nickname, and whether they were confirmed before.
     pub(super) write: &'static str,
@@ -16,8 +19,8 @@ pub(super) struct Statements {
     pub(super) count_left: &'static str,
 }
 
-/// `$1`, `$2`: as in [`Statements::find`], `$3`: at most so many. The last account of a window.
-pub(super) const LAST_OF_WINDOW: &str = "select id
+/// `$1`, `$2`, `$3`: as in [`Statements::find`]. The last account of a stretch.
+pub(super) const LAST_OF_STRETCH: &str = "select id
      from (select id from public.users where id > $1 and id <= $2 order by id limit $3) u
      order by id desc limit 1";
 
@@ -58,6 +61,23 @@ macro_rules! statements {
                 $columns,
                 "
                        from public.users where id > $1 and id <= $2 order by id limit $3) u
+                 where ",
+                meant!($active),
+                " and ",
+                $written,
+                " order by u.id limit $4"
+            ),
+            // The inner query stands for itself (`offset 0`): else the planner may choose another
+            // index, and sort.
+            find_in_pass: concat!(
+                "select u.id
+                 from (select id, local, nickname, is_admin, is_moderator, invisible,
+                              confirmation_token, ",
+                $columns,
+                "
+                       from public.users
+                       where id > $1 and id <= $2 and (uuid_hash(id) & 7) = $3
+                       order by id offset 0) u
                  where ",
                 meant!($active),
                 " and ",

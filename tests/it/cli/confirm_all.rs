@@ -119,3 +119,31 @@ async fn only_the_staff_has_a_log() -> Result<()> {
     assert_eq!(done.code, 2, "{done:?}");
     Ok(())
 }
+
+#[tokio::test]
+async fn most_rows_stay_on_their_page() -> Result<()> {
+    let house = House::new(Flavour::Pleroma).await?;
+    house
+        .sql(
+            "insert into users (id, ap_id, nickname, bio, local, is_active, is_confirmed,
+                                confirmation_token, inserted_at, updated_at)
+             select gen_random_uuid(), 'https://social.example/users/' || n, 'member' || n, '', true,
+                    true, false, 'token' || n, now(), now()
+             from generate_series(1, 800) as n",
+        )
+        .await?;
+    house.sql("vacuum users").await?;
+    let done = house.run("user confirm_all --yes --inline")?;
+    assert_eq!((done.stdout.as_str(), done.code), ("", 0), "{done:?}");
+    // A process of PostgreSQL gives its figures when it ends.
+    let (mut written, mut kept) = (0_i64, 0_i64);
+    while written < 800 {
+        (written, kept) = sqlx::query_as(
+            "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'users'",
+        )
+        .fetch_one(&house.database.pool())
+        .await?;
+    }
+    assert!(kept > written / 2, "{kept} of {written}");
+    Ok(())
+}
