@@ -11,7 +11,8 @@ use kenoma_jobs::{
     pleroma::{self, DeliveryPace, Federation, ProbeError, Registration, Server, ServerSwitches},
 };
 use sqlx::{
-    ConnectOptions as _, PgConnection, PgPool,
+    ConnectOptions as _, PgConnection, PgPool, Postgres,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio_util::sync::CancellationToken;
@@ -26,17 +27,27 @@ pub(crate) const NEWER_LEDGER: &str =
     "kenoma's own tables were made by a newer version than this program; update kenoma";
 
 /// Connections of a process that runs no worker.
-const COMMAND_CONNECTIONS: u32 = 3;
+const COMMAND_CONNECTIONS: u32 = 6;
+
+/// Connections of a worker beside those of its jobs.
+const SIDE_CONNECTIONS: u32 = 3;
 
 /// How long a connection that nobody uses may take to show that it still leads to the server.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+
+/// How long the first connection may take until something may be wrong.
+const DOUBT: Duration = Duration::from_millis(50);
+
+/// How long a connection that was tested counts as tested.
+const TESTED: Duration = Duration::from_millis(20);
 
 /// The server's database, reached.
 #[derive(Clone)]
 pub(crate) struct Session {
     /// For the work.
     pub(crate) pool: PgPool,
-    /// For leases, reconciler and readers: small and apart, so that heavy work cannot starve them.
+    /// For leases, reconciler and readers: small and, in a worker, apart, so that heavy work cannot
+    /// starve them.
     pub(crate) side_pool: PgPool,
     /// What is settled.
     pub(crate) settings: Arc<Settings>,
@@ -49,63 +60,24 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// Connects for a command.
+    /// Connects for a command. All that it does shares few connections: to make another takes
+    /// longer than most commands.
     pub(crate) async fn connect(settings: Settings) -> Result<Self, Failure> {
-        Self::with_connections(settings, COMMAND_CONNECTIONS).await
+        let options = options(&settings)?;
+        let pool = work_pool(&settings, &options, COMMAND_CONNECTIONS);
+        reach(&settings, &options, &pool).await?;
+        Ok(Self { side_pool: pool.clone(), pool, settings: Arc::new(settings) })
     }
 
-    /// Connects for a worker, with a connection for each of its jobs.
+    /// Connects for a worker, with a connection for each of its jobs, and some beside them.
     pub(crate) async fn connect_worker(settings: Settings) -> Result<Self, Failure> {
+        let options = options(&settings)?;
         let jobs = settings.worker.concurrency + settings.worker.short_concurrency;
-        Self::with_connections(settings, jobs).await
-    }
-
-    async fn with_connections(settings: Settings, connections: u32) -> Result<Self, Failure> {
-        let url = settings.database.url()?;
-        let options: PgConnectOptions = url.expose().parse().map_err(|error: sqlx::Error| {
-            Failure::Usage(format!(
-                "database.url cannot be used ({}); it looks like \
-                 postgres://USER:PASSWORD@HOST:PORT/NAME",
-                reason(&error)
-            ))
-        })?;
-        // A statement that takes a second, as a count of a large table does, is no reason to warn.
-        let options = options
-            .application_name("kenoma")
-            .log_slow_statements(log::LevelFilter::Debug, Duration::from_secs(1));
-        let address = address(&options);
-        let pool = |connections| {
-            PgPoolOptions::new()
-                .max_connections(connections)
-                .min_connections(0)
-                .acquire_timeout(settings.database.connect_timeout)
-                .idle_timeout(Duration::from_mins(1))
-                // sqlx would wait for ever for connections that were swallowed: below, the pool's
-                // own test is replaced by one with a limit.
-                .test_before_acquire(false)
-                .before_acquire(|connection, _| Box::pin(lives(connection)))
-                .after_release(|connection, _| Box::pin(lives(connection)))
-        };
-        // The first connection is made without the pool: the pool would try again and hide why.
-        let first = options.connect();
-        match tokio::time::timeout(settings.database.connect_timeout, first).await {
-            Ok(Ok(connection)) => drop(connection),
-            Ok(Err(error)) => return Err(Failure::postgres(&address, &error)),
-            Err(_elapsed) => {
-                let waited = humantime::format_duration(settings.database.connect_timeout);
-                return Err(Failure::Unreachable(format!(
-                    "PostgreSQL at {address} did not answer within {waited}; is it running, and is \
-                     database.url right?\nNothing was changed."
-                )));
-            }
-        }
-        Ok(Self {
-            pool: pool(connections)
-                .after_connect(|db, _| Box::pin(watch_client(db)))
-                .connect_lazy_with(options.clone()),
-            side_pool: pool(3).connect_lazy_with(options),
-            settings: Arc::new(settings),
-        })
+        let pool = work_pool(&settings, &options, jobs);
+        let side_pool =
+            pool_options(&settings, SIDE_CONNECTIONS).connect_lazy_with(options.clone());
+        reach(&settings, &options, &side_pool).await?;
+        Ok(Self { pool, side_pool, settings: Arc::new(settings) })
     }
 
     /// Looks at the database: which server it belongs to, and how that is configured.
@@ -126,7 +98,9 @@ impl Session {
         };
         let instance_url = self.settings.instance_url.as_ref().map(url::Url::as_str);
         let mut db = self.side_pool.acquire().await?;
-        pleroma::open(&mut db, &switches, instance_url).await.map_err(|error| match error {
+        let server = pleroma::open(&mut db, &switches, instance_url).await;
+        give_back(db).await;
+        server.map_err(|error| match error {
             ProbeError::Unknown { .. } => Failure::Refused(error.to_string()),
             ProbeError::Database(error) => error.into(),
         })
@@ -246,6 +220,89 @@ impl Session {
         let worker = &self.settings.worker;
         Lease { duration: worker.lease, renewal: worker.lease_renewal }
     }
+}
+
+/// How to connect.
+fn options(settings: &Settings) -> Result<PgConnectOptions, Failure> {
+    let url = settings.database.url()?;
+    let options: PgConnectOptions = url.expose().parse().map_err(|error: sqlx::Error| {
+        Failure::Usage(format!(
+            "database.url cannot be used ({}); it looks like postgres://USER:PASSWORD@HOST:PORT/NAME",
+            reason(&error)
+        ))
+    })?;
+    // A statement that takes a second, as a count of a large table does, is no reason to warn.
+    Ok(options
+        .application_name("kenoma")
+        .log_slow_statements(log::LevelFilter::Debug, Duration::from_secs(1)))
+}
+
+fn pool_options(settings: &Settings, connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .min_connections(0)
+        .acquire_timeout(settings.database.connect_timeout)
+        .idle_timeout(Duration::from_mins(1))
+        // sqlx would wait for ever for connections that were swallowed: here, the pool's own test
+        // is replaced by one with a limit.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            // One that was just given back was tested then.
+            let tested = meta.idle_for < TESTED;
+            Box::pin(async move { Ok(tested || lives(connection).await?) })
+        })
+        .after_release(|connection, _| Box::pin(lives(connection)))
+}
+
+/// A pool of connections whose statements end when this process does.
+fn work_pool(settings: &Settings, options: &PgConnectOptions, connections: u32) -> PgPool {
+    pool_options(settings, connections)
+        .after_connect(|db, _| Box::pin(watch_client(db)))
+        .connect_lazy_with(options.clone())
+}
+
+/// Makes the pool's first connection. If that takes its time, one without the pool, which tries again
+/// and again, tells why.
+async fn reach(
+    settings: &Settings,
+    options: &PgConnectOptions,
+    pool: &PgPool,
+) -> Result<(), Failure> {
+    let address = address(options);
+    let within = async {
+        give_back(pool.acquire().await?).await;
+        Ok(())
+    };
+    let without = async {
+        tokio::time::sleep(DOUBT).await;
+        match options.connect().await {
+            Ok(_connection) => std::future::pending().await,
+            Err(error) => error,
+        }
+    };
+    let either = async {
+        tokio::select! {
+            reached = within => reached,
+            error = without => Err(error),
+        }
+    };
+    match tokio::time::timeout(settings.database.connect_timeout, either).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_) => {
+            let waited = humantime::format_duration(settings.database.connect_timeout);
+            Err(Failure::Unreachable(format!(
+                "PostgreSQL at {address} did not answer within {waited}; is it running, and is \
+                 database.url right?\nNothing was changed."
+            )))
+        }
+        Ok(Err(error)) => Err(Failure::postgres(&address, &error)),
+    }
+}
+
+/// Gives a connection back, and waits until the pool has it again. (Dropping it does so at leisure;
+/// whoever asks next is made to wait for a new connection.)
+async fn give_back(mut connection: PoolConnection<Postgres>) {
+    connection.return_to_pool().await;
 }
 
 /// Whether a connection still leads to the server, and nothing was left begun on it. One of which

@@ -68,16 +68,14 @@ pub(super) fn milliseconds(duration: Duration) -> String {
 /// PostgreSQL before 14, and some operating systems, cannot do so; there the batch ends with its
 /// statement.
 pub async fn watch_client(db: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::raw_sql(
-        "do $$ begin
-             perform set_config('client_connection_check_interval', '1s', false);
-         exception when others then
-             null;
-         end $$",
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    const SINCE: u32 = 140_000;
+    if db.server_version_num().is_some_and(|version| version < SINCE) {
+        return Ok(());
+    }
+    match sqlx::raw_sql("set client_connection_check_interval = '1s'").execute(db).await {
+        Ok(_) | Err(sqlx::Error::Database(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -108,8 +108,8 @@ struct Catalogue {
     hashtags: bool,
     followed_hashtags: bool,
     chats: bool,
-    job_queues_refactored: bool,
     bookmark_folders: bool,
+    schema_migrations: bool,
     is_discoverable: bool,
     is_locked: bool,
     oban_version: Option<String>,
@@ -123,6 +123,15 @@ fn missing(columns: &[String]) -> String {
         0 => format!("no {named}"),
         more => format!("no {named} and {more} more"),
     }
+}
+
+/// Whether the migration of Pleroma 2.7 that merged queues has run.
+async fn job_queues_refactored(db: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "select exists (select from public.schema_migrations where version = 20240527144418)",
+    )
+    .fetch_one(db)
+    .await
 }
 
 /// Looks at the catalogue and tells the family and its details.
@@ -162,7 +171,7 @@ pub async fn probe(db: &mut PgConnection) -> Result<Shape, ProbeError> {
         search_jobs: flavour == Flavour::Pleroma && found.bookmark_folders,
         is_discoverable: found.is_discoverable,
         is_locked: found.is_locked,
-        slow_queue: found.job_queues_refactored,
+        slow_queue: found.schema_migrations && job_queues_refactored(db).await?,
         oban_version: found.oban_version.and_then(|text| text.parse().ok()).unwrap_or_default(),
     })
 }
