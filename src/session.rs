@@ -65,7 +65,7 @@ impl Session {
     pub(crate) async fn connect(settings: Settings) -> Result<Self, Failure> {
         let options = options(&settings)?;
         let pool = work_pool(&settings, &options, COMMAND_CONNECTIONS);
-        reach(&settings, &options, &pool).await?;
+        Box::pin(reach(&settings, &options, &pool)).await?;
         Ok(Self { side_pool: pool.clone(), pool, settings: Arc::new(settings) })
     }
 
@@ -76,7 +76,7 @@ impl Session {
         let pool = work_pool(&settings, &options, jobs);
         let side_pool =
             pool_options(&settings, SIDE_CONNECTIONS).connect_lazy_with(options.clone());
-        reach(&settings, &options, &side_pool).await?;
+        Box::pin(reach(&settings, &options, &side_pool)).await?;
         Ok(Self { pool, side_pool, settings: Arc::new(settings) })
     }
 
@@ -192,6 +192,7 @@ impl Session {
             target: batch.target,
             lock_timeout: batch.lock_timeout,
             statement_timeout: batch.statement_timeout,
+            share_busy: f64::from(self.settings.worker.percent_busy) / 100.0,
             nice: self.settings.worker.nice,
         }
     }

@@ -21,6 +21,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("worker.progress_interval", Accepts::Span(100, 3_600_000)),
     Key::new("worker.max_attempts", Accepts::Count(1, 1000)),
     Key::new("worker.max_crashes", Accepts::Count(1, 100)),
+    Key::new("worker.percent_busy", Accepts::Count(1, 100)),
     Key::new("worker.nice", Accepts::Number(0, 100)),
     Key::new("worker.window", Accepts::Window),
 ];
@@ -58,6 +59,8 @@ pub(crate) struct WorkerSettings {
     pub(crate) max_attempts: u32,
     /// Worker deaths after which a run has failed.
     pub(crate) max_crashes: u32,
+    /// Hundredths of the time that a long run works while others are busy in the database.
+    pub(crate) percent_busy: u32,
     /// How long a long run rests between batches, as a multiple of the time that they take.
     pub(crate) nice: f64,
     /// The time of day, of this machine, for the batches of long runs.

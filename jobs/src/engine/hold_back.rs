@@ -46,8 +46,8 @@ impl Restraint {
         let begun = Instant::now();
         let mut glanced = begun;
         loop {
-            let Sight { braked, company } = self.sight.borrow_and_update().clone();
-            drive.pacing.set_company(company);
+            let Sight { braked, busy } = self.sight.borrow_and_update().clone();
+            drive.pacing.set_busy(busy);
             self.say(drive, braked.as_ref()).await;
             let left = drive.pacing.rest_after(worked).saturating_sub(begun.elapsed());
             let wait = if braked.is_some() { GLANCE } else { left.min(GLANCE) };

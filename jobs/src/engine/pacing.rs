@@ -17,8 +17,9 @@ pub struct BatchSettings {
     pub lock_timeout: Duration,
     /// PostgreSQL's `statement_timeout` within a batch.
     pub statement_timeout: Duration,
-    /// How long to rest between batches while others are at work, as a multiple of the time that the
-    /// batches take.
+    /// Share of the time that is worked while others are busy, above 0 to 1.
+    pub share_busy: f64,
+    /// How long to rest between batches, as a multiple of the time that the batches take.
     pub nice: f64,
 }
 
@@ -39,12 +40,13 @@ pub(super) struct Pacing {
     limit: i64,
     rows_max: i64,
     rows_busy: i64,
-    /// Whether others are at work.
-    company: bool,
+    /// How busy others are, from 0 to 1.
+    busy: f64,
     target: f64,
     isolating: bool,
     /// Rows and seconds of the latest batches, the newest last.
     latest: VecDeque<(f64, f64)>,
+    share_busy: f64,
     nice: f64,
     speed: f64,
     /// How long the latest batch took, until it was rested for.
@@ -53,6 +55,10 @@ pub(super) struct Pacing {
 
 /// Fewer rows are not worth a transaction, unless somebody is in the way or a bad one is looked for.
 const ROWS_MIN: i64 = 20;
+
+/// Others who are seen so often are as busy as can be. Those who are seen less are in less need of
+/// rests: fewer of them meet a batch, and most meet nobody else.
+const BUSY: f64 = 0.25;
 
 /// Batches that are looked back upon: few, since what a row costs changes along the way.
 const LOOK_BACK: usize = 8;
@@ -66,10 +72,11 @@ impl Pacing {
             limit: settings.rows_initial.clamp(1, settings.rows_max),
             rows_max: settings.rows_max,
             rows_busy: settings.rows_busy,
-            company: false,
+            busy: 0.0,
             target: settings.target.as_secs_f64(),
             isolating: false,
             latest: VecDeque::with_capacity(LOOK_BACK + 1),
+            share_busy: settings.share_busy,
             nice: settings.nice,
             speed: 1.0,
             worked: Duration::ZERO,
@@ -88,19 +95,20 @@ impl Pacing {
 
     /// How long to rest after so much work. It cannot be faster than without any rest.
     pub(super) fn rest_after(&self, worked: Duration) -> Duration {
-        let nice = if self.company { self.nice } else { 0.0 };
-        let working = (self.speed / (1.0 + nice)).clamp(0.001, 1.0);
+        let share = 1.0 - (1.0 - self.share_busy) * (self.busy / BUSY).min(1.0);
+        let working = (self.speed * share / (1.0 + self.nice)).clamp(0.001, 1.0);
         worked.mul_f64(1.0 / working - 1.0)
     }
 
     /// Rows of the next batch.
     pub(super) fn limit(&self) -> i64 {
-        if self.company { self.limit.min(self.rows_busy) } else { self.limit }
+        if self.busy > 0.0 { self.limit.min(self.rows_busy) } else { self.limit }
     }
 
-    /// Others are at work, or are not. Not to be called while a batch is under way.
-    pub(super) const fn set_company(&mut self, company: bool) {
-        self.company = company;
+    /// How busy others are: the share of looks that saw somebody in a transaction. Not to be called
+    /// while a batch is under way.
+    pub(super) const fn set_busy(&mut self, busy: f64) {
+        self.busy = busy;
     }
 
     /// A batch is committed after `elapsed`. Not wider while a bad row is being looked for.
@@ -187,6 +195,7 @@ mod tests {
         target: Duration::from_millis(100),
         lock_timeout: Duration::from_secs(2),
         statement_timeout: Duration::from_secs(10),
+        share_busy: 0.25,
         nice: 0.0,
     };
 
@@ -249,10 +258,10 @@ mod tests {
     }
 
     /// Milliseconds of rest after a batch of 100 ms.
-    fn rest(nice: f64, speed: f64) -> u128 {
+    fn rest(busy: f64, nice: f64, speed: f64) -> u128 {
         let mut pacing = Pacing::new(&BatchSettings { nice, ..SETTINGS });
         pacing.set_speed(speed);
-        pacing.set_company(true);
+        pacing.set_busy(busy);
         pacing.committed(Duration::from_millis(100));
         let worked = pacing.take_work();
         assert_eq!(pacing.take_work(), Duration::ZERO);
@@ -262,12 +271,12 @@ mod tests {
     #[test]
     fn batches_are_small_while_others_are_at_work_and_grow_step_by_step_afterwards() {
         let mut pacing = Pacing::new(&SETTINGS);
-        pacing.set_company(true);
+        pacing.set_busy(0.01);
         for _ in 0..10 {
             assert_eq!(pacing.limit(), 25);
             pacing.committed(Duration::from_millis(1));
         }
-        pacing.set_company(false);
+        pacing.set_busy(0.0);
         let mut limits = Vec::new();
         for _ in 0..4 {
             limits.push(pacing.limit());
@@ -277,26 +286,26 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_there_to_rest_for() {
-        let mut pacing = Pacing::new(&BatchSettings { nice: 3.0, ..SETTINGS });
-        assert_eq!(pacing.rest_after(Duration::from_secs(1)), Duration::ZERO);
-        // What an operator says holds anyway.
-        pacing.set_speed(0.5);
-        assert_eq!(pacing.rest_after(Duration::from_secs(1)), Duration::from_secs(1));
+    fn rests_are_in_proportion_to_the_work() {
+        assert_eq!(rest(0.0, 0.0, 1.0), 0);
+        assert_eq!(rest(0.0, 0.5, 1.0), 50);
+        assert_eq!(rest(0.0, 2.0, 1.0), 200);
     }
 
     #[test]
-    fn rests_are_in_proportion_to_the_work() {
-        assert_eq!(rest(0.0, 1.0), 0);
-        assert_eq!(rest(0.5, 1.0), 50);
-        assert_eq!(rest(2.0, 1.0), 200);
+    fn the_busier_others_are_the_longer_it_rests() {
+        assert_eq!(rest(1.0, 0.0, 1.0), 300);
+        assert_eq!(rest(BUSY, 0.0, 1.0), 300);
+        assert_eq!(rest(BUSY / 3.0, 0.0, 1.0), 33);
+        assert_eq!(rest(1.0, 1.0, 1.0), 700);
     }
 
     #[test]
     fn at_half_the_speed_everything_takes_twice_as_long() {
-        assert_eq!(rest(0.0, 0.5), 100);
-        assert_eq!(rest(1.0, 0.5), 300);
-        assert_eq!(rest(1.0, 2.0), 0);
-        assert_eq!(rest(0.0, 100.0), 0);
+        assert_eq!(rest(0.0, 0.0, 0.5), 100);
+        assert_eq!(rest(0.0, 1.0, 0.5), 300);
+        assert_eq!(rest(0.0, 1.0, 2.0), 0);
+        assert_eq!(rest(1.0, 0.0, 4.0), 0);
+        assert_eq!(rest(0.0, 0.0, 100.0), 0);
     }
 }

@@ -26,7 +26,7 @@ pub struct Cursor {
 }
 
 /// Accounts that are walked over in passes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {
     /// Its last account.
     pub until: Uuid,
@@ -64,7 +64,7 @@ impl Cursor {
         statements: &Statements,
         limit: i64,
     ) -> sqlx::Result<Option<Step>> {
-        let Some(stretch) = self.stretch.clone() else {
+        let Some(stretch) = self.stretch else {
             return self.new_stretch(db, statements, limit).await;
         };
         let accounts: Vec<Uuid> = sqlx::query_scalar(statements.find_in_pass)

@@ -67,8 +67,8 @@ pub(super) struct Retry {
 pub(super) struct Speed {
     #[command(flatten)]
     run: Id,
-    /// 1 is as fast as the settings let it, 0.5 takes twice as long, 2 rests less than `worker.nice`
-    /// says; 0.01 to 100.
+    /// 1 is as fast as the settings let it, 0.5 takes twice as long, 2 rests less than they
+    /// say; 0.01 to 100.
     #[arg(value_name = "FACTOR", value_parser = parse_factor)]
     factor: f64,
 }

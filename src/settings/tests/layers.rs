@@ -166,11 +166,12 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     worker.progress_interval | 10s | default
     worker.max_attempts | 10 | default
     worker.max_crashes | 3 | default
-    worker.nice | 1 | default
+    worker.percent_busy | 20 | default
+    worker.nice | 0 | default
     worker.window | - | default
     batch.rows_initial | 100 | default
     batch.rows_max | 5000 | default
-    batch.rows_busy | 25 | default
+    batch.rows_busy | 50 | default
     batch.target | 200ms | default
     batch.lock_timeout | 2s | default
     batch.statement_timeout | 10s | default

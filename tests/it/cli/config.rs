@@ -53,11 +53,12 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| worker.progress_interval              10s                               default
     out| worker.max_attempts                   10                                default
     out| worker.max_crashes                    3                                 default
-    out| worker.nice                           1                                 default
+    out| worker.percent_busy                   20                                default
+    out| worker.nice                           0                                 default
     out| worker.window                         -                                 default
     out| batch.rows_initial                    100                               default
     out| batch.rows_max                        5000                              default
-    out| batch.rows_busy                       25                                default
+    out| batch.rows_busy                       50                                default
     out| batch.target                          200ms                             default
     out| batch.lock_timeout                    2s                                default
     out| batch.statement_timeout               10s                               default

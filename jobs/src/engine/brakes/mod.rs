@@ -80,15 +80,15 @@ pub struct Braked {
 }
 
 /// What is to be seen of the house.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sight {
     /// The brake that is on.
     pub(super) braked: Option<Braked>,
-    /// Whether others are at work: then batches are small, with rests between them.
-    pub(super) company: bool,
+    /// How busy others are, from 0 to 1: then batches are small, with rests between them.
+    pub(super) busy: f64,
 }
 
 impl Sight {
     /// Nothing is known yet.
-    pub(super) const UNKNOWN: Self = Self { braked: None, company: true };
+    pub(super) const UNKNOWN: Self = Self { braked: None, busy: 1.0 };
 }

@@ -54,8 +54,8 @@ pub(in crate::engine) async fn watch<H: House>(
             Err(error) => debug!(%error, "The brakes could not look at the database"),
         }
         let now = Instant::now();
-        let company_is_there = company.judge(others, now);
-        sight.send_replace(Sight { braked: gauge.judge(readings, now), company: company_is_there });
+        let busy = company.judge(others, now);
+        sight.send_replace(Sight { braked: gauge.judge(readings, now), busy });
         let pause = if company.is_new() { SOON.min(settings.interval) } else { settings.interval };
         sleep(pause.max(Duration::from_millis(1))).await;
     }

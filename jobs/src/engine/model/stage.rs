@@ -49,6 +49,7 @@ const BATCH: BatchSettings = BatchSettings {
     target: Duration::from_hours(1),
     lock_timeout: Duration::from_secs(10),
     statement_timeout: Duration::from_secs(30),
+    share_busy: 1.0,
     nice: 0.0,
 };
 
