@@ -73,7 +73,7 @@ fn unknown_keys_and_sections() {
       file DIR/kenoma.toml: unknown key redis; it is a section: begin a line with [redis] and put its keys below
       file DIR/kenoma.toml: unknown key worker.concurency; did you mean worker.concurrency?
       file DIR/kenoma.toml: unknown key worker.pool_size; did you mean database.pool_size?
-      file DIR/kenoma.toml: unknown key worker.speed; there are: concurrency, short_concurrency, poll_interval, shutdown_timeout, lease, lease_renewal, reconcile_interval, progress_interval, max_attempts, max_crashes, nice, window
+      file DIR/kenoma.toml: unknown key worker.speed; there are: concurrency, short_concurrency, poll_interval, shutdown_timeout, lease, lease_renewal, reconcile_interval, progress_interval, max_attempts, max_crashes, percent_busy, nice, window
     ");
 }
 
