@@ -96,7 +96,7 @@ pub async fn drive<J: Job>(
     let mut drive = Drive {
         driver,
         world,
-        job,
+        job: &job.clone(),
         claim,
         progress,
         pacing: Pacing::new(&driver.batch),
@@ -317,7 +317,7 @@ impl<J: Job> Drive<'_, J> {
         cursor: &Value,
         elapsed: Duration,
     ) {
-        self.pacing.committed(elapsed);
+        self.pacing.committed(batch.rows, elapsed);
         self.parked_in_a_row = 0;
         self.progress.send_modify(|progress| {
             *progress = Progress {

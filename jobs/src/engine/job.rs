@@ -12,7 +12,10 @@ use super::{Class, House, JobError, Plan, Table};
 ///
 /// Jobs get a plain connection and never a transaction: only the loop can commit, and it commits
 /// each batch together with its checkpoint.
-pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
+///
+/// Each claim is worked on with a clone. That may remember what was looked at, to save looking again;
+/// a clone must not take it over.
+pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Name of the job in ledger, queue and log. Never changes once released.
     const NAME: &'static str;
     /// Which queue it waits in.
@@ -88,6 +91,9 @@ pub struct Batch<C> {
     pub end: bool,
     /// Items of the plan that are dealt with.
     pub done: i64,
+    /// How many rows it took, if it might have taken more: what the size of the next one is reckoned
+    /// from. `None`: as many as it might.
+    pub rows: Option<i64>,
     /// Items of the plan that the job's own rules leave as they are.
     pub parked: Vec<Parking<C>>,
     /// Somebody else is waited for. The run gives its worker back meanwhile, and no try is used up.
@@ -108,21 +114,21 @@ pub struct Wait {
 impl<C> Batch<C> {
     /// The same behind another cursor.
     pub fn map<D>(self, cursor: impl Fn(C) -> D) -> Batch<D> {
-        let Self { end, done, wait, deliveries_until, .. } = self;
+        let Self { end, done, rows, wait, deliveries_until, .. } = self;
         let parked = self.parked.into_iter().map(|parking| parking.map(&cursor)).collect();
-        Batch { cursor: cursor(self.cursor), end, done, parked, wait, deliveries_until }
+        Batch { cursor: cursor(self.cursor), end, done, rows, parked, wait, deliveries_until }
     }
 
     /// One that goes on from `cursor`, with `done` items dealt with and nothing out of the way.
     pub const fn go_on(done: i64, cursor: C) -> Self {
         let parked = Vec::new();
-        Self { cursor, end: false, done, parked, wait: None, deliveries_until: None }
+        Self { cursor, end: false, done, rows: None, parked, wait: None, deliveries_until: None }
     }
 
     /// One that found nothing left.
     pub const fn end(cursor: C) -> Self {
         let parked = Vec::new();
-        Self { cursor, end: true, done: 0, parked, wait: None, deliveries_until: None }
+        Self { cursor, end: true, done: 0, rows: None, parked, wait: None, deliveries_until: None }
     }
 }
 

@@ -17,7 +17,7 @@ pub struct BatchSettings {
     pub lock_timeout: Duration,
     /// PostgreSQL's `statement_timeout` within a batch.
     pub statement_timeout: Duration,
-    /// Share of the time that is worked while others are busy, above 0 to 1.
+    /// Share of the time that is worked while others are busy, by all long runs together, above 0 to 1.
     pub share_busy: f64,
     /// How long to rest between batches, as a multiple of the time that the batches take.
     pub nice: f64,
@@ -42,6 +42,8 @@ pub(super) struct Pacing {
     rows_busy: i64,
     /// How busy others are, from 0 to 1.
     busy: f64,
+    /// Runs that share what may be worked while others are busy.
+    at_work: f64,
     target: f64,
     isolating: bool,
     /// Rows and seconds of the latest batches, the newest last.
@@ -73,6 +75,7 @@ impl Pacing {
             rows_max: settings.rows_max,
             rows_busy: settings.rows_busy,
             busy: 0.0,
+            at_work: 1.0,
             target: settings.target.as_secs_f64(),
             isolating: false,
             latest: VecDeque::with_capacity(LOOK_BACK + 1),
@@ -95,7 +98,8 @@ impl Pacing {
 
     /// How long to rest after so much work. It cannot be faster than without any rest.
     pub(super) fn rest_after(&self, worked: Duration) -> Duration {
-        let share = 1.0 - (1.0 - self.share_busy) * (self.busy / BUSY).min(1.0);
+        let least = self.share_busy / self.at_work;
+        let share = 1.0 - (1.0 - least) * (self.busy / BUSY).min(1.0);
         let working = (self.speed * share / (1.0 + self.nice)).clamp(0.001, 1.0);
         worked.mul_f64(1.0 / working - 1.0)
     }
@@ -111,12 +115,22 @@ impl Pacing {
         self.busy = busy;
     }
 
-    /// A batch is committed after `elapsed`. Not wider while a bad row is being looked for.
-    pub(super) fn committed(&mut self, elapsed: Duration) {
+    /// So many long runs are being worked on: together they work no more than one would alone while
+    /// others are busy.
+    #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
+    pub(super) fn set_at_work(&mut self, runs: i64) {
+        self.at_work = runs.max(1) as f64;
+    }
+
+    /// A batch is committed after `elapsed`, with `rows` if it took fewer than it might. Not wider
+    /// while a bad row is being looked for.
+    pub(super) fn committed(&mut self, rows: Option<i64>, elapsed: Duration) {
         self.worked = elapsed;
+        let limit = self.limit();
+        let rows = rows.map_or(limit, |rows| rows.clamp(1, limit));
         // Far below 2^52, so nothing is lost on the way to f64.
         #[expect(clippy::cast_precision_loss, reason = "≤ 2^52")]
-        let rows = self.limit() as f64;
+        let (rows, limit) = (rows as f64, limit as f64);
         self.latest.push_back((rows, elapsed.as_secs_f64().max(0.001)));
         if self.latest.len() > LOOK_BACK {
             self.latest.pop_front();
@@ -126,7 +140,7 @@ impl Pacing {
         // Even a batch that costs too much by itself has some rows: the target's worth of them,
         // if half of the target were left.
         let wanted = (goal - own).max(self.target / 2.0) / per_row;
-        let factor = (wanted / rows).clamp(0.5, 2.0);
+        let factor = (wanted / limit).clamp(0.5, 2.0);
         if self.isolating && factor > 1.0 {
             return;
         }
@@ -205,7 +219,7 @@ mod tests {
         for _ in 0..30 {
             #[expect(clippy::cast_precision_loss, reason = "≤ 400")]
             let elapsed = own + per_row * pacing.limit() as f64;
-            pacing.committed(Duration::from_secs_f64(elapsed / 1_000.0));
+            pacing.committed(None, Duration::from_secs_f64(elapsed / 1_000.0));
         }
         pacing.limit()
     }
@@ -232,14 +246,24 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_with_few_rows_says_only_what_these_cost() {
+        let mut pacing = Pacing::new(&SETTINGS);
+        for _ in 0..10 {
+            // 2 ms a row: 50 of them fit.
+            pacing.committed(Some(10), Duration::from_millis(20));
+        }
+        assert_eq!(pacing.limit(), 50);
+    }
+
+    #[test]
     fn splitting_ends_at_one_row_and_does_not_grow_before_the_row_is_found() {
         let mut pacing = Pacing::new(&SETTINGS);
         while pacing.split() {
-            pacing.committed(Duration::from_millis(1));
+            pacing.committed(None, Duration::from_millis(1));
         }
         assert_eq!(pacing.limit(), 1);
         pacing.isolated();
-        pacing.committed(Duration::from_millis(1));
+        pacing.committed(None, Duration::from_millis(1));
         assert_eq!(pacing.limit(), ROWS_MIN);
     }
 
@@ -253,7 +277,7 @@ mod tests {
             })
             .collect();
         assert_eq!(limits, [50, 25, 13, 7, 4, 2, 1, 1]);
-        pacing.committed(Duration::from_millis(1));
+        pacing.committed(None, Duration::from_millis(1));
         assert_eq!(pacing.limit(), ROWS_MIN);
     }
 
@@ -262,7 +286,7 @@ mod tests {
         let mut pacing = Pacing::new(&BatchSettings { nice, ..SETTINGS });
         pacing.set_speed(speed);
         pacing.set_busy(busy);
-        pacing.committed(Duration::from_millis(100));
+        pacing.committed(None, Duration::from_millis(100));
         let worked = pacing.take_work();
         assert_eq!(pacing.take_work(), Duration::ZERO);
         (pacing.rest_after(worked) + Duration::from_micros(1)).as_millis()
@@ -274,13 +298,13 @@ mod tests {
         pacing.set_busy(0.01);
         for _ in 0..10 {
             assert_eq!(pacing.limit(), 25);
-            pacing.committed(Duration::from_millis(1));
+            pacing.committed(None, Duration::from_millis(1));
         }
         pacing.set_busy(0.0);
         let mut limits = Vec::new();
         for _ in 0..4 {
             limits.push(pacing.limit());
-            pacing.committed(Duration::from_millis(1));
+            pacing.committed(None, Duration::from_millis(1));
         }
         assert_eq!(limits, [50, 100, 200, 400]);
     }
@@ -298,6 +322,18 @@ mod tests {
         assert_eq!(rest(BUSY, 0.0, 1.0), 300);
         assert_eq!(rest(BUSY / 3.0, 0.0, 1.0), 33);
         assert_eq!(rest(1.0, 1.0, 1.0), 700);
+    }
+
+    #[test]
+    fn several_runs_work_no_more_than_one_while_others_are_busy() {
+        let rest = |busy: f64, runs: i64| {
+            let mut pacing = Pacing::new(&SETTINGS);
+            pacing.set_busy(busy);
+            pacing.set_at_work(runs);
+            (pacing.rest_after(Duration::from_millis(100)) + Duration::from_micros(1)).as_millis()
+        };
+        assert_eq!([0, 1, 2, 5].map(|runs| rest(1.0, runs)), [300, 300, 700, 1_900]);
+        assert_eq!(rest(0.0, 5), 0);
     }
 
     #[test]

@@ -18,6 +18,7 @@ const MIB: i64 = 1024 * 1024;
 struct Figures {
     sees_others: bool,
     company: bool,
+    at_work: i64,
     replica_lag: Option<i64>,
     lock_waiters: i64,
     active_backends: i64,
@@ -32,6 +33,8 @@ pub(super) struct Seen {
     pub(super) readings: Vec<Reading>,
     /// Whether others were at work at that moment.
     pub(super) company: bool,
+    /// How many long runs are being worked on.
+    pub(super) at_work: i64,
     /// Settings of brakes that this role cannot look at.
     pub(super) unseen: Vec<&'static str>,
 }
@@ -66,7 +69,8 @@ pub(super) async fn at_database<H: House>(
     let mut readings = read(&figures, settings);
     readings.extend(disk(&figures, settings));
     readings.extend(backlog(db, house, settings.oban_delay).await?);
-    Ok(Seen { readings, company: figures.company, unseen: unseen(&figures, settings) })
+    let Figures { company, at_work, .. } = figures;
+    Ok(Seen { readings, company, at_work, unseen: unseen(&figures, settings) })
 }
 
 fn read(figures: &Figures, settings: &BrakeSettings) -> Vec<Reading> {

@@ -24,6 +24,9 @@ select
             where own.locktype = 'virtualxid' and own.granted and own.mode = 'ExclusiveLock'
               and other.datname = current_database() and other.usesysid is not null
               and other.application_name not like 'kenoma%') as company,
+    -- Long runs that are being worked on, this one among them, by whichever worker.
+    (select count(*) from kenoma.runs
+     where status = 'running' and class = 'long' and lease_expires_at > now() and brake is null) as at_work,
     (select count(*) from pg_stat_activity
      where state = 'active' and datname = current_database() and backend_type = 'client backend'
        and application_name not like 'kenoma%') as active_backends,

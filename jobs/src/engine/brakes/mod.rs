@@ -86,9 +86,11 @@ pub(super) struct Sight {
     pub(super) braked: Option<Braked>,
     /// How busy others are, from 0 to 1: then batches are small, with rests between them.
     pub(super) busy: f64,
+    /// Long runs that are being worked on, this one among them.
+    pub(super) at_work: i64,
 }
 
 impl Sight {
     /// Nothing is known yet.
-    pub(super) const UNKNOWN: Self = Self { braked: None, busy: 1.0 };
+    pub(super) const UNKNOWN: Self = Self { braked: None, busy: 1.0, at_work: 1 };
 }

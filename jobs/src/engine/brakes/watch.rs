@@ -41,21 +41,24 @@ pub(in crate::engine) async fn watch<H: House>(
     while !sight.is_closed() {
         let mut readings = at_machine(settings);
         let mut others = true;
+        let mut runs = 1;
         let seen = async {
             let mut db = pool.acquire().await?;
             at_database(&mut db, house, settings, &tables).await
         };
         match answered(PATIENCE, seen).await {
-            Ok(Seen { readings: more, company, unseen }) => {
+            Ok(Seen { readings: more, company, at_work, unseen }) => {
                 readings.extend(more);
                 others = company;
+                runs = at_work;
                 say(&unseen);
             }
             Err(error) => debug!(%error, "The brakes could not look at the database"),
         }
         let now = Instant::now();
         let busy = company.judge(others, now);
-        sight.send_replace(Sight { braked: gauge.judge(readings, now), busy });
+        let braked = gauge.judge(readings, now);
+        sight.send_replace(Sight { braked, busy, at_work: runs });
         let pause = if company.is_new() { SOON.min(settings.interval) } else { settings.interval };
         sleep(pause.max(Duration::from_millis(1))).await;
     }

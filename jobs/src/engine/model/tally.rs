@@ -25,7 +25,7 @@ pub(super) fn wait() -> Wait {
 }
 
 /// Does items 1 to `items`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Tally {
     /// Another for each run.
     pub(super) name: String,
@@ -130,6 +130,7 @@ impl Job for Tally {
             cursor: Cursor { at: last },
             end: last == self.items,
             done: last + 1 - first,
+            rows: None,
             parked: parks.then(parking).into_iter().collect(),
             wait: (outcome == Outcome::Wait).then(wait),
             deliveries_until: None,
