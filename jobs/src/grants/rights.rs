@@ -63,7 +63,7 @@ const SERVER: &[Right] = rights! {
         insert "queue worker args state priority max_attempts scheduled_at",
         update "inserted_at";
     "public.users":
-        select "id nickname name email bio raw_bio ap_id follower_address inbox shared_inbox \
+        select "ctid id nickname name email bio raw_bio ap_id follower_address inbox shared_inbox \
                 local invisible is_admin is_moderator is_locked tags inserted_at updated_at \
                 note_count follower_count following_count confirmation_token \
                 multi_factor_authentication_settings avatar banner background \

@@ -53,7 +53,10 @@ pub(crate) use oban::DELIVERIES;
 pub use oban::{ObanJob, insert_oban_jobs, oldest_due_job};
 pub use password::{HashError, PasswordScheme, hash_password, random_password};
 pub use password_reset::create_password_reset;
-pub use refresh::{Changed, refresh_accounts, refresh_again, stale_counters_note, stale_note};
+pub use refresh::{
+    AccountRow, Changed, refresh_accounts, refresh_again, refresh_rows, stale_counters_note,
+    stale_note,
+};
 pub use registration::{
     Candidate, CreateError, Fault, NewAccount, Registration, Welcome, create_account, give_roles,
     nickname_fault, welcome,

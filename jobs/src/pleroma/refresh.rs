@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::{Flake, Flavour, ObanJob, Refresh, Server, insert_oban_jobs};
@@ -18,6 +18,17 @@ pub enum Changed {
     Activation,
     /// Anything else.
     Fields,
+}
+
+/// What matters here of an account's row.
+#[derive(Debug, Clone, Copy, FromRow)]
+pub struct AccountRow {
+    /// Its id.
+    pub id: Uuid,
+    /// Whether its profile has no fields.
+    pub fieldless: bool,
+    /// Whether it is switched on.
+    pub active: bool,
 }
 
 /// Has the server read accounts anew, as far as it lets itself be told. Returns how many accounts
@@ -39,17 +50,31 @@ pub async fn refresh_accounts(
     }
     let sql = match server.shape.flavour {
         Flavour::Pleroma22 => {
-            "select id, raw_fields = '[]', not deactivated from public.users where id = any ($1) order by id"
+            "select id, raw_fields = '[]' as fieldless, not deactivated as active
+             from public.users where id = any ($1) order by id"
         }
         Flavour::Pleroma | Flavour::Akkoma => {
-            "select id, raw_fields = '[]', is_active from public.users where id = any ($1) order by id"
+            "select id, raw_fields = '[]' as fieldless, is_active as active
+             from public.users where id = any ($1) order by id"
         }
     };
-    let rows: Vec<(Uuid, bool, bool)> =
-        sqlx::query_as(sql).bind(accounts).fetch_all(&mut *db).await?;
+    let rows: Vec<AccountRow> = sqlx::query_as(sql).bind(accounts).fetch_all(&mut *db).await?;
+    refresh_rows(db, server, rows, changed).await
+}
+
+/// The same as [`refresh_accounts`], for somebody who has just read the rows.
+pub async fn refresh_rows(
+    db: &mut PgConnection,
+    server: &Server,
+    rows: Vec<AccountRow>,
+    changed: Changed,
+) -> sqlx::Result<i64> {
+    if server.refresh == Refresh::Off {
+        return Ok(0);
+    }
     let jobs: Vec<Option<ObanJob>> = rows
         .into_iter()
-        .map(|(id, fieldless, active)| job(server, Flake(id), fieldless, active, changed))
+        .map(|row| job(server, Flake(row.id), row.fieldless, row.active, changed))
         .collect();
     let stale = jobs.iter().filter(|job| job.is_none()).count();
     insert_oban_jobs(db, &jobs.into_iter().flatten().collect::<Vec<_>>()).await?;

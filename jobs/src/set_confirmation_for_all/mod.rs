@@ -10,12 +10,13 @@ use uuid::Uuid;
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
     pleroma::{
-        Changed, Deed, Person, Server, log_moderation_for, random_token, refresh_accounts,
+        AccountRow, Changed, Deed, Person, Server, log_moderation_for, random_token, refresh_rows,
         stale_note,
     },
 };
 use sql::Statements;
-pub use walk::{Cursor, Stretch};
+use walk::Ahead;
+pub use walk::Cursor;
 
 /// Confirms all local accounts.
 pub type ConfirmAll = SetConfirmationForAll<true>;
@@ -29,6 +30,8 @@ pub struct SetConfirmationForAll<const CONFIRMED: bool> {
     /// The member of the staff in whose name it is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Uuid>,
+    #[serde(skip)]
+    ahead: Ahead,
 }
 
 /// An account that was written.
@@ -36,6 +39,7 @@ pub struct SetConfirmationForAll<const CONFIRMED: bool> {
 struct Written {
     id: Uuid,
     nickname: String,
+    fieldless: bool,
     /// Before.
     confirmed: bool,
 }
@@ -68,7 +72,7 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         Ok(Plan {
             counts: vec![Count::new("accounts", accounts)],
             notes: stale.into_iter().collect(),
-            cursor: Cursor::start(until),
+            cursor: Cursor { after: Uuid::nil(), until },
         })
     }
 
@@ -80,11 +84,13 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         let statements = Self::statements(server);
-        let Some(step) = cursor.clone().step(db, statements, limit).await? else {
+        let Some(step) = self.ahead.step(db, statements, &cursor, limit).await? else {
             return Ok(Batch::end(cursor));
         };
         let done = self.write(server, db, &step.accounts).await?;
-        Ok(Batch::go_on(done, step.cursor))
+        // A window without any costs as much as a full batch.
+        let rows = i64::try_from(step.accounts.len()).ok().filter(|rows| *rows > 0);
+        Ok(Batch { rows, ..Batch::go_on(done, Cursor { after: step.after, ..cursor }) })
     }
 
     async fn skip(
@@ -93,8 +99,8 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         db: &mut PgConnection,
         mut cursor: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
-        while let Some(step) = cursor.step(db, Self::statements(server), 1).await? {
-            cursor = step.cursor;
+        while let Some(step) = self.ahead.step(db, Self::statements(server), &cursor, 1).await? {
+            cursor.after = step.after;
             if let Some(account) = step.accounts.first() {
                 return Ok(Some(Skipped { item: account.to_string(), cursor }));
             }
@@ -124,6 +130,12 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
 }
 
 impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
+    /// In whose name it is done, if in that of a member of the staff.
+    #[must_use]
+    pub fn new(on_behalf_of: Option<Uuid>) -> Self {
+        Self { on_behalf_of, ahead: Ahead::default() }
+    }
+
     const fn statements(server: &Server) -> &'static Statements {
         Statements::of(server.shape.flavour, CONFIRMED)
     }
@@ -146,8 +158,14 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
             .fetch_all(&mut *db)
             .await?;
         written.sort_unstable_by_key(|account| account.id);
-        let ids: Vec<Uuid> = written.iter().map(|account| account.id).collect();
-        refresh_accounts(db, server, &ids, Changed::Fields).await?;
+        let number = i64::try_from(written.len()).unwrap_or(i64::MAX);
+        // Those who are meant are active.
+        let rows = written.iter().map(|account| AccountRow {
+            id: account.id,
+            fieldless: account.fieldless,
+            active: true,
+        });
+        refresh_rows(db, server, rows.collect(), Changed::Fields).await?;
         if CONFIRMED {
             // Whoever only lost a forgotten token was confirmed before.
             let people: Vec<Person> = written
@@ -157,6 +175,6 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
                 .collect();
             log_moderation_for(db, self.on_behalf_of, Deed::ConfirmEmail, &people).await?;
         }
-        Ok(i64::try_from(ids.len()).unwrap_or(i64::MAX))
+        Ok(number)
     }
 }

@@ -6,45 +6,44 @@ use crate::pleroma::Flavour;
 pub(super) struct Statements {
     /// `$1`: up to this account. Counts the accounts that a run writes.
     pub(super) count: &'static str,
-    /// `$1`: after this account, `$2`: up to this one, `$3`: walk over at most so many accounts of
-    /// all kinds, `$4`: find at most so many that a run writes.
+    /// `$1`: after this account, `$2`: up to this one. The accounts that a run writes, in order, each
+    /// with the page on which it lies, if those of a page are to be spread over batches.
     pub(super) find: &'static str,
-    /// `$1`: after this account, `$2`: up to this one, `$3`: in this pass, `$4`: find at most so
-    /// many that a run writes.
-    pub(super) find_in_pass: &'static str,
     /// `$1`: accounts, `$2`: their new tokens, if they get any. Writes those that are still meant;
-    /// tells their nickname, and whether they were confirmed before.
+    /// tells their nickname, whether their profile has no fields,
+    /// and whether they were confirmed before.
     pub(super) write: &'static str,
     /// `$1`: up to this account. Counts accounts that a finished run cannot have left so.
     pub(super) count_left: &'static str,
 }
 
-/// `$1`, `$2`, `$3`: as in [`Statements::find`]. The last account of a stretch.
-pub(super) const LAST_OF_STRETCH: &str = "select id
+/// `$1`: after this account, `$2`: up to this one, `$3`: so many accounts of all kinds. The last of
+/// them.
+pub(super) const END_OF_WINDOW: &str = "select id
      from (select id from public.users where id > $1 and id <= $2 order by id limit $3) u
      order by id desc limit 1";
 
 /// The newest account.
 pub(super) const NEWEST: &str = "select id from public.users order by id desc limit 1";
 
-/// Whom the original means; `$active`: whether `u` is active.
+/// Whom the original means; `$active`: whether `u` is active. `internal.` in whatever case; LIKE takes
+/// longer than all the rest together.
 macro_rules! meant {
     ($active:literal) => {
         concat!(
             "u.local and ",
             $active,
             " and not u.is_admin and not u.is_moderator and not u.invisible
-             and u.nickname is not null and u.nickname not like 'internal.%'"
+             and u.nickname is not null and lower(left(u.nickname::text, 9)) <> 'internal.'"
         )
     };
 }
 
-/// `$columns`: what the others ask of `u` by the flavour's names (not every column: kenoma's role
-/// may not read them all); `$confirmed`: whether `u` is confirmed; `$written`: which of those who are meant are written;
-/// `$set`: what is written, `new.token` being a new token; `$left`: what cannot be left.
+/// `$active`, `$confirmed`: whether `u` is; `$page`: where `u` lies, if that matters; `$written`: which of those who are meant are written; `$set`: what is written,
+/// `new.token` being a new token; `$left`: what cannot be left.
 macro_rules! statements {
     (
-        $columns:literal, $active:literal, $confirmed:literal, $written:literal, $set:literal,
+        $active:literal, $confirmed:literal, $page:expr, $written:literal, $set:literal,
         $left:literal
     ) => {
         Statements {
@@ -54,35 +53,17 @@ macro_rules! statements {
                 " and ",
                 $written
             ),
+            // One condition in all, which no index has: so the planner takes the primary key, in its
+            // order.
             find: concat!(
-                "select u.id
-                 from (select id, local, nickname, is_admin, is_moderator, invisible,
-                              confirmation_token, ",
-                $columns,
+                "select u.id, ",
+                $page,
                 "
-                       from public.users where id > $1 and id <= $2 order by id limit $3) u
-                 where ",
-                meant!($active),
-                " and ",
+                 from public.users u where u.id > $1 and u.id <= $2 and (",
                 $written,
-                " order by u.id limit $4"
-            ),
-            // The inner query stands for itself (`offset 0`): else the planner may choose another
-            // index, and sort.
-            find_in_pass: concat!(
-                "select u.id
-                 from (select id, local, nickname, is_admin, is_moderator, invisible,
-                              confirmation_token, ",
-                $columns,
-                "
-                       from public.users
-                       where id > $1 and id <= $2 and (uuid_hash(id) & 7) = $3
-                       order by id offset 0) u
-                 where ",
-                meant!($active),
                 " and ",
-                $written,
-                " order by u.id limit $4"
+                meant!($active),
+                ") is true order by u.id"
             ),
             write: concat!(
                 "with picked as (
@@ -103,7 +84,7 @@ macro_rules! statements {
                 ", updated_at = date_trunc('second', timezone('UTC', now()))
                  from picked join unnest($1::uuid[], $2::text[]) as new (id, token) using (id)
                  where u.id = picked.id
-                 returning u.id, u.nickname::text, picked.confirmed"
+                 returning u.id, u.nickname::text, u.raw_fields = '[]' as fieldless, picked.confirmed"
             ),
             count_left: concat!(
                 "select count(*) from public.users u where u.id <= $1 and ",
@@ -115,39 +96,47 @@ macro_rules! statements {
     };
 }
 
+/// The number of the page on which a row lies.
+macro_rules! page {
+    () => {
+        "(u.ctid::text::point)[0]::bigint"
+    };
+}
+
 /// A confirmed account has no token; one that still has loses it.
 const CONFIRM: Statements = statements!(
-    "is_active, is_confirmed",
     "u.is_active",
     "u.is_confirmed",
+    page!(),
     "(not u.is_confirmed or u.confirmation_token is not null)",
     "is_confirmed = true, confirmation_token = null",
     "not u.is_confirmed"
 );
 
-/// Everybody who is meant gets a fresh token. Whoever uses it at once is confirmed again.
+/// Everybody who is meant gets a fresh token. Whoever uses it at once is confirmed again. Nothing tells
+/// whether somebody has got his already, so no page is come back to.
 const UNCONFIRM: Statements = statements!(
-    "is_active, is_confirmed",
     "u.is_active",
     "u.is_confirmed",
+    "null::bigint",
     "true",
     "is_confirmed = false, confirmation_token = new.token",
     "not u.is_confirmed and u.confirmation_token is null"
 );
 
 const CONFIRM_PLEROMA22: Statements = statements!(
-    "deactivated, confirmation_pending",
     "not u.deactivated",
     "not u.confirmation_pending",
+    page!(),
     "(u.confirmation_pending or u.confirmation_token is not null)",
     "confirmation_pending = false, confirmation_token = null",
     "u.confirmation_pending"
 );
 
 const UNCONFIRM_PLEROMA22: Statements = statements!(
-    "deactivated, confirmation_pending",
     "not u.deactivated",
     "not u.confirmation_pending",
+    "null::bigint",
     "true",
     "confirmation_pending = true, confirmation_token = new.token",
     "u.confirmation_pending and u.confirmation_token is null"

@@ -35,7 +35,7 @@ pub(super) async fn confirm(
         let mut db = session.pool.acquire().await?;
         options.staff.find(&mut db, &server).await?
     };
-    let job: AnyJob = ConfirmAll { on_behalf_of: staff.map(|staff| staff.id) }.into();
+    let job: AnyJob = ConfirmAll::new(staff.map(|staff| staff.id)).into();
     // The original says nothing when it is done.
     let request = submit::Request { job, options: &options.submit, done: Vec::new() };
     submit::submit(session, server, request, output).await

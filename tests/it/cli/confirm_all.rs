@@ -127,7 +127,7 @@ async fn most_rows_stay_on_their_page() -> Result<()> {
         .sql(
             "insert into users (id, ap_id, nickname, bio, local, is_active, is_confirmed,
                                 confirmation_token, inserted_at, updated_at)
-             select gen_random_uuid(), 'https://social.example/users/' || n, 'member' || n, '', true,
+             select gen_random_uuid(), 'https://social.example/users/' || n, 'member' || n, repeat('-', 600), true,
                     true, false, 'token' || n, now(), now()
              from generate_series(1, 800) as n",
         )
