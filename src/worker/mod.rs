@@ -11,7 +11,7 @@ use kenoma_jobs::{
     engine::{Class, ledger},
     pleroma::Server,
 };
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -33,7 +33,8 @@ const HEARTBEAT: (u64, usize) = (5, 17_280);
 /// How long the ledger may take for an answer, apart from the work on a run.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a worker that ends takes to strike itself from the list of workers.
+/// How long a worker that ends lets its reconciler end a round, and takes to strike itself from the
+/// list of workers.
 const SIGN_OFF_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs jobs until SIGTERM or Ctrl-C, or until `kenoma migrate` of a newer version was run.
@@ -89,9 +90,7 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
             "Ended: batches that did not finish in time are undone by PostgreSQL"
         ),
     }
-    reconciling.abort();
-    // It must not put this worker on the list again.
-    let _aborted = reconciling.await;
+    end(reconciling).await;
     sign_off(&session, &id).await;
     if outdated.is_cancelled() {
         return Err(Failure::Refused(format!(
@@ -113,6 +112,14 @@ fn consumer_settings(session: &Session, class: Class, id: &str) -> ConsumerSetti
         heartbeat_interval: Duration::from_secs(HEARTBEAT.0),
         missed_heartbeats: HEARTBEAT.1,
         worker_name: id.to_owned(),
+    }
+}
+
+/// Lets the reconciler end its round; after that it cannot put this worker on the list again.
+async fn end(mut reconciling: JoinHandle<()>) {
+    if tokio::time::timeout(SIGN_OFF_PATIENCE, &mut reconciling).await.is_err() {
+        reconciling.abort();
+        let _aborted = reconciling.await;
     }
 }
 
