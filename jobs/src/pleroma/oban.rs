@@ -74,8 +74,47 @@ pub async fn oldest_due_job(
          having min(scheduled_at) < timezone('UTC', now()) - make_interval(secs => $1)
          order by waited desc limit 1",
     )
+    // Planned anew each time: a plan made while the table was small reads it whole, several times a
+    // second, when it has grown by a hundred thousand deliveries.
+    .persistent(false)
     .bind(bound.as_secs_f64())
     .fetch_optional(db)
     .await?;
     Ok(oldest.map(|(queue, waited)| (queue, Duration::from_secs_f64(waited.max(0.0)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Result, ensure};
+    use sqlx::{Connection as _, Executor as _};
+    use testkit::{Database, Flavour};
+
+    use super::*;
+
+    /// Rows of the queue that were read by going through the whole table, until now.
+    async fn read_whole(db: &mut PgConnection) -> Result<i64> {
+        db.execute("select pg_stat_force_next_flush()").await?;
+        let read = "select seq_tup_read from pg_stat_user_tables where relname = 'oban_jobs'";
+        Ok(sqlx::query_scalar(read).persistent(false).fetch_one(db).await?)
+    }
+
+    #[tokio::test]
+    async fn a_queue_that_grows_is_not_read_whole() -> Result<()> {
+        let database = Database::create(Flavour::Pleroma).await?;
+        let mut db = PgConnection::connect(database.url()).await?;
+        // So often that PostgreSQL keeps the plan of a prepared statement.
+        for _ in 0..10 {
+            ensure!(oldest_due_job(&mut db, Duration::from_mins(1)).await?.is_none());
+        }
+        db.execute(
+            "insert into oban_jobs (queue, worker, args)
+             select 'federator_outgoing', 'Worker', '{}' from generate_series(1, 5000)",
+        )
+        .await?;
+        let before = read_whole(&mut db).await?;
+        ensure!(oldest_due_job(&mut db, Duration::from_mins(1)).await?.is_none());
+        let read = read_whole(&mut db).await? - before;
+        ensure!(read < 5_000, "{read} rows");
+        Ok(())
+    }
 }
