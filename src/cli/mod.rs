@@ -6,6 +6,7 @@ mod config;
 mod failure;
 mod follow;
 mod jobs;
+mod metrics;
 mod migrate;
 mod output;
 mod plan;
@@ -78,6 +79,8 @@ enum Command {
     Jobs(jobs::Command),
     /// Look at what was done at once, by whom and why.
     Actions(actions::Options),
+    /// Print figures of all runs in the text format of Prometheus.
+    Metrics,
     /// Make or update kenoma's own tables (schema `kenoma`); never touches the server's.
     Migrate(migrate::Options),
     /// Look at the settings.
@@ -127,6 +130,7 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Actions(options) => {
             actions::run(&options, Session::connect(loaded.settings).await?, output).await
         }
+        Command::Metrics => metrics::run(Session::connect(loaded.settings).await?, output).await,
         Command::Worker(options) => work::run(options, loaded.settings).await,
         Command::Migrate(options) => {
             migrate::run(&options, Session::connect(loaded.settings).await?, output).await

@@ -64,7 +64,7 @@ pub(super) struct Request<'a> {
 }
 
 /// A worker that was not seen for so long is taken for dead.
-const WORKER_PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const WORKER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Plans, asks, writes the run into the ledger, and has it done.
 pub(super) async fn submit(

@@ -21,6 +21,7 @@ mod ids;
 mod invites;
 mod ledger_secrets;
 mod listing;
+mod metrics;
 mod new;
 mod new_rows;
 mod odd_input;

@@ -74,11 +74,18 @@ async fn is_held_back<C>(
     ensure!(shown["brake"]["name"] == brake && shown["brake"]["reason"] == reason, "{shown}");
     ensure!(shown["status"] == "running" && shown["done"] == 3 * BATCH, "{shown}");
 
+    let told = kenoma.run(&["metrics"])?;
+    let labels = format!("{{brake=\"{brake}\",job=\"delete_activities\",run_id=\"{id}\"}}");
+    let held_back = format!("kenoma_run_held_back{labels} 1");
+    ensure!(told.stdout.lines().any(|line| line == held_back), "{told:?}");
+
     relieve(cause).await?;
     worker.expect("delete_activities alice goes on")?;
     is_like_the_twin(pool, &id).await?;
     let shown: Value = serde_json::from_str(&kenoma.run(&["jobs", "show", &id, "--json"])?.stdout)?;
     ensure!(shown["brake"].is_null() && shown["braked_ms"].as_i64() > Some(0), "{shown}");
+    let told = kenoma.run(&["metrics"])?;
+    ensure!(!told.stdout.contains("kenoma_run_held_back{"), "{told:?}");
     ensure!(run(pool, &id).await?.attempt == 0, "a brake is no failure");
     Ok(())
 }

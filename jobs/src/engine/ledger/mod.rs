@@ -11,6 +11,7 @@ mod control;
 mod enqueue;
 mod enqueue_all;
 mod event;
+mod figures;
 mod leave;
 mod migrate;
 mod parked;
@@ -25,6 +26,7 @@ pub use control::{ControlError, cancel, hasten, pause, resume, retry, retry_park
 pub use enqueue::{Enqueued, NewRun, enqueue};
 pub use enqueue_all::enqueue_all;
 pub use event::{Event, events};
+pub use figures::{RunFigures, Waiting, longest_waiting, run_figures};
 pub use migrate::{MigrateFailed, SchemaState, migrate, schema_state};
 pub use read::{
     Parked, RunFilter, due, find, find_all, list, mark_announced, parked_items, try_exclusive,

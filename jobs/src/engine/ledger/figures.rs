@@ -1,0 +1,57 @@
+//! What all runs add up to, for whoever watches over a server.
+
+use sqlx::{FromRow, PgConnection};
+
+use crate::engine::Status;
+
+/// What the runs of one job with one status add up to.
+#[derive(Debug, Clone, FromRow)]
+pub struct RunFigures {
+    /// [`Job::NAME`](super::super::Job::NAME).
+    pub job: String,
+    /// Where they stand.
+    pub status: Status,
+    /// How many there are.
+    pub runs: i64,
+    /// Items dealt with and committed.
+    pub done: i64,
+    /// Items left aside.
+    pub parked: i64,
+    /// Seconds for which brakes have held them back, until now.
+    pub braked: f64,
+}
+
+/// How long the run that has been due for longest has waited for a worker.
+#[derive(Debug, Clone, FromRow)]
+pub struct Waiting {
+    /// Name of the class, which names the queue.
+    pub class: String,
+    /// Seconds; 0 when none waits.
+    pub seconds: f64,
+}
+
+/// Adds up all runs there are. Reads the whole table.
+pub async fn run_figures(db: &mut PgConnection) -> sqlx::Result<Vec<RunFigures>> {
+    sqlx::query_as(
+        "select job, status, count(*) as runs, sum(done)::bigint as done,
+                sum(parked)::bigint as parked,
+                sum(braked_ms / 1000.0 + case when brake is null then 0
+                    else extract(epoch from clock_timestamp() - braked_at) end)::float8 as braked
+         from kenoma.runs group by job, status order by job, status",
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Looks how long runs wait in each class.
+pub async fn longest_waiting(db: &mut PgConnection) -> sqlx::Result<Vec<Waiting>> {
+    sqlx::query_as(
+        "select class, greatest(0, coalesce(extract(epoch from clock_timestamp() - (
+                    select available_at from kenoma.runs r
+                    where r.class = c.class and r.status = 'queued'
+                    order by available_at limit 1)), 0))::float8 as seconds
+         from unnest(array['long', 'short']) as c (class)",
+    )
+    .fetch_all(db)
+    .await
+}
