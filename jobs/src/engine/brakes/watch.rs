@@ -74,3 +74,44 @@ fn say(unseen: &[&str]) {
          pg_read_all_stats"
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Result;
+    use testkit::{Database, Flavour};
+
+    use super::*;
+    use crate::engine::ledger;
+
+    struct Nobody;
+
+    impl House for Nobody {}
+
+    #[tokio::test]
+    async fn long_runs_that_are_worked_on_are_counted() -> Result<()> {
+        let database = Database::create(Flavour::Pleroma).await?;
+        let pool = database.pool();
+        ledger::migrate(&mut *pool.acquire().await?).await?;
+        // Two at work; a dead worker's, one that is held back, a short one, and one that waits.
+        sqlx::raw_sql(
+            "insert into kenoma.runs (id, job, class, payload, subject, dedupe_key, requested_by,
+                                      status, lease_owner, lease_expires_at, brake)
+             select lpad(n::text, 26, '0'), 'job', class, '{}', '', n::text, '', status, 'worker',
+                    now() + make_interval(secs => lease), brake
+             from (values (1, 'long', 'running', 60, null), (2, 'long', 'running', 60, null),
+                          (3, 'long', 'running', -60, null), (4, 'long', 'running', 60, 'window'),
+                          (5, 'short', 'running', 60, null), (6, 'long', 'queued', 60, null))
+                  as run (n, class, status, lease, brake)",
+        )
+        .execute(&pool)
+        .await?;
+        let (sight, mut seen) = tokio::sync::watch::channel(Sight::UNKNOWN);
+        let settings = BrakeSettings::default();
+        tokio::select! {
+            () = watch(&pool, &Nobody, &settings, &[], &sight) => {}
+            changed = seen.changed() => changed?,
+        }
+        assert_eq!(seen.borrow().at_work, 2);
+        Ok(())
+    }
+}
