@@ -116,6 +116,8 @@ pub async fn backlog(db: &mut PgConnection, server: &Server) -> sqlx::Result<Opt
              where state in ('available', 'scheduled', 'retryable') and queue = $1
              limit $2 + 1) as waiting",
     )
+    // Planned anew each time, like the look at the oldest job.
+    .persistent(false)
     .bind(DELIVERIES)
     .bind(pace.max_waiting)
     .fetch_one(db)
