@@ -10,8 +10,7 @@ pub(super) struct Statements {
     /// with the page on which it lies, if those of a page are to be spread over batches.
     pub(super) find: &'static str,
     /// `$1`: accounts, `$2`: their new tokens, if they get any. Writes those that are still meant;
-    /// tells their nickname, whether their profile has no fields,
-    /// and whether they were confirmed before.
+    /// tells their nickname, whether their profile has no fields, and whether they were confirmed before.
     pub(super) write: &'static str,
     /// `$1`: up to this account. Counts accounts that a finished run cannot have left so.
     pub(super) count_left: &'static str,
@@ -39,8 +38,9 @@ macro_rules! meant {
     };
 }
 
-/// `$active`, `$confirmed`: whether `u` is; `$page`: where `u` lies, if that matters; `$written`: which of those who are meant are written; `$set`: what is written,
-/// `new.token` being a new token; `$left`: what cannot be left.
+/// `$active`, `$confirmed`: whether `u` is; `$page`: where `u` lies, if that matters; `$written`: which
+/// of those who are meant are written; `$set`: what is written, `new.token` being a new token; `$left`:
+/// what cannot be left.
 macro_rules! statements {
     (
         $active:literal, $confirmed:literal, $page:expr, $written:literal, $set:literal,

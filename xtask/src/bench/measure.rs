@@ -22,7 +22,8 @@ pub(super) struct Measured {
     pub(super) seconds: f64,
     /// SQL statements from outside; what triggers and foreign keys do is not counted.
     pub(super) statements: f64,
-    /// Longest transaction of a batch, not of the look after the tables at the end; for kenoma as seen by a glance every 25 ms.
+    /// Longest transaction of a batch, not of the look after the tables at the end; for kenoma as seen
+    /// by a glance every 25 ms.
     pub(super) longest_ms: f64,
     /// Largest resident memory of the process; 0 for the bare procedure, which has none.
     pub(super) memory_mib: f64,

@@ -41,16 +41,16 @@ pub(in crate::engine) async fn watch<H: House>(
     while !sight.is_closed() {
         let mut readings = at_machine(settings);
         let mut others = true;
-        let mut runs = 1;
+        let mut at_work = 1;
         let seen = async {
             let mut db = pool.acquire().await?;
             at_database(&mut db, house, settings, &tables).await
         };
         match answered(PATIENCE, seen).await {
-            Ok(Seen { readings: more, company, at_work, unseen }) => {
+            Ok(Seen { readings: more, company, at_work: runs, unseen }) => {
                 readings.extend(more);
                 others = company;
-                runs = at_work;
+                at_work = runs;
                 say(&unseen);
             }
             Err(error) => debug!(%error, "The brakes could not look at the database"),
@@ -58,7 +58,7 @@ pub(in crate::engine) async fn watch<H: House>(
         let now = Instant::now();
         let busy = company.judge(others, now);
         let braked = gauge.judge(readings, now);
-        sight.send_replace(Sight { braked, busy, at_work: runs });
+        sight.send_replace(Sight { braked, busy, at_work });
         let pause = if company.is_new() { SOON.min(settings.interval) } else { settings.interval };
         sleep(pause.max(Duration::from_millis(1))).await;
     }
@@ -105,7 +105,7 @@ mod tests {
         )
         .execute(&pool)
         .await?;
-        let (sight, mut seen) = tokio::sync::watch::channel(Sight::UNKNOWN);
+        let (sight, mut seen) = watch::channel(Sight::UNKNOWN);
         let settings = BrakeSettings::default();
         tokio::select! {
             () = watch(&pool, &Nobody, &settings, &[], &sight) => {}

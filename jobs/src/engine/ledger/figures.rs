@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, PgConnection};
 
-use crate::engine::Status;
+use crate::engine::{Class, Status};
 
 /// What the runs of one job with one status add up to.
 #[derive(Debug, Clone, FromRow)]
@@ -50,8 +50,9 @@ pub async fn longest_waiting(db: &mut PgConnection) -> sqlx::Result<Vec<Waiting>
                     select available_at from kenoma.runs r
                     where r.class = c.class and r.status = 'queued'
                     order by available_at limit 1)), 0))::float8 as seconds
-         from unnest(array['long', 'short']) as c (class)",
+         from unnest($1::text[]) as c (class)",
     )
+    .bind(Class::ALL.map(Class::name).as_slice())
     .fetch_all(db)
     .await
 }
