@@ -41,6 +41,8 @@ fn confirm_all(kenoma: &Kenoma) -> Result<Done> {
         .clone()
         .with("KENOMA_BATCH_ROWS_INITIAL", "4000")
         .with("KENOMA_BATCH_ROWS_MAX", "4000")
+        .with("KENOMA_BATCH_ROWS_BUSY", "4000")
+        .with("KENOMA_WORKER_PERCENT_BUSY", "100")
         .with("KENOMA_BATCH_TARGET", "5s");
     let done = kenoma.run(&["user", "confirm_all", "--yes", "--inline"])?;
     ensure!(done.code == 0, "{done:?}");
@@ -59,15 +61,22 @@ async fn story(house: &House) -> Result<String> {
 async fn the_owner_of_the_tables_has_them_analyzed() -> Result<()> {
     let house = House::new(Flavour::Pleroma).await?;
     unconfirmed(&house, 10_000).await?;
+    // Somebody who could still see the old rows keeps them: else pages that are read again are
+    // tidied up.
+    let mut dump =
+        house.database.pool().begin_with("begin isolation level repeatable read").await?;
+    sqlx::query("select from users limit 1").execute(&mut *dump).await?;
     let done = confirm_all(&Kenoma::on(&house.database))?;
+    dump.rollback().await?;
     ensure!(was_analyzed(&house).await?);
     let told = done.stderr.lines().find(|line| line.starts_with("public.users: "));
     let told = told.with_context(|| format!("{done:?}"))?;
-    // Each row was written once; a page that is read again may have been tidied up.
     let dead =
         told.strip_prefix("public.users: analyzed; ").and_then(|told| told.split_once(" dead"));
     let dead: i64 = dead.with_context(|| told.to_owned())?.0.replace(',', "").parse()?;
-    ensure!((1_000..11_000).contains(&dead), "{told}");
+    // Each row was written once; what PostgreSQL's other process writes into its figures after the
+    // ANALYZE, it counts twice.
+    ensure!((10_000..=20_000).contains(&dead), "{told}");
     ensure!(told.contains(" MiB, which new rows can use again"), "{told}");
     ensure!(!done.stderr.contains("VACUUM FULL"), "{done:?}");
     let story = story(&house).await?;

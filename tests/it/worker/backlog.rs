@@ -8,7 +8,8 @@ use super::{process::Worker, stage::Stage};
 /// Puts the clock that spreads deliveries so far ahead, as others' deletions would, or back to now.
 const AN_HOUR_AHEAD: &str = "update kenoma.delivery_clock
     set second = date_trunc('second', clock_timestamp()) + interval '1 hour', taken = 1";
-const AT_NOW: &str = "update kenoma.delivery_clock set second = clock_timestamp(), taken = 0";
+const AT_NOW: &str = "update kenoma.delivery_clock
+    set second = date_trunc('second', clock_timestamp()), taken = 0";
 
 /// Deliveries that wait in the server's queue.
 const WAITING: &str = "insert into oban_jobs (queue, worker, args, state)

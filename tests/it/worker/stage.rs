@@ -216,11 +216,23 @@ pub(super) fn queue(kenoma: &Kenoma, arguments: &[&str]) -> Result<(String, Done
     Ok((run["run_id"].as_str().context("no run_id")?.to_owned(), done))
 }
 
-/// Waits until so many batches wait for locks.
+/// Waits until so many batches wait for locks that somebody else holds. Batches also wait for each
+/// other, and for the renewal of their lease, but not for long.
 pub(super) async fn stuck(pool: &PgPool, batches: i64) -> Result<()> {
     eventually("batches that wait for locks", async || {
-        let count = "select count(*) from pg_stat_activity where datname = current_database()
-                     and application_name like 'kenoma:%' and wait_event_type = 'Lock'";
+        // Who waits for one that waits for somebody else waits for that one as well.
+        let count = "
+            with recursive waiting as (
+                select pid, unnest(pg_blocking_pids(pid)) as holder from pg_stat_activity
+                where datname = current_database() and application_name like 'kenoma:%'
+                  and wait_event_type = 'Lock'
+            ), held as (
+                select pid from waiting where holder in (
+                    select pid from pg_stat_activity where application_name not like 'kenoma%')
+                union
+                select waiting.pid from waiting join held on held.pid = waiting.holder
+            )
+            select count(*) from held";
         let waiting: i64 = sqlx::query_scalar(count).fetch_one(pool).await?;
         Ok((waiting >= batches).then_some(()))
     })
