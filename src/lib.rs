@@ -16,6 +16,6 @@ mod worker;
 use std::process::ExitCode;
 
 /// Runs the process: reads its command line, does what that says, gives the exit code.
-pub async fn main() -> ExitCode {
-    cli::main().await
+pub fn main() -> ExitCode {
+    cli::main()
 }

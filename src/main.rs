@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _armed = kenoma_jobs::engine::failpoint::arm();
-    kenoma::main().await
+    kenoma::main()
 }

@@ -16,9 +16,14 @@ mod submit_many;
 mod user;
 mod work;
 
-use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, IsTerminal as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
 
 pub(crate) use failure::{Failure, reason};
 pub(crate) use output::Output;
@@ -89,7 +94,7 @@ enum Command {
 }
 
 /// Runs the process.
-pub(crate) async fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -104,7 +109,11 @@ pub(crate) async fn main() -> ExitCode {
         quiet: cli.global.quiet,
         color: cli.global.color.enabled(std::io::stderr().is_terminal()),
     };
-    match run(cli, output).await {
+    let done = match runtime(&cli.command) {
+        Ok(runtime) => runtime.block_on(run(cli, output)),
+        Err(error) => Err(Failure::Failed(format!("the process cannot do its work: {error}"))),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             match &failure {
@@ -114,6 +123,16 @@ pub(crate) async fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// What the command's work runs on. Only a worker does several things at once; with a single thread
+/// every answer of PostgreSQL is read a little sooner, as no other thread has to be woken for it.
+fn runtime(command: &Command) -> io::Result<Runtime> {
+    let mut builder = match command {
+        Command::Worker(_) => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
+    };
+    builder.enable_all().build()
 }
 
 async fn run(cli: Cli, output: Output) -> Result<(), Failure> {

@@ -26,7 +26,7 @@ pub(crate) struct Options {
     keep: bool,
 }
 
-/// Longest transaction of a batch that is accepted (the server waits meanwhile).
+/// Longest transaction of a batch that goes without a remark (the server waits meanwhile).
 const LONGEST_BATCH_MS: i64 = 500;
 
 const DATABASE: &str = "social";
@@ -152,17 +152,18 @@ fn show_speed(ended: &[Ended]) {
     show_table(&["RUN", "ITEMS", "TIME", "PER SECOND", "BATCHES", "LONGEST BATCH"], &rows);
 }
 
-/// Both runs have to be in the log, and none of their batches may have held locks for long.
+/// Both runs have to be in the log. A batch that took long is remarked upon, and no failure: how fast
+/// the machine of a new user is says nothing of whether kenoma works there.
 fn judge_batches(ended: &[Ended]) -> Result<()> {
     if ended.len() < 2 {
         bail!("the worker's log tells of {} runs instead of 2", ended.len());
     }
     let longest = ended.iter().map(|run| run.longest_batch_ms).max().unwrap_or(0);
     if longest > LONGEST_BATCH_MS {
-        bail!(
-            "the longest batch transaction took {longest} ms; over {LONGEST_BATCH_MS} ms the \
-             server feels it (another load on this machine counts as well)"
-        );
+        say(format!(
+            "note: the longest batch transaction took {longest} ms; over {LONGEST_BATCH_MS} ms a \
+             server at work feels it (another load on this machine counts as well)"
+        ));
     }
     Ok(())
 }
