@@ -69,6 +69,11 @@ fn told(error: &dyn DatabaseError) -> anyhow::Error {
     anyhow::Error::msg(format!("PostgreSQL said: {}{place}", error.message()))
 }
 
+/// Whether a statement ended because a lock was not to be had in time.
+pub(super) fn waited_in_vain(error: &SqlxError) -> bool {
+    error.as_database_error().and_then(DatabaseError::code).as_deref() == Some("55P03")
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Remedy {
     Retry,

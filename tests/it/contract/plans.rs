@@ -153,7 +153,7 @@ async fn is_planned_well(job: AnyJob) -> Result<()> {
 async fn plans_of(job: &AnyJob, rows: i64) -> Result<Vec<Value>> {
     let database = Database::create(Flavour::Pleroma).await?;
     let community =
-        Community { posts: 1_000, local_accounts: 300, other_accounts: 500, spam_accounts: 300 };
+        Community { posts: 400, local_accounts: 300, other_accounts: 500, spam_accounts: 300 };
     community.seed(&mut PgConnection::connect(database.url()).await?).await?;
     sqlx::raw_sql("update users set is_confirmed = false where local")
         .execute(&database.pool())

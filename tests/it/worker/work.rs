@@ -6,7 +6,7 @@ use testkit::{Database, Flavour, Transition, snapshot};
 
 use super::{
     process::Worker,
-    stage::{BATCH, Stage, stuck},
+    stage::{BATCH, Stage, eventually, stuck},
     story::{DELETE_ALICE, TOTAL},
 };
 
@@ -117,6 +117,29 @@ async fn a_short_job_does_not_wait_behind_long_ones() -> Result<()> {
     stage.reaches(&behind, "succeeded").await?;
     stage.reaches(&long, "succeeded").await?;
     Ok(())
+}
+
+/// Whoever announces it, pauses it or changes its speed holds a queued run for a moment. The message
+/// that comes just then is the only one for a long time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_held_for_a_moment_is_claimed_all_the_same() -> Result<()> {
+    let stage = Stage::new().await?;
+    let id = stage.queue_alice()?;
+    let mut held = stage.pool.begin().await?;
+    sqlx::query("select from kenoma.runs where id = $1 for update")
+        .bind(&id)
+        .execute(&mut *held)
+        .await?;
+    let _worker = Worker::start(&stage.with("KENOMA_WORKER_RECONCILE_INTERVAL", "1h"))?;
+    eventually("a claim that waits", async || {
+        let count = "select count(*) from pg_stat_activity where datname = current_database()
+                     and application_name = 'kenoma' and wait_event_type = 'Lock'";
+        let waiting: i64 = sqlx::query_scalar(count).fetch_one(&stage.pool).await?;
+        Ok((waiting == 1).then_some(()))
+    })
+    .await?;
+    held.rollback().await?;
+    stage.went_straight(&id).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

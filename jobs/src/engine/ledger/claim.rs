@@ -7,7 +7,12 @@ use serde_json::{Value, json};
 use sqlx::{Connection, FromRow, PgConnection};
 
 use super::{event::record, parked::park, run::Control};
-use crate::engine::{Parking, PlanSummary, Status, Wait, transaction::milliseconds};
+use crate::engine::{
+    Parking, PlanSummary, Status, Wait, error::waited_in_vain, transaction::milliseconds,
+};
+
+/// How long a claim waits for somebody who holds a queued run.
+const HELD: Duration = Duration::from_secs(3);
 
 /// How long a lease lasts and how often it is renewed.
 #[derive(Debug, Clone, Copy)]
@@ -48,19 +53,12 @@ pub async fn claim(
 ) -> sqlx::Result<Option<Claim>> {
     let mut tx = db.begin().await?;
     // A worker that is cut off between these statements must not keep the row from others.
-    let before: Option<(Status, bool, String)> = sqlx::query_as(
-        "select status, cursor is null,
-                set_config('idle_in_transaction_session_timeout', $2, true)
-         from kenoma.runs where id = $1
-           and (status = 'queued' and available_at <= clock_timestamp()
-             or status = 'running' and lease_expires_at < clock_timestamp())
-         for update skip locked",
-    )
-    .bind(run_id)
-    .bind(milliseconds(lease.duration))
-    .fetch_optional(&mut *tx)
-    .await?;
-    let Some((status, untouched, _)) = before else {
+    sqlx::query("select set_config('idle_in_transaction_session_timeout', $1, true)")
+        .bind(milliseconds(lease.duration))
+        .execute(&mut *tx)
+        .await?;
+    let before = lock_due(&mut tx, run_id).await?;
+    let Some((status, untouched)) = before else {
         // Not left to the connection's next use: a row that was locked and then found not to be due
         // stays locked until the transaction ends.
         tx.rollback().await?;
@@ -92,6 +90,42 @@ pub async fn claim(
     record(&mut tx, run_id, event, owner, &json!({ "fence": claim.fence })).await?;
     tx.commit().await?;
     Ok(Some(claim))
+}
+
+/// Locks a run that is due; gives its status, and whether no batch of it was ever committed. `None`
+/// when it is not due, or somebody holds it.
+///
+/// A run whose lease ran out may be held by a batch, which is not waited for. A queued one is held
+/// for a moment: by who announces it, pauses it or changes its speed. That is waited for: the
+/// message that led here would be lost otherwise, and the next one comes after seconds.
+async fn lock_due(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Option<(Status, bool)>> {
+    let due = sqlx::query_as(
+        "select status, cursor is null from kenoma.runs where id = $1
+           and (status = 'queued' and available_at <= clock_timestamp()
+             or status = 'running' and lease_expires_at < clock_timestamp())
+         for update skip locked",
+    )
+    .bind(run_id)
+    .fetch_optional(&mut *db)
+    .await?;
+    if due.is_some() {
+        return Ok(due);
+    }
+    sqlx::query("select set_config('lock_timeout', $1, true)")
+        .bind(milliseconds(HELD))
+        .execute(&mut *db)
+        .await?;
+    let queued = sqlx::query_as(
+        "select status, cursor is null from kenoma.runs
+         where id = $1 and status = 'queued' and available_at <= clock_timestamp() for update",
+    )
+    .bind(run_id)
+    .fetch_optional(db)
+    .await;
+    match queued {
+        Err(error) if waited_in_vain(&error) => Ok(None),
+        other => other,
+    }
 }
 
 /// What became of a lease's renewal.

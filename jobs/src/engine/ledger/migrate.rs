@@ -7,6 +7,8 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
 };
 
+use crate::engine::error::waited_in_vain;
+
 /// Whether the ledger is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchemaState {
@@ -84,10 +86,6 @@ async fn apply(db: &mut PgConnection) -> Result<(), MigrateError> {
     // Each migration sets its own; this one is for the bookkeeping.
     sqlx::query("set lock_timeout = '5s'").execute(&mut *db).await?;
     migrator().run(db).await
-}
-
-fn waited_in_vain(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("55P03")
 }
 
 /// Names the connection that migrates.

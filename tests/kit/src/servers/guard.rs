@@ -11,9 +11,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::fs::{statfs, statvfs};
 
 /// How long a server may take to accept connections, and to end.
 pub(super) const DEADLINE: Duration = Duration::from_mins(1);
+
+/// What `statfs(2)` calls a file system in memory.
+const TMPFS: i64 = 0x0102_1994;
 
 /// Pause between two looks at whether a server is ready.
 const POLL: Duration = Duration::from_millis(10);
@@ -45,10 +49,11 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Makes a folder that only this user (or `account`, if given) may enter, and starts the
-    /// watchdog. `pid_file` is relative to the folder; `signal` is what ends the server.
+    /// Makes a folder in `place` that only this user (or `account`, if given) may enter, and starts
+    /// the watchdog. `pid_file` is relative to the folder; `signal` is what ends the server.
     pub(super) fn new(
         prefix: &str,
+        place: &Path,
         pid_file: &str,
         signal: &str,
         account: Option<Account>,
@@ -56,7 +61,7 @@ impl Guard {
         let folder = tempfile::Builder::new()
             .prefix(prefix)
             .permissions(fs::Permissions::from_mode(0o700))
-            .tempdir()
+            .tempdir_in(place)
             .context("cannot make a temporary folder for the test server")?
             .keep();
         if let Some(account) = account {
@@ -118,6 +123,23 @@ impl Drop for Guard {
         // The watchdog removes the folder; nobody is left to hear of a failure.
         let _ = self.watchdog.wait();
     }
+}
+
+/// Where the folder of a server goes whose data may be lost: into memory where there is plenty, for
+/// a database is hundreds of files, and a disk takes four times as long to make them.
+pub(super) fn quick_place() -> PathBuf {
+    /// What the tests need at most, and as much again.
+    const PLENTY: u64 = 4 << 30;
+    let memory = Path::new("/dev/shm");
+    let plenty = statvfs(memory).is_ok_and(|there| there.f_bavail * there.f_frsize >= PLENTY);
+    // Not where a container has only a folder on its disk under that name.
+    let in_memory = statfs(memory).is_ok_and(|there| there.f_type == TMPFS);
+    if plenty && in_memory { memory.to_owned() } else { durable_place() }
+}
+
+/// Where the folder of a server goes that cares for its data.
+pub(super) fn durable_place() -> PathBuf {
+    std::env::temp_dir()
 }
 
 /// The account that a server runs as when this process is root.

@@ -7,7 +7,10 @@ use std::process::{Child, Command};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::guard::{Account, Guard, await_ready, children, free_port, reap, signal, signal_to};
+use super::guard::{
+    Account, Guard, await_ready, children, durable_place, free_port, quick_place, reap, signal,
+    signal_to,
+};
 use super::programs::postgres_folder;
 
 /// How often a start is tried again with another port.
@@ -71,7 +74,8 @@ impl Postgres {
     fn start_by(mut make_cluster: Command, options: PostgresOptions) -> Result<Self> {
         let programs = postgres_folder()?;
         let account = Account::unprivileged()?;
-        let guard = Guard::new("kenoma-pg-", "data/postmaster.pid", "QUIT", account)?;
+        let place = if options.durable { durable_place() } else { quick_place() };
+        let guard = Guard::new("kenoma-pg-", &place, "data/postmaster.pid", "QUIT", account)?;
         let mut postgres = Self { server: None, programs, account, port: 0, options, guard };
         postgres.make_cluster(&mut make_cluster)?;
         let mut attempt = 1;

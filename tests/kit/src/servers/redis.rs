@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::guard::{Guard, await_ready, free_port, signal};
+use super::guard::{Guard, await_ready, durable_place, free_port, signal};
 use super::programs::redis_program;
 
 /// How often a start is tried again with another port.
@@ -40,7 +40,7 @@ impl Redis {
 
     /// Starts a server with options.
     pub fn start_with(options: RedisOptions) -> Result<Self> {
-        let guard = Guard::new("kenoma-redis-", "pid", "TERM", None)?;
+        let guard = Guard::new("kenoma-redis-", &durable_place(), "pid", "TERM", None)?;
         let mut redis = Self { server: None, port: 0, options, guard };
         let mut attempt = 1;
         loop {
