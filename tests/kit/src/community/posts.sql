@@ -44,8 +44,8 @@ select posts + foreign_posts + k, 2 + pg_temp.dice(k, 6, locals + others - 1),
        greatest(1, k * posts / replies), null, null
 from counts join seed using (posts), generate_series(1, replies::bigint) as k;
 
--- Nobody answers what was said in private, nor a vote.
-update draft reply set parent = (select max(d.n) from draft d, seed where d.n <= reply.parent and d.n % 50 = 0)
+-- Nobody answers what was said in private, nor a vote, but the beginning of the thread.
+update draft reply set parent = nullif(reply.parent - reply.parent % 50, 0)
 from draft parent, seed
 where parent.n = reply.parent and parent.audience = 'direct' and reply.n > seed.posts;
 
