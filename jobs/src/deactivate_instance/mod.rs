@@ -15,7 +15,7 @@ use sql::Statements;
 
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
-    pleroma::{Server, count_relations, stale_counters_note},
+    pleroma::{Asked, Server, count_relations, stale_counters_note},
 };
 
 /// Deactivates all accounts whose nickname is at a host.
@@ -29,6 +29,9 @@ pub struct DeactivateInstance {
     /// The member of the staff in whose name it is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Uuid>,
+    /// What the server was asked to read anew.
+    #[serde(skip)]
+    asked: Asked,
 }
 
 /// Where a run stands: in one of three steps, behind the account that was walked over last.
@@ -101,20 +104,20 @@ impl Job for DeactivateInstance {
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         self.refuse_own(server)?;
-        let (done, next) = match cursor {
+        let (done, found, next) = match cursor {
             Cursor::Switch { after, spared } => {
                 let Some(walked) = self.walk(server, db, after, limit).await? else {
                     return Ok(Batch::go_on(0, Cursor::Unfollow { after: Uuid::nil(), spared }));
                 };
                 let done = self.switch_off(server, db, &walked.found).await?;
-                (done, Cursor::Switch { after: walked.last, spared })
+                (done, walked.found.len(), Cursor::Switch { after: walked.last, spared })
             }
             Cursor::Unfollow { after, spared } => {
                 let Some(locals) = Self::walk_locals(server, db, after, limit, true).await? else {
                     return Ok(Batch::go_on(0, Cursor::Recount { after: Uuid::nil() }));
                 };
                 let done = self.unfollow(server, db, &locals.found, &spared).await?;
-                (done, Cursor::Unfollow { after: locals.last, spared })
+                (done, locals.found.len(), Cursor::Unfollow { after: locals.last, spared })
             }
             Cursor::Recount { after } => {
                 let Some(locals) = Self::walk_locals(server, db, after, limit, false).await? else {
@@ -122,10 +125,13 @@ impl Job for DeactivateInstance {
                     return Ok(Batch::end(end));
                 };
                 self.recount(server, db, &locals.found).await?;
-                (0, Cursor::Recount { after: locals.last })
+                (0, locals.found.len(), Cursor::Recount { after: locals.last })
             }
         };
-        Ok(Batch::go_on(done, next))
+        // Those that were only walked over cost next to nothing, and then many of the host's may
+        // stand side by side.
+        let rows = Some(i64::try_from(found).unwrap_or(i64::MAX));
+        Ok(Batch { rows, ..Batch::go_on(done, next) })
     }
 
     async fn skip(
@@ -183,6 +189,12 @@ impl Job for DeactivateInstance {
 }
 
 impl DeactivateInstance {
+    /// Asks for a host's accounts, and those of its sub-domains if that is wanted; in whose name, if
+    /// it is to be in the moderation log.
+    pub fn new(host: Host, include_subdomains: bool, on_behalf_of: Option<Uuid>) -> Self {
+        Self { host, include_subdomains, on_behalf_of, asked: Asked::default() }
+    }
+
     /// Refuses the server's own host, and those above it whose sub-domains are meant.
     pub fn refuse_own(&self, server: &Server) -> Result<(), JobError> {
         let own = server.host.as_str();

@@ -17,6 +17,15 @@ use crate::pleroma::{
 /// a nickname, nor one that has local accounts in order, so the primary key is walked in windows.
 const WINDOW: i64 = 20;
 
+/// Accounts that are walked over in any case, if none is found: batches that find few stay small, and
+/// those of a host may be few among hundreds of thousands.
+const WINDOW_MIN: i64 = 5_000;
+
+/// Accounts that a batch walks over at most.
+fn window(limit: i64) -> i64 {
+    limit.saturating_mul(WINDOW).max(WINDOW_MIN)
+}
+
 /// What a window held. It is not read further than to the last account that a batch takes: those of
 /// a host often stand side by side.
 pub(super) struct Walked {
@@ -52,7 +61,7 @@ impl DeactivateInstance {
             .bind(self.host.unicode())
             .bind(self.suffix())
             .bind(after)
-            .bind(limit.saturating_mul(WINDOW))
+            .bind(window(limit))
             .bind(limit)
             .fetch_all(db)
             .await?;
@@ -81,7 +90,7 @@ impl DeactivateInstance {
             .fetch_all(&mut *db)
             .await?;
         refresh_accounts(db, server, &switched, Changed::Activation).await?;
-        refresh_again(db, server, &lowered).await?;
+        refresh_again(db, server, &lowered, &self.asked).await?;
         log_moderation_for(db, self.on_behalf_of, Deed::Deactivate, &people).await?;
         Ok(i64::try_from(switched.len()).unwrap_or(i64::MAX))
     }
@@ -97,7 +106,7 @@ impl DeactivateInstance {
         let window: Vec<(Uuid, bool)> =
             sqlx::query_as(Statements::of(server.shape.flavour).walk_locals)
                 .bind(after)
-                .bind(limit.saturating_mul(WINDOW))
+                .bind(window(limit))
                 .bind(active_only)
                 .bind(limit)
                 .fetch_all(db)
@@ -123,7 +132,7 @@ impl DeactivateInstance {
                 .fetch_all(&mut *db)
                 .await?;
         let counted = count_followers(db, server, &unfollowed).await?;
-        refresh_again(db, server, &counted).await?;
+        refresh_again(db, server, &counted, &self.asked).await?;
         Ok(i64::try_from(unfollowed.len()).unwrap_or(i64::MAX))
     }
 
@@ -143,7 +152,7 @@ impl DeactivateInstance {
                 .fetch_all(&mut *db)
                 .await?;
         let counted = count_following(db, server, &followers).await?;
-        refresh_again(db, server, &counted).await?;
+        refresh_again(db, server, &counted, &self.asked).await?;
         Ok(())
     }
 }

@@ -70,7 +70,8 @@ impl Purges {
             self.asked += 1;
             at += PACE;
         }
-        insert_oban_jobs(db, &jobs).await
+        insert_oban_jobs(db, &jobs).await?;
+        Ok(())
     }
 }
 

@@ -221,7 +221,7 @@ async fn leftovers(
         _ => Some(kind.to_owned()),
     };
     let next = next.map_or(Step::Posts { after: Uuid::nil() }, |kind| Step::Leftovers { kind });
-    Ok(Batch::go_on(done, cursor.at(next)))
+    Ok(Batch { rows: Some(done), ..Batch::go_on(done, cursor.at(next)) })
 }
 
 /// Looks whether the server is done; waits longer from look to look.

@@ -317,7 +317,12 @@ impl<J: Job> Drive<'_, J> {
         cursor: &Value,
         elapsed: Duration,
     ) {
-        self.pacing.committed(batch.rows, elapsed);
+        let step = step_of(cursor);
+        if step == before.cursor.as_ref().and_then(step_of) {
+            self.pacing.committed(batch.rows, elapsed);
+        } else {
+            self.pacing.step_done(elapsed);
+        }
         self.parked_in_a_row = 0;
         self.progress.send_modify(|progress| {
             *progress = Progress {
@@ -326,7 +331,7 @@ impl<J: Job> Drive<'_, J> {
                 parked: before.parked + count(&batch.parked),
                 batches: progress.batches + 1,
                 longest_batch: progress.longest_batch.max(elapsed),
-                step: step_of(cursor),
+                step,
                 held_back: None,
                 deliveries_until: batch.deliveries_until.or(progress.deliveries_until),
             };

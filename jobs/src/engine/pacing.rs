@@ -46,6 +46,7 @@ pub(super) struct Pacing {
     at_work: f64,
     target: f64,
     isolating: bool,
+    rows_initial: i64,
     /// Rows and seconds of the latest batches, the newest last.
     latest: VecDeque<(f64, f64)>,
     share_busy: f64,
@@ -70,8 +71,10 @@ const ALLOWANCE: f64 = 2.0;
 
 impl Pacing {
     pub(super) fn new(settings: &BatchSettings) -> Self {
+        let rows_initial = settings.rows_initial.clamp(1, settings.rows_max);
         Self {
-            limit: settings.rows_initial.clamp(1, settings.rows_max),
+            limit: rows_initial,
+            rows_initial,
             rows_max: settings.rows_max,
             rows_busy: settings.rows_busy,
             busy: 0.0,
@@ -122,10 +125,22 @@ impl Pacing {
         self.at_work = runs.max(1) as f64;
     }
 
+    /// A batch is committed after `elapsed`, and the run goes on with another step: what a row cost
+    /// until now says nothing of what it costs there, so it begins with few.
+    pub(super) fn step_done(&mut self, elapsed: Duration) {
+        self.worked = elapsed;
+        self.latest.clear();
+        self.limit = self.rows_initial.min(ROWS_MIN);
+        self.isolating = false;
+    }
+
     /// A batch is committed after `elapsed`, with `rows` if it took fewer than it might. Not wider
-    /// while a bad row is being looked for.
+    /// while a bad row is being looked for. One that found no row says nothing of what rows cost.
     pub(super) fn committed(&mut self, rows: Option<i64>, elapsed: Duration) {
         self.worked = elapsed;
+        if rows == Some(0) {
+            return;
+        }
         let limit = self.limit();
         let rows = rows.map_or(limit, |rows| rows.clamp(1, limit));
         // Far below 2^52, so nothing is lost on the way to f64.
@@ -253,6 +268,30 @@ mod tests {
             pacing.committed(Some(10), Duration::from_millis(20));
         }
         assert_eq!(pacing.limit(), 50);
+    }
+
+    #[test]
+    fn a_batch_without_rows_says_nothing() {
+        let mut pacing = Pacing::new(&SETTINGS);
+        for _ in 0..10 {
+            pacing.committed(Some(0), Duration::from_millis(1));
+        }
+        assert_eq!(pacing.limit(), 100);
+    }
+
+    #[test]
+    fn what_quick_rows_taught_is_forgotten_at_the_next_step() {
+        let mut pacing = Pacing::new(&SETTINGS);
+        for _ in 0..10 {
+            pacing.committed(None, Duration::from_millis(1));
+        }
+        assert_eq!(pacing.limit(), 400);
+        pacing.step_done(Duration::from_millis(7));
+        assert_eq!(pacing.limit(), ROWS_MIN);
+        assert_eq!(pacing.take_work(), Duration::from_millis(7));
+        // 4 ms a row: 25 of them fit.
+        pacing.committed(None, Duration::from_millis(80));
+        assert_eq!(pacing.limit(), 25);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub use oban::{ObanJob, insert_oban_jobs, oldest_due_job};
 pub use password::{HashError, PasswordScheme, hash_password, random_password};
 pub use password_reset::create_password_reset;
 pub use refresh::{
-    AccountRow, Changed, refresh_accounts, refresh_again, refresh_rows, stale_counters_note,
+    AccountRow, Asked, Changed, refresh_accounts, refresh_again, refresh_rows, stale_counters_note,
     stale_note,
 };
 pub use registration::{

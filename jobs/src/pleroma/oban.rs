@@ -27,12 +27,12 @@ pub struct ObanJob {
     pub scheduled_at: Option<NaiveDateTime>,
 }
 
-/// Inserts jobs in the order given.
-pub async fn insert_oban_jobs(db: &mut PgConnection, jobs: &[ObanJob]) -> sqlx::Result<()> {
+/// Inserts jobs in the order given; gives their ids.
+pub async fn insert_oban_jobs(db: &mut PgConnection, jobs: &[ObanJob]) -> sqlx::Result<Vec<i64>> {
     if jobs.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    sqlx::query(
+    sqlx::query_scalar(
         "insert into public.oban_jobs
            (queue, worker, args, max_attempts, priority, state, scheduled_at)
          select queue, worker, args, max_attempts, priority,
@@ -40,7 +40,8 @@ pub async fn insert_oban_jobs(db: &mut PgConnection, jobs: &[ObanJob]) -> sqlx::
                 coalesce(scheduled_at, timezone('UTC', now()))
          from unnest($1::text[], $2::text[], $3::jsonb[], $4::int[], $5::int[], $6::timestamp[])
               with ordinality as job (queue, worker, args, max_attempts, priority, scheduled_at, n)
-         order by n",
+         order by n
+         returning id",
     )
     .bind(jobs.iter().map(|job| job.queue).collect::<Vec<_>>())
     .bind(jobs.iter().map(|job| job.worker).collect::<Vec<_>>())
@@ -48,9 +49,8 @@ pub async fn insert_oban_jobs(db: &mut PgConnection, jobs: &[ObanJob]) -> sqlx::
     .bind(jobs.iter().map(|job| job.max_attempts).collect::<Vec<_>>())
     .bind(jobs.iter().map(|job| job.priority).collect::<Vec<_>>())
     .bind(jobs.iter().map(|job| job.scheduled_at).collect::<Vec<_>>())
-    .execute(db)
-    .await?;
-    Ok(())
+    .fetch_all(db)
+    .await
 }
 
 /// Finds a job that has been due for longer than `bound`, in a queue that the server is working on:

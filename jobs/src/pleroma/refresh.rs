@@ -3,13 +3,14 @@
 //! The server keeps accounts in memory and never lets them expire, so a change made by SQL alone
 //! would show only after its restart.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::{Flake, Flavour, ObanJob, Refresh, Server, insert_oban_jobs};
+use crate::engine::Remembered;
 
 /// What changed in a set of accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,15 @@ pub async fn refresh_accounts(
     if server.refresh == Refresh::Off || accounts.is_empty() {
         return Ok(0);
     }
+    let rows = read_rows(db, server, accounts).await?;
+    refresh_rows(db, server, rows, changed).await
+}
+
+async fn read_rows(
+    db: &mut PgConnection,
+    server: &Server,
+    accounts: &[Uuid],
+) -> sqlx::Result<Vec<AccountRow>> {
     let sql = match server.shape.flavour {
         Flavour::Pleroma22 => {
             "select id, raw_fields = '[]' as fieldless, not deactivated as active
@@ -58,8 +68,7 @@ pub async fn refresh_accounts(
              from public.users where id = any ($1) order by id"
         }
     };
-    let rows: Vec<AccountRow> = sqlx::query_as(sql).bind(accounts).fetch_all(&mut *db).await?;
-    refresh_rows(db, server, rows, changed).await
+    sqlx::query_as(sql).bind(accounts).fetch_all(db).await
 }
 
 /// The same as [`refresh_accounts`], for somebody who has just read the rows.
@@ -72,13 +81,68 @@ pub async fn refresh_rows(
     if server.refresh == Refresh::Off {
         return Ok(0);
     }
-    let jobs: Vec<Option<ObanJob>> = rows
-        .into_iter()
-        .map(|row| job(server, Flake(row.id), row.fieldless, row.active, changed))
-        .collect();
-    let stale = jobs.iter().filter(|job| job.is_none()).count();
-    insert_oban_jobs(db, &jobs.into_iter().flatten().collect::<Vec<_>>()).await?;
-    Ok(i64::try_from(stale).unwrap_or(i64::MAX))
+    let rows_asked = rows.len();
+    let asked = ask(db, server, rows, changed).await?;
+    Ok(i64::try_from(rows_asked - asked.len()).unwrap_or(i64::MAX))
+}
+
+/// Asks for accounts to be read anew, where that is possible; gives those, with the jobs' ids.
+async fn ask(
+    db: &mut PgConnection,
+    server: &Server,
+    rows: Vec<AccountRow>,
+    changed: Changed,
+) -> sqlx::Result<Vec<(Uuid, i64)>> {
+    let job = |row: AccountRow| {
+        let job = job(server, Flake(row.id), row.fieldless, row.active, changed)?;
+        Some((row.id, job))
+    };
+    let (accounts, jobs): (Vec<Uuid>, Vec<ObanJob>) = rows.into_iter().filter_map(job).unzip();
+    let ids = insert_oban_jobs(db, &jobs).await?;
+    Ok(accounts.into_iter().zip(ids).collect())
+}
+
+/// The jobs by which accounts are to be read anew, as far as one run knows of them: those that
+/// waited when it began, and its own. So one that still waits is found by its id, however many wait.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Asked(Remembered<Option<HashMap<Uuid, i64>>>);
+
+impl Asked {
+    /// Looks for what waits already, once.
+    async fn look(&self, db: &mut PgConnection) -> sqlx::Result<()> {
+        if self.0.with(|asked| asked.is_some()) {
+            return Ok(());
+        }
+        let waiting: Vec<(String, i64)> = sqlx::query_as(
+            "select args ->> 'user_id', id from public.oban_jobs
+             where state = 'available' and queue = 'background'
+               and worker = 'Pleroma.Workers.BackgroundWorker'
+               and args ->> 'op' = 'verify_fields_links' and args ->> 'user_id' is not null
+             order by id",
+        )
+        .fetch_all(db)
+        .await?;
+        let account = |(account, job): (String, i64)| {
+            let Flake(account) = account.parse().ok()?;
+            Some((account, job))
+        };
+        let waiting = waiting.into_iter().filter_map(account).collect();
+        self.0.with(|asked| *asked = Some(waiting));
+        Ok(())
+    }
+
+    /// The jobs that are known of accounts.
+    fn of(&self, accounts: &[Uuid]) -> HashMap<i64, Uuid> {
+        let job = |asked: &HashMap<Uuid, i64>, account| Some((*asked.get(&account)?, account));
+        self.0.with(|asked| {
+            let asked = asked.get_or_insert_default();
+            accounts.iter().filter_map(|account| job(asked, *account)).collect()
+        })
+    }
+
+    fn extend(&self, jobs: Vec<(Uuid, i64)>) {
+        self.0.with(|asked| asked.get_or_insert_default().extend(jobs));
+    }
 }
 
 /// The same as [`refresh_accounts`] for [`Changed::Fields`], for accounts that one run may change
@@ -90,27 +154,26 @@ pub async fn refresh_again(
     db: &mut PgConnection,
     server: &Server,
     accounts: &[Uuid],
-) -> sqlx::Result<i64> {
+    asked: &Asked,
+) -> sqlx::Result<()> {
     if server.refresh == Refresh::Off || accounts.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
-    let asked: Vec<Value> = accounts.iter().map(|id| reads_anew(Flake(*id))).collect();
-    let waiting: Vec<String> = sqlx::query_scalar(
-        "select args ->> 'user_id' from public.oban_jobs
-         where state = 'available' and queue = 'background'
-           and worker = 'Pleroma.Workers.BackgroundWorker' and args = any ($1)
+    asked.look(db).await?;
+    let known = asked.of(accounts);
+    let waiting: Vec<i64> = sqlx::query_scalar(
+        "select id from public.oban_jobs where id = any ($1) and state = 'available'
          order by id for no key update skip locked",
     )
-    // Planned with the very accounts, so that PostgreSQL hashes them: compared with one after the
-    // other, a hundred thousand jobs that wait take seconds in each batch.
-    .persistent(false)
-    .bind(asked)
+    .bind(known.keys().copied().collect::<Vec<_>>())
     .fetch_all(&mut *db)
     .await?;
-    let waiting: HashSet<String> = waiting.into_iter().collect();
+    let waiting: HashSet<Uuid> = waiting.iter().filter_map(|job| known.get(job)).copied().collect();
     let left: Vec<Uuid> =
-        accounts.iter().copied().filter(|id| !waiting.contains(&Flake(*id).to_string())).collect();
-    refresh_accounts(db, server, &left, Changed::Fields).await
+        accounts.iter().copied().filter(|account| !waiting.contains(account)).collect();
+    let rows = read_rows(db, server, &left).await?;
+    asked.extend(ask(db, server, rows, Changed::Fields).await?);
+    Ok(())
 }
 
 /// What a person should know before rows of accounts change that the running server cannot be made

@@ -8,16 +8,14 @@
 //!
 //! This goes only where an account that was written can be told from one that was not.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::sql::{self, Statements};
+use crate::engine::Remembered;
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,24 +46,8 @@ pub(super) struct Step {
 
 /// The window that is being walked over. It only saves looking at it again: a worker that takes a run
 /// over does without.
-#[derive(Debug, Default)]
-pub(super) struct Ahead(Mutex<Option<Window>>);
-
-/// What was looked at is no part of what was asked for.
-impl Clone for Ahead {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-/// The same holds here.
-impl PartialEq for Ahead {
-    fn eq(&self, _other: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Ahead {}
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Ahead(Remembered<Option<Window>>);
 
 impl Ahead {
     /// Finds what comes after the cursor's place; `None`: nothing does.
@@ -94,11 +76,11 @@ impl Ahead {
     }
 
     fn next(&self, cursor: &Cursor, most: usize) -> Option<Step> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.next(cursor.after, most)
+        self.0.with(|window| window.as_mut()?.next(cursor.after, most))
     }
 
     fn look_at(&self, window: Window) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(window);
+        self.0.with(|ahead| *ahead = Some(window));
     }
 }
 

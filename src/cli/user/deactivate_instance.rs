@@ -96,7 +96,7 @@ async fn staff(
 }
 
 fn job(options: &Options, host: Host, on_behalf_of: Option<Uuid>) -> DeactivateInstance {
-    DeactivateInstance { host, include_subdomains: options.include_subdomains, on_behalf_of }
+    DeactivateInstance::new(host, options.include_subdomains, on_behalf_of)
 }
 
 fn done_line(host: &Host) -> Vec<String> {

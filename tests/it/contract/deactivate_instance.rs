@@ -24,11 +24,7 @@ async fn scenario(flavour: Flavour) -> Result<Scenario> {
         let other = world.remote(&format!("neighbour{number}"), host).await?;
         other.follows(&world.local(&format!("neighbour{number}")).await?).await?;
     }
-    let job = DeactivateInstance {
-        host: Host::parse("spam.example")?,
-        include_subdomains: false,
-        on_behalf_of: Some(alice.id()),
-    };
+    let job = DeactivateInstance::new(Host::parse("spam.example")?, false, Some(alice.id()));
     Ok(Scenario { database, job: job.into(), bystander: "neighbour" })
 }
 

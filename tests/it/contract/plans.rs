@@ -60,11 +60,7 @@ async fn delete_activities_is_planned_well() -> Result<()> {
 
 #[tokio::test]
 async fn deactivate_instance_is_planned_well() -> Result<()> {
-    let job = DeactivateInstance {
-        host: Host::parse(Community::SPAM_HOST)?,
-        include_subdomains: false,
-        on_behalf_of: None,
-    };
+    let job = DeactivateInstance::new(Host::parse(Community::SPAM_HOST)?, false, None);
     is_planned_well(job.into()).await
 }
 

@@ -1,5 +1,6 @@
 //! `kenoma user rm`, beyond what was recorded.
 
+mod batches;
 mod farewell;
 mod leftovers;
 mod silence;
