@@ -110,14 +110,18 @@ impl Job for DeactivateInstance {
                     return Ok(Batch::go_on(0, Cursor::Unfollow { after: Uuid::nil(), spared }));
                 };
                 let done = self.switch_off(server, db, &walked.found).await?;
-                (done, walked.found.len(), Cursor::Switch { after: walked.last, spared })
+                (done, count(&walked.found), Cursor::Switch { after: walked.last, spared })
             }
             Cursor::Unfollow { after, spared } => {
-                let Some(locals) = Self::walk_locals(server, db, after, limit, true).await? else {
+                let (accounts, relations) = steps::ends_at_most(limit);
+                let walked = Self::walk_locals(server, db, after, accounts, true).await?;
+                let Some(locals) = walked else {
                     return Ok(Batch::go_on(0, Cursor::Recount { after: Uuid::nil() }));
                 };
-                let done = self.unfollow(server, db, &locals.found, &spared).await?;
-                (done, locals.found.len(), Cursor::Unfollow { after: locals.last, spared })
+                let done = self.unfollow(server, db, &locals.found, &spared, relations).await?;
+                // They may have more of them.
+                let after = if done < relations { locals.last } else { after };
+                (done, done, Cursor::Unfollow { after, spared })
             }
             Cursor::Recount { after } => {
                 let Some(locals) = Self::walk_locals(server, db, after, limit, false).await? else {
@@ -125,13 +129,12 @@ impl Job for DeactivateInstance {
                     return Ok(Batch::end(end));
                 };
                 self.recount(server, db, &locals.found).await?;
-                (0, locals.found.len(), Cursor::Recount { after: locals.last })
+                (0, count(&locals.found), Cursor::Recount { after: locals.last })
             }
         };
         // Those that were only walked over cost next to nothing, and then many of the host's may
         // stand side by side.
-        let rows = Some(i64::try_from(found).unwrap_or(i64::MAX));
-        Ok(Batch { rows, ..Batch::go_on(done, next) })
+        Ok(Batch { rows: Some(found), ..Batch::go_on(done, next) })
     }
 
     async fn skip(
@@ -186,6 +189,10 @@ impl Job for DeactivateInstance {
         }
         Ok(())
     }
+}
+
+fn count(accounts: &[Uuid]) -> i64 {
+    i64::try_from(accounts.len()).unwrap_or(i64::MAX)
 }
 
 impl DeactivateInstance {

@@ -28,8 +28,8 @@ pub(super) struct Statements {
     /// local and, for `$3`, active. Walks over accounts, and tells these; and, when they are fewer,
     /// behind them the last account of all that it walked over.
     pub(super) walk_locals: &'static str,
-    /// `$1`–`$3`: host; `$4`: local accounts, `$5`: spared ones. Ends the relations of the host's
-    /// inactive accounts to the local ones; tells whom they followed.
+    /// `$1`–`$3`: host; `$4`: local accounts, `$5`: spared ones, `$6`: at most so many. Ends the
+    /// relations of the host's inactive accounts to the local ones; tells whom they followed.
     pub(super) unfollow: &'static str,
     /// `$1`–`$3`: host; `$4`: local accounts. Tells which of them follow the host's accounts.
     pub(super) followers: &'static str,
@@ -151,25 +151,29 @@ macro_rules! statements {
                  order by 2 desc, 1"
             ),
             unfollow: concat!(
+                // `offset 0`: else every account of the database is looked at for each batch.
                 "delete from public.following_relationships r
-                 using public.users u
-                 where r.following_id = any ($4) and r.state = 2 and u.id = r.follower_id
-                   and not (",
+                 where r.id = any (array(
+                     select r.id from public.following_relationships r
+                     where r.following_id = any ($4) and r.state = 2 and r.follower_id <> all ($5)
+                       and exists (select from public.users u
+                                   where u.id = r.follower_id and not (",
                 $active,
-                ") and u.id <> all ($5) and ",
+                ") and ",
                 of_host!(),
-                "
+                " offset 0)
+                     limit $6))
                  returning r.following_id"
             ),
             followers: concat!(
-                "select distinct r.follower_id
-                 from public.following_relationships r
-                 join public.users u on u.id = r.following_id
-                 join public.users f on f.id = r.follower_id
-                 where r.follower_id = any ($4) and r.state = 2 and ",
+                "select f.id from public.users f
+                 where f.id = any ($4) and ",
                 $counted,
-                " and ",
-                of_host!()
+                " and exists (select from public.following_relationships r
+                              join public.users u on u.id = r.following_id
+                              where r.follower_id = f.id and r.state = 2 and ",
+                of_host!(),
+                " offset 0)"
             ),
         }
     };

@@ -26,6 +26,20 @@ fn window(limit: i64) -> i64 {
     limit.saturating_mul(WINDOW).max(WINDOW_MIN)
 }
 
+/// Local accounts whose relations a batch ends at most. One of them may have more relations than a
+/// batch may end.
+const LOCALS: i64 = 50;
+
+/// How many local accounts a batch takes whose relations end, and how many relations of theirs. One
+/// account by itself is an item, which is dealt with as a whole or parked.
+pub(super) const fn ends_at_most(limit: i64) -> (i64, i64) {
+    match limit {
+        1 => (1, i64::MAX),
+        LOCALS.. => (LOCALS, limit),
+        _ => (limit, limit),
+    }
+}
+
 /// What a window held. It is not read further than to the last account that a batch takes: those of
 /// a host often stand side by side.
 pub(super) struct Walked {
@@ -114,13 +128,14 @@ impl DeactivateInstance {
         Ok(Walked::of(&window, limit))
     }
 
-    /// Ends the host's relations to local accounts. Returns how many there were.
+    /// Ends the host's relations to local accounts, at most so many. Returns how many.
     pub(super) async fn unfollow(
         &self,
         server: &Server,
         db: &mut PgConnection,
         locals: &[Uuid],
         spared: &[Uuid],
+        most: i64,
     ) -> sqlx::Result<i64> {
         let unfollowed: Vec<Uuid> =
             sqlx::query_scalar(Statements::of(server.shape.flavour).unfollow)
@@ -129,6 +144,7 @@ impl DeactivateInstance {
                 .bind(self.suffix())
                 .bind(locals)
                 .bind(spared)
+                .bind(most)
                 .fetch_all(&mut *db)
                 .await?;
         let counted = count_followers(db, server, &unfollowed).await?;
