@@ -151,17 +151,21 @@ macro_rules! statements {
                  order by 2 desc, 1"
             ),
             unfollow: concat!(
-                // `offset 0`: else every account of the database is looked at for each batch.
+                // `offset 0`: each is looked up by its id, and by nothing else. PostgreSQL does not
+                // know yet how many were switched off, and would go through all of them each time.
                 "delete from public.following_relationships r
                  where r.id = any (array(
                      select r.id from public.following_relationships r
                      where r.following_id = any ($4) and r.state = 2 and r.follower_id <> all ($5)
-                       and exists (select from public.users u
-                                   where u.id = r.follower_id and not (",
+                       and exists (
+                           select from (select nickname, ",
+                $column,
+                "           from public.users where id = r.follower_id offset 0) u
+                           where not (",
                 $active,
                 ") and ",
                 of_host!(),
-                " offset 0)
+                ")
                      limit $6))
                  returning r.following_id"
             ),
@@ -169,11 +173,13 @@ macro_rules! statements {
                 "select f.id from public.users f
                  where f.id = any ($4) and ",
                 $counted,
-                " and exists (select from public.following_relationships r
-                              join public.users u on u.id = r.following_id
-                              where r.follower_id = f.id and r.state = 2 and ",
+                " and exists (
+                     select from public.following_relationships r,
+                                 lateral (select nickname from public.users
+                                          where id = r.following_id offset 0) u
+                     where r.follower_id = f.id and r.state = 2 and ",
                 of_host!(),
-                " offset 0)"
+                ")"
             ),
         }
     };

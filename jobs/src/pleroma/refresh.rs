@@ -161,8 +161,10 @@ pub async fn refresh_again(
     }
     asked.look(db).await?;
     let known = asked.of(accounts);
+    // The state as text: by the index on states, PostgreSQL would go through all that wait whenever
+    // it does not know yet how many these are.
     let waiting: Vec<i64> = sqlx::query_scalar(
-        "select id from public.oban_jobs where id = any ($1) and state = 'available'
+        "select id from public.oban_jobs where id = any ($1) and state::text = 'available'
          order by id for no key update skip locked",
     )
     .bind(known.keys().copied().collect::<Vec<_>>())
