@@ -32,12 +32,8 @@ const LOCALS: i64 = 50;
 
 /// How many local accounts a batch takes whose relations end, and how many relations of theirs. One
 /// account by itself is an item, which is dealt with as a whole or parked.
-pub(super) const fn ends_at_most(limit: i64) -> (i64, i64) {
-    match limit {
-        1 => (1, i64::MAX),
-        LOCALS.. => (LOCALS, limit),
-        _ => (limit, limit),
-    }
+pub(super) fn ends_at_most(limit: i64) -> (i64, i64) {
+    if limit == 1 { (1, i64::MAX) } else { (limit.min(LOCALS), limit) }
 }
 
 /// What a window held. It is not read further than to the last account that a batch takes: those of

@@ -81,9 +81,9 @@ pub async fn refresh_rows(
     if server.refresh == Refresh::Off {
         return Ok(0);
     }
-    let rows_asked = rows.len();
+    let all = rows.len();
     let asked = ask(db, server, rows, changed).await?;
-    Ok(i64::try_from(rows_asked - asked.len()).unwrap_or(i64::MAX))
+    Ok(i64::try_from(all - asked.len()).unwrap_or(i64::MAX))
 }
 
 /// Asks for accounts to be read anew, where that is possible; gives those, with the jobs' ids.
@@ -133,10 +133,9 @@ impl Asked {
 
     /// The jobs that are known of accounts.
     fn of(&self, accounts: &[Uuid]) -> HashMap<i64, Uuid> {
-        let job = |asked: &HashMap<Uuid, i64>, account| Some((*asked.get(&account)?, account));
         self.0.with(|asked| {
-            let asked = asked.get_or_insert_default();
-            accounts.iter().filter_map(|account| job(asked, *account)).collect()
+            let job = |account: &Uuid| Some((*asked.as_ref()?.get(account)?, *account));
+            accounts.iter().filter_map(job).collect()
         })
     }
 

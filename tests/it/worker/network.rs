@@ -154,13 +154,8 @@ async fn a_worker_that_is_cut_off_while_it_claims_keeps_nothing_from_others() ->
         .execute(&mut *held)
         .await?;
     let lost = Worker::start(&net.impatient())?;
-    eventually("a claim and a sign of life that wait", async || {
-        let count = "select count(*) from pg_stat_activity where datname = current_database()
-                     and application_name = 'kenoma' and wait_event_type = 'Lock'";
-        let waiting: i64 = sqlx::query_scalar(count).fetch_one(&stage.pool).await?;
-        Ok((waiting == 2).then_some(()))
-    })
-    .await?;
+    // A claim and a sign of life.
+    stage.others_are_stuck(2).await?;
     net.postgres.set(Link::BlackHole);
     held.rollback().await?;
     let second = Worker::start(&stage.with_short_leases())?;

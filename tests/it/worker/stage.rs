@@ -134,6 +134,17 @@ impl Stage {
         stuck(&self.pool, 1).await
     }
 
+    /// Waits until so many of the program's connections, but for those of batches, wait for locks.
+    pub(super) async fn others_are_stuck(&self, number: i64) -> Result<()> {
+        eventually(&format!("{number} connections that wait for locks"), async || {
+            let count = "select count(*) from pg_stat_activity where datname = current_database()
+                         and application_name = 'kenoma' and wait_event_type = 'Lock'";
+            let waiting: i64 = sqlx::query_scalar(count).fetch_one(&self.pool).await?;
+            Ok((waiting == number).then_some(()))
+        })
+        .await
+    }
+
     /// Reads a run.
     pub(super) async fn run(&self, id: &str) -> Result<Run> {
         run(&self.pool, id).await

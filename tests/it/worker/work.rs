@@ -6,7 +6,7 @@ use testkit::{Database, Flavour, Transition, snapshot};
 
 use super::{
     process::Worker,
-    stage::{BATCH, Stage, eventually, stuck},
+    stage::{BATCH, Stage, stuck},
     story::{DELETE_ALICE, TOTAL},
 };
 
@@ -131,13 +131,8 @@ async fn a_run_that_is_held_for_a_moment_is_claimed_all_the_same() -> Result<()>
         .execute(&mut *held)
         .await?;
     let _worker = Worker::start(&stage.with("KENOMA_WORKER_RECONCILE_INTERVAL", "1h"))?;
-    eventually("a claim that waits", async || {
-        let count = "select count(*) from pg_stat_activity where datname = current_database()
-                     and application_name = 'kenoma' and wait_event_type = 'Lock'";
-        let waiting: i64 = sqlx::query_scalar(count).fetch_one(&stage.pool).await?;
-        Ok((waiting == 1).then_some(()))
-    })
-    .await?;
+    // The claim.
+    stage.others_are_stuck(1).await?;
     held.rollback().await?;
     stage.went_straight(&id).await
 }
