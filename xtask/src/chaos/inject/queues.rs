@@ -34,13 +34,14 @@ pub(super) async fn write_nonsense(round: &Round<'_>, luck: u64) -> Result<Optio
     );
     let messages =
         ["garbage", "", "{}", "[1,2", &forged, r#"{"run_id":7,"job":[],"payload":null}"#];
+    // Before its message: once that is read and done with, nothing leads to what is written beside it.
+    redis.command(&["SET", &format!("{queue}:meta:forged-{luck}-1"), "no hash"])?;
     for (number, message) in messages.iter().enumerate() {
         let id = format!("forged-{luck}-{number}");
         redis.command(&["HSET", &format!("{queue}:data"), &id, message])?;
         redis.command(&["RPUSH", &format!("{queue}:active"), &id])?;
     }
     redis.command(&["RPUSH", &format!("{queue}:active"), "nothing-behind-it"])?;
-    redis.command(&["SET", &format!("{queue}:meta:forged-{luck}-1"), "no hash"])?;
     if luck.is_multiple_of(3) {
         redis.command(&["DEL", &format!("{queue}:done")])?;
         redis.command(&["SET", &format!("{queue}:done"), "no set"])?;
