@@ -1,7 +1,11 @@
 //! A community of a realistic size and shape, for demonstrations and measurements.
 
+mod indexes;
+
 use anyhow::{Context as _, Result};
 use sqlx::{Connection as _, Executor as _, PgConnection};
+
+use self::indexes::DroppedIndexes;
 
 /// How large a community of flavour `pleroma` is. Besides what is named here there are follow
 /// relations in both directions, posts of others (three for five of the prolific account's),
@@ -52,7 +56,7 @@ impl Community {
         transaction
             .execute(
                 "set local session_replication_role = replica; set local jit = off;
-                      set local work_mem = '128MB'; set local gin_pending_list_limit = '1GB'",
+                      set local work_mem = '128MB'; set local maintenance_work_mem = '1GB'",
             )
             .await?;
         transaction
@@ -72,6 +76,7 @@ impl Community {
         .bind(authors)
         .execute(&mut *transaction)
         .await?;
+        let indexes = DroppedIndexes::drop_from(&mut transaction).await?;
         for (name, statements) in [
             ("people", include_str!("people.sql")),
             ("posts", include_str!("posts.sql")),
@@ -83,6 +88,7 @@ impl Community {
                 .await
                 .with_context(|| format!("the community's {name} cannot be written"))?;
         }
+        indexes.make_again(&mut transaction).await?;
         transaction.commit().await?;
         db.execute("vacuum analyze").await?;
         Ok(())
