@@ -71,7 +71,9 @@ pub async fn claim(
              crashes = crashes + (status = 'running')::int,
              -- The bell was answered: should the lease run out, it is rung again at once.
              announced_at = null,
-             -- Whoever held it back may have been killed meanwhile.
+             -- Whoever held it back may have been killed meanwhile, at the latest when its lease ended.
+             braked_ms = braked_ms + greatest(0, extract(epoch from
+                 least(clock_timestamp(), lease_expires_at) - braked_at) * 1000)::bigint,
              brake = null, brake_reason = null, braked_at = null,
              started_at = coalesce(started_at, clock_timestamp())
          where id = $1

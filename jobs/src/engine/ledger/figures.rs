@@ -17,7 +17,8 @@ pub struct RunFigures {
     pub done: i64,
     /// Items left aside.
     pub parked: i64,
-    /// Seconds for which brakes have held them back, until now.
+    /// Seconds for which brakes have held them back, until now; those of a worker that died until its
+    /// lease ended.
     pub braked: f64,
 }
 
@@ -35,8 +36,8 @@ pub async fn run_figures(db: &mut PgConnection) -> sqlx::Result<Vec<RunFigures>>
     sqlx::query_as(
         "select job, status, count(*) as runs, sum(done)::bigint as done,
                 sum(parked)::bigint as parked,
-                sum(braked_ms / 1000.0 + case when brake is null then 0
-                    else extract(epoch from clock_timestamp() - braked_at) end)::float8 as braked
+                sum(braked_ms / 1000.0 + greatest(0, extract(epoch from
+                    least(clock_timestamp(), lease_expires_at) - braked_at)))::float8 as braked
          from kenoma.runs group by job, status order by job, status",
     )
     .fetch_all(db)
