@@ -232,6 +232,8 @@ impl<J: Job> Drive<'_, J> {
             "select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
                     set_config('idle_in_transaction_session_timeout', $3, true),
                     set_config('application_name', $4, true),
+                    -- Compiling takes longer than any statement of a batch.
+                    set_config('jit', 'off', true),
                     pg_advisory_lock(hashtextextended($5, 0))::text,
                     pg_advisory_unlock(hashtextextended($5, 0))",
         )

@@ -11,12 +11,13 @@ use super::BatchSettings;
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(40);
 
 /// Begins a transaction that waits no longer for a lock, and for an answer, than a batch would, and
-/// that does not stand idle for long.
+/// that does not stand idle for long. Nothing is compiled in it: that takes longer than the batch.
 pub async fn begin(pool: &PgPool, limits: &BatchSettings) -> sqlx::Result<PgTransaction<'static>> {
     let mut tx = pool.begin().await?;
     sqlx::query(
         "select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
-                set_config('idle_in_transaction_session_timeout', $3, true)",
+                set_config('idle_in_transaction_session_timeout', $3, true),
+                set_config('jit', 'off', true)",
     )
     .bind(milliseconds(limits.lock_timeout))
     .bind(milliseconds(limits.statement_timeout))

@@ -98,7 +98,7 @@ pub async fn backlog(db: &mut PgConnection, server: &Server) -> sqlx::Result<Opt
         "select case when second > this
                 then (extract(epoch from second - this)::bigint - 1) * $1 + least(taken, $1)
                 else 0 end
-         from kenoma.delivery_clock, date_trunc('second', clock_timestamp()) as this",
+         from kenoma.delivery_clock, date_trunc('second', clock_timestamp()) as this where only_row",
     )
     .bind(pace.per_second)
     .fetch_one(&mut *db)

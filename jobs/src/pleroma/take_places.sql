@@ -1,7 +1,8 @@
 -- Takes the next places for deliveries; gives the second that is now (UTC), and how many places from
 -- its beginning were taken before. $1: places of a second, $2: how many are wanted.
 with clock as (
-    select second, taken from kenoma.delivery_clock for update
+    -- By its key: of a table that was never analyzed PostgreSQL expects thousands of rows.
+    select second, taken from kenoma.delivery_clock where only_row for update
 ), moment as (
     -- Read after the lock was got, which may have taken a while.
     select second, taken, date_trunc('second', clock_timestamp()) as this from clock
@@ -14,4 +15,5 @@ update kenoma.delivery_clock
 set second = this + make_interval(secs => (ahead + $2 - 1) / $1),
     taken = (ahead + $2 - 1) % $1 + 1
 from start
+where only_row
 returning timezone('UTC', this), ahead

@@ -45,6 +45,8 @@ impl Measured {
 /// Runs the bare procedure on the copy.
 pub(super) async fn floor(ground: &Ground, kind: Kind) -> Result<Measured> {
     let mut db = ground.connect(COPY).await?;
+    // As kenoma has it: compiling costs more than any of these statements.
+    sqlx::raw_sql("set jit = off").execute(&mut db).await?;
     let [.., subject] = kind.command();
     let begun = Instant::now();
     let (batches, statements, longest_ms): (i32, i32, f64) = sqlx::query_as(kind.call())
