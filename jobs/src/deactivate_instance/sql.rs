@@ -51,6 +51,9 @@ macro_rules! now {
     };
 }
 
+/// `offset 0`: accounts are looked up by their ids, and by nothing else. PostgreSQL does not know yet
+/// how many the run has switched off, and would go through all of them each time.
+///
 /// `$column`: what the others ask of `u` (not every column: kenoma's role may not read them all);
 /// `$active`: whether `u` is active; `$acted_on`: whether the run acts on `u`; `$counted`: whether
 /// the counter of a local follower `f` is kept up; `$off`: how `u` is switched off.
@@ -97,10 +100,16 @@ macro_rules! statements {
                   order by id desc limit 1)
                  order by 2 desc, 1"
             ),
+            // Not `= any ($1) or in (...)`, for which PostgreSQL goes through all accounts.
             lock: "select u.id from public.users u
-                 where u.id = any ($1) or (u.local and u.id in (
-                     select r.follower_id from public.following_relationships r
-                     where r.following_id = any ($1) and r.state = 2))
+                 where u.id = any (array(
+                     select unnest($1::uuid[])
+                     union
+                     select r.follower_id
+                     from public.following_relationships r,
+                          lateral (select local from public.users
+                                   where id = r.follower_id offset 0) f
+                     where r.following_id = any ($1) and r.state = 2 and f.local))
                  order by u.id for no key update",
             switch_off: concat!(
                 "update public.users u set ",
@@ -115,8 +124,10 @@ macro_rules! statements {
             lower_following: concat!(
                 "with lost as (
                      select r.follower_id as id, count(*) as accounts
-                     from public.following_relationships r
-                     join public.users f on f.id = r.follower_id
+                     from public.following_relationships r,
+                          lateral (select local, ",
+                $column,
+                "         from public.users where id = r.follower_id offset 0) f
                      where r.following_id = any ($1) and r.state = 2 and f.local and ",
                 $counted,
                 "
@@ -151,8 +162,6 @@ macro_rules! statements {
                  order by 2 desc, 1"
             ),
             unfollow: concat!(
-                // `offset 0`: each is looked up by its id, and by nothing else. PostgreSQL does not
-                // know yet how many were switched off, and would go through all of them each time.
                 "delete from public.following_relationships r
                  where r.id = any (array(
                      select r.id from public.following_relationships r
