@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::relations::Relation;
+use super::relations::{Follow, Relation};
 use crate::{
     delete_activities::{About, publish_job},
     pleroma::{
@@ -30,8 +30,8 @@ pub(super) struct FollowUndo {
 impl FollowUndo {
     /// Takes back the Follow of a relation; nothing when there is none.
     pub(super) fn of(server: &Server, relation: &Relation) -> Option<Self> {
-        let follow_id = relation.follow_id?;
-        let mut follow = relation.follow.clone()?;
+        let Follow { id: follow_id, data: follow, .. } = relation.follow.as_ref()?;
+        let mut follow = follow.clone();
         let fields = follow.as_object_mut()?;
         let new_context = || format!("{}/contexts/{}", server.base_url, Uuid::new_v4());
         let context =
@@ -45,7 +45,7 @@ impl FollowUndo {
             id: server.flakes.generate(),
             actor: relation.follower_ap_id.clone(),
             by_server: relation.follower_local && relation.follower_active,
-            follow_id,
+            follow_id: *follow_id,
             follow,
             recipient: relation.followed_ap_id.clone(),
             context,

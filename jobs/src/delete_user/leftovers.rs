@@ -67,9 +67,9 @@ const LEFTOVERS: &[Leftover] = &[
         "notifications received",
         "notifications",
         // Those of its own activities have gone in a step of their own.
-        "user_id = $1 and not exists (
-             select from public.activities a join public.users u on u.ap_id = a.actor
-             where a.id = activity_id and u.id = $1)"
+        "user_id = $1
+         and (select actor from public.activities where id = activity_id)
+             is distinct from (select ap_id from public.users where id = $1)"
     ),
     leftover!("announcements read", "announcement_read_relationships"),
     leftover!("backups", "backups"),

@@ -1,5 +1,7 @@
 //! Ending the account's follow relations, in both directions (docs/semantics.md 2.3).
 
+use std::collections::{BTreeSet, HashMap};
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
@@ -20,7 +22,7 @@ pub(super) enum Side {
     Followed,
 }
 
-/// A relation that ends, and the Follow activity that began it.
+/// A relation that ends.
 #[derive(Debug, FromRow)]
 pub(super) struct Relation {
     pub(super) id: i64,
@@ -30,75 +32,91 @@ pub(super) struct Relation {
     pub(super) follower_local: bool,
     pub(super) follower_active: bool,
     pub(super) followed_ap_id: String,
-    pub(super) follow_id: Option<Uuid>,
-    pub(super) follow: Option<Value>,
+    /// The activity that began it: of each pair the newest one.
+    #[sqlx(skip)]
+    pub(super) follow: Option<Follow>,
+}
+
+/// A Follow activity.
+#[derive(Debug, FromRow)]
+pub(super) struct Follow {
+    pub(super) id: Uuid,
+    pub(super) data: Value,
+    actor: String,
+    object: String,
 }
 
 /// The statement that reads relations of one side. `$1`: account, `$2`: after this relation, `$3`:
-/// up to this one, `$4`: at most so many. Of each pair the newest Follow counts; newest by the text
-/// of its id, which sorts like the id and keeps PostgreSQL from walking through all that a prolific
-/// follower ever did.
+/// up to this one, `$4`: at most so many.
+///
+/// There is no index that has an account's relations in order: all of them are read (`is true`: and
+/// no others), but those at the other end only until there are enough (`offset 0`).
 macro_rules! relations {
-    ($own:literal, $other:literal, $active:literal, $only:literal, $object:literal) => {
+    ($own:literal, $other:literal, $column:literal, $active:literal, $only:literal) => {
         concat!(
             "select r.id, r.",
             $other,
-            " as other,
-                    follower.ap_id as follower_ap_id, follower.local as follower_local,
+            " as other, follower.ap_id as follower_ap_id, follower.local as follower_local,
                     ",
             $active,
-            " as follower_active, followed.ap_id as followed_ap_id,
-                    begun.id as follow_id, begun.data as follow
-             from (select r.* from public.following_relationships r
-                   join public.users u on u.id = r.",
-            $other,
-            "
-                   where r.",
-            $own,
-            " = $1 and r.state = 2 and r.id > $2 and r.id <= $3 and ",
-            $only,
-            "
-                   order by r.id limit $4 for update of r) r
+            " as follower_active, followed.ap_id as followed_ap_id
+             from public.following_relationships r
              join public.users follower on follower.id = r.follower_id
              join public.users followed on followed.id = r.following_id
-             left join lateral (
-                 select a.id, a.data from public.activities a
-                 where a.actor = follower.ap_id and a.data ->> 'type' = 'Follow'
-                   and ",
-            $object,
-            " = followed.ap_id
-                 order by a.id::text desc limit 1
-             ) begun on true
-             order by r.id"
+             where r.state = 2 and r.id = any (array(
+                 select next.id
+                 from (select id, ",
+            $other,
+            " as other from public.following_relationships
+                       where ",
+            $own,
+            " = $1 and (state = 2 and id > $2 and id <= $3) is true
+                       order by id offset 0) next
+                 where exists (select from (select ",
+            $column,
+            " from public.users where id = next.other offset 0) u where ",
+            $only,
+            ")
+                 order by next.id limit $4))
+             order by r.id for update of r"
         )
     };
 }
 
-/// A side's statement by flavour, and by how activities are found by their object.
+/// The statement that finds the Follows of some to some others: `$1` and `$2`.
+///
+/// By those who are followed, and once for all (`offset 0`): a follower may have done very much else,
+/// and the account may have very many followers.
+macro_rules! follows {
+    ($object:literal) => {
+        concat!(
+            "select distinct on (a.actor, ",
+            $object,
+            ") a.id, a.data, a.actor, ",
+            $object,
+            " as object
+             from (select a.id, a.data, a.actor from public.activities a
+                   where ",
+            $object,
+            " = any ($2) offset 0) a
+             where a.actor = any ($1) and a.data ->> 'type' = 'Follow'
+             order by a.actor, ",
+            $object,
+            ", a.id desc"
+        )
+    };
+}
+
+/// A side's statement by flavour.
 macro_rules! side {
     ($server:expr, $own:literal, $other:literal, $only:literal, $only22:literal) => {
-        match ($server.shape.flavour, $server.shape.associated_object) {
-            (Flavour::Pleroma22, _) => relations!(
-                $own,
-                $other,
-                "not follower.deactivated",
-                $only22,
-                "coalesce(a.data -> 'object' ->> 'id', a.data ->> 'object')"
-            ),
-            (_, AssociatedObject::Function) => relations!(
-                $own,
-                $other,
-                "follower.is_active",
-                $only,
-                "public.associated_object_id(a.data)"
-            ),
-            (_, AssociatedObject::Coalesce) => relations!(
-                $own,
-                $other,
-                "follower.is_active",
-                $only,
-                "coalesce(a.data -> 'object' ->> 'id', a.data ->> 'object')"
-            ),
+        match $server.shape.flavour {
+            Flavour::Pleroma22 => {
+                relations!($own, $other, "deactivated", "not follower.deactivated", $only22)
+            }
+            Flavour::Pleroma | Flavour::Akkoma => {
+                relations!($own, $other, "is_active", "follower.is_active", $only)
+            }
         }
     };
 }
@@ -123,7 +141,44 @@ pub(super) async fn read(
             side!(server, "follower_id", "following_id", "u.is_active", "not u.deactivated")
         }
     };
-    sqlx::query_as(sql).bind(account).bind(after).bind(last).bind(limit).fetch_all(db).await
+    let mut relations: Vec<Relation> = sqlx::query_as(sql)
+        .bind(account)
+        .bind(after)
+        .bind(last)
+        .bind(limit)
+        .fetch_all(&mut *db)
+        .await?;
+    find_follows(db, server, &mut relations).await?;
+    Ok(relations)
+}
+
+async fn find_follows(
+    db: &mut PgConnection,
+    server: &Server,
+    relations: &mut [Relation],
+) -> sqlx::Result<()> {
+    let sql = match server.shape.associated_object {
+        AssociatedObject::Function => follows!("public.associated_object_id(a.data)"),
+        AssociatedObject::Coalesce => {
+            follows!("coalesce(a.data -> 'object' ->> 'id', a.data ->> 'object')")
+        }
+    };
+    let followers: BTreeSet<&str> = relations.iter().map(|r| r.follower_ap_id.as_str()).collect();
+    let followed: BTreeSet<&str> = relations.iter().map(|r| r.followed_ap_id.as_str()).collect();
+    let found: Vec<Follow> = sqlx::query_as(sql)
+        .bind(followers.into_iter().collect::<Vec<_>>())
+        .bind(followed.into_iter().collect::<Vec<_>>())
+        .fetch_all(db)
+        .await?;
+    let mut follows: HashMap<(String, String), Follow> = found
+        .into_iter()
+        .map(|follow| ((follow.actor.clone(), follow.object.clone()), follow))
+        .collect();
+    for relation in relations {
+        let pair = (relation.follower_ap_id.clone(), relation.followed_ap_id.clone());
+        relation.follow = follows.remove(&pair);
+    }
+    Ok(())
 }
 
 /// The newest relation of anybody.
