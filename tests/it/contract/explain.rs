@@ -79,3 +79,18 @@ pub(super) fn nodes(plan: &Value) -> Vec<&Value> {
     }
     below(&plan["Plan"])
 }
+
+/// The most rows that a node of a plan has read, all its rounds together. Needs
+/// `auto_explain.log_analyze`.
+pub(super) fn rows_read(plan: &Value) -> i64 {
+    let read = |node: &&Value| -> i64 {
+        let number = |name: &str| node[name].as_f64().unwrap_or_default();
+        let rows = number("Actual Rows")
+            + number("Rows Removed by Filter")
+            + number("Rows Removed by Index Recheck");
+        #[expect(clippy::cast_possible_truncation, reason = "thousands of rows")]
+        let all = (rows * number("Actual Loops")) as i64;
+        all
+    };
+    nodes(plan).iter().map(read).max().unwrap_or_default()
+}

@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use testkit::{Database, Flavour};
 
 use super::{
-    explain::{Plans, nodes, reporting, statement},
+    explain::{Plans, reporting, rows_read, statement},
     stage::Stage,
 };
 
@@ -78,20 +78,6 @@ async fn use_ledger(db: &mut PgConnection) -> Result<()> {
         ledger::list(db, &RunFilter { status, job, limit: 50 }).await?;
     }
     Ok(())
-}
-
-/// The most rows that a scan of a plan has read, each time round.
-fn rows_read(plan: &Value) -> i64 {
-    let read = |node: &&Value| -> i64 {
-        let number = |name: &str| node[name].as_f64().unwrap_or_default();
-        let rows = number("Actual Rows")
-            + number("Rows Removed by Filter")
-            + number("Rows Removed by Index Recheck");
-        #[expect(clippy::cast_possible_truncation, reason = "thousands of rows")]
-        let all = (rows * number("Actual Loops")) as i64;
-        all
-    };
-    nodes(plan).iter().map(read).max().unwrap_or_default()
 }
 
 #[tokio::test]
