@@ -29,7 +29,8 @@ pub(super) struct Statements {
     /// behind them the last account of all that it walked over.
     pub(super) walk_locals: &'static str,
     /// `$1`–`$3`: host; `$4`: local accounts, `$5`: spared ones, `$6`: at most so many. Ends the
-    /// relations of the host's inactive accounts to the local ones; tells whom they followed.
+    /// relations of the host's inactive accounts to the local ones, to one after the other, as each
+    /// that loses some is counted anew; tells whom they followed.
     pub(super) unfollow: &'static str,
     /// `$1`–`$3`: host; `$4`: local accounts. Tells which of them follow the host's accounts.
     pub(super) followers: &'static str,
@@ -164,8 +165,11 @@ macro_rules! statements {
             unfollow: concat!(
                 "delete from public.following_relationships r
                  where r.id = any (array(
-                     select r.id from public.following_relationships r
-                     where r.following_id = any ($4) and r.state = 2 and r.follower_id <> all ($5)
+                     select r.id
+                     from unnest($4::uuid[]) as followed (id),
+                          lateral (select id, follower_id from public.following_relationships
+                                   where following_id = followed.id and state = 2 offset 0) r
+                     where r.follower_id <> all ($5)
                        and exists (
                            select from (select nickname, ",
                 $column,
