@@ -166,7 +166,7 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     worker.progress_interval | 10s | default
     worker.max_attempts | 10 | default
     worker.max_crashes | 3 | default
-    worker.percent_busy | 20 | default
+    worker.percent_busy | 15 | default
     worker.nice | 0 | default
     worker.window | - | default
     batch.rows_initial | 100 | default

@@ -53,7 +53,7 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| worker.progress_interval              10s                               default
     out| worker.max_attempts                   10                                default
     out| worker.max_crashes                    3                                 default
-    out| worker.percent_busy                   20                                default
+    out| worker.percent_busy                   15                                default
     out| worker.nice                           0                                 default
     out| worker.window                         -                                 default
     out| batch.rows_initial                    100                               default
