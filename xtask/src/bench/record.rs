@@ -38,7 +38,7 @@ impl Recorder {
             "{} cores ({}), {} MiB, PostgreSQL {}, commit {}",
             of("cores"),
             of("processor"),
-            of("memory_mib"),
+            of("ram_mib"),
             of("postgresql"),
             of("commit")
         )
@@ -83,7 +83,7 @@ async fn machine(postgres: &Postgres) -> Result<Map<String, Value>> {
         ("commit", json!(commit())),
         ("cores", json!(available_parallelism().map_or(0, usize::from))),
         ("processor", json!(fact("/proc/cpuinfo", "model name"))),
-        ("memory_mib", json!(memory_mib())),
+        ("ram_mib", json!(ram_mib())),
         ("postgresql", json!(version)),
     ];
     Ok(facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
@@ -96,7 +96,7 @@ fn fact(file: &str, name: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-fn memory_mib() -> Option<u64> {
+fn ram_mib() -> Option<u64> {
     let total = fact("/proc/meminfo", "MemTotal")?;
     let kib: u64 = total.split_whitespace().next()?.parse().ok()?;
     Some(kib / 1024)
