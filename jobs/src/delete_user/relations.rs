@@ -50,7 +50,8 @@ pub(super) struct Follow {
 /// up to this one, `$4`: at most so many.
 ///
 /// There is no index that has an account's relations in order: all of them are read (`is true`: and
-/// no others), but those at the other end only until there are enough (`offset 0`).
+/// no others), but those at the other end only until there are enough (`offset 0`). Each is locked
+/// before it counts as one of them: what somebody ends meanwhile must not look like the last.
 macro_rules! relations {
     ($own:literal, $other:literal, $column:literal, $active:literal, $only:literal) => {
         concat!(
@@ -60,25 +61,25 @@ macro_rules! relations {
                     ",
             $active,
             " as follower_active, followed.ap_id as followed_ap_id
-             from public.following_relationships r
-             join public.users follower on follower.id = r.follower_id
-             join public.users followed on followed.id = r.following_id
-             where r.state = 2 and r.id = any (array(
-                 select next.id
-                 from (select id, ",
+             from (select r.*
+                   from (select id, ",
             $other,
             " as other from public.following_relationships
-                       where ",
+                         where ",
             $own,
             " = $1 and (state = 2 and id > $2 and id <= $3) is true
-                       order by id offset 0) next
-                 where exists (select from (select ",
+                         order by id offset 0) next,
+                        lateral (select * from public.following_relationships
+                                 where id = next.id and state = 2 for update) r
+                   where exists (select from (select ",
             $column,
             " from public.users where id = next.other offset 0) u where ",
             $only,
             ")
-                 order by next.id limit $4))
-             order by r.id for update of r"
+                   order by next.id limit $4) r
+             join public.users follower on follower.id = r.follower_id
+             join public.users followed on followed.id = r.following_id
+             order by r.id"
         )
     };
 }
