@@ -29,9 +29,8 @@ pub(super) struct FollowUndo {
 
 impl FollowUndo {
     /// Takes back the Follow of a relation; nothing when there is none.
-    pub(super) fn of(server: &Server, relation: &Relation) -> Option<Self> {
-        let Follow { id: follow_id, data: follow, .. } = relation.follow.as_ref()?;
-        let mut follow = follow.clone();
+    pub(super) fn of(server: &Server, relation: Relation) -> Option<Self> {
+        let Follow { id: follow_id, data: mut follow, .. } = relation.follow?;
         let fields = follow.as_object_mut()?;
         let new_context = || format!("{}/contexts/{}", server.base_url, Uuid::new_v4());
         let context =
@@ -43,11 +42,11 @@ impl FollowUndo {
         }
         Some(Self {
             id: server.flakes.generate(),
-            actor: relation.follower_ap_id.clone(),
+            actor: relation.follower_ap_id,
             by_server: relation.follower_local && relation.follower_active,
-            follow_id: *follow_id,
+            follow_id,
             follow,
-            recipient: relation.followed_ap_id.clone(),
+            recipient: relation.followed_ap_id,
             context,
         })
     }

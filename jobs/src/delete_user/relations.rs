@@ -158,6 +158,9 @@ async fn find_follows(
     server: &Server,
     relations: &mut [Relation],
 ) -> sqlx::Result<()> {
+    if relations.is_empty() {
+        return Ok(());
+    }
     let sql = match server.shape.associated_object {
         AssociatedObject::Function => follows!("public.associated_object_id(a.data)"),
         AssociatedObject::Coalesce => {
@@ -224,17 +227,17 @@ pub(super) async fn end(
     server: &Server,
     account: &Actor,
     side: Side,
-    relations: &[Relation],
+    relations: Vec<Relation>,
 ) -> sqlx::Result<Option<DateTime<Utc>>> {
-    let undos: Vec<FollowUndo> =
-        relations.iter().filter_map(|relation| FollowUndo::of(server, relation)).collect();
-    let deliveries_until = follow_undo::write(db, server, account, undos).await?;
     let ids: Vec<i64> = relations.iter().map(|relation| relation.id).collect();
+    let others: Vec<Uuid> = relations.iter().map(|relation| relation.other).collect();
+    let undos: Vec<FollowUndo> =
+        relations.into_iter().filter_map(|relation| FollowUndo::of(server, relation)).collect();
+    let deliveries_until = follow_undo::write(db, server, account, undos).await?;
     sqlx::query("delete from public.following_relationships where id = any ($1)")
         .bind(&ids)
         .execute(&mut *db)
         .await?;
-    let others: Vec<Uuid> = relations.iter().map(|relation| relation.other).collect();
     let recounted = match side {
         Side::Followers => count_following(db, server, &others).await?,
         Side::Followed => count_followers(db, server, &others).await?,

@@ -271,8 +271,8 @@ async fn unfollow(
         Side::Followers => Step::Followers { after: last.id },
         Side::Followed => Step::FollowedAccounts { after: last.id },
     };
-    let deliveries_until = relations::end(db, server, account, side, &relations).await?;
     let done = i64::try_from(relations.len()).unwrap_or(i64::MAX);
+    let deliveries_until = relations::end(db, server, account, side, relations).await?;
     Ok(Batch { deliveries_until, ..Batch::go_on(done, cursor.at(next)) })
 }
 

@@ -9,7 +9,7 @@ pub struct BatchSettings {
     pub rows_initial: i64,
     /// Never more rows than this.
     pub rows_max: i64,
-    /// Never more rows than this while others are at work.
+    /// Never more rows than this while others are at work, and fewer with `nice`.
     pub rows_busy: i64,
     /// How long a batch's transaction should take.
     pub target: Duration,
@@ -76,7 +76,7 @@ impl Pacing {
             limit: rows_initial,
             rows_initial,
             rows_max: settings.rows_max,
-            rows_busy: settings.rows_busy,
+            rows_busy: Self::rows_busy(settings),
             busy: 0.0,
             at_work: 1.0,
             target: settings.target.as_secs_f64(),
@@ -110,6 +110,15 @@ impl Pacing {
     /// Rows of the next batch.
     pub(super) fn limit(&self) -> i64 {
         if self.busy > 0.0 { self.limit.min(self.rows_busy) } else { self.limit }
+    }
+
+    /// Never more rows than this while others are at work: the nicer, the fewer. Rests alone do not
+    /// help the few who meet a batch: they wait until it is over.
+    fn rows_busy(settings: &BatchSettings) -> i64 {
+        // Both are far below 2^52, so nothing is lost on the way through f64.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "≤ 2^52")]
+        let nicer = (settings.rows_busy as f64 / (1.0 + settings.nice)).ceil() as i64;
+        nicer.max(ROWS_MIN).min(settings.rows_busy)
     }
 
     /// How busy others are: the share of looks that saw somebody in a transaction. Not to be called
@@ -346,6 +355,20 @@ mod tests {
             pacing.committed(None, Duration::from_millis(1));
         }
         assert_eq!(limits, [50, 100, 200, 400]);
+    }
+
+    #[test]
+    fn the_nicer_a_run_is_the_fewer_rows_its_batches_have_while_others_are_at_work() {
+        let rows = |rows_busy: i64, nice: f64| {
+            let mut pacing = Pacing::new(&BatchSettings { rows_busy, nice, ..SETTINGS });
+            let alone = pacing.limit();
+            pacing.set_busy(0.01);
+            (alone, pacing.limit())
+        };
+        assert_eq!([0.0, 0.5, 1.0, 2.0].map(|nice| rows(90, nice).1), [90, 60, 45, 30]);
+        assert_eq!(rows(90, 100.0), (100, ROWS_MIN));
+        // Whoever wants still fewer gets them.
+        assert_eq!(rows(5, 2.0), (100, 5));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use sqlx::{Connection as _, PgConnection};
 use testkit::{Community, Postgres, PostgresOptions, Redis};
 
 use super::figures::Judge;
-use super::record::Recorder;
+use super::record::{Recorder, ram_mib};
 use crate::console::{say, show};
 use crate::kenoma::Kenoma;
 use crate::{provision, stage};
@@ -124,11 +124,14 @@ impl Ground {
     }
 }
 
-/// A server as in production, as far as durability goes, that counts statements.
+/// A server as in production, as far as durability and memory go, that counts statements.
 pub(super) fn start_server() -> Result<Postgres> {
+    // A quarter of the machine's memory, which is what PostgreSQL's manual advises: with less, the
+    // largest size is one of a database that does not fit, beside small ones that do.
+    let shared_buffers = format!("{}MB", ram_mib().map_or(512, |mib| mib / 4));
     let settings = [
         ("shared_preload_libraries", "pg_stat_statements"),
-        ("shared_buffers", "512MB"),
+        ("shared_buffers", shared_buffers.as_str()),
         // Neither a checkpoint of its own nor a vacuum in the middle of a measurement: each would
         // fall into one of two that are compared.
         ("max_wal_size", "16GB"),

@@ -35,11 +35,12 @@ impl Recorder {
             None => "?".to_owned(),
         };
         format!(
-            "{} cores ({}), {} MiB, PostgreSQL {}, commit {}",
+            "{} cores ({}), {} MiB, PostgreSQL {} with shared_buffers of {}, commit {}",
             of("cores"),
             of("processor"),
             of("ram_mib"),
             of("postgresql"),
+            of("shared_buffers"),
             of("commit")
         )
     }
@@ -76,8 +77,11 @@ impl Recorder {
 
 async fn machine(postgres: &Postgres) -> Result<Map<String, Value>> {
     let mut db = PgConnection::connect(&postgres.url("postgres")).await?;
-    let version: String =
-        sqlx::query_scalar("select current_setting('server_version')").fetch_one(&mut db).await?;
+    let (version, shared_buffers): (String, String) = sqlx::query_as(
+        "select current_setting('server_version'), current_setting('shared_buffers')",
+    )
+    .fetch_one(&mut db)
+    .await?;
     db.close().await?;
     let facts = [
         ("commit", json!(commit())),
@@ -85,6 +89,7 @@ async fn machine(postgres: &Postgres) -> Result<Map<String, Value>> {
         ("processor", json!(fact("/proc/cpuinfo", "model name"))),
         ("ram_mib", json!(ram_mib())),
         ("postgresql", json!(version)),
+        ("shared_buffers", json!(shared_buffers)),
     ];
     Ok(facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
@@ -96,7 +101,8 @@ fn fact(file: &str, name: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-fn ram_mib() -> Option<u64> {
+/// Memory of this machine, in MiB.
+pub(super) fn ram_mib() -> Option<u64> {
     let total = fact("/proc/meminfo", "MemTotal")?;
     let kib: u64 = total.split_whitespace().next()?.parse().ok()?;
     Some(kib / 1024)
