@@ -167,11 +167,6 @@ impl Job for DeleteActivities {
         cursor: &RunCursor,
         parked: i64,
     ) -> Result<(), JobError> {
-        if cursor.changed {
-            // Once, and not in every batch: nobody needs to see the number of posts fall.
-            let actor = self.actor(server, db).await?;
-            refresh_accounts(db, server, &[actor.id], Changed::Fields).await?;
-        }
         let [posts, likes, boosts] = read::count(db, &self.actor, cursor.place.until).await?;
         // The server has yet to delete the posts that were left to it.
         let left = if self.via_server { likes + boosts } else { posts + likes + boosts };
@@ -181,6 +176,11 @@ impl Job for DeleteActivities {
                  parked ones should be left",
                 self.actor
             )));
+        }
+        if cursor.changed {
+            // Once, and not in every batch: nobody needs to see the number of posts fall.
+            let actor = self.actor(server, db).await?;
+            refresh_accounts(db, server, &[actor.id], Changed::Fields).await?;
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use super::{
     Batch, BatchSettings, BrakeSettings, Class, FailPoint, Job, JobError, Parking, Progress,
     Status, Wait,
     brakes::{self, Sight},
+    counting::{COUNTING_MAX, Finishing},
     hold_back::Restraint,
     lease,
     ledger::{self, Checkpoint, Claim, Control, Lease, Locked},
@@ -24,9 +25,6 @@ use super::{
     transaction::{answered, milliseconds},
     wire,
 };
-
-/// How long a plan may be read. Counting all of a large account takes seconds, or minutes.
-const PLAN_PATIENCE: Duration = Duration::from_hours(1);
 
 /// What the loop needs besides the job.
 #[derive(Debug, Clone)]
@@ -76,6 +74,8 @@ pub(super) enum Turn {
     Again,
     /// The run has no plan yet.
     Plan,
+    /// Nothing is left.
+    Finish(Box<Finishing>),
     Ended(Ended),
 }
 
@@ -146,7 +146,7 @@ impl<J: Job> Drive<'_, J> {
             }
             let result = self.attempt().await;
             match self.react(result).await {
-                Turn::Again | Turn::Plan => {}
+                Turn::Again | Turn::Plan | Turn::Finish(_) => {}
                 Turn::Ended(ended) => return ended,
             }
         }
@@ -158,10 +158,11 @@ impl<J: Job> Drive<'_, J> {
         Some(self.settle(JobError::fail(error)).await)
     }
 
-    /// One turn, or the plan that it asks for.
+    /// One turn, and the counting that it asks for.
     pub(super) async fn attempt(&mut self) -> Result<Turn, JobError> {
         match answered(self.driver.batch.patience(), Box::pin(self.turn())).await {
-            Ok(Turn::Plan) => answered(PLAN_PATIENCE, Box::pin(self.plan())).await,
+            Ok(Turn::Plan) => answered(COUNTING_MAX, Box::pin(self.plan())).await,
+            Ok(Turn::Finish(last)) => answered(COUNTING_MAX, Box::pin(self.finish(*last))).await,
             other => other,
         }
     }
@@ -182,7 +183,7 @@ impl<J: Job> Drive<'_, J> {
         self.begun(&locked);
         self.pacing.set_speed(locked.speed);
         if let Some(before) = locked.parked_retry_of {
-            return self.retry_parked(tx, &locked, before).await;
+            return self.retry_parked(tx, locked, before).await;
         }
         let Some(cursor) = locked.cursor.as_ref() else {
             tx.rollback().await?;
@@ -190,35 +191,29 @@ impl<J: Job> Drive<'_, J> {
         };
         let limit = self.pacing.limit();
         let batch = self.job.batch(self.world, &mut tx, decode::<J>(cursor)?, limit).await?;
-        let parked = encode_parked(&batch.parked)?;
-        let cursor = encode(&batch.cursor)?;
-        let Batch { done, deliveries_until, .. } = batch;
-        // Whoever is told that a run ended, or gave its worker back, may rely on it; a batch may be
-        // lost by a crash of PostgreSQL, and is done again like one that was undone.
-        let flushed = batch.end || batch.wait.is_some();
-        let checkpoint =
-            Checkpoint { cursor: &cursor, done, parked: &parked, deliveries_until, flushed };
+        let batch = encode_batch(batch)?;
+        let checkpoint = Checkpoint {
+            cursor: &batch.cursor,
+            done: batch.done,
+            parked: &batch.parked,
+            deliveries_until: batch.deliveries_until,
+            // Whoever is told that a run ended, or gave its worker back, may rely on it; a batch may
+            // be lost by a crash of PostgreSQL, and is done again like one that was undone.
+            flushed: batch.end || batch.wait.is_some(),
+        };
         ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
         if batch.end {
-            let parked = locked.parked + count(&parked);
-            self.job.finish(self.world, &mut tx, &batch.cursor, parked).await?;
-            ledger::finish(&mut tx, self.claim).await?;
-            FailPoint::BeforeFinishCommit.reach();
-        } else if let Some(wait) = &batch.wait {
+            let elapsed = begun.elapsed();
+            return Ok(Turn::Finish(Box::new(Finishing { tx, locked, batch, elapsed })));
+        }
+        if let Some(wait) = &batch.wait {
             ledger::postpone(&mut tx, self.claim, wait).await?;
         }
         FailPoint::BeforeBatchCommit.reach();
         tx.commit().await?;
         FailPoint::AfterBatchCommit.reach();
-        self.committed(&locked, &batch, &cursor, begun.elapsed());
-        if batch.end {
-            FailPoint::AfterFinishCommit.reach();
-        }
-        Ok(match batch.wait {
-            _ if batch.end => Turn::Ended(Ended::Succeeded),
-            Some(wait) => Turn::Ended(Ended::Waiting(wait)),
-            None => Turn::Again,
-        })
+        self.committed(&locked, &batch, begun.elapsed());
+        Ok(batch.wait.map_or(Turn::Again, |wait| Turn::Ended(Ended::Waiting(wait))))
     }
 
     /// Begins a transaction with this run's time-outs, after every operator who waits for the run.
@@ -279,25 +274,6 @@ impl<J: Job> Drive<'_, J> {
         Ok(Some(ended))
     }
 
-    /// Plans the run afresh at its first start: the world may have changed since it was asked for.
-    async fn plan(&self) -> Result<Turn, JobError> {
-        // Counting may take long; the run row stays unlocked meanwhile, for lease and operators.
-        let mut reading = self.driver.pool.begin().await?;
-        let plan = self.job.plan(self.world, &mut reading).await?;
-        reading.rollback().await?;
-        let summary = plan.summary().map_err(|error| JobError::Fail(error.into()))?;
-
-        let mut tx = self.begin().await?;
-        if ledger::lock(&mut tx, self.claim).await?.is_some() {
-            ledger::start(&mut tx, self.claim, &summary).await?;
-            FailPoint::BeforePlanCommit.reach();
-            tx.commit().await?;
-            FailPoint::AfterPlanCommit.reach();
-            self.progress.send_modify(|progress| progress.total = Some(summary.total));
-        }
-        Ok(Turn::Again)
-    }
-
     /// Tells where the run stands before this claim's first batch.
     fn begun(&self, locked: &Locked) {
         self.progress.send_if_modified(|progress| {
@@ -312,14 +288,9 @@ impl<J: Job> Drive<'_, J> {
         });
     }
 
-    fn committed(
-        &mut self,
-        before: &Locked,
-        batch: &Batch<J::Cursor>,
-        cursor: &Value,
-        elapsed: Duration,
-    ) {
-        let step = step_of(cursor);
+    /// Learns from a batch that took `elapsed`, and tells where the run stands after it.
+    pub(super) fn committed(&mut self, before: &Locked, batch: &Batch<Value>, elapsed: Duration) {
+        let step = step_of(&batch.cursor);
         if step == before.cursor.as_ref().and_then(step_of) {
             self.pacing.committed(batch.rows, elapsed);
         } else {
@@ -346,18 +317,17 @@ pub(super) fn decode<J: Job>(cursor: &Value) -> Result<J::Cursor, JobError> {
         .map_err(|error| JobError::Newer(format!("its cursor cannot be read: {error}")))
 }
 
-/// Items as the ledger writes them down.
-pub(super) fn encode_parked<C: serde::Serialize>(
-    parked: &[Parking<C>],
-) -> Result<Vec<Parking<Value>>, JobError> {
-    let encoded = |parking: &Parking<C>| {
-        let Parking { item, reason, cursor } = parking;
-        Ok(Parking { item: item.clone(), reason: reason.clone(), cursor: encode(cursor)? })
-    };
-    parked.iter().map(encoded).collect()
+/// A batch as the ledger writes it down.
+fn encode_batch<C: serde::Serialize>(batch: Batch<C>) -> Result<Batch<Value>, JobError> {
+    let Batch { cursor, end, done, rows, parked, wait, deliveries_until } = batch;
+    let parked = parked.into_iter().map(|Parking { item, reason, cursor }| {
+        Ok::<_, JobError>(Parking { item, reason, cursor: encode(&cursor)? })
+    });
+    let parked = parked.collect::<Result<_, _>>()?;
+    Ok(Batch { cursor: encode(&cursor)?, end, done, rows, parked, wait, deliveries_until })
 }
 
-fn count<T>(items: &[T]) -> i64 {
+pub(super) fn count<T>(items: &[T]) -> i64 {
     i64::try_from(items.len()).unwrap_or(i64::MAX)
 }
 

@@ -72,7 +72,8 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Skipped<Self::Cursor>>, JobError>> + Send;
 
     /// Once, in the last batch's transaction: recounts by a query of its own what the run leaves,
-    /// and fails if that is not what its rules allow. `parked` is the number of parked items.
+    /// and fails if that is not what its rules allow. `parked` is the number of parked items. It may
+    /// count for as long as [`plan`](Self::plan) does, so what it locks it locks afterwards.
     fn finish(
         &self,
         world: &Self::World,

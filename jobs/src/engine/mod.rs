@@ -7,6 +7,7 @@
 mod after_care;
 mod brakes;
 mod class;
+mod counting;
 mod drive;
 mod error;
 pub mod failpoint;

@@ -1,10 +1,14 @@
 //! Trying again only what a run left aside: one item, one transaction.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sqlx::PgTransaction;
 
 use super::{
-    FailPoint, Job, JobError, Status, Wait,
+    Batch, FailPoint, Job, JobError, Status, Wait,
+    counting::Finishing,
     drive::{Drive, Ended, Turn, decode},
     ledger::{self, Locked, ToRetry},
 };
@@ -24,7 +28,7 @@ impl<J: Job> Drive<'_, J> {
     pub(super) async fn retry_parked(
         &self,
         mut tx: PgTransaction<'static>,
-        locked: &Locked,
+        locked: Locked,
         before: Status,
     ) -> Result<Turn, JobError> {
         let Some(item) = ledger::next_to_retry(&mut tx, self.claim).await? else {
@@ -83,25 +87,26 @@ impl<J: Job> Drive<'_, J> {
         })
     }
 
-    /// Counts once more where the run had come to its end, and leaves it as it had ended.
+    /// Leaves a run as it had ended; where that was its end, it is counted once more.
     async fn end_retry(
         &self,
         mut tx: PgTransaction<'static>,
-        locked: &Locked,
+        locked: Locked,
         before: Status,
     ) -> Result<Turn, JobError> {
-        if let (Status::Succeeded, Some(cursor)) = (before, &locked.cursor) {
-            let cursor = decode::<J>(cursor)?;
-            self.job.finish(self.world, &mut tx, &cursor, locked.parked).await?;
-        }
+        let ended = match before {
+            Status::Succeeded => {
+                let batch = Batch::end(locked.cursor.clone().unwrap_or(Value::Null));
+                let elapsed = Duration::ZERO;
+                return Ok(Turn::Finish(Box::new(Finishing { tx, locked, batch, elapsed })));
+            }
+            Status::Cancelled => Ended::Cancelled,
+            _ => Ended::Failed("only its parked items were tried again".to_owned()),
+        };
         ledger::end_as_before(&mut tx, self.claim, before).await?;
         FailPoint::BeforeFinishCommit.reach();
         tx.commit().await?;
         FailPoint::AfterFinishCommit.reach();
-        Ok(Turn::Ended(match before {
-            Status::Succeeded => Ended::Succeeded,
-            Status::Cancelled => Ended::Cancelled,
-            _ => Ended::Failed("only its parked items were tried again".to_owned()),
-        }))
+        Ok(Turn::Ended(ended))
     }
 }

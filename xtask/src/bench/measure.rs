@@ -22,8 +22,8 @@ pub(super) struct Measured {
     pub(super) seconds: f64,
     /// SQL statements from outside; what triggers and foreign keys do is not counted.
     pub(super) statements: f64,
-    /// Longest transaction of a batch, not of the look after the tables at the end; for kenoma as seen
-    /// by a glance every 25 ms.
+    /// Longest transaction of a batch, not of the counting and the look after the tables at the end;
+    /// for kenoma as seen by a glance every 25 ms.
     pub(super) longest_ms: f64,
     /// Largest resident memory of the process; 0 for the bare procedure, which has none.
     pub(super) memory_mib: f64,
@@ -151,7 +151,7 @@ impl Watched {
         let age_ms: Option<f64> = sqlx::query_scalar(
             "select max(extract(epoch from clock_timestamp() - xact_start) * 1000)::float
              from pg_stat_activity where datname = $1 and application_name like 'kenoma:%'
-               and application_name <> 'kenoma:after_care'",
+               and application_name not in ('kenoma:recount', 'kenoma:after_care')",
         )
         .bind(COPY)
         .fetch_one(admin)

@@ -257,7 +257,7 @@ impl Worker {
         // What was not committed is undone when the connection can be had again.
         drop(stage.pool.acquire().await?);
         Ok(match turn {
-            Some(Turn::Again | Turn::Plan) => Step::Again,
+            Some(Turn::Again | Turn::Plan | Turn::Finish(_)) => Step::Again,
             Some(Turn::Ended(ended)) => Step::Ended(ended),
             None => Step::Died,
         })

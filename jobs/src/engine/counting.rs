@@ -1,0 +1,209 @@
+//! The two turns that count everything, and so may take minutes: the plan, and the end.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use sqlx::{PgConnection, PgTransaction};
+
+use super::{
+    Batch, FailPoint, Job, JobError,
+    drive::{Drive, Ended, Turn, count, decode},
+    ledger::{self, Locked},
+    transaction::milliseconds,
+};
+
+/// How long may be counted. All of a large account takes seconds, or minutes.
+pub(super) const COUNTING_MAX: Duration = Duration::from_hours(1);
+
+/// The last batch: checked and committed with the end of its run.
+pub(super) struct Finishing {
+    pub(super) tx: PgTransaction<'static>,
+    /// The run before the batch.
+    pub(super) locked: Locked,
+    pub(super) batch: Batch<Value>,
+    /// How long the batch took.
+    pub(super) elapsed: Duration,
+}
+
+impl<J: Job> Drive<'_, J> {
+    /// Plans the run afresh at its first start: the world may have changed since it was asked for.
+    pub(super) async fn plan(&self) -> Result<Turn, JobError> {
+        // Counting may take long; the run row stays unlocked meanwhile, for lease and operators.
+        let mut reading = self.driver.pool.begin().await?;
+        let plan = self.job.plan(self.world, &mut reading).await?;
+        reading.rollback().await?;
+        let summary = plan.summary().map_err(|error| JobError::Fail(error.into()))?;
+
+        let mut tx = self.begin().await?;
+        if ledger::lock(&mut tx, self.claim).await?.is_some() {
+            ledger::start(&mut tx, self.claim, &summary).await?;
+            FailPoint::BeforePlanCommit.reach();
+            tx.commit().await?;
+            FailPoint::AfterPlanCommit.reach();
+            self.progress.send_modify(|progress| progress.total = Some(summary.total));
+        }
+        Ok(Turn::Again)
+    }
+
+    /// Has the job count what it leaves, and ends the run.
+    ///
+    /// The run's row stays locked meanwhile: its lease may run out, but nobody else can claim it.
+    pub(super) async fn finish(&mut self, last: Finishing) -> Result<Turn, JobError> {
+        let Finishing { mut tx, locked, batch, elapsed } = last;
+        take_time(&mut tx).await?;
+        let parked = locked.parked + count(&batch.parked);
+        self.job.finish(self.world, &mut tx, &decode::<J>(&batch.cursor)?, parked).await?;
+        ledger::finish(&mut tx, self.claim).await?;
+        FailPoint::BeforeFinishCommit.reach();
+        FailPoint::BeforeBatchCommit.reach();
+        tx.commit().await?;
+        FailPoint::AfterBatchCommit.reach();
+        self.committed(&locked, &batch, elapsed);
+        FailPoint::AfterFinishCommit.reach();
+        Ok(Turn::Ended(Ended::Succeeded))
+    }
+}
+
+/// What is counted at the end is as much as at the beginning, and nobody waits for the locks of a
+/// batch that found nothing left: that of a batch's statements is no bound for it.
+async fn take_time(db: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query(
+        "select set_config('statement_timeout', $1, true),
+                set_config('application_name', 'kenoma:recount', true)",
+    )
+    .bind(milliseconds(COUNTING_MAX))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context as _, Result, ensure};
+    use serde::{Deserialize, Serialize};
+    use sqlx::Connection as _;
+    use testkit::{Database, Flavour};
+    use tokio::sync::watch;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::engine::{
+        BatchSettings, BrakeSettings, Class, Driver, House, Lease, Plan, Progress, RetrySettings,
+        Skipped, Table,
+        drive::drive,
+        ledger::{Enqueued, NewRun},
+    };
+
+    /// Longer than any turn may take: see [`BatchSettings::patience`].
+    const COUNTS_FOR: Duration = Duration::from_secs(6);
+
+    const SETTINGS: BatchSettings = BatchSettings {
+        rows_initial: 20,
+        rows_max: 20,
+        rows_busy: 20,
+        target: Duration::from_millis(200),
+        lock_timeout: Duration::from_millis(100),
+        statement_timeout: Duration::from_millis(100),
+        share_busy: 1.0,
+        nice: 0.0,
+    };
+
+    /// Nothing to do, but very much to count.
+    #[derive(Debug, Clone, Serialize, Deserialize)]
+    struct Recount;
+
+    struct Nobody;
+
+    impl House for Nobody {}
+
+    impl Job for Recount {
+        const NAME: &'static str = "recount";
+        const CLASS: Class = Class::Short;
+        const HEAVY: bool = false;
+        const TABLES: &'static [Table] = &[];
+        type World = Nobody;
+        type Cursor = Value;
+
+        fn subject(&self) -> &'static str {
+            "all"
+        }
+
+        fn dedupe_key(&self) -> String {
+            Self::NAME.to_owned()
+        }
+
+        async fn plan(&self, _: &Nobody, _: &mut PgConnection) -> Result<Plan<Value>, JobError> {
+            Ok(Plan { counts: Vec::new(), notes: Vec::new(), cursor: Value::from("first") })
+        }
+
+        async fn batch(
+            &self,
+            _: &Nobody,
+            _: &mut PgConnection,
+            cursor: Value,
+            _: i64,
+        ) -> Result<Batch<Value>, JobError> {
+            Ok(Batch::end(cursor))
+        }
+
+        async fn skip(
+            &self,
+            _: &Nobody,
+            _: &mut PgConnection,
+            _: Value,
+        ) -> Result<Option<Skipped<Value>>, JobError> {
+            Ok(None)
+        }
+
+        async fn finish(
+            &self,
+            _: &Nobody,
+            db: &mut PgConnection,
+            _: &Value,
+            _: i64,
+        ) -> Result<(), JobError> {
+            let seconds = COUNTS_FOR.as_secs_f64();
+            sqlx::query("select pg_sleep($1)").bind(seconds).execute(db).await?;
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_recount_at_the_end_may_take_longer_than_any_batch() -> Result<()> {
+        ensure!(COUNTS_FOR > SETTINGS.patience());
+        let database = Database::create(Flavour::Pleroma).await?;
+        let mut db = database.pool().acquire().await?;
+        ledger::migrate(&mut db).await?;
+        let plan = Recount.plan(&Nobody, &mut db).await?.summary()?;
+        let new = NewRun {
+            job: Recount::NAME,
+            class: Recount::CLASS,
+            payload: serde_json::to_value(Recount)?,
+            subject: Recount.subject(),
+            dedupe_key: &Recount.dedupe_key(),
+            plan: &plan,
+            requested_by: "test",
+            reason: None,
+        };
+        let mut tx = db.begin().await?;
+        let Enqueued::New { id } = ledger::enqueue(&mut tx, &new).await? else {
+            anyhow::bail!("it was there already");
+        };
+        tx.commit().await?;
+        let lease = Lease { duration: Duration::from_mins(10), renewal: Duration::from_mins(5) };
+        let claim = ledger::claim(&mut db, &id, "worker", lease).await?.context("not due")?;
+        let driver = Driver {
+            pool: database.pool(),
+            lease_pool: database.pool(),
+            batch: SETTINGS,
+            brakes: BrakeSettings::default(),
+            lease,
+            retry: RetrySettings::new(1, 1),
+            stop: CancellationToken::new(),
+        };
+        let (progress, _) = watch::channel(Progress::default());
+        let ended = drive(&driver, &Nobody, &Recount, &claim, &progress).await;
+        ensure!(ended == Ended::Succeeded, "{ended:?}");
+        Ok(())
+    }
+}
