@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use sqlx::{Connection as _, PgConnection};
 use testkit::{Community, put_together};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::scenario::Deletion;
 use crate::kenoma::Kenoma;
@@ -14,7 +14,8 @@ use crate::kenoma::Kenoma;
 /// How long a deletion may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// What has no end worth waiting for goes on for so long: nothing at all, and one by one.
+    /// What has no end worth waiting for goes on for so long: nothing at all, and whatever spares the
+    /// foreground.
     pub(super) enough: Duration,
     /// Every other bare procedure is cut off after this.
     pub(super) patience: Duration,
@@ -40,7 +41,11 @@ pub(super) async fn delete(
     let begun = Instant::now();
     match deletion {
         Deletion::None => sleep(limits.enough).await,
-        Deletion::Kenoma(settings) => by_kenoma(kenoma, settings, also_set).await?,
+        Deletion::Kenoma(settings) => {
+            let whole = by_kenoma(kenoma, settings, also_set);
+            // Cut off where it stands, if it is not over by then: it would go on like that.
+            timeout(limits.enough, whole).await.unwrap_or(Ok(()))?;
+        }
         Deletion::Batches(rows) => {
             let call = format!("call floor_delete_activities($1, 0, 0, 0, {rows}, true)");
             call_procedure(url, &call, limits.patience).await?;

@@ -38,8 +38,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=50))]
     clients: u32,
     /// New posts to measure per scenario and round: a deletion that ends sooner is done again on
-    /// another copy.
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(50..=100_000))]
+    /// another copy, and one by kenoma that takes longer is cut off.
+    #[arg(long, value_name = "N", default_value_t = 1_800, value_parser = clap::value_parser!(u32).range(50..=100_000))]
     samples: u32,
     /// Measure only this scenario, beside `alone`. May be given more than once.
     #[arg(long, value_name = "SCENARIO", value_parser = find)]
