@@ -69,7 +69,7 @@ impl<J: Job> Drive<'_, J> {
 async fn take_time(db: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query(
         "select set_config('statement_timeout', $1, true),
-                set_config('application_name', 'kenoma:recount', true)",
+                set_config('application_name', current_setting('application_name') || ':recount', true)",
     )
     .bind(milliseconds(COUNTING_MAX))
     .execute(db)

@@ -151,7 +151,7 @@ impl Watched {
         let age_ms: Option<f64> = sqlx::query_scalar(
             "select max(extract(epoch from clock_timestamp() - xact_start) * 1000)::float
              from pg_stat_activity where datname = $1 and application_name like 'kenoma:%'
-               and application_name not in ('kenoma:recount', 'kenoma:after_care')",
+               and application_name <> 'kenoma:after_care' and application_name not like '%:recount'",
         )
         .bind(COPY)
         .fetch_one(admin)
