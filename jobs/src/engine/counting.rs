@@ -64,8 +64,8 @@ impl<J: Job> Drive<'_, J> {
     }
 }
 
-/// What is counted at the end is as much as at the beginning, and nobody waits for the locks of a
-/// batch that found nothing left: that of a batch's statements is no bound for it.
+/// Gives the transaction as long as a plan has, and marks it in its name: as much is counted at the end
+/// as at the beginning, and a last batch, which found little or nothing left, locks next to nothing.
 async fn take_time(db: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query(
         "select set_config('statement_timeout', $1, true),
