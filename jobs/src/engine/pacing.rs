@@ -19,7 +19,8 @@ pub struct BatchSettings {
     pub statement_timeout: Duration,
     /// Share of the time that is worked while others are busy, by all long runs together, above 0 to 1.
     pub share_busy: f64,
-    /// How long to rest between batches, as a multiple of the time that the batches take.
+    /// How long to rest between batches, as a multiple of the time that the batches take; and the divisor of
+    /// the share above.
     pub nice: f64,
 }
 
@@ -101,7 +102,9 @@ impl Pacing {
 
     /// How long to rest after so much work. It cannot be faster than without any rest.
     pub(super) fn rest_after(&self, worked: Duration) -> Duration {
-        let least = self.share_busy / self.at_work;
+        // A nicer run works less wherever it is, and where others are busy less again: its batches have fewer
+        // rows there, so as many of them as before would be met by as many.
+        let least = self.share_busy / self.at_work / (1.0 + self.nice);
         let share = 1.0 - (1.0 - least) * (self.busy / BUSY).min(1.0);
         let working = (self.speed * share / (1.0 + self.nice)).clamp(0.001, 1.0);
         worked.mul_f64(1.0 / working - 1.0)
@@ -383,7 +386,7 @@ mod tests {
         assert_eq!(rest(1.0, 0.0, 1.0), 300);
         assert_eq!(rest(BUSY, 0.0, 1.0), 300);
         assert_eq!(rest(BUSY / 3.0, 0.0, 1.0), 33);
-        assert_eq!(rest(1.0, 1.0, 1.0), 700);
+        assert_eq!(rest(1.0, 1.0, 1.0), 1_500);
     }
 
     #[test]

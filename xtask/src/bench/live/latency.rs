@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::load::Kind;
+use super::stalls::Stall;
 
 /// One transaction of the foreground.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +23,8 @@ pub(super) struct Sample {
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct Quantiles {
     pub(super) samples: usize,
+    /// Transactions that waited for a disk that stood still, and are not among the samples.
+    pub(super) left_out: usize,
     pub(super) failed: usize,
     pub(super) p50_ms: f64,
     pub(super) p95_ms: f64,
@@ -31,13 +34,16 @@ pub(super) struct Quantiles {
 
 impl Quantiles {
     /// Of the samples of one kind; exact, as all of them are kept.
-    pub(super) fn of(samples: &[Sample], kind: Kind) -> Self {
-        let of_kind: Vec<&Sample> = samples.iter().filter(|sample| sample.kind == kind).collect();
+    pub(super) fn of(samples: &[Sample], stalls: &[Stall], kind: Kind) -> Self {
+        let of_kind = samples.iter().filter(|sample| sample.kind == kind);
+        let (left_out, of_kind): (Vec<&Sample>, Vec<&Sample>) =
+            of_kind.partition(|sample| stalls.iter().any(|stall| stall.explains(sample)));
         let mut ms: Vec<f64> =
             of_kind.iter().map(|sample| sample.latency.as_secs_f64() * 1000.0).collect();
         ms.sort_by(f64::total_cmp);
         Self {
             samples: ms.len(),
+            left_out: left_out.len(),
             failed: of_kind.iter().filter(|sample| sample.failed).count(),
             p50_ms: quantile(&ms, 50),
             p95_ms: quantile(&ms, 95),

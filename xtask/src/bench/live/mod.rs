@@ -6,6 +6,7 @@ mod latency;
 mod load;
 mod report;
 mod scenario;
+mod stalls;
 mod town;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use latency::{Quantiles, Sample};
 use load::{Demand, Kind, Load};
 use report::{Measured, Of, judge, show};
 use scenario::{ALONE, Deletion, SCENARIOS, Scenario, find};
+use stalls::{Stall, Watch};
 use town::Town;
 
 /// What can be typed.
@@ -98,6 +100,13 @@ fn scenarios(options: &Options) -> impl Iterator<Item = &'static Scenario> {
     SCENARIOS.iter().filter(wanted)
 }
 
+/// One deletion, what was to start while it went on, and when the disk stood still.
+struct Pass {
+    deleted: Deleted,
+    samples: Vec<Sample>,
+    stalls: Vec<Stall>,
+}
+
 struct Bench<'a> {
     options: &'a Options,
     ground: &'a mut Ground,
@@ -112,32 +121,37 @@ impl Bench<'_> {
             enough: Duration::from_secs_f64(f64::from(enough) / f64::from(rate) * 1.05),
             patience: Duration::from_secs(patience.into()),
         };
-        let (mut samples, mut seconds, mut posts) = (Vec::new(), 0.0, 0);
+        let (mut samples, mut stalls) = (Vec::new(), Vec::new());
+        let (mut seconds, mut posts) = (0.0, 0);
         loop {
-            let (deleted, more) = self.pass(scenario.deletion, limits).await?;
-            samples.extend(more);
-            seconds += deleted.ended.duration_since(deleted.begun).as_secs_f64();
-            posts += deleted.posts;
-            let posted = Quantiles::of(&samples, Kind::Post).samples;
+            let pass = self.pass(scenario.deletion, limits).await?;
+            samples.extend(pass.samples);
+            stalls.extend(pass.stalls);
+            seconds += pass.deleted.ended.duration_since(pass.deleted.begun).as_secs_f64();
+            posts += pass.deleted.posts;
+            let posted = samples.iter().filter(|sample| sample.kind == Kind::Post).count();
             if posted >= usize::try_from(enough)? {
                 break;
             }
         }
-        let of = Kind::ALL.map(|kind| Of { kind, quantiles: Quantiles::of(&samples, kind) });
-        Ok(Measured { scenario, of, seconds, posts })
+        let of =
+            Kind::ALL.map(|kind| Of { kind, quantiles: Quantiles::of(&samples, &stalls, kind) });
+        let stalled = stalls.iter().map(|stall| stall.lasted.as_secs_f64()).sum();
+        Ok(Measured { scenario, of, seconds, posts, stalled })
     }
 
-    /// One deletion. Gives what was to start while it went on.
-    async fn pass(&mut self, deletion: Deletion, limits: Limits) -> Result<(Deleted, Vec<Sample>)> {
+    /// One deletion.
+    async fn pass(&mut self, deletion: Deletion, limits: Limits) -> Result<Pass> {
         self.ground.fresh_copy(SEEDED).await?;
         let url = self.ground.postgres.url(COPY);
         let demand = Demand { rate: self.options.rate.into(), clients: self.options.clients };
+        let watch = Watch::start()?;
         let load = Load::start(&url, Arc::clone(&self.town), demand).await?;
         sleep(WARM_UP).await;
         let deleted =
             delete(&url, &self.ground.kenoma, &self.options.env, deletion, limits).await?;
         let mut samples = load.finish().await?;
         samples.retain(|sample| (deleted.begun..deleted.ended).contains(&sample.due));
-        Ok((deleted, samples))
+        Ok(Pass { deleted, samples, stalls: watch.finish().await? })
     }
 }
