@@ -60,9 +60,10 @@ pub(super) struct Pacing {
 /// Fewer rows are not worth a transaction, unless somebody is in the way or a bad one is looked for.
 const ROWS_MIN: i64 = 20;
 
-/// Others who are seen so often are as busy as can be. Those who are seen less are in less need of
-/// rests: fewer of them meet a batch, and most meet nobody else.
-const BUSY: f64 = 0.25;
+/// Others who are seen so often are as busy as can be. Rests are in proportion to how often they are seen, up to
+/// here, and no longer: what one of them feels follows from how large a part of the time there is work, whether
+/// ten of them come a second or a hundred.
+const BUSY: f64 = 0.05;
 
 /// Batches that are looked back upon: few, since what a row costs changes along the way.
 const LOOK_BACK: usize = 8;
@@ -105,8 +106,8 @@ impl Pacing {
         // A nicer run works less wherever it is, and where others are busy less again: its batches have fewer
         // rows there, so as many of them as before would be met by as many.
         let least = self.share_busy / self.at_work / (1.0 + self.nice);
-        let share = 1.0 - (1.0 - least) * (self.busy / BUSY).min(1.0);
-        let working = (self.speed * share / (1.0 + self.nice)).clamp(0.001, 1.0);
+        let rest = (1.0 / least - 1.0) * (self.busy / BUSY).min(1.0);
+        let working = (self.speed / (1.0 + rest) / (1.0 + self.nice)).clamp(0.001, 1.0);
         worked.mul_f64(1.0 / working - 1.0)
     }
 
@@ -385,7 +386,7 @@ mod tests {
     fn the_busier_others_are_the_longer_it_rests() {
         assert_eq!(rest(1.0, 0.0, 1.0), 300);
         assert_eq!(rest(BUSY, 0.0, 1.0), 300);
-        assert_eq!(rest(BUSY / 3.0, 0.0, 1.0), 33);
+        assert_eq!(rest(BUSY / 3.0, 0.0, 1.0), 100);
         assert_eq!(rest(1.0, 1.0, 1.0), 1_500);
     }
 
