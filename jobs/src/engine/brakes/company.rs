@@ -7,7 +7,7 @@ use std::{
 
 /// Looks count for so long: each is a moment, and most of what a server does is over in a few
 /// milliseconds.
-const LASTING: Duration = Duration::from_secs(5);
+pub(super) const LASTING: Duration = Duration::from_secs(10);
 
 /// Looks until anything can be said. Before, others are assumed to be as busy as can be.
 pub(super) const FIRST_LOOKS: u32 = 10;

@@ -7,6 +7,7 @@ use sqlx::{FromRow, PgConnection};
 
 use super::{
     Brake, BrakeSettings,
+    company::LASTING,
     gauge::{Level, Reading},
 };
 use crate::engine::House;
@@ -18,6 +19,7 @@ const MIB: i64 = 1024 * 1024;
 struct Figures {
     sees_others: bool,
     company: bool,
+    company_lately: bool,
     at_work: i64,
     replica_lag: Option<i64>,
     lock_waiters: i64,
@@ -33,6 +35,8 @@ pub(super) struct Seen {
     pub(super) readings: Vec<Reading>,
     /// Whether others were at work at that moment.
     pub(super) company: bool,
+    /// Whether they did anything lately; never so where this role may not know.
+    pub(super) company_lately: bool,
     /// How many long runs are being worked on.
     pub(super) at_work: i64,
     /// Settings of brakes that this role cannot look at.
@@ -64,13 +68,15 @@ pub(super) async fn at_database<H: House>(
     let figures: Figures = sqlx::query_as(include_str!("look.sql"))
         .bind(settings.wal_segments > 0)
         .bind(tables)
+        .bind(LASTING.as_secs_f64())
         .fetch_one(&mut *db)
         .await?;
     let mut readings = read(&figures, settings);
     readings.extend(disk(&figures, settings));
     readings.extend(backlog(db, house, settings.oban_delay).await?);
-    let Figures { company, at_work, .. } = figures;
-    Ok(Seen { readings, company, at_work, unseen: unseen(&figures, settings) })
+    let Figures { company, company_lately, at_work, .. } = figures;
+    let unseen = unseen(&figures, settings);
+    Ok(Seen { readings, company, company_lately, at_work, unseen })
 }
 
 fn read(figures: &Figures, settings: &BrakeSettings) -> Vec<Reading> {

@@ -1,4 +1,4 @@
--- What brakes look at. $1: whether the archive is asked for, $2: tables of the run.
+-- What brakes look at. $1: whether the archive is asked for, $2: tables of the run, $3: how many seconds are lately.
 -- Without the rights of pg_read_all_stats much of it is NULL.
 select
     (select pg_has_role(current_user, 'pg_read_all_stats', 'usage')) as sees_others,
@@ -24,6 +24,11 @@ select
             where own.locktype = 'virtualxid' and own.granted and own.mode = 'ExclusiveLock'
               and other.datname = current_database() and other.usesysid is not null
               and other.application_name not like 'kenoma%') as company,
+    -- Whether anybody else did something lately. A moment mostly misses what is over in a few milliseconds.
+    exists (select from pg_stat_activity
+            where datname = current_database() and backend_type = 'client backend'
+              and application_name not like 'kenoma%'
+              and state_change > clock_timestamp() - make_interval(secs => $3)) as company_lately,
     -- Long runs that are being worked on, this one among them, by whichever worker.
     (select count(*) from kenoma.runs
      where status = 'running' and class = 'long' and lease_expires_at > now() and brake is null) as at_work,

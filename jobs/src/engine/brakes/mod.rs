@@ -84,7 +84,9 @@ pub struct Braked {
 pub(super) struct Sight {
     /// The brake that is on.
     pub(super) braked: Option<Braked>,
-    /// How busy others are, from 0 to 1: then batches are small, with rests between them.
+    /// Whether others were at work lately: then batches are small.
+    pub(super) company: bool,
+    /// How busy they are, from 0 to 1: then there are rests between batches.
     pub(super) busy: f64,
     /// Long runs that are being worked on, this one among them.
     pub(super) at_work: i64,
@@ -92,5 +94,5 @@ pub(super) struct Sight {
 
 impl Sight {
     /// Nothing is known yet.
-    pub(super) const UNKNOWN: Self = Self { braked: None, busy: 1.0, at_work: 1 };
+    pub(super) const UNKNOWN: Self = Self { braked: None, company: true, busy: 1.0, at_work: 1 };
 }

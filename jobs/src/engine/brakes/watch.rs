@@ -37,29 +37,30 @@ pub(in crate::engine) async fn watch<H: House>(
 ) {
     let tables: Vec<&str> = tables.iter().map(|table| table.name).collect();
     let mut gauge = Gauge::new(settings.hold);
-    let mut company = Company::default();
+    let mut looks = Company::default();
     while !sight.is_closed() {
         let mut readings = at_machine(settings);
-        let mut others = true;
+        let (mut others, mut lately) = (true, true);
         let mut at_work = 1;
         let seen = async {
             let mut db = pool.acquire().await?;
             at_database(&mut db, house, settings, &tables).await
         };
         match answered(PATIENCE, seen).await {
-            Ok(Seen { readings: more, company, at_work: runs, unseen }) => {
+            Ok(Seen { readings: more, company, company_lately, at_work: runs, unseen }) => {
                 readings.extend(more);
-                others = company;
+                (others, lately) = (company, company_lately);
                 at_work = runs;
                 say(&unseen);
             }
             Err(error) => debug!(%error, "The brakes could not look at the database"),
         }
         let now = Instant::now();
-        let busy = company.judge(others, now);
+        let busy = looks.judge(others, now);
         let braked = gauge.judge(readings, now);
-        sight.send_replace(Sight { braked, busy, at_work });
-        let pause = if company.is_new() { SOON.min(settings.interval) } else { settings.interval };
+        let company = lately || busy > 0.0;
+        sight.send_replace(Sight { braked, company, busy, at_work });
+        let pause = if looks.is_new() { SOON.min(settings.interval) } else { settings.interval };
         sleep(pause.max(Duration::from_millis(1))).await;
     }
 }
