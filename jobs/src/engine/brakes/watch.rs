@@ -78,7 +78,11 @@ fn say(unseen: &[&str]) {
 
 #[cfg(test)]
 mod tests {
-    use anyhow::Result;
+    use anyhow::{Result, bail};
+    use sqlx::{
+        Connection as _, PgConnection,
+        postgres::{PgConnectOptions, PgPoolOptions},
+    };
     use testkit::{Database, Flavour};
 
     use super::*;
@@ -113,6 +117,30 @@ mod tests {
             changed = seen.changed() => changed?,
         }
         assert_eq!(seen.borrow().at_work, 2);
+        Ok(())
+    }
+
+    /// What is known when there were enough looks.
+    async fn seen_by(pool: &PgPool) -> Result<Sight> {
+        let (sight, mut seen) = watch::channel(Sight::UNKNOWN);
+        let settings = BrakeSettings::default();
+        tokio::select! {
+            () = watch(pool, &Nobody, &settings, &[], &sight) => bail!("nobody listened"),
+            known = seen.wait_for(|sight| sight.busy < 1.0) => Ok(known?.clone()),
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_did_something_lately_is_company_although_no_look_saw_it() -> Result<()> {
+        let database = Database::create(Flavour::Pleroma).await?;
+        let options = database.url().parse::<PgConnectOptions>()?.application_name("kenoma");
+        let pool = PgPoolOptions::new().connect_with(options).await?;
+        ledger::migrate(&mut *pool.acquire().await?).await?;
+        assert!(!seen_by(&pool).await?.company, "nobody but kenoma");
+        let mut other = PgConnection::connect(database.url()).await?;
+        sqlx::query("select 1").execute(&mut other).await?;
+        let sight = seen_by(&pool).await?;
+        assert!(sight.company && sight.busy <= 0.0, "{sight:?}");
         Ok(())
     }
 }

@@ -1,5 +1,5 @@
 //! Moments at which the machine's disk stood still, whoever wrote: a virtual disk does so now and then, for
-//! tenths of a second, and a p99 would tell of nothing else.
+//! hundredths or tenths of a second, and a p99 would tell of nothing else.
 
 use std::fs::File;
 use std::io;
@@ -14,12 +14,12 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::latency::Sample;
 
-/// How long a durable write of one page takes when the disk stands still: a hundred times what it takes
-/// otherwise, and more than it has to wait for what anybody else writes here.
-const STALL: Duration = Duration::from_millis(40);
+/// How long a durable write of one page takes when the disk stands still: some thirty times what it takes
+/// otherwise, and more than it has to wait for a batch of kenoma's to be written.
+const STALL: Duration = Duration::from_millis(10);
 
-/// How often a page is written.
-const PERIOD: Duration = Duration::from_millis(10);
+/// How long to wait from one page to the next.
+const PERIOD: Duration = Duration::from_millis(4);
 
 /// When the disk stood still, and for how long.
 #[derive(Debug, Clone, Copy)]
