@@ -25,6 +25,7 @@ pub(super) struct Quantiles {
     pub(super) samples: usize,
     /// Transactions that waited for a disk that stood still, and are not among the samples.
     pub(super) left_out: usize,
+    /// All that failed, also of those left out.
     pub(super) failed: usize,
     pub(super) p50_ms: f64,
     pub(super) p95_ms: f64,
@@ -35,16 +36,18 @@ pub(super) struct Quantiles {
 impl Quantiles {
     /// Of the samples of one kind; exact, as all of them are kept.
     pub(super) fn of(samples: &[Sample], stalls: &[Stall], kind: Kind) -> Self {
-        let of_kind = samples.iter().filter(|sample| sample.kind == kind);
-        let (left_out, of_kind): (Vec<&Sample>, Vec<&Sample>) =
-            of_kind.partition(|sample| stalls.iter().any(|stall| stall.explains(sample)));
+        let of_kind: Vec<&Sample> = samples.iter().filter(|sample| sample.kind == kind).collect();
+        let failed = of_kind.iter().filter(|sample| sample.failed).count();
+        let (left_out, of_kind): (Vec<&Sample>, Vec<&Sample>) = of_kind
+            .into_iter()
+            .partition(|sample| stalls.iter().any(|stall| stall.explains(sample)));
         let mut ms: Vec<f64> =
             of_kind.iter().map(|sample| sample.latency.as_secs_f64() * 1000.0).collect();
         ms.sort_by(f64::total_cmp);
         Self {
             samples: ms.len(),
             left_out: left_out.len(),
-            failed: of_kind.iter().filter(|sample| sample.failed).count(),
+            failed,
             p50_ms: quantile(&ms, 50),
             p95_ms: quantile(&ms, 95),
             p99_ms: quantile(&ms, 99),
