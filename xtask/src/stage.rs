@@ -1,7 +1,7 @@
 //! Private servers with a database of the flavour `pleroma`, for demo and bench.
 
 use anyhow::{Context as _, Result};
-use sqlx::{Connection as _, Executor as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection, postgres::PgConnectOptions};
 use testkit::{Flavour, Postgres, put_together};
 
 /// Makes an empty database with the schema of the flavour `pleroma`.
@@ -10,6 +10,15 @@ pub(crate) async fn create_database(postgres: &Postgres, name: &'static str) -> 
     let mut db = PgConnection::connect(&postgres.url(name)).await?;
     db.execute(Flavour::Pleroma.schema()).await.context("the server's schema cannot be made")?;
     Ok(db.close().await?)
+}
+
+/// Connects under a name that kenoma takes for one of its own: it is quick only while nobody else does
+/// anything in the database.
+pub(crate) async fn connect(postgres: &Postgres, database: &str) -> Result<PgConnection> {
+    let options: PgConnectOptions = postgres.url(database).parse()?;
+    PgConnection::connect_with(&options.application_name("kenoma-xtask"))
+        .await
+        .with_context(|| format!("{database} cannot be reached"))
 }
 
 /// Makes a database that is an exact copy of another, to which nobody is connected.

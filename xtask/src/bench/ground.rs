@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection as _, PgConnection};
 use testkit::{Community, Postgres, PostgresOptions, Redis};
 
 use super::figures::Judge;
@@ -108,13 +108,8 @@ impl Ground {
         Ok(admin.close().await?)
     }
 
-    /// Connects under a name that kenoma takes for one of its own: it is quick only while nobody else does
-    /// anything in the database.
     pub(super) async fn connect(&self, database: &str) -> Result<PgConnection> {
-        let options: PgConnectOptions = self.postgres.url(database).parse()?;
-        PgConnection::connect_with(&options.application_name("kenoma-bench"))
-            .await
-            .with_context(|| format!("{database} cannot be reached"))
+        stage::connect(&self.postgres, database).await
     }
 
     /// Runs a command that must end well; gives what it printed.

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use sqlx::{Connection as _, PgConnection};
 use testkit::{Community, Postgres, Redis};
 use tokio::sync::oneshot;
 
@@ -66,7 +65,7 @@ async fn play() -> Result<(Scene, Result<()>)> {
     let redis = Redis::start()?;
     say(format!("xtask: private PostgreSQL and Redis are up ({})", seconds(begun)));
     stage::create_database(&postgres, DATABASE).await?;
-    let mut db = PgConnection::connect(&postgres.url(DATABASE)).await?;
+    let mut db = stage::connect(&postgres, DATABASE).await?;
     let seeding = Instant::now();
     Community::default().seed(&mut db).await?;
     say(format!("xtask: a community is in the database ({})", seconds(seeding)));
