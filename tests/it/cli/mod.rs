@@ -23,7 +23,6 @@ mod ledger_secrets;
 mod listing;
 mod metrics;
 mod new;
-mod new_addresses_and_keys;
 mod odd_input;
 mod output;
 mod parked;

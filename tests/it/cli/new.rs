@@ -1,5 +1,7 @@
 //! `kenoma user new`: what is asked, what is refused, and what is printed.
 
+mod account;
+
 use std::{
     io::{Read as _, Write as _},
     process::Stdio,

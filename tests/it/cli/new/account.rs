@@ -1,17 +1,13 @@
-//! `kenoma user new`: where the new account's addresses and keys are.
+//! `kenoma user new`: the new account's addresses and keys, and where they are.
 
 use anyhow::Result;
 use testkit::Flavour;
 
-use super::{FLAVOURS, House};
-use crate::program::Kenoma;
-
-/// A server with one account, so that its address is known.
-async fn house(flavour: Flavour) -> Result<House> {
-    let house = House::new(flavour).await?;
-    house.world.local("bob").await?;
-    Ok(house)
-}
+use super::house;
+use crate::{
+    cli::{FLAVOURS, House},
+    program::Kenoma,
+};
 
 /// Reads a column of the new account as text.
 async fn column(house: &House, nickname: &str, column: &str) -> Result<Option<String>> {
