@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgTransaction};
 
 use super::{
     Batch, FailPoint, Job, JobError,
-    drive::{Drive, Ended, Turn, count, decode},
+    drive::{Drive, count, decode},
     ledger::{self, Locked},
     transaction::milliseconds,
 };
@@ -27,7 +27,7 @@ pub(super) struct Finishing {
 
 impl<J: Job> Drive<'_, J> {
     /// Plans the run afresh at its first start: the world may have changed since it was asked for.
-    pub(super) async fn plan(&self) -> Result<Turn, JobError> {
+    pub(super) async fn plan(&self) -> Result<(), JobError> {
         // Counting may take long; the run row stays unlocked meanwhile, for lease and operators.
         let mut reading = self.driver.pool.begin().await?;
         let plan = self.job.plan(self.world, &mut reading).await?;
@@ -42,13 +42,13 @@ impl<J: Job> Drive<'_, J> {
             FailPoint::AfterPlanCommit.reach();
             self.progress.send_modify(|progress| progress.total = Some(summary.total));
         }
-        Ok(Turn::Again)
+        Ok(())
     }
 
     /// Has the job count what it leaves, and ends the run.
     ///
     /// The run's row stays locked meanwhile: its lease may run out, but nobody else can claim it.
-    pub(super) async fn finish(&mut self, last: Finishing) -> Result<Turn, JobError> {
+    pub(super) async fn finish(&mut self, last: Finishing) -> Result<(), JobError> {
         let Finishing { mut tx, locked, batch, elapsed } = last;
         take_time(&mut tx).await?;
         let parked = locked.parked + count(&batch.parked);
@@ -60,7 +60,7 @@ impl<J: Job> Drive<'_, J> {
         FailPoint::AfterBatchCommit.reach();
         self.committed(&locked, &batch, elapsed);
         FailPoint::AfterFinishCommit.reach();
-        Ok(Turn::Ended(Ended::Succeeded))
+        Ok(())
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
     use crate::engine::{
         BatchSettings, BrakeSettings, Class, Driver, House, Lease, Plan, Progress, RetrySettings,
         Skipped, Table,
-        drive::drive,
+        drive::{Ended, drive},
         ledger::{Enqueued, NewRun},
     };
 

@@ -4,7 +4,10 @@
 //! holds, what an operator wants, and where to go on. So the loop itself remembers nothing that a
 //! crash could lose, and a commit whose answer was lost needs no special care.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
@@ -69,14 +72,24 @@ pub enum Ended {
     Lost,
 }
 
+/// What comes next: another turn, or the end of the claim.
+pub(super) type Next = ControlFlow<Ended>;
+
 /// What one turn of the loop led to.
 pub(super) enum Turn {
-    Again,
+    Over(Next),
     /// The run has no plan yet.
     Plan,
     /// Nothing is left.
     Finish(Box<Finishing>),
-    Ended(Ended),
+}
+
+impl Turn {
+    pub(super) const AGAIN: Self = Self::Over(Next::Continue(()));
+
+    pub(super) const fn ended(ended: Ended) -> Self {
+        Self::Over(Next::Break(ended))
+    }
 }
 
 /// Works on a claimed run until it ends, is interrupted or lost.
@@ -145,9 +158,8 @@ impl<J: Job> Drive<'_, J> {
                 restraint.hold_back(self).await;
             }
             let result = self.attempt().await;
-            match self.react(result).await {
-                Turn::Again | Turn::Plan | Turn::Finish(_) => {}
-                Turn::Ended(ended) => return ended,
+            if let Next::Break(ended) = self.react(result).await {
+                return ended;
             }
         }
     }
@@ -159,11 +171,17 @@ impl<J: Job> Drive<'_, J> {
     }
 
     /// One turn, and the counting that it asks for.
-    pub(super) async fn attempt(&mut self) -> Result<Turn, JobError> {
-        match answered(self.driver.batch.patience(), Box::pin(self.turn())).await {
-            Ok(Turn::Plan) => answered(COUNTING_MAX, Box::pin(self.plan())).await,
-            Ok(Turn::Finish(last)) => answered(COUNTING_MAX, Box::pin(self.finish(*last))).await,
-            other => other,
+    pub(super) async fn attempt(&mut self) -> Result<Next, JobError> {
+        match answered(self.driver.batch.patience(), Box::pin(self.turn())).await? {
+            Turn::Over(next) => Ok(next),
+            Turn::Plan => {
+                answered(COUNTING_MAX, Box::pin(self.plan())).await?;
+                Ok(Next::Continue(()))
+            }
+            Turn::Finish(last) => {
+                answered(COUNTING_MAX, Box::pin(self.finish(*last))).await?;
+                Ok(Next::Break(Ended::Succeeded))
+            }
         }
     }
 
@@ -172,13 +190,13 @@ impl<J: Job> Drive<'_, J> {
         let begun = Instant::now();
         let mut tx = self.begin().await?;
         let Some(locked) = ledger::lock(&mut tx, self.claim).await? else {
-            return Ok(Turn::Ended(Ended::Lost));
+            return Ok(Turn::ended(Ended::Lost));
         };
         if let Some(ended) = self.obey(&mut tx, &locked).await? {
             FailPoint::BeforeGiveBackCommit.reach();
             tx.commit().await?;
             FailPoint::AfterGiveBackCommit.reach();
-            return Ok(Turn::Ended(ended));
+            return Ok(Turn::ended(ended));
         }
         self.begun(&locked);
         self.pacing.set_speed(locked.speed);
@@ -213,7 +231,7 @@ impl<J: Job> Drive<'_, J> {
         tx.commit().await?;
         FailPoint::AfterBatchCommit.reach();
         self.committed(&locked, &batch, begun.elapsed());
-        Ok(batch.wait.map_or(Turn::Again, |wait| Turn::Ended(Ended::Waiting(wait))))
+        Ok(batch.wait.map_or(Turn::AGAIN, |wait| Turn::ended(Ended::Waiting(wait))))
     }
 
     /// Begins a transaction with this run's time-outs, after every operator who waits for the run.

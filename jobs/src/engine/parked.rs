@@ -43,7 +43,7 @@ impl<J: Job> Drive<'_, J> {
             Ok(Tried::Wait(wait)) => {
                 ledger::postpone(&mut tx, self.claim, &wait).await?;
                 tx.commit().await?;
-                return Ok(Turn::Ended(Ended::Waiting(wait)));
+                return Ok(Turn::ended(Ended::Waiting(wait)));
             }
             Ok(Tried::Stays(reason)) => {
                 ledger::keep_parked(&mut tx, self.claim, &item.item, &reason, None).await?;
@@ -52,7 +52,7 @@ impl<J: Job> Drive<'_, J> {
                 tx.rollback().await?;
                 tx = self.begin().await?;
                 if ledger::lock(&mut tx, self.claim).await?.is_none() {
-                    return Ok(Turn::Ended(Ended::Lost));
+                    return Ok(Turn::ended(Ended::Lost));
                 }
                 let reason = format!("{error:#}");
                 let sqlstate = sqlstate.as_deref();
@@ -64,7 +64,7 @@ impl<J: Job> Drive<'_, J> {
         FailPoint::BeforeParkCommit.reach();
         tx.commit().await?;
         FailPoint::AfterParkCommit.reach();
-        Ok(Turn::Again)
+        Ok(Turn::AGAIN)
     }
 
     /// Does a parked item, unless somebody else has by now.
@@ -107,6 +107,6 @@ impl<J: Job> Drive<'_, J> {
         FailPoint::BeforeFinishCommit.reach();
         tx.commit().await?;
         FailPoint::AfterFinishCommit.reach();
-        Ok(Turn::Ended(ended))
+        Ok(Turn::ended(ended))
     }
 }

@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::{
     FailPoint, Job, JobError, Parking,
-    drive::{Drive, Ended, Turn, decode, encode},
+    drive::{Drive, Ended, Next, decode, encode},
     ledger::{self, Checkpoint},
     transaction::answered,
 };
@@ -16,23 +16,23 @@ const PARKED_IN_A_ROW_MAX: u32 = 25;
 
 impl<J: Job> Drive<'_, J> {
     /// Chooses the remedy for a failed turn.
-    pub(super) async fn react(&mut self, result: Result<Turn, JobError>) -> Turn {
+    pub(super) async fn react(&mut self, result: Result<Next, JobError>) -> Next {
         let error = match result {
-            Ok(turn) => {
+            Ok(next) => {
                 self.tries = 0;
-                return turn;
+                return next;
             }
             Err(error) => error,
         };
         match error {
             JobError::Row { error, sqlstate } => {
                 if self.pacing.split() {
-                    return Turn::Again;
+                    return Next::Continue(());
                 }
                 let limit = self.driver.batch.patience();
                 match answered(limit, Box::pin(self.park(&error, sqlstate.as_deref()))).await {
-                    Ok(turn) => turn,
-                    Err(error) => Turn::Ended(self.settle(error).await),
+                    Ok(next) => next,
+                    Err(error) => Next::Break(self.settle(error).await),
                 }
             }
             JobError::Retry(error) if self.tries < self.driver.retry.quick_tries => {
@@ -41,9 +41,9 @@ impl<J: Job> Drive<'_, J> {
                 warn!(run_id = self.claim.run_id, error = %format!("{error:#}"), tries = self.tries,
                     "A batch was undone and is tried again");
                 sleep(self.driver.retry.quick_delay(self.tries)).await;
-                Turn::Again
+                Next::Continue(())
             }
-            error => Turn::Ended(self.settle(error).await),
+            error => Next::Break(self.settle(error).await),
         }
     }
 
@@ -52,7 +52,7 @@ impl<J: Job> Drive<'_, J> {
         &mut self,
         reason: &anyhow::Error,
         sqlstate: Option<&str>,
-    ) -> Result<Turn, JobError> {
+    ) -> Result<Next, JobError> {
         self.parked_in_a_row += 1;
         if self.parked_in_a_row > PARKED_IN_A_ROW_MAX {
             return Err(JobError::Fail(anyhow::anyhow!(
@@ -61,7 +61,7 @@ impl<J: Job> Drive<'_, J> {
         }
         let mut tx = self.begin().await?;
         let Some(locked) = ledger::lock(&mut tx, self.claim).await? else {
-            return Ok(Turn::Ended(Ended::Lost));
+            return Ok(Next::Break(Ended::Lost));
         };
         let here = locked.cursor.unwrap_or(Value::Null);
         let skipped = match &here {
@@ -94,7 +94,7 @@ impl<J: Job> Drive<'_, J> {
         );
         self.pacing.isolated();
         self.progress.send_modify(|progress| progress.parked += 1);
-        Ok(Turn::Again)
+        Ok(Next::Continue(()))
     }
 
     /// Ends the claim after a failed try, in the ledger as well.

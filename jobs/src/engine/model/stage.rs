@@ -21,7 +21,7 @@ use super::{
 use crate::engine::{
     BatchSettings, BrakeSettings, Class, Driver, Ended, Job as _, Lease, Plan, Progress,
     RetrySettings,
-    drive::{Drive, Turn},
+    drive::{Drive, Next},
     ledger::{self, Claim, Enqueued, NewRun},
     pacing::Pacing,
 };
@@ -236,9 +236,9 @@ impl Worker {
             parked_in_a_row: self.parked_in_a_row,
         };
         let fresh = mem::take(&mut self.fresh);
-        let turn = async {
+        let next = async {
             if fresh && let Some(ended) = drive.give_up().await {
-                return Ok(Turn::Ended(ended));
+                return Ok(Next::Break(ended));
             }
             let result = drive.attempt().await;
             if let (Err(_), Some(meanwhile)) = (&result, meanwhile) {
@@ -246,19 +246,19 @@ impl Worker {
             }
             anyhow::Ok(drive.react(result).await)
         };
-        let turn = tokio::select! {
+        let next = tokio::select! {
             biased;
             () = stage.script.dying.notified() => None,
-            turn = turn => Some(turn?),
+            next = next => Some(next?),
         };
         self.tries = drive.tries;
         self.parked_in_a_row = drive.parked_in_a_row;
         self.pacing = drive.pacing;
         // What was not committed is undone when the connection can be had again.
         drop(stage.pool.acquire().await?);
-        Ok(match turn {
-            Some(Turn::Again | Turn::Plan | Turn::Finish(_)) => Step::Again,
-            Some(Turn::Ended(ended)) => Step::Ended(ended),
+        Ok(match next {
+            Some(Next::Continue(())) => Step::Again,
+            Some(Next::Break(ended)) => Step::Ended(ended),
             None => Step::Died,
         })
     }
