@@ -46,8 +46,8 @@ impl Restraint {
         let begun = Instant::now();
         let mut glanced = begun;
         loop {
-            let Sight { braked, company, busy, at_work } = self.sight.borrow_and_update().clone();
-            drive.pacing.set_company(company, busy);
+            let Sight { braked, company, at_work } = self.sight.borrow_and_update().clone();
+            drive.pacing.set_company(company);
             drive.pacing.set_at_work(at_work);
             self.say(drive, braked.as_ref()).await;
             let left = drive.pacing.rest_after(worked).saturating_sub(begun.elapsed());

@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, mem, time::Duration};
 
+use super::brakes::Company;
+
 /// Bounds of a batch.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchSettings {
@@ -41,10 +43,7 @@ pub(super) struct Pacing {
     limit: i64,
     rows_max: i64,
     rows_busy: i64,
-    /// Whether others were at work lately.
-    company: bool,
-    /// How busy they are, from 0 to 1.
-    busy: f64,
+    company: Company,
     /// Runs that share what may be worked while others are busy.
     at_work: f64,
     target: f64,
@@ -81,8 +80,7 @@ impl Pacing {
             rows_initial,
             rows_max: settings.rows_max,
             rows_busy: Self::rows_busy(settings),
-            company: false,
-            busy: 0.0,
+            company: Company { present: false, busy: 0.0 },
             at_work: 1.0,
             target: settings.target.as_secs_f64(),
             isolating: false,
@@ -109,14 +107,14 @@ impl Pacing {
         // A nicer run works less wherever it is, and where others are busy less again: its batches have fewer
         // rows there, so as many of them as before would be met by as many.
         let least = self.share_busy / self.at_work / (1.0 + self.nice);
-        let rest = (1.0 / least - 1.0) * (self.busy / BUSY).min(1.0);
+        let rest = (1.0 / least - 1.0) * (self.company.busy / BUSY).min(1.0);
         let working = (self.speed / (1.0 + rest) / (1.0 + self.nice)).clamp(0.001, 1.0);
         worked.mul_f64(1.0 / working - 1.0)
     }
 
     /// Rows of the next batch.
     pub(super) fn limit(&self) -> i64 {
-        if self.company { self.limit.min(self.rows_busy) } else { self.limit }
+        if self.company.present { self.limit.min(self.rows_busy) } else { self.limit }
     }
 
     /// Never more rows than this while others are at work: the nicer, the fewer. Rests alone do not
@@ -128,11 +126,9 @@ impl Pacing {
         nicer.max(ROWS_MIN).min(settings.rows_busy)
     }
 
-    /// Whether others were at work lately, and how busy they are: the share of looks that saw somebody
-    /// in a transaction. Not to be called while a batch is under way.
-    pub(super) const fn set_company(&mut self, company: bool, busy: f64) {
+    /// What is known of others by now. Not to be called while a batch is under way.
+    pub(super) const fn set_company(&mut self, company: Company) {
         self.company = company;
-        self.busy = busy;
     }
 
     /// So many long runs are being worked on: together they work no more than one would alone while
@@ -341,7 +337,7 @@ mod tests {
     fn rest(busy: f64, nice: f64, speed: f64) -> u128 {
         let mut pacing = Pacing::new(&BatchSettings { nice, ..SETTINGS });
         pacing.set_speed(speed);
-        pacing.set_company(true, busy);
+        pacing.set_company(Company { present: true, busy });
         pacing.committed(None, Duration::from_millis(100));
         let worked = pacing.take_work();
         assert_eq!(pacing.take_work(), Duration::ZERO);
@@ -351,12 +347,12 @@ mod tests {
     #[test]
     fn batches_are_small_while_others_are_at_work_and_grow_step_by_step_afterwards() {
         let mut pacing = Pacing::new(&SETTINGS);
-        pacing.set_company(true, 0.0);
+        pacing.set_company(Company { present: true, busy: 0.0 });
         for _ in 0..10 {
             assert_eq!(pacing.limit(), 25);
             pacing.committed(None, Duration::from_millis(1));
         }
-        pacing.set_company(false, 0.0);
+        pacing.set_company(Company { present: false, busy: 0.0 });
         let mut limits = Vec::new();
         for _ in 0..4 {
             limits.push(pacing.limit());
@@ -370,7 +366,7 @@ mod tests {
         let rows = |rows_busy: i64, nice: f64| {
             let mut pacing = Pacing::new(&BatchSettings { rows_busy, nice, ..SETTINGS });
             let alone = pacing.limit();
-            pacing.set_company(true, 0.0);
+            pacing.set_company(Company { present: true, busy: 0.0 });
             (alone, pacing.limit())
         };
         assert_eq!([0.0, 0.5, 1.0, 2.0].map(|nice| rows(90, nice).1), [90, 60, 45, 30]);
@@ -398,7 +394,7 @@ mod tests {
     fn several_runs_work_no_more_than_one_while_others_are_busy() {
         let rest = |busy: f64, runs: i64| {
             let mut pacing = Pacing::new(&SETTINGS);
-            pacing.set_company(true, busy);
+            pacing.set_company(Company { present: true, busy });
             pacing.set_at_work(runs);
             (pacing.rest_after(Duration::from_millis(100)) + Duration::from_micros(1)).as_millis()
         };

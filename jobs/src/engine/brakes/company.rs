@@ -9,34 +9,67 @@ use std::{
 /// milliseconds.
 pub(super) const LASTING: Duration = Duration::from_secs(10);
 
-/// Looks until anything can be said. Before, others are assumed to be as busy as can be.
-pub(super) const FIRST_LOOKS: u32 = 10;
+/// Looks until they can tell by themselves that nobody is there. Before, others are assumed to be as busy
+/// as can be.
+const FIRST_LOOKS: u32 = 10;
 
-/// Remembers the latest looks.
-#[derive(Debug, Default)]
-pub(super) struct Company {
-    looks: u32,
-    latest: VecDeque<(Instant, bool)>,
+/// What is known of others in the database.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::engine) struct Company {
+    /// Whether they were at work lately: then batches are small.
+    pub(in crate::engine) present: bool,
+    /// How busy they are, from 0 to 1, as the share of looks that saw one in a transaction: then there
+    /// are rests between batches.
+    pub(in crate::engine) busy: f64,
 }
 
 impl Company {
-    /// Takes in whether a look at `now` saw others; gives the share of the latest looks that did,
-    /// from 0 to 1.
-    pub(super) fn judge(&mut self, seen: bool, now: Instant) -> f64 {
-        self.looks = self.looks.saturating_add(1);
+    /// Nothing is known yet.
+    pub(in crate::engine) const UNKNOWN: Self = Self { present: true, busy: 1.0 };
+}
+
+/// What one look saw of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Others {
+    /// Whether one was in a transaction at that moment.
+    pub(super) in_transaction: bool,
+    /// Whether one did anything within [`LASTING`], if this role may know that of all of them.
+    pub(super) lately: Option<bool>,
+}
+
+impl Others {
+    /// What to assume when it could not be seen.
+    pub(super) const UNSEEN: Self = Self { in_transaction: true, lately: Some(true) };
+}
+
+/// Remembers the latest looks.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    taken: u32,
+    latest: VecDeque<(Instant, bool)>,
+}
+
+impl Looks {
+    /// Takes in what a look at `now` saw of others, and says what is known of them by now.
+    pub(super) fn judge(&mut self, others: Others, now: Instant) -> Company {
+        self.taken = self.taken.saturating_add(1);
         self.latest.retain(|(then, _)| now.duration_since(*then) < LASTING);
-        self.latest.push_back((now, seen));
-        if self.is_new() {
-            return 1.0;
-        }
+        self.latest.push_back((now, others.in_transaction));
+        let nobody_was_there = others.lately == Some(false);
+        let busy = if self.are_few() && !nobody_was_there { 1.0 } else { self.busy() };
+        Company { present: others.lately == Some(true) || busy > 0.0, busy }
+    }
+
+    /// The share of the latest looks that saw somebody.
+    fn busy(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a few thousand at most")]
         let share = |looks: usize| looks as f64 / self.latest.len() as f64;
         share(self.latest.iter().filter(|(_, seen)| *seen).count())
     }
 
     /// Whether too little was seen to say anything.
-    pub(super) const fn is_new(&self) -> bool {
-        self.looks < FIRST_LOOKS
+    pub(super) const fn are_few(&self) -> bool {
+        self.taken < FIRST_LOOKS
     }
 }
 
@@ -44,22 +77,39 @@ impl Company {
 mod tests {
     use super::*;
 
+    const NOBODY: Others = Others { in_transaction: false, lately: Some(false) };
+    const ALONE: Company = Company { present: false, busy: 0.0 };
+
     #[test]
     fn somebody_is_assumed_to_be_there_until_nobody_was_seen_for_long_enough() {
         let begun = Instant::now();
-        let mut company = Company::default();
-        let judged: Vec<f64> = (0..12).map(|_| company.judge(false, begun)).collect();
-        assert_eq!(judged, [[1.0; 9].as_slice(), &[0.0; 3]].concat());
+        let mut looks = Looks::default();
+        let unseen = Others { lately: None, ..NOBODY };
+        let judged: Vec<Company> = (0..12).map(|_| looks.judge(unseen, begun)).collect();
+        assert_eq!(judged, [[Company::UNKNOWN; 9].as_slice(), &[ALONE; 3]].concat());
+    }
+
+    #[test]
+    fn whoever_may_know_that_nobody_did_anything_lately_need_not_look_again() {
+        let begun = Instant::now();
+        assert_eq!(Looks::default().judge(NOBODY, begun), ALONE);
+        let in_transaction = Others { in_transaction: true, ..NOBODY };
+        assert_eq!(Looks::default().judge(in_transaction, begun), Company::UNKNOWN, "a long one");
+        let lately = Others { lately: Some(true), ..NOBODY };
+        assert_eq!(Looks::default().judge(lately, begun), Company::UNKNOWN, "between two");
     }
 
     #[test]
     #[expect(clippy::float_cmp, reason = "shares of a few looks")]
     fn whoever_was_seen_once_counts_for_a_while() {
         let begun = Instant::now();
-        let mut company = Company { looks: FIRST_LOOKS, ..Company::default() };
-        assert_eq!(company.judge(true, begun), 1.0);
-        assert_eq!(company.judge(false, begun + LASTING / 4), 0.5);
-        assert_eq!(company.judge(false, begun + LASTING / 2), 1.0 / 3.0);
-        assert_eq!(company.judge(false, begun + LASTING), 0.0);
+        let mut looks = Looks { taken: FIRST_LOOKS, ..Looks::default() };
+        let mut busy = |in_transaction, now| {
+            looks.judge(Others { in_transaction, ..NOBODY }, begun + now).busy
+        };
+        assert_eq!(busy(true, Duration::ZERO), 1.0);
+        assert_eq!(busy(false, LASTING / 4), 0.5);
+        assert_eq!(busy(false, LASTING / 2), 1.0 / 3.0);
+        assert_eq!(busy(false, LASTING), 0.0);
     }
 }

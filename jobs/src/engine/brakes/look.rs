@@ -7,7 +7,7 @@ use sqlx::{FromRow, PgConnection};
 
 use super::{
     Brake, BrakeSettings,
-    company::LASTING,
+    company::{LASTING, Others},
     gauge::{Level, Reading},
 };
 use crate::engine::House;
@@ -18,8 +18,8 @@ const MIB: i64 = 1024 * 1024;
 #[derive(Debug, FromRow)]
 struct Figures {
     sees_others: bool,
-    company: bool,
-    company_lately: bool,
+    others_in_transaction: bool,
+    others_lately: Option<bool>,
     at_work: i64,
     replica_lag: Option<i64>,
     lock_waiters: i64,
@@ -33,10 +33,7 @@ struct Figures {
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) readings: Vec<Reading>,
-    /// Whether others were at work at that moment.
-    pub(super) company: bool,
-    /// Whether they did anything lately; never so where this role may not know.
-    pub(super) company_lately: bool,
+    pub(super) others: Others,
     /// How many long runs are being worked on.
     pub(super) at_work: i64,
     /// Settings of brakes that this role cannot look at.
@@ -74,9 +71,10 @@ pub(super) async fn at_database<H: House>(
     let mut readings = read(&figures, settings);
     readings.extend(disk(&figures, settings));
     readings.extend(backlog(db, house, settings.oban_delay).await?);
-    let Figures { company, company_lately, at_work, .. } = figures;
+    let others =
+        Others { in_transaction: figures.others_in_transaction, lately: figures.others_lately };
     let unseen = unseen(&figures, settings);
-    Ok(Seen { readings, company, company_lately, at_work, unseen })
+    Ok(Seen { readings, others, at_work: figures.at_work, unseen })
 }
 
 fn read(figures: &Figures, settings: &BrakeSettings) -> Vec<Reading> {

@@ -1,5 +1,12 @@
 -- What brakes look at. $1: whether the archive is asked for, $2: tables of the run, $3: how many seconds are lately.
 -- Without the rights of pg_read_all_stats much of it is NULL.
+with activity as materialized (
+    select pid, datname, usesysid, application_name, backend_type, state, state_change from pg_stat_activity
+), others as (
+    -- Not PostgreSQL's own processes, such as autovacuum.
+    select * from activity
+    where datname = current_database() and usesysid is not null and application_name not like 'kenoma%'
+)
 select
     (select pg_has_role(current_user, 'pg_read_all_stats', 'usage')) as sees_others,
     -- Bytes that the slowest replica has yet to replay.
@@ -11,30 +18,27 @@ select
          from (select distinct pid from pg_locks where not granted) as locks
      ), blocked as (
          select waiting.pid from waiting
-         join pg_stat_activity batch on batch.pid = any (waiting.blockers)
+         join activity batch on batch.pid = any (waiting.blockers)
          where batch.application_name like 'kenoma:%'
          union
          select waiting.pid from waiting join blocked on blocked.pid = any (waiting.blockers)
      )
-     select count(*) from blocked join pg_stat_activity other on other.pid = blocked.pid
-     where other.application_name not like 'kenoma%') as lock_waiters,
+     select count(*) from blocked join activity using (pid)
+     where application_name not like 'kenoma%') as lock_waiters,
     -- Whether anybody else is in a transaction at this very moment: each holds a lock on its own.
-    exists (select from pg_locks own
-            join pg_stat_activity other on other.pid = own.pid
-            where own.locktype = 'virtualxid' and own.granted and own.mode = 'ExclusiveLock'
-              and other.datname = current_database() and other.usesysid is not null
-              and other.application_name not like 'kenoma%') as company,
-    -- Whether anybody else did something lately. A moment mostly misses what is over in a few milliseconds.
-    exists (select from pg_stat_activity
-            where datname = current_database() and backend_type = 'client backend'
-              and application_name not like 'kenoma%'
-              and state_change > clock_timestamp() - make_interval(secs => $3)) as company_lately,
+    exists (select from pg_locks own join others using (pid)
+            where own.locktype = 'virtualxid' and own.granted and own.mode = 'ExclusiveLock') as others_in_transaction,
+    -- Whether anybody else did something lately, if that can be seen of all of them. A moment mostly misses
+    -- what is over in a few milliseconds.
+    case when exists (select from others
+                      where backend_type = 'client backend'
+                        and state_change > clock_timestamp() - make_interval(secs => $3)) then true
+         when not exists (select from others where backend_type is null) then false
+    end as others_lately,
     -- Long runs that are being worked on, this one among them, by whichever worker.
     (select count(*) from kenoma.runs
      where status = 'running' and class = 'long' and lease_expires_at > now() and brake is null) as at_work,
-    (select count(*) from pg_stat_activity
-     where state = 'active' and datname = current_database() and backend_type = 'client backend'
-       and application_name not like 'kenoma%') as active_backends,
+    (select count(*) from others where state = 'active' and backend_type = 'client backend') as active_backends,
     -- Full segments behind the last one that was archived.
     case when $1 and current_setting('archive_mode') <> 'off' then
         (select current.segment - archived.segment - 1

@@ -17,6 +17,7 @@ use std::fmt;
 pub use settings::BrakeSettings;
 pub use window::{InvalidWindow, Window};
 
+pub(super) use company::Company;
 pub(super) use watch::watch;
 
 /// What may hold a run back.
@@ -84,15 +85,13 @@ pub struct Braked {
 pub(super) struct Sight {
     /// The brake that is on.
     pub(super) braked: Option<Braked>,
-    /// Whether others were at work lately: then batches are small.
-    pub(super) company: bool,
-    /// How busy they are, from 0 to 1: then there are rests between batches.
-    pub(super) busy: f64,
+    /// What is known of others.
+    pub(super) company: Company,
     /// Long runs that are being worked on, this one among them.
     pub(super) at_work: i64,
 }
 
 impl Sight {
     /// Nothing is known yet.
-    pub(super) const UNKNOWN: Self = Self { braked: None, company: true, busy: 1.0, at_work: 1 };
+    pub(super) const UNKNOWN: Self = Self { braked: None, company: Company::UNKNOWN, at_work: 1 };
 }

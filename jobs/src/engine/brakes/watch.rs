@@ -11,9 +11,9 @@ use tracing::{debug, info};
 
 use super::{
     BrakeSettings, Sight,
-    company::Company,
+    company::{Looks, Others},
     gauge::Gauge,
-    look::{Seen, at_database, at_machine},
+    look::{at_database, at_machine},
 };
 use crate::engine::{House, Table, transaction::answered};
 
@@ -37,30 +37,26 @@ pub(in crate::engine) async fn watch<H: House>(
 ) {
     let tables: Vec<&str> = tables.iter().map(|table| table.name).collect();
     let mut gauge = Gauge::new(settings.hold);
-    let mut looks = Company::default();
+    let mut looks = Looks::default();
     while !sight.is_closed() {
         let mut readings = at_machine(settings);
-        let (mut others, mut lately) = (true, true);
-        let mut at_work = 1;
+        let (mut others, mut at_work) = (Others::UNSEEN, 1);
         let seen = async {
             let mut db = pool.acquire().await?;
             at_database(&mut db, house, settings, &tables).await
         };
         match answered(PATIENCE, seen).await {
-            Ok(Seen { readings: more, company, company_lately, at_work: runs, unseen }) => {
-                readings.extend(more);
-                (others, lately) = (company, company_lately);
-                at_work = runs;
-                say(&unseen);
+            Ok(seen) => {
+                readings.extend(seen.readings);
+                (others, at_work) = (seen.others, seen.at_work);
+                say(&seen.unseen);
             }
             Err(error) => debug!(%error, "The brakes could not look at the database"),
         }
         let now = Instant::now();
-        let busy = looks.judge(others, now);
-        let braked = gauge.judge(readings, now);
-        let company = lately || busy > 0.0;
-        sight.send_replace(Sight { braked, company, busy, at_work });
-        let pause = if looks.is_new() { SOON.min(settings.interval) } else { settings.interval };
+        let (braked, company) = (gauge.judge(readings, now), looks.judge(others, now));
+        sight.send_replace(Sight { braked, company, at_work });
+        let pause = if looks.are_few() { SOON.min(settings.interval) } else { settings.interval };
         sleep(pause.max(Duration::from_millis(1))).await;
     }
 }
@@ -86,7 +82,7 @@ mod tests {
     use testkit::{Database, Flavour};
 
     use super::*;
-    use crate::engine::ledger;
+    use crate::engine::{brakes::Company, ledger};
 
     struct Nobody;
 
@@ -110,37 +106,63 @@ mod tests {
         )
         .execute(&pool)
         .await?;
-        let (sight, mut seen) = watch::channel(Sight::UNKNOWN);
-        let settings = BrakeSettings::default();
-        tokio::select! {
-            () = watch(&pool, &Nobody, &settings, &[], &sight) => {}
-            changed = seen.changed() => changed?,
-        }
-        assert_eq!(seen.borrow().at_work, 2);
+        assert_eq!(first_sight(&pool).await?.at_work, 2);
         Ok(())
     }
 
-    /// What is known when there were enough looks.
-    async fn seen_by(pool: &PgPool) -> Result<Sight> {
+    /// What is known after one look.
+    async fn first_sight(pool: &PgPool) -> Result<Sight> {
         let (sight, mut seen) = watch::channel(Sight::UNKNOWN);
         let settings = BrakeSettings::default();
         tokio::select! {
             () = watch(pool, &Nobody, &settings, &[], &sight) => bail!("nobody listened"),
-            known = seen.wait_for(|sight| sight.busy < 1.0) => Ok(known?.clone()),
+            changed = seen.changed() => changed?,
         }
+        Ok(seen.borrow().clone())
+    }
+
+    /// What is known when there were enough looks.
+    async fn seen_by(pool: &PgPool) -> Result<Company> {
+        let (sight, mut seen) = watch::channel(Sight::UNKNOWN);
+        let settings = BrakeSettings::default();
+        tokio::select! {
+            () = watch(pool, &Nobody, &settings, &[], &sight) => bail!("nobody listened"),
+            known = seen.wait_for(|sight| sight.company.busy < 1.0) => Ok(known?.company),
+        }
+    }
+
+    /// Connections that are not company.
+    async fn kenoma_at(url: &str) -> Result<PgPool> {
+        let options = url.parse::<PgConnectOptions>()?.application_name("kenoma");
+        Ok(PgPoolOptions::new().connect_with(options).await?)
+    }
+
+    #[tokio::test]
+    async fn one_look_is_enough_for_a_role_that_sees_what_everybody_did_last() -> Result<()> {
+        let database = Database::create(Flavour::Pleroma).await?;
+        let pool = kenoma_at(database.url()).await?;
+        ledger::migrate(&mut *pool.acquire().await?).await?;
+        let alone = Company { present: false, busy: 0.0 };
+        assert_eq!(first_sight(&pool).await?.company, alone);
+        // The connection that grants stays, and is another role's.
+        let rights = "grant usage on schema kenoma to onlooker;
+                      grant select on kenoma.runs to onlooker";
+        let onlooker = kenoma_at(&database.grant("onlooker", rights).await?).await?;
+        assert_eq!(first_sight(&onlooker).await?.company, Company::UNKNOWN);
+        assert_eq!(seen_by(&onlooker).await?, alone);
+        Ok(())
     }
 
     #[tokio::test]
     async fn whoever_did_something_lately_is_company_although_no_look_saw_it() -> Result<()> {
         let database = Database::create(Flavour::Pleroma).await?;
-        let options = database.url().parse::<PgConnectOptions>()?.application_name("kenoma");
-        let pool = PgPoolOptions::new().connect_with(options).await?;
+        let pool = kenoma_at(database.url()).await?;
         ledger::migrate(&mut *pool.acquire().await?).await?;
-        assert!(!seen_by(&pool).await?.company, "nobody but kenoma");
+        assert!(!seen_by(&pool).await?.present, "nobody but kenoma");
         let mut other = PgConnection::connect(database.url()).await?;
         sqlx::query("select 1").execute(&mut other).await?;
-        let sight = seen_by(&pool).await?;
-        assert!(sight.company && sight.busy <= 0.0, "{sight:?}");
+        let company = seen_by(&pool).await?;
+        assert!(company.present && company.busy <= 0.0, "{company:?}");
         Ok(())
     }
 }
