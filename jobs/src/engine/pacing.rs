@@ -80,7 +80,7 @@ impl Pacing {
             rows_initial,
             rows_max: settings.rows_max,
             rows_busy: Self::rows_busy(settings),
-            company: Company { present: false, busy: 0.0 },
+            company: Company::NONE,
             at_work: 1.0,
             target: settings.target.as_secs_f64(),
             isolating: false,
@@ -352,7 +352,7 @@ mod tests {
             assert_eq!(pacing.limit(), 25);
             pacing.committed(None, Duration::from_millis(1));
         }
-        pacing.set_company(Company { present: false, busy: 0.0 });
+        pacing.set_company(Company::NONE);
         let mut limits = Vec::new();
         for _ in 0..4 {
             limits.push(pacing.limit());

@@ -26,6 +26,9 @@ pub(in crate::engine) struct Company {
 impl Company {
     /// Nothing is known yet.
     pub(in crate::engine) const UNKNOWN: Self = Self { present: true, busy: 1.0 };
+
+    /// Nobody else is there.
+    pub(in crate::engine) const NONE: Self = Self { present: false, busy: 0.0 };
 }
 
 /// What one look saw of others.
@@ -78,7 +81,6 @@ mod tests {
     use super::*;
 
     const NOBODY: Others = Others { in_transaction: false, lately: Some(false) };
-    const ALONE: Company = Company { present: false, busy: 0.0 };
 
     #[test]
     fn somebody_is_assumed_to_be_there_until_nobody_was_seen_for_long_enough() {
@@ -86,13 +88,13 @@ mod tests {
         let mut looks = Looks::default();
         let unseen = Others { lately: None, ..NOBODY };
         let judged: Vec<Company> = (0..12).map(|_| looks.judge(unseen, begun)).collect();
-        assert_eq!(judged, [[Company::UNKNOWN; 9].as_slice(), &[ALONE; 3]].concat());
+        assert_eq!(judged, [[Company::UNKNOWN; 9].as_slice(), &[Company::NONE; 3]].concat());
     }
 
     #[test]
     fn whoever_may_know_that_nobody_did_anything_lately_need_not_look_again() {
         let begun = Instant::now();
-        assert_eq!(Looks::default().judge(NOBODY, begun), ALONE);
+        assert_eq!(Looks::default().judge(NOBODY, begun), Company::NONE);
         let in_transaction = Others { in_transaction: true, ..NOBODY };
         assert_eq!(Looks::default().judge(in_transaction, begun), Company::UNKNOWN, "a long one");
         let lately = Others { lately: Some(true), ..NOBODY };

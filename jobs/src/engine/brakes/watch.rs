@@ -110,25 +110,27 @@ mod tests {
         Ok(())
     }
 
-    /// What is known after one look.
-    async fn first_sight(pool: &PgPool) -> Result<Sight> {
+    /// What is known after one look, or after as many as it takes.
+    async fn sight_of(pool: &PgPool, is_enough: fn(&Sight) -> bool) -> Result<Sight> {
         let (sight, mut seen) = watch::channel(Sight::UNKNOWN);
         let settings = BrakeSettings::default();
+        let known = async {
+            seen.changed().await?;
+            Ok(seen.wait_for(is_enough).await?.clone())
+        };
         tokio::select! {
             () = watch(pool, &Nobody, &settings, &[], &sight) => bail!("nobody listened"),
-            changed = seen.changed() => changed?,
+            known = known => known,
         }
-        Ok(seen.borrow().clone())
     }
 
-    /// What is known when there were enough looks.
+    async fn first_sight(pool: &PgPool) -> Result<Sight> {
+        sight_of(pool, |_| true).await
+    }
+
+    /// What is known of others when there were enough looks.
     async fn seen_by(pool: &PgPool) -> Result<Company> {
-        let (sight, mut seen) = watch::channel(Sight::UNKNOWN);
-        let settings = BrakeSettings::default();
-        tokio::select! {
-            () = watch(pool, &Nobody, &settings, &[], &sight) => bail!("nobody listened"),
-            known = seen.wait_for(|sight| sight.company.busy < 1.0) => Ok(known?.company),
-        }
+        Ok(sight_of(pool, |sight| sight.company.busy < 1.0).await?.company)
     }
 
     /// Connections that are not company.
@@ -142,14 +144,13 @@ mod tests {
         let database = Database::create(Flavour::Pleroma).await?;
         let pool = kenoma_at(database.url()).await?;
         ledger::migrate(&mut *pool.acquire().await?).await?;
-        let alone = Company { present: false, busy: 0.0 };
-        assert_eq!(first_sight(&pool).await?.company, alone);
+        assert_eq!(first_sight(&pool).await?.company, Company::NONE);
         // The connection that grants stays, and is another role's.
         let rights = "grant usage on schema kenoma to onlooker;
                       grant select on kenoma.runs to onlooker";
         let onlooker = kenoma_at(&database.grant("onlooker", rights).await?).await?;
         assert_eq!(first_sight(&onlooker).await?.company, Company::UNKNOWN);
-        assert_eq!(seen_by(&onlooker).await?, alone);
+        assert_eq!(seen_by(&onlooker).await?, Company::NONE);
         Ok(())
     }
 
