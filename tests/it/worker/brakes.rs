@@ -65,6 +65,13 @@ async fn is_held_back<C>(
     ensure!(line["brake"] == brake && line["run_id"] == id, "{line}");
     let reason = line["message"].as_str().and_then(|text| text.split_once(": ")).context("why")?.1;
 
+    // The log has it before the ledger, which a disk that stands still may keep waiting.
+    eventually("a brake in the ledger", async || {
+        let brake = "select brake from kenoma.runs where id = $1";
+        let brake: Option<String> = sqlx::query_scalar(brake).bind(&id).fetch_one(pool).await?;
+        Ok(brake.map(|_| ()))
+    })
+    .await?;
     // Whoever asks is told the same; nothing is done meanwhile.
     another_look(pool).await?;
     let shown = kenoma.run(&["jobs", "show", &id])?;
