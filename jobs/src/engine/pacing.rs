@@ -21,8 +21,8 @@ pub struct BatchSettings {
     pub statement_timeout: Duration,
     /// Share of the time that is worked while others are busy, by all long runs together, above 0 to 1.
     pub share_busy: f64,
-    /// How long to rest between batches, as a multiple of the time that the batches take; and the divisor of
-    /// the share above.
+    /// How long to rest between batches, as a multiple of the time that the batches take. The share above is
+    /// divided by the square of this number plus 1.
     pub nice: f64,
 }
 
@@ -104,9 +104,10 @@ impl Pacing {
 
     /// How long to rest after so much work. It cannot be faster than without any rest.
     pub(super) fn rest_after(&self, worked: Duration) -> Duration {
-        // A nicer run works less wherever it is, and where others are busy less again: its batches have fewer
-        // rows there, so as many of them as before would be met by as many.
-        let least = self.share_busy / self.at_work / (1.0 + self.nice);
+        // A nicer run works less wherever it is. Where others are busy it does so again, as its batches have fewer
+        // rows there and as many of them as before would be met by as many; and once more, so that those who meet
+        // one are so few that the slowest hundredth of the others is hardly slower (bench live).
+        let least = self.share_busy / self.at_work / (1.0 + self.nice).powi(2);
         let rest = (1.0 / least - 1.0) * (self.company.busy / BUSY).min(1.0);
         let working = (self.speed / (1.0 + rest) / (1.0 + self.nice)).clamp(0.001, 1.0);
         worked.mul_f64(1.0 / working - 1.0)
@@ -387,7 +388,8 @@ mod tests {
         assert_eq!(rest(1.0, 0.0, 1.0), 300);
         assert_eq!(rest(BUSY, 0.0, 1.0), 300);
         assert_eq!(rest(BUSY / 3.0, 0.0, 1.0), 100);
-        assert_eq!(rest(1.0, 1.0, 1.0), 1_500);
+        assert_eq!(rest(1.0, 1.0, 1.0), 3_100);
+        assert_eq!(rest(1.0, 2.0, 1.0), 10_700);
     }
 
     #[test]
