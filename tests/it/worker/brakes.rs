@@ -10,10 +10,11 @@ mod replication;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use sqlx::PgPool;
+use tokio::time::timeout;
 
 use super::{
     process::Worker,
-    stage::{BATCH, Stage, eventually, run, stuck},
+    stage::{BATCH, DEADLINE, Stage, eventually, run, stuck},
     story::{DELETE_ALICE, hold, is_like_the_twin},
 };
 use crate::program::Kenoma;
@@ -23,20 +24,24 @@ fn attentive(kenoma: &Kenoma) -> Kenoma {
     kenoma.clone().with("KENOMA_BRAKES_INTERVAL", "50ms").with("KENOMA_BRAKES_HOLD", "200ms")
 }
 
-/// Waits until the brakes have looked once more from the beginning.
+/// Waits until the brakes have looked once more from the beginning: one look begins after another that began after
+/// this was asked.
+///
+/// A look is seen while it lasts, for a millisecond or two: idle, its connection was asked something else already.
+/// So nobody sleeps between two questions.
 async fn another_look(pool: &PgPool) -> Result<()> {
     for _ in 0..2 {
         let now = "select clock_timestamp()::text";
         let now: String = sqlx::query_scalar(now).fetch_one(pool).await?;
-        eventually("a look of the brakes", async || {
-            let looked = "select count(*) from pg_stat_activity
-                          where datname = current_database() and state = 'idle'
-                            and query like '-- What brakes look at%'
-                            and query_start > $1::timestamptz";
-            let looks: i64 = sqlx::query_scalar(looked).bind(&now).fetch_one(pool).await?;
-            Ok((looks > 0).then_some(()))
-        })
-        .await?;
+        let seen = async {
+            let looks = "select exists (select from pg_stat_activity
+                                        where datname = current_database()
+                                          and query like '-- What brakes look at%'
+                                          and query_start > $1::timestamptz)";
+            while !sqlx::query_scalar::<_, bool>(looks).bind(&now).fetch_one(pool).await? {}
+            anyhow::Ok(())
+        };
+        timeout(DEADLINE, seen).await.context("no look of the brakes was seen in time")??;
     }
     Ok(())
 }
@@ -50,8 +55,9 @@ async fn is_held_back<C>(
     relieve: impl AsyncFnOnce(C) -> Result<()>,
 ) -> Result<()> {
     let kenoma = match brake {
-        // Its cause ends with the batch.
-        "lock_waiters" => attentive(kenoma).with("KENOMA_BRAKES_HOLD", "3s"),
+        // Its cause ends with the batch: what is asked below has to come before the end of this, also where a disk
+        // keeps the ledger waiting for seconds.
+        "lock_waiters" => attentive(kenoma).with("KENOMA_BRAKES_HOLD", "5s"),
         _ => attentive(kenoma),
     };
     let held = hold(pool, 12).await?;
