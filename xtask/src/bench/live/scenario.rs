@@ -56,9 +56,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "one_transaction", deletion: Deletion::OneTransaction, bounds: None },
 ];
 
-/// The foreground's transactions that the bounds are for. A timeline is read without a lock; what
-/// it costs follows from how many rows it has to pass over, and those are the same whoever deletes.
-pub(super) const BOUND: [Kind; 2] = [Kind::Post, Kind::Like];
+/// The foreground's transactions that the bounds are for. A home timeline is read without a lock; what
+/// it costs follows from how many new Deletes it has to pass over, and those are the same whoever deletes.
+pub(super) const BOUND: [Kind; 3] = [Kind::Post, Kind::Like, Kind::Public];
 
 /// Finds a scenario by what was typed.
 pub(super) fn find(name: &str) -> Result<&'static Scenario, String> {
