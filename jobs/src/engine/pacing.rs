@@ -1,4 +1,4 @@
-//! How many rows the next batch takes.
+//! How many rows the next batch takes, and how long a run rests before it.
 
 use std::{collections::VecDeque, mem, time::Duration};
 
