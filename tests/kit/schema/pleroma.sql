@@ -15,6 +15,7 @@ create type oban_job_state as enum ('available', 'scheduled', 'executing', 'retr
 -- They name tables that are made further down.
 set check_function_bodies = off;
 
+-- Names its table's schema: autovacuum's ANALYZE and a restore evaluate the index on it without a search_path.
 create function activity_visibility(actor varchar, recipients varchar[], data jsonb)
 returns varchar
 language plpgsql immutable security definer parallel safe
@@ -23,7 +24,7 @@ declare
     as_public constant text := 'https://www.w3.org/ns/activitystreams#Public';
     followers varchar;
 begin
-    select coalesce(u.follower_address, '') into followers from users u where u.ap_id = actor;
+    select coalesce(u.follower_address, '') into followers from public.users u where u.ap_id = actor;
     if data -> 'to' ? as_public then
         return 'public';
     elsif data -> 'cc' ? as_public then

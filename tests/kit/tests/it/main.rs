@@ -4,5 +4,6 @@ mod community;
 mod compare;
 mod golden;
 mod proxy;
+mod schema;
 mod servers;
 mod world;
