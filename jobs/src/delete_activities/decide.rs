@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     engine::Parking,
-    pleroma::{Actor, Addressing, Flake, Flavour, ObanJob, Outgoing, Pins, Recipients, Server},
+    pleroma::{
+        Actor, Addressing, Flake, FlakesBefore, Flavour, ObanJob, Outgoing, Pins, Recipients,
+        Server,
+    },
 };
 
 /// Everything one batch writes.
@@ -86,6 +89,7 @@ pub(super) fn decide(
     activities: &[Activity],
     objects: &Objects,
 ) -> (Writes, Vec<Parking<Uuid>>) {
+    let first = activities.first().map(|activity| activity.id).unwrap_or_default();
     let mut decision = Decision {
         server,
         actor,
@@ -93,6 +97,7 @@ pub(super) fn decide(
         objects,
         writes: Writes::default(),
         gone: HashSet::new(),
+        ids: FlakesBefore::new(first),
     };
     let mut parked = Vec::new();
     for activity in activities {
@@ -119,6 +124,8 @@ struct Decision<'a> {
     writes: Writes,
     /// Objects deleted so far.
     gone: HashSet<&'a str>,
+    /// Of new activities.
+    ids: FlakesBefore,
 }
 
 impl<'a> Decision<'a> {
@@ -243,11 +250,11 @@ impl<'a> Decision<'a> {
     }
 
     /// Adds a new activity of a local account; those of remote accounts are not ours to make up.
-    fn federate(&mut self, make: impl FnOnce(&Server, &Actor) -> (Flake, Value)) -> Option<Flake> {
+    fn federate(&mut self, make: impl FnOnce(&Server, &Actor) -> Value) -> Option<Flake> {
         if !self.actor.local {
             return None;
         }
-        let (id, data) = make(self.server, self.actor);
+        let (id, data) = (self.ids.generate(), make(self.server, self.actor));
         self.writes.activities.push(NewActivity { id, data });
         Some(id)
     }

@@ -12,12 +12,12 @@ pub(super) fn delete_activity(
     create: &Activity,
     names_create: bool,
     recipients: &Recipients,
-) -> (Flake, Value) {
+) -> Value {
     let mut data = base_activity(server, actor, "Delete", object_id, recipients);
     if names_create {
         data.insert("deleted_activity_id".to_owned(), Flake(create.id).to_string().into());
     }
-    (server.flakes.generate(), Value::Object(data))
+    Value::Object(data)
 }
 
 pub(super) fn undo_activity(
@@ -25,9 +25,8 @@ pub(super) fn undo_activity(
     actor: &Actor,
     undone: &str,
     recipients: &Recipients,
-) -> (Flake, Value) {
-    let data = base_activity(server, actor, "Undo", undone, recipients);
-    (server.flakes.generate(), Value::Object(data))
+) -> Value {
+    Value::Object(base_activity(server, actor, "Undo", undone, recipients))
 }
 
 /// What every new Delete and Undo of an account has.

@@ -7,7 +7,6 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::cursor::Cursor;
 use crate::{
     delete_activities::{NewActivity, base_activity, insert_activities},
     pleroma::{
@@ -62,16 +61,14 @@ pub(super) async fn deadline(
 pub(super) async fn must_wait(
     db: &mut PgConnection,
     account: &Actor,
-    cursor: &Cursor,
+    deliveries_until: Option<DateTime<Utc>>,
     deadline: DateTime<Utc>,
 ) -> sqlx::Result<Option<Duration>> {
     let written: Vec<(Uuid, String)> = sqlx::query_as(
         "select id, data ->> 'id' from public.activities
-         where actor = $1 and id > $2 and data ->> 'type' in ('Delete', 'Undo')
-         order by id nulls first",
+         where actor = $1 and data ->> 'type' in ('Delete', 'Undo')",
     )
     .bind(&account.ap_id)
-    .bind(cursor.until)
     .fetch_all(&mut *db)
     .await?;
     let (ids, ap_ids): (Vec<String>, Vec<String>) =
@@ -92,7 +89,7 @@ pub(super) async fn must_wait(
     .bind(ap_ids)
     .bind(Flake(account.id).to_string())
     .bind(deadline)
-    .bind(cursor.deliveries_until)
+    .bind(deliveries_until)
     .fetch_optional(db)
     .await?;
     Ok(not_yet_due.map(Duration::from_secs_f64))

@@ -9,8 +9,8 @@ use super::relations::{Follow, Relation};
 use crate::{
     delete_activities::{About, publish_job},
     pleroma::{
-        Actor, Flake, Flavour, ObanJob, Outgoing, Recipients, Search, Server, fan_out,
-        insert_deliveries, published_now,
+        Actor, Flake, FlakesBefore, Flavour, ObanJob, Outgoing, Recipients, Search, Server,
+        fan_out, insert_deliveries, published_now,
     },
 };
 
@@ -28,8 +28,17 @@ pub(super) struct FollowUndo {
 }
 
 impl FollowUndo {
+    /// Takes back the Follows of relations, as far as there are any.
+    pub(super) fn of_all(server: &Server, relations: Vec<Relation>) -> Vec<Self> {
+        let follows = relations.iter().filter_map(|relation| relation.follow.as_ref());
+        let first = follows.map(|follow| follow.id).min().unwrap_or_default();
+        let mut ids = FlakesBefore::new(first);
+        let undo = |relation| Self::of(server, &mut ids, relation);
+        relations.into_iter().filter_map(undo).collect()
+    }
+
     /// Takes back the Follow of a relation; nothing when there is none.
-    pub(super) fn of(server: &Server, relation: Relation) -> Option<Self> {
+    fn of(server: &Server, ids: &mut FlakesBefore, relation: Relation) -> Option<Self> {
         let Follow { id: follow_id, data: mut follow, .. } = relation.follow?;
         let fields = follow.as_object_mut()?;
         let new_context = || format!("{}/contexts/{}", server.base_url, Uuid::new_v4());
@@ -41,7 +50,7 @@ impl FollowUndo {
             fields.insert("state".to_owned(), "cancelled".into());
         }
         Some(Self {
-            id: server.flakes.generate(),
+            id: ids.generate(),
             actor: relation.follower_ap_id,
             by_server: relation.follower_local && relation.follower_active,
             follow_id,

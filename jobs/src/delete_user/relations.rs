@@ -231,8 +231,7 @@ pub(super) async fn end(
 ) -> sqlx::Result<Option<DateTime<Utc>>> {
     let ids: Vec<i64> = relations.iter().map(|relation| relation.id).collect();
     let others: Vec<Uuid> = relations.iter().map(|relation| relation.other).collect();
-    let undos: Vec<FollowUndo> =
-        relations.into_iter().filter_map(|relation| FollowUndo::of(server, relation)).collect();
+    let undos = FollowUndo::of_all(server, relations);
     let deliveries_until = follow_undo::write(db, server, account, undos).await?;
     sqlx::query("delete from public.following_relationships where id = any ($1)")
         .bind(&ids)

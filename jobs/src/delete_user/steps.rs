@@ -232,7 +232,9 @@ async fn deliveries(
     deadline: DateTime<Utc>,
     looks: u32,
 ) -> Result<Batch<Cursor>, JobError> {
-    let Some(not_yet_due) = farewell::must_wait(db, account, cursor, deadline).await? else {
+    let Some(not_yet_due) =
+        farewell::must_wait(db, account, cursor.deliveries_until, deadline).await?
+    else {
         return Ok(Batch::go_on(0, cursor.at(Step::Account)));
     };
     let look = usize::try_from(looks).unwrap_or(usize::MAX).min(LOOKS.len() - 1);

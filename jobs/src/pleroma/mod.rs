@@ -42,7 +42,7 @@ pub use deliveries::{
 };
 pub use email::{EmailChange, change_email, is_blacklisted, valid_email};
 pub use fanout::{Fanout, Outgoing, count_inboxes, fan_out, followers_address};
-pub use flake::{Flake, FlakeSource, NoFlake};
+pub use flake::{Flake, FlakeSource, FlakesBefore, NoFlake};
 pub use flavour::{AssociatedObject, Flavour, Pins, ProbeError, Shape, probe};
 pub use follow_request::{FollowState, follow_state, forget_request};
 pub use invite::{Invite, create_invite, list_invites, revoke_invites};

@@ -32,6 +32,7 @@ mod shapes;
 mod staff;
 mod switch;
 mod tags;
+mod timelines;
 mod told;
 mod twice;
 mod unreachable;
