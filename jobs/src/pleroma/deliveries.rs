@@ -15,16 +15,16 @@ use uuid::Uuid;
 
 use super::{Actor, Flake, ObanJob, Server, insert_oban_jobs, oban::DELIVERIES};
 
-/// How many deliveries the server is given, and how fast.
+/// How fast the server is given deliveries, and when it has too many.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliveryPace {
     /// At most so many become due in one second; at least 1.
     pub per_second: i64,
-    /// No more are written while more than so many wait.
+    /// No more are written while more than so many are due that the server does not get through.
     pub max_waiting: i64,
 }
 
-/// Too many deliveries wait.
+/// Too many deliveries are due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backlog {
     /// Says how many, and how many may: the end of a sentence that begins with `waits for`.
@@ -33,101 +33,66 @@ pub struct Backlog {
     pub look_again: Duration,
 }
 
-/// How many deliveries this process may write until it counts again.
+/// When this process last found that the server gets through its deliveries.
 #[derive(Debug, Default)]
-pub struct Deliveries(Mutex<Option<Count>>);
+pub struct Deliveries(Mutex<Option<Instant>>);
 
-#[derive(Debug, Clone, Copy)]
-struct Count {
-    at: Instant,
-    room: i64,
-}
+/// A look at the server's queue holds for so long.
+const LOOK_HOLDS: Duration = Duration::from_secs(10);
 
-/// A count of what waits holds for so long.
-const COUNT_HOLDS: Duration = Duration::from_secs(10);
-
-/// Bounds of the time until the next look at a backlog.
-const LOOK_AGAIN: (i64, i64) = (1, 300);
-
-/// So much of what may wait has to be free again before more is written: else there would be a
-/// little work and a line in the run's story every second.
-const FREED: i64 = 10;
+/// How long a run waits before it looks at a backlog again. A server with little else to do delivers
+/// thousands in that time.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
 
 impl Deliveries {
-    fn count(&self) -> MutexGuard<'_, Option<Count>> {
+    fn last_look(&self) -> MutexGuard<'_, Option<Instant>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn have_room(&self) -> bool {
-        self.count().is_some_and(|count| count.at.elapsed() < COUNT_HOLDS && count.room >= 0)
-    }
-
-    fn counted(&self, room: i64) {
-        *self.count() = Some(Count { at: Instant::now(), room });
-    }
-
-    fn written(&self, deliveries: i64) {
-        if let Some(count) = self.count().as_mut() {
-            count.room -= deliveries;
-        }
+    fn looked_lately(&self) -> bool {
+        self.last_look().is_some_and(|at| at.elapsed() < LOOK_HOLDS)
     }
 }
 
-impl DeliveryPace {
-    /// More wait than may.
-    fn backlog(self, waiting: i64, told: &str) -> Backlog {
-        let Self { per_second, max_waiting } = self;
-        let excess = waiting - (max_waiting - max_waiting / FREED);
-        let seconds = (excess / per_second + 1).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1);
-        Backlog {
-            reason: format!(
-                "deliveries: {told} wait, allowed are {max_waiting} (federation.max_waiting)"
-            ),
-            look_again: Duration::from_secs(seconds.unsigned_abs()),
-        }
-    }
-}
-
-/// Whether more deliveries wait than may: by the clock in every case, and in the server's own queue
-/// now and then, for the server may be slower than the clock. The server's own deliveries cannot be
-/// told apart there, and count.
+/// Whether more deliveries are due than may be, in a queue from which the server takes jobs.
+///
+/// Those of later do not count: they cost the server nothing yet, and however many they are, nobody
+/// has to wait for them. Neither does a queue from which nothing is taken: it belongs to a server
+/// that is down, and waiting would not make it shorter. The server's own deliveries cannot be told
+/// apart, and count.
+///
+/// # Errors
+/// Those of the database.
 pub async fn backlog(db: &mut PgConnection, server: &Server) -> sqlx::Result<Option<Backlog>> {
-    let pace = server.federation.pace;
-    // What is due in this second does not wait any more.
-    let ahead: i64 = sqlx::query_scalar(
-        "select case when second > this
-                then (extract(epoch from second - this)::bigint - 1) * $1 + least(taken, $1)
-                else 0 end
-         from kenoma.delivery_clock, date_trunc('second', clock_timestamp()) as this where only_row",
-    )
-    .bind(pace.per_second)
-    .fetch_one(&mut *db)
-    .await?;
-    if ahead > pace.max_waiting {
-        return Ok(Some(pace.backlog(ahead, &format!("{ahead} of ours"))));
-    }
-    if server.deliveries.have_room() {
+    if server.deliveries.looked_lately() {
         return Ok(None);
     }
+    let max = server.federation.pace.max_waiting;
     // From the index on state and queue alone, and never more than matter.
-    let waiting: i64 = sqlx::query_scalar(
-        "select count(*) from (
-             select from public.oban_jobs
-             where state in ('available', 'scheduled', 'retryable') and queue = $1
-             limit $2 + 1) as waiting",
+    let is_behind: bool = sqlx::query_scalar(
+        "select (select count(*) from (
+                     select from public.oban_jobs
+                     where state = 'available' and queue = $1 limit $2 + 1) as due) > $2
+            and exists (
+                select from public.oban_jobs
+                where state = 'executing' and queue = $1
+                  and attempted_at > timezone('UTC', now()) - interval '5 min')",
     )
     // Planned anew each time, like the look at the oldest job.
     .persistent(false)
     .bind(DELIVERIES)
-    .bind(pace.max_waiting)
+    .bind(max)
     .fetch_one(db)
     .await?;
-    if waiting > pace.max_waiting {
-        let told = format!("more than {} in the server's queue", pace.max_waiting);
-        return Ok(Some(pace.backlog(waiting, &told)));
+    if !is_behind {
+        *server.deliveries.last_look() = Some(Instant::now());
+        return Ok(None);
     }
-    server.deliveries.counted(pace.max_waiting - waiting);
-    Ok(None)
+    let reason = format!(
+        "deliveries: more than {max} are due in the server's queue {DELIVERIES}, allowed are {max} \
+         (federation.max_waiting)"
+    );
+    Ok(Some(Backlog { reason, look_again: LOOK_AGAIN }))
 }
 
 /// Inserts jobs in the order given; those among them that are deliveries take the next places.
@@ -150,7 +115,6 @@ pub async fn insert_deliveries(
             job.scheduled_at = places.time(place);
             last = job.scheduled_at;
         }
-        server.deliveries.written(number);
     }
     insert_oban_jobs(db, &jobs).await?;
     Ok(last.map(|last| last.and_utc()))
@@ -247,15 +211,5 @@ mod tests {
         let due = |place| places.time(place).map(|time| (time - now).num_milliseconds());
         assert_eq!([0, 3].map(due), [None, None]);
         assert_eq!([4, 5, 7, 8].map(due), [Some(1_000), Some(1_250), Some(1_750), Some(2_000)]);
-    }
-
-    #[test]
-    fn a_backlog_is_looked_at_again_when_a_tenth_of_it_may_be_gone() {
-        let look_again = |per_second, max_waiting, waiting| {
-            DeliveryPace { per_second, max_waiting }.backlog(waiting, "").look_again.as_secs()
-        };
-        assert_eq!(look_again(20, 20_000, 20_001), 101);
-        assert_eq!(look_again(1_000_000, 100, 101), 1);
-        assert_eq!(look_again(1, 10_000_000, 20_000_000), 300);
     }
 }

@@ -1,35 +1,61 @@
-//! A run waits while the server has too much to deliver, and tells until when it goes on delivering.
+//! A run waits for nothing but a living server that does not get through what is due to be delivered;
+//! and it tells until when deliveries go on.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::{process::Worker, stage::Stage};
 
-/// Puts the clock that spreads deliveries so far ahead, as others' deletions would, or back to now.
+/// Puts the clock that spreads deliveries so far ahead, as others' deletions would.
 const AN_HOUR_AHEAD: &str = "update kenoma.delivery_clock
     set second = date_trunc('second', clock_timestamp()) + interval '1 hour', taken = 1";
-const AT_NOW: &str = "update kenoma.delivery_clock
-    set second = date_trunc('second', clock_timestamp()), taken = 0";
 
-/// Deliveries that wait in the server's queue.
-const WAITING: &str = "insert into oban_jobs (queue, worker, args, state)
+/// Deliveries that are due, in the server's queue.
+const DUE: &str = "insert into oban_jobs (queue, worker, args)
+    select 'federator_outgoing', 'Pleroma.Workers.PublisherWorker', '{\"op\": \"publish_one\"}'
+    from generate_series(1, 101)";
+/// Deliveries of later.
+const LATER: &str = "insert into oban_jobs (queue, worker, args, state, scheduled_at)
     select 'federator_outgoing', 'Pleroma.Workers.PublisherWorker', '{\"op\": \"publish_one\"}',
-           (array['available', 'scheduled', 'retryable'])[1 + n % 3]::oban_job_state
-    from generate_series(1, 101) n";
+           (array['scheduled', 'retryable'])[1 + n % 2]::oban_job_state,
+           timezone('UTC', now()) + interval '1 hour'
+    from generate_series(1, 202) n";
+/// A server that takes jobs from that queue.
+const ALIVE: &str = "insert into oban_jobs (queue, worker, args, state, attempted_at)
+    values ('federator_outgoing', 'Pleroma.Workers.PublisherWorker', '{\"op\": \"publish_one\"}',
+            'executing', timezone('UTC', now()) - interval '1 min')";
+/// One that did so until a while ago.
+const DEAD: &str = "insert into oban_jobs (queue, worker, args, state, attempted_at)
+    values ('federator_outgoing', 'Pleroma.Workers.PublisherWorker', '{\"op\": \"publish_one\"}',
+            'executing', timezone('UTC', now()) - interval '6 min')";
 const DELIVERED: &str = "delete from oban_jobs where args = '{\"op\": \"publish_one\"}'";
 
-/// A run waits for what `cause` did, says so by `reason`, and goes on after `remedy`.
-async fn waits(cause: &'static str, reason: &str, remedy: &'static str) -> Result<()> {
+const MAX_WAITING: &str = "KENOMA_FEDERATION_MAX_WAITING";
+
+impl Stage {
+    async fn has(&self, statements: &[&'static str]) -> Result<()> {
+        for statement in statements {
+            sqlx::raw_sql(*statement).execute(&self.pool).await?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_waits_while_a_living_server_does_not_get_through() -> Result<()> {
     let stage = Stage::new().await?;
-    sqlx::raw_sql(cause).execute(&stage.pool).await?;
-    let mut worker = Worker::start(&stage.with("KENOMA_FEDERATION_MAX_WAITING", "100"))?;
+    stage.has(&[DUE, ALIVE]).await?;
+    let mut worker = Worker::start(&stage.with(MAX_WAITING, "100"))?;
     let id = stage.queue_alice()?;
     let line = worker.expect("goes on later: it waits for deliveries: ")?;
-    ensure!(line["done"] == 0 && line["level"] == "INFO", "{line}");
+    ensure!(line["done"] == 0 && line["level"] == "INFO" && line["delay_s"] == 15, "{line}");
     let shown = stage.kenoma.run(&["jobs", "show", &id])?.stdout;
     let told = shown.lines().find(|line| line.starts_with("Waits for "));
     let told = told.with_context(|| shown.clone())?;
-    ensure!(told.contains(reason), "{told}");
+    ensure!(
+        told.contains("more than 100 are due in the server's queue federator_outgoing"),
+        "{told}"
+    );
     ensure!(told.ends_with("allowed are 100 (federation.max_waiting)"), "{told}");
     ensure!(shown.contains("Status       queued") && shown.contains("Not before "), "{shown}");
     let run = stage.run(&id).await?;
@@ -37,7 +63,7 @@ async fn waits(cause: &'static str, reason: &str, remedy: &'static str) -> Resul
     let watched = stage.kenoma.run(&["jobs", "watch", &id, "--wait-timeout", "2s"])?;
     ensure!(watched.code == 7 && watched.stderr.contains(" waits for deliveries: "), "{watched:?}");
 
-    sqlx::raw_sql(remedy).execute(&stage.pool).await?;
+    stage.has(&[DELIVERED]).await?;
     stage.has_waited(&id).await?;
     stage.is_like_the_twin(&id).await?;
     let events = stage.events(&id).await?;
@@ -47,35 +73,51 @@ async fn waits(cause: &'static str, reason: &str, remedy: &'static str) -> Resul
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_waits_while_too_many_deliveries_are_under_way() -> Result<()> {
-    waits(AN_HOUR_AHEAD, " of ours wait, ", AT_NOW).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_waits_for_a_server_that_does_not_deliver() -> Result<()> {
-    waits(WAITING, "deliveries: more than 100 in the server's queue wait, ", DELIVERED).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_long_wait_is_looked_into_now_and_then() -> Result<()> {
+/// With this in the server's queue, a run waits for nothing, and says until when deliveries go on.
+async fn goes_straight(queue: &[&'static str]) -> Result<()> {
     let stage = Stage::new().await?;
-    sqlx::raw_sql(AN_HOUR_AHEAD).execute(&stage.pool).await?;
-    let kenoma = stage
-        .with("KENOMA_FEDERATION_MAX_WAITING", "100")
-        .with("KENOMA_FEDERATION_PER_SECOND", "1");
-    let mut worker = Worker::start(&kenoma)?;
+    stage.has(queue).await?;
+    stage.has(&[AN_HOUR_AHEAD]).await?;
+    let kenoma = stage.with(MAX_WAITING, "100").with("KENOMA_FEDERATION_PER_SECOND", "1");
+    let worker = Worker::start(&kenoma)?;
     let id = stage.queue_alice()?;
-    let line = worker.expect("goes on later: it waits for deliveries: ")?;
-    ensure!(line["delay_s"] == 300, "{line}");
-    let later = "select available_at > clock_timestamp() + interval '4 minutes' from kenoma.runs
-                 where id = $1";
-    let later: bool = sqlx::query_scalar(later).bind(&id).fetch_one(&stage.pool).await?;
-    ensure!(later);
-    // Somebody who gives up need not wait for the next look.
+    stage.reaches(&id, "succeeded").await?;
+    let events = stage.events(&id).await?;
+    ensure!(events == ["queued", "started", "planned", "succeeded"], "{events:?}");
+    // Every delivery has its own second, behind those of others.
+    let seconds: Vec<i64> = sqlx::query_scalar(
+        "select extract(epoch from date_trunc('second', scheduled_at)
+                        - timezone('UTC', (select created_at from kenoma.runs)))::bigint / 60
+         from oban_jobs where args ->> 'op' = 'publish' and state = 'scheduled'",
+    )
+    .fetch_all(&stage.pool)
+    .await?;
+    ensure!(seconds.len() > 20 && seconds.iter().all(|minutes| *minutes >= 59), "{seconds:?}");
+    worker.stop()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_does_not_wait_for_deliveries_of_later() -> Result<()> {
+    goes_straight(&[LATER, ALIVE]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_does_not_wait_for_a_server_that_is_down() -> Result<()> {
+    goes_straight(&[DUE, DEAD]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_gives_up_need_not_wait_for_the_next_look() -> Result<()> {
+    let stage = Stage::new().await?;
+    stage.has(&[DUE, ALIVE]).await?;
+    let mut worker = Worker::start(&stage.with(MAX_WAITING, "100"))?;
+    let id = stage.queue_alice()?;
+    worker.expect("goes on later: it waits for deliveries: ")?;
     let done = stage.kenoma.run(&["jobs", "cancel", &id])?;
     ensure!(done.code == 0, "{done:?}");
     stage.reaches(&id, "cancelled").await?;
+    stage.has(&[DELIVERED]).await?;
     stage.is_untouched().await?;
     worker.stop()?;
     Ok(())
