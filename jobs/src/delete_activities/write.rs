@@ -14,6 +14,7 @@ use super::{
     decide::{NewActivity, Writes},
     sql,
 };
+use crate::engine::hurry;
 use crate::pleroma::{Actor, AssociatedObject, Pins, Server, fan_out, insert_deliveries};
 
 /// What writing a batch led to.
@@ -45,6 +46,8 @@ pub(super) async fn apply(
     let mut jobs = std::mem::take(&mut writes.jobs);
     jobs.extend(fan_out(db, server, actor, &writes.outgoing).await?);
     let deliveries_until = insert_deliveries(db, server, jobs).await?;
+    // Whoever posts has the host's counter before the post that is answered, which may be ours.
+    hurry(db).await?;
     let (others, posts) = remove_others(db, server, actor, cursor, &writes).await?;
     let (posts, account) = remove_posts(db, server, actor, cursor, posts, &writes).await?;
     Ok(Written { removed: others + posts, account, deliveries_until })

@@ -25,7 +25,7 @@ use super::{
     pacing::Pacing,
     progress::step_of,
     retry::RetrySettings,
-    transaction::{answered, milliseconds},
+    transaction::{answered, limit_waits, milliseconds},
     wire,
 };
 
@@ -241,15 +241,16 @@ impl<J: Job> Drive<'_, J> {
     /// zombie need not wait for its successor's batch to learn that its claim is lost.
     pub(super) async fn begin(&self) -> sqlx::Result<sqlx::PgTransaction<'static>> {
         let mut tx = self.driver.pool.begin().await?;
-        sqlx::query(
-            "select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
-                    set_config('idle_in_transaction_session_timeout', $3, true),
-                    set_config('application_name', $4, true),
-                    -- Compiling takes longer than any statement of a batch.
-                    set_config('jit', 'off', true),
-                    pg_advisory_lock(hashtextextended($5, 0))::text,
-                    pg_advisory_unlock(hashtextextended($5, 0))",
-        )
+        sqlx::query(concat!(
+            limit_waits!(),
+            "set_config('statement_timeout', $2, true),
+             set_config('idle_in_transaction_session_timeout', $3, true),
+             set_config('application_name', $4, true),
+             -- Compiling takes longer than any statement of a batch.
+             set_config('jit', 'off', true),
+             pg_advisory_lock(hashtextextended($5, 0))::text,
+             pg_advisory_unlock(hashtextextended($5, 0))",
+        ))
         .bind(milliseconds(self.driver.batch.lock_timeout))
         .bind(milliseconds(self.driver.batch.statement_timeout))
         // A frozen worker must not keep its locks for longer than its lease.

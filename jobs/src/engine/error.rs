@@ -8,9 +8,12 @@ use sqlx::{
 /// A failure of a job, sorted by what helps against it.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// Passes by itself: a lost connection, a deadlock, a lock held too long. Tried again later.
+    /// Passes by itself: a lost connection, a server that restarts. Tried again later.
     #[error("{0:#}")]
     Retry(anyhow::Error),
+    /// Somebody else was at the same rows, and went first. Tried again soon, and in smaller batches.
+    #[error("{0:#}")]
+    GaveWay(anyhow::Error),
     /// Caused by the data of one row. The batch is split down to that row, which is parked.
     #[error("{error:#}")]
     Row {
@@ -52,6 +55,7 @@ impl From<SqlxError> for JobError {
         };
         match sqlstate.as_deref().map_or(Remedy::Park, remedy) {
             Remedy::Retry => Self::Retry(told),
+            Remedy::GiveWay => Self::GaveWay(told),
             Remedy::Fail => Self::Fail(told),
             Remedy::Park => Self::Row { error: told, sqlstate },
         }
@@ -77,6 +81,7 @@ pub(super) fn waited_in_vain(error: &SqlxError) -> bool {
 #[derive(Debug, PartialEq, Eq)]
 enum Remedy {
     Retry,
+    GiveWay,
     Park,
     Fail,
 }
@@ -84,13 +89,15 @@ enum Remedy {
 /// Says what helps against an SQLSTATE (PostgreSQL's documentation, appendix A).
 fn remedy(sqlstate: &str) -> Remedy {
     match sqlstate {
-        // Connection, transaction rollback (deadlock, serialization), insufficient resources,
-        // operator intervention, system error.
+        // Lock not available, deadlock, serialization failure.
+        "55P03" | "40P01" | "40001" => Remedy::GiveWay,
+        // Connection, transaction rollback, insufficient resources, operator intervention, system
+        // error.
         code if ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => {
             Remedy::Retry
         }
-        // Lock not available; object in use; read-only transaction (a fail-over under way).
-        "55P03" | "55006" | "25006" => Remedy::Retry,
+        // Object in use; read-only transaction (a fail-over under way).
+        "55006" | "25006" => Remedy::Retry,
         // Wrong password, no such database, feature not there, no right, undefined table/function,
         // syntax: the same for every row.
         code if ["28", "3D", "0A"].iter().any(|class| code.starts_with(class)) => Remedy::Fail,
@@ -107,8 +114,15 @@ mod tests {
 
     #[test]
     fn transient_states_are_retried() {
-        for state in ["08006", "40001", "40P01", "53300", "55P03", "57014", "57P01", "25006"] {
+        for state in ["08006", "40003", "53300", "57014", "57P01", "25006"] {
             assert_eq!(remedy(state), Remedy::Retry, "{state}");
+        }
+    }
+
+    #[test]
+    fn others_who_are_at_the_same_rows_go_first() {
+        for state in ["40001", "40P01", "55P03"] {
+            assert_eq!(remedy(state), Remedy::GiveWay, "{state}");
         }
     }
 

@@ -45,5 +45,5 @@ pub use progress::{Meter, Progress, deliveries_told, step_of};
 pub use remembered::Remembered;
 pub use retry::RetrySettings;
 pub use status::Status;
-pub use transaction::{answered, begin, is_idle, watch_client};
+pub use transaction::{answered, begin, hurry, is_idle, watch_client};
 pub use wire::{Unreadable, read};

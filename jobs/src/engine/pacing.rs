@@ -48,6 +48,8 @@ pub(super) struct Pacing {
     at_work: f64,
     target: f64,
     isolating: bool,
+    /// Somebody was in the way, and batches have not grown to their least size again since.
+    avoiding: bool,
     rows_initial: i64,
     /// Rows and seconds of the latest batches, the newest last.
     latest: VecDeque<(f64, f64)>,
@@ -84,6 +86,7 @@ impl Pacing {
             at_work: 1.0,
             target: settings.target.as_secs_f64(),
             isolating: false,
+            avoiding: false,
             latest: VecDeque::with_capacity(LOOK_BACK + 1),
             share_busy: settings.share_busy,
             nice: settings.nice,
@@ -174,8 +177,10 @@ impl Pacing {
             return;
         }
         self.scale(factor);
-        if !self.isolating {
-            self.limit = self.limit.max(ROWS_MIN.min(self.rows_max));
+        let least = ROWS_MIN.min(self.rows_max);
+        self.avoiding &= self.limit < least;
+        if !self.isolating && !self.avoiding {
+            self.limit = self.limit.max(least);
         }
     }
 
@@ -216,6 +221,7 @@ impl Pacing {
 
     /// A batch met a lock or a time-out: be smaller for whoever is in the way.
     pub(super) fn disturbed(&mut self) {
+        self.avoiding = true;
         self.scale(0.5);
     }
 
@@ -330,8 +336,14 @@ mod tests {
             })
             .collect();
         assert_eq!(limits, [50, 25, 13, 7, 4, 2, 1, 1]);
-        pacing.committed(None, Duration::from_millis(1));
-        assert_eq!(pacing.limit(), ROWS_MIN);
+        // It grows again from there: whoever was in the way may be still.
+        let limits: Vec<i64> = (0..5)
+            .map(|_| {
+                pacing.committed(None, Duration::from_millis(1));
+                pacing.limit()
+            })
+            .collect();
+        assert_eq!(limits, [2, 4, 8, 16, 32]);
     }
 
     /// Milliseconds of rest after a batch of 100 ms.

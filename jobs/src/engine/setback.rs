@@ -1,8 +1,10 @@
 //! What the loop does when a turn fails: again, in smaller batches, later, or never.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use tokio::time::sleep;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{
     FailPoint, Job, JobError, Parking,
@@ -10,6 +12,13 @@ use super::{
     ledger::{self, Checkpoint},
     transaction::answered,
 };
+
+/// How often in a row a batch gives way before the claim is given back, with a failed try: after 6 s.
+/// Until then nothing has failed: whoever was in the way was there for a moment.
+const GIVES_WAY_MAX: u32 = 10;
+
+/// How long it stays away at most, before it tries again.
+const GIVES_WAY_FOR: Duration = Duration::from_millis(800);
 
 /// Parking one row after the other without a success between them means that it is not the rows.
 const PARKED_IN_A_ROW_MAX: u32 = 25;
@@ -41,6 +50,17 @@ impl<J: Job> Drive<'_, J> {
                 warn!(run_id = self.claim.run_id, error = %format!("{error:#}"), tries = self.tries,
                     "A batch was undone and is tried again");
                 sleep(self.driver.retry.quick_delay(self.tries)).await;
+                Next::Continue(())
+            }
+            JobError::GaveWay(error) if self.tries < GIVES_WAY_MAX => {
+                self.tries += 1;
+                self.pacing.disturbed();
+                info!(run_id = self.claim.run_id, error = %format!("{error:#}"), tries = self.tries,
+                    "A batch gave way to others, was undone and is tried again");
+                tokio::select! {
+                    () = sleep(self.driver.retry.quick_delay(self.tries).min(GIVES_WAY_FOR)) => {}
+                    () = self.driver.stop.cancelled() => {}
+                }
                 Next::Continue(())
             }
             error => Next::Break(self.settle(error).await),
@@ -117,7 +137,7 @@ impl<J: Job> Drive<'_, J> {
             return Ok(Ended::Lost);
         };
         let delay = match error {
-            JobError::Retry(_) => self.driver.retry.delay(locked.attempt),
+            JobError::Retry(_) | JobError::GaveWay(_) => self.driver.retry.delay(locked.attempt),
             _ => None,
         };
         let goes_on = delay.is_some() || matches!(error, JobError::Newer(_));

@@ -10,21 +10,67 @@ use super::BatchSettings;
 /// must not keep its locks from workers for ever.
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(40);
 
+/// Limits the waits of a transaction for locks to `$1` milliseconds, and to half of the shortest
+/// `deadlock_timeout` that anybody in this database has. To stand in front of a list of columns.
+///
+/// Who has waited for a lock for `deadlock_timeout` looks whether that can ever end; if not, it is
+/// this one's transaction that PostgreSQL ends. Whoever waits for us began to after we had begun:
+/// as long as we have given up by then, nobody of the server's is ever ended because of us.
+macro_rules! limit_waits {
+    () => {
+        "with patience as materialized (
+             select greatest(1, least($1::bigint, min(extract(epoch from timeout::interval) * 500)))::bigint::text as ms
+             from (select current_setting('deadlock_timeout') as timeout
+                   union all
+                   -- The server's role may have another one than ours. Without a unit they are milliseconds.
+                   select regexp_replace(split_part(setting, '=', 2), '^(\\d+)$', '\\1ms')
+                   from pg_catalog.pg_db_role_setting, unnest(setconfig) as setting
+                   where setting like 'deadlock\\_timeout=%'
+                     and setdatabase in (0, (select oid from pg_catalog.pg_database where datname = current_database()))
+                  ) as known
+         )
+         select set_config('lock_timeout', (select ms from patience), true),
+                set_config('kenoma.lock_patience', (select ms from patience), true), "
+    };
+}
+pub(super) use limit_waits;
+
 /// Begins a transaction that waits no longer for a lock, and for an answer, than a batch would, and
 /// that does not stand idle for long. Nothing is compiled in it: that takes longer than the batch.
 pub async fn begin(pool: &PgPool, limits: &BatchSettings) -> sqlx::Result<PgTransaction<'static>> {
     let mut tx = pool.begin().await?;
-    sqlx::query(
-        "select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
-                set_config('idle_in_transaction_session_timeout', $3, true),
-                set_config('jit', 'off', true)",
-    )
+    sqlx::query(concat!(
+        limit_waits!(),
+        "set_config('statement_timeout', $2, true),
+         set_config('idle_in_transaction_session_timeout', $3, true),
+         set_config('jit', 'off', true)",
+    ))
     .bind(milliseconds(limits.lock_timeout))
     .bind(milliseconds(limits.statement_timeout))
     .bind(milliseconds(IDLE_MAX))
     .execute(&mut *tx)
     .await?;
     Ok(tx)
+}
+
+/// From here on the transaction hardly waits for locks any more: a fifth of what it might before, as
+/// long as all of that is not over since it began, and then next to nothing.
+///
+/// For what is locked late, while others may be waiting for what was locked early. A row that is
+/// everybody's, such as that of `counter_cache`, is held for milliseconds; who holds it for longer
+/// waits for us.
+pub async fn hurry(db: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query(
+        "select set_config(name, greatest(1, patience / 50, least(patience / 5, patience - age))::bigint::text, true)
+         from (select 'lock_timeout' as name,
+                      -- Empty where an earlier transaction of this connection had it.
+                      nullif(current_setting('kenoma.lock_patience', true), '')::float8 as patience,
+                      extract(epoch from clock_timestamp() - transaction_timestamp())::float8 * 1000 as age) as known
+         where patience is not null",
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Waits for PostgreSQL no longer than `limit`.
@@ -83,9 +129,68 @@ pub async fn watch_client(db: &mut PgConnection) -> sqlx::Result<()> {
 mod tests {
     use anyhow::{Result, ensure};
     use sqlx::{Connection as _, Executor as _};
-    use testkit::{Database, Flavour};
+    use testkit::{Database, Flavour, put_together};
 
     use super::*;
+
+    const LIMITS: BatchSettings = BatchSettings {
+        rows_initial: 1,
+        rows_max: 1,
+        rows_busy: 1,
+        target: Duration::from_secs(1),
+        lock_timeout: Duration::from_secs(2),
+        statement_timeout: Duration::from_secs(10),
+        share_busy: 1.0,
+        nice: 0.0,
+    };
+
+    async fn waits_for(db: &mut PgConnection) -> Result<String> {
+        Ok(sqlx::query_scalar("show lock_timeout").fetch_one(db).await?)
+    }
+
+    #[tokio::test]
+    async fn a_lock_is_waited_for_less_long_than_anybody_looks_for_a_deadlock() -> Result<()> {
+        let database = Database::create(Flavour::Pleroma).await?;
+        let pool = database.pool();
+        ensure!(waits_for(&mut *begin(&pool, &LIMITS).await?).await? == "500ms");
+        let role = format!("r_{}", uuid::Uuid::new_v4().simple());
+        let name: String = sqlx::query_scalar("select current_database()").fetch_one(&pool).await?;
+        let set = |whose: &str, to: &str| {
+            put_together(format!("alter {whose} set deadlock_timeout = {to}"))
+        };
+        pool.execute(put_together(format!("create role {role}"))).await?;
+        for (whose, to, expected) in [
+            // Longer than the server's own, which is in force for everybody else.
+            (format!("role {role} in database {name}"), "'1min'", "500ms"),
+            (format!("role {role} in database {name}"), "'300ms'", "150ms"),
+            (format!("database {name}"), "200", "100ms"),
+            (format!("role {role} in database {name}"), "'1ms'", "1ms"),
+        ] {
+            pool.execute(set(&whose, to)).await?;
+            let found = waits_for(&mut *begin(&pool, &LIMITS).await?).await?;
+            ensure!(found == expected, "{whose} {to}: {found}");
+        }
+        pool.execute(put_together(format!("drop owned by {role}; drop role {role}"))).await?;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn who_is_late_hardly_waits() -> Result<()> {
+        let database = Database::create(Flavour::Pleroma).await?;
+        let pool = database.pool();
+        let mut tx = begin(&pool, &LIMITS).await?;
+        hurry(&mut tx).await?;
+        ensure!(waits_for(&mut tx).await? == "100ms");
+        sqlx::query("select pg_sleep(0.55)").execute(&mut *tx).await?;
+        hurry(&mut tx).await?;
+        ensure!(waits_for(&mut tx).await? == "10ms");
+        tx.rollback().await?;
+        // Not begun here: nothing is known of its patience.
+        let mut db = pool.acquire().await?;
+        hurry(&mut db).await?;
+        ensure!(waits_for(&mut db).await? == "0");
+        Ok(())
+    }
 
     #[tokio::test]
     async fn a_transaction_that_nobody_knows_of_is_seen() -> Result<()> {

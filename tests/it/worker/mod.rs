@@ -14,6 +14,7 @@ mod durability;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod forged;
+mod giving_way;
 mod network;
 mod outages;
 mod parked;

@@ -10,7 +10,9 @@ use serde_json::Value;
 use sqlx::{FromRow, PgPool, PgTransaction};
 use testkit::{Database, Flavour, Redis};
 
-use super::story::{DELETE_ALICE, hold, is_like_the_twin, is_untouched, load_story};
+use super::story::{
+    DELETE_ALICE, hold, is_like_the_twin, is_untouched, load_story, looks_for_deadlocks_after,
+};
 use crate::program::{Done, Kenoma};
 
 /// How long anything may take that is waited for.
@@ -77,6 +79,7 @@ impl Stage {
 
     /// Sets up a stage on an empty database of any flavour.
     pub(super) async fn empty(database: Database) -> Result<Self> {
+        looks_for_deadlocks_after(&database.pool(), "10min").await?;
         let kenoma = Kenoma::with_least_rights(&database).await?;
         Ok(Self::assemble(kenoma, testkit::redis()?.url(), database))
     }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use sqlx::{PgPool, PgTransaction};
-use testkit::{Database, Flavour, State, World, compare, snapshot};
+use testkit::{Database, Flavour, State, World, compare, put_together, snapshot};
 use tokio::sync::OnceCell;
 
 use super::stage::reaches;
@@ -63,9 +63,20 @@ impl Story {
     }
 }
 
-/// Fills a database elsewhere with the community.
+/// Fills a database elsewhere with the community, and has batches wait there for held rows as long
+/// as their own settings say.
 pub(super) async fn load_story(pool: &PgPool) -> Result<()> {
-    Story::get().await?.before.load(pool).await
+    Story::get().await?.before.load(pool).await?;
+    looks_for_deadlocks_after(pool, "10min").await
+}
+
+/// How long somebody has to wait in this database, from the next connection on, until PostgreSQL
+/// looks for a deadlock. Batches wait for half of that at most.
+pub(super) async fn looks_for_deadlocks_after(pool: &PgPool, span: &str) -> Result<()> {
+    let name: String = sqlx::query_scalar("select current_database()").fetch_one(pool).await?;
+    let set = format!("alter database {name} set deadlock_timeout = '{span}'");
+    sqlx::raw_sql(put_together(set)).execute(pool).await?;
+    Ok(())
 }
 
 /// Locks the row of one of alice's posts.

@@ -35,7 +35,7 @@ pub(super) enum Fault {
     PostgresStop,
     /// Some of our connections are ended by PostgreSQL.
     PostgresTerminate,
-    /// A batch is the victim of a deadlock.
+    /// A batch and somebody else wait for each other.
     PostgresDeadlock,
     /// A row that a batch needs is held for longer than it waits.
     PostgresLock,
