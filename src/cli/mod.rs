@@ -6,6 +6,7 @@ mod config;
 mod failure;
 mod follow;
 mod jobs;
+mod meanwhile;
 mod metrics;
 mod migrate;
 mod output;

@@ -14,7 +14,7 @@ use kenoma_jobs::{
 use sqlx::PgConnection;
 
 use super::{
-    Failure, Output, after_care, follow,
+    Failure, Output, after_care, follow, meanwhile,
     output::counted,
     plan::{confirm, show_plan, tell_notes},
     run_json::RunJson,
@@ -107,6 +107,9 @@ pub(super) async fn submit(
     output.object(&RunJson::of(&run));
     if run.status == Status::Succeeded {
         finished(&request, output);
+    }
+    if let Some(told) = meanwhile::told(&run) {
+        output.note(format!("{told}."));
     }
     if let Some(told) = deliveries_told(run.deliveries_until, Utc::now()) {
         output.note(format!("The server goes on telling other servers: {told}."));

@@ -2,6 +2,7 @@
 //!
 //! One binary for all of them: it links once.
 
+mod beside;
 mod bound_sql;
 mod cli;
 mod contract;

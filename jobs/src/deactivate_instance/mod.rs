@@ -14,7 +14,7 @@ pub use plan_all::plan_all;
 use sql::Statements;
 
 use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
+    engine::{Batch, Class, Count, Job, JobError, Plan, Recount, Skipped, Table, tables},
     pleroma::{Asked, Server, count_relations, stale_counters_note},
 };
 
@@ -177,7 +177,7 @@ impl Job for DeactivateInstance {
         db: &mut PgConnection,
         _cursor: &Cursor,
         parked: i64,
-    ) -> Result<(), JobError> {
+    ) -> Result<Recount<Cursor>, JobError> {
         let accounts = self.accounts(server, db, Uuid::max()).await?;
         let left = accounts.iter().filter(|(_, active)| *active).count();
         if i64::try_from(left).unwrap_or(i64::MAX) > parked {
@@ -187,7 +187,7 @@ impl Job for DeactivateInstance {
                 self.host.as_str()
             )));
         }
-        Ok(())
+        Ok(Recount::Right)
     }
 }
 

@@ -19,7 +19,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
+    engine::{
+        Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
+    },
     pleroma::{
         Actor, Changed, Flavour, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts,
         spread_note, stale_note,
@@ -77,6 +79,11 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// From where everything is walked over.
+    fn beginning(&self) -> Self {
+        Self { after: Uuid::nil(), until: self.until }
+    }
+
     /// The place just before an activity.
     fn before(&self, activity: Uuid) -> Self {
         Self { after: Uuid::from_u128(activity.as_u128().saturating_sub(1)), until: self.until }
@@ -166,23 +173,23 @@ impl Job for DeleteActivities {
         db: &mut PgConnection,
         cursor: &RunCursor,
         parked: i64,
-    ) -> Result<(), JobError> {
+    ) -> Result<Recount<RunCursor>, JobError> {
         let [posts, likes, boosts] = read::count(db, &self.actor, cursor.place.until).await?;
         // The server has yet to delete the posts that were left to it.
         let left = if self.via_server { likes + boosts } else { posts + likes + boosts };
         if left > parked {
-            return Err(JobError::fail(format!(
-                "the recount found {left} posts, likes and boosts of {} where only the {parked} \
-                 parked ones should be left",
-                self.actor
-            )));
+            return Ok(Recount::Left(Left {
+                items: left,
+                what: format!("posts, likes and boosts of {}", self.actor),
+                cursor: RunCursor { place: cursor.place.beginning(), ..cursor.clone() },
+            }));
         }
         if cursor.changed {
             // Once, and not in every batch: nobody needs to see the number of posts fall.
             let actor = self.actor(server, db).await?;
             refresh_accounts(db, server, &[actor.id], Changed::Fields).await?;
         }
-        Ok(())
+        Ok(Recount::Right)
     }
 }
 

@@ -18,9 +18,17 @@ pub struct Cursor {
     /// When the last delivery that the run asked for is due, if they were not all due at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliveries_until: Option<DateTime<Utc>>,
+    /// Whether it was looked, before the row goes, for what others have written meanwhile.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub looked_behind: bool,
     /// The step.
     #[serde(flatten)]
     pub step: Step,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// The steps of a removal.
@@ -65,6 +73,12 @@ pub enum Step {
     },
     /// The row goes, or loses its keys.
     Account,
+}
+
+impl Step {
+    /// From where everything is walked over that others may have written meanwhile: the account
+    /// itself has said farewell.
+    pub(super) const BEGINNING: Self = Self::Notifications { after: Uuid::nil() };
 }
 
 impl Cursor {

@@ -24,7 +24,7 @@ use relations::Side;
 
 use crate::{
     delete_activities,
-    engine::{Batch, Class, Job, JobError, Plan, Skipped, Table, tables},
+    engine::{Batch, Class, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
     pleroma::{
         Actor, Changed, Deed, Person, Server, find_actor_by_ap_id, log_moderation_for,
         refresh_accounts, sign_out,
@@ -101,6 +101,7 @@ impl Job for DeleteUser {
                 row_goes: false,
                 needed: false,
                 deliveries_until: None,
+                looked_behind: false,
                 step: Step::Account,
             };
             return Ok(Plan { counts: Vec::new(), notes: Vec::new(), cursor });
@@ -168,8 +169,8 @@ impl Job for DeleteUser {
         db: &mut PgConnection,
         cursor: &Cursor,
         parked: i64,
-    ) -> Result<(), JobError> {
-        let Some(account) = self.account(server, db).await? else { return Ok(()) };
+    ) -> Result<Recount<Cursor>, JobError> {
+        let Some(account) = self.account(server, db).await? else { return Ok(Recount::Right) };
         let left: i64 = self
             .counts_in_range(server, db, &account, cursor)
             .await?
@@ -177,13 +178,13 @@ impl Job for DeleteUser {
             .map(|count| count.items)
             .sum();
         if left > parked {
-            return Err(JobError::fail(format!(
-                "the recount found {left} items of {} where only the {parked} parked ones should \
-                 be left",
-                self.actor
-            )));
+            return Ok(Recount::Left(Left {
+                items: left,
+                what: format!("items of {}", self.actor),
+                cursor: cursor.at(Step::BEGINNING),
+            }));
         }
-        Ok(())
+        Ok(Recount::Right)
     }
 }
 

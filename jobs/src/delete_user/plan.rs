@@ -40,6 +40,7 @@ impl DeleteUser {
             row_goes: standing.row_goes(server),
             needed: true,
             deliveries_until: None,
+            looked_behind: false,
             step: Step::Farewell,
         })
     }

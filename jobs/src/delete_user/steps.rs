@@ -196,8 +196,26 @@ impl DeleteUser {
             }];
             return Ok(Batch { end: true, parked, ..Batch::go_on(0, here) });
         }
+        if !cursor.looked_behind && self.is_something_left(server, db, account, cursor).await? {
+            // Without the row nobody would find it any more.
+            let again = Cursor { looked_behind: true, ..cursor.at(Step::BEGINNING) };
+            return Ok(Batch::go_on(0, again));
+        }
         sqlx::query("delete from public.users where id = $1").bind(account.id).execute(db).await?;
         Ok(Batch { end: true, ..Batch::go_on(1, here) })
+    }
+
+    /// Whether others have written something behind the run, the account's row aside.
+    async fn is_something_left(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        account: &Actor,
+        cursor: &Cursor,
+    ) -> Result<bool, JobError> {
+        let account_aside = Cursor { row_goes: false, ..cursor.clone() };
+        let counts = self.counts_in_range(server, db, account, &account_aside).await?;
+        Ok(counts.iter().any(|count| count.items > 0))
     }
 
     /// Whether the server may be told to read the account anew: not when its row may be gone before

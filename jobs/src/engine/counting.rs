@@ -6,8 +6,8 @@ use serde_json::Value;
 use sqlx::{PgConnection, PgTransaction};
 
 use super::{
-    Batch, FailPoint, Job, JobError,
-    drive::{Drive, count, decode},
+    Batch, FailPoint, Job, JobError, Recount,
+    drive::{Drive, Ended, Next, count, decode},
     ledger::{self, Locked},
     transaction::milliseconds,
 };
@@ -17,12 +17,20 @@ pub(super) const COUNTING_MAX: Duration = Duration::from_hours(1);
 
 /// The last batch: checked and committed with the end of its run.
 pub(super) struct Finishing {
-    pub(super) tx: PgTransaction<'static>,
     /// The run before the batch.
     pub(super) locked: Locked,
     pub(super) batch: Batch<Value>,
+    /// Items that are parked after it.
+    pub(super) parked: i64,
     /// How long the batch took.
     pub(super) elapsed: Duration,
+}
+
+impl Finishing {
+    pub(super) fn of(locked: Locked, batch: Batch<Value>, elapsed: Duration) -> Box<Self> {
+        let parked = locked.parked + count(&batch.parked);
+        Box::new(Self { locked, batch, parked, elapsed })
+    }
 }
 
 impl<J: Job> Drive<'_, J> {
@@ -45,22 +53,34 @@ impl<J: Job> Drive<'_, J> {
         Ok(())
     }
 
-    /// Has the job count what it leaves, and ends the run.
+    /// Has the job count what it leaves, and ends the run, or has it walk once more.
     ///
     /// The run's row stays locked meanwhile: its lease may run out, but nobody else can claim it.
-    pub(super) async fn finish(&mut self, last: Finishing) -> Result<(), JobError> {
-        let Finishing { mut tx, locked, batch, elapsed } = last;
+    pub(super) async fn finish(
+        &mut self,
+        mut tx: PgTransaction<'static>,
+        last: Finishing,
+    ) -> Result<Next, JobError> {
+        let Finishing { locked, batch, parked, elapsed } = &last;
         take_time(&mut tx).await?;
-        let parked = locked.parked + count(&batch.parked);
-        self.job.finish(self.world, &mut tx, &decode::<J>(&batch.cursor)?, parked).await?;
-        ledger::finish(&mut tx, self.claim).await?;
+        let cursor = decode::<J>(&batch.cursor)?;
+        let next = match self.job.finish(self.world, &mut tx, &cursor, *parked).await? {
+            Recount::Right => {
+                ledger::finish(&mut tx, self.claim).await?;
+                Next::Break(Ended::Succeeded)
+            }
+            Recount::Left(left) => {
+                self.set_back(&mut tx, &last, left).await?;
+                Next::Continue(())
+            }
+        };
         FailPoint::BeforeFinishCommit.reach();
         FailPoint::BeforeBatchCommit.reach();
         tx.commit().await?;
         FailPoint::AfterBatchCommit.reach();
-        self.committed(&locked, &batch, elapsed);
+        self.committed(locked, batch, *elapsed);
         FailPoint::AfterFinishCommit.reach();
-        Ok(())
+        Ok(next)
     }
 }
 
@@ -90,7 +110,7 @@ mod tests {
     use crate::engine::{
         BatchSettings, BrakeSettings, Class, Driver, House, Lease, Plan, Progress, RetrySettings,
         Skipped, Table,
-        drive::{Ended, drive},
+        drive::drive,
         ledger::{Enqueued, NewRun},
     };
 
@@ -110,13 +130,13 @@ mod tests {
 
     /// Nothing to do, but very much to count.
     #[derive(Debug, Clone, Serialize, Deserialize)]
-    struct Recount;
+    struct Uncounted;
 
     struct Nobody;
 
     impl House for Nobody {}
 
-    impl Job for Recount {
+    impl Job for Uncounted {
         const NAME: &'static str = "recount";
         const CLASS: Class = Class::Short;
         const HEAVY: bool = false;
@@ -161,10 +181,10 @@ mod tests {
             db: &mut PgConnection,
             _: &Value,
             _: i64,
-        ) -> Result<(), JobError> {
+        ) -> Result<Recount<Value>, JobError> {
             let seconds = COUNTS_FOR.as_secs_f64();
             sqlx::query("select pg_sleep($1)").bind(seconds).execute(db).await?;
-            Ok(())
+            Ok(Recount::Right)
         }
     }
 
@@ -174,13 +194,13 @@ mod tests {
         let database = Database::create(Flavour::Pleroma).await?;
         let mut db = database.pool().acquire().await?;
         ledger::migrate(&mut db).await?;
-        let plan = Recount.plan(&Nobody, &mut db).await?.summary()?;
+        let plan = Uncounted.plan(&Nobody, &mut db).await?.summary()?;
         let new = NewRun {
-            job: Recount::NAME,
-            class: Recount::CLASS,
-            payload: serde_json::to_value(Recount)?,
-            subject: Recount.subject(),
-            dedupe_key: &Recount.dedupe_key(),
+            job: Uncounted::NAME,
+            class: Uncounted::CLASS,
+            payload: serde_json::to_value(Uncounted)?,
+            subject: Uncounted.subject(),
+            dedupe_key: &Uncounted.dedupe_key(),
             plan: &plan,
             requested_by: "test",
             reason: None,
@@ -202,7 +222,7 @@ mod tests {
             stop: CancellationToken::new(),
         };
         let (progress, _) = watch::channel(Progress::default());
-        let ended = drive(&driver, &Nobody, &Recount, &claim, &progress).await;
+        let ended = drive(&driver, &Nobody, &Uncounted, &claim, &progress).await;
         ensure!(ended == Ended::Succeeded, "{ended:?}");
         Ok(())
     }

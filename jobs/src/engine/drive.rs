@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, PgTransaction};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -81,7 +81,7 @@ pub(super) enum Turn {
     /// The run has no plan yet.
     Plan,
     /// Nothing is left.
-    Finish(Box<Finishing>),
+    Finish(PgTransaction<'static>, Box<Finishing>),
 }
 
 impl Turn {
@@ -178,9 +178,8 @@ impl<J: Job> Drive<'_, J> {
                 answered(COUNTING_MAX, Box::pin(self.plan())).await?;
                 Ok(Next::Continue(()))
             }
-            Turn::Finish(last) => {
-                answered(COUNTING_MAX, Box::pin(self.finish(*last))).await?;
-                Ok(Next::Break(Ended::Succeeded))
+            Turn::Finish(tx, last) => {
+                answered(COUNTING_MAX, Box::pin(self.finish(tx, *last))).await
             }
         }
     }
@@ -222,7 +221,7 @@ impl<J: Job> Drive<'_, J> {
         ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
         if batch.end {
             let elapsed = begun.elapsed();
-            return Ok(Turn::Finish(Box::new(Finishing { tx, locked, batch, elapsed })));
+            return Ok(Turn::Finish(tx, Finishing::of(locked, batch, elapsed)));
         }
         if let Some(wait) = &batch.wait {
             ledger::postpone(&mut tx, self.claim, wait).await?;
@@ -239,7 +238,7 @@ impl<J: Job> Drive<'_, J> {
     /// Row locks are not given in turn: the next batch would often take the row before an operator
     /// who waited for the last one. Advisory locks are. This one is only passed through, so that a
     /// zombie need not wait for its successor's batch to learn that its claim is lost.
-    pub(super) async fn begin(&self) -> sqlx::Result<sqlx::PgTransaction<'static>> {
+    pub(super) async fn begin(&self) -> sqlx::Result<PgTransaction<'static>> {
         let mut tx = self.driver.pool.begin().await?;
         sqlx::query(concat!(
             limit_waits!(),
@@ -317,10 +316,13 @@ impl<J: Job> Drive<'_, J> {
         }
         self.parked_in_a_row = 0;
         self.progress.send_modify(|progress| {
+            let done = before.done + batch.done;
+            let parked = before.parked + count(&batch.parked);
             *progress = Progress {
-                done: before.done + batch.done,
-                total: before.total,
-                parked: before.parked + count(&batch.parked),
+                done,
+                // There may be more by now than when it was planned.
+                total: before.total.map(|total| total.max(done + parked)),
+                parked,
                 batches: progress.batches + 1,
                 longest_batch: progress.longest_batch.max(elapsed),
                 step,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
 
-use super::{Class, House, JobError, Plan, Table};
+use super::{Class, House, JobError, Plan, Recount, Table};
 
 /// A typed job. The value is the payload in the queue: a wire format to which fields may only be added.
 ///
@@ -71,16 +71,18 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
         cursor: Self::Cursor,
     ) -> impl Future<Output = Result<Option<Skipped<Self::Cursor>>, JobError>> + Send;
 
-    /// Once, in the last batch's transaction: recounts by a query of its own what the run leaves,
-    /// and fails if that is not what its rules allow. `parked` is the number of parked items. It may
-    /// count for as long as [`plan`](Self::plan) does, so what it locks it locks afterwards.
+    /// In the last batch's transaction: recounts by a query of its own what the run leaves, and says
+    /// from where to walk once more if that is not what its rules allow. `parked` is the number of
+    /// parked items. Others write meanwhile: what was committed late, behind the cursor, is no
+    /// failure of the run. It may count for as long as [`plan`](Self::plan) does, so what it locks it
+    /// locks afterwards, and only if the count is right.
     fn finish(
         &self,
         world: &Self::World,
         db: &mut PgConnection,
         cursor: &Self::Cursor,
         parked: i64,
-    ) -> impl Future<Output = Result<(), JobError>> + Send;
+    ) -> impl Future<Output = Result<Recount<Self::Cursor>, JobError>> + Send;
 }
 
 /// What one batch did.

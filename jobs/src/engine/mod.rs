@@ -7,6 +7,7 @@
 mod after_care;
 mod brakes;
 mod class;
+mod closing;
 mod counting;
 mod drive;
 mod error;
@@ -33,6 +34,7 @@ pub(crate) use after_care::tables;
 pub use after_care::{AFTER_CARE, AfterCare, Analyzed, Table, TableCare, look_after};
 pub use brakes::{Brake, BrakeSettings, Braked, InvalidWindow, Window};
 pub use class::Class;
+pub use closing::{Left, Recount};
 pub use drive::{Driver, Ended, drive};
 pub use error::JobError;
 pub use failpoint::FailPoint;

@@ -98,7 +98,7 @@ impl<J: Job> Drive<'_, J> {
             Status::Succeeded => {
                 let batch = Batch::end(locked.cursor.clone().unwrap_or(Value::Null));
                 let elapsed = Duration::ZERO;
-                return Ok(Turn::Finish(Box::new(Finishing { tx, locked, batch, elapsed })));
+                return Ok(Turn::Finish(tx, Finishing::of(locked, batch, elapsed)));
             }
             Status::Cancelled => Ended::Cancelled,
             _ => Ended::Failed("only its parked items were tried again".to_owned()),

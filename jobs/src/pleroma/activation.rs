@@ -84,6 +84,7 @@ pub async fn count_following(
     server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<Vec<Uuid>> {
+    lock(db, accounts).await?;
     sqlx::query_scalar(by_flavour!(server, "count_following.sql"))
         .bind(accounts)
         .fetch_all(db)
@@ -97,8 +98,23 @@ pub async fn count_followers(
     server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<Vec<Uuid>> {
+    lock(db, accounts).await?;
     sqlx::query_scalar(by_flavour!(server, "count_followers.sql"))
         .bind(accounts)
         .fetch_all(db)
         .await
+}
+
+/// Locks accounts whose relations are then counted, in the order of ids.
+///
+/// By a statement of its own: the one that counts sees what was committed before it began. If it
+/// waited for the rows itself, it would write what it had counted before somebody else's relation.
+async fn lock(db: &mut PgConnection, accounts: &[Uuid]) -> sqlx::Result<()> {
+    sqlx::query(
+        "select id from public.users where id = any ($1) and local order by id for no key update",
+    )
+    .bind(accounts)
+    .execute(db)
+    .await?;
+    Ok(())
 }

@@ -8,7 +8,9 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
+    engine::{
+        Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
+    },
     pleroma::{
         AccountRow, Changed, Deed, Person, Server, log_moderation_for, random_token, refresh_rows,
         stale_note,
@@ -72,7 +74,7 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         Ok(Plan {
             counts: vec![Count::new("accounts", accounts)],
             notes: stale.into_iter().collect(),
-            cursor: Cursor { after: Uuid::nil(), until },
+            cursor: Cursor { after: Uuid::nil(), until, only_left: false },
         })
     }
 
@@ -114,18 +116,21 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         db: &mut PgConnection,
         cursor: &Cursor,
         parked: i64,
-    ) -> Result<(), JobError> {
+    ) -> Result<Recount<Cursor>, JobError> {
         let left: i64 = sqlx::query_scalar(Self::statements(server).count_left)
             .bind(cursor.until)
             .fetch_one(db)
             .await?;
-        if left > parked {
-            return Err(JobError::fail(format!(
-                "the recount found {left} accounts that were not written where only the {parked} \
-                 parked ones should be left"
-            )));
+        if left <= parked {
+            return Ok(Recount::Right);
         }
-        Ok(())
+        self.ahead.forget();
+        Ok(Recount::Left(Left {
+            items: left,
+            what: "accounts that were not written".to_owned(),
+            // Not all of them: nothing else tells who has a fresh token already.
+            cursor: Cursor { after: Uuid::nil(), until: cursor.until, only_left: true },
+        }))
     }
 }
 

@@ -9,6 +9,8 @@ pub(super) struct Statements {
     /// `$1`: after this account, `$2`: up to this one. The accounts that a run writes, in order, each
     /// with the page on which it lies, if those of a page are to be spread over batches.
     pub(super) find: &'static str,
+    /// The same for those that [`count_left`](Self::count_left) counts.
+    pub(super) find_left: &'static str,
     /// `$1`: accounts, `$2`: their new tokens, if they get any. Writes those that are still meant;
     /// tells their nickname, whether their profile has no fields, and whether they were confirmed before.
     pub(super) write: &'static str,
@@ -61,6 +63,16 @@ macro_rules! statements {
                 "
                  from public.users u where u.id > $1 and u.id <= $2 and (",
                 $written,
+                " and ",
+                meant!($active),
+                ") is true order by u.id"
+            ),
+            find_left: concat!(
+                "select u.id, ",
+                $page,
+                "
+                 from public.users u where u.id > $1 and u.id <= $2 and (",
+                $left,
                 " and ",
                 meant!($active),
                 ") is true order by u.id"

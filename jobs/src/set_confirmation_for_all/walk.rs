@@ -24,6 +24,14 @@ pub struct Cursor {
     pub after: Uuid,
     /// The last account that existed when the run began; later ones are left alone.
     pub until: Uuid,
+    /// Whether the recount found some left, and only these are still meant.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub only_left: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Accounts of all kinds in a window, for each one that a batch may write: so many that it has more
@@ -69,14 +77,19 @@ impl Ahead {
             .fetch_optional(&mut *db)
             .await?;
         let Some(end) = end else { return Ok(None) };
-        let found =
-            sqlx::query_as(statements.find).bind(cursor.after).bind(end).fetch_all(db).await?;
+        let find = if cursor.only_left { statements.find_left } else { statements.find };
+        let found = sqlx::query_as(find).bind(cursor.after).bind(end).fetch_all(db).await?;
         self.look_at(Window::new(cursor.after, found, end));
         Ok(self.next(cursor, most))
     }
 
     fn next(&self, cursor: &Cursor, most: usize) -> Option<Step> {
         self.0.with(|window| window.as_mut()?.next(cursor.after, most))
+    }
+
+    /// Looks anew before the next step.
+    pub(super) fn forget(&self) {
+        self.0.with(|ahead| *ahead = None);
     }
 
     fn look_at(&self, window: Window) {

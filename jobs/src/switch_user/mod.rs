@@ -5,7 +5,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Plan, Skipped, Table, tables},
+    engine::{
+        Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
+    },
     pleroma::{
         Activation, Actor, Changed, Deed, Flavour, Person, Refresh, Server, count_relations,
         find_actor_by_ap_id, log_moderation_for, lost_deliveries_note, refresh_accounts,
@@ -167,11 +169,16 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
         db: &mut PgConnection,
         _cursor: &Cursor,
         _parked: i64,
-    ) -> Result<(), JobError> {
+    ) -> Result<Recount<Cursor>, JobError> {
         let actor = self.actor(server, db).await?;
-        if actor.active != ACTIVE {
-            return Err(JobError::fail(format!("{} was not switched", self.actor)));
+        if actor.active == ACTIVE {
+            return Ok(Recount::Right);
         }
-        Ok(())
+        // Somebody has switched it back since it was found not to be needed.
+        Ok(Recount::Left(Left {
+            items: 1,
+            what: format!("account that was not switched, {},", self.actor),
+            cursor: Cursor { switched: false },
+        }))
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     cli::{
         Failure, Output, after_care,
         follow::waits_for_somebody,
+        meanwhile,
         output::{counted, one_line, thousands},
         run_json::RunJson,
         submit::find,
@@ -54,6 +55,7 @@ fn figures(run: &Run, events: &[Event]) -> Vec<String> {
         ("Plan", Some(plan.join(", "))),
         ("Step", run.step().filter(|_| !run.status.is_finished())),
         ("Done", Some(format!("{} of {total}", thousands(run.done)))),
+        ("Meanwhile", meanwhile::told(run)),
         ("Parked", (run.parked > 0).then(|| thousands(run.parked))),
         ("Speed", ((run.speed - 1.0).abs() > f64::EPSILON).then(|| run.speed.to_string())),
         ("Attempt", (run.attempt > 0).then(|| run.attempt.to_string())),

@@ -6,11 +6,12 @@ use testkit::Flavour;
 
 use super::House;
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "run_id",
     "job",
     "subject",
     "status",
+    "planned",
     "total",
     "done",
     "parked",

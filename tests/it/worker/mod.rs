@@ -34,7 +34,7 @@ mod upgrade;
 mod waiting;
 mod work;
 
-pub(crate) use stage::eventually;
+pub(crate) use stage::{eventually, stuck};
 
 #[cfg(not(feature = "failpoints"))]
 #[test]

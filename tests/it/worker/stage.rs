@@ -133,7 +133,7 @@ impl Stage {
     }
 
     /// Waits until a batch waits for a lock.
-    pub(super) async fn stuck(&self) -> Result<()> {
+    pub(crate) async fn stuck(&self) -> Result<()> {
         stuck(&self.pool, 1).await
     }
 
@@ -232,7 +232,7 @@ pub(super) fn queue(kenoma: &Kenoma, arguments: &[&str]) -> Result<(String, Done
 
 /// Waits until so many batches wait for locks that somebody else holds. Batches also wait for each
 /// other, and for the renewal of their lease, but not for long.
-pub(super) async fn stuck(pool: &PgPool, batches: i64) -> Result<()> {
+pub(crate) async fn stuck(pool: &PgPool, batches: i64) -> Result<()> {
     eventually("batches that wait for locks", async || {
         // Who waits for one that waits for somebody else waits for that one as well.
         let count = "

@@ -175,6 +175,8 @@ pub async fn renew(db: &mut PgConnection, claim: &Claim, lease: Lease) -> sqlx::
 pub(in crate::engine) struct Locked {
     pub(in crate::engine) control: Control,
     pub(in crate::engine) cursor: Option<Value>,
+    /// How far its end has got.
+    pub(in crate::engine) closing: Option<Value>,
     pub(in crate::engine) done: i64,
     pub(in crate::engine) parked: i64,
     pub(in crate::engine) total: Option<i64>,
@@ -191,7 +193,7 @@ pub(in crate::engine) async fn lock(
     claim: &Claim,
 ) -> sqlx::Result<Option<Locked>> {
     sqlx::query_as(
-        "select control, cursor, done, parked, total, attempt, speed, deliveries_until,
+        "select control, cursor, closing, done, parked, total, attempt, speed, deliveries_until,
                 parked_retry_of
          from kenoma.runs
          where id = $1 and fence = $2 and status = 'running' for update",
@@ -248,6 +250,8 @@ pub(in crate::engine) async fn advance(
     }
     sqlx::query(
         "update kenoma.runs set cursor = $2, done = done + $3, attempt = 0, crashes = 0,
+                -- There may be more by now than when it was planned.
+                total = greatest(total, done + $3 + parked),
                 lease_expires_at = clock_timestamp() + make_interval(secs => $4),
                 deliveries_until = greatest(deliveries_until, $5)
          where id = $1
@@ -302,15 +306,17 @@ async fn end(
     status: Status,
     error: Option<&str>,
 ) -> sqlx::Result<()> {
-    let (done, total, parked): (i64, Option<i64>, i64) = sqlx::query_as(
+    let (done, total, parked, planned): (i64, Option<i64>, i64, Option<i64>) = sqlx::query_as(
         "update kenoma.runs
          set status = $3, control = 'run', lease_expires_at = null,
+             -- Nothing is left: what was planned and is neither done nor parked, others have removed.
+             total = case when $3 = 'succeeded' then done + parked else total end,
              -- A pause is no end: what was asked for is still to be done.
              parked_retry_of = case when $3 = 'paused' then parked_retry_of end,
              last_error = coalesce($4, last_error),
              finished_at = case when $3 = 'paused' then null else clock_timestamp() end
          where id = $1 and fence = $2
-         returning done, total, parked",
+         returning done, total, parked, (plan ->> 'total')::bigint",
     )
     .bind(&claim.run_id)
     .bind(claim.fence)
@@ -318,7 +324,10 @@ async fn end(
     .bind(error)
     .fetch_one(&mut *db)
     .await?;
-    let detail = json!({ "done": done, "total": total, "parked": parked, "error": error });
+    let mut detail = json!({ "done": done, "total": total, "parked": parked, "error": error });
+    if status == Status::Succeeded && total != planned {
+        detail["planned"] = json!(planned);
+    }
     record(db, &claim.run_id, status.name(), &claim.owner, &detail).await
 }
 

@@ -226,7 +226,7 @@ async fn requeue(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
     sqlx::query(
         "update kenoma.runs
          set status = 'queued', control = 'run', attempt = 0, crashes = 0, finished_at = null,
-             announced_at = null, available_at = clock_timestamp()
+             closing = null, announced_at = null, available_at = clock_timestamp()
          where id = $1",
     )
     .bind(id)

@@ -17,6 +17,7 @@ mod migrate;
 mod parked;
 mod read;
 mod run;
+mod set_back;
 mod workers;
 
 pub use action::{Action, NewAction, actions, record_action};
@@ -44,3 +45,4 @@ pub(super) use claim::{
     stop,
 };
 pub(super) use parked::{ToRetry, got_on, keep_parked, next_to_retry, park, unpark};
+pub(super) use set_back::{SetBack, set_back};

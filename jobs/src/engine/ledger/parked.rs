@@ -16,9 +16,14 @@ pub(in crate::engine) async fn park(
 ) -> sqlx::Result<()> {
     let Parking { item, reason, cursor } = parking;
     sqlx::query(
-        "insert into kenoma.parked_items (run_id, item, reason, sqlstate, cursor)
-         values ($1, $2, $3, $4, $5)
-         on conflict (run_id, item) do update set reason = excluded.reason, at = clock_timestamp()",
+        "with noted as (
+             insert into kenoma.parked_items (run_id, item, reason, sqlstate, cursor)
+             values ($1, $2, $3, $4, $5)
+             on conflict (run_id, item) do update set reason = excluded.reason, at = clock_timestamp()
+             returning xmax = 0 as for_the_first_time
+         )
+         update kenoma.runs set parked = parked + 1
+         where id = $1 and (select for_the_first_time from noted)",
     )
     .bind(&claim.run_id)
     .bind(item)
@@ -27,10 +32,6 @@ pub(in crate::engine) async fn park(
     .bind(cursor)
     .execute(&mut *db)
     .await?;
-    sqlx::query("update kenoma.runs set parked = parked + 1 where id = $1")
-        .bind(&claim.run_id)
-        .execute(&mut *db)
-        .await?;
     record(db, &claim.run_id, "parked", &claim.owner, &json!({ "item": item, "reason": reason }))
         .await
 }

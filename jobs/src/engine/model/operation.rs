@@ -30,6 +30,8 @@ pub(super) enum Outcome {
     Row,
     /// The recount at the end fails as a row would.
     RowInFinish,
+    /// The recount at the end finds something left.
+    LeftInFinish,
     /// Something that passes by itself.
     Retry,
     /// Something that does not.
@@ -172,6 +174,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         10 => Just(Outcome::Well),
         3 => Just(Outcome::Row),
         1 => Just(Outcome::RowInFinish),
+        1 => Just(Outcome::LeftInFinish),
         4 => Just(Outcome::Retry),
         1 => Just(Outcome::Fail),
         1 => Just(Outcome::Refuse),

@@ -18,6 +18,8 @@ use crate::engine::{Ended, Status, ledger::Control};
 pub(super) struct Run {
     pub(super) status: Status,
     pub(super) control: Control,
+    /// How often the recount had it walk once more.
+    pub(super) set_back: i32,
     pub(super) cursor: Option<i64>,
     pub(super) done: i64,
     pub(super) parked: i64,
@@ -59,6 +61,7 @@ impl Run {
         Self {
             status: Status::Queued,
             control: Control::Run,
+            set_back: 0,
             cursor: None,
             done: 0,
             parked: 0,
@@ -121,7 +124,7 @@ impl Run {
     pub(super) fn requeue(&mut self) {
         self.status = Status::Queued;
         self.control = Control::Run;
-        (self.attempt, self.crashes) = (0, 0);
+        (self.attempt, self.crashes, self.set_back) = (0, 0, 0);
         (self.finished, self.announced, self.later) = (false, false, false);
     }
 
@@ -143,6 +146,9 @@ impl Run {
         self.leased = None;
         self.finished = status != Status::Paused;
         self.parked_retry_of.take_if(|_| status != Status::Paused);
+        if status == Status::Succeeded {
+            self.total = Some(self.done + self.parked);
+        }
         let Self { done, total, parked, .. } = *self;
         let detail = json!({ "done": done, "total": total, "parked": parked, "error": error });
         self.tell(status.name(), owner, detail);
@@ -213,13 +219,23 @@ impl Run {
         if is_last && outcome == Outcome::RowInFinish {
             return Err(Trouble::Row("a bad recount"));
         }
+        let left = is_last && outcome == Outcome::LeftInFinish;
+        if left {
+            self.may_be_set_back()?;
+        }
         let mut first = at + 1;
-        if outcome == Outcome::Park && at < last {
+        if outcome == Outcome::Park && self.next(items, at) == Some(first) {
             self.park(owner, first, "its rule", None);
             first += 1;
         }
-        self.effects.extend(first..=last);
-        self.advance(last, last + 1 - first);
+        let missing: Vec<i64> =
+            (first..=last).filter(|item| !self.effects.contains(item)).collect();
+        self.effects.extend(&missing);
+        self.effects.sort_unstable();
+        self.advance(last, i64::try_from(missing.len()).unwrap_or(i64::MAX));
+        if left {
+            return Ok(self.set_back(owner));
+        }
         if is_last {
             return Ok(self.end(Status::Succeeded, owner, None, Ended::Succeeded));
         }
@@ -232,6 +248,40 @@ impl Run {
             return Ok(Step::Ended(Ended::Waiting(wait)));
         }
         Ok(Step::Again)
+    }
+
+    /// The next item that was not done yet.
+    fn next(&self, items: i64, at: i64) -> Option<i64> {
+        (at + 1..=items).find(|item| !self.effects.contains(item))
+    }
+
+    /// Fails when it was set back too often.
+    fn may_be_set_back(&self) -> Result<(), Trouble> {
+        if self.set_back < 3 {
+            return Ok(());
+        }
+        let parked = self.parked;
+        Err(Trouble::Fail(format!(
+            "the recount found {} items where only the {parked} parked ones should be left, also \
+             after the run had gone over all of them 3 times more: somebody goes on writing them. \
+             kenoma jobs retry goes over them again",
+            parked + 1
+        )))
+    }
+
+    /// Goes back to the beginning, and forgets what was left aside.
+    fn set_back(&mut self, owner: &str) -> Step {
+        let Self { parked, done, .. } = *self;
+        let detail = json!({ "left": parked + 1, "parked": parked, "of": "items" });
+        self.tell("set_back", owner, detail);
+        self.set_back += 1;
+        self.cursor = Some(0);
+        self.parked = 0;
+        self.parked_items.clear();
+        self.parked_retry_of = None;
+        self.total = self.total.max(Some(done + parked + 1));
+        self.leased = Some(true);
+        Step::Again
     }
 
     /// Tries a parked item again; one that has to stay goes behind the others.
@@ -267,6 +317,10 @@ impl Run {
             Status::Succeeded if outcome == Outcome::RowInFinish => {
                 return Err(Trouble::Row("a bad recount"));
             }
+            Status::Succeeded if outcome == Outcome::LeftInFinish => {
+                self.may_be_set_back()?;
+                return Ok(self.set_back(owner));
+            }
             Status::Succeeded => Ended::Succeeded,
             Status::Cancelled => Ended::Cancelled,
             _ => Ended::Failed("only its parked items were tried again".to_owned()),
@@ -293,13 +347,13 @@ impl Run {
         }
         let owner = &held.owner;
         match (trouble, self.control) {
-            (Trouble::Row(reason), _) => match self.cursor {
-                Some(at) if at < items => {
-                    self.park(owner, at + 1, reason, Some("22012"));
-                    self.advance(at + 1, 0);
+            (Trouble::Row(reason), _) => match self.cursor.and_then(|at| self.next(items, at)) {
+                Some(next) => {
+                    self.park(owner, next, reason, Some("22012"));
+                    self.advance(next, 0);
                     Step::Again
                 }
-                _ => self.fail(owner, reason.to_owned()),
+                None => self.fail(owner, reason.to_owned()),
             },
             (Trouble::Fail(reason), _) => self.fail(owner, reason),
             (Trouble::Retry(reason), _) if self.attempt + 1 >= MAX_ATTEMPTS => {

@@ -59,7 +59,7 @@ pub(super) const EXPIRE: &str = "
 
 /// Everything that the model knows, of the runs named, in that order.
 const LOOK: &str = "
-    select status, control, (cursor ->> 'at')::bigint as cursor, done, parked, total, attempt,
+    select status, control, coalesce((closing ->> 'set_back')::int, 0) as set_back, (cursor ->> 'at')::bigint as cursor, done, parked, total, attempt,
            crashes, last_error, parked_retry_of, fence, lease_owner, lease_expires_at > clock_timestamp() as leased,
            available_at > clock_timestamp() as later, announced_at is not null as announced,
            started_at is not null as started, finished_at is not null as finished,

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::operation::Outcome;
 use crate::engine::{
-    Batch, Class, Count, House, Job, JobError, Parking, Plan, Skipped, Table, Wait,
+    Batch, Class, Count, House, Job, JobError, Left, Parking, Plan, Recount, Skipped, Table, Wait,
 };
 
 /// Where the effects go.
@@ -107,14 +107,19 @@ impl Job for Tally {
     ) -> Result<Batch<Cursor>, JobError> {
         let outcome = script.outcome();
         let last = self.items.min(at + limit);
-        let parks = outcome == Outcome::Park && at < last;
+        let parks = outcome == Outcome::Park && self.next(db, at).await? == Some(at + 1);
         let first = at + 1 + i64::from(parks);
-        sqlx::query("insert into tally select $1, generate_series($2::bigint, $3)")
-            .bind(&self.name)
-            .bind(first)
-            .bind(last)
-            .execute(db)
-            .await?;
+        // A run that is set back meets what it has done.
+        let done = sqlx::query(
+            "insert into tally select $1, number from generate_series($2::bigint, $3) as number
+             where not exists (select from tally where name = $1 and item = number)",
+        )
+        .bind(&self.name)
+        .bind(first)
+        .bind(last)
+        .execute(&mut *db)
+        .await?
+        .rows_affected();
         if outcome == Outcome::DieInBatch {
             script.die().await;
         }
@@ -129,7 +134,7 @@ impl Job for Tally {
         Ok(Batch {
             cursor: Cursor { at: last },
             end: last == self.items,
-            done: last + 1 - first,
+            done: i64::try_from(done).unwrap_or(i64::MAX),
             rows: None,
             parked: parks.then(parking).into_iter().collect(),
             wait: (outcome == Outcome::Wait).then(wait),
@@ -140,12 +145,11 @@ impl Job for Tally {
     async fn skip(
         &self,
         _script: &Script,
-        _db: &mut PgConnection,
+        db: &mut PgConnection,
         Cursor { at }: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
-        let next = at + 1;
-        Ok((next <= self.items)
-            .then(|| Skipped { item: next.to_string(), cursor: Cursor { at: next } }))
+        let next = self.next(db, at).await?;
+        Ok(next.map(|next| Skipped { item: next.to_string(), cursor: Cursor { at: next } }))
     }
 
     async fn finish(
@@ -154,10 +158,14 @@ impl Job for Tally {
         db: &mut PgConnection,
         _cursor: &Cursor,
         parked: i64,
-    ) -> Result<(), JobError> {
+    ) -> Result<Recount<Cursor>, JobError> {
         match script.outcome() {
             Outcome::DieInFinish => script.die().await,
             Outcome::RowInFinish => return Err(row("a bad recount")),
+            Outcome::LeftInFinish => {
+                let what = "items".to_owned();
+                return Ok(Recount::Left(Left { items: parked + 1, what, cursor: Cursor { at: 0 } }));
+            }
             _ => {}
         }
         let done: i64 = sqlx::query_scalar("select count(*) from tally where name = $1")
@@ -165,9 +173,25 @@ impl Job for Tally {
             .fetch_one(db)
             .await?;
         if done + parked == self.items {
-            return Ok(());
+            return Ok(Recount::Right);
         }
         Err(JobError::fail(format!("{done} done and {parked} parked of {}", self.items)))
+    }
+}
+
+impl Tally {
+    /// The next item that was not done yet.
+    async fn next(&self, db: &mut PgConnection, at: i64) -> sqlx::Result<Option<i64>> {
+        sqlx::query_scalar(
+            "select number from generate_series($2 + 1, $3::bigint) as number
+             where not exists (select from tally where name = $1 and item = number)
+             order by number limit 1",
+        )
+        .bind(&self.name)
+        .bind(at)
+        .bind(self.items)
+        .fetch_optional(db)
+        .await
     }
 }
 

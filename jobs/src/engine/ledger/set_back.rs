@@ -1,0 +1,49 @@
+//! A run that has to walk once more, because its recount found something left.
+
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+
+use super::{Claim, Lease, event::record};
+
+/// From where a run walks once more, and why.
+#[derive(Debug)]
+pub(in crate::engine) struct SetBack<'a> {
+    pub(in crate::engine) cursor: &'a Value,
+    pub(in crate::engine) closing: &'a Value,
+    /// How many items are left.
+    pub(in crate::engine) left: i64,
+    /// What they are.
+    pub(in crate::engine) what: &'a str,
+}
+
+/// Sets the cursor back. Items that were parked are met again, so nothing is parked any more; and
+/// there is at least as much to do as was done and is left.
+pub(in crate::engine) async fn set_back(
+    db: &mut PgConnection,
+    claim: &Claim,
+    set_back: SetBack<'_>,
+    lease: Lease,
+) -> sqlx::Result<()> {
+    let SetBack { cursor, closing, left, what } = set_back;
+    let unparked = sqlx::query("delete from kenoma.parked_items where run_id = $1")
+        .bind(&claim.run_id)
+        .execute(&mut *db)
+        .await?
+        .rows_affected();
+    sqlx::query(
+        "update kenoma.runs
+         set cursor = $2, closing = $3, parked = 0, parked_retry_of = null,
+             total = greatest(total, done + $4),
+             lease_expires_at = clock_timestamp() + make_interval(secs => $5)
+         where id = $1",
+    )
+    .bind(&claim.run_id)
+    .bind(cursor)
+    .bind(closing)
+    .bind(left)
+    .bind(lease.duration.as_secs_f64())
+    .execute(&mut *db)
+    .await?;
+    let detail = json!({ "left": left, "parked": unparked, "of": what });
+    record(db, &claim.run_id, "set_back", &claim.owner, &detail).await
+}

@@ -1,0 +1,22 @@
+//! What others did to the items of a run while it was under way.
+
+use kenoma_jobs::engine::{Status, ledger::Run};
+
+use super::output::{counted, thousands};
+
+/// Says why a run that is done has dealt with another number of items than was planned; `None` when
+/// it has not.
+pub(super) fn told(run: &Run) -> Option<String> {
+    let (planned, total) = (run.plan.total, run.total?);
+    if run.status != Status::Succeeded || planned == total {
+        return None;
+    }
+    let planned_items = counted(planned, "items");
+    Some(if total < planned {
+        let gone = thousands(planned - total);
+        format!("{planned_items} were planned, others had removed {gone} of them by then")
+    } else {
+        let more = thousands(total - planned);
+        format!("{planned_items} were planned, others had written {more} more by then")
+    })
+}

@@ -1,0 +1,72 @@
+//! Beside a server that writes: what its transactions do to rows that a run writes as well.
+
+mod counts;
+mod late;
+
+use std::process::{Child, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use sqlx::{PgPool, PgTransaction};
+use testkit::{Account, Database, Flavour, World};
+
+use crate::{
+    program::{Done, Kenoma},
+    worker::stuck,
+};
+
+/// A server's database, the program on it, and the server's own transactions.
+struct House {
+    pool: PgPool,
+    world: World,
+    kenoma: Kenoma,
+    // Dropped last: it ends every connection to it.
+    _database: Database,
+}
+
+impl House {
+    async fn new(flavour: Flavour) -> Result<Self> {
+        let database = Database::create(flavour).await?;
+        let kenoma = Kenoma::with_least_rights(&database)
+            .await?
+            .with("KENOMA_REDIS_URL", "redis://127.0.0.1:1/0")
+            .with("KENOMA_SERVER_PUBLISH_WAIT", "0s")
+            .with("KENOMA_FEDERATION_PER_SECOND", "1000000")
+            // The tests hold rows for as long as it takes until somebody waits for them.
+            .with("KENOMA_BATCH_LOCK_TIMEOUT", "1m")
+            .with("KENOMA_BATCH_STATEMENT_TIMEOUT", "2m");
+        Ok(Self { pool: database.pool(), world: World::new(&database), kenoma, _database: database })
+    }
+
+    /// Starts a command that is going to wait for something.
+    fn begin(&self, line: &str) -> Result<Child> {
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let mut command = self.kenoma.command(&arguments);
+        Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
+    }
+
+    /// Waits for a command that was begun.
+    fn end(child: Child) -> Result<Done> {
+        Ok(child.wait_with_output().context("kenoma")?.into())
+    }
+
+    /// Begins a transaction of the server.
+    async fn request(&self) -> Result<PgTransaction<'static>> {
+        Ok(self.pool.begin().await?)
+    }
+
+    /// Begins one that holds an object: the batch that comes to it waits.
+    async fn hold_object(&self, row: i64) -> Result<PgTransaction<'static>> {
+        let mut request = self.request().await?;
+        sqlx::query("select from objects where id = $1 for update")
+            .bind(row)
+            .execute(&mut *request)
+            .await?;
+        Ok(request)
+    }
+
+    /// Waits until a batch waits for a transaction of the server.
+    async fn stuck(&self) -> Result<()> {
+        stuck(&self.pool, 1).await
+    }
+}
