@@ -19,9 +19,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    engine::{
-        Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
-    },
+    engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
     pleroma::{
         Actor, Changed, Flavour, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts,
         spread_note, stale_note,

@@ -8,9 +8,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::{
-    engine::{
-        Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
-    },
+    engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
     pleroma::{
         AccountRow, Changed, Deed, Person, Server, log_moderation_for, random_token, refresh_rows,
         stale_note,

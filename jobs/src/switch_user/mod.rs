@@ -5,9 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    engine::{
-        Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
-    },
+    engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
     pleroma::{
         Activation, Actor, Changed, Deed, Flavour, Person, Refresh, Server, count_relations,
         find_actor_by_ap_id, log_moderation_for, lost_deliveries_note, refresh_accounts,

@@ -35,7 +35,12 @@ impl House {
             // The tests hold rows for as long as it takes until somebody waits for them.
             .with("KENOMA_BATCH_LOCK_TIMEOUT", "1m")
             .with("KENOMA_BATCH_STATEMENT_TIMEOUT", "2m");
-        Ok(Self { pool: database.pool(), world: World::new(&database), kenoma, _database: database })
+        Ok(Self {
+            pool: database.pool(),
+            world: World::new(&database),
+            kenoma,
+            _database: database,
+        })
     }
 
     /// Starts a command that is going to wait for something.

@@ -164,7 +164,11 @@ impl Job for Tally {
             Outcome::RowInFinish => return Err(row("a bad recount")),
             Outcome::LeftInFinish => {
                 let what = "items".to_owned();
-                return Ok(Recount::Left(Left { items: parked + 1, what, cursor: Cursor { at: 0 } }));
+                return Ok(Recount::Left(Left {
+                    items: parked + 1,
+                    what,
+                    cursor: Cursor { at: 0 },
+                }));
             }
             _ => {}
         }
