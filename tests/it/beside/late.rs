@@ -111,8 +111,8 @@ async fn what_an_account_whose_row_goes_has_written_late_goes_before_the_row() -
     ensure!(done.code == 0, "{done:?}");
     let rows = "select count(*) from users where nickname = 'alice'";
     ensure!(count(&house, rows).await? == 0);
-    let likes = "select count(*) from activities where data ->> 'type' = 'Like'";
-    ensure!(count(&house, likes).await? == 0, "a like of somebody who is not there any more");
+    let orphans = "select count(*) from activities where data ->> 'type' = 'Like'";
+    ensure!(count(&house, orphans).await? == 0, "a like of somebody who is not there any more");
     Ok(())
 }
 
