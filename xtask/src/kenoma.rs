@@ -110,7 +110,17 @@ impl Kenoma {
         if status.success() { Ok(()) } else { bail!("`{name}` failed ({status})") }
     }
 
-    /// The same, and gives its standard output, which is shown once it has ended.
+    /// Runs a command that must end well, with no spectators; gives its standard output.
+    pub(crate) async fn answer_quietly(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.command(arguments).output().await?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!("kenoma {} failed ({}): {}", arguments.join(" "), output.status, said.trim_end());
+        }
+        String::from_utf8(output.stdout).context("kenoma wrote no UTF-8")
+    }
+
+    /// The same as [`perform`](Self::perform), and gives its standard output, which is shown once it has ended.
     pub(crate) async fn answer(&self, arguments: &[&str]) -> Result<String> {
         let mut command = self.command(arguments);
         let name = spelled(&command);

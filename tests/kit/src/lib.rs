@@ -1,7 +1,7 @@
 //! Test kit of kenoma: private `PostgreSQL` and Redis servers, a network
 //! between them that can fail, the database schemas of the three
 //! server flavours, recorded transitions of the real programs and how to compare with them, and
-//! builders that fill a database with accounts and posts.
+//! builders that fill a database with accounts and posts, and a stand-in for the running server.
 
 mod clock;
 mod community;
@@ -11,6 +11,7 @@ mod flake;
 mod flavour;
 mod servers;
 mod sql;
+mod standin;
 mod state;
 mod transition;
 mod world;
@@ -26,6 +27,7 @@ pub use servers::{
     redis, redis_program,
 };
 pub use sql::put_together;
+pub use standin::{AtWork, Outcomes, StandIn};
 pub use state::{State, snapshot};
 pub use transition::{Step, Transition};
 pub use world::{Account, BASE, Draft, PUBLIC, Post, World};

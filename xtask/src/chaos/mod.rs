@@ -2,6 +2,7 @@
 //! judge who reads only the databases.
 
 mod ask;
+mod beside;
 mod errand;
 mod fault;
 mod fleet;
@@ -23,6 +24,7 @@ use rand::{SeedableRng as _, rngs::StdRng};
 use crate::console::{say, show};
 use crate::program::interrupted;
 use crate::{fuzz, provision};
+use beside::{Beside, Job};
 use fault::{Deck, Fault};
 use house::House;
 use report::Report;
@@ -39,12 +41,19 @@ pub(crate) struct Options {
     /// Only this fault; may be given more than once.
     #[arg(long, value_name = "FAULT", value_enum)]
     only: Vec<Fault>,
+    /// No faults, but this job beside a server that goes on working at the same rows, for as long; may
+    /// be given more than once.
+    #[arg(long, value_name = "JOB", value_enum, conflicts_with = "only")]
+    job: Vec<Job>,
+    /// Hold against kenoma, too, what the server writes late over what was deleted meanwhile.
+    #[arg(long)]
+    late_writes: bool,
     /// Instead: so many random histories of runs against a small model.
-    #[arg(long, value_name = "CASES", conflicts_with_all = ["minutes", "seed", "only"],
+    #[arg(long, value_name = "CASES", conflicts_with_all = ["minutes", "seed", "only", "job"],
           value_parser = clap::value_parser!(u32).range(1..))]
     model: Option<u32>,
     /// Instead: so many seconds for each fuzz target.
-    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["minutes", "seed", "only", "model"],
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["minutes", "seed", "only", "job", "model"],
           value_parser = clap::value_parser!(u32).range(1..))]
     fuzz: Option<u32>,
 }
@@ -59,7 +68,15 @@ fn minutes(text: &str) -> Result<f64, String> {
 impl Options {
     /// What the test command runs: every fault at least once.
     pub(crate) fn short() -> Self {
-        Self { minutes: 0.5, seed: None, only: Vec::new(), model: None, fuzz: None }
+        Self {
+            minutes: 0.5,
+            seed: None,
+            only: Vec::new(),
+            job: Vec::new(),
+            late_writes: false,
+            model: None,
+            fuzz: None,
+        }
     }
 }
 
@@ -81,6 +98,10 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
 async fn play(options: &Options) -> Result<ExitCode> {
     let seed = options.seed.unwrap_or_else(seed_of_now);
     show(format!("chaos: seed {seed}; repeat this schedule with: cargo xtask chaos --seed {seed}"));
+    if !options.job.is_empty() {
+        let span = Duration::from_secs_f64(options.minutes * 60.0);
+        return Ok(verdict(&beside_a_server(options, seed, Some(span)).await?));
+    }
     let mut random = StdRng::seed_from_u64(seed);
     let mut deck = Deck::of(&options.only);
     let house = House::build().await?;
@@ -96,7 +117,27 @@ async fn play(options: &Options) -> Result<ExitCode> {
     }
     report.violations.extend(judge::queue(&house).await?);
     report.show();
-    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let mut beside = Vec::new();
+    if options.only.is_empty() {
+        // Where there is time, a tenth of it for each job.
+        let span = (options.minutes > 1.0).then(|| Duration::from_secs_f64(options.minutes * 6.0));
+        beside = beside_a_server(options, seed, span).await?;
+    }
+    Ok(if report.is_clean() { verdict(&beside) } else { ExitCode::FAILURE })
+}
+
+/// Does jobs beside a server, each for so long, or in one short round.
+async fn beside_a_server(
+    options: &Options,
+    seed: u64,
+    span: Option<Duration>,
+) -> Result<Vec<String>> {
+    let Options { job: jobs, late_writes, .. } = options;
+    beside::play(&Beside { jobs, span, seed, late_writes: *late_writes }).await
+}
+
+fn verdict(violations: &[String]) -> ExitCode {
+    if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Another one each time.

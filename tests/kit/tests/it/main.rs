@@ -6,4 +6,5 @@ mod golden;
 mod proxy;
 mod schema;
 mod servers;
+mod standin;
 mod world;
