@@ -1,5 +1,8 @@
 //! A process's connection to the server's database, and everything settled about it at the start.
 
+mod link;
+mod place;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use kenoma_jobs::{
@@ -11,16 +14,13 @@ use kenoma_jobs::{
     pleroma::{self, DeliveryPace, Federation, ProbeError, Registration, Server, ServerSwitches},
 };
 use sqlx::{
-    ConnectOptions as _, PgConnection, PgPool, Postgres,
-    pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    ConnectOptions as _, PgConnection, PgPool, Postgres, pool::PoolConnection,
+    postgres::PgPoolOptions,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::{
-    cli::{Failure, reason},
-    settings::Settings,
-};
+use self::link::{Link, Obstacle, refuses_options};
+use crate::{cli::Failure, settings::Settings};
 
 /// What is told when the ledger is a newer version's.
 pub(crate) const NEWER_LEDGER: &str =
@@ -51,6 +51,8 @@ pub(crate) struct Session {
     pub(crate) side_pool: PgPool,
     /// What is settled.
     pub(crate) settings: Arc<Settings>,
+    /// Follows the database to another of its hosts.
+    _follower: Option<Arc<AbortOnDropHandle<()>>>,
 }
 
 impl fmt::Debug for Session {
@@ -63,21 +65,39 @@ impl Session {
     /// Connects for a command. All that it does shares few connections: to make another takes
     /// longer than most commands.
     pub(crate) async fn connect(settings: Settings) -> Result<Self, Failure> {
-        let options = options(&settings)?;
-        let pool = work_pool(&settings, &options, COMMAND_CONNECTIONS);
-        Box::pin(reach(&settings, &options, &pool)).await?;
-        Ok(Self { side_pool: pool.clone(), pool, settings: Arc::new(settings) })
+        let link = Arc::new(Link::new(&settings)?);
+        let pool = work_pool(&link, COMMAND_CONNECTIONS);
+        let pools = vec![pool.clone()];
+        let follower = Box::pin(reach(&link, pools)).await?;
+        Ok(Self {
+            side_pool: pool.clone(),
+            pool,
+            settings: Arc::new(settings),
+            _follower: follower,
+        })
     }
 
     /// Connects for a worker, with a connection for each of its jobs, and some beside them.
     pub(crate) async fn connect_worker(settings: Settings) -> Result<Self, Failure> {
-        let options = options(&settings)?;
+        let link = Arc::new(Link::new(&settings)?);
         let jobs = settings.worker.concurrency + settings.worker.short_concurrency;
-        let pool = work_pool(&settings, &options, jobs);
-        let side_pool =
-            pool_options(&settings, SIDE_CONNECTIONS).connect_lazy_with(options.clone());
-        Box::pin(reach(&settings, &options, &side_pool)).await?;
-        Ok(Self { pool, side_pool, settings: Arc::new(settings) })
+        let pool = work_pool(&link, jobs);
+        let preparing = Arc::clone(&link);
+        let side_pool = pool_options(&link, SIDE_CONNECTIONS)
+            .after_connect(move |db, _| {
+                let link = Arc::clone(&preparing);
+                Box::pin(async move { link.prepare(db).await })
+            })
+            .connect_lazy_with(link.options());
+        let follower = Box::pin(reach(&link, vec![side_pool.clone(), pool.clone()])).await?;
+        if link.is_read_only() {
+            return Err(Failure::Refused(format!(
+                "PostgreSQL at {} lets kenoma only read: it is a standby, or \
+                 default_transaction_read_only is on; the worker was not started",
+                link.address()
+            )));
+        }
+        Ok(Self { pool, side_pool, settings: Arc::new(settings), _follower: follower })
     }
 
     /// Looks at the database: which server it belongs to, and how that is configured.
@@ -223,26 +243,11 @@ impl Session {
     }
 }
 
-/// How to connect.
-fn options(settings: &Settings) -> Result<PgConnectOptions, Failure> {
-    let url = settings.database.url()?;
-    let options: PgConnectOptions = url.expose().parse().map_err(|error: sqlx::Error| {
-        Failure::Usage(format!(
-            "database.url cannot be used ({}); it looks like postgres://USER:PASSWORD@HOST:PORT/NAME",
-            reason(&error)
-        ))
-    })?;
-    // A statement that takes a second, as a count of a large table does, is no reason to warn.
-    Ok(options
-        .application_name("kenoma")
-        .log_slow_statements(log::LevelFilter::Debug, Duration::from_secs(1)))
-}
-
-fn pool_options(settings: &Settings, connections: u32) -> PgPoolOptions {
+fn pool_options(link: &Link, connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .min_connections(0)
-        .acquire_timeout(settings.database.connect_timeout)
+        .acquire_timeout(link.timeout)
         .idle_timeout(Duration::from_mins(1))
         // sqlx would wait for ever for connections that were swallowed: here, the pool's own test
         // is replaced by one with a limit.
@@ -256,27 +261,70 @@ fn pool_options(settings: &Settings, connections: u32) -> PgPoolOptions {
 }
 
 /// A pool of connections whose statements end when this process does.
-fn work_pool(settings: &Settings, options: &PgConnectOptions, connections: u32) -> PgPool {
-    pool_options(settings, connections)
-        .after_connect(|db, _| Box::pin(watch_client(db)))
-        .connect_lazy_with(options.clone())
+fn work_pool(link: &Arc<Link>, connections: u32) -> PgPool {
+    let preparing = Arc::clone(link);
+    pool_options(link, connections)
+        .after_connect(move |db, _| {
+            let link = Arc::clone(&preparing);
+            Box::pin(async move {
+                link.prepare(db).await?;
+                match link.obstacle() {
+                    // Not even that much in a session that may be somebody else's.
+                    Some(_) => Ok(()),
+                    None => watch_client(db).await,
+                }
+            })
+        })
+        .connect_lazy_with(link.options())
 }
 
-/// Makes the pool's first connection. If that takes its time, one without the pool, which tries again
-/// and again, tells why.
+/// Reaches the database by the first of these pools, through whatever is between, and has all of
+/// them follow it when it has several hosts.
 async fn reach(
-    settings: &Settings,
-    options: &PgConnectOptions,
-    pool: &PgPool,
-) -> Result<(), Failure> {
-    let address = address(options);
+    link: &Arc<Link>,
+    pools: Vec<PgPool>,
+) -> Result<Option<Arc<AbortOnDropHandle<()>>>, Failure> {
+    let mut watched = None;
+    if link.has_choice() {
+        let (_, db) = link.find().await?;
+        watched = Some(db);
+    }
+    loop {
+        for pool in &pools {
+            pool.set_connect_options(link.options());
+        }
+        match first_connection(link, &pools[0]).await? {
+            None => break,
+            Some(Obstacle::Pooler) => link.look_through_pooler().await?,
+            Some(obstacle @ Obstacle::Unfit) => {
+                return Err(Failure::Unreachable(link.describe(obstacle)));
+            }
+            Some(obstacle) => return Err(Failure::Refused(link.describe(obstacle))),
+        }
+    }
+    link.was_reached();
+    Ok(watched.map(|db| {
+        let following = tokio::spawn(Arc::clone(link).follow(pools, db));
+        Arc::new(AbortOnDropHandle::new(following))
+    }))
+}
+
+/// Makes the pool's first connection, and says what makes it useless. If that takes its time, one
+/// without the pool, which tries again and again, tells why.
+async fn first_connection(link: &Link, pool: &PgPool) -> Result<Option<Obstacle>, Failure> {
+    let address = link.address();
     let within = async {
-        give_back(pool.acquire().await?).await;
-        Ok(())
+        let db = pool.acquire().await?;
+        let obstacle = link.obstacle();
+        match obstacle {
+            Some(_) => db.close().await?,
+            None => give_back(db).await,
+        }
+        Ok(obstacle)
     };
     let without = async {
         tokio::time::sleep(DOUBT).await;
-        match options.connect().await {
+        match link.options().connect().await {
             Ok(_connection) => std::future::pending().await,
             Err(error) => error,
         }
@@ -287,10 +335,11 @@ async fn reach(
             error = without => Err(error),
         }
     };
-    match tokio::time::timeout(settings.database.connect_timeout, either).await {
-        Ok(Ok(())) => Ok(()),
+    match tokio::time::timeout(link.timeout, either).await {
+        Ok(Ok(obstacle)) => Ok(obstacle),
+        Ok(Err(error)) if refuses_options(&error) => Ok(Some(Obstacle::Pooler)),
         Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_) => {
-            let waited = humantime::format_duration(settings.database.connect_timeout);
+            let waited = humantime::format_duration(link.timeout);
             Err(Failure::Unreachable(format!(
                 "PostgreSQL at {address} did not answer within {waited}; is it running, and is \
                  database.url right?\nNothing was changed."
@@ -310,14 +359,6 @@ async fn give_back(mut connection: PoolConnection<Postgres>) {
 /// that is not so is closed without a word: the pool would make a warning of an error.
 async fn lives(connection: &mut PgConnection) -> sqlx::Result<bool> {
     Ok(answered(SIGN_OF_LIFE, is_idle(connection)).await.unwrap_or(false))
-}
-
-/// Where PostgreSQL is, without secrets.
-fn address(options: &PgConnectOptions) -> String {
-    match options.get_socket() {
-        Some(socket) => socket.display().to_string(),
-        None => format!("{}:{}", options.get_host(), options.get_port()),
-    }
 }
 
 /// A name for this process that no other has had.

@@ -51,8 +51,9 @@ pub(crate) fn init(log: &LogSettings, color: Color) -> anyhow::Result<()> {
 
 /// apalis logs every failed poll of an outage; we log an outage once. Notices of PostgreSQL are about
 /// things like a ROLLBACK after a BEGIN that was never sent, which nobody can do anything about. What
-/// a person wrote in `log.level` comes later, and so wins.
-const QUIET: &str = "apalis=off,apalis_core=off,apalis_redis=off,sqlx::postgres::notice=off";
+/// a person wrote in `log.level` comes later, and so wins. What is wrong with a new connection is told by
+/// whoever wanted it.
+const QUIET: &str = "apalis=off,apalis_core=off,apalis_redis=off,sqlx::postgres::notice=off,sqlx_core::pool::inner=off";
 
 /// How a line looks, decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -151,6 +151,12 @@ impl From<sqlx::Error> for Failure {
                  migrate --print-grants prints, run by the owner of the database.",
                 reason(&error)
             )),
+            _ if sqlstate(&error).as_deref() == Some("25006") => Self::Refused(format!(
+                "PostgreSQL lets kenoma only read ({}); nothing was changed\nIt is a standby, or \
+                 default_transaction_read_only is on. Have database.url lead to the primary, or name \
+                 all hosts in it with target_session_attrs=read-write.",
+                reason(&error)
+            )),
             _ if gave_up_waiting(&error) => Self::Failed(format!(
                 "the server holds a row that is needed ({}); nothing was changed, try again in a \
                  moment",
@@ -171,6 +177,8 @@ impl From<QueueError> for Failure {
     fn from(error: QueueError) -> Self {
         if error.is_unreachable() || matches!(error, QueueError::Login { .. }) {
             Self::Unreachable(error.to_string())
+        } else if matches!(error, QueueError::Url { .. } | QueueError::Settings { .. }) {
+            Self::Usage(format!("{error}\nNothing was done."))
         } else {
             Self::Failed(error.to_string())
         }

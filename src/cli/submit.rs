@@ -281,6 +281,10 @@ pub(super) async fn required_redis(
     session: &Session,
     options: &RunOptions,
 ) -> Result<Option<Producer>, Failure> {
+    if !options.inline {
+        // Settings that cannot be right do not become so by waiting.
+        session.settings.redis.queue().check()?;
+    }
     if !options.require_redis {
         return Ok(None);
     }

@@ -1,21 +1,72 @@
 //! Connections to Redis, and the names of the queues in it.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kenoma_jobs::engine::Class;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, IntoConnectionInfo, RedisError};
+use redis::{Client, ClientTlsConfig, IntoConnectionInfo, RedisError, TlsCertificates};
 
 use super::error::QueueError;
 
 /// Where Redis is and how our keys begin.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct RedisSettings {
     /// `redis://`, `rediss://` (TLS) or `unix://` URL; may hold a user and a password.
     pub(crate) url: String,
     /// First part of every key, so that several installations can share one Redis.
     pub(crate) prefix: String,
+    /// Certificates of the authorities to trust, instead of those of the web.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Our own certificate.
+    pub(crate) cert_file: Option<PathBuf>,
+    /// Its key.
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+impl RedisSettings {
+    /// Makes sure that a connection can be tried at all.
+    pub(crate) fn check(&self) -> Result<(), QueueError> {
+        Connection::client(self).map(|_client| ())
+    }
+
+    /// Reads the certificates; `None` when the usual ones are to do.
+    fn certificates(&self) -> Result<Option<TlsCertificates>, QueueError> {
+        let read = |path: &Path| {
+            std::fs::read(path).map_err(|error| QueueError::Settings {
+                reason: format!("{} cannot be read: {error}", path.display()),
+            })
+        };
+        let root_cert = self.ca_file.as_deref().map(read).transpose()?;
+        if let (Some(path), Some(text)) = (&self.ca_file, &root_cert)
+            && !String::from_utf8_lossy(text).contains("BEGIN CERTIFICATE")
+        {
+            let reason = format!("{} holds no certificate in PEM", path.display());
+            return Err(QueueError::Settings { reason });
+        }
+        let client_tls = match (&self.cert_file, &self.key_file) {
+            (Some(cert), Some(key)) => {
+                Some(ClientTlsConfig { client_cert: read(cert)?, client_key: read(key)? })
+            }
+            (None, None) => None,
+            _ => {
+                let reason = "redis.cert_file and redis.key_file must be given together";
+                return Err(QueueError::Settings { reason: reason.to_owned() });
+            }
+        };
+        let given = root_cert.is_some() || client_tls.is_some();
+        if given && !self.url.starts_with("rediss:") && !self.url.starts_with("valkeys:") {
+            let reason = "certificates are given, but redis.url is not encrypted; it must begin with rediss://";
+            return Err(QueueError::Settings { reason: reason.to_owned() });
+        }
+        Ok(given.then_some(TlsCertificates { client_tls, root_cert }))
+    }
+}
+
+/// Whether the client understands a URL.
+pub(crate) fn is_redis_url(url: &str) -> bool {
+    url.into_connection_info().is_ok()
 }
 
 impl fmt::Debug for RedisSettings {
@@ -111,18 +162,33 @@ impl Connection {
     }
 
     fn prepare(settings: &RedisSettings, patience: Patience) -> Result<Self, QueueError> {
-        let bad_url = |error: RedisError| QueueError::Url { reason: error.category().to_owned() };
-        let info = settings.url.as_str().into_connection_info().map_err(bad_url)?;
-        let address = info.addr().to_string();
-        let client = Client::open(info).map_err(bad_url)?;
+        let client = Self::client(settings)?;
+        let address = client.get_connection_info().addr().to_string();
         let manager = ConnectionManager::new_lazy_with_config(client.clone(), config(patience))
             .map_err(bad_url)?;
         Ok(Self { manager, client, patience, address, prefix: settings.prefix.clone() })
     }
 
+    fn client(settings: &RedisSettings) -> Result<Client, QueueError> {
+        let info = settings.url.as_str().into_connection_info().map_err(bad_url)?;
+        let client = match settings.certificates()? {
+            Some(certificates) => Client::build_with_tls(info, certificates).map_err(|error| {
+                QueueError::Settings {
+                    reason: format!("the certificates of Redis cannot be used: {error}"),
+                }
+            })?,
+            None => Client::open(info).map_err(bad_url)?,
+        };
+        Ok(client)
+    }
+
     fn config(&self) -> ConnectionManagerConfig {
         config(self.patience)
     }
+}
+
+fn bad_url(error: RedisError) -> QueueError {
+    QueueError::Url { reason: error.category().to_owned() }
 }
 
 fn config(patience: Patience) -> ConnectionManagerConfig {

@@ -4,7 +4,7 @@ use apalis_core::backend::codec::Codec;
 use serde::{Deserialize, Serialize};
 
 /// Longest message that is parsed, in bytes. Ours are a few hundred bytes long.
-const MAX_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 1024 * 1024;
 /// Longest `run_id` and `job` that are believed, in bytes: both end up in logs.
 const MAX_NAME_BYTES: usize = 128;
 /// How much of an unreadable message is kept, in characters.

@@ -17,7 +17,7 @@ pub(crate) enum QueueError {
         reason: String,
     },
     /// A setting that would make the queue lose or double its messages.
-    #[error("the queue cannot run with these settings: {reason}")]
+    #[error("Redis cannot be used with these settings: {reason}")]
     Settings {
         /// Which setting, and what is allowed.
         reason: String,

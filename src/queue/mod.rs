@@ -16,7 +16,7 @@ mod reply_guard;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use connection::{Connection, RedisSettings};
+pub(crate) use connection::{Connection, RedisSettings, is_redis_url};
 pub(crate) use consumer::{ConsumerSettings, consume};
 #[cfg(any(test, fuzzing))]
 pub(crate) use envelope::read as read_message;
@@ -30,12 +30,15 @@ pub(crate) use producer::Producer;
 /// keeps the rest.
 const MAX_WAITING: u64 = 1_000;
 
+/// Messages that are fetched at once. With more, neither heartbeat nor acknowledgement is sent while
+/// any is left.
+const FETCHED: usize = 1;
+
 /// The settings that producer and consumer must agree on.
 fn storage_config(queue: &str) -> apalis_redis::Config {
     apalis_redis::Config::default()
         .queue(queue)
-        // More, and neither heartbeat nor acknowledgement is sent while any is left.
-        .batch_size(1)
+        .batch_size(FETCHED)
         // Taking a lock searches the whole list of waiting messages.
         .lock_tasks(false)
         .emit_events(false)

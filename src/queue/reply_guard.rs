@@ -3,19 +3,27 @@
 //! apalis ends its worker when a fetched id has no data, no metadata, or metadata that does not
 //! parse; the next worker fetches the same id again. And it parses ids: `007` becomes `7`, which is
 //! then not found when it is acknowledged, and ends the worker as well.
+//!
+//! And it takes whatever is there: a value of 500 MB would be in this process's memory three times.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use apalis_core::task::task_id::TaskId;
 use kenoma_jobs::engine::FailPoint;
 use redis::aio::{ConnectionLike, ConnectionManager};
-use redis::{Cmd, Pipeline, RedisFuture, RedisResult, Value};
+use redis::{Cmd, Pipeline, RedisFuture, RedisResult, Script, Value};
 use ulid::Ulid;
 
+use super::envelope::MAX_BYTES;
 use super::outage::Outage;
 
 /// Longest id that is used as it is, in bytes. Ours have 26.
 const MAX_ID_BYTES: usize = 64;
+
+/// Longest id that is fetched at all.
+const MAX_FETCHED_ID_BYTES: usize = 64 * 1024;
+
+static BOUND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("bound.lua")));
 
 /// The connection that a worker is given.
 #[derive(Clone)]
@@ -26,6 +34,8 @@ pub(super) struct ReplyGuard {
 }
 
 struct Keys {
+    active: String,
+    scheduled: String,
     inflight: String,
     done: String,
     data: String,
@@ -40,12 +50,52 @@ impl ReplyGuard {
         outage: Arc<Outage>,
     ) -> Self {
         let keys = Keys {
+            active: format!("{queue}:active"),
+            scheduled: format!("{queue}:scheduled"),
             inflight: format!("{queue}:inflight:{worker}"),
             done: format!("{queue}:done"),
             data: format!("{queue}:data"),
             meta: format!("{queue}:meta"),
         };
         Self { connection, keys: Arc::new(keys), outage }
+    }
+
+    /// Whether a command is the script that fetches: the only one of a worker that names this key.
+    fn fetches(&self, cmd: &Cmd) -> bool {
+        cmd.args_iter().any(|word| match word {
+            redis::Arg::Simple(word) => word == self.keys.scheduled.as_bytes(),
+            _ => false,
+        })
+    }
+
+    /// Fetches, after everything too long was cut; in one transaction, so that nobody writes between.
+    async fn fetch(&mut self, cmd: &Cmd) -> RedisResult<Value> {
+        let mut cut = redis::cmd("EVALSHA");
+        cut.arg(BOUND.get_hash()).arg(4).arg(&self.keys.active).arg(&self.keys.scheduled);
+        cut.arg(&self.keys.data).arg(&self.keys.meta);
+        // By the clock that apalis goes by, which may have gone on until then.
+        cut.arg(chrono::Utc::now().timestamp() + 5).arg(super::FETCHED);
+        cut.arg(MAX_BYTES).arg(MAX_FETCHED_ID_BYTES);
+        let mut both = redis::pipe();
+        both.atomic().add_command(cut).add_command(cmd.clone());
+        let answer: RedisResult<(usize, Value)> = both.query_async(&mut self.connection).await;
+        match answer {
+            Ok((0, reply)) => Ok(reply),
+            Ok((cut, reply)) => {
+                tracing::warn!(
+                    queue_data = self.keys.data,
+                    cut,
+                    "something in Redis is far longer than what kenoma writes; it was not read"
+                );
+                Ok(reply)
+            }
+            // One of the two is not known to this Redis yet; apalis loads its own, and tries again.
+            Err(error) if error.code() == Some("NOSCRIPT") => {
+                BOUND.prepare_invoke().load_async(&mut self.connection).await?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Gives every fetched message readable metadata, an id that survives apalis, and data.
@@ -101,7 +151,11 @@ impl ReplyGuard {
 impl ConnectionLike for ReplyGuard {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
         Box::pin(async move {
-            let reply = self.connection.req_packed_command(cmd).await?;
+            let reply = if self.fetches(cmd) {
+                self.fetch(cmd).await?
+            } else {
+                self.connection.req_packed_command(cmd).await?
+            };
             if self.acknowledges(cmd) {
                 FailPoint::AfterAcknowledge.reach();
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{
+    conninfo::Conninfo,
     duration,
     error::SettingsError,
     key::{Accepts, Key},
@@ -12,7 +13,7 @@ use super::{
 };
 
 pub(super) const KEYS: &[Key] = &[
-    Key::new("database.url", Accepts::Url(&["postgres", "postgresql"])).alias("DATABASE_URL"),
+    Key::new("database.url", Accepts::Database).alias("DATABASE_URL"),
     Key::new("database.pool_size", Accepts::Count(1, 500)),
     Key::new("database.connect_timeout", Accepts::Span(100, 300_000)),
 ];
@@ -36,5 +37,15 @@ impl DatabaseSettings {
     /// [`SettingsError::NoDatabase`] when it was given nowhere.
     pub(crate) fn url(&self) -> Result<&SecretUrl, SettingsError> {
         self.url.as_ref().ok_or(SettingsError::NoDatabase)
+    }
+
+    /// Reads the database's URL, completed by the environment variables that libpq reads as well.
+    ///
+    /// # Errors
+    /// [`SettingsError::NoDatabase`] when it was given nowhere; [`SettingsError::Database`] when one of those variables
+    /// cannot be used.
+    pub(crate) fn conninfo(&self) -> Result<Conninfo, SettingsError> {
+        let variable = |name: &str| std::env::var(name).ok();
+        Conninfo::read(self.url()?.expose(), variable).map_err(SettingsError::Database)
     }
 }

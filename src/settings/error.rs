@@ -53,6 +53,9 @@ pub(crate) enum SettingsError {
          KENOMA_DATABASE_URL or DATABASE_URL, to a URL such as \"postgres://kenoma@localhost/pleroma\"."
     )]
     NoDatabase,
+    /// What completes the database's URL, from the environment or from files, cannot be used.
+    #[error("database.url cannot be used: {0}\nNothing was done.")]
+    Database(String),
     /// The pool is too small for the jobs that the worker would run at once.
     #[error(
         "the worker needs {needed} database connections (worker.concurrency {concurrency} + \
@@ -90,6 +93,15 @@ pub(crate) enum Problem {
         /// What would be accepted.
         accepts: String,
     },
+    /// A value of which nothing may be shown.
+    Unusable {
+        /// Where it stands.
+        origin: Origin,
+        /// Its key.
+        key: &'static str,
+        /// Why it is not accepted.
+        reason: String,
+    },
     /// A key or section that does not exist.
     Unknown {
         /// Where it stands.
@@ -115,6 +127,9 @@ impl fmt::Display for Problem {
         match self {
             Self::Value { origin, key, found, accepts } => {
                 write!(f, "{origin}: {key} = {found} is not accepted; give {accepts}")
+            }
+            Self::Unusable { origin, key, reason } => {
+                write!(f, "{origin}: {key} is not accepted: {reason}")
             }
             Self::Unknown { origin, name, hint } => {
                 write!(f, "{origin}: unknown {name}; {hint}")

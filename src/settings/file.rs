@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read as _},
-    os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
     path::Path,
 };
 
@@ -16,6 +16,9 @@ use super::{
     origin::Origin,
     secret::{holds_password, quote_rejected},
 };
+
+/// Most bytes that are read.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// A config file that was read.
 #[derive(Debug)]
@@ -42,8 +45,16 @@ impl ConfigFile {
         if mode & 0o002 != 0 && !metadata.file_type().is_char_device() {
             return Err(SettingsError::WorldWritable { path: path.to_owned(), mode });
         }
-        file.read_to_string(&mut text).map_err(unreadable)?;
-        Self::parse(&text, path, mode)
+        file.by_ref().take(MAX_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(unreadable(io::Error::other("it is larger than 1 MiB")));
+        }
+        let mut read = Self::parse(&text, path, mode)?;
+        if !metadata.file_type().is_char_device() {
+            let own = rustix::process::geteuid().as_raw();
+            read.warnings.extend(strangers(path, mode, metadata.uid(), own));
+        }
+        Ok(read)
     }
 
     /// Reads the text of a file with these permissions.
@@ -130,6 +141,23 @@ impl ConfigFile {
         };
         Problem::Unknown { origin: self.origin.clone(), name: format!("section [{name}]"), hint }
     }
+}
+
+/// Warns of others who may write the file: whoever does chooses the database, and what is done to it.
+fn strangers(path: &Path, mode: u32, owner: u32, own: u32) -> Vec<String> {
+    let path = path.display();
+    let mut warnings = Vec::new();
+    if owner != 0 && owner != own {
+        warnings.push(format!(
+            "the config file {path} belongs to another user (uid {owner}), who may write to it; run: chown root {path}"
+        ));
+    }
+    if mode & 0o020 != 0 {
+        warnings.push(format!(
+            "the group of the config file {path} may write to it (mode {mode:04o}); run: chmod g-w {path}"
+        ));
+    }
+    warnings
 }
 
 /// Reads a table; errors never quote the text, which may hold a password.

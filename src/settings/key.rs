@@ -7,6 +7,8 @@ use kenoma_jobs::engine::Window;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+use super::{conninfo::Conninfo, redis};
+
 /// One key of the settings.
 #[derive(Debug)]
 pub(crate) struct Key {
@@ -47,8 +49,10 @@ pub(crate) enum Accepts {
     Flag,
     /// One of these words.
     OneOf(&'static [&'static str]),
-    /// A connection URL with one of these schemes.
-    Url(&'static [&'static str]),
+    /// A connection string of PostgreSQL.
+    Database,
+    /// A connection URL of Redis.
+    Redis,
     /// The public URL of a server, without a path.
     Site,
     /// A name that is safe as part of a Redis key.
@@ -89,6 +93,16 @@ impl Accepts {
         }
     }
 
+    /// Says why a value is not accepted, of keys whose values are too long for "give …" or too secret to be quoted.
+    pub(super) fn fault(&self, value: &Value) -> Option<String> {
+        let text = value.as_str()?;
+        match self {
+            Self::Database => Conninfo::read(text, |_variable| None).err(),
+            Self::Redis => redis::fault(text),
+            _ => None,
+        }
+    }
+
     /// Whether the value is accepted.
     pub(super) fn check(&self, value: &Value) -> bool {
         let text = value.as_str();
@@ -108,7 +122,7 @@ impl Accepts {
             }
             Self::Flag => value.to_bool().is_some(),
             Self::OneOf(words) => text.is_some_and(|text| words.contains(&text)),
-            Self::Url(schemes) => text.is_some_and(|text| is_connection_url(text, schemes)),
+            Self::Database | Self::Redis => text.is_some() && self.fault(value).is_none(),
             Self::Site => text.is_some_and(is_site),
             Self::Name => text.is_some_and(is_name),
             Self::Filter => text.is_some_and(is_filter),
@@ -135,7 +149,7 @@ impl fmt::Display for Accepts {
             ),
             Self::Flag => f.write_str("true or false (in the environment also 1, 0, yes, no)"),
             Self::OneOf(words) => write!(f, "one of {}", words.join(", ")),
-            Self::Url(schemes) => write!(f, "a URL that begins with one of {}://", schemes.join("://, ")),
+            Self::Database | Self::Redis => f.write_str("a URL as text"),
             Self::Site => f.write_str(
                 "the public http or https URL without path or user, such as \"https://social.example\"",
             ),
@@ -157,13 +171,6 @@ impl fmt::Display for Accepts {
             ),
         }
     }
-}
-
-fn is_connection_url(text: &str, schemes: &[&str]) -> bool {
-    // Without "//" the URL crate takes what follows for an opaque path.
-    let Ok(url) = Url::parse(text) else { return false };
-    let local = url.scheme().contains("unix") || url.scheme().starts_with("postgres");
-    text.contains("://") && schemes.contains(&url.scheme()) && (local || url.has_host())
 }
 
 fn is_site(text: &str) -> bool {

@@ -137,6 +137,8 @@ fn check(merged: &Figment, keys: &[&'static Key], problems: &mut Vec<Problem>) -
         let origin = Origin::of(merged.get_metadata(value.tag()));
         if key.accepts.check(&value) {
             entries.push(Entry { key: key.path, value: Some(show(&value)), origin });
+        } else if let Some(reason) = key.accepts.fault(&value) {
+            problems.push(Problem::Unusable { origin, key: key.path, reason });
         } else {
             problems.push(Problem::Value {
                 origin,

@@ -10,6 +10,7 @@
 
 mod batch;
 mod brakes;
+mod conninfo;
 mod database;
 mod duration;
 mod environment;
@@ -38,6 +39,7 @@ use self::{
     worker::WorkerSettings,
 };
 pub(crate) use self::{
+    conninfo::{Conninfo, Host, PassfileEntry, Target, TlsMode},
     error::SettingsError,
     key::Key,
     load::{Loaded, Surroundings},

@@ -1,8 +1,13 @@
 //! `[redis]`: what wakes the workers.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
+use url::Url;
 
 use super::{
+    conninfo::{ENCODE, Fault},
+    hint,
     key::{Accepts, Key},
     secret::SecretUrl,
 };
@@ -11,8 +16,11 @@ const SCHEMES: &[&str] =
     &["redis", "rediss", "valkey", "valkeys", "unix", "redis+unix", "valkey+unix"];
 
 pub(super) const KEYS: &[Key] = &[
-    Key::new("redis.url", Accepts::Url(SCHEMES)).alias("REDIS_URL"),
+    Key::new("redis.url", Accepts::Redis).alias("REDIS_URL"),
     Key::new("redis.prefix", Accepts::Name),
+    Key::new("redis.ca_file", Accepts::Path),
+    Key::new("redis.cert_file", Accepts::Path),
+    Key::new("redis.key_file", Accepts::Path),
 ];
 
 /// The Redis that wakes the workers.
@@ -23,6 +31,15 @@ pub(crate) struct RedisSettings {
     pub(crate) url: SecretUrl,
     /// First part of the name of every key that kenoma writes there.
     pub(crate) prefix: String,
+    /// Certificates of the authorities to trust instead of the usual ones.
+    #[serde(default)]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Our own certificate.
+    #[serde(default)]
+    pub(crate) cert_file: Option<PathBuf>,
+    /// Its key.
+    #[serde(default)]
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 impl RedisSettings {
@@ -31,6 +48,58 @@ impl RedisSettings {
         crate::queue::RedisSettings {
             url: self.url.expose().to_owned(),
             prefix: self.prefix.clone(),
+            ca_file: self.ca_file.clone(),
+            cert_file: self.cert_file.clone(),
+            key_file: self.key_file.clone(),
         }
     }
+}
+
+/// Says why a text is no URL of a Redis, without any of the text: it may hold a password.
+pub(super) fn fault(text: &str) -> Option<String> {
+    let example = "it looks like redis://:PASSWORD@HOST:6379/0, rediss://HOST:6379/0 (TLS) or unix:///run/redis.sock";
+    // Without "//" the URL crate takes what follows for an opaque path.
+    let url =
+        Url::parse(text).ok().filter(|url| text.contains("://") && SCHEMES.contains(&url.scheme()));
+    let Some(url) = url else {
+        return Some(format!(
+            "it is no URL that begins with one of {}://; {example}; {ENCODE}",
+            SCHEMES.join("://, ")
+        ));
+    };
+    let socket = url.scheme().contains("unix");
+    let database = url.path().trim_start_matches('/');
+    let host = url.host_str().unwrap_or_default();
+    let behind = [url.path(), url.query().unwrap_or_default(), host];
+    if behind.iter().any(|part| part.contains('@')) || url.fragment().is_some() {
+        return Some(Fault::Unencoded.to_string());
+    }
+    if let Some(fault) = unknown_parameter(&url, socket) {
+        return Some(fault.to_string());
+    }
+    if !socket && !host.chars().all(|c| c.is_alphanumeric() || "-_.:[]".contains(c)) {
+        return Some(Fault::Host.to_string());
+    }
+    if !socket && !database.is_empty() && database.parse::<u16>().is_err() {
+        return Some(format!(
+            "behind the host stands the number of a database, such as /0; {ENCODE}"
+        ));
+    }
+    let usable = (socket || url.has_host()) && crate::queue::is_redis_url(text);
+    (!usable).then(|| format!("it is no URL of a Redis; {example}; {ENCODE}"))
+}
+
+fn unknown_parameter(url: &Url, socket: bool) -> Option<Fault> {
+    let known: &[&'static str] =
+        if socket { &["db", "user", "pass", "protocol"] } else { &["protocol"] };
+    let mut secret = false;
+    for (name, _) in url.query_pairs() {
+        if !known.contains(&&*name) {
+            let meant = hint::nearest_word(known, &name);
+            let told = meant.is_some() && !secret;
+            return Some(Fault::Unknown { name: told.then(|| name.into_owned()), meant });
+        }
+        secret |= name == "pass";
+    }
+    None
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use super::conninfo;
+
 /// What stands in the place of a password.
 const MASK: &str = "***";
 
@@ -31,9 +33,12 @@ impl fmt::Debug for SecretUrl {
     }
 }
 
-/// Replaces the password of a URL, before the host or as `password=` or `pass=` behind it, by `***`. Text without
-/// `://` comes back unchanged.
+/// Replaces the password of a URL, before the host or as `password=` or `pass=` behind it, or of a list of
+/// `key=value`, by `***`. Other text comes back unchanged.
 pub(super) fn mask(text: &str) -> String {
+    if let Some(masked) = conninfo::mask(text) {
+        return masked;
+    }
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
     let (address, query) = match rest.split_once('?') {
         Some((address, query)) => (address, Some(query)),
@@ -100,6 +105,12 @@ mod tests {
                 "postgres:///db?host=/run&password=pw&user=u",
                 "postgres:///db?host=/run&password=***&user=u",
             ),
+            ("postgres:///db?%70assword=pw", "postgres:///db?%70assword=***"),
+            ("postgres://u:p%40w@h1,[::1]:2/db", "postgres://u:***@h1,[::1]:2/db"),
+            ("postgres://u:p?w#x@h/db", "postgres://u:***@h/db"),
+            ("host=h password=pw user=u", "host=h password=*** user=u"),
+            (r"host=h password='p\'w x' user=u", "host=h password=*** user=u"),
+            ("host=h user=u", "host=h user=u"),
             ("redis://:pw@h/0", "redis://:***@h/0"),
             ("unix:///run/redis.sock?pass=pw", "unix:///run/redis.sock?pass=***"),
             ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),

@@ -8,6 +8,7 @@ mod after_care;
 mod brakes;
 mod class;
 mod closing;
+mod connection;
 mod counting;
 mod drive;
 mod error;
@@ -35,6 +36,7 @@ pub use after_care::{AFTER_CARE, AfterCare, Analyzed, Table, TableCare, look_aft
 pub use brakes::{Brake, BrakeSettings, Braked, InvalidWindow, Window};
 pub use class::Class;
 pub use closing::{Left, Recount};
+pub use connection::{OWN_SESSION, Settled, own, settle, shares_sessions};
 pub use drive::{Driver, Ended, drive};
 pub use error::JobError;
 pub use failpoint::FailPoint;

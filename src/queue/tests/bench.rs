@@ -25,7 +25,11 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) fn start() -> Result<Self> {
         let redis = Redis::start()?;
-        let settings = RedisSettings { url: redis.url(), prefix: "test".to_owned() };
+        let settings = RedisSettings {
+            url: redis.url(),
+            prefix: "test".to_owned(),
+            ..RedisSettings::default()
+        };
         Ok(Self { redis, settings })
     }
 

@@ -1,6 +1,6 @@
 //! Somebody else writes into our queue: later messages still get through.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::bench::{Bench, Gate};
 
@@ -85,5 +85,38 @@ async fn more_due_messages_than_apalis_can_move_are_worked_off() -> Result<()> {
     bench.announce("good").await?;
     consumer.ended("good").await?;
     bench.reaches(&["ZCARD", SCHEDULED], 0).await?;
+    consumer.stop().await
+}
+
+/// Most memory that this process ever had, in KiB.
+fn peak_memory() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.context("no VmHWM")?.parse()?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_far_too_long_is_never_read() -> Result<()> {
+    let bench = Bench::start()?;
+    let mut consumer = bench.consumer(1, Gate::open())?;
+    bench.announce("before").await?;
+    consumer.ended("before").await?;
+    let before = peak_memory()?;
+    let write = "local long = string.rep('x', 32 * 1024 * 1024)
+                 redis.call('HSET', KEYS[1] .. ':data', 'long-data', long)
+                 redis.call('HSET', KEYS[1] .. ':data', 'long-meta', '{}')
+                 redis.call('HSET', KEYS[1] .. ':meta:long-meta', 'attempts', long)
+                 redis.call('HSET', KEYS[1] .. ':meta:long-data', long, '1')
+                 redis.call('RPUSH', KEYS[1] .. ':active', 'long-data', long, 'long-meta')
+                 return redis.call('ZADD', KEYS[1] .. ':scheduled', 0, long .. 'y')";
+    bench.redis.command(&["EVAL", write, "1", "test:short"])?;
+    bench.announce("good").await?;
+    // Two of them are messages; an id of that length is none.
+    ensure!(consumer.ended("good").await? == 2);
+    let more = peak_memory()?.saturating_sub(before);
+    ensure!(more < 24 * 1024, "{more} KiB more");
+    bench.reaches(&["SCARD", "test:short:done"], 4).await?;
+    ensure!(bench.count(&["ZCARD", "test:short:workers:started"])? == 1);
     consumer.stop().await
 }

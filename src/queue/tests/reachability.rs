@@ -13,7 +13,7 @@ const PASSWORD: &str = "hunter2";
 
 fn settings(port: u16) -> RedisSettings {
     let url = format!("redis://kenoma:{PASSWORD}@127.0.0.1:{port}/3");
-    RedisSettings { url, prefix: "test".to_owned() }
+    RedisSettings { url, prefix: "test".to_owned(), ..RedisSettings::default() }
 }
 
 async fn refusal(settings: &RedisSettings) -> Result<QueueError> {
@@ -65,7 +65,7 @@ async fn a_login_that_was_refused_once_is_tried_again() -> Result<()> {
     let bench = Bench::start()?;
     bench.redis.command(&["CONFIG", "SET", "requirepass", "secret"])?;
     let url = bench.redis.url().replace("redis://", &format!("redis://:{PASSWORD}@"));
-    let settings = RedisSettings { url, prefix: "test".to_owned() };
+    let settings = RedisSettings { url, prefix: "test".to_owned(), ..RedisSettings::default() };
     let error = refusal(&settings).await?;
     ensure!(matches!(error, QueueError::Login { .. }), "{error}");
     let mut connection = Connection::lazy(&settings)?;
@@ -78,7 +78,11 @@ async fn a_login_that_was_refused_once_is_tried_again() -> Result<()> {
 #[tokio::test]
 async fn a_url_that_is_none_is_not_repeated() -> Result<()> {
     for url in ["postgres://kenoma:hunter2@localhost/x", "hunter2", ""] {
-        let settings = RedisSettings { url: url.to_owned(), prefix: "test".to_owned() };
+        let settings = RedisSettings {
+            url: url.to_owned(),
+            prefix: "test".to_owned(),
+            ..RedisSettings::default()
+        };
         let error = refusal(&settings).await?;
         ensure!(matches!(error, QueueError::Url { .. }), "{error}");
     }

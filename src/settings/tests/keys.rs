@@ -141,7 +141,8 @@ fn every_key_is_explained_with_its_bounds() {
             Accepts::OneOf(words) => (*words.last().unwrap_or(&"")).to_owned(),
             Accepts::Filter => "off, error, warn, info, debug or trace".to_owned(),
             Accepts::Name => "1 to 64 letters".to_owned(),
-            Accepts::Url(schemes) => format!("{}://", schemes.first().unwrap_or(&"")),
+            Accepts::Database => "postgres://".to_owned(),
+            Accepts::Redis => "redis://".to_owned(),
             Accepts::Site => "http or https".to_owned(),
             Accepts::Text => "1 to 255 characters".to_owned(),
             Accepts::Words => "List of".to_owned(),
@@ -189,6 +190,9 @@ fn every_key_has_its_own_variable() {
     KENOMA_DATABASE_CONNECT_TIMEOUT
     KENOMA_REDIS_URL
     KENOMA_REDIS_PREFIX
+    KENOMA_REDIS_CA_FILE
+    KENOMA_REDIS_CERT_FILE
+    KENOMA_REDIS_KEY_FILE
     KENOMA_WORKER_CONCURRENCY
     KENOMA_WORKER_SHORT_CONCURRENCY
     KENOMA_WORKER_POLL_INTERVAL
@@ -262,7 +266,8 @@ fn every_variable_sets_its_key() {
             (_, Accepts::Window) => "22:30-05:00".to_owned(),
             (_, Accepts::Flag) => "yes".to_owned(),
             (_, Accepts::OneOf(words)) => (*words.last().unwrap_or(&"")).to_owned(),
-            (_, Accepts::Url(schemes)) => format!("{}://h/9", schemes[0]),
+            (_, Accepts::Database) => "postgres://h/9".to_owned(),
+            (_, Accepts::Redis) => "redis://h/9".to_owned(),
             (_, Accepts::Site) => "https://other.example".to_owned(),
             (_, Accepts::Name | Accepts::Filter | Accepts::Text | Accepts::Words) => {
                 "trace".to_owned()

@@ -156,6 +156,9 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     database.connect_timeout | 5s | default
     redis.url | redis://:***@cache:6379/3 | file DIR/kenoma.toml
     redis.prefix | kenoma | default
+    redis.ca_file | - | default
+    redis.cert_file | - | default
+    redis.key_file | - | default
     worker.concurrency | 2 | default
     worker.short_concurrency | 1 | default
     worker.poll_interval | 200ms | default

@@ -53,6 +53,25 @@ fn a_password_that_everybody_may_read() {
 }
 
 #[test]
+fn a_file_that_somebody_else_may_write() -> std::io::Result<()> {
+    let machine = Machine::new().file_with_mode("", 0o660);
+    insta::assert_snapshot!(machine.redacted(&machine.loaded().warnings.join("\n")), @"the group of the config file DIR/kenoma.toml may write to it (mode 0660); run: chmod g-w DIR/kenoma.toml");
+    // Only root can give a file away.
+    let path = machine.folder.path().join("kenoma.toml");
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640))?;
+    if std::os::unix::fs::chown(&path, Some(12345), None).is_ok() {
+        insta::assert_snapshot!(machine.redacted(&machine.loaded().warnings.join("\n")), @"the config file DIR/kenoma.toml belongs to another user (uid 12345), who may write to it; run: chown root DIR/kenoma.toml");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_file_that_is_far_too_long() {
+    let machine = Machine::new().file(&"# x\n".repeat(300_000));
+    assert!(machine.error().contains("larger than 1 MiB"), "{}", machine.error());
+}
+
+#[test]
 fn a_file_that_is_no_toml_and_holds_a_password() {
     let machine = Machine::new().file("[database]\nurl = postgres://u:hunter2@h/db\n");
     insta::assert_snapshot!(machine.error(), @r#"file DIR/kenoma.toml: line 2, column 7 is not TOML: invalid string, expected `"`, `'`"#);
@@ -90,10 +109,10 @@ fn values_of_the_file_all_at_once() {
     insta::assert_snapshot!(machine.error(), @r#"
     the settings cannot be used, and nothing was done:
       file DIR/kenoma.toml: instance_url = "social.example" is not accepted; give the public http or https URL without path or user, such as "https://social.example"
-      file DIR/kenoma.toml: database.url = (not shown: it may hold a password) is not accepted; give a URL that begins with one of postgres://, postgresql://
+      file DIR/kenoma.toml: database.url is not accepted: it is a URL of something else; it looks like postgres://USER:PASSWORD@HOST:PORT/NAME, postgres://USER@/NAME?host=/run/postgresql or "host=HOST user=USER dbname=NAME"
       file DIR/kenoma.toml: database.pool_size = "10" is not accepted; give a whole number from 1 to 500
       file DIR/kenoma.toml: database.connect_timeout = 5 is not accepted; give a duration from 100ms to 5m, such as "200ms", "15s" or "5m"
-      file DIR/kenoma.toml: redis.url = "localhost:6379" is not accepted; give a URL that begins with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://, valkey+unix://
+      file DIR/kenoma.toml: redis.url is not accepted: it is no URL that begins with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://, valkey+unix://; it looks like redis://:PASSWORD@HOST:6379/0, rediss://HOST:6379/0 (TLS) or unix:///run/redis.sock; in a user, password or name write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, & as %26, = as %3D and % as %25
       file DIR/kenoma.toml: redis.prefix = "my kenoma" is not accepted; give 1 to 64 letters, digits, "_", "-", "." or ":"
       file DIR/kenoma.toml: worker.concurrency = 0 is not accepted; give a whole number from 1 to 64
       file DIR/kenoma.toml: worker.poll_interval = "1ms" is not accepted; give a duration from 10ms to 1m, such as "200ms", "15s" or "5m"
@@ -146,7 +165,7 @@ fn values_of_the_environment_and_the_command_line() {
     insta::assert_snapshot!(machine.error(), @r#"
     the settings cannot be used, and nothing was done:
       environment KENOMA_REDIS_PREFIX: redis.prefix = (not UTF-8) is not accepted; give 1 to 64 letters, digits, "_", "-", "." or ":"
-      environment REDIS_URL: redis.url = (not shown: it may hold a password) is not accepted; give a URL that begins with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://, valkey+unix://
+      environment REDIS_URL: redis.url is not accepted: it is no URL that begins with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://, valkey+unix://; it looks like redis://:PASSWORD@HOST:6379/0, rediss://HOST:6379/0 (TLS) or unix:///run/redis.sock; in a user, password or name write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, & as %26, = as %3D and % as %25
       flag: worker.concurrency = 65 is not accepted; give a whole number from 1 to 64
       environment KENOMA_WORKER_POLL_INTERVAL: worker.poll_interval = "200" is not accepted; give a duration from 10ms to 1m, such as "200ms", "15s" or "5m"
       environment KENOMA_WORKER_MAX_ATTEMPTS: worker.max_attempts = "many" is not accepted; give a whole number from 1 to 1000
@@ -222,18 +241,28 @@ fn a_site_is_a_web_address_and_nothing_more() {
 #[test]
 fn a_connection_url_has_a_known_scheme_and_a_place() {
     let given = |variable: &str, url: &str| Machine::new().variable(variable, url).load().is_ok();
-    for url in
-        ["postgres://u:p@h:1/d", "postgresql:///d?host=/run/postgresql", "postgres://%2Frun/d"]
-    {
+    for url in [
+        "postgres://u:p@h:1/d",
+        "postgresql:///d?host=/run/postgresql",
+        "postgres://%2Frun/d",
+        "host=h dbname=d",
+    ] {
         assert!(given("KENOMA_DATABASE_URL", url), "{url}");
     }
-    for url in ["postgres:d", "mysql://h/d", "host=h dbname=d"] {
+    for url in ["postgres:d", "mysql://h/d", "host=h dbnam=d"] {
         assert!(!given("KENOMA_DATABASE_URL", url), "{url}");
     }
     for url in ["redis://h", "rediss://:p@h:1/2", "unix:///run/redis.sock", "valkey://[::1]"] {
         assert!(given("KENOMA_REDIS_URL", url), "{url}");
     }
-    for url in ["redis:h", "redis:///0", "h:6379"] {
+    for url in [
+        "redis:h",
+        "redis:///0",
+        "h:6379",
+        "redis://h/first",
+        "redis://h/0?db=1",
+        "rediss://h/#insecure",
+    ] {
         assert!(!given("KENOMA_REDIS_URL", url), "{url}");
     }
 }

@@ -43,6 +43,9 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| database.connect_timeout              5s                                default
     out| redis.url                             redis://:***@redis/0              environment KENOMA_REDIS_URL
     out| redis.prefix                          kenoma                            default
+    out| redis.ca_file                         -                                 default
+    out| redis.cert_file                       -                                 default
+    out| redis.key_file                        -                                 default
     out| worker.concurrency                    2                                 default
     out| worker.short_concurrency              1                                 default
     out| worker.poll_interval                  200ms                             default

@@ -11,13 +11,17 @@ mod crashes;
 mod crowd;
 mod deliveries;
 mod durability;
+mod encrypted;
+mod failover;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod forged;
 mod giving_way;
+mod hostile_settings;
 mod network;
 mod outages;
 mod parked;
+mod pooler;
 mod postgres;
 mod postgres_faults;
 mod process;

@@ -23,8 +23,8 @@ pub use database::{Database, fingerprint};
 pub use flake::{flake_id, flake_text};
 pub use flavour::Flavour;
 pub use servers::{
-    Link, Postgres, PostgresOptions, Proxy, Redis, RedisOptions, Server, postgres, postgres_folder,
-    redis, redis_program,
+    Certificates, Link, PgBouncer, Postgres, PostgresOptions, Proxy, Redis, RedisOptions, Server,
+    postgres, postgres_folder, redis, redis_program,
 };
 pub use sql::put_together;
 pub use standin::{AtWork, Outcomes, StandIn};

@@ -2,7 +2,7 @@
 
 mod packages;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -25,11 +25,13 @@ enum Need {
     Python,
     /// Gives a process a clock of its own.
     Faketime,
+    /// Stands between programs and PostgreSQL on many servers.
+    PgBouncer,
 }
 
 impl Need {
-    const ALL: [Self; 5] =
-        [Self::Postgres, Self::Redis, Self::Argon2, Self::Python, Self::Faketime];
+    const ALL: [Self; 6] =
+        [Self::Postgres, Self::Redis, Self::Argon2, Self::Python, Self::Faketime, Self::PgBouncer];
 
     const fn name(self) -> &'static str {
         match self {
@@ -38,6 +40,7 @@ impl Need {
             Self::Argon2 => "argon2",
             Self::Python => "Python",
             Self::Faketime => "faketime",
+            Self::PgBouncer => "PgBouncer",
         }
     }
 
@@ -49,6 +52,7 @@ impl Need {
             Self::Argon2 => program_complaint("argon2"),
             Self::Python => program_complaint("python3"),
             Self::Faketime => program_complaint("faketime"),
+            Self::PgBouncer => program_complaint("pgbouncer"),
         }
     }
 }
@@ -90,7 +94,9 @@ fn complaints(missing: &[(Need, String)]) -> String {
 
 fn program_complaint(program: &str) -> Option<String> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&folders).any(|folder| folder.join(program).is_file());
+    // Debian keeps some where only root looks.
+    let mut folders = std::env::split_paths(&folders).chain([PathBuf::from("/usr/sbin")]);
+    let found = folders.any(|folder| folder.join(program).is_file());
     (!found).then(|| format!("There is no `{program}` on PATH."))
 }
 

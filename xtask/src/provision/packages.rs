@@ -90,6 +90,7 @@ impl PackageManager {
             (Need::Python, _) => &["python3"],
             (Need::Faketime, Self::Apt) => &["faketime"],
             (Need::Faketime, _) => &["libfaketime"],
+            (Need::PgBouncer, _) => &["pgbouncer"],
         }
     }
 }

@@ -62,12 +62,15 @@ pub async fn migrate(db: &mut PgConnection) -> Result<(), MigrateFailed> {
     if !alone {
         return Err(MigrateFailed::Busy(migrating(db).await?));
     }
+    let lock_timeout: String =
+        sqlx::query_scalar("select current_setting('lock_timeout')").fetch_one(&mut *db).await?;
     let migrated = apply(db).await;
     // The connection may be used for something else.
     let given_back = sqlx::query(
-        "select pg_advisory_unlock(hashtextextended($1, 0)), set_config('lock_timeout', '0', false)",
+        "select pg_advisory_unlock(hashtextextended($1, 0)), set_config('lock_timeout', $2, false)",
     )
     .bind(ADVISORY_LOCK)
+    .bind(lock_timeout)
     .execute(&mut *db)
     .await;
     match migrated {

@@ -176,6 +176,11 @@ impl Account {
         }
     }
 
+    /// Its numbers, for `chown`.
+    pub(super) fn ids(self) -> (u32, u32) {
+        (self.uid, self.gid)
+    }
+
     pub(super) fn apply(account: Option<Self>, command: &mut Command) {
         if let Some(account) = account {
             command.uid(account.uid).gid(account.gid);

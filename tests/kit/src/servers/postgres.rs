@@ -144,6 +144,18 @@ impl Postgres {
         self.launch()
     }
 
+    /// Makes a replica take writes, and waits until it does.
+    pub fn promote(&self) -> Result<()> {
+        let mut command = Command::new(self.programs.join("pg_ctl"));
+        command.args(["promote", "--wait", "--pgdata=data"]);
+        Account::apply(self.account, &mut command);
+        let status = self.guard.spawn(&mut command)?.wait()?;
+        if !status.success() {
+            bail!("pg_ctl promote failed ({status}); it said:\n{}", self.guard.log_tail());
+        }
+        Ok(())
+    }
+
     fn make_cluster(&self, command: &mut Command) -> Result<()> {
         Account::apply(self.account, command);
         let status = self.guard.spawn(command)?.wait()?;

@@ -47,6 +47,13 @@ pub fn redis_program(name: &str) -> Result<PathBuf> {
     )
 }
 
+/// Gives the path of a program that is neither; Debian keeps some where only root looks.
+pub(super) fn program(name: &str, package: &str) -> Result<PathBuf> {
+    on_path(name)
+        .or_else(|| Some(Path::new("/usr/sbin").join(name)).filter(|file| file.is_file()))
+        .with_context(|| format!("`{name}` was not found; install {package}"))
+}
+
 fn on_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
