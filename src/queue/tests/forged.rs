@@ -2,7 +2,10 @@
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::bench::{Bench, Gate};
+use kenoma_jobs::engine::Class;
+
+use super::bench::{Bench, Gate, envelope};
+use crate::queue::Producer;
 
 const DATA: &str = "test:short:data";
 const ACTIVE: &str = "test:short:active";
@@ -103,7 +106,7 @@ async fn what_is_far_too_long_is_never_read() -> Result<()> {
     bench.announce("before").await?;
     consumer.ended("before").await?;
     let before = peak_memory()?;
-    let write = "local long = string.rep('x', 32 * 1024 * 1024)
+    let write = "local long = string.rep('x', 16 * 1024 * 1024)
                  redis.call('HSET', KEYS[1] .. ':data', 'long-data', long)
                  redis.call('HSET', KEYS[1] .. ':data', 'long-meta', '{}')
                  redis.call('HSET', KEYS[1] .. ':meta:long-meta', 'attempts', long)
@@ -111,11 +114,12 @@ async fn what_is_far_too_long_is_never_read() -> Result<()> {
                  redis.call('RPUSH', KEYS[1] .. ':active', 'long-data', long, 'long-meta')
                  return redis.call('ZADD', KEYS[1] .. ':scheduled', 0, long .. 'y')";
     bench.redis.command(&["EVAL", write, "1", "test:short"])?;
-    bench.announce("good").await?;
+    // Redis is busy with writing all that into its file: a command line would not wait for so long.
+    Producer::new(bench.connection()?).announce(Class::Short, envelope("good")).await?;
     // Two of them are messages; an id of that length is none.
     ensure!(consumer.ended("good").await? == 2);
     let more = peak_memory()?.saturating_sub(before);
-    ensure!(more < 24 * 1024, "{more} KiB more");
+    ensure!(more < 12 * 1024, "{more} KiB more");
     bench.reaches(&["SCARD", "test:short:done"], 4).await?;
     ensure!(bench.count(&["ZCARD", "test:short:workers:started"])? == 1);
     consumer.stop().await

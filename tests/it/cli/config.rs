@@ -191,3 +191,26 @@ fn a_misspelt_variable_is_told_of() -> Result<()> {
     "#);
     Ok(())
 }
+
+#[test]
+fn a_url_that_cannot_be_used_stops_a_command_and_is_not_told() -> Result<()> {
+    for (variable, url) in [
+        ("KENOMA_DATABASE_URL", "postgres://pleroma:Tr0ub@dor-Secret/1@127.0.0.1/x"),
+        ("KENOMA_DATABASE_URL", "postgres://pleroma@127.0.0.1/x?sslmod=Tr0ub"),
+        ("KENOMA_REDIS_URL", "redis://:Tr0ub/dor-Secret@127.0.0.1"),
+        ("KENOMA_REDIS_URL", "redis://127.0.0.1/Secret"),
+        ("KENOMA_REDIS_URL", "dor-Secret"),
+    ] {
+        let kenoma = Kenoma::at("postgres://nobody@127.0.0.1:1/none").with(variable, url);
+        for line in [&["jobs", "list"][..], &["user", "delete_activities", "alice", "--yes"]] {
+            let done = kenoma.run(line)?;
+            assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{url}: {done:?}");
+            let key = if variable.contains("REDIS") { "redis.url" } else { "database.url" };
+            assert!(done.stderr.contains(key), "{done:?}");
+            for part in ["Tr0u", "dor-", "Secr"] {
+                assert!(!done.stderr.contains(part), "{part} in {done:?}");
+            }
+        }
+    }
+    Ok(())
+}

@@ -232,15 +232,16 @@ fn a_database_must_be_named_and_its_name_be_readable() -> Result<()> {
     err| Set `url` under [database] in the config file, or the environment variable KENOMA_DATABASE_URL or DATABASE_URL, to a URL such as "postgres://kenoma@localhost/pleroma".
     exit 2
     err| error: the settings cannot be used, and nothing was done:
-    err|   environment KENOMA_DATABASE_URL: database.url = (not shown: it may hold a password) is not accepted; give a URL that begins with one of postgres://, postgresql://
+    err|   environment KENOMA_DATABASE_URL: database.url is not accepted: it is a URL of something else; it looks like postgres://USER:PASSWORD@HOST:PORT/NAME, postgres://USER@/NAME?host=/run/postgresql or "host=HOST user=USER dbname=NAME"
     exit 2
     err| error: the settings cannot be used, and nothing was done:
-    err|   environment KENOMA_DATABASE_URL: database.url = (not shown: it may hold a password) is not accepted; give a URL that begins with one of postgres://, postgresql://
+    err|   environment KENOMA_DATABASE_URL: database.url is not accepted: a parameter has no value; it looks like postgres://USER:PASSWORD@HOST:PORT/NAME, postgres://USER@/NAME?host=/run/postgresql or "host=HOST user=USER dbname=NAME"; in a user, password or name write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, & as %26, = as %3D and % as %25
     exit 2
     err| error: the settings cannot be used, and nothing was done:
-    err|   environment DATABASE_URL: database.url = (not shown: it may hold a password) is not accepted; give a URL that begins with one of postgres://, postgresql://
+    err|   environment DATABASE_URL: database.url is not accepted: port must be a number from 1 to 65535; if it is part of a password, in a user, password or name write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, & as %26, = as %3D and % as %25
     exit 2
-    err| error: database.url cannot be used (unknown value "perhaps" for `ssl_mode`); it looks like postgres://USER:PASSWORD@HOST:PORT/NAME
+    err| error: the settings cannot be used, and nothing was done:
+    err|   environment DATABASE_URL: database.url is not accepted: sslmode must be one of disable, allow, prefer, require, verify-ca, verify-full
     exit 2
     "#);
     Ok(())
