@@ -165,19 +165,19 @@ impl Connection {
         let client = Self::client(settings)?;
         let address = client.get_connection_info().addr().to_string();
         let manager = ConnectionManager::new_lazy_with_config(client.clone(), config(patience))
-            .map_err(bad_url)?;
+            .map_err(|error| bad_url(&error))?;
         Ok(Self { manager, client, patience, address, prefix: settings.prefix.clone() })
     }
 
     fn client(settings: &RedisSettings) -> Result<Client, QueueError> {
-        let info = settings.url.as_str().into_connection_info().map_err(bad_url)?;
+        let info = settings.url.as_str().into_connection_info().map_err(|error| bad_url(&error))?;
         let client = match settings.certificates()? {
             Some(certificates) => Client::build_with_tls(info, certificates).map_err(|error| {
                 QueueError::Settings {
                     reason: format!("the certificates of Redis cannot be used: {error}"),
                 }
             })?,
-            None => Client::open(info).map_err(bad_url)?,
+            None => Client::open(info).map_err(|error| bad_url(&error))?,
         };
         Ok(client)
     }
@@ -187,7 +187,7 @@ impl Connection {
     }
 }
 
-fn bad_url(error: RedisError) -> QueueError {
+fn bad_url(error: &RedisError) -> QueueError {
     QueueError::Url { reason: error.category().to_owned() }
 }
 

@@ -113,7 +113,7 @@ impl Link {
     /// [`Link::obstacle`]: the pool would try again and again, and say nothing.
     pub(super) async fn prepare(&self, db: &mut PgConnection) -> sqlx::Result<()> {
         let seen = self.settle(db).await?;
-        let found = self.found(&seen, self.target);
+        let found = found(&seen, self.target);
         if self.reached.load(Ordering::Relaxed)
             && let Some(obstacle) = found
         {
@@ -132,22 +132,6 @@ impl Link {
             own(db).await?;
         }
         settle(db).await
-    }
-
-    fn found(&self, seen: &Settled, target: Target) -> Option<Obstacle> {
-        let fits = match target {
-            Target::Any | Target::PreferStandby => true,
-            Target::ReadWrite => !seen.read_only,
-            Target::ReadOnly => seen.read_only,
-            Target::Primary => !seen.in_recovery,
-            Target::Standby => seen.in_recovery,
-        };
-        match seen {
-            Settled { own: false, .. } => Some(Obstacle::Pooler),
-            _ if !fits => Some(Obstacle::Unfit),
-            Settled { without_triggers: true, .. } => Some(Obstacle::Triggers),
-            _ => None,
-        }
     }
 
     /// Warns, once, of settings that nobody but the database's owner can change.
@@ -227,7 +211,7 @@ impl Link {
             Ok::<_, sqlx::Error>((db, seen))
         };
         match answered(self.timeout, trying).await {
-            Ok((db, seen)) => match self.found(&seen, target) {
+            Ok((db, seen)) => match found(&seen, target) {
                 Some(Obstacle::Unfit) => Err(format!("it is not {}", target.name())),
                 // The pool meets it again, and says more.
                 Some(_) | None => Ok(db),
@@ -289,6 +273,23 @@ impl Link {
                 watched = Some(db);
             }
         }
+    }
+}
+
+/// What stands in the way of a connection, if anything.
+fn found(seen: &Settled, target: Target) -> Option<Obstacle> {
+    let fits = match target {
+        Target::Any | Target::PreferStandby => true,
+        Target::ReadWrite => !seen.read_only,
+        Target::ReadOnly => seen.read_only,
+        Target::Primary => !seen.in_recovery,
+        Target::Standby => seen.in_recovery,
+    };
+    match seen {
+        Settled { own: false, .. } => Some(Obstacle::Pooler),
+        _ if !fits => Some(Obstacle::Unfit),
+        Settled { without_triggers: true, .. } => Some(Obstacle::Triggers),
+        _ => None,
     }
 }
 

@@ -11,7 +11,11 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 pub(super) use fault::{ENCODE, Fault};
 use parameter::{Values, is_secret};
@@ -154,7 +158,7 @@ impl Conninfo {
                 options: text("options"),
                 target: choice("target_session_attrs", &Target::NAMES, &values)?
                     .unwrap_or_default(),
-                tls: tls(&values, home)?,
+                tls: tls(&values, home.as_deref())?,
             })
         };
         read().map_err(|(name, fault)| fault.of(values.variable(name)))
@@ -247,10 +251,10 @@ fn choice<T: Copy>(
         .ok_or_else(|| (name, Fault::Value { name, accepts: format!("one of {}", all()) }))
 }
 
-fn tls(values: &Values, home: Option<PathBuf>) -> Result<Tls, (&'static str, Fault)> {
+fn tls(values: &Values, home: Option<&Path>) -> Result<Tls, (&'static str, Fault)> {
     let mode = choice("sslmode", &SSL_MODES, values)?;
     let usual = |name: &str| {
-        let file = home.as_ref()?.join(".postgresql").join(name);
+        let file = home?.join(".postgresql").join(name);
         file.is_file().then_some(file)
     };
     let path = |name| values.get(name).map(PathBuf::from);

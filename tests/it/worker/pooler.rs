@@ -1,4 +1,4 @@
-//! PgBouncer between the program and PostgreSQL.
+//! `PgBouncer` between the program and PostgreSQL.
 
 use anyhow::{Context as _, Result, ensure};
 use sqlx::{ConnectOptions as _, Row as _, postgres::PgConnectOptions};

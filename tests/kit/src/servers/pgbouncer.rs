@@ -1,4 +1,4 @@
-//! A private PgBouncer before a `PostgreSQL`.
+//! A private `PgBouncer` before a `PostgreSQL`.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use super::guard::{Account, Guard, await_ready, durable_place, free_port, reap, signal};
 use super::programs::program;
 
-/// A private PgBouncer on its own loopback port. It ends, and its folder goes, on drop.
+/// A private `PgBouncer` on its own loopback port. It ends, and its folder goes, on drop.
 #[derive(Debug)]
 pub struct PgBouncer {
     server: Child,
@@ -39,9 +39,9 @@ impl PgBouncer {
             folder = folder.display()
         );
         for (name, value) in extra {
-            settings += &format!("{name} = {value}\n");
+            settings.extend([name, " = ", value, "\n"]);
         }
-        let users: String = users.iter().map(|user| format!("\"{user}\" \"\"\n")).collect();
+        let users: String = users.iter().flat_map(|user| ["\"", user, "\" \"\"\n"]).collect();
         for (name, text) in [("settings", settings), ("users", users)] {
             let path = folder.join(name);
             fs::write(&path, text)?;
