@@ -14,7 +14,12 @@ use super::{
 use crate::program::Kenoma;
 
 /// Settings that are told to a person instead, or that mean nothing to a session.
-const LEFT_ALONE: [&str; 2] = ["default_transaction_read_only", "transaction_read_only"];
+const LEFT_ALONE: [&str; 4] = [
+    "default_transaction_read_only",
+    "transaction_read_only",
+    "transaction_deferrable",
+    "transaction_isolation",
+];
 
 /// Values that hurt, of settings that are neither on nor off.
 const HURTFUL: [(&str, &str); 17] = [
