@@ -178,7 +178,7 @@ async fn passwords_that_are_refused_are_told_nowhere() -> Result<()> {
         (format!("postgres://kenoma:{MARK}@127.0.0.1:1/guarded"), redis.clone(), 8),
         (format!("postgres://kenoma:{MARK}@127.0.0.1:notaport/guarded"), redis.clone(), 2),
         (format!("postgers://kenoma:{MARK}@127.0.0.1/guarded"), redis.clone(), 2),
-        (format!("{good}?sslmode=verify-full&sslrootcert=/nowhere"), redis.clone(), 8),
+        (format!("{good}?sslmode=verify-full&sslrootcert=/nowhere"), redis.clone(), 2),
     ] {
         let kenoma = Kenoma::at(&postgres).with("KENOMA_REDIS_URL", redis);
         says(&kenoma.run(&queue)?, code).with_context(|| postgres.clone())?;
