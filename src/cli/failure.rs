@@ -32,7 +32,7 @@ pub(crate) enum Failure {
         /// Where it stands.
         status: Status,
     },
-    /// The run ended, but left items aside. Exit code 6.
+    /// The run is incomplete: it came to its end, but some items are parked. Exit code 6.
     #[error("{0}")]
     Parked(String),
     /// `--wait-timeout` passed. Exit code 7.
@@ -196,13 +196,11 @@ impl From<ControlError> for Failure {
             }
             ControlError::Status {
                 id,
-                status: Status::Failed | Status::Cancelled,
+                status: Status::Incomplete | Status::Failed | Status::Cancelled,
                 verb: "resumed",
             } => return Self::Refused(format!("{error}; have it tried: kenoma jobs retry {id}")),
-            ControlError::Status { id, status: Status::Succeeded, verb: "tried again" } => {
-                return Self::Refused(format!(
-                    "{error}; parked items, if it has any, can be: kenoma jobs retry {id} --parked"
-                ));
+            ControlError::Status { status: Status::Succeeded, verb: "tried again", .. } => {
+                return Self::Refused(format!("{error}, as nothing of it is left"));
             }
             _ => {}
         }

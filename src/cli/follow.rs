@@ -11,7 +11,7 @@ use kenoma_jobs::{
     AnyJob,
     engine::{
         Ended, Meter, Progress, Status, Wait, deliveries_told,
-        ledger::{self, Event, Run},
+        ledger::{self, Run},
         look_after,
     },
     pleroma::Server,
@@ -87,8 +87,7 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
             output.note(format!("Run {id} waits for a worker of a newer version: {unknown}"));
         }
         if run.status == Status::Queued && said != Some(Status::Queued) && run.cursor.is_some() {
-            let mut db = session.side_pool.acquire().await?;
-            let reason = waits_for_somebody(&ledger::events(&mut db, id).await?);
+            let reason = run.waits_for().map(str::to_owned);
             // Once, and not after each look.
             if reason.is_some() && reason != waits_for {
                 output
@@ -98,12 +97,6 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
         }
         said = Some(run.status);
     }
-}
-
-/// Whom a queued run waits for, by its story.
-pub(super) fn waits_for_somebody(events: &[Event]) -> Option<String> {
-    let last = events.last().filter(|last| last.event == "waiting")?;
-    Some(last.detail.get("for")?.as_str()?.to_owned())
 }
 
 fn progress_of(run: &Run) -> Progress {
@@ -164,7 +157,11 @@ pub(super) async fn inline(
             "run {id} was begun by a newer version of kenoma: {reason}. It was left as it is: update \
              kenoma, or leave it to a worker of that version"
         ))),
-        Ended::Succeeded | Ended::Failed(_) | Ended::Cancelled | Ended::Waiting(_) => Ok(run),
+        Ended::Succeeded
+        | Ended::Incomplete
+        | Ended::Failed(_)
+        | Ended::Cancelled
+        | Ended::Waiting(_) => Ok(run),
     }
 }
 
@@ -273,9 +270,14 @@ impl Display {
             format!(", {} left", humantime::format_duration(seconds))
         });
         let done = thousands(progress.done);
+        let parked = match progress.parked {
+            0 => String::new(),
+            parked => format!(", {} parked", thousands(parked)),
+        };
         let deliveries = deliveries(";").unwrap_or_default();
-        self.output
-            .note(format!("{subject}: {done} of {total}, {rate:.0} per second{left}{deliveries}"));
+        self.output.note(format!(
+            "{subject}: {done} of {total}{parked}, {rate:.0} per second{left}{deliveries}"
+        ));
     }
 
     /// Says why a run is held back, once, and when it goes on.

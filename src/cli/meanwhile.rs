@@ -4,11 +4,12 @@ use kenoma_jobs::engine::{Status, ledger::Run};
 
 use super::output::{counted, thousands};
 
-/// Says why a run that is done has dealt with another number of items than was planned; `None` when
+/// Says why a run that came to its end has dealt with another number of items than was planned; `None` when
 /// it has not.
 pub(super) fn told(run: &Run) -> Option<String> {
     let (planned, total) = (run.plan.total, run.total?);
-    if run.status != Status::Succeeded || planned == total {
+    let at_its_end = matches!(run.status, Status::Succeeded | Status::Incomplete);
+    if !at_its_end || planned == total {
         return None;
     }
     let planned_items = counted(planned, "items");

@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 
 use super::{
     Failure, Output, after_care, follow, meanwhile,
-    output::counted,
+    output::{counted, thousands},
     plan::{confirm, show_plan, tell_notes},
     run_json::RunJson,
 };
@@ -184,20 +184,36 @@ fn finished(request: &Request<'_>, output: Output) {
 pub(super) fn conclude(run: &Run) -> Result<(), Failure> {
     let id = &run.id;
     match run.status {
-        Status::Succeeded if run.parked > 0 => Err(Failure::Parked(format!(
-            "run {id} is done except for {}, parked with the reason; see: kenoma jobs show {id}",
-            counted(run.parked, "items")
-        ))),
         Status::Succeeded => Ok(()),
+        Status::Incomplete => Err(Failure::Parked(format!(
+            "run {id} is incomplete: {}; see: kenoma jobs show {id}\nOnce the causes are mended: kenoma \
+             jobs retry {id}",
+            done_told(run)
+        ))),
         Status::Cancelled => Err(Failure::Failed(format!(
-            "run {id} was cancelled after {}; what was committed stays",
-            counted(run.done, "items")
+            "run {id} was cancelled: {}; what was committed stays",
+            done_told(run)
         ))),
         _ => Err(Failure::Failed(format!(
-            "run {id} has failed: {}\nWhat was committed stays; go on from there with: kenoma jobs \
-             retry {id}",
-            run.last_error.as_deref().unwrap_or("no reason was noted")
+            "run {id} has failed: {}\n{}; what was committed stays. Once the cause is mended, have \
+             what is left done, parked items included: kenoma jobs retry {id}",
+            run.last_error.as_deref().unwrap_or("no reason was noted"),
+            done_told(run)
         ))),
+    }
+}
+
+/// Tells what a run has done, and what not: `300 of 301 items done, 1 parked`.
+pub(super) fn done_told(run: &Run) -> String {
+    let total = run.total.map_or_else(|| "? items".to_owned(), |total| counted(total, "items"));
+    format!("{} of {total} done{}", thousands(run.done), rest_told(run))
+}
+
+/// What there is to say of the items of a run that are not done: `, 1 parked`.
+pub(super) fn rest_told(run: &Run) -> String {
+    match run.parked {
+        0 => String::new(),
+        parked => format!(", {} parked", thousands(parked)),
     }
 }
 

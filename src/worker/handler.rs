@@ -187,9 +187,14 @@ fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
             duration_ms,
             "{job} {subject} is no longer this worker's; nothing more is written"
         ),
-        Ended::Succeeded | Ended::Cancelled | Ended::Paused | Ended::Interrupted => {
+        Ended::Succeeded
+        | Ended::Incomplete
+        | Ended::Cancelled
+        | Ended::Paused
+        | Ended::Interrupted => {
             let how = match ended {
                 Ended::Succeeded => "done",
+                Ended::Incomplete => "incomplete: some items are parked",
                 Ended::Cancelled => "cancelled",
                 Ended::Paused => "paused",
                 _ => "interrupted, to go on later",

@@ -1,6 +1,6 @@
 //! After a large run: fresh statistics for PostgreSQL's planner, and a look at what space was freed.
 //!
-//! It comes after the run's success is committed, and can only be left out, never fail the run.
+//! It comes after the run's end is committed, and can only be left out, never fail the run.
 
 use std::time::Duration;
 
@@ -103,7 +103,7 @@ impl AfterCare {
     }
 }
 
-/// Looks after the tables of a run that has just succeeded, if it was large. Leaves off when the
+/// Looks after the tables of a run that has just come to its end, if it was large. Leaves off when the
 /// process is told to stop.
 pub async fn look_after(
     driver: &Driver,
@@ -113,7 +113,8 @@ pub async fn look_after(
     progress: &Progress,
 ) {
     // Without a batch only parked items were tried again.
-    if *ended != Ended::Succeeded || progress.done < ITEMS_MIN || progress.batches == 0 {
+    let at_its_end = matches!(ended, Ended::Succeeded | Ended::Incomplete);
+    if !at_its_end || progress.done < ITEMS_MIN || progress.batches == 0 {
         return;
     }
     let care = Care { driver, claim, tables };

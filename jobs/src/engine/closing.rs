@@ -8,7 +8,7 @@ use super::{
     Job, JobError,
     counting::Finishing,
     drive::{Drive, encode},
-    ledger::{self, SetBack},
+    ledger::{self, Figures, SetBack},
     wire,
 };
 
@@ -60,7 +60,7 @@ impl<J: Job> Drive<'_, J> {
         last: &Finishing,
         left: Left<J::Cursor>,
     ) -> Result<(), JobError> {
-        let Finishing { locked, parked, .. } = last;
+        let Finishing { locked, after: Figures { parked, .. }, .. } = last;
         let closing = Closing::read(locked.closing.as_ref())?;
         let Left { items, what, cursor } = left;
         if closing.set_back >= SET_BACK_MAX {

@@ -6,9 +6,9 @@ use serde_json::Value;
 use sqlx::{PgConnection, PgTransaction};
 
 use super::{
-    Batch, FailPoint, Job, JobError, Recount,
-    drive::{Drive, Ended, Next, count, decode},
-    ledger::{self, Locked},
+    Batch, FailPoint, Job, JobError, Recount, Status,
+    drive::{Drive, Ended, Next, decode},
+    ledger::{self, Figures, Locked},
     transaction::milliseconds,
 };
 
@@ -20,16 +20,20 @@ pub(super) struct Finishing {
     /// The run before the batch.
     pub(super) locked: Locked,
     pub(super) batch: Batch<Value>,
-    /// Items that are parked after it.
-    pub(super) parked: i64,
+    /// The run after the batch.
+    pub(super) after: Figures,
     /// How long the batch took.
     pub(super) elapsed: Duration,
 }
 
 impl Finishing {
-    pub(super) fn of(locked: Locked, batch: Batch<Value>, elapsed: Duration) -> Box<Self> {
-        let parked = locked.parked + count(&batch.parked);
-        Box::new(Self { locked, batch, parked, elapsed })
+    pub(super) fn of(
+        locked: Locked,
+        batch: Batch<Value>,
+        after: Figures,
+        elapsed: Duration,
+    ) -> Box<Self> {
+        Box::new(Self { locked, batch, after, elapsed })
     }
 }
 
@@ -53,7 +57,8 @@ impl<J: Job> Drive<'_, J> {
         Ok(())
     }
 
-    /// Has the job count what it leaves, and ends the run, or has it walk once more.
+    /// Has the job count what it leaves, and ends the run, or has it walk once more. Success is said of
+    /// what was done only.
     ///
     /// The run's row stays locked meanwhile: its lease may run out, but nobody else can claim it.
     pub(super) async fn finish(
@@ -61,13 +66,23 @@ impl<J: Job> Drive<'_, J> {
         mut tx: PgTransaction<'static>,
         last: Finishing,
     ) -> Result<Next, JobError> {
-        let Finishing { locked, batch, parked, elapsed } = &last;
+        let Finishing { locked, batch, after, elapsed } = &last;
+        let Figures { done, parked, .. } = *after;
         take_time(&mut tx).await?;
         let cursor = decode::<J>(&batch.cursor)?;
-        let next = match self.job.finish(self.world, &mut tx, &cursor, *parked).await? {
+        let next = match self.job.finish(self.world, &mut tx, &cursor, parked).await? {
             Recount::Right => {
-                ledger::finish(&mut tx, self.claim).await?;
-                Next::Break(Ended::Succeeded)
+                let status = Status::at_the_end(done, parked);
+                let (ended, error) = match status {
+                    Status::Succeeded => (Ended::Succeeded, None),
+                    Status::Incomplete => (Ended::Incomplete, None),
+                    _ => {
+                        let error = nothing_done(parked);
+                        (Ended::Failed(error.clone()), Some(error))
+                    }
+                };
+                ledger::finish(&mut tx, self.claim, status, error.as_deref()).await?;
+                Next::Break(ended)
             }
             Recount::Left(left) => {
                 self.set_back(&mut tx, &last, left).await?;
@@ -78,9 +93,25 @@ impl<J: Job> Drive<'_, J> {
         FailPoint::BeforeBatchCommit.reach();
         tx.commit().await?;
         FailPoint::AfterBatchCommit.reach();
-        self.committed(locked, batch, *elapsed);
+        let after = match next {
+            Next::Break(_) => Figures { total: Some(done + parked), ..*after },
+            Next::Continue(()) => {
+                // What was parked is met again, and what took too long may do so again.
+                self.tried_once_more = false;
+                *after
+            }
+        };
+        self.committed(locked, batch, after, *elapsed);
         FailPoint::AfterFinishCommit.reach();
         Ok(next)
+    }
+}
+
+/// Why a run has failed that came to its end.
+pub(super) fn nothing_done(parked: i64) -> String {
+    match parked {
+        1 => "nothing could be done: the only item is parked with its reason".to_owned(),
+        _ => format!("nothing could be done: all {parked} items are parked, each with its reason"),
     }
 }
 

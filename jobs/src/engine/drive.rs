@@ -19,9 +19,10 @@ use super::{
     Status, Wait,
     brakes::{self, Sight},
     counting::{COUNTING_MAX, Finishing},
+    failing::Failing,
     hold_back::Restraint,
     lease,
-    ledger::{self, Checkpoint, Claim, Control, Lease, Locked},
+    ledger::{self, Checkpoint, Claim, Control, Figures, Lease, Locked},
     pacing::Pacing,
     progress::step_of,
     retry::RetrySettings,
@@ -51,8 +52,10 @@ pub struct Driver {
 /// How a claim ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
-    /// Every item is done or parked.
+    /// Every item is done.
     Succeeded,
+    /// Came to its end; some items are done, the others parked.
+    Incomplete,
     /// Gave up, with the reason that stands in the ledger.
     Failed(String),
     /// An operator cancelled it.
@@ -114,8 +117,14 @@ pub async fn drive<J: Job>(
         progress,
         pacing: Pacing::new(&driver.batch),
         tries: 0,
-        parked_in_a_row: 0,
+        in_batch: false,
+        failing: Failing::default(),
+        retrying: true,
+        tried_once_more: false,
     };
+    if claim.attempt > 0 {
+        drive.pacing.begin_small();
+    }
     drive.run_restrained().await
 }
 
@@ -127,7 +136,13 @@ pub(super) struct Drive<'a, J: Job> {
     pub(super) progress: &'a watch::Sender<Progress>,
     pub(super) pacing: Pacing,
     pub(super) tries: u32,
-    pub(super) parked_in_a_row: u32,
+    /// Whether an item may be to blame for what goes wrong now.
+    pub(super) in_batch: bool,
+    pub(super) failing: Failing,
+    /// Whether there may be parked items that are to be tried again.
+    pub(super) retrying: bool,
+    /// Whether items that took too long were tried once more at the end.
+    pub(super) tried_once_more: bool,
 }
 
 impl<J: Job> Drive<'_, J> {
@@ -172,6 +187,12 @@ impl<J: Job> Drive<'_, J> {
 
     /// One turn, and the counting that it asks for.
     pub(super) async fn attempt(&mut self) -> Result<Next, JobError> {
+        let result = self.attempt_anything().await;
+        if self.in_batch { result } else { result.map_err(JobError::of_no_item) }
+    }
+
+    async fn attempt_anything(&mut self) -> Result<Next, JobError> {
+        self.in_batch = false;
         match answered(self.driver.batch.patience(), Box::pin(self.turn())).await? {
             Turn::Over(next) => Ok(next),
             Turn::Plan => {
@@ -179,6 +200,7 @@ impl<J: Job> Drive<'_, J> {
                 Ok(Next::Continue(()))
             }
             Turn::Finish(tx, last) => {
+                self.in_batch = false;
                 answered(COUNTING_MAX, Box::pin(self.finish(tx, *last))).await
             }
         }
@@ -199,14 +221,21 @@ impl<J: Job> Drive<'_, J> {
         }
         self.begun(&locked);
         self.pacing.set_speed(locked.speed);
+        if self.retrying {
+            if let Some(item) = ledger::next_to_retry(&mut tx, self.claim).await? {
+                return self.retry_parked(tx, item).await;
+            }
+            self.retrying = false;
+        }
         if let Some(before) = locked.parked_retry_of {
-            return self.retry_parked(tx, locked, before).await;
+            return self.end_as_before(tx, before).await;
         }
         let Some(cursor) = locked.cursor.as_ref() else {
             tx.rollback().await?;
             return Ok(Turn::Plan);
         };
         let limit = self.pacing.limit();
+        self.in_batch = true;
         let batch = self.job.batch(self.world, &mut tx, decode::<J>(cursor)?, limit).await?;
         let batch = encode_batch(batch)?;
         let checkpoint = Checkpoint {
@@ -218,10 +247,15 @@ impl<J: Job> Drive<'_, J> {
             // be lost by a crash of PostgreSQL, and is done again like one that was undone.
             flushed: batch.end || batch.wait.is_some(),
         };
-        ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
-        if batch.end {
+        let after = ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
+        // Whatever stood in the way of single items may be gone by now.
+        if batch.end && !self.tried_once_more {
+            self.tried_once_more = true;
+            self.retrying = ledger::mark_stuck(&mut tx, self.claim).await?;
+        }
+        if batch.end && !self.retrying {
             let elapsed = begun.elapsed();
-            return Ok(Turn::Finish(tx, Finishing::of(locked, batch, elapsed)));
+            return Ok(Turn::Finish(tx, Finishing::of(locked, batch, after, elapsed)));
         }
         if let Some(wait) = &batch.wait {
             ledger::postpone(&mut tx, self.claim, wait).await?;
@@ -229,7 +263,7 @@ impl<J: Job> Drive<'_, J> {
         FailPoint::BeforeBatchCommit.reach();
         tx.commit().await?;
         FailPoint::AfterBatchCommit.reach();
-        self.committed(&locked, &batch, begun.elapsed());
+        self.committed(&locked, &batch, after, begun.elapsed());
         Ok(batch.wait.map_or(Turn::AGAIN, |wait| Turn::ended(Ended::Waiting(wait))))
     }
 
@@ -307,21 +341,27 @@ impl<J: Job> Drive<'_, J> {
     }
 
     /// Learns from a batch that took `elapsed`, and tells where the run stands after it.
-    pub(super) fn committed(&mut self, before: &Locked, batch: &Batch<Value>, elapsed: Duration) {
+    pub(super) fn committed(
+        &mut self,
+        before: &Locked,
+        batch: &Batch<Value>,
+        after: Figures,
+        elapsed: Duration,
+    ) {
         let step = step_of(&batch.cursor);
         if step == before.cursor.as_ref().and_then(step_of) {
             self.pacing.committed(batch.rows, elapsed);
         } else {
             self.pacing.step_done(elapsed);
         }
-        self.parked_in_a_row = 0;
+        if batch.done > 0 {
+            self.failing.done();
+        }
+        let Figures { done, parked, total } = after;
         self.progress.send_modify(|progress| {
-            let done = before.done + batch.done;
-            let parked = before.parked + count(&batch.parked);
             *progress = Progress {
                 done,
-                // There may be more by now than when it was planned.
-                total: before.total.map(|total| total.max(done + parked)),
+                total,
                 parked,
                 batches: progress.batches + 1,
                 longest_batch: progress.longest_batch.max(elapsed),
@@ -346,10 +386,6 @@ fn encode_batch<C: serde::Serialize>(batch: Batch<C>) -> Result<Batch<Value>, Jo
     });
     let parked = parked.collect::<Result<_, _>>()?;
     Ok(Batch { cursor: encode(&cursor)?, end, done, rows, parked, wait, deliveries_until })
-}
-
-pub(super) fn count<T>(items: &[T]) -> i64 {
-    i64::try_from(items.len()).unwrap_or(i64::MAX)
 }
 
 pub(super) fn encode(cursor: &impl serde::Serialize) -> Result<Value, JobError> {

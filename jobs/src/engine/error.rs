@@ -14,6 +14,16 @@ pub enum JobError {
     /// Somebody else was at the same rows, and went first. Tried again soon, and in smaller batches.
     #[error("{0:#}")]
     GaveWay(anyhow::Error),
+    /// A statement took longer than it may, or needed more memory than there is. Passes by itself, or is due
+    /// to one item: tried again in smaller batches, and parked where it is a single item that never gets
+    /// through.
+    #[error("{error:#}")]
+    Stuck {
+        /// What went wrong.
+        error: anyhow::Error,
+        /// PostgreSQL's code for it.
+        sqlstate: String,
+    },
     /// Caused by the data of one row. The batch is split down to that row, which is parked.
     #[error("{error:#}")]
     Row {
@@ -34,6 +44,15 @@ pub enum JobError {
 }
 
 impl JobError {
+    /// The same, where it was met outside of a batch: no item is to blame then.
+    pub(super) fn of_no_item(self) -> Self {
+        match self {
+            Self::Stuck { error, .. } => Self::Retry(error),
+            Self::Row { error, .. } => Self::Fail(error),
+            other => other,
+        }
+    }
+
     /// Makes a failure that ends the run.
     pub fn fail(message: impl Into<String>) -> Self {
         Self::Fail(anyhow::Error::msg(message.into()))
@@ -53,36 +72,49 @@ impl From<SqlxError> for JobError {
             // Everything else that sqlx reports is about the connection or the pool.
             _ => return Self::Retry(error.into()),
         };
-        match sqlstate.as_deref().map_or(Remedy::Park, remedy) {
-            Remedy::Retry => Self::Retry(told),
-            Remedy::GiveWay => Self::GaveWay(told),
-            Remedy::Fail => Self::Fail(told),
-            Remedy::Park => Self::Row { error: told, sqlstate },
+        let (error, in_function) = told;
+        match (sqlstate.as_deref().map_or(Remedy::Park, remedy), sqlstate) {
+            (Remedy::GiveWay, _) => Self::GaveWay(error),
+            (Remedy::Shrink, Some(sqlstate)) => Self::Stuck { error, sqlstate },
+            (Remedy::Retry | Remedy::Shrink, _) => Self::Retry(error),
+            (Remedy::Fail, _) => Self::Fail(error),
+            // What a statement of ours names is missing for every row alike.
+            (Remedy::ParkInFunction, _) if !in_function => Self::Fail(error),
+            (Remedy::Park | Remedy::ParkInFunction, sqlstate) => Self::Row { error, sqlstate },
         }
     }
 }
 
-/// PostgreSQL's own words, without sqlx's around them, and where in a function it happened: the
-/// server's trigger is not to be taken for a statement of ours.
-fn told(error: &dyn DatabaseError) -> anyhow::Error {
+/// PostgreSQL's own words, without sqlx's around them, and where in a function it happened, if it was in
+/// one: the server's trigger is not to be taken for a statement of ours.
+fn told(error: &dyn DatabaseError) -> (anyhow::Error, bool) {
     let place = error
         .try_downcast_ref::<PgDatabaseError>()
         .and_then(PgDatabaseError::r#where)
-        .and_then(|place| place.lines().find(|line| line.contains("function")))
-        .map_or_else(String::new, |place| format!(" (in {place})"));
-    anyhow::Error::msg(format!("PostgreSQL said: {}{place}", error.message()))
+        .and_then(|place| place.lines().find(|line| line.contains("function")));
+    let in_function = place.is_some();
+    let place = place.map_or_else(String::new, |place| format!(" (in {place})"));
+    (anyhow::Error::msg(format!("PostgreSQL said: {}{place}", error.message())), in_function)
 }
+
+/// PostgreSQL's codes for the two time-outs of a batch.
+pub(super) const LOCK_TIMEOUT: &str = "55P03";
+pub(super) const STATEMENT_TIMEOUT: &str = "57014";
 
 /// Whether a statement ended because a lock was not to be had in time.
 pub(super) fn waited_in_vain(error: &SqlxError) -> bool {
-    error.as_database_error().and_then(DatabaseError::code).as_deref() == Some("55P03")
+    error.as_database_error().and_then(DatabaseError::code).as_deref() == Some(LOCK_TIMEOUT)
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Remedy {
     Retry,
     GiveWay,
+    /// Again, with fewer items.
+    Shrink,
     Park,
+    /// Park it if it was met in a function, where a row may lead to it; else it is everybody's.
+    ParkInFunction,
     Fail,
 }
 
@@ -90,7 +122,9 @@ enum Remedy {
 fn remedy(sqlstate: &str) -> Remedy {
     match sqlstate {
         // Lock not available, deadlock, serialization failure.
-        "55P03" | "40P01" | "40001" => Remedy::GiveWay,
+        LOCK_TIMEOUT | "40P01" | "40001" => Remedy::GiveWay,
+        // Out of memory; cancelled, by the time-out as a rule.
+        "53200" | STATEMENT_TIMEOUT => Remedy::Shrink,
         // Connection, transaction rollback, insufficient resources, operator intervention, system
         // error.
         code if ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => {
@@ -102,6 +136,9 @@ fn remedy(sqlstate: &str) -> Remedy {
         // syntax: the same for every row.
         code if ["28", "3D", "0A"].iter().any(|class| code.starts_with(class)) => Remedy::Fail,
         "42501" | "42P01" | "42883" | "42601" => Remedy::Fail,
+        // Undefined column, type, schema and the like; a table that is not in the state it should be in.
+        code if ["42", "3F"].iter().any(|class| code.starts_with(class)) => Remedy::ParkInFunction,
+        "55000" => Remedy::ParkInFunction,
         // The data of some row: constraint, cast, a trigger's complaint (even an undefined column
         // inside a trigger, docs/semantics.md 1.7).
         _ => Remedy::Park,
@@ -114,7 +151,7 @@ mod tests {
 
     #[test]
     fn transient_states_are_retried() {
-        for state in ["08006", "40003", "53300", "57014", "57P01", "25006"] {
+        for state in ["08006", "40003", "53100", "53300", "57P01", "25006"] {
             assert_eq!(remedy(state), Remedy::Retry, "{state}");
         }
     }
@@ -127,8 +164,22 @@ mod tests {
     }
 
     #[test]
+    fn what_takes_too_much_is_tried_with_fewer_items() {
+        for state in ["53200", "57014"] {
+            assert_eq!(remedy(state), Remedy::Shrink, "{state}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_a_rows_doing_only_within_a_function() {
+        for state in ["42703", "42704", "3F000", "55000"] {
+            assert_eq!(remedy(state), Remedy::ParkInFunction, "{state}");
+        }
+    }
+
+    #[test]
     fn states_of_a_row_are_parked() {
-        for state in ["22P02", "23503", "23505", "42703", "P0001"] {
+        for state in ["22P02", "23503", "23505", "P0001"] {
             assert_eq!(remedy(state), Remedy::Park, "{state}");
         }
     }

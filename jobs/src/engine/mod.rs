@@ -5,6 +5,8 @@
 //! checkpoints, leases, retries, parking, progress, belongs to the loop in [`drive`].
 
 mod after_care;
+#[cfg(test)]
+mod bad_rows;
 mod brakes;
 mod class;
 mod closing;
@@ -12,6 +14,7 @@ mod connection;
 mod counting;
 mod drive;
 mod error;
+mod failing;
 pub mod failpoint;
 mod hold_back;
 mod house;

@@ -219,6 +219,11 @@ impl Pacing {
         self.isolating = false;
     }
 
+    /// The claim before this one ended in trouble, maybe with a single item.
+    pub(super) const fn begin_small(&mut self) {
+        self.limit = 1;
+    }
+
     /// A batch met a lock or a time-out: be smaller for whoever is in the way.
     pub(super) fn disturbed(&mut self) {
         self.avoiding = true;

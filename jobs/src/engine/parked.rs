@@ -1,16 +1,12 @@
 //! Trying again only what a run left aside: one item, one transaction.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use sqlx::PgTransaction;
 
 use super::{
-    Batch, FailPoint, Job, JobError, Status, Wait,
-    counting::Finishing,
+    FailPoint, Job, JobError, Status, Wait,
     drive::{Drive, Ended, Turn, decode},
-    ledger::{self, Locked, ToRetry},
+    ledger::{self, ToRetry},
 };
 
 /// What became of a parked item that was tried again.
@@ -24,20 +20,19 @@ enum Tried {
 }
 
 impl<J: Job> Drive<'_, J> {
-    /// One turn of a run that had ended as `before`, and whose parked items are tried again.
+    /// One turn of a run whose parked items are tried again. However many of them have to stay, each is
+    /// tried: there are no more than were parked.
     pub(super) async fn retry_parked(
-        &self,
+        &mut self,
         mut tx: PgTransaction<'static>,
-        locked: Locked,
-        before: Status,
+        item: ToRetry,
     ) -> Result<Turn, JobError> {
-        let Some(item) = ledger::next_to_retry(&mut tx, self.claim).await? else {
-            return self.end_retry(tx, locked, before).await;
-        };
         let mut deliveries_until = None;
+        self.in_batch = true;
         match self.retry_one(&mut tx, &item).await {
             Ok(Tried::Done(until)) => {
                 deliveries_until = until;
+                self.failing.done();
                 ledger::unpark(&mut tx, self.claim, &item.item).await?;
             }
             Ok(Tried::Wait(wait)) => {
@@ -87,19 +82,13 @@ impl<J: Job> Drive<'_, J> {
         })
     }
 
-    /// Leaves a run as it had ended; where that was its end, it is counted once more.
-    async fn end_retry(
+    /// Leaves a run of which only the parked items were tried again as it had ended.
+    pub(super) async fn end_as_before(
         &self,
         mut tx: PgTransaction<'static>,
-        locked: Locked,
         before: Status,
     ) -> Result<Turn, JobError> {
         let ended = match before {
-            Status::Succeeded => {
-                let batch = Batch::end(locked.cursor.clone().unwrap_or(Value::Null));
-                let elapsed = Duration::ZERO;
-                return Ok(Turn::Finish(tx, Finishing::of(locked, batch, elapsed)));
-            }
             Status::Cancelled => Ended::Cancelled,
             _ => Ended::Failed("only its parked items were tried again".to_owned()),
         };

@@ -13,14 +13,31 @@ pub struct RetrySettings {
     pub quick_tries: u32,
     /// The wait before the first of these tries; doubled each time.
     pub quick_delay: Duration,
+    /// Items that are parked one after the other for the same cause, with nothing done in between. After
+    /// so many the cause is not in the items.
+    pub in_a_row_max: u32,
+    /// Claims of a run that give a single item which takes too long another try later, before it is parked.
+    pub stuck_attempts: i32,
+    /// Such items in a row, after which the run is given back to go on later.
+    pub stuck_in_a_row_max: u32,
+    /// Items that are parked because they failed, since the run was asked for or tried again.
+    pub failures_max: i64,
 }
 
 impl RetrySettings {
     /// Three quick tries, after 100 ms, 200 ms, 400 ms: deadlocks and held locks are mostly over by
     /// then.
     pub const fn new(max_attempts: i32, max_crashes: i32) -> Self {
-        let quick_delay = Duration::from_millis(100);
-        Self { max_attempts, max_crashes, quick_tries: 3, quick_delay }
+        Self {
+            max_attempts,
+            max_crashes,
+            quick_tries: 3,
+            quick_delay: Duration::from_millis(100),
+            in_a_row_max: 1_000,
+            stuck_attempts: 2,
+            stuck_in_a_row_max: 25,
+            failures_max: 10_000,
+        }
     }
 
     /// The wait before a quick try, the first of which is number 1.

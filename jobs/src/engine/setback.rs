@@ -1,4 +1,4 @@
-//! What the loop does when a turn fails: again, in smaller batches, later, or never.
+//! What the loop does when a turn fails: again, in smaller batches, without one item, later, or never.
 
 use std::time::Duration;
 
@@ -7,9 +7,10 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::{
-    FailPoint, Job, JobError, Parking,
+    BatchSettings, FailPoint, Job, JobError, Parking,
     drive::{Drive, Ended, Next, decode, encode},
-    ledger::{self, Checkpoint},
+    error::{LOCK_TIMEOUT, STATEMENT_TIMEOUT},
+    ledger,
     transaction::answered,
 };
 
@@ -20,8 +21,13 @@ const GIVES_WAY_MAX: u32 = 10;
 /// How long it stays away at most, before it tries again.
 const GIVES_WAY_FOR: Duration = Duration::from_millis(800);
 
-/// Parking one row after the other without a success between them means that it is not the rows.
-const PARKED_IN_A_ROW_MAX: u32 = 25;
+/// An item that cannot be done.
+struct Bad {
+    reason: anyhow::Error,
+    sqlstate: Option<String>,
+    /// Whether it took too long or needed too much, which may pass by itself.
+    stuck: bool,
+}
 
 impl<J: Job> Drive<'_, J> {
     /// Chooses the remedy for a failed turn.
@@ -38,21 +44,14 @@ impl<J: Job> Drive<'_, J> {
                 if self.pacing.split() {
                     return Next::Continue(());
                 }
-                let limit = self.driver.batch.patience();
-                match answered(limit, Box::pin(self.park(&error, sqlstate.as_deref()))).await {
-                    Ok(next) => next,
-                    Err(error) => Next::Break(self.settle(error).await),
-                }
+                self.set_aside(Bad { reason: error, sqlstate, stuck: false }).await
             }
             JobError::Retry(error) if self.tries < self.driver.retry.quick_tries => {
-                self.tries += 1;
-                self.pacing.disturbed();
-                warn!(run_id = self.claim.run_id, error = %format!("{error:#}"), tries = self.tries,
-                    "A batch was undone and is tried again");
-                sleep(self.driver.retry.quick_delay(self.tries)).await;
-                Next::Continue(())
+                self.again(&error, true).await
             }
-            JobError::GaveWay(error) if self.tries < GIVES_WAY_MAX => {
+            JobError::Stuck { error, .. } if !self.is_alone() => self.again(&error, false).await,
+            JobError::Stuck { error, sqlstate } => self.set_stuck_aside(error, sqlstate).await,
+            JobError::GaveWay(error) if self.gives_way() => {
                 self.tries += 1;
                 self.pacing.disturbed();
                 info!(run_id = self.claim.run_id, error = %format!("{error:#}"), tries = self.tries,
@@ -63,26 +62,98 @@ impl<J: Job> Drive<'_, J> {
                 }
                 Next::Continue(())
             }
+            JobError::GaveWay(error) if self.in_batch && self.is_alone() => {
+                self.set_stuck_aside(error, LOCK_TIMEOUT.to_owned()).await
+            }
             error => Next::Break(self.settle(error).await),
         }
     }
 
-    /// Steps over the one row that failed, and notes why.
-    async fn park(
-        &mut self,
-        reason: &anyhow::Error,
-        sqlstate: Option<&str>,
-    ) -> Result<Next, JobError> {
-        self.parked_in_a_row += 1;
-        if self.parked_in_a_row > PARKED_IN_A_ROW_MAX {
-            return Err(JobError::Fail(anyhow::anyhow!(
-                "{PARKED_IN_A_ROW_MAX} items in a row could not be done; the last one: {reason:#}"
+    /// Whether what is tried is a single item.
+    fn is_alone(&self) -> bool {
+        self.retrying || self.pacing.limit() == 1
+    }
+
+    /// Whether it is still a matter of moments. Not when the item before was stuck as well, alone.
+    fn gives_way(&self) -> bool {
+        let stuck = self.failing.in_a_row() > 0 && self.is_alone();
+        self.tries < GIVES_WAY_MAX && !stuck
+    }
+
+    /// Has a single item that takes too long left aside, and says which setting that is about.
+    async fn set_stuck_aside(&mut self, error: anyhow::Error, sqlstate: String) -> Next {
+        let reason = with_setting(&error, &sqlstate, &self.driver.batch);
+        self.set_aside(Bad { reason, sqlstate: Some(sqlstate), stuck: true }).await
+    }
+
+    /// Tries again in a moment, with fewer items. That counts as a try where fewer items are no remedy.
+    async fn again(&mut self, error: &anyhow::Error, counts: bool) -> Next {
+        self.tries += u32::from(counts);
+        self.pacing.disturbed();
+        warn!(run_id = self.claim.run_id, error = %format!("{error:#}"), tries = self.tries,
+            "A batch was undone and is tried again");
+        sleep(self.driver.retry.quick_delay(self.tries.max(1))).await;
+        Next::Continue(())
+    }
+
+    async fn set_aside(&mut self, bad: Bad) -> Next {
+        let limit = self.driver.batch.patience();
+        let next = if self.retrying {
+            answered(limit, Box::pin(self.leave_parked(&bad))).await
+        } else {
+            answered(limit, Box::pin(self.park(&bad))).await
+        };
+        match next {
+            Ok(next) => next,
+            Err(error) => Next::Break(self.settle(error.of_no_item()).await),
+        }
+    }
+
+    /// Leaves the parked item that was tried again where it is. When one after the other takes too long, the
+    /// others are left without a try.
+    async fn leave_parked(&mut self, bad: &Bad) -> Result<Next, JobError> {
+        let sqlstate = bad.sqlstate.as_deref();
+        let in_a_row = self.failing.failed(sqlstate);
+        let mut tx = self.begin().await?;
+        if ledger::lock(&mut tx, self.claim).await?.is_none() {
+            return Ok(Next::Break(Ended::Lost));
+        }
+        if let Some(item) = ledger::next_to_retry(&mut tx, self.claim).await? {
+            let reason = format!("{:#}", bad.reason);
+            ledger::keep_parked(&mut tx, self.claim, &item.item, &reason, sqlstate).await?;
+        }
+        if in_a_row >= self.driver.retry.stuck_in_a_row_max {
+            ledger::retry_no_more(&mut tx, self.claim).await?;
+        }
+        ledger::got_on(&mut tx, self.claim, self.driver.lease, None).await?;
+        tx.commit().await?;
+        self.tries = 0;
+        Ok(Next::Continue(()))
+    }
+
+    /// Steps over the one item that failed, and notes why.
+    async fn park(&mut self, bad: &Bad) -> Result<Next, JobError> {
+        let Bad { reason, sqlstate, stuck } = bad;
+        let sqlstate = sqlstate.as_deref();
+        let in_a_row = self.failing.failed(sqlstate);
+        if *stuck && in_a_row > self.driver.retry.stuck_in_a_row_max {
+            return Err(JobError::Retry(anyhow::anyhow!("{reason:#}")));
+        }
+        let most = self.driver.retry.in_a_row_max;
+        if in_a_row > most {
+            return Err(JobError::fail(format!(
+                "more than {most} items one after the other failed for the same cause and nothing was done \
+                 in between, so the cause is not in the items; the last one: {reason:#}"
             )));
         }
         let mut tx = self.begin().await?;
         let Some(locked) = ledger::lock(&mut tx, self.claim).await? else {
             return Ok(Next::Break(Ended::Lost));
         };
+        if *stuck && locked.attempt < self.driver.retry.stuck_attempts {
+            // Not yet: whatever is in the way may pass.
+            return Err(JobError::Retry(anyhow::anyhow!("{reason:#}")));
+        }
         let here = locked.cursor.unwrap_or(Value::Null);
         let skipped = match &here {
             Value::Null => None,
@@ -95,14 +166,14 @@ impl<J: Job> Drive<'_, J> {
         let parking = Parking { item: skipped.item, reason: format!("{reason:#}"), cursor: here };
         ledger::park(&mut tx, self.claim, &parking, sqlstate).await?;
         let cursor = encode(&skipped.cursor)?;
-        let checkpoint = Checkpoint {
-            cursor: &cursor,
-            done: 0,
-            parked: &[],
-            deliveries_until: None,
-            flushed: true,
-        };
-        ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
+        let failures =
+            ledger::step_over(&mut tx, self.claim, &cursor, *stuck, self.driver.lease).await?;
+        let most = self.driver.retry.failures_max;
+        if failures > most {
+            return Err(JobError::fail(format!(
+                "more than {most} items failed; the last one: {reason:#}"
+            )));
+        }
         FailPoint::BeforeParkCommit.reach();
         tx.commit().await?;
         FailPoint::AfterParkCommit.reach();
@@ -112,6 +183,7 @@ impl<J: Job> Drive<'_, J> {
             reason = parking.reason,
             "An item is parked"
         );
+        self.tries = 0;
         self.pacing.isolated();
         self.progress.send_modify(|progress| progress.parked += 1);
         Ok(Next::Continue(()))
@@ -165,4 +237,24 @@ impl<J: Job> Drive<'_, J> {
         FailPoint::AfterGiveBackCommit.reach();
         Ok(ended)
     }
+}
+
+/// What a person can do about an item that takes too long: the setting by its name.
+fn with_setting(error: &anyhow::Error, sqlstate: &str, limits: &BatchSettings) -> anyhow::Error {
+    let told = |duration| humantime::format_duration(duration).to_string();
+    let advice = match sqlstate {
+        LOCK_TIMEOUT => format!(
+            "somebody else has held a lock that this item needs, time and again for longer than \
+             batch.lock_timeout ({}) or half of deadlock_timeout; end that transaction, which \
+             pg_stat_activity shows, and try the item again",
+            told(limits.lock_timeout)
+        ),
+        STATEMENT_TIMEOUT => format!(
+            "this item alone takes longer than batch.statement_timeout ({}); raise the setting and try it \
+             again",
+            told(limits.statement_timeout)
+        ),
+        _ => "this item alone needs more memory than PostgreSQL has".to_owned(),
+    };
+    anyhow::anyhow!("{error:#}: {advice}")
 }

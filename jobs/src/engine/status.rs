@@ -15,9 +15,12 @@ pub enum Status {
     Running,
     /// Stopped by an operator at a batch's end; goes on when resumed.
     Paused,
-    /// Every item is done or parked, and the recount agreed.
+    /// Every item is done, and the recount agreed.
     Succeeded,
-    /// Gave up; what was committed stays, `retry` goes on from there.
+    /// Came to its end, and the recount agreed, but some items are parked; `retry` tries them again.
+    Incomplete,
+    /// Gave up, or came to its end with every item parked and none done. What was committed stays;
+    /// `retry` tries what is left.
     Failed,
     /// Stopped for good by an operator; what was committed stays.
     Cancelled,
@@ -25,8 +28,15 @@ pub enum Status {
 
 impl Status {
     /// Every status, in the order of a run's life.
-    pub const ALL: [Self; 6] =
-        [Self::Queued, Self::Running, Self::Paused, Self::Succeeded, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 7] = [
+        Self::Queued,
+        Self::Running,
+        Self::Paused,
+        Self::Succeeded,
+        Self::Incomplete,
+        Self::Failed,
+        Self::Cancelled,
+    ];
 
     /// The word in ledger, JSON and text.
     pub const fn name(self) -> &'static str {
@@ -35,6 +45,7 @@ impl Status {
             Self::Running => "running",
             Self::Paused => "paused",
             Self::Succeeded => "succeeded",
+            Self::Incomplete => "incomplete",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
         }
@@ -42,30 +53,37 @@ impl Status {
 
     /// Whether nothing will happen to the run by itself any more.
     pub const fn is_finished(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+        matches!(self, Self::Succeeded | Self::Incomplete | Self::Failed | Self::Cancelled)
+    }
+
+    /// How a run ends that has come to its end: success is said of what was done, and of nothing else.
+    pub const fn at_the_end(done: i64, parked: i64) -> Self {
+        match (done, parked) {
+            (_, 0) => Self::Succeeded,
+            (0, _) => Self::Failed,
+            _ => Self::Incomplete,
+        }
     }
 
     /// Whether a run may go from this status to `next`. The statements of the ledger follow it.
     #[expect(clippy::unnested_or_patterns, reason = "one line and one comment per arrow")]
     pub const fn may_become(self, next: Self) -> bool {
-        use Status::{Cancelled, Failed, Paused, Queued, Running, Succeeded};
+        use Status::{Cancelled, Failed, Incomplete, Paused, Queued, Running, Succeeded};
         match (self, next) {
             // A worker claims it; or its lease ran out, and another worker claims it.
             (Queued | Running, Running)
             // The worker was told to stop, or a try failed and there is another one later.
             | (Running, Queued)
             // The last batch is committed; or no try is left, or none would help.
-            | (Running, Succeeded | Failed)
+            | (Running, Succeeded | Incomplete | Failed)
             // An operator pauses it, before or while it is worked on …
             | (Queued | Running, Paused)
             // … and resumes.
             | (Paused, Queued)
             // An operator cancels what is not finished.
             | (Queued | Running | Paused, Cancelled)
-            // An operator has it tried again from its cursor …
-            | (Failed | Cancelled, Queued)
-            // … or only its parked items, after which it ends as before.
-            | (Succeeded, Queued) => true,
+            // An operator has what is left tried again, parked items included.
+            | (Incomplete | Failed | Cancelled, Queued) => true,
             _ => false,
         }
     }
@@ -85,10 +103,18 @@ mod tests {
     fn a_finished_run_only_leaves_by_an_operators_retry() {
         for from in Status::ALL.into_iter().filter(|status| status.is_finished()) {
             for to in Status::ALL {
-                let by_retry = to == Status::Queued;
+                let by_retry = to == Status::Queued && from != Status::Succeeded;
                 assert_eq!(from.may_become(to), by_retry, "{from} → {to}");
             }
         }
+    }
+
+    #[test]
+    fn success_is_said_only_of_what_was_done() {
+        assert_eq!(Status::at_the_end(0, 0), Status::Succeeded);
+        assert_eq!(Status::at_the_end(9, 0), Status::Succeeded);
+        assert_eq!(Status::at_the_end(8, 1), Status::Incomplete);
+        assert_eq!(Status::at_the_end(0, 9), Status::Failed);
     }
 
     #[test]

@@ -42,7 +42,8 @@ const LEDGER: &[Right] = rights! {
     "kenoma.runs": select "", insert "",
         update "status control plan total done parked cursor attempt crashes last_error fence \
                 lease_owner lease_expires_at available_at announced_at started_at finished_at \
-                parked_retry_of closing speed brake brake_reason braked_at braked_ms deliveries_until";
+                parked_retry_of closing failures waits_for waits_since waited_ms looks speed brake \
+                brake_reason braked_at braked_ms deliveries_until";
     "kenoma.run_events": select "", insert "";
     "kenoma.parked_items": select "", insert "", update "reason sqlstate at retry", delete "";
     "kenoma.delivery_clock": select "", update "second taken";

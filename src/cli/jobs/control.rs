@@ -5,9 +5,9 @@ use kenoma_jobs::engine::{Status, ledger};
 use crate::{
     cli::{
         Failure, Output,
-        output::{counted, thousands},
+        output::counted,
         run_json::RunJson,
-        submit::find,
+        submit::{done_told, find},
     },
     session::{Session, operator},
 };
@@ -62,7 +62,8 @@ pub(super) async fn speed(
 pub(super) async fn retry(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
     let mut db = session.side_pool.acquire().await?;
     ledger::retry(&mut db, id, &operator()).await?;
-    report(id, "is queued again; a worker will go on where it stopped", session, output).await
+    let text = "is queued again; a worker will try all that is left, parked items included";
+    report(id, text, session, output).await
 }
 
 /// Has only the parked items of a run tried again.
@@ -79,9 +80,7 @@ pub(super) async fn retry_parked(
 
 async fn report(id: &str, text: &str, session: &Session, output: Output) -> Result<(), Failure> {
     let run = find(session, id).await?;
-    let done = thousands(run.done);
-    let total = run.total.map_or_else(|| "? items".to_owned(), |total| counted(total, "items"));
-    output.result(format!("Run {id} {text} ({done} of {total} done)."));
+    output.result(format!("Run {id} {text} ({}).", done_told(&run)));
     output.object(&RunJson::of(&run));
     Ok(())
 }

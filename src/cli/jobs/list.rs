@@ -39,6 +39,7 @@ enum StatusName {
     Running,
     Paused,
     Succeeded,
+    Incomplete,
     Failed,
     Cancelled,
 }
@@ -50,6 +51,7 @@ impl From<StatusName> for Status {
             StatusName::Running => Self::Running,
             StatusName::Paused => Self::Paused,
             StatusName::Succeeded => Self::Succeeded,
+            StatusName::Incomplete => Self::Incomplete,
             StatusName::Failed => Self::Failed,
             StatusName::Cancelled => Self::Cancelled,
         }

@@ -30,7 +30,7 @@ pub(super) enum Command {
     Cancel(Id),
     /// Let a run go faster or slower, from its next batch on.
     Speed(Speed),
-    /// Have a failed or cancelled run go on where it stopped, or only its parked items tried again.
+    /// Have what an incomplete, failed or cancelled run has left tried again, parked items included.
     Retry(Retry),
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Watch {
 pub(super) struct Retry {
     #[command(flatten)]
     run: Id,
-    /// Try only the parked items again, of any finished run; it then ends as it had ended.
+    /// Only the parked items: a run that has more left than those then ends as it had ended.
     #[arg(long)]
     parked: bool,
 }

@@ -11,12 +11,10 @@ use serde_json::Value;
 
 use crate::{
     cli::{
-        Failure, Output, after_care,
-        follow::waits_for_somebody,
-        meanwhile,
+        Failure, Output, after_care, meanwhile,
         output::{counted, one_line, thousands},
         run_json::RunJson,
-        submit::find,
+        submit::{find, rest_told},
     },
     session::Session,
 };
@@ -31,15 +29,14 @@ pub(super) async fn run(id: &str, session: &Session, output: Output) -> Result<(
     let events = ledger::events(&mut db, id).await?;
     let parked = ledger::parked_items(&mut db, id).await?;
     output.object(&RunJson::of(&run));
-    let lines =
-        figures(&run, &events).into_iter().chain(parked_lines(&parked)).chain(event_lines(&events));
+    let lines = figures(&run).into_iter().chain(parked_lines(&parked)).chain(event_lines(&events));
     for line in lines {
         output.result(line);
     }
     Ok(())
 }
 
-fn figures(run: &Run, events: &[Event]) -> Vec<String> {
+fn figures(run: &Run) -> Vec<String> {
     let time = |time: Option<chrono::DateTime<chrono::Utc>>| {
         time.map(|time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())
     };
@@ -50,13 +47,12 @@ fn figures(run: &Run, events: &[Event]) -> Vec<String> {
         ("Run", Some(run.id.clone())),
         ("Job", Some(format!("{} {}", run.job, run.subject))),
         ("Status", Some(run.status.to_string())),
-        ("Waits for", waits_for(run, events)),
+        ("Waits for", waits_for(run)),
         ("Held back", run.held_back().map(str::to_owned)),
         ("Plan", Some(plan.join(", "))),
         ("Step", run.step().filter(|_| !run.status.is_finished())),
-        ("Done", Some(format!("{} of {total}", thousands(run.done)))),
+        ("Done", Some(format!("{} of {total}{}", thousands(run.done), rest_told(run)))),
         ("Meanwhile", meanwhile::told(run)),
-        ("Parked", (run.parked > 0).then(|| thousands(run.parked))),
         ("Speed", ((run.speed - 1.0).abs() > f64::EPSILON).then(|| run.speed.to_string())),
         ("Attempt", (run.attempt > 0).then(|| run.attempt.to_string())),
         ("Last error", run.last_error.clone()),
@@ -80,12 +76,12 @@ fn figures(run: &Run, events: &[Event]) -> Vec<String> {
 }
 
 /// Says so when this version leaves the run to a newer one, or when the job waits for somebody else.
-fn waits_for(run: &Run, events: &[Event]) -> Option<String> {
+fn waits_for(run: &Run) -> Option<String> {
     if let Err(unknown) = AnyJob::of(run) {
         let told = format!("a worker of a newer version: {unknown}");
         return (!run.status.is_finished()).then_some(told);
     }
-    waits_for_somebody(events).filter(|_| run.status == Status::Queued)
+    run.waits_for().map(str::to_owned)
 }
 
 /// Whether it matters when it may go on: after a failed try, or while it waits for the server.
@@ -115,9 +111,7 @@ fn event_lines(events: &[Event]) -> Vec<String> {
         let tables = tables.iter().map(|line| format!("    {line}"));
         [line].into_iter().chain(tables).map(|line| one_line(&line)).collect()
     };
-    // Parked items have their own list, which is cut short when there are thousands.
-    let events = events.iter().filter(|event| event.event != "parked");
-    ["Story:".to_owned()].into_iter().chain(events.flat_map(told)).collect()
+    ["Story:".to_owned()].into_iter().chain(events.iter().flat_map(told)).collect()
 }
 
 /// What an event tells of itself, as text: ` (total 3, reason spam)`.

@@ -28,7 +28,7 @@ use crate::{
 #[derive(Default)]
 struct Ends {
     failed: i64,
-    parked: i64,
+    incomplete: i64,
 }
 
 /// Follows runs to their end, one after the other.
@@ -117,9 +117,9 @@ impl Ends {
         }
         match conclude(run) {
             Ok(()) => {}
-            Err(parked @ Failure::Parked(_)) => {
-                output.warning(parked.to_string());
-                self.parked += 1;
+            Err(incomplete @ Failure::Parked(_)) => {
+                output.warning(incomplete.to_string());
+                self.incomplete += 1;
             }
             Err(failure) => {
                 output.error(failure.to_string());
@@ -131,10 +131,18 @@ impl Ends {
     /// The end of the whole list.
     fn conclude(self) -> Result<(), Failure> {
         let runs = |number| counted(number, "runs");
-        match (self.failed, self.parked) {
+        match (self.failed, self.incomplete) {
             (0, 0) => Ok(()),
-            (0, parked) => Err(Failure::Parked(format!("{} left items aside", runs(parked)))),
-            (failed, _) => Err(Failure::Failed(format!("{} did not succeed", runs(failed)))),
+            (0, incomplete) => Err(Failure::Parked(format!(
+                "{} incomplete, the others are done",
+                runs(incomplete)
+            ))),
+            (failed, 0) => Err(Failure::Failed(format!("{} did not succeed", runs(failed)))),
+            (failed, incomplete) => Err(Failure::Failed(format!(
+                "{} did not succeed, {} incomplete",
+                runs(failed),
+                runs(incomplete)
+            ))),
         }
     }
 }

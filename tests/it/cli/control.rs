@@ -8,7 +8,7 @@ use testkit::Flavour;
 use super::{House, redacted};
 
 /// Each state as a statement that puts the one run into it.
-const STATES: [(&str, &str); 6] = [
+const STATES: [(&str, &str); 7] = [
     (
         "queued",
         "update kenoma.runs set status = 'queued', lease_owner = null, lease_expires_at = null,
@@ -23,6 +23,12 @@ const STATES: [(&str, &str); 6] = [
     ("succeeded", "update kenoma.runs set status = 'succeeded', finished_at = now()"),
     ("failed", "update kenoma.runs set status = 'failed', finished_at = now()"),
     ("cancelled", "update kenoma.runs set status = 'cancelled', finished_at = now()"),
+    (
+        "incomplete",
+        "insert into kenoma.parked_items (run_id, item, reason, cursor)
+         select id, 'a post', 'spoilt', '{}' from kenoma.runs on conflict do nothing;
+         update kenoma.runs set status = 'incomplete', parked = 1, finished_at = now()",
+    ),
 ];
 
 async fn house() -> Result<(House, String)> {
@@ -33,6 +39,7 @@ async fn house() -> Result<(House, String)> {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "what is told of each wish in each state")]
 async fn every_wish_in_every_state() -> Result<()> {
     let _redacted = redacted();
     let (house, id) = house().await?;
@@ -99,7 +106,7 @@ async fn every_wish_in_every_state() -> Result<()> {
     err| error: Run <run> has succeeded: it cannot be cancelled
     exit 4
     retry succeeded -> succeeded, run
-    err| error: Run <run> has succeeded: it cannot be tried again; parked items, if it has any, can be: kenoma jobs retry <run> --parked
+    err| error: Run <run> has succeeded: it cannot be tried again, as nothing of it is left
     exit 4
     pause failed -> failed, run
     err| error: Run <run> has failed: it cannot be paused
@@ -111,7 +118,7 @@ async fn every_wish_in_every_state() -> Result<()> {
     err| error: Run <run> has failed: it cannot be cancelled
     exit 4
     retry failed -> queued, run
-    out| Run <run> is queued again; a worker will go on where it stopped (0 of 1 item done).
+    out| Run <run> is queued again; a worker will try all that is left, parked items included (0 of 1 item done).
     exit 0
     pause cancelled -> cancelled, run
     err| error: Run <run> was cancelled: it cannot be paused
@@ -123,7 +130,19 @@ async fn every_wish_in_every_state() -> Result<()> {
     err| error: Run <run> was cancelled already
     exit 4
     retry cancelled -> queued, run
-    out| Run <run> is queued again; a worker will go on where it stopped (0 of 1 item done).
+    out| Run <run> is queued again; a worker will try all that is left, parked items included (0 of 1 item done).
+    exit 0
+    pause incomplete -> incomplete, run
+    err| error: Run <run> is incomplete: it cannot be paused
+    exit 4
+    resume incomplete -> incomplete, run
+    err| error: Run <run> is incomplete: it cannot be resumed; have it tried: kenoma jobs retry <run>
+    exit 4
+    cancel incomplete -> incomplete, run
+    err| error: Run <run> is incomplete: it cannot be cancelled
+    exit 4
+    retry incomplete -> queued, run
+    out| Run <run> is queued again; a worker will try all that is left, parked items included (0 of 1 item done, 1 parked).
     exit 0
     ");
     Ok(())
@@ -182,14 +201,18 @@ async fn whoever_watches_is_told_the_end() -> Result<()> {
     exit 0
     failed
     err| error: run <run> has failed: no reason was noted
-    err| What was committed stays; go on from there with: kenoma jobs retry <run>
+    err| 0 of 1 item done; what was committed stays. Once the cause is mended, have what is left done, parked items included: kenoma jobs retry <run>
     exit 1
     cancelled
-    err| error: run <run> was cancelled after 0 items; what was committed stays
+    err| error: run <run> was cancelled: 0 of 1 item done; what was committed stays
     exit 1
+    incomplete
+    err| error: run <run> is incomplete: 0 of 1 item done, 1 parked; see: kenoma jobs show <run>
+    err| Once the causes are mended: kenoma jobs retry <run>
+    exit 6
     with a reason
     err| error: run <run> has failed: no such table
-    err| What was committed stays; go on from there with: kenoma jobs retry <run>
+    err| 0 of 1 item done, 1 parked; what was committed stays. Once the cause is mended, have what is left done, parked items included: kenoma jobs retry <run>
     exit 1
     ");
     // The same from the command that queues.

@@ -46,7 +46,7 @@ async fn runs_are_listed_newest_first_and_filtered() -> Result<()> {
     }
     insta::assert_snapshot!(told, @"
     err| error: invalid value 'done' for '--status <STATUS>'
-    err|   [possible values: queued, running, paused, succeeded, failed, cancelled]
+    err|   [possible values: queued, running, paused, succeeded, incomplete, failed, cancelled]
     err| 
     err| For more information, try '--help'.
     exit 2

@@ -1,7 +1,7 @@
 //! One bad row among many.
 
 use anyhow::Result;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{Flavour, PUBLIC, Post};
 
 use super::{FLAVOURS, House, redacted};
@@ -45,9 +45,9 @@ async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
     let done = house.run("user delete_activities alice --yes --inline")?;
     assert_eq!(done.code, 6, "{done:?}");
     insta::assert_snapshot!(done.transcript(), @r#"
-    out| User alice statuses deleted.
     err| <time>  WARN An item is parked run_id="<run>" item="https://peer.example/activities/2aadb985-3aa5-44a4-904a-13e3eb2ccd3e" reason="PostgreSQL said: column \"unknown\" does not exist (in PL/pgSQL function update_status_visibility_counter_cache() line 40 at EXECUTE)"
-    err| error: run <run> is done except for 1 item, parked with the reason; see: kenoma jobs show <run>
+    err| error: run <run> is incomplete: 300 of 301 items done, 1 parked; see: kenoma jobs show <run>
+    err| Once the causes are mended: kenoma jobs retry <run>
     exit 6
     "#);
     let (state, ledger) = house.rows().await?;
@@ -63,17 +63,16 @@ async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
 
     let run = &ledger[0];
     let figures = ["status", "total", "done", "parked"].map(|key| run[key].to_string());
-    assert_eq!(figures, ["\"succeeded\"", "301", "300", "1"]);
+    assert_eq!(figures, ["\"incomplete\"", "301", "300", "1"]);
     let id = run["id"].as_str().unwrap_or_default();
     let shown = house.run(&format!("jobs show {id}"))?;
     let name = left[0]["data"]["id"].as_str().unwrap_or_default();
     insta::assert_snapshot!(shown.transcript().replace(name, "<activity>"), @r#"
     out| Run          <run>
     out| Job          delete_activities alice
-    out| Status       succeeded
+    out| Status       incomplete
     out| Plan         301 posts, 0 likes, 0 boosts
-    out| Done         300 of 301
-    out| Parked       1
+    out| Done         300 of 301, 1 parked
     out| Asked by     tester@<machine>
     out| Created      <time> UTC
     out| Started      <time> UTC
@@ -84,7 +83,7 @@ async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
     out|   <time> queued by tester@<machine> (total 301)
     out|   <time> started by <worker> (fence 1)
     out|   <time> planned by <worker> (total 301)
-    out|   <time> succeeded by <worker> (done 300, parked 1, total 301)
+    out|   <time> incomplete by <worker> (done 300, parked 1, total 301)
     exit 0
     "#);
     assert_eq!(house.run(&format!("jobs watch {id}"))?.code, 6);
@@ -117,7 +116,75 @@ async fn what_the_server_would_not_delete_stays() -> Result<()> {
         );
         // Asking again finds the same item, and says so again.
         let (code, run) = house.json("user delete_activities alice --yes --inline")?;
-        assert_eq!((code, &run["total"], &run["parked"]), (6, &1.into(), &1.into()), "{flavour}");
+        assert_eq!((code, &run["total"], &run["parked"]), (1, &1.into(), &1.into()), "{flavour}");
+        assert_eq!(run["status"], "failed", "{flavour}: nothing was done");
+    }
+    Ok(())
+}
+
+/// A trigger of somebody's that lets the server be told of nothing.
+const REFUSES_ALL: &str = "
+    create function boom() returns trigger language plpgsql
+        as $$ begin raise exception 'demo: refused'; end $$;
+    create trigger boom before insert on oban_jobs for each row execute function boom()";
+
+#[tokio::test]
+async fn a_run_that_did_nothing_has_failed_and_a_retry_does_all() -> Result<()> {
+    let _redacted = redacted();
+    let house = House::new(Flavour::Pleroma).await?;
+    let alice = house.world.local("alice").await?;
+    for _ in 0..9 {
+        alice.posts("hello").create().await?;
+    }
+    let before = house.rows().await?.0;
+    house.sql(REFUSES_ALL).await?;
+    let done = house.run("user delete_activities alice --yes --inline --quiet")?;
+    let errors: Vec<&str> =
+        done.stderr.lines().filter(|line| !line.contains("An item is parked")).collect();
+    insta::assert_snapshot!(format!("{}{}", done.stdout, errors.join("\n")), @"
+    error: run <run> has failed: nothing could be done: all 9 items are parked, each with its reason
+    0 of 9 items done, 9 parked; what was committed stays. Once the cause is mended, have what is left done, parked items included: kenoma jobs retry <run>
+    ");
+    assert_eq!(done.code, 1);
+    assert!(house.rows().await?.0 == before, "rows changed");
+    let ledger = house.ledger().await?;
+    let id = ledger[0]["id"].as_str().unwrap_or_default();
+    assert_eq!(ledger[0]["status"], "failed");
+    let shown = house.run(&format!("jobs show {id}"))?.stdout;
+    assert!(shown.contains("Done         0 of 9, 9 parked\n"), "{shown}");
+    assert_eq!(house.run(&format!("jobs watch {id}"))?.code, 1);
+
+    house.sql("drop trigger boom on oban_jobs").await?;
+    let retried = house.run(&format!("jobs retry {id}"))?;
+    assert!(retried.stdout.contains("parked items included (0 of 9 items done, 9 parked)"));
+    let done = house.run("user delete_activities alice --yes --inline")?;
+    assert_eq!((done.code, done.stdout.as_str()), (0, "User alice statuses deleted.\n"));
+    let (state, ledger) = house.rows().await?;
+    assert_eq!(creates(state.rows("activities"), alice.ap_id()).len(), 0);
+    let figures = ["status", "total", "done", "parked"].map(|key| ledger[0][key].to_string());
+    assert_eq!(figures, ["\"succeeded\"", "9", "9", "0"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn bad_posts_side_by_side_keep_nothing_behind_them() -> Result<()> {
+    for (good, code, status) in [(5, 6, "incomplete"), (0, 1, "failed")] {
+        let house = House::new(Flavour::Pleroma).await?;
+        let alice = house.world.local("alice").await?;
+        for _ in 0..60 {
+            make_unknown(&house, &alice.posts("hello").create().await?).await?;
+        }
+        for _ in 0..good {
+            alice.posts("hello").create().await?;
+        }
+        let done = house.run("user delete_activities alice --yes --inline --quiet")?;
+        assert_eq!((done.code, done.stdout.as_str()), (code, ""), "{done:?}");
+        let (state, ledger) = house.rows().await?;
+        assert_eq!(creates(state.rows("activities"), alice.ap_id()).len(), 60);
+        let figures = ["status", "done", "parked"].map(|key| ledger[0][key].clone());
+        assert_eq!(figures, [json!(status), json!(good), json!(60)]);
+        let listed = ledger.iter().filter(|row| row["item"].is_string()).count();
+        assert_eq!(listed, 60);
     }
     Ok(())
 }

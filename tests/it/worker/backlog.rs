@@ -67,7 +67,7 @@ async fn a_run_waits_while_a_living_server_does_not_get_through() -> Result<()> 
     stage.has_waited(&id).await?;
     stage.is_like_the_twin(&id).await?;
     let events = stage.events(&id).await?;
-    let waited = ["queued", "started", "planned", "waiting", "resumed"];
+    let waited = ["queued", "started", "planned", "waiting", "waited"];
     ensure!(events.starts_with(&waited.map(str::to_owned)), "{events:?}");
     worker.stop()?;
     Ok(())

@@ -11,6 +11,9 @@ use super::{
 /// Data that is wrong: a check is violated.
 const BAD_ROW: &str = "23514";
 
+/// A statement takes too long.
+const TAKES_TOO_LONG: &str = "57014";
+
 /// Something is missing that no repetition brings back: a table.
 const HOPELESS: &str = "42P01";
 
@@ -38,40 +41,38 @@ async fn what_was_parked_is_done_once_it_can_be() -> Result<()> {
     spoil(&stage.pool, 29, BAD_ROW).await?;
     let _worker = Worker::start(&stage.kenoma)?;
     let id = stage.queue_alice()?;
-    let run = stage.reaches(&id, "succeeded").await?;
+    let run = stage.reaches(&id, "incomplete").await?;
     ensure!((run.done, run.parked) == (TOTAL - 2, 2), "{run:?}");
     ensure!(posts_left(&stage.pool).await? == [12, 29]);
-
-    let refused = stage.kenoma.run(&["jobs", "retry", &id])?;
-    ensure!(refused.code == 4 && refused.stderr.contains("retry"), "{refused:?}");
-    ensure!(refused.stderr.contains(&format!("kenoma jobs retry {id} --parked")), "{refused:?}");
 
     // Nothing is better yet.
     let said = stage.kenoma.run(&["jobs", "retry", &id, "--parked"])?;
     ensure!(said.code == 0 && said.stdout.contains("for its 2 parked items"), "{said:?}");
-    let run = stage.reaches(&id, "succeeded").await?;
+    let run = stage.reaches(&id, "incomplete").await?;
     ensure!((run.done, run.parked) == (TOTAL - 2, 2), "{run:?}");
     ensure!(reasons(&stage, &id).await?.iter().all(|reason| reason.contains("spoilt")));
     ensure!(stage.kenoma.run(&["jobs", "watch", &id])?.code == 6);
 
     mend(&stage.pool, BAD_ROW).await?;
-    let said = stage.kenoma.run(&["jobs", "retry", &id, "--parked"])?;
-    ensure!(said.code == 0, "{said:?}");
+    let said = stage.kenoma.run(&["jobs", "retry", &id])?;
+    ensure!(said.code == 0 && said.stdout.contains("parked items included"), "{said:?}");
     stage.reaches(&id, "succeeded").await?;
     forget_repeated_refreshes(&stage).await?;
     stage.is_like_the_twin(&id).await?;
     ensure!(reasons(&stage, &id).await?.is_empty());
-    let refused = stage.kenoma.run(&["jobs", "retry", &id, "--parked"])?;
-    ensure!(refused.code == 4 && refused.stderr.contains("no parked items"), "{refused:?}");
+    for wish in [&["jobs", "retry", &id][..], &["jobs", "retry", &id, "--parked"]] {
+        let refused = stage.kenoma.run(wish)?;
+        ensure!(
+            refused.code == 4 && refused.stderr.contains("nothing of it is left"),
+            "{refused:?}"
+        );
+    }
 
     let events = stage.events(&id).await?;
-    let again = ["parked_retry_requested", "resumed"];
-    let told: Vec<&str> = ["queued", "started", "planned", "parked", "parked", "succeeded"]
+    let told: Vec<&str> = ["queued", "started", "planned", "parked", "parked", "incomplete"]
         .into_iter()
-        .chain(again)
-        .chain(["succeeded"])
-        .chain(again)
-        .chain(["unparked", "unparked", "succeeded"])
+        .chain(["parked_retry_requested", "resumed", "incomplete"])
+        .chain(["retry_requested", "resumed", "unparked", "unparked", "succeeded"])
         .collect();
     ensure!(events == told, "{events:?}");
     Ok(())
@@ -112,7 +113,7 @@ async fn a_parked_item_that_somebody_else_did_is_done() -> Result<()> {
     spoil(&stage.pool, 30, BAD_ROW).await?;
     let _worker = Worker::start(&stage.kenoma)?;
     let id = stage.queue_alice()?;
-    stage.reaches(&id, "succeeded").await?;
+    stage.reaches(&id, "incomplete").await?;
     mend(&stage.pool, BAD_ROW).await?;
     let done = stage.kenoma.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
     ensure!(done.code == 0, "{done:?}");
@@ -120,4 +121,55 @@ async fn a_parked_item_that_somebody_else_did_is_done() -> Result<()> {
     stage.reaches(&id, "succeeded").await?;
     forget_repeated_refreshes(&stage).await?;
     stage.is_like_the_twin(&id).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_item_that_takes_too_long_is_parked_with_the_setting() -> Result<()> {
+    let stage = Stage::new().await?;
+    spoil(&stage.pool, 12, TAKES_TOO_LONG).await?;
+    let mut worker = Worker::start(&stage.kenoma)?;
+    let id = stage.queue_alice()?;
+    // Not at once: it may pass.
+    for _ in 0..2 {
+        let line = worker.expect("delete_activities alice is tried again later")?;
+        ensure!(line["error"].to_string().contains("batch.statement_timeout (2m)"), "{line}");
+        stage.has_waited(&id).await?;
+    }
+    let run = stage.reaches(&id, "incomplete").await?;
+    ensure!((run.done, run.parked, run.attempt) == (TOTAL - 1, 1, 0), "{run:?}");
+    ensure!(posts_left(&stage.pool).await? == [12]);
+    let told = reasons(&stage, &id).await?;
+    ensure!(
+        told[0].contains("this item alone takes longer than batch.statement_timeout"),
+        "{told:?}"
+    );
+
+    mend(&stage.pool, TAKES_TOO_LONG).await?;
+    ensure!(stage.kenoma.run(&["jobs", "retry", &id])?.code == 0);
+    stage.reaches(&id, "succeeded").await?;
+    forget_repeated_refreshes(&stage).await?;
+    stage.is_like_the_twin(&id).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_that_took_too_long_is_tried_once_more_at_the_end() -> Result<()> {
+    let stage = Stage::new().await?;
+    spoil(&stage.pool, 12, TAKES_TOO_LONG).await?;
+    spoil(&stage.pool, 29, TAKES_TOO_LONG).await?;
+    let mut worker = Worker::start(&stage.kenoma)?;
+    let id = stage.queue_alice()?;
+    let later = "delete_activities alice is tried again later";
+    for _ in 0..2 {
+        worker.expect(later)?;
+        stage.has_waited(&id).await?;
+    }
+    worker.expect("An item is parked")?;
+    // The second one is in the way now.
+    worker.expect(later)?;
+    ensure!(stage.run(&id).await?.parked == 1);
+    mend(&stage.pool, TAKES_TOO_LONG).await?;
+    stage.has_waited(&id).await?;
+    stage.is_like_the_twin(&id).await?;
+    ensure!(stage.events(&id).await?.contains(&"unparked".to_owned()));
+    Ok(())
 }

@@ -165,10 +165,10 @@ impl Round<'_> {
     pub(super) async fn counts(&self) -> Result<Counts> {
         patiently(async || {
             sqlx::query_as(
-                "select count(*) filter (where status not in ('succeeded', 'failed')) as unfinished,
+                "select count(*) filter (where status not in ('succeeded', 'incomplete', 'failed')) as unfinished,
                         count(*) filter (where status = 'failed') as failed,
                         coalesce(sum(coalesce(total, 1000000) - done - parked
-                                     + (status <> 'succeeded')::int), 0)::bigint as items_left
+                                     + (status not in ('succeeded', 'incomplete'))::int), 0)::bigint as items_left
                  from kenoma.runs",
             )
             .fetch_one(self.db())

@@ -35,7 +35,7 @@ async fn command(round: &Round<'_>, arguments: &[&str]) -> Result<Output> {
 async fn reaches(round: &Round<'_>, id: &str, wanted: &str) -> Result<bool> {
     eventually(&format!("run {id} to be {wanted}"), PATIENCE, async || {
         let status = round.status(id).await?;
-        let finished = ["succeeded", "failed"].contains(&status.as_str());
+        let finished = ["succeeded", "incomplete", "failed"].contains(&status.as_str());
         Ok((finished || status == wanted).then_some(status == wanted))
     })
     .await

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::{Connection, FromRow, PgConnection};
 
-use super::{event::record, parked::park, run::Control};
+use super::{event::record, parked::park, run::Control, wait::tell_of_wait};
 use crate::engine::{
-    Parking, PlanSummary, Status, Wait, error::waited_in_vain, transaction::milliseconds,
+    Parking, PlanSummary, Status, error::waited_in_vain, transaction::milliseconds,
 };
 
 /// How long a claim waits for somebody who holds a queued run.
@@ -58,7 +58,7 @@ pub async fn claim(
         .execute(&mut *tx)
         .await?;
     let before = lock_due(&mut tx, run_id).await?;
-    let Some((status, untouched)) = before else {
+    let Some(Due { status, untouched, waits }) = before else {
         // Not left to the connection's next use: a row that was locked and then found not to be due
         // stays locked until the transaction ends.
         tx.rollback().await?;
@@ -75,6 +75,9 @@ pub async fn claim(
              braked_ms = braked_ms + greatest(0, extract(epoch from
                  least(clock_timestamp(), lease_expires_at) - braked_at) * 1000)::bigint,
              brake = null, brake_reason = null, braked_at = null,
+             waited_ms = waited_ms + coalesce(extract(epoch from
+                 clock_timestamp() - waits_since) * 1000, 0)::bigint,
+             waits_since = null, looks = looks + (status = 'queued' and waits_for is not null)::int,
              started_at = coalesce(started_at, clock_timestamp())
          where id = $1
          returning id as run_id, job, payload, subject, lease_owner as owner, fence, attempt, crashes",
@@ -85,24 +88,39 @@ pub async fn claim(
     .fetch_one(&mut *tx)
     .await?;
     let event = match (status, untouched) {
-        (Status::Running, _) => "taken_over",
-        (_, true) => "started",
-        (_, false) => "resumed",
+        (Status::Running, _) => Some("taken_over"),
+        // It only looks whether it may go on, as it may do hundreds of times.
+        _ if waits => None,
+        (_, true) => Some("started"),
+        (_, false) => Some("resumed"),
     };
-    record(&mut tx, run_id, event, owner, &json!({ "fence": claim.fence })).await?;
+    if let Some(event) = event {
+        record(&mut tx, run_id, event, owner, &json!({ "fence": claim.fence })).await?;
+    }
     tx.commit().await?;
     Ok(Some(claim))
 }
 
-/// Locks a run that is due; gives its status, and whether no batch of it was ever committed. `None`
+/// A run that may be claimed.
+#[derive(FromRow)]
+struct Due {
+    status: Status,
+    /// Whether no batch of it was ever committed.
+    untouched: bool,
+    /// Whether its last claim ended by waiting.
+    waits: bool,
+}
+
+/// Locks a run that is due. `None`
 /// when it is not due, or somebody holds it.
 ///
 /// A run whose lease ran out may be held by a batch, which is not waited for. A queued one is held
 /// for a moment: by who announces it, pauses it or changes its speed. That is waited for: the
 /// message that led here would be lost otherwise, and the next one comes after seconds.
-async fn lock_due(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Option<(Status, bool)>> {
+async fn lock_due(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Option<Due>> {
     let due = sqlx::query_as(
-        "select status, cursor is null from kenoma.runs where id = $1
+        "select status, cursor is null as untouched, waits_for is not null as waits
+         from kenoma.runs where id = $1
            and (status = 'queued' and available_at <= clock_timestamp()
              or status = 'running' and lease_expires_at < clock_timestamp())
          for update skip locked",
@@ -118,7 +136,7 @@ async fn lock_due(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Option<(S
         .execute(&mut *db)
         .await?;
     let queued = sqlx::query_as(
-        "select status, cursor is null from kenoma.runs
+        "select status, cursor is null as untouched, waits_for is not null as waits from kenoma.runs
          where id = $1 and status = 'queued' and available_at <= clock_timestamp() for update",
     )
     .bind(run_id)
@@ -232,7 +250,16 @@ pub(in crate::engine) struct Checkpoint<'a> {
     pub(in crate::engine) flushed: bool,
 }
 
-/// Stores the checkpoint of a batch, prolongs the lease, and settles how the transaction commits.
+/// A run's figures after a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub(in crate::engine) struct Figures {
+    pub(in crate::engine) done: i64,
+    pub(in crate::engine) parked: i64,
+    pub(in crate::engine) total: Option<i64>,
+}
+
+/// Stores the checkpoint of a batch, prolongs the lease, and settles how the transaction commits. Where
+/// more was found than had been planned, the total rises.
 ///
 /// Without waiting for the disk, the locks of a batch are held for as much less; what everybody else
 /// waits for is the row of `counter_cache`. A crash of PostgreSQL may then undo the latest batches:
@@ -244,18 +271,19 @@ pub(in crate::engine) async fn advance(
     claim: &Claim,
     checkpoint: Checkpoint<'_>,
     lease: Lease,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<Figures> {
     for item in checkpoint.parked {
         park(db, claim, item, None).await?;
     }
-    sqlx::query(
+    sqlx::query_as(
         "update kenoma.runs set cursor = $2, done = done + $3, attempt = 0, crashes = 0,
                 -- There may be more by now than when it was planned.
                 total = greatest(total, done + $3 + parked),
                 lease_expires_at = clock_timestamp() + make_interval(secs => $4),
                 deliveries_until = greatest(deliveries_until, $5)
          where id = $1
-         returning case when not $6 then set_config('synchronous_commit', 'off', true) end",
+         returning done, parked, total,
+                   case when not $6 then set_config('synchronous_commit', 'off', true) end",
     )
     .bind(&claim.run_id)
     .bind(checkpoint.cursor)
@@ -263,17 +291,27 @@ pub(in crate::engine) async fn advance(
     .bind(lease.duration.as_secs_f64())
     .bind(checkpoint.deliveries_until)
     .bind(checkpoint.flushed)
-    .execute(db)
-    .await?;
-    Ok(())
+    .fetch_one(db)
+    .await
 }
 
-/// Marks the run as succeeded.
-pub(in crate::engine) async fn finish(db: &mut PgConnection, claim: &Claim) -> sqlx::Result<()> {
-    end(db, claim, Status::Succeeded, None).await
+/// Ends a run that has come to its end. Nothing is left then: what was planned and is neither done nor
+/// parked, others have removed.
+pub(in crate::engine) async fn finish(
+    db: &mut PgConnection,
+    claim: &Claim,
+    status: Status,
+    error: Option<&str>,
+) -> sqlx::Result<()> {
+    sqlx::query("update kenoma.runs set total = done + parked where id = $1 and fence = $2")
+        .bind(&claim.run_id)
+        .bind(claim.fence)
+        .execute(&mut *db)
+        .await?;
+    end(db, claim, status, error).await
 }
 
-/// Puts a run whose parked items were tried again back to how it had ended.
+/// Puts a run of which only the parked items were tried again back to how it had ended.
 pub(in crate::engine) async fn end_as_before(
     db: &mut PgConnection,
     claim: &Claim,
@@ -306,11 +344,10 @@ async fn end(
     status: Status,
     error: Option<&str>,
 ) -> sqlx::Result<()> {
+    tell_of_wait(db, &claim.run_id, &claim.owner).await?;
     let (done, total, parked, planned): (i64, Option<i64>, i64, Option<i64>) = sqlx::query_as(
         "update kenoma.runs
          set status = $3, control = 'run', lease_expires_at = null,
-             -- Nothing is left: what was planned and is neither done nor parked, others have removed.
-             total = case when $3 = 'succeeded' then done + parked else total end,
              -- A pause is no end: what was asked for is still to be done.
              parked_retry_of = case when $3 = 'paused' then parked_retry_of end,
              last_error = coalesce($4, last_error),
@@ -325,7 +362,7 @@ async fn end(
     .fetch_one(&mut *db)
     .await?;
     let mut detail = json!({ "done": done, "total": total, "parked": parked, "error": error });
-    if status == Status::Succeeded && total != planned {
+    if matches!(status, Status::Succeeded | Status::Incomplete) && total != planned {
         detail["planned"] = json!(planned);
     }
     record(db, &claim.run_id, status.name(), &claim.owner, &detail).await
@@ -337,6 +374,7 @@ pub(in crate::engine) async fn give_back(
     claim: &Claim,
     failed: Option<(&str, Duration)>,
 ) -> sqlx::Result<()> {
+    tell_of_wait(db, &claim.run_id, &claim.owner).await?;
     let (error, delay) = failed.unzip();
     sqlx::query(
         "update kenoma.runs
@@ -354,26 +392,4 @@ pub(in crate::engine) async fn give_back(
     let event = if error.is_some() { "retrying" } else { "interrupted" };
     let detail = json!({ "error": error, "delay_s": delay.map(|delay| delay.as_secs_f64()) });
     record(db, &claim.run_id, event, &claim.owner, &detail).await
-}
-
-/// Gives the lease back until whoever the job waits for may be done. No try is used up.
-pub(in crate::engine) async fn postpone(
-    db: &mut PgConnection,
-    claim: &Claim,
-    wait: &Wait,
-) -> sqlx::Result<()> {
-    let delay = wait.delay.as_secs_f64();
-    sqlx::query(
-        "update kenoma.runs
-         set status = 'queued', lease_expires_at = null, announced_at = null,
-             available_at = clock_timestamp() + make_interval(secs => $3)
-         where id = $1 and fence = $2",
-    )
-    .bind(&claim.run_id)
-    .bind(claim.fence)
-    .bind(delay)
-    .execute(&mut *db)
-    .await?;
-    let detail = json!({ "delay_s": delay, "for": wait.reason });
-    record(db, &claim.run_id, "waiting", &claim.owner, &detail).await
 }

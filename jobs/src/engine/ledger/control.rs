@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use super::{event::record, parked::mark_for_retry, run::Control};
+use super::{event::record, parked::mark_for_retry, run::Control, wait::tell_of_wait};
 use crate::engine::{
     Status,
     transaction::{IDLE_MAX, milliseconds},
@@ -42,7 +42,7 @@ pub enum ControlError {
 /// Says why a run in a status cannot be what was wanted.
 fn objection(status: Status, verb: &str) -> String {
     let is = match status {
-        Status::Queued | Status::Running | Status::Paused => "is",
+        Status::Queued | Status::Running | Status::Paused | Status::Incomplete => "is",
         Status::Succeeded | Status::Failed => "has",
         Status::Cancelled => "was",
     };
@@ -59,7 +59,7 @@ pub async fn pause(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, 
     let mut tx = db.begin().await?;
     let status = match status_of(&mut tx, id).await? {
         Status::Queued => {
-            set_status(&mut tx, id, Status::Paused).await?;
+            set_status(&mut tx, id, Status::Paused, by).await?;
             record(&mut tx, id, "paused", by, &json!({})).await?;
             Status::Paused
         }
@@ -99,7 +99,7 @@ pub async fn cancel(db: &mut PgConnection, id: &str, by: &str) -> Result<Status,
     let mut tx = db.begin().await?;
     let status = match status_of(&mut tx, id).await? {
         Status::Queued | Status::Paused => {
-            set_status(&mut tx, id, Status::Cancelled).await?;
+            set_status(&mut tx, id, Status::Cancelled, by).await?;
             record(&mut tx, id, "cancelled", by, &json!({})).await?;
             Status::Cancelled
         }
@@ -114,41 +114,52 @@ pub async fn cancel(db: &mut PgConnection, id: &str, by: &str) -> Result<Status,
     Ok(status)
 }
 
-/// Has a failed or cancelled run tried again from its cursor.
+/// Has everything that a run has left tried again: its parked items, then whatever comes after its
+/// cursor.
 pub async fn retry(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, ControlError> {
     let mut tx = db.begin().await?;
     let status = status_of(&mut tx, id).await?;
-    if !matches!(status, Status::Failed | Status::Cancelled) {
-        return Err(refused(id, status, "tried again"));
-    }
-    not_superseded(&mut tx, id).await?;
+    let items = retryable(&mut tx, id, status).await?;
     requeue(&mut tx, id).await?;
-    record(&mut tx, id, "retry_requested", by, &json!({})).await?;
+    record(&mut tx, id, "retry_requested", by, &json!({ "items": items })).await?;
     tx.commit().await?;
     Ok(Status::Queued)
 }
 
-/// Has only the parked items of a run tried again; the run then ends as it had before. Returns how
-/// many items those are.
+/// Has only the parked items of a run tried again. If more is left than those, as of a run that was
+/// cancelled, the run then ends as it had before. Returns how many items those are.
 pub async fn retry_parked(db: &mut PgConnection, id: &str, by: &str) -> Result<u64, ControlError> {
     let mut tx = db.begin().await?;
     let status = status_of(&mut tx, id).await?;
-    if !status.is_finished() {
-        return Err(refused(id, status, "tried again"));
-    }
-    let items = mark_for_retry(&mut tx, id).await?;
+    let items = retryable(&mut tx, id, status).await?;
     if items == 0 {
         return Err(ControlError::NothingParked(id.to_owned()));
     }
-    not_superseded(&mut tx, id).await?;
     requeue(&mut tx, id).await?;
-    sqlx::query("update kenoma.runs set parked_retry_of = $2 where id = $1")
-        .bind(id)
-        .bind(status.name())
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query(
+        "update kenoma.runs
+         set parked_retry_of = case when $2 = 'cancelled' or done + parked < total then $2 end
+         where id = $1 and $2 <> 'incomplete'",
+    )
+    .bind(id)
+    .bind(status.name())
+    .execute(&mut *tx)
+    .await?;
     record(&mut tx, id, "parked_retry_requested", by, &json!({ "items": items })).await?;
     tx.commit().await?;
+    Ok(items)
+}
+
+/// Makes sure that a run may be tried again, and marks its parked items for that. Returns how many.
+async fn retryable(db: &mut PgConnection, id: &str, status: Status) -> Result<u64, ControlError> {
+    if !(status.is_finished() && status.may_become(Status::Queued)) {
+        return Err(refused(id, status, "tried again"));
+    }
+    let items = mark_for_retry(db, id).await?;
+    if items == 0 && status == Status::Incomplete {
+        return Err(ControlError::NothingParked(id.to_owned()));
+    }
+    not_superseded(db, id).await?;
     Ok(items)
 }
 
@@ -198,7 +209,8 @@ pub(super) async fn status_of(db: &mut PgConnection, id: &str) -> Result<Status,
         .ok_or_else(|| ControlError::Unknown(id.to_owned()))
 }
 
-async fn set_status(db: &mut PgConnection, id: &str, status: Status) -> sqlx::Result<()> {
+async fn set_status(db: &mut PgConnection, id: &str, status: Status, by: &str) -> sqlx::Result<()> {
+    tell_of_wait(db, id, by).await?;
     sqlx::query(
         "update kenoma.runs
          set status = $2,
@@ -226,7 +238,8 @@ async fn requeue(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
     sqlx::query(
         "update kenoma.runs
          set status = 'queued', control = 'run', attempt = 0, crashes = 0, finished_at = null,
-             closing = null, announced_at = null, available_at = clock_timestamp()
+             closing = null, announced_at = null, available_at = clock_timestamp(),
+             failures = case when status = 'paused' then failures else 0 end
          where id = $1",
     )
     .bind(id)

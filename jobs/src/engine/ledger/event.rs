@@ -10,7 +10,7 @@ pub struct Event {
     /// By the database's clock.
     pub at: DateTime<Utc>,
     /// What happened: `queued`, `started`, `resumed`, `taken_over`, `interrupted`, `left`, `retrying`,
-    /// `parked`, `paused`, `cancelled`, `failed`, `succeeded`, `after_care`, …
+    /// `waiting`, `waited`, `parked`, `paused`, `cancelled`, `failed`, `succeeded`, `after_care`, …
     pub event: String,
     /// The operator or the worker.
     pub actor: String,
@@ -38,10 +38,11 @@ pub(in crate::engine) async fn record(
     Ok(())
 }
 
-/// Reads the story of a run from its beginning.
+/// Reads the story of a run from its beginning, but for its parked items, of which there may be many.
 pub async fn events(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Vec<Event>> {
     sqlx::query_as(
-        "select at, event, actor, detail from kenoma.run_events where run_id = $1 order by id",
+        "select at, event, actor, detail from kenoma.run_events
+         where run_id = $1 and event not in ('parked', 'unparked') order by id",
     )
     .bind(run_id)
     .fetch_all(db)

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{claim::Claim, event::record};
+use super::{claim::Claim, event::record, wait::tell_of_wait};
 
 /// Gives the lease back because this version cannot read how far the run is. No try is used up.
 pub(in crate::engine) async fn leave(
@@ -11,6 +11,7 @@ pub(in crate::engine) async fn leave(
     claim: &Claim,
     reason: &str,
 ) -> sqlx::Result<()> {
+    tell_of_wait(db, &claim.run_id, &claim.owner).await?;
     sqlx::query(
         "update kenoma.runs set status = 'queued', lease_expires_at = null, announced_at = null
          where id = $1 and fence = $2",

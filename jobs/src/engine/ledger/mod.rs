@@ -18,6 +18,7 @@ mod parked;
 mod read;
 mod run;
 mod set_back;
+mod wait;
 mod workers;
 
 pub use action::{Action, NewAction, actions, record_action};
@@ -39,10 +40,12 @@ pub use workers::{Worker, alive, forget, seen};
 pub(super) use brake::{brake_off, brake_on, wish};
 pub(super) use event::record;
 pub(super) use leave::leave;
+pub(super) use wait::postpone;
 
 pub(super) use claim::{
-    Checkpoint, Locked, advance, end_as_before, fail, finish, give_back, lock, postpone, start,
-    stop,
+    Checkpoint, Figures, Locked, advance, end_as_before, fail, finish, give_back, lock, start, stop,
 };
-pub(super) use parked::{ToRetry, got_on, keep_parked, next_to_retry, park, unpark};
+pub(super) use parked::{
+    ToRetry, got_on, keep_parked, mark_stuck, next_to_retry, park, retry_no_more, step_over, unpark,
+};
 pub(super) use set_back::{SetBack, set_back};

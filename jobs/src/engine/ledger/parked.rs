@@ -7,7 +7,7 @@ use sqlx::{FromRow, PgConnection};
 use super::{Claim, Lease, event::record};
 use crate::engine::Parking;
 
-/// Notes an item that is left as it is, and why.
+/// Notes an item that is left as it is, and why. One that is parked already is counted once.
 pub(in crate::engine) async fn park(
     db: &mut PgConnection,
     claim: &Claim,
@@ -15,15 +15,9 @@ pub(in crate::engine) async fn park(
     sqlstate: Option<&str>,
 ) -> sqlx::Result<()> {
     let Parking { item, reason, cursor } = parking;
-    sqlx::query(
-        "with noted as (
-             insert into kenoma.parked_items (run_id, item, reason, sqlstate, cursor)
-             values ($1, $2, $3, $4, $5)
-             on conflict (run_id, item) do update set reason = excluded.reason, at = clock_timestamp()
-             returning xmax = 0 as for_the_first_time
-         )
-         update kenoma.runs set parked = parked + 1
-         where id = $1 and (select for_the_first_time from noted)",
+    let parked = sqlx::query(
+        "insert into kenoma.parked_items (run_id, item, reason, sqlstate, cursor)
+         values ($1, $2, $3, $4, $5) on conflict (run_id, item) do nothing",
     )
     .bind(&claim.run_id)
     .bind(item)
@@ -32,8 +26,41 @@ pub(in crate::engine) async fn park(
     .bind(cursor)
     .execute(&mut *db)
     .await?;
+    if parked.rows_affected() == 0 {
+        return keep_parked(db, claim, item, reason, sqlstate).await;
+    }
+    sqlx::query("update kenoma.runs set parked = parked + 1 where id = $1")
+        .bind(&claim.run_id)
+        .execute(&mut *db)
+        .await?;
     record(db, &claim.run_id, "parked", &claim.owner, &json!({ "item": item, "reason": reason }))
         .await
+}
+
+/// Goes on behind an item that failed, and prolongs the lease. Returns how many items have failed since
+/// the run was asked for or tried again. While items are `stuck`, the next one of them is not to use up as
+/// many tries as the first.
+pub(in crate::engine) async fn step_over(
+    db: &mut PgConnection,
+    claim: &Claim,
+    cursor: &Value,
+    stuck: bool,
+    lease: Lease,
+) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "update kenoma.runs
+         set cursor = $2, failures = failures + 1, crashes = 0,
+             attempt = case when $4 then attempt else 0 end,
+             total = greatest(total, done + parked),
+             lease_expires_at = clock_timestamp() + make_interval(secs => $3)
+         where id = $1 returning failures",
+    )
+    .bind(&claim.run_id)
+    .bind(cursor)
+    .bind(lease.duration.as_secs_f64())
+    .bind(stuck)
+    .fetch_one(db)
+    .await
 }
 
 /// An item that an operator wants tried again.
@@ -54,6 +81,33 @@ pub(super) async fn mark_for_retry(db: &mut PgConnection, run_id: &str) -> sqlx:
     .execute(db)
     .await?;
     Ok(marked.rows_affected())
+}
+
+/// Marks items that took too long or needed too much as to be tried again. Returns whether there are any.
+pub(in crate::engine) async fn mark_stuck(
+    db: &mut PgConnection,
+    claim: &Claim,
+) -> sqlx::Result<bool> {
+    let marked = sqlx::query(
+        "update kenoma.parked_items set retry = true
+         where run_id = $1 and sqlstate in ('53200', '55P03', '57014') and cursor is not null",
+    )
+    .bind(&claim.run_id)
+    .execute(db)
+    .await?;
+    Ok(marked.rows_affected() > 0)
+}
+
+/// Leaves all parked items where they are.
+pub(in crate::engine) async fn retry_no_more(
+    db: &mut PgConnection,
+    claim: &Claim,
+) -> sqlx::Result<()> {
+    sqlx::query("update kenoma.parked_items set retry = false where run_id = $1 and retry")
+        .bind(&claim.run_id)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 /// The next item to be tried again, if one is left.

@@ -58,6 +58,8 @@ pub struct Run {
     pub lease_expires_at: Option<DateTime<Utc>>,
     /// How fast it may go; 1 is as fast as the settings let it.
     pub speed: f64,
+    /// Whom it waits for while it is queued, or has waited for.
+    pub waits_for: Option<String>,
     /// The brake that holds it back now.
     pub brake: Option<String>,
     /// Why.
@@ -86,6 +88,11 @@ impl Run {
     /// What a job of several steps is doing, or was doing last.
     pub fn step(&self) -> Option<String> {
         self.cursor.as_ref().and_then(step_of)
+    }
+
+    /// Whom it waits for, while it does.
+    pub fn waits_for(&self) -> Option<&str> {
+        self.waits_for.as_deref().filter(|_| self.status == Status::Queued)
     }
 
     /// Why it is held back, while it is.

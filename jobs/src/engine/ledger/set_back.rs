@@ -32,7 +32,7 @@ pub(in crate::engine) async fn set_back(
         .rows_affected();
     sqlx::query(
         "update kenoma.runs
-         set cursor = $2, closing = $3, parked = 0, parked_retry_of = null,
+         set cursor = $2, closing = $3, parked = 0, failures = 0, parked_retry_of = null,
              total = greatest(total, done + $4),
              lease_expires_at = clock_timestamp() + make_interval(secs => $5)
          where id = $1",

@@ -20,6 +20,8 @@ pub(super) struct Held {
     crashes: i32,
     fresh: bool,
     pub(super) tries: u32,
+    /// Items that failed in a row.
+    pub(super) failing: u32,
     pub(super) stopping: bool,
 }
 
@@ -64,10 +66,12 @@ impl Model {
             return None;
         }
         let event = match (run.status, run.cursor) {
-            (Status::Running, _) => "taken_over",
-            (_, None) => "started",
-            (_, Some(_)) => "resumed",
+            (Status::Running, _) => Some("taken_over"),
+            _ if run.waits_for.is_some() => None,
+            (_, None) => Some("started"),
+            (_, Some(_)) => Some("resumed"),
         };
+        run.looks += i64::from(event.is_none());
         run.crashes += i32::from(run.status == Status::Running);
         run.status = Status::Running;
         run.fence += 1;
@@ -75,10 +79,21 @@ impl Model {
         run.leased = Some(true);
         run.announced = false;
         run.started = true;
-        run.tell(event, owner, json!({ "fence": run.fence }));
+        if let Some(event) = event {
+            run.tell(event, owner, json!({ "fence": run.fence }));
+        }
         let Run { fence, crashes, .. } = *run;
         let owner = owner.to_owned();
-        Some(Held { run: number, owner, fence, crashes, fresh: true, tries: 0, stopping: false })
+        Some(Held {
+            run: number,
+            owner,
+            fence,
+            crashes,
+            fresh: true,
+            tries: 0,
+            failing: 0,
+            stopping: false,
+        })
     }
 
     /// Whether a claim still holds.
@@ -102,7 +117,11 @@ impl Model {
     pub(super) fn resume(&mut self, number: usize) -> Result<Status, &'static str> {
         let run = &mut self.runs[number];
         match run.status {
-            Status::Paused => run.requeue(),
+            Status::Paused => {
+                let failures = run.failures;
+                run.requeue();
+                run.failures = failures;
+            }
             Status::Running => run.control = Control::Run,
             _ => return Err("status"),
         }
@@ -111,34 +130,36 @@ impl Model {
     }
 
     pub(super) fn retry(&mut self, number: usize) -> Result<Status, &'static str> {
-        if !matches!(self.runs[number].status, Status::Failed | Status::Cancelled) {
-            return Err("status");
-        }
-        if self.runs.iter().any(|run| !run.status.is_finished()) {
-            return Err("superseded");
-        }
+        self.may_retry(number)?;
         let run = &mut self.runs[number];
         run.requeue();
-        run.tell("retry_requested", OPERATOR, json!({}));
+        run.tell("retry_requested", OPERATOR, json!({ "items": run.parked_items.len() }));
         Ok(run.status)
     }
 
-    pub(super) fn retry_parked(&mut self, number: usize) -> Result<Status, &'static str> {
-        let run = &self.runs[number];
-        if !run.status.is_finished() {
+    fn may_retry(&self, number: usize) -> Result<(), &'static str> {
+        let left = [Status::Incomplete, Status::Failed, Status::Cancelled];
+        if !left.contains(&self.runs[number].status) {
             return Err("status");
-        }
-        if run.parked_items.is_empty() {
-            return Err("nothing parked");
         }
         if self.runs.iter().any(|run| !run.status.is_finished()) {
             return Err("superseded");
         }
+        Ok(())
+    }
+
+    pub(super) fn retry_parked(&mut self, number: usize) -> Result<Status, &'static str> {
+        self.may_retry(number)?;
         let run = &mut self.runs[number];
-        run.parked_retry_of = Some(run.status);
-        for (.., again) in &mut run.parked_items {
-            *again = true;
+        if run.parked_items.is_empty() {
+            return Err("nothing parked");
         }
+        let more = Some(run.done + run.parked) < run.total;
+        run.parked_retry_of = match run.status {
+            Status::Cancelled => Some(Status::Cancelled),
+            Status::Failed if more => Some(Status::Failed),
+            _ => None,
+        };
         run.requeue();
         run.tell("parked_retry_requested", OPERATOR, json!({ "items": run.parked_items.len() }));
         Ok(run.status)
@@ -152,6 +173,7 @@ impl Model {
             && run.control == Control::Run
             && run.cursor.is_some()
             && run.parked_retry_of.is_none()
+            && run.parked_items.iter().all(|(.., again)| !again)
             && !held.stopping
             && !gives_up
     }
@@ -160,6 +182,7 @@ impl Model {
     pub(super) fn leave(&mut self, held: &Held) -> Step {
         let reason = "its cursor cannot be read: unknown field `newer`".to_owned();
         let run = &mut self.runs[held.run];
+        run.tell_of_wait(&held.owner);
         run.give_back();
         run.tell("left", &held.owner, json!({ "reason": reason }));
         Step::Ended(Ended::LeftToNewer(reason))
@@ -206,6 +229,7 @@ impl Model {
                 return run.end(Status::Cancelled, &held.owner, None, Ended::Cancelled);
             }
             Control::Run if held.stopping => {
+                run.tell_of_wait(&held.owner);
                 run.give_back();
                 run.later = false;
                 run.tell("interrupted", &held.owner, json!({ "error": null, "delay_s": null }));
@@ -213,9 +237,13 @@ impl Model {
             }
             Control::Run => {}
         }
+        let done = run.done;
         match run.work(items, &held.owner, outcome, limit) {
             Ok(step) => {
                 held.tries = 0;
+                if run.done > done {
+                    held.failing = 0;
+                }
                 step
             }
             Err(trouble) => {

@@ -8,10 +8,10 @@ use sqlx::FromRow;
 use super::{
     expected::{Held, Step},
     operation::Outcome,
-    stage::{MAX_ATTEMPTS, OPERATOR, QUICK_TRIES},
+    stage::{FAILURES_MAX, IN_A_ROW_MAX, MAX_ATTEMPTS, OPERATOR, QUICK_TRIES},
     tally::wait,
 };
-use crate::engine::{Ended, Status, ledger::Control};
+use crate::engine::{Ended, Status, counting::nothing_done, ledger::Control};
 
 /// A run: every column that is not about identity, what hangs on it, and what its job has done.
 #[derive(Debug, Clone, PartialEq, FromRow)]
@@ -26,9 +26,14 @@ pub(super) struct Run {
     pub(super) total: Option<i64>,
     pub(super) attempt: i32,
     pub(super) crashes: i32,
+    /// Items that failed since it was asked for or tried again.
+    pub(super) failures: i64,
     pub(super) last_error: Option<String>,
     /// How it had ended, while only its parked items are tried again.
     pub(super) parked_retry_of: Option<Status>,
+    /// Whom its latest claims ended by waiting for, and how often it has looked since.
+    pub(super) waits_for: Option<String>,
+    pub(super) looks: i64,
     pub(super) fence: i64,
     pub(super) lease_owner: Option<String>,
     /// Whether the lease still lasts, if there is one.
@@ -68,8 +73,11 @@ impl Run {
             total: Some(items),
             attempt: 0,
             crashes: 0,
+            failures: 0,
             last_error: None,
             parked_retry_of: None,
+            waits_for: None,
+            looks: 0,
             fence: 0,
             lease_owner: None,
             leased: None,
@@ -85,6 +93,14 @@ impl Run {
 
     pub(super) fn tell(&mut self, event: &str, actor: &str, detail: Value) {
         self.events.push((event.to_owned(), actor.to_owned(), detail));
+    }
+
+    pub(super) fn tell_of_wait(&mut self, actor: &str) {
+        let waited = self.waits_for.take();
+        let looks = std::mem::take(&mut self.looks);
+        if let Some(reason) = waited.filter(|_| looks > 0) {
+            self.tell("waited", actor, json!({ "for": reason, "looks": looks }));
+        }
     }
 
     pub(super) fn is_due(&self) -> bool {
@@ -111,6 +127,7 @@ impl Run {
                 self.tell(asked, OPERATOR, json!({}));
             }
             from if from != to && from.may_become(to) => {
+                self.tell_of_wait(OPERATOR);
                 self.status = to;
                 self.finished = to == Status::Cancelled;
                 self.parked_retry_of.take_if(|_| to == Status::Cancelled);
@@ -121,7 +138,14 @@ impl Run {
         Ok(self.status)
     }
 
+    /// Queues it again for what is left, parked items included.
     pub(super) fn requeue(&mut self) {
+        if self.status.is_finished() {
+            for (.., again) in &mut self.parked_items {
+                *again = true;
+            }
+        }
+        self.failures = 0;
         self.status = Status::Queued;
         self.control = Control::Run;
         (self.attempt, self.crashes, self.set_back) = (0, 0, 0);
@@ -141,6 +165,7 @@ impl Run {
         error: Option<String>,
         ended: Ended,
     ) -> Step {
+        self.tell_of_wait(owner);
         self.status = status;
         self.control = Control::Run;
         self.leased = None;
@@ -190,10 +215,7 @@ impl Run {
             Outcome::Refuse => Err(Trouble::Fail("not this one".to_owned())),
             _ => Ok(()),
         };
-        if let Some(before) = self.parked_retry_of {
-            let Some(place) = self.parked_items.iter().position(|(.., again)| *again) else {
-                return self.end_retry(owner, outcome, before);
-            };
+        if let Some(place) = self.parked_items.iter().position(|(.., again)| *again) {
             if outcome == Outcome::DieInBatch {
                 return Ok(Step::Died);
             }
@@ -203,8 +225,15 @@ impl Run {
             self.retry_one(owner, outcome, place);
             return Ok(Step::Again);
         }
+        if let Some(before) = self.parked_retry_of {
+            return Ok(self.end_as_before(owner, before));
+        }
         let Some(at) = self.cursor else {
-            trouble(false)?;
+            // No item is to blame for what goes wrong in the plan.
+            trouble(false).map_err(|trouble| match trouble {
+                Trouble::Row(reason) => Trouble::Fail(reason.to_owned()),
+                other => other,
+            })?;
             self.cursor = Some(0);
             self.total = Some(items);
             self.tell("planned", owner, json!({ "total": items }));
@@ -217,7 +246,7 @@ impl Run {
         }
         trouble(at == last)?;
         if is_last && outcome == Outcome::RowInFinish {
-            return Err(Trouble::Row("a bad recount"));
+            return Err(Trouble::Fail("a bad recount".to_owned()));
         }
         let left = is_last && outcome == Outcome::LeftInFinish;
         if left {
@@ -237,14 +266,17 @@ impl Run {
             return Ok(self.set_back(owner));
         }
         if is_last {
-            return Ok(self.end(Status::Succeeded, owner, None, Ended::Succeeded));
+            return Ok(self.come_to_its_end(owner));
         }
         if outcome == Outcome::Wait {
             self.give_back();
             self.later = true;
             let wait = wait();
             let detail = json!({ "delay_s": wait.delay.as_secs_f64(), "for": wait.reason });
-            self.tell("waiting", owner, detail);
+            if self.waits_for.is_none() {
+                self.tell("waiting", owner, detail);
+                self.waits_for = Some(wait.reason.clone());
+            }
             return Ok(Step::Ended(Ended::Waiting(wait)));
         }
         Ok(Step::Again)
@@ -278,6 +310,7 @@ impl Run {
         self.cursor = Some(0);
         self.parked = 0;
         self.parked_items.clear();
+        self.failures = 0;
         self.parked_retry_of = None;
         self.total = self.total.max(Some(done + parked + 1));
         self.leased = Some(true);
@@ -305,27 +338,22 @@ impl Run {
         self.leased = Some(true);
     }
 
-    /// Ends as it had ended, after another recount where that was the end of the work.
-    fn end_retry(
-        &mut self,
-        owner: &str,
-        outcome: Outcome,
-        before: Status,
-    ) -> Result<Step, Trouble> {
+    /// Says success only of what was done.
+    fn come_to_its_end(&mut self, owner: &str) -> Step {
+        match (self.done, self.parked) {
+            (_, 0) => self.end(Status::Succeeded, owner, None, Ended::Succeeded),
+            (0, parked) => self.fail(owner, nothing_done(parked)),
+            _ => self.end(Status::Incomplete, owner, None, Ended::Incomplete),
+        }
+    }
+
+    /// Ends as it had ended.
+    fn end_as_before(&mut self, owner: &str, before: Status) -> Step {
         let ended = match before {
-            Status::Succeeded if outcome == Outcome::DieInFinish => return Ok(Step::Died),
-            Status::Succeeded if outcome == Outcome::RowInFinish => {
-                return Err(Trouble::Row("a bad recount"));
-            }
-            Status::Succeeded if outcome == Outcome::LeftInFinish => {
-                self.may_be_set_back()?;
-                return Ok(self.set_back(owner));
-            }
-            Status::Succeeded => Ended::Succeeded,
             Status::Cancelled => Ended::Cancelled,
             _ => Ended::Failed("only its parked items were tried again".to_owned()),
         };
-        Ok(self.end(before, owner, None, ended))
+        self.end(before, owner, None, ended)
     }
 
     /// What a failure leads to.
@@ -346,10 +374,22 @@ impl Run {
             _ => {}
         }
         let owner = &held.owner;
+        if let Trouble::Row(reason) = trouble {
+            held.failing += 1;
+            if held.failing > IN_A_ROW_MAX {
+                return self.fail(owner, in_a_row(reason));
+            }
+            if self.failures == FAILURES_MAX
+                && self.cursor.and_then(|at| self.next(items, at)).is_some()
+            {
+                return self.fail(owner, too_many(reason));
+            }
+        }
         match (trouble, self.control) {
             (Trouble::Row(reason), _) => match self.cursor.and_then(|at| self.next(items, at)) {
                 Some(next) => {
                     self.park(owner, next, reason, Some("22012"));
+                    self.failures += 1;
                     self.advance(next, 0);
                     Step::Again
                 }
@@ -368,6 +408,7 @@ impl Run {
             (Trouble::Retry(reason), Control::Run) => {
                 // The first delay is enough: there are two attempts.
                 let delay = Duration::from_secs(5);
+                self.tell_of_wait(owner);
                 self.give_back();
                 self.attempt += 1;
                 self.later = true;
@@ -378,4 +419,15 @@ impl Run {
             }
         }
     }
+}
+
+fn in_a_row(reason: &str) -> String {
+    format!(
+        "more than {IN_A_ROW_MAX} items one after the other failed for the same cause and nothing was done \
+         in between, so the cause is not in the items; the last one: {reason}"
+    )
+}
+
+fn too_many(reason: &str) -> String {
+    format!("more than {FAILURES_MAX} items failed; the last one: {reason}")
 }

@@ -22,6 +22,7 @@ use crate::engine::{
     BatchSettings, BrakeSettings, Class, Driver, Ended, Job as _, Lease, Plan, Progress,
     RetrySettings,
     drive::{Drive, Next},
+    failing::Failing,
     ledger::{self, Claim, Enqueued, NewRun},
     pacing::Pacing,
 };
@@ -30,6 +31,10 @@ use crate::engine::{
 pub(super) const MAX_ATTEMPTS: i32 = 2;
 pub(super) const MAX_CRASHES: i32 = 2;
 pub(super) const QUICK_TRIES: u32 = 1;
+
+/// How many items may fail in a row, and in all.
+pub(super) const IN_A_ROW_MAX: u32 = 2;
+pub(super) const FAILURES_MAX: i64 = 2;
 
 /// Who asks, pauses, cancels.
 pub(super) const OPERATOR: &str = "operator";
@@ -59,11 +64,12 @@ pub(super) const EXPIRE: &str = "
 
 /// Everything that the model knows, of the runs named, in that order.
 const LOOK: &str = "
-    select status, control, coalesce((closing ->> 'set_back')::int, 0) as set_back, (cursor ->> 'at')::bigint as cursor, done, parked, total, attempt,
-           crashes, last_error, parked_retry_of, fence, lease_owner, lease_expires_at > clock_timestamp() as leased,
+    select status, control, coalesce((closing ->> 'set_back')::int, 0) as set_back,
+           (cursor ->> 'at')::bigint as cursor, done, parked, total, attempt,
+           crashes, failures, last_error, parked_retry_of, waits_for, looks, fence, lease_owner, lease_expires_at > clock_timestamp() as leased,
            available_at > clock_timestamp() as later, announced_at is not null as announced,
            started_at is not null as started, finished_at is not null as finished,
-           (select coalesce(jsonb_agg(jsonb_build_array(event, actor, detail) order by id), '[]')
+           (select coalesce(jsonb_agg(jsonb_build_array(event, actor, detail - 'seconds') order by id), '[]')
             from kenoma.run_events where run_id = run.id) as events,
            (select coalesce(jsonb_agg(jsonb_build_array(item, reason, sqlstate, retry)
                                      order by at, item), '[]')
@@ -183,7 +189,9 @@ pub(super) struct Worker {
     progress: watch::Sender<Progress>,
     pacing: Pacing,
     tries: u32,
-    parked_in_a_row: u32,
+    failing: Failing,
+    retrying: bool,
+    tried_once_more: bool,
     fresh: bool,
 }
 
@@ -195,6 +203,9 @@ impl Worker {
             max_crashes: MAX_CRASHES,
             quick_tries: QUICK_TRIES,
             quick_delay: Duration::ZERO,
+            in_a_row_max: IN_A_ROW_MAX,
+            failures_max: FAILURES_MAX,
+            ..RetrySettings::new(MAX_ATTEMPTS, MAX_CRASHES)
         };
         let driver = Driver {
             pool: stage.pool.clone(),
@@ -207,9 +218,19 @@ impl Worker {
         };
         let job = serde_json::from_value(claim.payload.clone()).context("the payload")?;
         let (progress, _) = watch::channel(Progress::default());
-        let pacing = Pacing::new(&BATCH);
-        let (tries, parked_in_a_row, fresh) = (0, 0, true);
-        Ok(Self { claim, stop, job, driver, progress, pacing, tries, parked_in_a_row, fresh })
+        Ok(Self {
+            claim,
+            stop,
+            job,
+            driver,
+            progress,
+            pacing: Pacing::new(&BATCH),
+            tries: 0,
+            failing: Failing::default(),
+            retrying: true,
+            tried_once_more: false,
+            fresh: true,
+        })
     }
 
     /// How many items the next batch takes.
@@ -233,7 +254,10 @@ impl Worker {
             progress: &self.progress,
             pacing: mem::replace(&mut self.pacing, Pacing::new(&BATCH)),
             tries: self.tries,
-            parked_in_a_row: self.parked_in_a_row,
+            in_batch: false,
+            failing: mem::take(&mut self.failing),
+            retrying: self.retrying,
+            tried_once_more: self.tried_once_more,
         };
         let fresh = mem::take(&mut self.fresh);
         let next = async {
@@ -252,7 +276,9 @@ impl Worker {
             next = next => Some(next?),
         };
         self.tries = drive.tries;
-        self.parked_in_a_row = drive.parked_in_a_row;
+        self.failing = drive.failing;
+        self.retrying = drive.retrying;
+        self.tried_once_more = drive.tried_once_more;
         self.pacing = drive.pacing;
         // What was not committed is undone when the connection can be had again.
         drop(stage.pool.acquire().await?);

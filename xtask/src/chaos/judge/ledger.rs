@@ -11,12 +11,14 @@ use crate::chaos::report::Verdict;
 const NEVER: [(&str, &str); 10] = [
     (
         "a run is not done",
-        "select id || ' is ' || status from kenoma.runs where status <> 'succeeded'",
+        "select id || ' is ' || status from kenoma.runs
+         where status <> case when parked = 0 then 'succeeded' else 'incomplete' end",
     ),
     (
         "done and parked are not what was planned",
-        "select format('%s: %s done, %s parked of %s', id, done, parked, total)
-         from kenoma.runs where total is distinct from done + parked",
+        "select format('%s: %s done, %s parked of %s', id, done, parked, plan ->> 'total')
+         from kenoma.runs where (plan ->> 'total')::bigint is distinct from done + parked
+            or total is distinct from done + parked",
     ),
     (
         "parked items are not counted right",
@@ -48,7 +50,7 @@ const NEVER: [(&str, &str); 10] = [
          where status <> status_before
            and (status_before, status) not in (
                ('queued', 'running'), ('running', 'queued'), ('running', 'succeeded'),
-               ('running', 'failed'), ('running', 'paused'), ('queued', 'paused'),
+               ('running', 'incomplete'), ('incomplete', 'queued'), ('running', 'failed'), ('running', 'paused'), ('queued', 'paused'),
                ('paused', 'queued'), ('running', 'cancelled'), ('queued', 'cancelled'),
                ('paused', 'cancelled'), ('failed', 'queued'), ('cancelled', 'queued'))",
     ),
@@ -63,7 +65,7 @@ const NEVER: [(&str, &str); 10] = [
          join lateral (
              select at from kenoma.run_events
              where run_id = wish.run_id and id > wish.id
-               and event in ('paused', 'cancelled', 'resume_requested', 'succeeded')
+               and event in ('paused', 'cancelled', 'resume_requested', 'succeeded', 'incomplete')
              order by id limit 1) as obeyed on true
          join chaos.changes c on c.run_id = wish.run_id and c.at > wish.at and c.at < obeyed.at
            -- A plan is no batch.

@@ -28,6 +28,8 @@ struct Told {
     fence: i64,
     parked: i64,
     plans: u32,
+    /// Whether it has waited: claims that only look whether it may go on are not told of.
+    waited: bool,
 }
 
 pub(super) async fn judge(db: &PgPool) -> Result<Vec<String>> {
@@ -64,13 +66,27 @@ fn tell(story: &[&Event]) -> Result<Told, String> {
 
 impl Told {
     fn go_on(&mut self, event: &Event) -> Result<(), ()> {
-        let next = match (self.status, event.name.as_str()) {
+        // Whether it waits or works cannot be told apart.
+        let may_stand =
+            if self.status == "waiting" { ["running", "queued"] } else { [self.status; 2] };
+        self.status =
+            self.next(may_stand[0], event).or_else(|()| self.next(may_stand[1], event))?;
+        Ok(())
+    }
+
+    fn next(&mut self, status: &'static str, event: &Event) -> Result<&'static str, ()> {
+        Ok(match (status, event.name.as_str()) {
             ("queued", "started" | "resumed") | ("running", "taken_over") => {
-                self.fence += 1;
-                if event.fence != Some(self.fence) {
+                let fence = event.fence.ok_or(())?;
+                if fence != self.fence + 1 && !(self.waited && fence > self.fence) {
                     return Err(());
                 }
+                self.fence = fence;
                 "running"
+            }
+            ("running", "waiting") => {
+                self.waited = true;
+                "waiting"
             }
             ("running", "planned") => {
                 self.plans += 1;
@@ -83,22 +99,32 @@ impl Told {
                 self.parked += 1;
                 "running"
             }
-            ("running", "pause_requested" | "cancel_requested" | "resume_requested") => "running",
+            ("running", "set_back") => {
+                self.parked = 0;
+                "running"
+            }
+            ("running", "unparked") => {
+                self.parked -= 1;
+                "running"
+            }
+            ("running", "waited" | "pause_requested" | "cancel_requested" | "resume_requested") => {
+                "running"
+            }
             ("", "queued")
-            | ("running", "interrupted" | "retrying" | "waiting" | "left")
+            | ("running", "interrupted" | "retrying" | "left")
             | ("paused", "resume_requested")
-            | ("cancelled", "retry_requested") => "queued",
+            | ("cancelled" | "incomplete", "retry_requested") => "queued",
             ("running", "succeeded") => "succeeded",
+            ("running", "incomplete") => "incomplete",
             ("running" | "queued", "paused") => "paused",
             ("running" | "queued" | "paused", "cancelled") => "cancelled",
             _ => return Err(()),
-        };
-        self.status = next;
-        Ok(())
+        })
     }
 
     fn agrees_with(&self, run: &Run) -> Result<(), String> {
-        if (self.status, self.fence, self.parked) == (run.status.as_str(), run.fence, run.parked) {
+        let fence = self.fence == run.fence || (self.waited && self.fence < run.fence);
+        if fence && (self.status, self.parked) == (run.status.as_str(), run.parked) {
             Ok(())
         } else {
             Err(format!("it ends as {self:?}, but the run is {run:?}"))

@@ -1,0 +1,89 @@
+//! Waiting for somebody else: two lines of a run's story, however often it looks whether it may go on.
+
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::{Claim, event::record};
+use crate::engine::Wait;
+
+/// Gives the lease back until whoever the job waits for may be done. No try is used up.
+pub(in crate::engine) async fn postpone(
+    db: &mut PgConnection,
+    claim: &Claim,
+    wait: &Wait,
+) -> sqlx::Result<()> {
+    let delay = wait.delay.as_secs_f64();
+    let told: Option<String> =
+        sqlx::query_scalar("select waits_for from kenoma.runs where id = $1")
+            .bind(&claim.run_id)
+            .fetch_one(&mut *db)
+            .await?;
+    let is_new = told.is_none_or(|told| !is_same(&told, &wait.reason));
+    if is_new {
+        tell_of_wait(db, &claim.run_id, &claim.owner).await?;
+    }
+    sqlx::query(
+        "update kenoma.runs
+         set status = 'queued', lease_expires_at = null, announced_at = null,
+             waits_for = $4, waits_since = clock_timestamp(),
+             available_at = clock_timestamp() + make_interval(secs => $3)
+         where id = $1 and fence = $2",
+    )
+    .bind(&claim.run_id)
+    .bind(claim.fence)
+    .bind(delay)
+    .bind(&wait.reason)
+    .execute(&mut *db)
+    .await?;
+    if !is_new {
+        return Ok(());
+    }
+    let detail = json!({ "delay_s": delay, "for": wait.reason });
+    record(db, &claim.run_id, "waiting", &claim.owner, &detail).await
+}
+
+/// Tells how long a run waited, and how often it looked, when it has looked at all; before whatever
+/// else is told of it.
+pub(super) async fn tell_of_wait(
+    db: &mut PgConnection,
+    run_id: &str,
+    actor: &str,
+) -> sqlx::Result<()> {
+    let was: Option<(String, i64, i64)> = sqlx::query_as(
+        "with was as (
+             select id, waits_for, waited_ms / 1000 as seconds, looks
+             from kenoma.runs where id = $1 and waits_for is not null
+         )
+         update kenoma.runs run
+         set waits_for = null, waits_since = null, waited_ms = 0, looks = 0
+         from was where run.id = was.id
+         returning was.waits_for, was.seconds, was.looks",
+    )
+    .bind(run_id)
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some((reason, seconds, looks)) = was.filter(|(.., looks)| *looks > 0) else {
+        return Ok(());
+    };
+    let detail = json!({ "for": reason, "seconds": seconds, "looks": looks });
+    record(db, run_id, "waited", actor, &detail).await
+}
+
+/// Whether two reasons differ in their figures at most.
+fn is_same(one: &str, other: &str) -> bool {
+    let words = |reason: &str| -> String {
+        reason.chars().filter(|c| !c.is_ascii_digit() && *c != ',').collect()
+    };
+    words(one) == words(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_figures_of_a_reason_may_change() {
+        assert!(is_same("deliveries: 20,123 wait", "deliveries: 9 wait"));
+        assert!(!is_same("deliveries: 9 wait", "the server to forget the account"));
+    }
+}
