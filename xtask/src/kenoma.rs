@@ -11,9 +11,6 @@ use tokio::process::Command;
 use crate::console::{say, show};
 use crate::program::{FAILPOINTS, cargo, run, spelled};
 
-/// No server is there that would ever deliver anything.
-const NO_SERVER_DELIVERS: &str = "[federation]\nmax_waiting = 10000000\n";
-
 /// When a delivery is due must not depend on what goes wrong.
 const DUE_AT_ONCE: &str = "[federation]\nper_second = 1000000\n";
 
@@ -28,11 +25,9 @@ pub(crate) struct Kenoma {
 impl Kenoma {
     /// Builds it in release mode.
     pub(crate) async fn build() -> Result<Self> {
-        Self::build_by(
-            &["build", "--release", "--package", "kenoma", "--bin", "kenoma"],
-            NO_SERVER_DELIVERS,
-        )
-        .await
+        let arguments = ["build", "--release", "--package", "kenoma", "--bin", "kenoma"];
+        // With the settings that everybody has who sets nothing.
+        Self::build_by(&arguments, "").await
     }
 
     /// Builds it as the tests do, which dies at named places when told to.

@@ -27,7 +27,7 @@ const LIMIT_MS: f64 = 50.0;
 
 /// Runs each command so often, and shows the median and the longest of its times.
 pub(super) async fn run(ground: &mut Ground) -> Result<()> {
-    let community = Community { posts: 2_000, spam_accounts: 1_000, ..Community::default() };
+    let community = Community { posts: 2_000, spam_accounts: 1_000, ..ground.community() };
     ground.seed(SEEDED, community, "").await?;
     let mut rows = Vec::new();
     for words in COMMANDS {

@@ -3,14 +3,19 @@
 use anyhow::Result;
 
 use super::figures::Figures;
-use super::ground::{COPY, Ground};
+use super::ground::Ground;
 use super::kind::Kind;
 use super::measure::{self, Measured};
 use super::state::{State, require_agreement};
 use crate::console::{say, show, show_table};
 
-/// Times the floor that kenoma may take.
-const FLOOR_FACTOR: f64 = 1.2;
+/// Times the floor that kenoma may take, and times the WAL that it may write.
+const FLOOR_FACTOR: f64 = 1.15;
+const WAL_FACTOR: f64 = 1.1;
+
+/// Seconds that 100,000 posts, and 10,000 accounts of a host, may take.
+const POSTS_SECONDS: f64 = 60.0;
+const ACCOUNTS_SECONDS: f64 = 5.0;
 
 /// What a post may cost in the largest size, as a multiple of what it costs in the smallest.
 const GROWTH: f64 = 1.15;
@@ -39,6 +44,11 @@ pub(super) async fn delete_activities(ground: &mut Ground, posts: &[i32]) -> Res
         let factor = size.kenoma().median() / size.floor().median();
         let what = format!("{}: times the floor", size.kind.describe());
         ground.judge.at_most(what, factor, FLOOR_FACTOR, "");
+        let wal = |of: &[Measured]| figures(of, |one| one.wal_mib).median();
+        let what = format!("{}: times the floor's WAL", size.kind.describe());
+        ground.judge.at_most(what, wal(&size.kenomas) / wal(&size.floors), WAL_FACTOR, "");
+        let at_most = size.kind.items() * POSTS_SECONDS / 100_000.0;
+        ground.judge.at_most(size.kind.describe(), size.kenoma().median(), at_most, " s");
         let per_post_ms = size.kenoma().median() * 1000.0 / size.kind.items();
         let statements = figures(&size.kenomas, |one| one.statements).median();
         show(format!(
@@ -62,21 +72,8 @@ pub(super) async fn delete_activities(ground: &mut Ground, posts: &[i32]) -> Res
 /// Deactivates the accounts of a host.
 pub(super) async fn deactivate_instance(ground: &mut Ground, accounts: i32) -> Result<()> {
     for size in measure_all(ground, vec![Kind::DeactivateInstance { accounts }]).await? {
-        let mut told = Vec::new();
-        for round in 1..=ground.rounds {
-            ground.fresh_copy(size.database).await?;
-            // As it is by default: the server is told of each account.
-            ground.kenoma.connect(ground.postgres.url(COPY), None);
-            let one = measure::inline(ground, &size.kind.command()).await?;
-            let who = (size.kind.name(), "kenoma, server told");
-            ground.recorder.note(who, size.kind.size(), round, &one.named())?;
-            told.push(one);
-        }
-        let told = figures(&told, |one| one.seconds);
-        show(format!("With the server told of each account: {}.", told.spread(2, " s")));
-        // 60 s for 100,000 accounts.
-        let at_most = size.kind.items() * 60.0 / 100_000.0;
-        ground.judge.at_most(size.kind.describe(), told.median(), at_most, " s");
+        let at_most = size.kind.items() * ACCOUNTS_SECONDS / 10_000.0;
+        ground.judge.at_most(size.kind.describe(), size.kenoma().median(), at_most, " s");
     }
     Ok(())
 }
@@ -86,7 +83,7 @@ pub(super) async fn deactivate_instance(ground: &mut Ground, accounts: i32) -> R
 async fn measure_all(ground: &mut Ground, kinds: Vec<Kind>) -> Result<Vec<Size>> {
     let mut sizes = Vec::new();
     for (kind, database) in kinds.into_iter().zip(SEEDED) {
-        ground.seed(database, kind.community(), kind.floor()).await?;
+        ground.seed(database, kind.community(ground.community()), kind.floor()).await?;
         sizes.push(Size { kind, database, floors: Vec::new(), kenomas: Vec::new() });
     }
     for round in 1..=ground.rounds {
@@ -152,7 +149,7 @@ impl Size {
         let per_unit = format!("MS PER {unit}");
         let statements = format!("STATEMENTS PER {unit}");
         show_table(
-            &["", "TIME", &per_unit, &statements, "LONGEST BATCH", "MEMORY"],
+            &["", "TIME", &per_unit, &statements, "WAL", "LONGEST BATCH", "MEMORY"],
             &[self.row("floor", floors), self.row("kenoma", kenomas)],
         );
         show(format!("kenoma takes {:.2} times the floor.", kenoma.median() / floor.median()));
@@ -167,6 +164,7 @@ impl Size {
             seconds.spread(2, " s"),
             format!("{:.3}", seconds.median() * 1000.0 / items),
             format!("{:.3}", figures(measured, |one| one.statements).median() / items),
+            format!("{:.0} MiB", figures(measured, |one| one.wal_mib).median()),
             format!("{:.0} ms", figures(measured, |one| one.longest_ms).largest()),
             if who == "floor" { String::new() } else { memory.spread(1, " MiB") },
         ]

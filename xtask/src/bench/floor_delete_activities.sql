@@ -1,6 +1,7 @@
 -- The floor: what deleting everything of an account costs in bare SQL, with the end state that the server's rules ask
--- for (flavour `pleroma`, default switches), in batches of 250 like kenoma's own, one commit each. No ledger, no
--- checkpoint, no lease, no parking, no retry, and no rule that this community has no example of.
+-- for (flavour `pleroma`, default switches), in batches with one commit each. No ledger, no checkpoint, no lease, no
+-- parking, no retry, and no rule that this community has no example of. What can be known once for a batch is not
+-- reckoned for each row: the texts of new ids, and who is addressed.
 
 -- A digit of base 62, ten of them, and a whole id. Written so that each is inlined into the next.
 create function floor_digit(n bigint) returns text
@@ -39,13 +40,15 @@ $$;
 
 -- Without `commits`, all of it is one transaction.
 create procedure floor_delete_activities(account text, inout batches int, inout statements int, inout longest_ms float,
-    rows_per_batch int default 250, commits boolean default true)
+    rows_per_batch int default 1000, commits boolean default true)
 language plpgsql as $$
 declare
     as_public constant text := 'https://www.w3.org/ns/activitystreams#Public';
     account_ap_id text;
     base text;
-    node constant text := substr(md5(random()::text), 1, 12);
+    -- The new ids of a batch follow each other, and begin where the last four digits of their texts are zero.
+    node constant bigint := ('x0' || substr(md5(random()::text), 1, 11) || '0000')::bit(64)::bigint;
+    first_id bigint; first_text text;
     previous uuid := '00000000-0000-0000-0000-000000000000';
     until uuid;
     seen_last uuid;
@@ -60,6 +63,8 @@ begin
         begun := clock_timestamp();
         moment := date_trunc('second', timezone('UTC', begun));
         ms := lpad(to_hex((extract(epoch from begun) * 1000)::bigint), 16, '0');
+        first_id := node - (('x' || ms)::bit(64)::bigint::numeric * 18446744073709551616 + node) % 14776336;
+        first_text := left(floor_flake_text((ms || lpad(to_hex(first_id), 16, '0'))::uuid), -4);
 
         select (array_agg(id order by id desc))[1], array_agg(id) filter (where type = 'Create'), array_agg(object) filter (where type = 'Create'),
                array_agg(id) filter (where type in ('Like', 'Announce')),
@@ -109,14 +114,21 @@ begin
                        'announcement_count', jsonb_array_length((o.data -> 'announcements') - account_ap_id)) end,
                 updated_at = case when likes + boosts > 0 then moment else o.updated_at end
             from lost where o.data ->> 'id' = lost.object and o.data ->> 'type' <> 'Tombstone'
+        ), addressed as materialized (
+            select listed, floor_addresses(listed) as clean
+            from (select distinct data -> 'to' || (data -> 'cc') as listed from old) as each
         ), made as materialized (
-            select (ms || node || lpad(to_hex(row_number() over ()), 4, '0'))::uuid as id, new.*
-            from (select 'Delete' as type, data -> 'id' as object, floor_addresses(data -> 'to' || (data -> 'cc')) as "to",
+            select (ms || lpad(to_hex(first_id + number), 16, '0'))::uuid as id,
+                   first_text || floor_digit(number / 238328) || floor_digit(number / 3844) || floor_digit(number / 62)
+                       || floor_digit(number) as id_text,
+                   new.*
+            from (select row_number() over () as number, * from (
+                  select 'Delete' as type, data -> 'id' as object, clean as "to",
                          '[]'::jsonb as cc, create_id, old.id as row, n
-                  from old
+                  from old join addressed on listed = data -> 'to' || (data -> 'cc')
                   union all
                   select 'Undo', data -> 'id', floor_addresses(data -> 'to'), floor_addresses(data -> 'cc'), null, null, n
-                  from liked) as new
+                  from liked) as unnumbered) as new
         ), inserted as (
             insert into activities (id, data, actor, local, recipients, inserted_at, updated_at)
             select id, jsonb_build_object('id', base || '/activities/' || gen_random_uuid(), 'type', type,
@@ -132,7 +144,7 @@ begin
             from made where type = 'Delete'
             union all
             select 'federator_outgoing', 'Pleroma.Workers.PublisherWorker',
-                   jsonb_build_object('op', 'publish', 'activity_id', floor_flake_text(id)), 5,
+                   jsonb_build_object('op', 'publish', 'activity_id', id_text), 5,
                    case type when 'Delete' then 3 else 0 end
             from made
         ), unlinked as (

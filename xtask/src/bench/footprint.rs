@@ -28,7 +28,7 @@ const COMMANDS: [&[&str]; 3] = [&["--version"], &["jobs", "list"], &["user", "sh
 
 /// Has a worker do a large run, and starts the program many times.
 pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
-    ground.seed(SEEDED, Community { posts, ..Community::default() }, "").await?;
+    ground.seed(SEEDED, Community { posts, ..ground.community() }, "").await?;
     let mut rows = Vec::new();
     for words in COMMANDS {
         let mut times = Vec::new();

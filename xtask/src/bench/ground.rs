@@ -16,12 +16,30 @@ use crate::{provision, stage};
 pub(super) const SEEDED: &str = "seeded";
 pub(super) const COPY: &str = "copy";
 
+/// Around an account: as many accounts and relations as a large server has.
+const LARGE: Community = Community {
+    posts: 1_000,
+    local_accounts: 50_000,
+    other_accounts: 200_000,
+    spam_accounts: 1_000,
+};
+
+/// A few of the account's posts have a megabyte.
+const LARGE_POSTS: &str = "
+    update objects set data = jsonb_set(data, '{content}', to_jsonb(repeat('Rain, trains and bread. ', 43690)))
+    where id in (select o.id from objects o
+                 where o.data ->> 'actor' = 'https://social.example/users/prolific' and o.data ->> 'type' = 'Note'
+                 order by o.id limit 5 offset 100)";
+
 /// What every bench can be told.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Common {
     /// How often each is measured; the medians count.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(super) rounds: u32,
+    /// Among few accounts instead of a large server's: quicker to make, and the bounds say nothing.
+    #[arg(long)]
+    pub(super) small: bool,
     /// Append the raw figures to FILE, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
@@ -36,6 +54,7 @@ pub(super) struct Ground {
     pub(super) recorder: Recorder,
     pub(super) judge: Judge,
     pub(super) rounds: u32,
+    small: bool,
 }
 
 impl Ground {
@@ -51,7 +70,13 @@ impl Ground {
         let recorder = Recorder::new(common.record.clone(), &postgres).await?;
         show(recorder.describe());
         let (judge, rounds) = (Judge::default(), common.rounds);
-        Ok(Self { kenoma, postgres, redis, recorder, judge, rounds })
+        let small = common.small;
+        Ok(Self { kenoma, postgres, redis, recorder, judge, rounds, small })
+    }
+
+    /// The community of this bench, but for what it is about.
+    pub(super) fn community(&self) -> Community {
+        if self.small || self.judge.lenient { Community::default() } else { LARGE }
     }
 
     /// Makes a database with a community and kenoma's own tables, and has `more` done to it.
@@ -77,6 +102,7 @@ impl Ground {
         stage::create_database(&self.postgres, database).await?;
         let mut db = self.connect(database).await?;
         community.seed_among(&mut db, authors).await?;
+        sqlx::raw_sql(LARGE_POSTS).execute(&mut db).await?;
         sqlx::raw_sql(more).execute(&mut db).await?;
         sqlx::raw_sql("vacuum analyze").execute(&mut db).await?;
         db.close().await?;
@@ -87,8 +113,6 @@ impl Ground {
     /// Has the program work on a database from now on.
     pub(super) fn use_database(&mut self, database: &str) {
         self.kenoma.connect(self.postgres.url(database), Some(self.redis.url()));
-        // No server reads its queue here, and the bare procedure tells it nothing either.
-        self.kenoma.set("KENOMA_SERVER_REFRESH", "off");
     }
 
     /// Copies a seeded database, with everything on disk before the clock runs, and works on it.

@@ -10,8 +10,8 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn community(self) -> Community {
-        let usual = Community::default();
+    /// Gives the community that it is measured in, among these people.
+    pub(super) const fn community(self, usual: Community) -> Community {
         match self {
             Self::DeleteActivities { posts } => Community { posts, ..usual },
             Self::DeactivateInstance { accounts } => {

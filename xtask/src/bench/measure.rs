@@ -27,17 +27,20 @@ pub(super) struct Measured {
     pub(super) longest_ms: f64,
     /// Largest resident memory of the process; 0 for the bare procedure, which has none.
     pub(super) memory_mib: f64,
+    /// WAL that was written meanwhile, by whomever; 0 where it was not looked at.
+    pub(super) wal_mib: f64,
 }
 
 impl Measured {
     /// The figures by name, as they are written down.
-    pub(super) const fn named(&self) -> [(&'static str, f64); 4] {
-        let Self { seconds, statements, longest_ms, memory_mib } = *self;
+    pub(super) const fn named(&self) -> [(&'static str, f64); 5] {
+        let Self { seconds, statements, longest_ms, memory_mib, wal_mib } = *self;
         [
             ("seconds", seconds),
             ("statements", statements),
             ("longest_batch_ms", longest_ms),
             ("memory_mib", memory_mib),
+            ("wal_mib", wal_mib),
         ]
     }
 }
@@ -48,6 +51,7 @@ pub(super) async fn floor(ground: &Ground, kind: Kind) -> Result<Measured> {
     // As kenoma has it: compiling costs more than any of these statements.
     sqlx::raw_sql("set jit = off").execute(&mut db).await?;
     let [.., subject] = kind.command();
+    let wal_before = wal_mib(&mut db).await?;
     let begun = Instant::now();
     let (batches, statements, longest_ms): (i32, i32, f64) = sqlx::query_as(kind.call())
         .bind(subject)
@@ -57,7 +61,8 @@ pub(super) async fn floor(ground: &Ground, kind: Kind) -> Result<Measured> {
     let seconds = begun.elapsed().as_secs_f64();
     // The commits are statements as well.
     let statements = f64::from(statements + batches);
-    Ok(Measured { seconds, statements, longest_ms, memory_mib: 0.0 })
+    let wal_mib = wal_mib(&mut db).await? - wal_before;
+    Ok(Measured { seconds, statements, longest_ms, memory_mib: 0.0, wal_mib })
 }
 
 /// Runs a command with `--inline` on the copy.
@@ -65,6 +70,7 @@ pub(super) async fn inline(ground: &Ground, words: &[&str]) -> Result<Measured> 
     let mut admin = ground.connect("postgres").await?;
     let mut command = ground.kenoma.command(words);
     command.args(["--inline", "--yes", "--json"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    let wal_before = wal_mib(&mut admin).await?;
     let begun = now()?;
     let mut process = command.spawn().context("kenoma cannot be started")?;
     let pid = process.id();
@@ -82,8 +88,10 @@ pub(super) async fn inline(ground: &Ground, words: &[&str]) -> Result<Measured> 
         bail!("kenoma failed ({status}): {}", String::from_utf8_lossy(&said).trim_end());
     }
     let statements = count_statements(&mut admin).await?;
+    let wal_mib = wal_mib(&mut admin).await? - wal_before;
     let ended = ended(&mut ground.connect(COPY).await?, None).await?;
-    Ok(watched.measured(ended.context("the run did not end")? - begun, statements))
+    let seconds = ended.context("the run did not end")? - begun;
+    Ok(Measured { wal_mib, ..watched.measured(seconds, statements) })
 }
 
 /// Queues a command on the copy, and looks on until a worker that runs already has done it.
@@ -162,8 +170,14 @@ impl Watched {
 
     fn measured(self, seconds: f64, statements: f64) -> Measured {
         let Self { longest_ms, memory_mib } = self;
-        Measured { seconds, statements, longest_ms, memory_mib }
+        Measured { seconds, statements, longest_ms, memory_mib, wal_mib: 0.0 }
     }
+}
+
+/// MiB of WAL since the server's beginning.
+async fn wal_mib(db: &mut PgConnection) -> Result<f64> {
+    let mib = "select ((pg_current_wal_lsn() - '0/0'::pg_lsn) / 1048576)::float";
+    Ok(sqlx::query_scalar(mib).fetch_one(db).await?)
 }
 
 /// Reads the largest resident memory that a process has had.

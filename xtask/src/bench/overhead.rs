@@ -35,7 +35,7 @@ struct Turn {
 
 /// Measures the same job both ways, and the loop when there is nothing to do.
 pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
-    ground.seed(SEEDED, Community { posts, ..Community::default() }, "").await?;
+    ground.seed(SEEDED, Community { posts, ..ground.community() }, "").await?;
     accounts::add(ground, SEEDED, (0, WALKED_OVER / 2), true).await?;
     let (mut inlines, mut workers, mut turns) = (Vec::new(), Vec::new(), Vec::new());
     let mut batches = 0.0;

@@ -16,7 +16,7 @@ const WORDS: [[&str; 3]; 2] =
 
 /// Measures both, and takes turns who begins.
 pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
-    ground.seed(SEEDED, Community { posts, ..Community::default() }, "").await?;
+    ground.seed(SEEDED, Community { posts, ..ground.community() }, "").await?;
     let mut measured: [Vec<Measured>; 2] = [Vec::new(), Vec::new()];
     for round in 1..=ground.rounds {
         let mut turns: Vec<_> = WORDS.into_iter().zip(&mut measured).collect();

@@ -35,7 +35,7 @@ const SHOWN: usize = 8;
 
 /// Deletes the posts of two accounts of this server, in both ways.
 pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
-    let community = Community { posts: posts.saturating_mul(2), ..Community::default() };
+    let community = Community { posts: posts.saturating_mul(2), ..ground.community() };
     ground.seed_among(SEEDED, community, 2, "").await?;
     let (mut serial, mut parallel) = (Vec::new(), Vec::new());
     let (mut seen_serial, mut seen_parallel) = (Seen::default(), Seen::default());

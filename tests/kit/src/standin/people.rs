@@ -48,13 +48,15 @@ impl People {
         let (locals, remotes) = some.into_iter().partition(|person| person.local);
         let touched = sqlx::query_scalar(
             "select distinct object.id
-             from activities a, associated_object_id(a.data) as about,
+             from (select data from activities
+                   where actor = $1 and data ->> 'type' in ('Create', 'Like', 'Announce')
+                   order by id nulls first limit 2000) a,
+                  associated_object_id(a.data) as about,
                   lateral (select data from objects where data ->> 'id' = about) o,
                   lateral (select case when a.data ->> 'type' = 'Create'
                                        then coalesce(o.data ->> 'inReplyTo', o.data ->> 'quoteUrl')
                                        else about end as id) object
-             where a.actor = $1 and a.data ->> 'type' in ('Create', 'Like', 'Announce')
-               and object.id is not null
+             where object.id is not null
              order by 1 limit 200",
         )
         .bind(&account.ap_id)

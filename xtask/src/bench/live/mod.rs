@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use testkit::{Community, Outcomes, StandIn};
 use tokio::time::sleep;
 
 use super::ground::{COPY, Common, Ground, SEEDED};
@@ -64,12 +65,17 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 /// The foreground works for so long before anything counts: connections, plans, caches.
 const WARM_UP: Duration = Duration::from_secs(2);
 
+/// The stand-in for the server, which is at the very posts that are deleted: about 40 transactions a
+/// second, that are not measured, and none of which may be lost.
+const CLIENTS: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Measures everything and shows it.
 pub(super) async fn run(ground: &mut Ground, options: &Options) -> Result<()> {
     let job = Job::DeleteActivities { posts: options.posts };
     let procedures =
         concat!(include_str!("../floor_delete_activities.sql"), include_str!("original.sql"));
-    ground.seed(SEEDED, job.community(), procedures).await?;
+    ground.seed(SEEDED, job.community(ground.community()), procedures).await?;
     let mut db = ground.connect(SEEDED).await?;
     let town = Arc::new(Town::read(&mut db).await?);
     drop(db);
@@ -105,6 +111,7 @@ struct Pass {
     deleted: Deleted,
     samples: Vec<Sample>,
     stalls: Vec<Stall>,
+    stand_in: Outcomes,
 }
 
 struct Bench<'a> {
@@ -122,13 +129,18 @@ impl Bench<'_> {
             patience: Duration::from_secs(patience.into()),
         };
         let (mut samples, mut stalls) = (Vec::new(), Vec::new());
-        let (mut seconds, mut posts) = (0.0, 0);
+        let (mut seconds, mut posts, mut stand_in) = (0.0, 0, (0, 0));
         loop {
             let pass = self.pass(scenario.deletion, limits).await?;
             samples.extend(pass.samples);
             stalls.extend(pass.stalls);
             seconds += pass.deleted.ended.duration_since(pass.deleted.begun).as_secs_f64();
             posts += pass.deleted.posts;
+            for lost in &pass.stand_in.lost {
+                say(format!("xtask: {}: the server lost a transaction: {lost}", scenario.name));
+            }
+            stand_in.0 += pass.stand_in.lost.len();
+            stand_in.1 += pass.stand_in.committed();
             let posted = samples.iter().filter(|sample| sample.kind == Kind::Post).count();
             if posted >= usize::try_from(enough)? {
                 break;
@@ -137,7 +149,7 @@ impl Bench<'_> {
         let of =
             Kind::ALL.map(|kind| Of { kind, quantiles: Quantiles::of(&samples, &stalls, kind) });
         let stalled = stalls.iter().map(|stall| stall.lasted.as_secs_f64()).sum();
-        Ok(Measured { scenario, of, seconds, posts, stalled })
+        Ok(Measured { scenario, of, seconds, posts, stalled, stand_in })
     }
 
     /// One deletion.
@@ -145,13 +157,21 @@ impl Bench<'_> {
         self.ground.fresh_copy(SEEDED).await?;
         let url = self.ground.postgres.url(COPY);
         let demand = Demand { rate: self.options.rate.into(), clients: self.options.clients };
+        let stand_in = StandIn {
+            clients: CLIENTS,
+            pause: PAUSE,
+            seed: 1,
+            account: Community::PROLIFIC.to_owned(),
+        };
         let watch = Watch::start()?;
+        let stand_in = stand_in.start(&url).await?;
         let load = Load::start(&url, Arc::clone(&self.town), demand).await?;
         sleep(WARM_UP).await;
         let deleted =
             delete(&url, &self.ground.kenoma, &self.options.env, deletion, limits).await?;
+        let stand_in = stand_in.finish().await?;
         let mut samples = load.finish().await?;
         samples.retain(|sample| (deleted.begun..deleted.ended).contains(&sample.due));
-        Ok(Pass { deleted, samples, stalls: watch.finish().await? })
+        Ok(Pass { deleted, samples, stalls: watch.finish().await?, stand_in })
     }
 }

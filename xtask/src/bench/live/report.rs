@@ -7,7 +7,7 @@ use super::super::record::Recorder;
 use super::Options;
 use super::latency::{Quantiles, median};
 use super::load::Kind;
-use super::scenario::{ALONE, BOUND, Deletion, SCENARIOS, Scenario};
+use super::scenario::{ALONE, Deletion, SCENARIOS, Scenario};
 use crate::console::{show as line, show_table};
 
 /// A scenario in one round.
@@ -21,6 +21,8 @@ pub(super) struct Measured {
     pub(super) posts: i64,
     /// Seconds for which the disk stood still.
     pub(super) stalled: f64,
+    /// Transactions of the stand-in at the very posts that were deleted: those that it lost, and all.
+    pub(super) stand_in: (usize, u64),
 }
 
 /// The transactions of a kind.
@@ -62,6 +64,8 @@ impl Measured {
                 ("seconds", self.seconds),
                 ("deleted_posts", self.posts as f64),
                 ("stalled_seconds", self.stalled),
+                ("stand_in_lost", self.stand_in.0 as f64),
+                ("stand_in_committed", self.stand_in.1 as f64),
             ];
             let settings: Vec<String> =
                 options.env.iter().map(|(name, value)| format!(" {name}={value}")).collect();
@@ -148,13 +152,24 @@ fn row(all: &[Measured], scenario: &Scenario, kind: Kind) -> Option<Vec<String>>
 pub(super) fn judge(all: &[Measured], judge: &mut Judge) {
     for scenario in SCENARIOS {
         let Some(bounds) = scenario.bounds else { continue };
-        for kind in BOUND {
+        for kind in Kind::ALL {
             let Some(summary) = summarise(all, scenario.name, kind) else { continue };
             let name = format!("{}, {}", scenario.name, kind.describe());
             judge.at_most(format!("{name}: p50 / alone"), summary.p50_ratio, bounds.median, "");
             judge.at_most(format!("{name}: p99 / alone"), summary.p99_ratio, bounds.p99, "");
             #[expect(clippy::cast_precision_loss, reason = "≤ 2^52")]
             judge.at_most(format!("{name}: failed"), summary.of.failed as f64, 0.0, "");
+        }
+        let rounds: Vec<_> = all.iter().filter(|one| one.scenario.name == scenario.name).collect();
+        if rounds.is_empty() {
+            continue;
+        }
+        let lost: usize = rounds.iter().map(|one| one.stand_in.0).sum();
+        #[expect(clippy::cast_precision_loss, reason = "≤ 2^52")]
+        judge.at_most(format!("{}, at the same posts: lost", scenario.name), lost as f64, 0.0, "");
+        let paces: Vec<f64> = rounds.iter().filter_map(|one| one.ms_per_post()).collect();
+        if let Some(at_most) = bounds.ms_per_post.filter(|_| !paces.is_empty()) {
+            judge.at_most(format!("{}: a post", scenario.name), median(paces), at_most, " ms");
         }
     }
 }
