@@ -215,6 +215,10 @@ impl From<JobError> for Failure {
     fn from(error: JobError) -> Self {
         match error {
             JobError::Refuse(reason) => Self::Refused(reason),
+            JobError::GaveWay(error) => Self::Failed(format!(
+                "the server holds a row that is needed ({error:#}); nothing was changed, try again in a \
+                 moment"
+            )),
             other => Self::Failed(other.to_string()),
         }
     }

@@ -6,12 +6,13 @@ use chrono::Utc;
 use kenoma_jobs::{
     AnyJob,
     engine::{
-        self, FailPoint, PlanSummary, Status, deliveries_told,
+        self, FailPoint, JobError, PlanSummary, Status, deliveries_told,
         ledger::{self, Enqueued, NewRun, Run},
     },
     pleroma::Server,
 };
 use sqlx::PgConnection;
+use tokio::time::sleep;
 
 use super::{
     Failure, Output, after_care, follow, meanwhile,
@@ -237,17 +238,9 @@ async fn enqueue(
         requested_by: &operator(),
         reason: request.options.reason.as_deref(),
     };
-    let mut tx = engine::begin(&session.pool, &session.batch()).await?;
-    match ledger::enqueue(&mut tx, &new).await? {
-        Enqueued::New { id } => {
-            job.on_enqueue(server, &mut tx).await?;
-            FailPoint::BeforeEnqueueCommit.reach();
-            tx.commit().await?;
-            FailPoint::AfterEnqueueCommit.reach();
-            Ok(id)
-        }
+    match write_down(session, server, job, &new).await? {
+        Enqueued::New { id } => Ok(id),
         Enqueued::Already { id, .. } => {
-            tx.rollback().await?;
             let run = find(session, &id).await?;
             if !may_take_up(&run, job, request.options) {
                 return Err(already(run, output));
@@ -257,6 +250,34 @@ async fn enqueue(
             ledger::hasten(&mut db, &id).await?;
             Ok(id)
         }
+    }
+}
+
+/// Writes a run down, and does what is done at once for it; again, where somebody else is at these rows.
+async fn write_down(
+    session: &Session,
+    server: &Server,
+    job: &AnyJob,
+    new: &NewRun<'_>,
+) -> Result<Enqueued, Failure> {
+    let mut pauses_ms = [100, 200, 400].into_iter();
+    loop {
+        let mut tx = engine::begin(&session.pool, &session.batch()).await?;
+        let enqueued = ledger::enqueue(&mut tx, new).await?;
+        if let Enqueued::Already { .. } = enqueued {
+            return Ok(enqueued);
+        }
+        let done = job.on_enqueue(server, &mut tx).await;
+        if let (Err(JobError::GaveWay(_)), Some(pause_ms)) = (&done, pauses_ms.next()) {
+            tx.rollback().await?;
+            sleep(Duration::from_millis(pause_ms)).await;
+            continue;
+        }
+        done?;
+        FailPoint::BeforeEnqueueCommit.reach();
+        tx.commit().await?;
+        FailPoint::AfterEnqueueCommit.reach();
+        return Ok(enqueued);
     }
 }
 
