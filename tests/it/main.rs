@@ -7,6 +7,7 @@ mod bound_sql;
 mod cli;
 mod contract;
 mod golden;
+mod hostile;
 mod program;
 mod removal;
 mod worker;

@@ -1,12 +1,23 @@
 //! One batch of deletions, for whichever job.
 
 use sqlx::PgConnection;
+use uuid::Uuid;
 
-use super::{Cursor, decide, read, via_server::Purges, write};
-use crate::{
-    engine::{Batch, JobError, Skipped, Wait},
-    pleroma::{Actor, Fanout, Server, backlog},
+use super::{
+    Cursor,
+    about::{self, AboutThem},
+    decide::{Writes, decide},
+    read::{self, Activity},
+    via_server::Purges,
+    write,
 };
+use crate::{
+    engine::{Batch, JobError, Parking, Skipped, Wait},
+    pleroma::{Actor, Fanout, Server, backlog, count_inboxes},
+};
+
+/// Deliveries that this program itself makes in one batch, unless it is a single activity.
+const DELIVERIES_MAX: i64 = 10_000;
 
 /// How the activities of an account are deleted.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +48,20 @@ impl Manner {
         let telling = if by_server { Telling::Server } else { Telling::Direct };
         Self { telling, names_create: actor.active }
     }
+
+    /// How many activities may be told of in one batch: each is as many deliveries as there are inboxes.
+    async fn most_activities(
+        self,
+        server: &Server,
+        db: &mut PgConnection,
+        actor: &Actor,
+    ) -> sqlx::Result<i64> {
+        if self.telling != Telling::Direct || !actor.local {
+            return Ok(i64::MAX);
+        }
+        let inboxes = count_inboxes(db, server, actor).await?;
+        Ok((DELIVERIES_MAX / inboxes.max(1)).max(1))
+    }
 }
 
 /// What became of the next activities of an account.
@@ -56,6 +81,7 @@ pub(crate) async fn delete_some(
     cursor: Cursor,
     limit: i64,
 ) -> Result<Deleted, JobError> {
+    let limit = limit.min(manner.most_activities(server, db, actor).await?);
     let walked = read::walk(db, server, &actor.ap_id, &cursor, limit).await?;
     let Some(last) = walked.last() else {
         let cursor = Cursor { after: cursor.until, ..cursor };
@@ -68,22 +94,96 @@ pub(crate) async fn delete_some(
             return Ok(Deleted { batch, account: false });
         }
     }
-    let next = Cursor { after: last.id, until: cursor.until };
+    let last = last.id;
+    let rows = walked.len();
     let mut objects = read::lock_objects(db, &walked).await?;
     let mut there = read::still_there(db, walked).await?;
+    read::read_facts(db, server, &there, &mut objects).await?;
     let mut done = 0;
+    // Posts that were left to the server must not be asked for twice: so there is no smaller batch then.
+    let allowed = if purges.is_some() { about::NO_LIMIT } else { about::allowance(limit) };
     if let Some(purges) = purges {
         there = purges.ask(server, db, there, &objects).await?;
         done += purges.asked;
     }
-    read::insert_missing(db, &actor.ap_id, &there, &mut objects).await?;
-    let (writes, parked) = decide::decide(server, actor, manner, &there, &objects);
-    let written = write::apply(db, server, actor, &cursor, writes).await?;
+    read::insert_missing(db, server, &actor.ap_id, &there, &mut objects).await?;
+    let undone = read::read_undone(db, server, &there).await?;
+    let whole = Walked { there, last, rows };
+    let decide = |there: &[Activity]| decide(server, actor, manner, there, &objects, &undone);
+    let (whole, about) = match what_fits(db, server, whole, allowed, decide).await? {
+        Fitting::Batch(whole, about) => (whole, about),
+        Fitting::Portion(activity, about) => {
+            let batch = about::remove_portion(db, actor, cursor, activity, about, allowed).await?;
+            return Ok(Deleted { batch, account: false });
+        }
+    };
+    let (walked, (writes, parked)) = *whole;
+    let written = write::apply(db, server, actor, &cursor, writes, about).await?;
     done += written.removed;
     let parked = parked.into_iter().map(|parking| parking.map(|id| cursor.before(id))).collect();
     let deliveries_until = written.deliveries_until;
-    let batch = Batch { parked, deliveries_until, ..Batch::go_on(done, next) };
+    let next = Cursor { after: walked.last, until: cursor.until };
+    let rows = i64::try_from(walked.rows).ok().filter(|&rows| rows < limit);
+    let batch = Batch { rows, parked, deliveries_until, ..Batch::go_on(done, next) };
     Ok(Deleted { batch, account: written.account })
+}
+
+/// Activities of the account that are next.
+struct Walked {
+    /// Those that the job deals with.
+    there: Vec<Activity>,
+    /// The last of all.
+    last: Uuid,
+    /// How many they were, or are by now.
+    rows: usize,
+}
+
+impl Walked {
+    /// Keeps the first half.
+    fn halve(&mut self) {
+        let half = self.there.len() / 2;
+        if let Some(next) = self.there.get(half) {
+            self.last = Uuid::from_u128(next.id.as_u128().saturating_sub(1));
+        }
+        self.there.truncate(half);
+        self.rows = half;
+    }
+}
+
+type Decided = (Writes, Vec<Parking<Uuid>>);
+
+/// What can be done in one transaction.
+enum Fitting {
+    /// So many activities, with what goes with them.
+    Batch(Box<(Walked, Decided)>, AboutThem),
+    /// Only a part of what goes with this one.
+    Portion(Uuid, AboutThem),
+}
+
+/// Looks how much goes with activities, and leaves out as many as it takes.
+async fn what_fits(
+    db: &mut PgConnection,
+    server: &Server,
+    mut walked: Walked,
+    allowed: i64,
+    decide: impl Fn(&[Activity]) -> Decided,
+) -> sqlx::Result<Fitting> {
+    loop {
+        let decided = decide(&walked.there);
+        let (writes, _) = &decided;
+        let about = about::find(db, server, &writes.deleted_objects, allowed).await?;
+        let fits = !about.is_more_than(allowed) && {
+            let all: Vec<Uuid> = about.all().chain(writes.undone.iter().copied()).collect();
+            about::what_hangs_on_them_fits(db, &all, allowed).await?
+        };
+        if fits {
+            return Ok(Fitting::Batch(Box::new((walked, decided)), about));
+        }
+        if let [only] = walked.there.as_slice() {
+            return Ok(Fitting::Portion(only.id, about));
+        }
+        walked.halve();
+    }
 }
 
 /// Says how to wait when the server has too much to deliver already.
@@ -107,7 +207,7 @@ pub(crate) async fn skip_one(
 ) -> Result<Option<Skipped<Cursor>>, JobError> {
     let walked = read::walk(db, server, actor, &cursor, 1).await?;
     Ok(walked.into_iter().next().map(|activity| Skipped {
-        item: activity.ap_id.unwrap_or_else(|| activity.id.to_string()),
+        item: activity.name(),
         cursor: Cursor { after: activity.id, until: cursor.until },
     }))
 }

@@ -1,35 +1,11 @@
-//! Activities and tombstones as the server writes them (docs/semantics.md 1.2 and 1.4).
+//! What every new Delete and Undo of an account has (docs/semantics.md 1.2 and 1.4).
 
 use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
 
-use super::{decide::type_of, read::Activity};
-use crate::pleroma::{Actor, Flake, Flavour, Recipients, Server, published_now};
+use crate::pleroma::{Actor, Flake, Flavour, Recipients, Server};
 
-pub(super) fn delete_activity(
-    server: &Server,
-    actor: &Actor,
-    object_id: &str,
-    create: &Activity,
-    names_create: bool,
-    recipients: &Recipients,
-) -> Value {
-    let mut data = base_activity(server, actor, "Delete", object_id, recipients);
-    if names_create {
-        data.insert("deleted_activity_id".to_owned(), Flake(create.id).to_string().into());
-    }
-    Value::Object(data)
-}
-
-pub(super) fn undo_activity(
-    server: &Server,
-    actor: &Actor,
-    undone: &str,
-    recipients: &Recipients,
-) -> Value {
-    Value::Object(base_activity(server, actor, "Undo", undone, recipients))
-}
-
-/// What every new Delete and Undo of an account has.
+/// Puts one together that needs nothing of a document in the database.
 pub(crate) fn base_activity(
     server: &Server,
     actor: &Actor,
@@ -51,12 +27,18 @@ pub(crate) fn base_activity(
     data
 }
 
-/// All that is left of an object.
-pub(super) fn tombstone(object_id: &str, old: &Value) -> Value {
-    json!({
-        "id": object_id,
-        "type": "Tombstone",
-        "formerType": type_of(old),
-        "deleted": published_now(),
-    })
+/// Inserts an activity of an account; its recipients are `to`, then `cc`.
+pub(crate) async fn insert_activity(
+    db: &mut PgConnection,
+    actor: &Actor,
+    id: Flake,
+    data: &Value,
+) -> sqlx::Result<()> {
+    sqlx::query(include_str!("insert_activity.sql"))
+        .bind(id.0)
+        .bind(data)
+        .bind(&actor.ap_id)
+        .execute(db)
+        .await?;
+    Ok(())
 }

@@ -4,6 +4,7 @@
 //! about, decides in memory what the server would write for each ([`decide`]), and writes it with
 //! one statement per table ([`write`]).
 
+mod about;
 mod batch;
 mod decide;
 mod deletion_rows;
@@ -26,12 +27,11 @@ use crate::{
     },
 };
 pub(crate) use batch::{Manner, Telling, delete_some, deliveries_to_wait_for, skip_one};
-pub(crate) use decide::NewActivity;
 pub(crate) use deletion_rows::base_activity;
+pub(crate) use deletion_rows::insert_activity;
 pub(crate) use read::{count, last_activity};
 pub(crate) use server_jobs::{About, publish_job};
 use via_server::Purges;
-pub(crate) use write::insert_activities;
 
 /// Deletes an account's posts and takes back its likes and boosts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

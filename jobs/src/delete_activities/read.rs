@@ -1,51 +1,97 @@
-//! What a batch reads and locks.
+//! What a batch reads and locks. Of what strangers wrote only names leave the database, and never
+//! more than the bytes that a batch may have.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::Cursor;
-use crate::pleroma::{AssociatedObject, Server};
+use super::{Cursor, sql};
+use crate::pleroma::{AssociatedObject, Flavour, Server, as_public};
+
+/// Rows of objects of at most so many bytes are dealt with in one batch, unless it is a single one.
+const BATCH_BYTES: i64 = 4 << 20;
 
 /// An activity of the account.
 #[derive(Debug, Clone, FromRow)]
 pub(super) struct Activity {
     pub(super) id: Uuid,
     pub(super) ap_id: Option<String>,
-    /// ActivityPub type.
+    /// ActivityPub type, if the job deals with activities of this type at all.
     pub(super) kind: Option<String>,
     /// The object it is about, by the rule of the server's own index.
     pub(super) object_id: Option<String>,
-    /// All of it, for likes and boosts only.
-    pub(super) data: Option<Value>,
     /// When the server was told to delete the post by itself (Pleroma 2.2).
     pub(super) expires_at: Option<String>,
 }
 
 impl Activity {
-    /// Whether the job deals with activities of this type at all.
-    pub(super) fn is_concerned(&self) -> bool {
-        matches!(self.kind.as_deref(), Some("Create" | "Like" | "Announce"))
+    pub(super) fn is_post(&self) -> bool {
+        self.kind.as_deref() == Some("Create")
+    }
+
+    /// How it is named to a person.
+    pub(super) fn name(&self) -> String {
+        self.ap_id.clone().unwrap_or_else(|| self.id.to_string())
     }
 }
 
-/// An object row.
+/// What decides how an object is deleted.
 #[derive(Debug, FromRow)]
-pub(super) struct Object {
-    pub(super) id: i64,
-    pub(super) data: Value,
+pub(super) struct Facts {
+    pub(super) row: i64,
+    /// ActivityPub type, as far as it matters.
+    pub(super) kind: String,
+    pub(super) names_actor: bool,
+    /// ActivityPub id of whoever wrote it.
+    pub(super) author: Option<String>,
+    /// Whether it counts among its author's posts.
+    pub(super) public: bool,
+    /// Whether its Delete stays on this server.
+    pub(super) local_only: bool,
+    /// Rows of what it replies to.
+    pub(super) replied: Vec<i64>,
+    /// Rows of what it quotes.
+    pub(super) quoted: Vec<i64>,
+    /// The first of its addresses that is none, where that matters.
+    pub(super) invalid: Option<String>,
 }
 
-impl Object {
-    fn by_ap_id(self) -> Option<(String, Self)> {
-        Some((self.data.get("id")?.as_str()?.to_owned(), self))
+/// What decides how a like or boost is taken back.
+#[derive(Debug, FromRow)]
+pub(super) struct UndoneFacts {
+    id: Uuid,
+    /// Whether its Undo stays on this server.
+    pub(super) local_only: bool,
+    /// The first of its addresses that is none, where that matters.
+    pub(super) invalid: Option<String>,
+}
+
+/// The locked objects of a batch. More than one row may have the same id where the server's unique
+/// index is lost.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    rows: HashMap<String, Vec<i64>>,
+    facts: HashMap<i64, Facts>,
+}
+
+impl Objects {
+    /// The rows of an object.
+    pub(super) fn rows(&self, ap_id: &str) -> &[i64] {
+        self.rows.get(ap_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// What is known of a post, from the first of its rows.
+    pub(super) fn facts(&self, ap_id: &str) -> Option<&Facts> {
+        self.facts.get(self.rows(ap_id).first()?)
+    }
+
+    fn add(&mut self, rows: Vec<(i64, String)>) {
+        for (row, ap_id) in rows {
+            self.rows.entry(ap_id).or_default().push(row);
+        }
     }
 }
-
-/// Objects by their ActivityPub id.
-pub(super) type Objects = HashMap<String, Object>;
 
 /// The account's newest activity.
 pub(crate) async fn last_activity(
@@ -80,14 +126,15 @@ pub(super) async fn walk(
     limit: i64,
 ) -> sqlx::Result<Vec<Activity>> {
     let sql = match server.shape.associated_object {
-        AssociatedObject::Function => super::sql::WALK_FUNCTION,
-        AssociatedObject::Coalesce => super::sql::WALK_COALESCE,
+        AssociatedObject::Function => sql::WALK_FUNCTION,
+        AssociatedObject::Coalesce => sql::WALK_COALESCE,
     };
     sqlx::query_as(sql)
         .bind(actor)
         .bind(cursor.after)
         .bind(cursor.until)
         .bind(limit)
+        .bind(BATCH_BYTES)
         .fetch_all(db)
         .await
 }
@@ -97,60 +144,99 @@ pub(super) async fn lock_objects(
     db: &mut PgConnection,
     walked: &[Activity],
 ) -> sqlx::Result<Objects> {
-    let ids: Vec<&str> = walked
-        .iter()
-        .filter(|activity| activity.is_concerned())
-        .filter_map(|activity| activity.object_id.as_deref())
-        .collect();
-    let objects: Vec<Object> = sqlx::query_as(
-        "select id, data from public.objects where data ->> 'id' = any ($1) order by id for update",
+    let ids: Vec<&str> =
+        walked.iter().filter_map(|activity| activity.object_id.as_deref()).collect();
+    let rows = sqlx::query_as(
+        "select id, data ->> 'id' from public.objects where data ->> 'id' = any ($1)
+         order by id for update",
     )
     .bind(ids)
     .fetch_all(db)
     .await?;
-    Ok(objects.into_iter().filter_map(Object::by_ap_id).collect())
+    let mut objects = Objects::default();
+    objects.add(rows);
+    Ok(objects)
+}
+
+/// Takes out of the posts' documents what decides how they are deleted.
+pub(super) async fn read_facts(
+    db: &mut PgConnection,
+    server: &Server,
+    activities: &[Activity],
+    objects: &mut Objects,
+) -> sqlx::Result<()> {
+    let rows: Vec<i64> = activities
+        .iter()
+        .filter(|activity| activity.is_post())
+        .filter_map(|activity| objects.rows(activity.object_id.as_deref()?).first().copied())
+        .collect();
+    objects.facts.extend(facts(db, server, rows).await?);
+    Ok(())
+}
+
+async fn facts(
+    db: &mut PgConnection,
+    server: &Server,
+    rows: Vec<i64>,
+) -> sqlx::Result<HashMap<i64, Facts>> {
+    if rows.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let facts: Vec<Facts> = sqlx::query_as(include_str!("facts.sql"))
+        .bind(rows)
+        .bind([as_public().to_owned(), server.local_public()])
+        .bind(server.shape.flavour == Flavour::Pleroma)
+        .bind(server.shape.flavour == Flavour::Pleroma22)
+        .fetch_all(db)
+        .await?;
+    Ok(facts.into_iter().map(|facts| (facts.row, facts)).collect())
 }
 
 /// Makes tombstones for posts whose object is not there, as the server does before it deletes them.
 pub(super) async fn insert_missing(
     db: &mut PgConnection,
+    server: &Server,
     actor: &str,
     activities: &[Activity],
     objects: &mut Objects,
 ) -> sqlx::Result<()> {
     let missing: Vec<&str> = activities
         .iter()
-        .filter(|activity| activity.kind.as_deref() == Some("Create"))
+        .filter(|activity| activity.is_post())
         .filter_map(|activity| activity.object_id.as_deref())
-        .filter(|object_id| !objects.contains_key(*object_id))
+        .filter(|object_id| objects.rows(object_id).is_empty())
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let made: Vec<Object> = sqlx::query_as(
+    let made: Vec<(i64, String)> = sqlx::query_as(
         "insert into public.objects (data, inserted_at, updated_at)
          select jsonb_build_object('id', missing.id, 'type', 'Tombstone', 'actor', $2::text),
                 moment, moment
          from unnest($1::text[]) as missing (id),
               date_trunc('second', timezone('UTC', now())) as moment
-         returning id, data",
+         returning id, data ->> 'id'",
     )
     .bind(missing)
     .bind(actor)
-    .fetch_all(db)
+    .fetch_all(&mut *db)
     .await?;
-    objects.extend(made.into_iter().filter_map(Object::by_ap_id));
+    let rows = made.iter().map(|(row, _)| *row).collect();
+    objects.add(made);
+    objects.facts.extend(facts(db, server, rows).await?);
     Ok(())
 }
 
-/// Leaves out activities that the server removed while we waited for the locks.
+/// Leaves out activities that the job does not deal with, and those that the server removed while we
+/// waited for the locks.
 pub(super) async fn still_there(
     db: &mut PgConnection,
     walked: Vec<Activity>,
 ) -> sqlx::Result<Vec<Activity>> {
-    let concerned: Vec<Activity> = walked.into_iter().filter(Activity::is_concerned).collect();
+    let concerned: Vec<Activity> =
+        walked.into_iter().filter(|activity| activity.kind.is_some()).collect();
     let ids: Vec<Uuid> = concerned.iter().map(|activity| activity.id).collect();
     let there: HashSet<Uuid> =
         sqlx::query_scalar("select id from public.activities where id = any ($1)")
@@ -160,4 +246,24 @@ pub(super) async fn still_there(
             .into_iter()
             .collect();
     Ok(concerned.into_iter().filter(|activity| there.contains(&activity.id)).collect())
+}
+
+/// Looks at the addresses of likes and boosts.
+pub(super) async fn read_undone(
+    db: &mut PgConnection,
+    server: &Server,
+    activities: &[Activity],
+) -> sqlx::Result<HashMap<Uuid, UndoneFacts>> {
+    let undone: Vec<Uuid> =
+        activities.iter().filter(|activity| !activity.is_post()).map(|undone| undone.id).collect();
+    if undone.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let facts: Vec<UndoneFacts> = sqlx::query_as(include_str!("undone_facts.sql"))
+        .bind(undone)
+        .bind([as_public().to_owned(), server.local_public()])
+        .bind(server.shape.flavour == Flavour::Pleroma22)
+        .fetch_all(db)
+        .await?;
+    Ok(facts.into_iter().map(|facts| (facts.id, facts)).collect())
 }

@@ -11,7 +11,8 @@ with removed as (
 ), written as (
     update public.users u
     set note_count = greatest(0, u.note_count - lost.posts),
-        pinned_objects = u.pinned_objects - lost.objects,
+        pinned_objects = case when jsonb_typeof(u.pinned_objects) = 'object' then u.pinned_objects - lost.objects
+                              else u.pinned_objects end,
         -- Only a lost pin touches updated_at, as on the server.
         updated_at = case when u.pinned_objects ?| lost.objects then date_trunc('second', timezone('UTC', now()))
                           else u.updated_at end

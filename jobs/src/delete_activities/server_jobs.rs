@@ -1,64 +1,62 @@
 //! What the server itself is left to do about a deletion (docs/semantics.md 1.6).
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Value, json};
+use chrono::DateTime;
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
 
-use super::{
-    decide::{host, text},
-    read::Activity,
+use super::{decide::host, read::Activity};
+use crate::pleroma::{
+    Actor, DELIVERIES, Document, Flake, Flavour, ObanJob, Outgoing, Search, Server,
 };
-use crate::pleroma::{Actor, DELIVERIES, Flake, Flavour, ObanJob, Recipients, Search, Server};
 
 /// What a new activity is about.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum About<'a> {
+pub(crate) enum About {
     /// It deletes the object of this row.
     Object(i64),
     /// It undoes this activity.
-    Activity(&'a Value),
+    Activity(Uuid),
+    /// It undoes the activity that it holds.
+    Held,
 }
 
-impl<'a> About<'a> {
-    pub(super) const fn object(self) -> Option<i64> {
-        match self {
-            Self::Object(row) => Some(row),
-            Self::Activity(_) => None,
-        }
-    }
-
-    pub(super) const fn activity(self) -> Option<&'a Value> {
-        match self {
-            Self::Object(_) => None,
-            Self::Activity(data) => Some(data),
-        }
+impl About {
+    /// What other servers are told of it.
+    pub(crate) const fn outgoing(self, id: Flake, ap_id: String) -> Outgoing {
+        let (deleted_object, undone) = match self {
+            Self::Object(row) => (Some(row), None),
+            Self::Activity(undone) => (None, Some(undone)),
+            Self::Held => (None, Some(id.0)),
+        };
+        Outgoing { id, ap_id, deleted_object, undone }
     }
 
     /// How urgent it is to tell others, where the release knows priorities.
     const fn priority(self) -> i32 {
         match self {
             Self::Object(_) => 3,
-            Self::Activity(_) => 0,
+            Self::Activity(_) | Self::Held => 0,
         }
     }
 }
 
-/// Has the server tell other servers of an activity, unless nobody there may know.
-pub(crate) fn publish_job(
-    server: &Server,
-    activity: Flake,
-    recipients: &Recipients,
-    about: About<'_>,
-) -> Option<ObanJob> {
-    if !server.federating || recipients.is_local_only(server) {
+/// Has the server tell other servers of an activity.
+pub(crate) fn publish_job(server: &Server, activity: Flake, about: About) -> Option<ObanJob> {
+    if !server.federating {
         return None;
     }
     let akkoma = server.shape.flavour == Flavour::Akkoma;
     let mut args = json!({ "op": "publish", "activity_id": activity.to_string() });
     if akkoma && let Some(args) = args.as_object_mut() {
-        // Akkoma sends the undone activity along, whose row will be gone by then.
-        let undone = about.activity().map_or(Value::Null, |data| data.to_string().into());
-        args.insert("object_data".to_owned(), undone);
+        args.insert("object_data".to_owned(), json!(null));
     }
+    // Akkoma sends the undone activity along, whose row will be gone by then.
+    let undone = match about {
+        About::Object(_) => None,
+        About::Activity(undone) => Some(Document::Whole(undone)),
+        About::Held => Some(Document::Held(activity.0)),
+    };
     let priorities = server.shape.flavour != Flavour::Pleroma22 && server.shape.oban_version >= 11;
     Some(ObanJob {
         queue: DELIVERIES,
@@ -67,46 +65,41 @@ pub(crate) fn publish_job(
         max_attempts: if akkoma { 6 } else { 5 },
         priority: if priorities { about.priority() } else { 0 },
         scheduled_at: None,
+        document: undone.filter(|_| akkoma),
     })
 }
 
-/// Removes the files of a deleted post.
-pub(super) fn attachment_job(server: &Server, actor: &Actor, data: &Value) -> Option<ObanJob> {
-    if !server.cleanup_attachments {
-        return None;
+/// Has the server remove the files of posts. Called before they become tombstones.
+pub(super) async fn insert_attachment_jobs(
+    db: &mut PgConnection,
+    server: &Server,
+    actor: &Actor,
+    posts: &[i64],
+) -> sqlx::Result<()> {
+    if !server.cleanup_attachments || posts.is_empty() {
+        return Ok(());
     }
-    let worker = "Pleroma.Workers.AttachmentsCleanupWorker";
-    if server.shape.flavour != Flavour::Akkoma {
-        let (queue, max_attempts) =
-            if server.shape.slow_queue { ("slow", 20) } else { ("attachments_cleanup", 1) };
-        let args = json!({ "op": "cleanup_attachments", "object": { "data": data } });
-        return Some(ObanJob {
-            queue,
-            worker,
-            args,
-            max_attempts,
-            priority: 0,
-            scheduled_at: None,
-        });
+    if server.shape.flavour == Flavour::Akkoma {
+        if host(&actor.ap_id) == server.host {
+            // A century is as good as never, and PostgreSQL can add it to any time.
+            let delay = u32::try_from(server.cleanup_attachments_delay).unwrap_or(u32::MAX);
+            sqlx::query(include_str!("akkoma_attachment_jobs.sql"))
+                .bind(posts)
+                .bind(f64::from(delay))
+                .execute(db)
+                .await?;
+        }
+        return Ok(());
     }
-    let attachments = data.get("attachment")?.as_array()?;
-    if attachments.is_empty() || host(&actor.ap_id) != server.host {
-        return None;
-    }
-    let delay = i64::try_from(server.cleanup_attachments_delay).unwrap_or(i64::MAX / 1000);
-    Some(ObanJob {
-        queue: "attachments_cleanup",
-        worker,
-        args: json!({
-            "op": "cleanup_attachments",
-            "actor": text(data, "actor"),
-            "attachments": attachments,
-        }),
-        max_attempts: 1,
-        priority: 0,
-        scheduled_at: TimeDelta::try_seconds(delay)
-            .and_then(|delay| Utc::now().naive_utc().checked_add_signed(delay)),
-    })
+    let (queue, max_attempts) =
+        if server.shape.slow_queue { ("slow", 20) } else { ("attachments_cleanup", 1) };
+    sqlx::query(include_str!("attachment_jobs.sql"))
+        .bind(posts)
+        .bind(queue)
+        .bind(max_attempts)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 /// Pleroma 2.2 schedules the expiration of a post once more when it is deleted.
@@ -122,6 +115,7 @@ pub(super) fn expiration_job(server: &Server, create: &Activity) -> Option<ObanJ
         max_attempts: 1,
         priority: 0,
         scheduled_at: Some(expires_at.naive_utc()),
+        document: None,
     })
 }
 
@@ -136,5 +130,6 @@ pub(super) fn search_job(server: &Server, object_row: i64) -> Option<ObanJob> {
         max_attempts: 2,
         priority: 0,
         scheduled_at: None,
+        document: None,
     })
 }

@@ -1,6 +1,7 @@
-//! The statements that name an activity's object, in both forms of the server's index on it.
+//! The statements in the forms that differ between servers.
 //!
-//! The expression must be literally that of the index, or PostgreSQL reads the whole table.
+//! An expression that names an activity's object must be literally that of the server's index on it,
+//! or PostgreSQL reads the whole table.
 
 /// Writes a statement with `associated_object_id(data)` or with the older expression.
 macro_rules! both_forms {
@@ -15,35 +16,259 @@ macro_rules! both_forms {
 both_forms!(
     WALK_FUNCTION,
     WALK_COALESCE,
-    // $1: actor, $2: after this activity, $3: up to this one, $4: at most so many.
+    // $1: actor, $2: after this activity, $3: up to this one, $4: at most so many, $5: with rows of
+    // at most so many bytes together, unless it is one.
     // NULLS FIRST, so that the index (actor, id DESC NULLS LAST) can be walked backwards.
-    "select a.id, a.data ->> 'id' as ap_id, a.data ->> 'type' as kind, a.data ->> 'expires_at' as expires_at,
-            case when jsonb_typeof(a.data -> 'object') <> 'array' or a.data ->> 'type' <> 'Create' then ",
-    " end as object_id,
-            case when a.data ->> 'type' in ('Like', 'Announce') then a.data end as data
-     from public.activities a
-     where a.actor = $1 and a.id > $2 and a.id <= $3
-     order by a.id nulls first
-     limit $4"
+    "select id, ap_id, kind, expires_at, object_id
+     from (select w.*,
+                  sum(coalesce(octet_length(w.object_id), 0) + coalesce((
+                          select sum(pg_column_size(o.data)) from public.objects o
+                          where w.kind is not null and o.data ->> 'id' = w.object_id), 0))
+                      over (order by w.id nulls first rows unbounded preceding) as bytes,
+                  row_number() over (order by w.id nulls first rows unbounded preceding) as n
+           from (select a.id,
+                        case when length(a.data ->> 'id') > 1000 then a.id::text else a.data ->> 'id' end as ap_id,
+                        case when a.data ->> 'type' in ('Create', 'Like', 'Announce')
+                             then a.data ->> 'type' end as kind,
+                        left(a.data ->> 'expires_at', 64) as expires_at,
+                        case when a.data ->> 'type' not in ('Create', 'Like', 'Announce') then null
+                             when jsonb_typeof(a.data -> 'object') <> 'array' or a.data ->> 'type' <> 'Create' then ",
+    " end as object_id
+                 from public.activities a
+                 where a.actor = $1 and a.id > $2 and a.id <= $3
+                 order by a.id nulls first
+                 limit $4) w
+           ) as walked
+     where n = 1 or bytes <= $5
+     order by id nulls first"
 );
 
 both_forms!(
-    REMOVE_OTHERS_FUNCTION,
-    REMOVE_OTHERS_COALESCE,
-    // $1: deleted objects, $2: likes and boosts taken back, $3: actor, $4 and $5: the run's range.
-    // Whatever anybody did to a deleted object goes with it; notifications and bookmarks follow by
-    // foreign key. Counts the actor's own likes and boosts of the run's plan among them, and names
-    // the posts, which are left for the last statement.
-    "with about as materialized (
-         select a.id, a.data ->> 'type' as kind from public.activities a
-         where (",
-    " = any ($1) and a.data ->> 'type' <> 'Delete') or a.id = any ($2)
-     ), removed as (
-         delete from public.activities a
-         where a.id = any (array(select id from about where kind <> 'Create'))
-         returning a.id, a.actor, a.data ->> 'type' as kind
-     )
-     select (select count(*) from removed
-             where actor = $3 and id > $4 and id <= $5 and kind in ('Like', 'Announce')) as removed,
-            array(select id from about where kind = 'Create' order by id) as posts"
+    ABOUT_FUNCTION,
+    ABOUT_COALESCE,
+    // $1: objects, $2: at most so many. Whatever anybody did to them, but for what deletes them.
+    "select a.id, a.data ->> 'type' = 'Create' as post from public.activities a
+     where ",
+    " = any ($1) and a.data ->> 'type' <> 'Delete' limit $2"
+);
+
+/// An address field as an array: a text is an array of one, and what is neither has no addresses.
+macro_rules! addresses {
+    ($field:literal) => {
+        concat!(
+            "case jsonb_typeof(",
+            $field,
+            ") when 'array' then ",
+            $field,
+            " when 'string' then jsonb_build_array(",
+            $field,
+            ") else '[]' end"
+        )
+    };
+}
+
+/// Addresses as new activities carry them: sorted, each once, and without what is none.
+macro_rules! sorted {
+    ($addresses:expr) => {
+        concat!(
+            "(select coalesce(jsonb_agg(address order by address collate \"C\"), '[]')
+              from (select distinct entry #>> '{}' as address
+                    from jsonb_array_elements(",
+            $addresses,
+            ") as entry
+                    where jsonb_typeof(entry) = 'string'
+                      and entry #>> '{}' ~* '^https?://([^/?#@]*@)?[^/?#:@]') as valid)"
+        )
+    };
+}
+
+/// The same on Pleroma 2.2: the other way round, with doubles.
+macro_rules! reversed {
+    ($addresses:expr) => {
+        concat!(
+            "(select coalesce(jsonb_agg(entry order by n desc), '[]')
+              from jsonb_array_elements(",
+            $addresses,
+            ") with ordinality as entries (entry, n))"
+        )
+    };
+}
+
+/// Inserts new activities of an account; `$made` has their ids, what they are about, and to whom
+/// they go. An address too long for the column is nobody's.
+macro_rules! insert_made {
+    ($kind:literal, $actor:literal, $hidden:literal, $more:literal, $made:expr) => {
+        concat!(
+            "insert into public.activities (id, data, actor, recipients, local, inserted_at, updated_at)
+             select made.new,
+                    jsonb_build_object('id', made.ap_id, 'type', '",
+            $kind,
+            "', 'actor', ",
+            $actor,
+            "::text, 'object', made.about, 'to', made.\"to\", 'cc', made.cc",
+            $hidden,
+            ")",
+            $more,
+            ", ",
+            $actor,
+            ", array(select address from jsonb_array_elements_text(made.\"to\" || made.cc)
+                         with ordinality as addressed (address, n)
+                     where length(address) <= 255 order by n),
+                    true, moment, moment
+             from (",
+            $made,
+            ") as made, date_trunc('second', timezone('UTC', now())) as moment
+             order by made.n"
+        )
+    };
+}
+
+/// $1: rows of posts, $2: ids of their Deletes, $3: the same as ActivityPub ids, $4: the posts'
+/// activities as text where the Delete names them, $5: actor.
+macro_rules! insert_deletes {
+    ($hidden:literal, $addresses:expr) => {
+        insert_made!(
+            "Delete",
+            "$5",
+            $hidden,
+            " || case when made.post is null then '{}' else jsonb_build_object('deleted_activity_id', made.post) end",
+            concat!(
+                "select given.new, given.ap_id, given.post, given.n, d.data -> 'id' as about, ",
+                $addresses,
+                " as \"to\", '[]'::jsonb as cc
+                 from unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[])
+                          with ordinality as given (row, new, ap_id, post, n)
+                 join public.objects o on o.id = given.row,
+                      lateral (select o.data || '{}' as data offset 0) as d offset 0"
+            )
+        )
+    };
+}
+
+pub(super) const INSERT_DELETES: &str = insert_deletes!(
+    ", 'bto', '[]'::jsonb, 'bcc', '[]'::jsonb",
+    sorted!(concat!(addresses!("d.data -> 'to'"), " || ", addresses!("d.data -> 'cc'")))
+);
+pub(super) const INSERT_DELETES_PLEROMA22: &str = insert_deletes!(
+    "",
+    reversed!(concat!(addresses!("d.data -> 'to'"), " || ", addresses!("d.data -> 'cc'")))
+);
+
+/// $1: likes and boosts, $2: ids of their Undos, $3: the same as ActivityPub ids, $4: actor.
+macro_rules! insert_undos {
+    ($hidden:literal, $to:expr, $cc:expr) => {
+        insert_made!(
+            "Undo",
+            "$4",
+            $hidden,
+            "",
+            concat!(
+                "select given.new, given.ap_id, given.n, a.data ->> 'id' as about, ",
+                $to,
+                " as \"to\", ",
+                $cc,
+                " as cc
+                 from unnest($1::uuid[], $2::uuid[], $3::text[])
+                          with ordinality as given (undone, new, ap_id, n)
+                 join public.activities a on a.id = given.undone offset 0"
+            )
+        )
+    };
+}
+
+pub(super) const INSERT_UNDOS: &str = insert_undos!(
+    ", 'bto', '[]'::jsonb, 'bcc', '[]'::jsonb",
+    sorted!(addresses!("a.data -> 'to'")),
+    sorted!(addresses!("a.data -> 'cc'"))
+);
+pub(super) const INSERT_UNDOS_PLEROMA22: &str = insert_undos!(
+    "",
+    reversed!(addresses!("a.data -> 'to'")),
+    reversed!(addresses!("a.data -> 'cc'"))
+);
+
+/// A counter of an object when so many are lost. It is foreign: what is no number stays as it is, and
+/// none leaves the server's own range.
+macro_rules! lowered {
+    ($field:literal, $lost:literal) => {
+        concat!(
+            "case when ",
+            $lost,
+            " = 0 or o.data ->> 'type' = 'Tombstone' then '{}'
+                  when o.data ->> '",
+            $field,
+            "' is null then '{\"",
+            $field,
+            "\": 0}'
+                  when o.data ->> '",
+            $field,
+            "' ~ '^\\s*[-+]?[0-9]{1,18}\\s*$'
+                  then jsonb_build_object('",
+            $field,
+            "',
+                      greatest(0, least((o.data ->> '",
+            $field,
+            "')::bigint - ",
+            $lost,
+            ", 2147483647)))
+                  when jsonb_typeof(o.data -> '",
+            $field,
+            "') = 'number'
+                  then jsonb_build_object('",
+            $field,
+            "',
+                      greatest(0, least((o.data -> '",
+            $field,
+            "')::numeric - ",
+            $lost,
+            ", 2147483647)))
+                  else '{}' end"
+        )
+    };
+}
+
+/// A list of actors without the first occurrences of one (`$1`), and its length. A list that is
+/// missing or none counts as empty.
+macro_rules! taken_back {
+    ($list:literal, $count:literal, $lost:literal) => {
+        concat!(
+            "case when ", $lost, " = 0 then '{}' else (
+                 select jsonb_build_object('", $list, "', kept, '", $count, "', jsonb_array_length(kept))
+                 from (
+                     select case when jsonb_array_length(actors) - jsonb_array_length(others) <= ", $lost, " then others
+                         else (
+                             select coalesce(jsonb_agg(entry order by n), '[]')
+                             from (select entry, n, entry = to_jsonb($1::text) as own,
+                                          row_number() over (partition by entry = to_jsonb($1::text) order by n) as nth
+                                   from jsonb_array_elements(actors) with ordinality as entries (entry, n)) as entries
+                             where not own or nth > ", $lost, ") end as kept
+                     from (select actors, actors - $1::text as others
+                           from (select case when jsonb_typeof(o.data -> '", $list, "') = 'array'
+                                             then o.data -> '", $list, "' else '[]' end as actors offset 0) as a
+                           offset 0) as b
+                     offset 0) as c) end"
+        )
+    };
+}
+
+/// Takes from objects what the account's posts, likes and boosts gave them, all at once. `$1`: actor,
+/// `$2`: rows, `$3` to `$6`: replies, quotes, likes, boosts that each loses.
+pub(super) const LESSEN: &str = concat!(
+    "update public.objects o
+     set data = o.data || ",
+    lowered!("repliesCount", "lost.replies"),
+    " || ",
+    lowered!("quotesCount", "lost.quotes"),
+    " || ",
+    taken_back!("likes", "like_count", "lost.likes"),
+    " || ",
+    taken_back!("announcements", "announcement_count", "lost.boosts"),
+    ",
+         -- Counters that are written for many leave it alone, as on the server.
+         updated_at = case when lost.likes + lost.boosts > 0 then date_trunc('second', timezone('UTC', now()))
+                           else o.updated_at end
+     from unnest($2::bigint[], $3::int[], $4::int[], $5::int[], $6::int[])
+              as lost (row, replies, quotes, likes, boosts)
+     where o.id = lost.row
+       and (lost.likes + lost.boosts > 0 or o.data ->> 'type' is distinct from 'Tombstone')"
 );

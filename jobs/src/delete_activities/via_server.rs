@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    decide::{DELETABLE, type_of},
+    decide::DELETABLE,
     read::{Activity, Objects},
 };
 use crate::pleroma::{Flake, ObanJob, Server, insert_oban_jobs};
@@ -77,11 +77,10 @@ impl Purges {
 
 /// Whether the server's own deletion would accept it.
 fn is_post(activity: &Activity, objects: &Objects) -> bool {
-    let object = activity.object_id.as_deref().and_then(|id| objects.get(id));
-    activity.kind.as_deref() == Some("Create")
-        && object.is_some_and(|object| {
-            let kind = type_of(&object.data);
-            kind != "Tombstone" && DELETABLE.contains(&kind)
+    let facts = activity.object_id.as_deref().and_then(|id| objects.facts(id));
+    activity.is_post()
+        && facts.is_some_and(|facts| {
+            facts.kind != "Tombstone" && DELETABLE.contains(&facts.kind.as_str())
         })
 }
 
@@ -94,5 +93,6 @@ fn purge_job(server: &Server, create: Flake, at: NaiveDateTime) -> ObanJob {
         max_attempts: 1,
         priority: 0,
         scheduled_at: Some(at),
+        document: None,
     }
 }

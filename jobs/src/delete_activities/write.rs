@@ -11,11 +11,15 @@ use uuid::Uuid;
 
 use super::{
     Cursor,
-    decide::{NewActivity, Writes},
+    about::{AboutThem, remove_others},
+    decide::{Buried, Writes},
+    server_jobs::insert_attachment_jobs,
     sql,
 };
-use crate::engine::hurry;
-use crate::pleroma::{Actor, AssociatedObject, Pins, Server, fan_out, insert_deliveries};
+use crate::{
+    engine::hurry,
+    pleroma::{Actor, Flavour, Pins, Server, fan_out, insert_deliveries, published_now},
+};
 
 /// What writing a batch led to.
 #[derive(Debug, Clone, Copy)]
@@ -28,43 +32,81 @@ pub(super) struct Written {
     pub(super) deliveries_until: Option<DateTime<Utc>>,
 }
 
-/// Writes a decided batch.
+/// Writes a decided batch; `about` is what goes with the deleted objects.
 pub(super) async fn apply(
     db: &mut PgConnection,
     server: &Server,
     actor: &Actor,
     cursor: &Cursor,
     mut writes: Writes,
+    about: AboutThem,
 ) -> sqlx::Result<Written> {
-    let rows: Vec<i64> = writes.tombstones.keys().copied().collect();
-    insert_activities(db, actor, &writes.activities).await?;
-    bury(db, &writes).await?;
-    patch(db, &writes).await?;
-    lower_counters(db, &writes).await?;
+    let rows: Vec<i64> = writes.buried.iter().map(|buried| buried.row).collect();
+    insert_deletes(db, server, actor, &writes.buried).await?;
+    insert_undos(db, server, actor, &writes).await?;
+    insert_attachment_jobs(db, server, actor, &rows).await?;
+    bury(db, &rows).await?;
+    lessen(db, actor, &writes).await?;
     remove_hashtags(db, server, &rows).await?;
     remove_chat_messages(db, server, &rows).await?;
     let mut jobs = std::mem::take(&mut writes.jobs);
     jobs.extend(fan_out(db, server, actor, &writes.outgoing).await?);
     let deliveries_until = insert_deliveries(db, server, jobs).await?;
+    let mut others = about.others;
+    others.extend(&writes.undone);
     // Whoever posts has the host's counter before the post that is answered, which may be ours.
     hurry(db).await?;
-    let (others, posts) = remove_others(db, server, actor, cursor, &writes).await?;
-    let (posts, account) = remove_posts(db, server, actor, cursor, posts, &writes).await?;
+    let others = remove_others(db, actor, cursor, others).await?;
+    let (posts, account) = remove_posts(db, server, actor, cursor, about.posts, &writes).await?;
     Ok(Written { removed: others + posts, account, deliveries_until })
 }
 
-/// Inserts activities of one account; their recipients are `to`, then `cc`.
-pub(crate) async fn insert_activities(
+/// Inserts Deletes, put together from the objects that they are about.
+async fn insert_deletes(
     db: &mut PgConnection,
+    server: &Server,
     actor: &Actor,
-    activities: &[NewActivity],
+    buried: &[Buried],
 ) -> sqlx::Result<()> {
-    if activities.is_empty() {
+    let deletes: Vec<_> =
+        buried.iter().filter_map(|buried| Some((buried, buried.delete.as_ref()?))).collect();
+    if deletes.is_empty() {
         return Ok(());
     }
-    sqlx::query(include_str!("insert_activities.sql"))
-        .bind(activities.iter().map(|new| new.id.0).collect::<Vec<Uuid>>())
-        .bind(activities.iter().map(|new| &new.data).collect::<Vec<_>>())
+    let sql = match server.shape.flavour {
+        Flavour::Pleroma22 => sql::INSERT_DELETES_PLEROMA22,
+        Flavour::Pleroma | Flavour::Akkoma => sql::INSERT_DELETES,
+    };
+    sqlx::query(sql)
+        .bind(deletes.iter().map(|(buried, _)| buried.row).collect::<Vec<_>>())
+        .bind(deletes.iter().map(|(_, delete)| delete.id.0).collect::<Vec<_>>())
+        .bind(deletes.iter().map(|(_, delete)| delete.ap_id.as_str()).collect::<Vec<_>>())
+        .bind(deletes.iter().map(|(buried, _)| buried.post.as_deref()).collect::<Vec<_>>())
+        .bind(&actor.ap_id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Inserts Undos, put together from the likes and boosts that they take back.
+async fn insert_undos(
+    db: &mut PgConnection,
+    server: &Server,
+    actor: &Actor,
+    writes: &Writes,
+) -> sqlx::Result<()> {
+    let undos = &writes.undos;
+    if undos.is_empty() {
+        return Ok(());
+    }
+    let sql = match server.shape.flavour {
+        Flavour::Pleroma22 => sql::INSERT_UNDOS_PLEROMA22,
+        Flavour::Pleroma | Flavour::Akkoma => sql::INSERT_UNDOS,
+    };
+    sqlx::query(sql)
+        .bind(undos.iter().map(|undone| undone.id).collect::<Vec<_>>())
+        .bind(undos.iter().map(|undone| undone.undo.id.0).collect::<Vec<_>>())
+        .bind(undos.iter().map(|undone| undone.undo.ap_id.as_str()).collect::<Vec<_>>())
         .bind(&actor.ap_id)
         .execute(db)
         .await?;
@@ -72,52 +114,38 @@ pub(crate) async fn insert_activities(
 }
 
 /// Turns objects into tombstones.
-async fn bury(db: &mut PgConnection, writes: &Writes) -> sqlx::Result<()> {
-    if writes.tombstones.is_empty() {
+async fn bury(db: &mut PgConnection, rows: &[i64]) -> sqlx::Result<()> {
+    if rows.is_empty() {
         return Ok(());
     }
     sqlx::query(
         "update public.objects o
-         set data = tombstone.data, updated_at = date_trunc('second', timezone('UTC', now()))
-         from unnest($1::bigint[], $2::jsonb[]) as tombstone (id, data)
-         where o.id = tombstone.id",
-    )
-    .bind(writes.tombstones.keys().copied().collect::<Vec<_>>())
-    .bind(writes.tombstones.values().collect::<Vec<_>>())
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// Takes likes and boosts from objects.
-async fn patch(db: &mut PgConnection, writes: &Writes) -> sqlx::Result<()> {
-    if writes.patches.is_empty() {
-        return Ok(());
-    }
-    let patches = writes.patches.values().cloned().map(Value::Object);
-    sqlx::query(
-        "update public.objects o
-         set data = o.data || patch.data,
+         set data = jsonb_build_object('id', o.data -> 'id', 'type', 'Tombstone', 'formerType',
+                 case when jsonb_typeof(o.data -> 'type') = 'string' then o.data ->> 'type' else '' end,
+                 'deleted', $2::text),
              updated_at = date_trunc('second', timezone('UTC', now()))
-         from unnest($1::bigint[], $2::jsonb[]) as patch (id, data)
-         where o.id = patch.id",
+         where o.id = any ($1)",
     )
-    .bind(writes.patches.keys().copied().collect::<Vec<_>>())
-    .bind(patches.collect::<Vec<_>>())
+    .bind(rows)
+    .bind(published_now())
     .execute(db)
     .await?;
     Ok(())
 }
 
-/// Lowers the counters of replied and quoted posts.
-async fn lower_counters(db: &mut PgConnection, writes: &Writes) -> sqlx::Result<()> {
-    if writes.referenced.is_empty() {
+/// Takes likes, boosts, replies and quotes from objects.
+async fn lessen(db: &mut PgConnection, actor: &Actor, writes: &Writes) -> sqlx::Result<()> {
+    let losses = &writes.losses;
+    if losses.is_empty() {
         return Ok(());
     }
-    sqlx::query(include_str!("lower_counters.sql"))
-        .bind(writes.referenced.keys().collect::<Vec<_>>())
-        .bind(writes.referenced.values().map(|lost| lost.replies).collect::<Vec<_>>())
-        .bind(writes.referenced.values().map(|lost| lost.quotes).collect::<Vec<_>>())
+    sqlx::query(sql::LESSEN)
+        .bind(&actor.ap_id)
+        .bind(losses.keys().copied().collect::<Vec<_>>())
+        .bind(losses.values().map(|lost| lost.replies).collect::<Vec<_>>())
+        .bind(losses.values().map(|lost| lost.quotes).collect::<Vec<_>>())
+        .bind(losses.values().map(|lost| lost.likes).collect::<Vec<_>>())
+        .bind(losses.values().map(|lost| lost.boosts).collect::<Vec<_>>())
         .execute(db)
         .await?;
     Ok(())
@@ -166,31 +194,6 @@ async fn remove_chat_messages(
         .execute(db)
         .await?;
     Ok(())
-}
-
-/// Removes what is about the deleted objects, but for the posts themselves, which it names.
-async fn remove_others(
-    db: &mut PgConnection,
-    server: &Server,
-    actor: &Actor,
-    cursor: &Cursor,
-    writes: &Writes,
-) -> sqlx::Result<(i64, Vec<Uuid>)> {
-    if writes.deleted_objects.is_empty() && writes.undone.is_empty() {
-        return Ok((0, Vec::new()));
-    }
-    let sql = match server.shape.associated_object {
-        AssociatedObject::Function => sql::REMOVE_OTHERS_FUNCTION,
-        AssociatedObject::Coalesce => sql::REMOVE_OTHERS_COALESCE,
-    };
-    sqlx::query_as(sql)
-        .bind(&writes.deleted_objects)
-        .bind(&writes.undone)
-        .bind(&actor.ap_id)
-        .bind(cursor.after)
-        .bind(cursor.until)
-        .fetch_one(db)
-        .await
 }
 
 /// Removes posts, lowers their authors' counts and removes their pins. Returns how many of the plan

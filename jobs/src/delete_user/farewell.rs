@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    delete_activities::{NewActivity, base_activity, insert_activities},
+    delete_activities::{base_activity, insert_activity},
     pleroma::{
         Actor, Flake, Flavour, Outgoing, Recipients, Server, fan_out, followers_address,
         insert_deliveries,
@@ -29,10 +29,10 @@ pub(super) async fn announce(
     if server.shape.flavour == Flavour::Pleroma22 {
         data.insert("deleted_activity_id".to_owned(), Value::Null);
     }
-    let delete = NewActivity { id: server.flakes.generate(), data: Value::Object(data) };
-    insert_activities(db, account, std::slice::from_ref(&delete)).await?;
-    let NewActivity { id, data } = delete;
-    let outgoing = [Outgoing { id, data, deleted_object: None, undone: None }];
+    let id = server.flakes.generate();
+    let ap_id = data.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    insert_activity(db, account, id, &Value::Object(data)).await?;
+    let outgoing = [Outgoing { id, ap_id, deleted_object: None, undone: None }];
     let deliveries = fan_out(db, server, account, &outgoing).await?;
     insert_deliveries(db, server, deliveries).await
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
@@ -34,16 +33,7 @@ pub(super) struct Relation {
     pub(super) followed_ap_id: String,
     /// The activity that began it: of each pair the newest one.
     #[sqlx(skip)]
-    pub(super) follow: Option<Follow>,
-}
-
-/// A Follow activity.
-#[derive(Debug, FromRow)]
-pub(super) struct Follow {
-    pub(super) id: Uuid,
-    pub(super) data: Value,
-    actor: String,
-    object: String,
+    pub(super) follow: Option<Uuid>,
 }
 
 /// The statement that reads relations of one side. `$1`: account, `$2`: after this relation, `$3`:
@@ -93,7 +83,7 @@ macro_rules! follows {
         concat!(
             "select distinct on (a.actor, ",
             $object,
-            ") a.id, a.data, a.actor, ",
+            ") a.id, a.actor, ",
             $object,
             " as object
              from (select a.id, a.data, a.actor from public.activities a
@@ -169,15 +159,13 @@ async fn find_follows(
     };
     let followers: BTreeSet<&str> = relations.iter().map(|r| r.follower_ap_id.as_str()).collect();
     let followed: BTreeSet<&str> = relations.iter().map(|r| r.followed_ap_id.as_str()).collect();
-    let found: Vec<Follow> = sqlx::query_as(sql)
+    let found: Vec<(Uuid, String, String)> = sqlx::query_as(sql)
         .bind(followers.into_iter().collect::<Vec<_>>())
         .bind(followed.into_iter().collect::<Vec<_>>())
         .fetch_all(db)
         .await?;
-    let mut follows: HashMap<(String, String), Follow> = found
-        .into_iter()
-        .map(|follow| ((follow.actor.clone(), follow.object.clone()), follow))
-        .collect();
+    let mut follows: HashMap<(String, String), Uuid> =
+        found.into_iter().map(|(id, actor, object)| ((actor, object), id)).collect();
     for relation in relations {
         let pair = (relation.follower_ap_id.clone(), relation.followed_ap_id.clone());
         relation.follow = follows.remove(&pair);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::{
@@ -201,7 +201,11 @@ impl DeleteUser {
             let again = Cursor { looked_behind: true, ..cursor.at(Step::BEGINNING) };
             return Ok(Batch::go_on(0, again));
         }
-        sqlx::query("delete from public.users where id = $1").bind(account.id).execute(db).await?;
+        if let Some(reason) = delete_row(db, account.id).await? {
+            let item = account.ap_id.clone();
+            let parked = vec![Parking { item, reason, cursor: here.clone() }];
+            return Ok(Batch { end: true, parked, ..Batch::go_on(0, here) });
+        }
         Ok(Batch { end: true, ..Batch::go_on(1, here) })
     }
 
@@ -294,6 +298,27 @@ async fn unfollow(
     let done = i64::try_from(relations.len()).unwrap_or(i64::MAX);
     let deliveries_until = relations::end(db, server, account, side, relations).await?;
     Ok(Batch { deliveries_until, ..Batch::go_on(done, cursor.at(next)) })
+}
+
+/// Deletes the account's row. Gives the reason when some other table, which need not be the server's,
+/// does not let it go.
+async fn delete_row(db: &mut PgConnection, account: Uuid) -> Result<Option<String>, JobError> {
+    let mut attempt = db.begin().await?;
+    let deleted = sqlx::query("delete from public.users where id = $1")
+        .bind(account)
+        .execute(&mut *attempt)
+        .await;
+    match deleted.map_err(JobError::from) {
+        Ok(_) => {
+            attempt.commit().await?;
+            Ok(None)
+        }
+        Err(JobError::Row { error, .. }) => {
+            attempt.rollback().await?;
+            Ok(Some(format!("its row stays, emptied: {error:#}")))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn has_report_notes(db: &mut PgConnection, account: Uuid) -> sqlx::Result<bool> {

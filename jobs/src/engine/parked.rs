@@ -5,7 +5,7 @@ use sqlx::PgTransaction;
 
 use super::{
     FailPoint, Job, JobError, Status, Wait,
-    drive::{Drive, Ended, Turn, decode},
+    drive::{Drive, Ended, Turn, decode, encode},
     ledger::{self, ToRetry},
 };
 
@@ -13,6 +13,8 @@ use super::{
 enum Tried {
     /// It is dealt with; when the last delivery that this asked for is due, if that is later.
     Done(Option<DateTime<Utc>>),
+    /// A portion of it is dealt with, and the rest is next.
+    Portion,
     /// It has to stay, with the reason.
     Stays(String),
     /// It cannot be tried yet.
@@ -40,6 +42,7 @@ impl<J: Job> Drive<'_, J> {
                 tx.commit().await?;
                 return Ok(Turn::ended(Ended::Waiting(wait)));
             }
+            Ok(Tried::Portion) => {}
             Ok(Tried::Stays(reason)) => {
                 ledger::keep_parked(&mut tx, self.claim, &item.item, &reason, None).await?;
             }
@@ -74,10 +77,13 @@ impl<J: Job> Drive<'_, J> {
             return Ok(Tried::Done(None));
         }
         let batch = self.job.batch(self.world, tx, decode::<J>(&item.cursor)?, 1).await?;
+        let here = encode(&decode::<J>(&item.cursor)?)?;
+        let moved = batch.end || encode(&batch.cursor)? != here;
         Ok(match (batch.parked.into_iter().next(), batch.wait) {
             (Some(parking), _) => Tried::Stays(parking.reason),
             // Nothing was done: its turn is yet to come.
             (None, Some(wait)) if batch.done == 0 => Tried::Wait(wait),
+            (None, None) if !moved => Tried::Portion,
             (None, _) => Tried::Done(batch.deliveries_until),
         })
     }

@@ -112,7 +112,7 @@ const LEFTOVERS: &[Right] = rights! {
     "public.lists": select "ctid user_id", delete "";
     "public.markers": select "ctid user_id", delete "";
     "public.scheduled_activities": select "ctid user_id", delete "";
-    "public.bookmarks": select "ctid user_id", delete "";
+    "public.bookmarks": select "ctid user_id activity_id", delete "";
     "public.bookmark_folders": select "ctid user_id", delete "";
     "public.chats": select "ctid user_id", delete "";
     "public.conversation_participation_recipient_ships": select "ctid user_id", delete "";

@@ -34,7 +34,7 @@ pub use activation::{
     Activation, count_followers, count_following, count_relations, set_activation,
 };
 pub use actor::{Actor, find_actor, find_actor_by_ap_id};
-pub use addressing::{Addressing, Recipients, as_public};
+pub use addressing::{Recipients, as_public};
 pub use confirmation::{is_confirmed, set_confirmation};
 pub use deliveries::{
     Backlog, Deliveries, DeliveryPace, backlog, insert_deliveries, lost_deliveries_note,
@@ -50,7 +50,7 @@ pub use keys::{KeyError, KeyPair, generate_keys};
 pub use mfa::reset_mfa;
 pub use moderation_log::{Deed, Person, find_staff, log_moderation, log_moderation_for};
 pub(crate) use oban::DELIVERIES;
-pub use oban::{ObanJob, insert_oban_jobs, oldest_due_job};
+pub use oban::{Document, ObanJob, insert_oban_jobs, oldest_due_job};
 pub use password::{HashError, PasswordScheme, hash_password, random_password};
 pub use password_reset::create_password_reset;
 pub use refresh::{

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::NaiveDateTime;
 use serde_json::Value;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 /// The queue in which the server's deliveries to other servers stand.
 pub(crate) const DELIVERIES: &str = "federator_outgoing";
@@ -25,12 +26,120 @@ pub struct ObanJob {
     /// Not before this time (UTC). A row that is `available` runs at once whatever its time, so
     /// such a row is written as `scheduled`.
     pub scheduled_at: Option<NaiveDateTime>,
+    /// A document that goes along. It is put into `args` in the database: whoever wrote it, it may be
+    /// of any size and form.
+    pub document: Option<Document>,
 }
+
+/// A document in a job's arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Document {
+    /// All of an activity, as text in `object_data`.
+    Whole(Uuid),
+    /// The activity that an Undo holds, as text in `object_data`.
+    Held(Uuid),
+    /// An activity as other servers receive it, as text in `params.json`, where its beginning stands;
+    /// with the activity that it undoes instead of that one's id.
+    Delivered {
+        /// The new activity.
+        activity: Uuid,
+        /// The undone one; of an Undo that holds it, the Undo.
+        undone: Option<Uuid>,
+    },
+}
+
+impl Document {
+    const fn place(self) -> &'static str {
+        match self {
+            Self::Whole(_) => "whole",
+            Self::Held(_) => "held",
+            Self::Delivered { .. } => "delivered",
+        }
+    }
+
+    const fn activity(self) -> Uuid {
+        match self {
+            Self::Whole(activity) | Self::Held(activity) | Self::Delivered { activity, .. } => {
+                activity
+            }
+        }
+    }
+
+    const fn undone(self) -> Option<Uuid> {
+        match self {
+            Self::Delivered { undone, .. } => undone,
+            Self::Whole(_) | Self::Held(_) => None,
+        }
+    }
+}
+
+/// JSON as the servers write it: compact, with sorted keys. `$inner` does so with the values that are
+/// objects; what is deeper still keeps PostgreSQL's blanks.
+macro_rules! compact {
+    ($object:expr, $inner:expr) => {
+        concat!(
+            "(select '{' || coalesce(string_agg(to_json(key)::text || ':' || case jsonb_typeof(value)
+                  when 'array' then (select '[' || coalesce(string_agg(entry::text, ',' order by n), '') || ']'
+                                     from jsonb_array_elements(value) with ordinality as entries (entry, n))
+                  when 'object' then ",
+            $inner,
+            " else value::text end, ',' order by key collate \"C\"), '') || '}'
+              from jsonb_each(",
+            $object,
+            ") as fields (key, value))"
+        )
+    };
+}
+
+macro_rules! compact_document {
+    ($document:literal) => {
+        compact!($document, compact!("value", "value::text"))
+    };
+}
+
+/// $7 to $9: what document each job has, of which activity, and which one that undoes.
+const INSERT_WITH_DOCUMENTS: &str = concat!(
+    "insert into public.oban_jobs
+       (queue, worker, args, max_attempts, priority, state, scheduled_at)
+     select queue, worker,
+            case place
+                when 'whole' then args || jsonb_build_object('object_data', ",
+    compact_document!("a.data"),
+    ")
+                when 'held' then args || jsonb_build_object('object_data', ",
+    compact_document!("a.data -> 'object'"),
+    ")
+                when 'delivered' then jsonb_set(args, '{params,json}', to_jsonb(
+                    args #>> '{params,json}' || substr(",
+    compact_document!(
+        "(a.data - '{deleted_activity_id,bto,bcc}'::text[])
+             || case jsonb_typeof(undone.data) when 'object'
+                     then jsonb_build_object('object', undone.data - '{bto,bcc}'::text[]) else '{}' end"
+    ),
+    ", 2)))
+                else args end,
+            max_attempts, priority,
+            (case when scheduled_at is null then 'available' else 'scheduled' end)::oban_job_state,
+            coalesce(scheduled_at, timezone('UTC', now()))
+     from unnest($1::text[], $2::text[], $3::jsonb[], $4::int[], $5::int[], $6::timestamp[],
+                 $7::text[], $8::uuid[], $9::uuid[])
+          with ordinality as job (queue, worker, args, max_attempts, priority, scheduled_at,
+                                  place, activity, undoes, n)
+     left join public.activities a on a.id = job.activity
+     left join lateral (
+         select case when u.id = job.activity then u.data -> 'object' else u.data end as data
+         from public.activities u where u.id = job.undoes) as undone on true
+     order by n
+     returning id"
+);
 
 /// Inserts jobs in the order given; gives their ids.
 pub async fn insert_oban_jobs(db: &mut PgConnection, jobs: &[ObanJob]) -> sqlx::Result<Vec<i64>> {
     if jobs.is_empty() {
         return Ok(Vec::new());
+    }
+    if jobs.iter().any(|job| job.document.is_some()) {
+        return insert_with_documents(db, jobs).await;
     }
     sqlx::query_scalar(
         "insert into public.oban_jobs
@@ -51,6 +160,22 @@ pub async fn insert_oban_jobs(db: &mut PgConnection, jobs: &[ObanJob]) -> sqlx::
     .bind(jobs.iter().map(|job| job.scheduled_at).collect::<Vec<_>>())
     .fetch_all(db)
     .await
+}
+
+async fn insert_with_documents(db: &mut PgConnection, jobs: &[ObanJob]) -> sqlx::Result<Vec<i64>> {
+    let documents = || jobs.iter().map(|job| job.document);
+    sqlx::query_scalar(INSERT_WITH_DOCUMENTS)
+        .bind(jobs.iter().map(|job| job.queue).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|job| job.worker).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|job| &job.args).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|job| job.max_attempts).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|job| job.priority).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|job| job.scheduled_at).collect::<Vec<_>>())
+        .bind(documents().map(|document| document.map(Document::place)).collect::<Vec<_>>())
+        .bind(documents().map(|document| document.map(Document::activity)).collect::<Vec<_>>())
+        .bind(documents().map(|document| document?.undone()).collect::<Vec<_>>())
+        .fetch_all(db)
+        .await
 }
 
 /// Finds a job that has been due for longer than `bound`, in a queue that the server is working on:

@@ -260,5 +260,6 @@ fn job(
         max_attempts: 20,
         priority: 0,
         scheduled_at: None,
+        document: None,
     })
 }

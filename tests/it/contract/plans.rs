@@ -46,8 +46,8 @@ const WALKS: [&str; 3] = [
     "with found as (",
     // The inboxes of all followers, for what is to reach them.
     "select distinct u.inbox, u.shared_inbox",
-    // Jobs that wait, up to a limit.
-    "as waiting",
+    // Jobs that are due, up to a limit.
+    "limit $2 + 1) as due",
 ];
 
 /// Rows that a node of a statement's plan may read in a batch of 25: an account's followers are

@@ -1,9 +1,9 @@
 //! The job that delivers an activity to one inbox (docs/semantics.md 2.4.3).
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
-    super::{Actor, DELIVERIES, Flake, Flavour, ObanJob, Server},
+    super::{Actor, DELIVERIES, Document, Flake, Flavour, ObanJob, Server},
     Outgoing,
 };
 
@@ -12,9 +12,9 @@ pub(super) fn delivery(
     server: &Server,
     actor: &Actor,
     activity: &Outgoing,
-    inbox: &str,
-    mentioned: bool,
+    (inbox, mentioned): (&str, bool),
     unreachable_since: Option<&str>,
+    beginning: &str,
 ) -> ObanJob {
     let newer = server.shape.is_pleroma_2_7();
     let args = if newer {
@@ -26,27 +26,29 @@ pub(super) fn delivery(
     } else {
         json!({ "op": "publish_one", "module": "Elixir.Pleroma.Web.ActivityPub.Publisher", "params": {
             "inbox": inbox,
-            "json": document(server, activity).to_string(),
+            "json": beginning,
             "actor_id": Flake(actor.id).to_string(),
-            "id": activity.data.get("id"),
+            "id": activity.ap_id,
             "unreachable_since": unreachable_since,
         } })
     };
+    let akkoma = server.shape.flavour == Flavour::Akkoma;
+    let undone = activity.undone.filter(|_| akkoma);
+    let document = Document::Delivered { activity: activity.id.0, undone };
     ObanJob {
         queue: DELIVERIES,
         worker: "Pleroma.Workers.PublisherWorker",
         args,
-        max_attempts: if server.shape.flavour == Flavour::Akkoma { 6 } else { 5 },
+        max_attempts: if akkoma { 6 } else { 5 },
         priority: i32::from(newer && !mentioned),
         scheduled_at: None,
+        document: (!newer).then_some(document),
     }
 }
 
-/// The activity as other servers receive it: with a context, and without what is only for this one.
-fn document(server: &Server, activity: &Outgoing) -> Value {
-    let mut data = activity.data.clone();
-    let akkoma = server.shape.flavour == Flavour::Akkoma;
-    let language = if akkoma {
+/// How a document for other servers begins: with a context, which only they need.
+pub(super) fn beginning(server: &Server) -> String {
+    let language = if server.shape.flavour == Flavour::Akkoma {
         json!({ "@language": "und", "htmlMfm": "https://w3id.org/fep/c16b#htmlMfm" })
     } else {
         json!({ "@language": "und" })
@@ -56,19 +58,5 @@ fn document(server: &Server, activity: &Outgoing) -> Value {
         format!("{}/schemas/litepub-0.1.jsonld", server.base_url),
         language,
     ]);
-    if let Some(fields) = data.as_object_mut() {
-        for internal in ["deleted_activity_id", "bto", "bcc"] {
-            fields.remove(internal);
-        }
-        fields.insert("@context".to_owned(), context);
-        if let Some(undone) = activity.undone.as_ref().filter(|_| akkoma) {
-            let mut undone = undone.clone();
-            if let Some(undone) = undone.as_object_mut() {
-                undone.remove("bto");
-                undone.remove("bcc");
-            }
-            fields.insert("object".to_owned(), undone);
-        }
-    }
-    data
+    format!("{{\"@context\":{context},")
 }

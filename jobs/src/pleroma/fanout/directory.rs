@@ -7,9 +7,10 @@ use std::{
 
 use sqlx::{FromRow, PgConnection};
 use url::Url;
+use uuid::Uuid;
 
 use super::{
-    super::{Actor, Federation, Flavour, Server},
+    super::{Actor, Federation, Flavour, Server, as_public},
     Outgoing,
 };
 
@@ -20,15 +21,24 @@ pub(super) struct Mailbox {
     shared_inbox: Option<String>,
 }
 
+/// To whom an activity is addressed, as far as it matters here.
+#[derive(Debug, Clone, Copy, FromRow)]
+struct Addressed {
+    id: Uuid,
+    to_followers: bool,
+    public: bool,
+    /// Whether one delivery per server is enough.
+    shared: bool,
+}
+
 /// Everything that decides where a batch of activities goes.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
-    /// The address of the actor's followers.
-    followers_address: String,
-    /// Where those on other servers receive.
+    addressed: HashMap<Uuid, Addressed>,
+    /// Where followers on other servers receive.
     followers: Vec<Mailbox>,
-    /// Where accounts that are addressed by name receive, by ActivityPub id.
-    named: HashMap<String, Mailbox>,
+    /// Where accounts that an activity addresses by name receive.
+    named: HashMap<Uuid, Vec<Mailbox>>,
     /// Where those receive who fetched an object, by its row.
     readers: HashMap<i64, Vec<Mailbox>>,
     /// Hosts that did not answer lately, and since when; `None`: for too long.
@@ -48,9 +58,10 @@ impl Directory {
         actor: &Actor,
         outgoing: &[Outgoing],
     ) -> sqlx::Result<Self> {
+        let activities: Vec<Uuid> = outgoing.iter().map(|activity| activity.id.0).collect();
         let followers_address = followers_address(db, actor).await?;
-        let addressed: BTreeSet<&str> = outgoing.iter().flat_map(Outgoing::recipients).collect();
-        let followers = if addressed.contains(followers_address.as_str()) {
+        let addressed = addressed(db, &activities, &followers_address).await?;
+        let followers = if addressed.values().any(|addressed| addressed.to_followers) {
             followers(db, server, actor).await?
         } else {
             Vec::new()
@@ -58,10 +69,10 @@ impl Directory {
         let rows: Vec<i64> =
             outgoing.iter().filter_map(|activity| activity.deleted_object).collect();
         let mut directory = Self {
-            named: named(db, server, &addressed).await?,
+            named: named(db, server, &activities).await?,
             readers: readers(db, &rows).await?,
             followers,
-            followers_address,
+            addressed,
             ..Self::default()
         };
         directory.unreachable =
@@ -70,7 +81,8 @@ impl Directory {
     }
 
     fn mailboxes(&self) -> impl Iterator<Item = &Mailbox> {
-        self.followers.iter().chain(self.named.values()).chain(self.readers.values().flatten())
+        let others = self.named.values().chain(self.readers.values());
+        self.followers.iter().chain(others.flatten())
     }
 
     fn hosts(&self) -> Vec<String> {
@@ -84,19 +96,18 @@ impl Directory {
         activity: &Outgoing,
         federation: &Federation,
     ) -> BTreeMap<String, bool> {
-        let shared = activity.goes_to_shared_inboxes();
-        let to_followers = activity.recipients().any(|address| address == self.followers_address);
-        let followers = self.followers.iter().filter(|_| to_followers);
+        let Some(addressed) = self.addressed.get(&activity.id.0) else { return BTreeMap::new() };
+        let followers = self.followers.iter().filter(|_| addressed.to_followers);
         let readers = activity.deleted_object.and_then(|row| self.readers.get(&row));
-        let named = activity.recipients().filter_map(|address| self.named.get(address));
+        let named = self.named.get(&activity.id.0).into_iter().flatten();
         let all = followers
             .chain(readers.into_iter().flatten())
             .map(|mailbox| (mailbox, false))
             .chain(named.map(|mailbox| (mailbox, true)));
         let mut inboxes = BTreeMap::new();
         for (mailbox, mentioned) in all {
-            let inbox = if shared { mailbox.shared() } else { &mailbox.inbox };
-            if self.may_be_told(inbox, activity.is_public(), federation) {
+            let inbox = if addressed.shared { mailbox.shared() } else { &mailbox.inbox };
+            if self.may_be_told(inbox, addressed.public, federation) {
                 *inboxes.entry(inbox.to_owned()).or_default() |= mentioned;
             }
         }
@@ -163,29 +174,58 @@ pub(super) async fn followers(
     sqlx::query_as(sql).bind(actor.id).fetch_all(db).await
 }
 
+/// To whom new activities are addressed. Their lists stay in the database: they are as long as
+/// whoever wrote them wanted.
+async fn addressed(
+    db: &mut PgConnection,
+    activities: &[Uuid],
+    followers_address: &str,
+) -> sqlx::Result<HashMap<Uuid, Addressed>> {
+    let rows: Vec<Addressed> = sqlx::query_as(
+        "select id, ($2 = any (recipients)) is true as to_followers,
+                ($3 = any (recipients)) is true as public,
+                (data ->> 'type' = 'Delete' or $3 = any (recipients) or cardinality(recipients) > 1)
+                    is true as shared
+         from public.activities where id = any ($1)",
+    )
+    .bind(activities)
+    .bind(followers_address)
+    .bind(as_public())
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|addressed| (addressed.id, addressed)).collect())
+}
+
 async fn named(
     db: &mut PgConnection,
     server: &Server,
-    addressed: &BTreeSet<&str>,
-) -> sqlx::Result<HashMap<String, Mailbox>> {
+    activities: &[Uuid],
+) -> sqlx::Result<HashMap<Uuid, Vec<Mailbox>>> {
     let sql = match server.shape.flavour {
         Flavour::Pleroma22 => {
-            "select ap_id, inbox, shared_inbox from public.users
-             where ap_id = any ($1) and not local and not deactivated and inbox is not null"
+            "select distinct a.id, u.inbox, u.shared_inbox
+             from public.activities a, unnest(a.recipients) as address,
+                  lateral (select inbox, shared_inbox from public.users
+                           where ap_id = address and not local and not deactivated
+                             and inbox is not null offset 0) as u
+             where a.id = any ($1)"
         }
         Flavour::Pleroma | Flavour::Akkoma => {
-            "select ap_id, inbox, shared_inbox from public.users
-             where ap_id = any ($1) and not local and is_active and inbox is not null"
+            "select distinct a.id, u.inbox, u.shared_inbox
+             from public.activities a, unnest(a.recipients) as address,
+                  lateral (select inbox, shared_inbox from public.users
+                           where ap_id = address and not local and is_active
+                             and inbox is not null offset 0) as u
+             where a.id = any ($1)"
         }
     };
-    let rows: Vec<(String, String, Option<String>)> = sqlx::query_as(sql)
-        .bind(addressed.iter().copied().collect::<Vec<_>>())
-        .fetch_all(db)
-        .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(ap_id, inbox, shared_inbox)| (ap_id, Mailbox { inbox, shared_inbox }))
-        .collect())
+    let rows: Vec<(Uuid, String, Option<String>)> =
+        sqlx::query_as(sql).bind(activities).fetch_all(db).await?;
+    let mut named: HashMap<Uuid, Vec<Mailbox>> = HashMap::new();
+    for (activity, inbox, shared_inbox) in rows {
+        named.entry(activity).or_default().push(Mailbox { inbox, shared_inbox });
+    }
+    Ok(named)
 }
 
 /// Takes the readers of objects out of the database.
@@ -199,7 +239,7 @@ async fn readers(
     }
     let rows: Vec<(i64, String, Option<String>)> = sqlx::query_as(
         "with forgotten as (
-             delete from public.deliveries where object_id = any ($1::bigint[]::int[])
+             delete from public.deliveries where object_id = any ($1::bigint[])
              returning object_id, user_id
          )
          select f.object_id::bigint, u.inbox, u.shared_inbox
@@ -236,38 +276,35 @@ async fn unreachable(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::pleroma::{Flake, as_public};
+    use crate::pleroma::Flake;
 
-    const FOLLOWERS: &str = "https://peer.example/users/alice/followers";
+    const TO_FOLLOWERS: Addressed =
+        Addressed { id: ID, to_followers: true, public: false, shared: true };
 
     fn mailbox(inbox: &str, shared: Option<&str>) -> Mailbox {
         Mailbox { inbox: inbox.to_owned(), shared_inbox: shared.map(str::to_owned) }
     }
 
-    fn activity(kind: &str, to: &[&str]) -> Outgoing {
-        Outgoing {
-            id: Flake(uuid::Uuid::from_u128(7)),
-            data: json!({ "type": kind, "to": to, "cc": [] }),
-            deleted_object: Some(4),
-            undone: None,
-        }
+    const ID: Uuid = Uuid::from_u128(7);
+
+    fn activity() -> Outgoing {
+        Outgoing { id: Flake(ID), ap_id: String::new(), deleted_object: Some(4), undone: None }
     }
 
-    fn directory() -> Directory {
+    /// Everything that is known of an activity that is addressed so.
+    fn directory(addressed: Addressed) -> Directory {
         let carl =
             mailbox("https://far.example/users/carl/inbox", Some("https://far.example/inbox"));
         Directory {
-            followers_address: FOLLOWERS.to_owned(),
+            addressed: [(ID, addressed)].into(),
             followers: vec![
-                carl.clone(),
+                carl,
                 mailbox("https://far.example/users/cleo/inbox", Some("https://far.example/inbox")),
                 mailbox("https://old.example/users/otto/inbox", None),
                 mailbox("https://gone.example/users/gil/inbox", Some("")),
             ],
-            named: [("https://far.example/users/carl".to_owned(), carl)].into(),
+            named: HashMap::new(),
             readers: [(4, vec![mailbox("https://reader.example/inbox", None)])].into(),
             unreachable: [
                 ("gone.example".to_owned(), None),
@@ -279,8 +316,7 @@ mod tests {
 
     #[test]
     fn a_delete_goes_once_to_each_reachable_server_of_followers_and_readers() {
-        let inboxes =
-            directory().inboxes(&activity("Delete", &[FOLLOWERS]), &Federation::default());
+        let inboxes = directory(TO_FOLLOWERS).inboxes(&activity(), &Federation::default());
         let expected = [
             ("https://far.example/inbox", false),
             ("https://old.example/users/otto/inbox", false),
@@ -295,18 +331,21 @@ mod tests {
             quarantined_instances: vec!["*.example".to_owned()],
             ..Federation::default()
         };
-        let private = activity("Delete", &[FOLLOWERS]);
-        assert!(directory().inboxes(&private, &federation).is_empty());
-        let public = activity("Delete", &[FOLLOWERS, as_public()]);
-        assert_eq!(directory().inboxes(&public, &federation).len(), 3);
+        assert!(directory(TO_FOLLOWERS).inboxes(&activity(), &federation).is_empty());
+        let public = Addressed { public: true, ..TO_FOLLOWERS };
+        assert_eq!(directory(public).inboxes(&activity(), &federation).len(), 3);
         assert!(!is_quarantined("notexample", &federation.quarantined_instances));
     }
 
     #[test]
     fn an_undo_for_one_person_goes_to_that_inbox() {
-        let mut undo = activity("Undo", &["https://far.example/users/carl"]);
-        undo.deleted_object = None;
-        let inboxes = directory().inboxes(&undo, &Federation::default());
+        let undo = Outgoing { deleted_object: None, ..activity() };
+        let addressed = Addressed { id: ID, to_followers: false, public: false, shared: false };
+        let mut directory = directory(addressed);
+        let carl =
+            mailbox("https://far.example/users/carl/inbox", Some("https://far.example/inbox"));
+        directory.named = [(ID, vec![carl])].into();
+        let inboxes = directory.inboxes(&undo, &Federation::default());
         let expected = [("https://far.example/users/carl/inbox".to_owned(), true)];
         assert_eq!(inboxes, expected.into());
     }

@@ -10,10 +10,10 @@ mod directory;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
-use super::{Actor, Flake, ObanJob, Server, as_public};
+use super::{Actor, Flake, ObanJob, Server};
 use delivery::delivery;
 pub use directory::followers_address;
 use directory::{Directory, Mailbox, followers};
@@ -28,17 +28,17 @@ pub enum Fanout {
     Kenoma,
 }
 
-/// A new activity that other servers are to be told of.
+/// A new activity that other servers are to be told of. Its row is there already.
 #[derive(Debug)]
 pub struct Outgoing {
     /// Id of its row.
     pub id: Flake,
-    /// All of it.
-    pub data: Value,
+    /// Its ActivityPub id.
+    pub ap_id: String,
     /// The row of the object it deletes: whoever fetched that is told as well.
     pub deleted_object: Option<i64>,
-    /// The activity that it undoes, for the servers that send it along.
-    pub undone: Option<Value>,
+    /// The activity that it undoes, for the servers that send it along; itself, if it holds that.
+    pub undone: Option<Uuid>,
 }
 
 /// Makes the jobs that deliver activities of one actor, one for each distinct inbox. Forgets who
@@ -53,13 +53,14 @@ pub async fn fan_out(
         return Ok(Vec::new());
     }
     let directory = Directory::read(db, server, actor, outgoing).await?;
+    let beginning = delivery::beginning(server);
     Ok(outgoing
         .iter()
         .flat_map(|activity| {
             let inboxes = directory.inboxes(activity, &server.federation);
             inboxes.into_iter().map(|(inbox, mentioned)| {
                 let since = directory.unreachable_since(&inbox);
-                delivery(server, actor, activity, &inbox, mentioned, since)
+                delivery(server, actor, activity, (&inbox, mentioned), since, &beginning)
             })
         })
         .collect())
@@ -78,25 +79,4 @@ pub async fn count_inboxes(
     let followers = followers(db, server, actor).await?;
     let inboxes: BTreeSet<&str> = followers.iter().map(Mailbox::shared).collect();
     Ok(i64::try_from(inboxes.len()).unwrap_or(i64::MAX))
-}
-
-impl Outgoing {
-    fn recipients(&self) -> impl Iterator<Item = &str> {
-        ["to", "cc"]
-            .into_iter()
-            .filter_map(|field| self.data.get(field)?.as_array())
-            .flatten()
-            .filter_map(Value::as_str)
-    }
-
-    fn is_public(&self) -> bool {
-        self.recipients().any(|address| address == as_public())
-    }
-
-    /// Whether one delivery per server is enough.
-    fn goes_to_shared_inboxes(&self) -> bool {
-        self.data.get("type").is_some_and(|kind| kind == "Delete")
-            || self.is_public()
-            || self.recipients().nth(1).is_some()
-    }
 }

@@ -47,6 +47,7 @@ pub(super) fn mail_job(server: &Server, mail: Mail) -> ObanJob {
         max_attempts,
         priority: 0,
         scheduled_at: None,
+        document: None,
     }
 }
 

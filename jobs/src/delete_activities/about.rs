@@ -1,0 +1,155 @@
+//! What others did to deleted posts, which goes with them; and in portions where it is too much for
+//! one transaction.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Cursor, sql};
+use crate::{
+    engine::Batch,
+    pleroma::{Actor, AssociatedObject, Server},
+};
+
+/// Rows that go with one row of a batch, on the average. A batch that met a time-out has fewer rows,
+/// and so fewer of these.
+const PER_ROW: i64 = 20;
+
+/// More never go in one batch.
+const ROWS_MAX: i64 = 10_000;
+
+/// More than there can be.
+pub(super) const NO_LIMIT: i64 = i64::MAX / 2;
+
+/// The activities about deleted objects.
+#[derive(Debug, Default)]
+pub(super) struct AboutThem {
+    /// What made them.
+    pub(super) posts: Vec<Uuid>,
+    /// Everything else.
+    pub(super) others: Vec<Uuid>,
+}
+
+impl AboutThem {
+    /// Whether that is not all.
+    pub(super) fn is_more_than(&self, allowed: i64) -> bool {
+        let found = self.posts.len() + self.others.len();
+        i64::try_from(found).is_ok_and(|found| found > allowed)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = Uuid> {
+        self.posts.iter().chain(&self.others).copied()
+    }
+}
+
+/// How many rows of others may go in a batch of so many rows.
+pub(super) const fn allowance(limit: i64) -> i64 {
+    let rows = limit.saturating_mul(PER_ROW);
+    if rows < ROWS_MAX { rows } else { ROWS_MAX }
+}
+
+/// Finds what goes with objects, and one more than allowed if there is more.
+pub(super) async fn find(
+    db: &mut PgConnection,
+    server: &Server,
+    objects: &[String],
+    allowed: i64,
+) -> sqlx::Result<AboutThem> {
+    if objects.is_empty() {
+        return Ok(AboutThem::default());
+    }
+    let sql = match server.shape.associated_object {
+        AssociatedObject::Function => sql::ABOUT_FUNCTION,
+        AssociatedObject::Coalesce => sql::ABOUT_COALESCE,
+    };
+    let found: Vec<(Uuid, bool)> =
+        sqlx::query_as(sql).bind(objects).bind(allowed + 1).fetch_all(db).await?;
+    let mut about = AboutThem::default();
+    for (id, post) in found {
+        if post { about.posts.push(id) } else { about.others.push(id) }
+    }
+    Ok(about)
+}
+
+/// Whether notifications and bookmarks of activities, which go by foreign key, are no more than
+/// allowed.
+pub(super) async fn what_hangs_on_them_fits(
+    db: &mut PgConnection,
+    activities: &[Uuid],
+    allowed: i64,
+) -> sqlx::Result<bool> {
+    if activities.is_empty() {
+        return Ok(true);
+    }
+    let found: i64 = sqlx::query_scalar(
+        "select (select count(*) from (select from public.notifications
+                                       where activity_id = any ($1) limit $2 + 1) as hanging)
+              + (select count(*) from (select from public.bookmarks
+                                       where activity_id = any ($1) limit $2 + 1) as hanging)",
+    )
+    .bind(activities)
+    .bind(allowed)
+    .fetch_one(db)
+    .await?;
+    Ok(found <= allowed)
+}
+
+/// Removes a portion of what goes with a single activity of the account, which is too much for one
+/// transaction. The run stays where it is. `about` is as much of it as was found.
+pub(super) async fn remove_portion(
+    db: &mut PgConnection,
+    actor: &Actor,
+    cursor: Cursor,
+    activity: Uuid,
+    about: AboutThem,
+    allowed: i64,
+) -> sqlx::Result<Batch<Cursor>> {
+    let portion = if !about.is_more_than(allowed) {
+        Vec::new()
+    } else if about.others.is_empty() {
+        about.posts.iter().copied().filter(|&post| post != activity).collect()
+    } else {
+        about.others.clone()
+    };
+    if !portion.is_empty() && what_hangs_on_them_fits(db, &portion, allowed).await? {
+        let done = remove_others(db, actor, &cursor, portion).await?;
+        return Ok(Batch::go_on(done, cursor));
+    }
+    let holders: Vec<Uuid> =
+        if portion.is_empty() { about.all().chain([activity]).collect() } else { portion };
+    for sql in [
+        "delete from public.notifications where ctid = any (array(
+             select ctid from public.notifications where activity_id = any ($1) limit $2))",
+        "delete from public.bookmarks where ctid = any (array(
+             select ctid from public.bookmarks where activity_id = any ($1) limit $2))",
+    ] {
+        sqlx::query(sql).bind(&holders).bind(allowed).execute(&mut *db).await?;
+    }
+    Ok(Batch::go_on(0, cursor))
+}
+
+/// Removes activities that others wrote about deleted objects, and those that are taken back. Counts
+/// those of the actor that are in the run's plan.
+pub(super) async fn remove_others(
+    db: &mut PgConnection,
+    actor: &Actor,
+    cursor: &Cursor,
+    others: Vec<Uuid>,
+) -> sqlx::Result<i64> {
+    if others.is_empty() {
+        return Ok(0);
+    }
+    sqlx::query_scalar(
+        "with removed as (
+             delete from public.activities a where a.id = any ($1)
+             returning a.id, a.actor, a.data ->> 'type' as kind
+         )
+         select count(*) from removed
+         where actor = $2 and id > $3 and id <= $4 and kind in ('Create', 'Like', 'Announce')",
+    )
+    .bind(others)
+    .bind(&actor.ap_id)
+    .bind(cursor.after)
+    .bind(cursor.until)
+    .fetch_one(db)
+    .await
+}

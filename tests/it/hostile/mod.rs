@@ -1,0 +1,86 @@
+//! What strangers wrote: documents of any size and form, and far too much of everything.
+//!
+//! `KENOMA_HOSTILE_SEED` and `KENOMA_HOSTILE_CASES` find other documents than those of every run.
+
+mod documents;
+mod follows;
+mod memory;
+mod portions;
+mod posts;
+mod rows;
+
+use std::env;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use sqlx::PgPool;
+use testkit::{Account, Database, Flavour, World};
+
+use crate::program::{Done, Kenoma};
+use documents::Documents;
+
+/// A server's database, and the program on it with the least rights.
+struct House {
+    database: Database,
+    world: World,
+    kenoma: Kenoma,
+}
+
+impl House {
+    async fn new(flavour: Flavour) -> Result<Self> {
+        let database = Database::create(flavour).await?;
+        let kenoma = Kenoma::with_least_rights(&database)
+            .await?
+            .with("KENOMA_REDIS_URL", "redis://127.0.0.1:1/0")
+            .with("KENOMA_SERVER_PUBLISH_WAIT", "0s")
+            .with("KENOMA_FEDERATION_PER_SECOND", "1000000");
+        Ok(Self { world: World::new(&database), database, kenoma })
+    }
+
+    fn pool(&self) -> PgPool {
+        self.database.pool()
+    }
+
+    fn run(&self, line: &str) -> Result<Done> {
+        self.kenoma.run(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    async fn sql(&self, statement: &'static str) -> Result<()> {
+        sqlx::raw_sql(statement).execute(&self.pool()).await?;
+        Ok(())
+    }
+
+    /// A number that a statement finds out about an account (`$1`: its address).
+    async fn number(&self, statement: &'static str, account: &Account) -> Result<i64> {
+        sqlx::query_scalar(statement)
+            .bind(account.ap_id())
+            .fetch_one(&self.pool())
+            .await
+            .with_context(|| statement.to_owned())
+    }
+
+    /// The reasons of what the last run has parked.
+    async fn parked(&self) -> Result<Vec<String>> {
+        let rows = sqlx::query_scalar(
+            "select reason from kenoma.parked_items
+             where run_id = (select max(id) from kenoma.runs) order by item",
+        );
+        Ok(rows.fetch_all(&self.pool()).await?)
+    }
+
+    /// What kenoma's ledger says of the last run.
+    async fn last_run(&self) -> Result<Value> {
+        let row =
+            sqlx::query_scalar("select to_jsonb(r) from kenoma.runs r order by id desc limit 1");
+        Ok(row.fetch_one(&self.pool()).await?)
+    }
+}
+
+/// The documents of this run's cases; each names itself when its test fails.
+fn cases() -> impl Iterator<Item = (u64, Documents)> {
+    let number = |name: &str, default: u64| {
+        env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    };
+    let first = number("KENOMA_HOSTILE_SEED", 1);
+    (first..first + number("KENOMA_HOSTILE_CASES", 1)).map(|seed| (seed, Documents::new(seed)))
+}

@@ -1,0 +1,84 @@
+//! Too much for one transaction.
+
+use anyhow::Result;
+use testkit::{Account, Flavour, Post};
+
+use super::House;
+
+/// Has a post liked and bookmarked by so many, and the likes notified.
+async fn crowd(house: &House, post: &Post, author: &Account, number: i32) -> Result<()> {
+    let mut tx = house.pool().begin().await?;
+    sqlx::raw_sql("set local session_replication_role = replica").execute(&mut *tx).await?;
+    sqlx::query(
+        "insert into activities (id, data, actor, recipients, local, inserted_at, updated_at)
+         select ('0000018f00000000' || lpad(to_hex(n), 16, '0'))::uuid,
+                jsonb_build_object('id', 'https://far.example/likes/' || n, 'type', 'Like', 'object', $1::text,
+                                   'actor', 'https://far.example/users/' || n, 'to', jsonb_build_array($2::text)),
+                'https://far.example/users/' || n, array[$2], false, now(), now()
+         from generate_series(1, $3) n",
+    )
+    .bind(&post.object)
+    .bind(author.ap_id())
+    .bind(number)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query(
+        "insert into notifications (user_id, activity_id, seen, inserted_at, updated_at)
+         select $1, id, true, now(), now() from activities where data ->> 'object' = $2
+         union all
+         select $1, $4, true, now(), now() from generate_series(1, $3)",
+    )
+    .bind(author.id())
+    .bind(&post.object)
+    .bind(number)
+    .bind(post.activity)
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Makes each notification take at least a millisecond.
+const SLOW: &str = "create function dawdle() returns trigger language plpgsql as $$
+    begin
+        perform pg_sleep(0.001);
+        return old;
+    end $$;
+    create trigger dawdle before delete on notifications for each row execute function dawdle()";
+
+#[tokio::test]
+async fn what_is_too_much_for_a_batch_goes_in_portions() -> Result<()> {
+    for flavour in Flavour::ALL {
+        let house = House::new(flavour).await?;
+        let alice = house.world.local("alice").await?;
+        alice.posts("before").create().await?;
+        let loved = alice.posts("loved").create().await?;
+        alice.likes(&loved).await?;
+        alice.posts("after").create().await?;
+        crowd(&house, &loved, &alice, 300).await?;
+        house.sql(SLOW).await?;
+        // All of it at once would take twice as long.
+        let done = house.kenoma.clone().with("KENOMA_BATCH_STATEMENT_TIMEOUT", "300ms").run(&[
+            "user",
+            "delete_activities",
+            "alice",
+            "--yes",
+            "--inline",
+        ])?;
+        assert_eq!(done.code, 0, "{flavour}: {done:?}");
+        let left = house
+            .number(
+                "select (select count(*) from activities where data ->> 'type' <> 'Delete' and $1 <> '')
+                      + (select count(*) from notifications)",
+                &alice,
+            )
+            .await?;
+        assert_eq!(left, 0, "{flavour}");
+        let run = house.last_run().await?;
+        assert_eq!((&run["done"], &run["total"]), (&4.into(), &4.into()), "{flavour}");
+        assert_eq!(
+            house.number("select note_count::bigint from users where ap_id = $1", &alice).await?,
+            0
+        );
+    }
+    Ok(())
+}
