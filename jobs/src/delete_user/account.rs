@@ -66,20 +66,20 @@ macro_rules! standing {
 
 /// Emptied and looked at. `password_hash` goes with them unseen: kenoma's role need not read it.
 macro_rules! columns {
-    () => {
-        "bio, raw_bio, email, name, avatar, tags, last_refreshed_at,
+    ($locked:literal) => {
+        concat!($locked, ", bio, raw_bio, email, name, avatar, tags, last_refreshed_at,
          last_digest_emailed_at, banner, background, note_count, follower_count, following_count,
-         is_locked, password_reset_pending, registration_reason, confirmation_token, domain_blocks,
+         password_reset_pending, registration_reason, confirmation_token, domain_blocks,
          is_moderator, is_admin, mascot, emoji, pleroma_settings_store, fields, raw_fields,
-         also_known_as"
+         also_known_as")
     };
 }
 
 macro_rules! values {
     () => {
-        "'', null, null, null, '{}', '{}', null,
+        "false, '', null, null, null, '{}', '{}', null,
          null, '{}', '{}', 0, 0, 0,
-         false, false, null, null, '{}',
+         false, null, null, '{}',
          false, false, null, '{}', '{}', '[]', '[]',
          '{}'"
     };
@@ -87,19 +87,19 @@ macro_rules! values {
 
 /// Makes both statements of a purge from the columns beside the usual ones, and their values.
 macro_rules! statements {
-    ($standing:expr, $columns:literal, $values:literal, $later:expr) => {
+    ($standing:expr, $locked:literal, $columns:literal, $values:literal, $later:expr) => {
         Statements {
             standing: $standing,
             purge: concat!(
                 "update public.users set password_hash = null, ",
                 empty_columns!(
-                    concat!(columns!(), ", ", $columns),
+                    concat!(columns!($locked), ", ", $columns),
                     concat!(values!(), ", ", $values)
                 )
             ),
             is_purged: concat!(
                 "select row(",
-                columns!(),
+                columns!($locked),
                 ", ",
                 $columns,
                 ") is not distinct from row(",
@@ -134,11 +134,17 @@ const PLEROMA22_KEYS: &str = concat!(
     )
 );
 
-const PLEROMA: Statements =
-    statements!(current_standing!(), "is_discoverable, is_active", "false, false", None);
+const PLEROMA: Statements = statements!(
+    current_standing!(),
+    "is_locked",
+    "is_discoverable, is_active",
+    "false, false",
+    None
+);
 
 const AKKOMA: Statements = statements!(
     current_standing!(),
+    "is_locked",
     "is_discoverable, is_active, mastofe_settings",
     "false, false, null",
     None
@@ -146,14 +152,24 @@ const AKKOMA: Statements = statements!(
 
 const PLEROMA22: Statements = statements!(
     pleroma22_standing!(),
+    "is_locked",
     "is_discoverable, deactivated, ap_enabled, mastofe_settings",
     "false, true, false, null",
     Some(PLEROMA22_KEYS)
 );
 
-/// Up to 2.2.1 the column had its old name.
+/// Up to 2.2.1 one column had its old name, and up to 2.1 another one as well.
 const PLEROMA22_1: Statements = statements!(
     pleroma22_standing!(),
+    "is_locked",
+    "discoverable, deactivated, ap_enabled, mastofe_settings",
+    "false, true, false, null",
+    Some(PLEROMA22_KEYS)
+);
+
+const PLEROMA21: Statements = statements!(
+    pleroma22_standing!(),
+    "locked",
     "discoverable, deactivated, ap_enabled, mastofe_settings",
     "false, true, false, null",
     Some(PLEROMA22_KEYS)
@@ -165,7 +181,8 @@ impl Statements {
             Flavour::Pleroma => &PLEROMA,
             Flavour::Akkoma => &AKKOMA,
             Flavour::Pleroma22 if server.shape.is_discoverable => &PLEROMA22,
-            Flavour::Pleroma22 => &PLEROMA22_1,
+            Flavour::Pleroma22 if server.shape.is_locked => &PLEROMA22_1,
+            Flavour::Pleroma22 => &PLEROMA21,
         }
     }
 }

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 
 use crate::pleroma::Shape;
 use rights::Right;
+pub(crate) use rights::{Demand, demands, labels};
 
 /// Writes the GRANTs that `role` needs to do everything kenoma does in this database, and nothing
 /// more, one statement per line. Looks at the catalogue and changes nothing.

@@ -26,6 +26,49 @@ macro_rules! rights {
     };
 }
 
+/// A column that statements name, so that they need it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demand {
+    /// With its schema.
+    pub(crate) table: &'static str,
+    /// Its name.
+    pub(crate) column: &'static str,
+    /// Whether the statements look first whether there is such a table.
+    pub(crate) table_may_be_missing: bool,
+}
+
+/// Lists the columns of the server's tables that a flavour's statements need.
+pub(crate) fn demands(flavour: Flavour) -> impl Iterator<Item = Demand> {
+    let optional = match flavour {
+        Flavour::Pleroma => OPTIONAL_PLEROMA,
+        Flavour::Akkoma => OPTIONAL_AKKOMA,
+        Flavour::Pleroma22 => OPTIONAL_PLEROMA22,
+    };
+    let is_needed = move |right: &Right, column: &str| {
+        !optional.iter().any(|(table, columns)| {
+            *table == right.table && columns.split_whitespace().any(|name| name == column)
+        })
+    };
+    of(flavour).filter(|right| right.table.starts_with("public.")).chain(WHOLE).flat_map(
+        move |right| {
+            let needed = move |column: &&str| is_needed(right, column);
+            right.columns.split_whitespace().filter(needed).map(|column| Demand {
+                table: right.table,
+                column,
+                table_may_be_missing: OPTIONAL_TABLES.contains(&right.table)
+                    || LEFTOVERS.iter().any(|leftover| leftover.table == right.table),
+            })
+        },
+    )
+}
+
+/// Lists the labels of enums that a flavour's statements name, each with its type.
+pub(crate) fn labels(flavour: Flavour) -> impl Iterator<Item = (&'static str, &'static str)> {
+    const STATES: [&str; 4] = ["available", "scheduled", "executing", "retryable"];
+    let reports = (flavour == Flavour::Akkoma).then_some(("notification_type", "pleroma:report"));
+    STATES.into_iter().map(|state| ("oban_job_state", state)).chain(reports)
+}
+
 /// Lists the rights of a flavour; among them some for what only some of its releases have.
 pub(super) fn of(flavour: Flavour) -> impl Iterator<Item = &'static Right> {
     let own = match flavour {
@@ -155,3 +198,33 @@ const PLEROMA22: &[Right] = rights! {
                 public_key featured_address";
     "public.activities": update "data updated_at";
 };
+
+/// The columns of tables that may be read and written as a whole.
+const WHOLE: &[Right] = rights! {
+    "public.activities": select "id data actor recipients local inserted_at updated_at";
+    "public.objects": select "id data inserted_at updated_at";
+    "public.following_relationships":
+        select "id follower_id following_id state inserted_at updated_at";
+};
+
+/// Tables, beside the leftovers, of which statements look first whether they are there.
+/// (`counter_cache` is named by none, but by the server's own trigger.)
+const OPTIONAL_TABLES: &[&str] = &[
+    "public.schema_migrations",
+    "public.counter_cache",
+    "public.hashtags",
+    "public.hashtags_objects",
+    "public.chat_message_references",
+];
+
+/// Columns that a flavour's statements name only where they are, by table.
+type Optional = &'static [(&'static str, &'static str)];
+
+const OPTIONAL_PLEROMA: Optional = &[("public.users", "pinned_activities")];
+
+const OPTIONAL_AKKOMA: Optional = &[("public.users", "pinned_activities keys")];
+
+const OPTIONAL_PLEROMA22: Optional = &[(
+    "public.users",
+    "is_locked locked is_discoverable discoverable featured_address accepts_chat_messages",
+)];

@@ -39,7 +39,7 @@ pub(super) fn delivery(
         queue: DELIVERIES,
         worker: "Pleroma.Workers.PublisherWorker",
         args,
-        max_attempts: if akkoma { 6 } else { 5 },
+        max_attempts: server.shape.delivery_attempts,
         priority: i32::from(newer && !mentioned),
         scheduled_at: None,
         document: (!newer).then_some(document),

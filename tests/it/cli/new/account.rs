@@ -75,10 +75,27 @@ async fn keys_are_where_the_server_looks_for_them() -> Result<()> {
 
 #[tokio::test]
 async fn an_older_pleroma_lacks_columns() -> Result<()> {
-    let house = house(Flavour::Pleroma).await?;
-    house.sql("alter table users drop column featured_address").await?;
+    let house = house(Flavour::Pleroma22).await?;
     house.sql("alter table users drop column accepts_chat_messages").await?;
     let done = house.run("user new alice a@peer.example -y --password x")?;
     assert_eq!(done.code, 0, "{done:?}");
+    Ok(())
+}
+
+/// The running server may remember another account by that name, which was removed.
+#[tokio::test]
+async fn a_new_account_is_read_anew_where_that_is_possible() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = house(flavour).await?;
+        let done = house.run("user new alice a@peer.example -y --password x")?;
+        assert_eq!(done.code, 0, "{done:?}");
+        assert!(!done.stderr.contains("running server"), "nothing is stale: {done:?}");
+        let asked: bool = sqlx::query_scalar(
+            "select exists (select from oban_jobs where args ->> 'op' = 'verify_fields_links')",
+        )
+        .fetch_one(&house.database.pool())
+        .await?;
+        assert_eq!(asked, flavour == Flavour::Pleroma, "{flavour}");
+    }
     Ok(())
 }

@@ -1,0 +1,39 @@
+//! The columns of `users` in the releases that kenoma knows.
+//!
+//! A removal empties what says something about a person. A column that is not listed here may be
+//! such a one, so a table that has it belongs to a release, or a descendant, that kenoma does not
+//! know.
+
+use super::Flavour;
+
+const ALL: &str = "accepts_chat_messages actor_type allow_following_move also_known_as ap_id avatar \
+    background banner bio blocks confirmation_token default_scope domain_blocks email \
+    email_notifications emoji fields follower_address follower_count following_address \
+    following_count hide_favorites hide_followers hide_followers_count hide_follows \
+    hide_follows_count id inbox inserted_at invisible is_admin is_discoverable is_locked \
+    is_moderator keys last_digest_emailed_at last_refreshed_at local mascot \
+    multi_factor_authentication_settings muted_notifications muted_reblogs mutes name \
+    nickname no_rich_text note_count notification_settings password_hash \
+    password_reset_pending pleroma_settings_store public_key raw_bio raw_fields \
+    registration_reason shared_inbox show_role skip_thread_containment subscribers tags \
+    updated_at uri";
+
+const PLEROMA: &str = "birthday disclose_client featured_address indexable is_active is_approved \
+    is_confirmed is_suggested language last_active_at last_status_at pinned_objects show_birthday";
+
+const AKKOMA: &str = "accepts_direct_messages_from disclose_client featured_address is_active \
+    is_approved is_confirmed is_suggested language last_active_at last_status_at mastofe_settings \
+    permit_followback pinned_objects status_ttl_days";
+
+const PLEROMA22: &str = "ap_enabled approval_pending confirmation_pending deactivated discoverable \
+    locked mastofe_settings pinned_activities unread_conversation_count";
+
+/// Lists the columns that releases of a flavour have.
+pub(super) fn known_columns(flavour: Flavour) -> Vec<&'static str> {
+    let own = match flavour {
+        Flavour::Pleroma => PLEROMA,
+        Flavour::Akkoma => AKKOMA,
+        Flavour::Pleroma22 => PLEROMA22,
+    };
+    ALL.split_whitespace().chain(own.split_whitespace()).collect()
+}

@@ -1,0 +1,188 @@
+//! Which server's database this is, found out from the catalogue (docs/semantics.md 9.1).
+//!
+//! A database whose signs contradict each other, that lacks something that a statement names, or
+//! that has something of which nobody here knows what it is for, is not written to.
+
+mod known_columns;
+mod signs;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, PgConnection};
+
+use crate::grants::{Demand, demands, labels};
+use known_columns::known_columns;
+use signs::Catalogue;
+
+/// The three families of servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flavour {
+    /// Pleroma 2.5 and newer.
+    Pleroma,
+    /// Akkoma 3.15 and newer.
+    Akkoma,
+    /// Pleroma 2.1 and 2.2.
+    Pleroma22,
+}
+
+impl fmt::Display for Flavour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pleroma => "pleroma",
+            Self::Akkoma => "akkoma",
+            Self::Pleroma22 => "pleroma22",
+        })
+    }
+}
+
+/// How the index of activities by their object is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssociatedObject {
+    /// By the SQL function `associated_object_id(jsonb)`.
+    Function,
+    /// By `coalesce(data->'object'->>'id', data->>'object')`.
+    Coalesce,
+}
+
+/// Where pins are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pins {
+    /// `users.pinned_objects`: JSON map from object id to time.
+    Objects,
+    /// `users.pinned_activities`: array of flake texts.
+    Activities,
+}
+
+/// What differs between databases, each found by looking.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    /// The family.
+    pub flavour: Flavour,
+    /// How activities are found by their object.
+    pub associated_object: AssociatedObject,
+    /// Where pins are kept.
+    pub pins: Pins,
+    /// Whether there are tables of hashtags.
+    pub hashtags: bool,
+    /// Whether accounts can follow hashtags.
+    pub followed_hashtags: bool,
+    /// Whether there are chats.
+    pub chats: bool,
+    /// Whether every deletion gets a search job, whatever the search module (Pleroma ≥ 2.7).
+    pub search_jobs: bool,
+    /// Whether attachments are cleaned up in queue `slow` (Pleroma ≥ 2.7).
+    pub slow_queue: bool,
+    /// Whether `users.is_discoverable` has that name; `users.discoverable` before Pleroma 2.2.50.
+    pub is_discoverable: bool,
+    /// Whether `users.is_locked` has that name; `users.locked` before Pleroma 2.2.0.
+    pub is_locked: bool,
+    /// How often the server tries to deliver.
+    pub delivery_attempts: i32,
+    /// Version of Oban's table.
+    pub oban_version: i32,
+}
+
+impl Shape {
+    /// Whether this is Pleroma 2.7 or newer, whose jobs have other shapes than those of older
+    /// releases and of Akkoma.
+    pub const fn is_pleroma_2_7(&self) -> bool {
+        self.search_jobs
+    }
+}
+
+/// Why a database is not written to.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// It is not what this program knows.
+    #[error(
+        "this is not the database of a server that kenoma knows ({found}); nothing was written"
+    )]
+    Unknown {
+        /// What was found, or looked for in vain.
+        found: String,
+    },
+    /// It could not be asked.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// What statements do not fit.
+#[derive(FromRow)]
+struct Misfit {
+    missing: Vec<String>,
+    unknown: Vec<String>,
+}
+
+/// Names the first few, and counts the rest.
+fn list(names: &[String]) -> String {
+    const NAMED: usize = 3;
+    let named = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
+/// Looks at the catalogue and tells the family and its details.
+pub async fn probe(db: &mut PgConnection) -> Result<Shape, ProbeError> {
+    let unknown = |found: String| ProbeError::Unknown { found };
+    let found = Catalogue::read(db).await?;
+    let flavour = found.flavour().map_err(unknown)?;
+    if let Some(misfit) = misfit(db, flavour).await? {
+        return Err(unknown(misfit));
+    }
+    let newer = flavour == Flavour::Pleroma && found.is_pleroma_2_7(db).await?.map_err(unknown)?;
+    let oban_version = found.oban_version(flavour, newer).map_err(unknown)?;
+    Ok(Shape {
+        flavour,
+        associated_object: if flavour == Flavour::Pleroma {
+            AssociatedObject::Function
+        } else {
+            AssociatedObject::Coalesce
+        },
+        pins: if flavour == Flavour::Pleroma22 { Pins::Activities } else { Pins::Objects },
+        hashtags: found.has("hashtags_objects"),
+        followed_hashtags: found.has("user_follows_hashtag"),
+        chats: found.has("chat_message_references"),
+        search_jobs: newer,
+        slow_queue: newer,
+        is_discoverable: found.has("users.is_discoverable"),
+        is_locked: found.has("users.is_locked"),
+        delivery_attempts: match flavour {
+            Flavour::Akkoma => 6,
+            Flavour::Pleroma if found.has(signs::PLEROMA_2_10) => 13,
+            Flavour::Pleroma | Flavour::Pleroma22 => 5,
+        },
+        oban_version,
+    })
+}
+
+/// Says what of the flavour's statements does not fit, or is not known.
+async fn misfit(db: &mut PgConnection, flavour: Flavour) -> sqlx::Result<Option<String>> {
+    let demands: Vec<Demand> = demands(flavour).collect();
+    let (types, labels): (Vec<_>, Vec<_>) = labels(flavour).unzip();
+    let misfit: Misfit = sqlx::query_as(include_str!("demands.sql"))
+        .bind(demands.iter().map(|demand| demand.table).collect::<Vec<_>>())
+        .bind(demands.iter().map(|demand| demand.column).collect::<Vec<_>>())
+        .bind(demands.iter().map(|demand| demand.table_may_be_missing).collect::<Vec<_>>())
+        .bind(types)
+        .bind(labels)
+        .bind(known_columns(flavour))
+        .fetch_one(db)
+        .await?;
+    let name = signs::name(flavour);
+    Ok(if !misfit.missing.is_empty() {
+        Some(format!("it looks like {name}, but has no {}", list(&misfit.missing)))
+    } else if !misfit.unknown.is_empty() {
+        Some(format!(
+            "it looks like {name}, but has {}, which no release that kenoma knows has",
+            list(&misfit.unknown)
+        ))
+    } else {
+        None
+    })
+}
