@@ -1,6 +1,7 @@
 //! Recorded transitions of the original: the same command of ours leads to the same rows.
 
 mod departures;
+mod publish;
 mod removal;
 
 use std::fmt::Write as _;
@@ -54,10 +55,11 @@ async fn replay(transition: &Transition) -> Result<String> {
         let done = kenoma.run_with_input(&arguments, &step.stdin)?;
         let actual = snapshot(&database.pool()).await?;
         let removal = step.arguments.first().is_some_and(|command| command == "rm");
-        let expected = match &transition.after_jobs {
+        let mut expected = match &transition.after_jobs {
             Some(_) if removal => removal::expected(transition)?,
             _ => step.after.clone(),
         };
+        publish::give_options(transition, &mut expected);
         for difference in compare(&transition.before, &expected, &actual) {
             writeln!(report, "{difference}")?;
         }

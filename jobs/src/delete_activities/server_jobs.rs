@@ -57,12 +57,18 @@ pub(crate) fn publish_job(server: &Server, activity: Flake, about: About) -> Opt
         About::Activity(undone) => Some(Document::Whole(undone)),
         About::Held => Some(Document::Held(activity.0)),
     };
+    if server.shape.is_pleroma_2_7()
+        && let Some(args) = args.as_object_mut()
+    {
+        // The newest releases fail a job without it; the others do not look at it.
+        args.insert("opts".to_owned(), json!({}));
+    }
     let priorities = server.shape.flavour != Flavour::Pleroma22 && server.shape.oban_version >= 11;
     Some(ObanJob {
         queue: DELIVERIES,
         worker: "Pleroma.Workers.PublisherWorker",
         args,
-        max_attempts: if akkoma { 6 } else { 5 },
+        max_attempts: server.shape.delivery_attempts,
         priority: if priorities { about.priority() } else { 0 },
         scheduled_at: None,
         document: undone.filter(|_| akkoma),
