@@ -103,7 +103,7 @@ pub(crate) async fn delete_some(
     // Posts that were left to the server must not be asked for twice: so there is no smaller batch then.
     let allowed = if purges.is_some() { about::NO_LIMIT } else { about::allowance(limit) };
     if let Some(purges) = purges {
-        there = purges.ask(server, db, there, &objects).await?;
+        there = purges.ask(server, db, actor, there, &objects).await?;
         done += purges.asked;
     }
     read::insert_missing(db, server, &actor.ap_id, &there, &mut objects).await?;

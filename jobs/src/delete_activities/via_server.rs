@@ -11,7 +11,7 @@ use super::{
     decide::DELETABLE,
     read::{Activity, Objects},
 };
-use crate::pleroma::{Flake, ObanJob, Server, insert_oban_jobs};
+use crate::pleroma::{Actor, Flake, ObanJob, Server, insert_oban_jobs};
 
 /// Between two posts that the server is asked to delete: 50 a second. It was seen to delete 69 a
 /// second when nothing else was to be done.
@@ -33,6 +33,7 @@ impl Purges {
         &mut self,
         server: &Server,
         db: &mut PgConnection,
+        actor: &Actor,
         activities: Vec<Activity>,
         objects: &Objects,
     ) -> sqlx::Result<Vec<Activity>> {
@@ -42,13 +43,24 @@ impl Purges {
             .map(|activity| activity.id)
             .collect();
         // An old-style Create holds its object; the server's own deletion crashes there.
-        let posts: Vec<Uuid> = sqlx::query_scalar(
+        let mut posts: Vec<Uuid> = sqlx::query_scalar(
             "select id from public.activities
              where id = any ($1) and jsonb_typeof(data -> 'object') = 'string' order by id",
         )
         .bind(creates)
         .fetch_all(&mut *db)
         .await?;
+        if server.shape.followed_hashtags && !posts.is_empty() {
+            let failing: HashSet<Uuid> =
+                sqlx::query_scalar(include_str!("server_cannot_delete.sql"))
+                    .bind(&posts)
+                    .bind(&actor.ap_id)
+                    .fetch_all(&mut *db)
+                    .await?
+                    .into_iter()
+                    .collect();
+            posts.retain(|post| !failing.contains(post));
+        }
         self.schedule(server, db, &posts).await?;
         let posts: HashSet<Uuid> = posts.into_iter().collect();
         Ok(activities.into_iter().filter(|activity| !posts.contains(&activity.id)).collect())
