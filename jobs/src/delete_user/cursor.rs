@@ -71,6 +71,13 @@ pub enum Step {
         /// How often was looked.
         looks: u32,
     },
+    /// A running server removes the account, as far as it remembers it.
+    ServerRemoval {
+        /// Not waited for any longer than this.
+        deadline: DateTime<Utc>,
+        /// How often was looked.
+        looks: u32,
+    },
     /// The row goes, or loses its keys.
     Account,
 }

@@ -55,6 +55,11 @@ pub(super) async fn deadline(
         .map(Some)
 }
 
+/// Whether it is not waited any more.
+pub(super) async fn is_over(db: &mut PgConnection, deadline: DateTime<Utc>) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select clock_timestamp() >= $1").bind(deadline).fetch_one(db).await
+}
+
 /// Whether the server still has to deliver in the account's name, or to read the account anew, and
 /// there is time left for it: then, for how long nothing can change, because the last delivery is
 /// not yet due.

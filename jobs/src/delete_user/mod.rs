@@ -12,6 +12,7 @@ mod leftovers;
 mod notifications;
 mod plan;
 mod relations;
+mod server_removal;
 mod steps;
 
 use serde::{Deserialize, Serialize};
@@ -123,7 +124,10 @@ impl Job for DeleteUser {
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         let Some(account) = self.account(server, db).await? else {
-            return Ok(Batch::end(cursor));
+            // The server has removed the row meanwhile, as it was asked to.
+            let done = i64::from(matches!(cursor.step, Step::ServerRemoval { .. }));
+            let cursor = cursor.at(Step::Account);
+            return Ok(Batch { done, ..Batch::end(cursor) });
         };
         let mut batch = self.step(server, db, &account, &cursor, limit).await?;
         batch.cursor.deliveries_until = cursor.deliveries_until.max(batch.deliveries_until);

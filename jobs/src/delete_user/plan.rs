@@ -7,12 +7,12 @@ use super::{
     DeleteUser,
     account::{self, Standing},
     cursor::{Cursor, Step},
-    leftovers, notifications, relations,
+    leftovers, notifications, relations, server_removal,
 };
 use crate::{
     delete_activities,
     engine::{Count, JobError},
-    pleroma::{Actor, Server, count_inboxes, lost_deliveries_note},
+    pleroma::{Actor, Server, count_inboxes, lost_deliveries_note, stale_counters_note},
 };
 
 impl DeleteUser {
@@ -93,7 +93,12 @@ impl DeleteUser {
         account: &Actor,
         cursor: &Cursor,
     ) -> Result<Vec<String>, JobError> {
-        let mut notes: Vec<String> = lost_deliveries_note(db, account).await?.into_iter().collect();
+        let mut notes: Vec<String> = server_removal::note(server, cursor.row_goes)
+            .filter(|_| cursor.needed)
+            .into_iter()
+            .collect();
+        notes.extend(stale_counters_note(db, server, &[account.id]).await?);
+        notes.extend(lost_deliveries_note(db, account).await?);
         let inboxes = count_inboxes(db, server, account).await?;
         if inboxes > 0 {
             notes.push(format!(

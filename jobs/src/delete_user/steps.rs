@@ -11,11 +11,14 @@ use super::{
     cursor::{Cursor, Step},
     farewell, leftovers, notifications,
     relations::{self, Side},
+    server_removal,
 };
 use crate::{
     delete_activities::{self, Manner, Telling, deliveries_to_wait_for},
     engine::{Batch, JobError, Parking, Wait},
-    pleroma::{Actor, Changed, Flavour, Server, count_inboxes, refresh_accounts},
+    pleroma::{
+        Actor, Changed, Flavour, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts,
+    },
 };
 
 /// Delays between looks at the server's jobs, in seconds; the last one is used on and on.
@@ -49,7 +52,10 @@ impl DeleteUser {
             }
             Step::FollowRequests => self.requests(server, db, account, cursor, limit).await,
             Step::Deliveries { deadline, looks } => {
-                deliveries(db, account, cursor, *deadline, *looks).await
+                deliveries(server, db, account, cursor, *deadline, *looks).await
+            }
+            Step::ServerRemoval { deadline, looks } => {
+                server_removal(server, db, account, cursor, *deadline, *looks).await
             }
             Step::Account => self.end(server, db, account, cursor).await,
         }
@@ -161,8 +167,17 @@ impl DeleteUser {
         account: &Actor,
         cursor: &Cursor,
     ) -> Result<Step, JobError> {
-        if cursor.needed && Self::may_refresh(server, cursor.row_goes) {
-            refresh_accounts(db, server, &[account.id], Changed::Activation).await?;
+        let told = cursor.needed && Self::may_refresh(server, cursor.row_goes);
+        match server_removal::is_asked_for(server, cursor.row_goes) {
+            true if told && !cursor.row_goes => {
+                server_removal::ask(db, server, account.id).await?;
+            }
+            // Akkoma's other job would put the old profile into its memory once more.
+            true if server.shape.flavour == Flavour::Akkoma => {}
+            _ if told => {
+                refresh_accounts(db, server, &[account.id], Changed::Activation).await?;
+            }
+            _ => {}
         }
         let needed = cursor.row_goes || account::keeps_keys_for_deliveries(server);
         let deadline = if needed {
@@ -248,6 +263,7 @@ async fn leftovers(
 
 /// Looks whether the server is done; waits longer from look to look.
 async fn deliveries(
+    server: &Server,
     db: &mut PgConnection,
     account: &Actor,
     cursor: &Cursor,
@@ -257,14 +273,59 @@ async fn deliveries(
     let Some(not_yet_due) =
         farewell::must_wait(db, account, cursor.deliveries_until, deadline).await?
     else {
-        return Ok(Batch::go_on(0, cursor.at(Step::Account)));
+        return after_deliveries(server, db, account, cursor, deadline).await;
     };
-    let look = usize::try_from(looks).unwrap_or(usize::MAX).min(LOOKS.len() - 1);
     let again = Step::Deliveries { deadline, looks: looks.saturating_add(1) };
-    let delay = not_yet_due.min(LOOK_AHEAD).max(Duration::from_secs(LOOKS[look]));
+    let delay = not_yet_due.min(LOOK_AHEAD).max(delay(looks));
     let reason = "the server to deliver what other servers are told, and to forget the account";
     let wait = Some(Wait { delay, reason: reason.to_owned() });
     Ok(Batch { wait, ..Batch::go_on(0, cursor.at(again)) })
+}
+
+/// Nothing needs the account's keys any more: the server may remove what it remembers, if there is
+/// a server, which has not let the time for its deliveries pass.
+async fn after_deliveries(
+    server: &Server,
+    db: &mut PgConnection,
+    account: &Actor,
+    cursor: &Cursor,
+    deadline: DateTime<Utc>,
+) -> Result<Batch<Cursor>, JobError> {
+    let asked = cursor.row_goes
+        && cursor.needed
+        && server_removal::is_asked_for(server, cursor.row_goes)
+        && !farewell::is_over(db, deadline).await?;
+    let until = if asked { farewell::deadline(db, server, None).await? } else { None };
+    let Some(deadline) = until.map(|until| until.min(deadline)) else {
+        return Ok(Batch::go_on(0, cursor.at(Step::Account)));
+    };
+    server_removal::ask(db, server, account.id).await?;
+    Ok(Batch::go_on(0, cursor.at(Step::ServerRemoval { deadline, looks: 0 })))
+}
+
+/// Looks whether the server has removed the account. Its job takes the row along.
+async fn server_removal(
+    server: &Server,
+    db: &mut PgConnection,
+    account: &Actor,
+    cursor: &Cursor,
+    deadline: DateTime<Utc>,
+    looks: u32,
+) -> Result<Batch<Cursor>, JobError> {
+    if server_removal::must_wait(db, account.id, deadline).await? {
+        let again = Step::ServerRemoval { deadline, looks: looks.saturating_add(1) };
+        let reason = "the server to remove the account from its memory".to_owned();
+        let wait = Some(Wait { delay: delay(looks), reason });
+        return Ok(Batch { wait, ..Batch::go_on(0, cursor.at(again)) });
+    }
+    let left = find_actor_by_ap_id(db, server, &account.ap_id).await?;
+    Ok(Batch::go_on(i64::from(left.is_none()), cursor.at(Step::Account)))
+}
+
+/// How long to wait for the next look.
+fn delay(looks: u32) -> Duration {
+    let look = usize::try_from(looks).unwrap_or(usize::MAX).min(LOOKS.len() - 1);
+    Duration::from_secs(LOOKS[look])
 }
 
 /// Ends the next relations of a side, or goes on to the next step.

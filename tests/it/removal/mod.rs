@@ -3,6 +3,7 @@
 mod batches;
 mod farewell;
 mod leftovers;
+mod memory;
 mod silence;
 
 use anyhow::{Context as _, Result};

@@ -1,0 +1,79 @@
+//! Having the running server itself remove an account, once nothing of it is left to be removed: the
+//! only way to have it drop the account from its memory (docs/semantics.md 7.12).
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::pleroma::{Flake, Flavour, ObanJob, Refresh, Server, insert_oban_jobs};
+
+/// Whether the server is asked: where its own job was seen to do no more than that. Pleroma from
+/// 2.7 on reads a row anew that stays; of one that goes it learns in no other way either.
+pub(super) fn is_asked_for(server: &Server, row_goes: bool) -> bool {
+    server.refresh == Refresh::Auto
+        && match server.shape.flavour {
+            Flavour::Akkoma => true,
+            Flavour::Pleroma => row_goes && server.shape.is_pleroma_2_7(),
+            Flavour::Pleroma22 => false,
+        }
+}
+
+/// Asks the server. Tried once: it empties the profile first, in the row and in its memory, and is
+/// killed after five seconds (Akkoma) if it has many Deletes and Undos to pass over.
+pub(super) async fn ask(db: &mut PgConnection, server: &Server, account: Uuid) -> sqlx::Result<()> {
+    let (queue, worker) = if server.shape.flavour == Flavour::Akkoma {
+        ("background", "Pleroma.Workers.BackgroundWorker")
+    } else {
+        ("slow", "Pleroma.Workers.DeleteWorker")
+    };
+    let job = ObanJob {
+        queue,
+        worker,
+        args: json!({ "op": "delete_user", "user_id": Flake(account).to_string() }),
+        max_attempts: 1,
+        priority: 0,
+        scheduled_at: None,
+    };
+    insert_oban_jobs(db, &[job]).await?;
+    Ok(())
+}
+
+/// Whether the server has not done it yet, and there is time left for it.
+pub(super) async fn must_wait(
+    db: &mut PgConnection,
+    account: Uuid,
+    deadline: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "select clock_timestamp() < $2 and exists (
+             select from public.oban_jobs
+             where state in ('available', 'scheduled', 'executing', 'retryable')
+               and queue in ('background', 'slow') and args ->> 'op' = 'delete_user'
+               and args ->> 'user_id' = $1)",
+    )
+    .bind(Flake(account).to_string())
+    .bind(deadline)
+    .fetch_one(db)
+    .await
+}
+
+/// What a person should know of how long the running server goes on showing the profile.
+pub(super) fn note(server: &Server, row_goes: bool) -> Option<String> {
+    let off = server.refresh == Refresh::Off;
+    let at_once = row_goes && server.publish_wait.is_zero();
+    let shows = "a running server goes on showing the account's profile";
+    if off || at_once {
+        let why = if off { "server.refresh is off" } else { "server.publish_wait is 0s" };
+        return Some(format!("{shows} until it restarts, because {why}"));
+    }
+    match server.shape.flavour {
+        Flavour::Akkoma => Some(format!(
+            "{shows} until everything else is done, and then removes it from its memory"
+        )),
+        Flavour::Pleroma if server.shape.is_pleroma_2_7() => None,
+        Flavour::Pleroma | Flavour::Pleroma22 => {
+            Some(format!("{shows} until it restarts: restart it afterwards"))
+        }
+    }
+}

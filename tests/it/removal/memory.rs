@@ -1,0 +1,75 @@
+//! What a running server remembers of a removed account.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use testkit::{Flavour, flake_text};
+
+use super::House;
+
+/// The jobs for the server, oldest first.
+async fn jobs(house: &House) -> Result<Vec<Value>> {
+    let jobs = sqlx::query_scalar(
+        "select jsonb_build_array(queue, worker, max_attempts, state, args) from oban_jobs order by id",
+    );
+    Ok(jobs.fetch_all(&house.database.pool()).await?)
+}
+
+fn is(job: &Value, op: &str) -> bool {
+    job[4]["op"] == op
+}
+
+#[tokio::test]
+async fn akkoma_removes_it_when_nothing_else_is_left_to_do() -> Result<()> {
+    for flavour in Flavour::ALL {
+        let house = House::new(flavour).await?;
+        let bob = house.world.local("bob").await?;
+        house.world.remote("carl", "far.example").await?.follows(&house.alice).await?;
+        bob.follows(&house.alice).await?;
+        house.alice.follows(&bob).await?;
+        house.alice.posts("hello").create().await?;
+        for again in [false, true] {
+            let done = house.run("user rm alice --yes --inline")?;
+            assert_eq!(done.code, 0, "{flavour}: {done:?}");
+            let noted = done.stderr.contains("a running server goes on showing");
+            assert_eq!(noted, !again && flavour != Flavour::Pleroma, "{flavour}: {done:?}");
+            let jobs = jobs(&house).await?;
+            if flavour == Flavour::Akkoma {
+                let args = json!({ "op": "delete_user", "user_id": flake_text(house.alice.id()) });
+                let worker = "Pleroma.Workers.BackgroundWorker";
+                let expected = json!(["background", worker, 1, "available", args]);
+                assert_eq!(jobs.last(), Some(&expected));
+                assert_eq!(jobs.iter().filter(|job| is(job, "delete_user")).count(), 1);
+                // It would put the old profile into the server's memory once more.
+                assert!(!jobs.iter().any(|job| is(job, "user_activation")));
+            } else {
+                assert!(!jobs.iter().any(|job| is(job, "delete_user")), "{flavour}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_is_asked_when_the_server_shall_not_be_told() -> Result<()> {
+    let house = House::new(Flavour::Akkoma).await?;
+    let kenoma = house.kenoma.clone().with("KENOMA_SERVER_REFRESH", "off");
+    let done = kenoma.run(&["user", "rm", "alice", "--yes", "--inline"])?;
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.stderr.contains("until it restarts, because server.refresh is off"), "{done:?}");
+    assert!(!jobs(&house).await?.iter().any(|job| is(job, "delete_user")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn pleroma_2_1_names_its_columns_otherwise() -> Result<()> {
+    let house = House::new(Flavour::Pleroma22).await?;
+    house
+        .sql("alter table users rename is_locked to locked; update users set locked = true")
+        .await?;
+    crate::program::Kenoma::renew_least_rights(&house.database).await?;
+    let done = house.run("user rm alice --yes --inline")?;
+    assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
+    let row = house.alice_row().await?;
+    assert_eq!((&row["locked"], &row["deactivated"]), (&json!(false), &json!(true)));
+    Ok(())
+}
