@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
     pleroma::{
-        AccountRow, Changed, Deed, Person, Server, log_moderation_for, random_token, refresh_rows,
-        stale_note,
+        AccountRow, Changed, Deed, Person, Refresh, Server, log_moderation_for, random_token,
+        refresh_rows,
     },
 };
 use sql::Statements;
@@ -68,7 +68,7 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
             .bind(until)
             .fetch_one(&mut *db)
             .await?;
-        let stale = stale_note(server, "confirmations").filter(|_| accounts > 0);
+        let stale = if accounts > 0 { Self::stale_note(server, db).await? } else { None };
         Ok(Plan {
             counts: vec![Count::new("accounts", accounts)],
             notes: stale.into_iter().collect(),
@@ -137,6 +137,29 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
     #[must_use]
     pub fn new(on_behalf_of: Option<Uuid>) -> Self {
         Self { on_behalf_of, ahead: Ahead::default() }
+    }
+
+    /// What does not hold until the running server restarts, where it cannot be told.
+    async fn stale_note(server: &Server, db: &mut PgConnection) -> sqlx::Result<Option<String>> {
+        if server.refresh == Refresh::Off {
+            return Ok(None);
+        }
+        let whom = if !server.shape.is_pleroma_2_7() {
+            "accounts"
+        } else if sqlx::query_scalar(sql::SOMEBODY_WITH_FIELDS).fetch_one(db).await? {
+            "accounts with fields in their profile"
+        } else {
+            return Ok(None);
+        };
+        let effect = if CONFIRMED {
+            "refusing every request (403) of those that it remembers as unconfirmed"
+        } else {
+            "letting in those who are signed in"
+        };
+        Ok(Some(format!(
+            "the confirmations change in the database, but of {whom} the running server goes on \
+             {effect} until it restarts or writes the account itself: restart it afterwards"
+        )))
     }
 
     const fn statements(server: &Server) -> &'static Statements {

@@ -27,6 +27,10 @@ pub(super) const END_OF_WINDOW: &str = "select id
 /// The newest account.
 pub(super) const NEWEST: &str = "select id from public.users order by id desc limit 1";
 
+/// Whether any profile of a local account has fields, so that the server cannot be had to read it anew.
+pub(super) const SOMEBODY_WITH_FIELDS: &str =
+    "select exists (select from public.users where local and raw_fields <> '[]')";
+
 /// Whom the original means; `$active`: whether `u` is active. `internal.` in whatever case; LIKE takes
 /// longer than all the rest together.
 macro_rules! meant {

@@ -6,7 +6,7 @@ use kenoma_jobs::{
         ledger::{self, NewAction},
     },
     pleroma::{
-        Actor, Changed, Deed, Person, Server, find_actor, find_staff, log_moderation,
+        Actor, Changed, Deed, Person, Refresh, Server, find_actor, find_staff, log_moderation,
         refresh_accounts,
     },
 };
@@ -61,7 +61,8 @@ pub(super) struct Act<'a> {
     pub(super) db: PgTransaction<'static>,
     options: &'a ActOptions,
     staff: Option<Person>,
-    stale: i64,
+    /// What does not hold yet, because the running server remembers otherwise.
+    stale: Vec<String>,
 }
 
 impl<'a> Act<'a> {
@@ -70,7 +71,7 @@ impl<'a> Act<'a> {
         let server = session.server().await?;
         session.require_ledger().await?;
         let db = engine::begin(&session.pool, &session.batch()).await?;
-        Ok(Self { server, db, options, staff: None, stale: 0 })
+        Ok(Self { server, db, options, staff: None, stale: Vec::new() })
     }
 
     /// Begins; refuses a `--as` that is not a local admin or moderator.
@@ -102,14 +103,32 @@ impl<'a> Act<'a> {
         Ok(())
     }
 
-    /// Has the running server read changed accounts anew.
+    /// Has the running server read changed accounts anew. Gives whether it will; where it will not,
+    /// `effect` says what does not hold until it restarts.
     pub(super) async fn refresh(
         &mut self,
         accounts: &[Uuid],
-        changed: Changed,
-    ) -> Result<(), Failure> {
-        self.stale += refresh_accounts(&mut self.db, &self.server, accounts, changed).await?;
+        effect: impl Into<String>,
+    ) -> Result<bool, Failure> {
+        let (db, server) = (&mut *self.db, &self.server);
+        let stale = refresh_accounts(db, server, accounts, Changed::Fields).await?;
+        if stale > 0 {
+            self.stale.push(effect.into());
+        }
+        Ok(stale == 0 && self.server.refresh == Refresh::Auto)
+    }
+
+    /// Has the running server read an account that was just made, in case that it remembers another
+    /// one by that name. Nothing is stale where it cannot.
+    pub(super) async fn refresh_new(&mut self, account: Uuid) -> Result<(), Failure> {
+        let (db, server) = (&mut *self.db, &self.server);
+        refresh_accounts(db, server, &[account], Changed::Fields).await?;
         Ok(())
+    }
+
+    /// Adds to what does not hold yet.
+    pub(super) fn stale(&mut self, effect: impl Into<String>) {
+        self.stale.push(effect.into());
     }
 
     /// Writes down who did it and why, and commits. `detail` says what changed, without secrets.
@@ -130,14 +149,14 @@ impl<'a> Act<'a> {
         };
         ledger::record_action(&mut self.db, &action).await?;
         self.db.commit().await?;
-        if self.stale > 0 {
-            output.note(STALE);
+        if !self.stale.is_empty() {
+            output.note(format!(
+                "note: the change is in the database, but a running server that remembers the \
+                 account goes on as before until it restarts or writes the account itself: {}; \
+                 restart it to be sure",
+                self.stale.join("; ")
+            ));
         }
         Ok(())
     }
 }
-
-/// What a person must know where the running server cannot be told.
-const STALE: &str = "note: the change is in the database, but the running server may go on showing \
-     and using the old state until it restarts or changes the account itself: there is no way to \
-     have it read this account anew";

@@ -1,8 +1,6 @@
 //! `kenoma user change_email NICK EMAIL`
 
-use kenoma_jobs::pleroma::{
-    self, Changed, Deed, EmailChange, Registration, is_blacklisted, valid_email,
-};
+use kenoma_jobs::pleroma::{self, Deed, EmailChange, Registration, is_blacklisted, valid_email};
 use serde::Serialize;
 use serde_json::json;
 
@@ -62,7 +60,7 @@ pub(super) async fn run(
         }
     };
     if changed {
-        act.refresh(&[account.id], Changed::Fields).await?;
+        act.refresh(&[account.id], "the old address is shown, and gets the mails").await?;
         act.log(Deed::Update, &account).await?;
     }
     act.commit("change_email", typed, &json!({ "changed": changed }), output).await?;

@@ -1,7 +1,7 @@
 //! `kenoma user confirm NICK`
 
 use kenoma_jobs::pleroma::{
-    self, Actor, Changed, Deed, Welcome, find_actor, is_confirmed, set_confirmation,
+    self, Actor, Deed, Welcome, find_actor, is_confirmed, set_confirmation,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -60,13 +60,23 @@ pub(super) async fn run(
     Ok(())
 }
 
+/// What does not hold yet of a confirmation, or of its end, where the server cannot be told.
+pub(super) const fn confirmation_effect(confirmed: bool) -> &'static str {
+    if confirmed {
+        "if it remembers the account as unconfirmed, a login succeeds and every request after it is \
+         refused (403)"
+    } else {
+        "whoever is signed in keeps access (kenoma user sign_out ends it at once)"
+    }
+}
+
 /// Confirms, and does what the account's registration left undone until then.
 async fn confirm(act: &mut Act<'_>, account: &Actor) -> Result<Welcome, Failure> {
     set_confirmation(&mut act.db, &act.server, account.id, true).await?;
     let welcome = pleroma::welcome(&mut act.db, &act.server, account.id).await?;
-    let mut changed = welcome.others.clone();
-    changed.push(account.id);
-    act.refresh(&changed, Changed::Fields).await?;
+    act.refresh(&[account.id], confirmation_effect(true)).await?;
+    act.refresh(&welcome.others, "accounts that follow or are followed show their old counters")
+        .await?;
     act.log(Deed::ConfirmEmail, account).await?;
     Ok(welcome)
 }

@@ -1,6 +1,6 @@
 //! `kenoma user reset_mfa NICK`
 
-use kenoma_jobs::pleroma::{self, Changed};
+use kenoma_jobs::pleroma;
 use serde::Serialize;
 use serde_json::json;
 
@@ -41,7 +41,7 @@ pub(super) async fn run(
     let account = act.local(typed).await?;
     let changed = pleroma::reset_mfa(&mut act.db, account.id).await?;
     if changed {
-        act.refresh(&[account.id], Changed::Fields).await?;
+        act.refresh(&[account.id], "its settings may show the second factor").await?;
     }
     act.commit("reset_mfa", typed, &json!({ "changed": changed }), output).await?;
     let nickname = account.nickname.as_deref().unwrap_or(typed);

@@ -1,12 +1,15 @@
 //! `kenoma user set NICK`
 
 use kenoma_jobs::pleroma::{
-    Actor, Changed, Deed, Flavour, Role, is_last_admin, set_confirmation, set_role,
+    self, Actor, Deed, Flavour, Refresh, Role, is_last_admin, set_confirmation, set_role,
 };
 use serde::Serialize;
 use serde_json::json;
 
-use super::act::{Act, ActOptions, StaffOptions};
+use super::{
+    act::{Act, ActOptions, StaffOptions},
+    confirm::confirmation_effect,
+};
 use crate::{
     cli::{Failure, Output},
     session::Session,
@@ -43,6 +46,10 @@ pub(in crate::cli) struct Options {
     /// Take its e-mail address as not confirmed.
     #[arg(long, overrides_with_all = ["confirmed", "no_confirmed"])]
     no_confirmed: bool,
+    /// Leave the account signed in when a role is taken from it, even where the running server cannot
+    /// be told and goes on granting the role until it restarts.
+    #[arg(long)]
+    keep_sessions: bool,
     #[command(flatten)]
     act: ActOptions,
     #[command(flatten)]
@@ -69,6 +76,7 @@ struct Object<'a> {
     #[serde(flatten)]
     wishes: &'a Wishes,
     changed: &'a [&'static str],
+    signed_out: bool,
 }
 
 /// Something that can be set.
@@ -118,22 +126,37 @@ pub(super) async fn run(
     let account = act.local(typed).await?;
     let last_admin =
         wishes.admin == Some(false) && is_last_admin(&mut act.db, &act.server, account.id).await?;
-    let mut changed = Vec::new();
+    let mut turned = Vec::new();
     for (switch, on) in wishes.in_order() {
         if turn(&mut act, &account, switch, on).await? {
-            changed.push(switch.name());
+            turned.push((switch, on));
         }
     }
-    if !changed.is_empty() {
-        act.refresh(&[account.id], Changed::Fields).await?;
-    }
+    let signed_out = tell(&mut act, &account, &turned, options.keep_sessions).await?;
+    let changed: Vec<&str> = turned.iter().map(|(switch, _)| switch.name()).collect();
     let flavour = act.server.shape.flavour;
-    act.commit("set", typed, &json!({ "set": wishes, "changed": changed }), output).await?;
+    let mut detail = json!({ "set": wishes, "changed": changed });
+    if signed_out {
+        detail["signed_out"] = true.into();
+    }
+    act.commit("set", typed, &detail, output).await?;
     let nickname = account.nickname.as_deref().unwrap_or(typed);
+    if signed_out {
+        output.note(format!(
+            "note: {nickname} was signed out of all apps, because the running server cannot be told \
+             that the role is gone (--keep-sessions: leave it signed in, with the role's rights)"
+        ));
+    }
     for (switch, on) in wishes.in_order() {
         output.result(line(nickname, switch, on, flavour));
     }
-    output.object(&Object { command: "set", nickname, wishes: &wishes, changed: &changed });
+    output.object(&Object {
+        command: "set",
+        nickname,
+        wishes: &wishes,
+        changed: &changed,
+        signed_out,
+    });
     if last_admin {
         output.warning(format!(
             "{nickname} was the last active admin: nobody can administrate the server from its web \
@@ -141,6 +164,38 @@ pub(super) async fn run(
         ));
     }
     Ok(())
+}
+
+/// Has the running server read the account anew. Where it cannot be told, it goes on granting a role
+/// that was taken, in memory, to every token that was made for it: so the tokens go, unless they are
+/// to be kept. Gives whether they went. (Pleroma 2.2 reads the account at every request.)
+async fn tell(
+    act: &mut Act<'_>,
+    account: &Actor,
+    turned: &[(Switch, bool)],
+    keep_sessions: bool,
+) -> Result<bool, Failure> {
+    if turned.is_empty() {
+        return Ok(false);
+    }
+    let is_role = |switch| matches!(switch, Switch::Admin | Switch::Moderator);
+    let taken = turned.iter().any(|(switch, on)| is_role(*switch) && !on);
+    let remembers = act.server.shape.flavour != Flavour::Pleroma22;
+    let (first, rest) = turned.split_at(1);
+    let mut told = true;
+    for (switch, on) in first {
+        told = act.refresh(&[account.id], switch.effect(*on, keep_sessions)).await?;
+    }
+    if !told && act.server.refresh == Refresh::Auto {
+        for (switch, on) in rest {
+            act.stale(switch.effect(*on, keep_sessions));
+        }
+    }
+    let sign_out = taken && remembers && !told && !keep_sessions;
+    if sign_out {
+        pleroma::sign_out(&mut act.db, account.id).await?;
+    }
+    Ok(sign_out)
 }
 
 /// Sets one thing, and has the moderation log say so if it was otherwise.
@@ -170,6 +225,21 @@ impl Switch {
             Self::Confirmed => "confirmed",
             Self::Locked => "locked",
             Self::Moderator => "moderator",
+        }
+    }
+
+    /// What does not hold yet where the running server cannot be told.
+    fn effect(self, on: bool, keep_sessions: bool) -> &'static str {
+        match (self, on) {
+            (Self::Admin, true) => "the rights of an admin do not work",
+            (Self::Moderator, true) => "the rights of a moderator do not work",
+            (Self::Admin | Self::Moderator, false) if keep_sessions => {
+                "whoever is signed in keeps the role's rights (kenoma user sign_out ends that)"
+            }
+            (Self::Admin | Self::Moderator, false) => "the role may still be shown",
+            (Self::Locked, true) => "it can be followed without being asked",
+            (Self::Locked, false) => "it is still asked before it is followed",
+            (Self::Confirmed, on) => confirmation_effect(on),
         }
     }
 

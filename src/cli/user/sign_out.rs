@@ -40,6 +40,12 @@ pub(super) async fn run(
     let account = act.local(nickname).await?;
     let signed_out = pleroma::sign_out(&mut act.db, account.id).await?;
     act.commit("sign_out", nickname, &json!(signed_out), output).await?;
+    if signed_out.tokens > 0 {
+        output.note(
+            "note: streams of new posts that are open stay open until the app closes them or the \
+             server restarts; every other request is refused from now on",
+        );
+    }
     output.result(format!("{nickname} signed out from all apps."));
     let nickname = account.nickname.as_deref().unwrap_or(nickname);
     output.object(&Object { command: "sign_out", nickname, ended: signed_out });

@@ -1,8 +1,6 @@
 //! `kenoma user tag NICK TAG…` and `kenoma user untag NICK TAG…`
 
-use kenoma_jobs::pleroma::{
-    Changed, Deed, Tags, find_actor, normal_tag, read_tags, tag_fault, write_tags,
-};
+use kenoma_jobs::pleroma::{Deed, Tags, find_actor, normal_tag, read_tags, tag_fault, write_tags};
 use serde::Serialize;
 use serde_json::json;
 
@@ -59,7 +57,8 @@ pub(super) async fn run<const ADD: bool>(
     let changed = after != before;
     if changed {
         write_tags(&mut act.db, account.id, &after).await?;
-        act.refresh(&[account.id], Changed::Fields).await?;
+        let effect = if ADD { "the tags have no effect" } else { "the tags keep their effect" };
+        act.refresh(&[account.id], effect).await?;
         let deed = if ADD { Deed::Tag(&given) } else { Deed::Untag(&given) };
         act.log(deed, &account).await?;
     }

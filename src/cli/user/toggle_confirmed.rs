@@ -1,10 +1,13 @@
 //! `kenoma user toggle_confirmed NICK`
 
-use kenoma_jobs::pleroma::{Changed, Deed, find_actor, is_confirmed, set_confirmation};
+use kenoma_jobs::pleroma::{Deed, find_actor, is_confirmed, set_confirmation};
 use serde::Serialize;
 use serde_json::json;
 
-use super::act::{Act, ActOptions, StaffOptions};
+use super::{
+    act::{Act, ActOptions, StaffOptions},
+    confirm::confirmation_effect,
+};
 use crate::{
     cli::{Failure, Output},
     session::Session,
@@ -44,7 +47,7 @@ pub(super) async fn run(
     let before = is_confirmed(&mut act.db, &act.server, account.id).await?.ok_or_else(unknown)?;
     let confirmed = !before;
     set_confirmation(&mut act.db, &act.server, account.id, confirmed).await?;
-    act.refresh(&[account.id], Changed::Fields).await?;
+    act.refresh(&[account.id], confirmation_effect(confirmed)).await?;
     if confirmed {
         act.log(Deed::ConfirmEmail, &account).await?;
     }

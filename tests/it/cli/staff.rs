@@ -172,6 +172,96 @@ async fn only_active_local_staff_can_be_named() -> Result<()> {
     Ok(())
 }
 
+/// Signs alice in, and makes her admin and moderator.
+const SIGNED_IN: &str = "
+    update users set is_admin = true, is_moderator = true where nickname = 'alice';
+    delete from oauth_tokens; delete from oauth_authorizations;
+    insert into apps (client_name, redirect_uris, scopes, inserted_at, updated_at)
+      select 'app', 'x', '{}', now(), now() where not exists (select from apps);
+    insert into oauth_tokens (app_id, user_id, token, refresh_token, inserted_at, updated_at)
+      select a.id, u.id, 't', 'r', now(), now() from apps a, users u where u.nickname = 'alice';
+    insert into oauth_authorizations (app_id, user_id, token, inserted_at, updated_at)
+      select a.id, u.id, 't', now(), now() from apps a, users u where u.nickname = 'alice'";
+
+/// Whoever is signed in would keep a role as long as the running server remembers it.
+#[tokio::test]
+async fn a_role_that_is_taken_takes_the_sessions_where_the_server_cannot_be_told() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = house(flavour).await?;
+        for (options, fields, refresh, ends) in [
+            ("--no-admin", "[]", "auto", flavour == Flavour::Akkoma),
+            ("--no-moderator", "[]", "auto", flavour == Flavour::Akkoma),
+            ("--no-moderator --locked", "[]", "auto", flavour == Flavour::Akkoma),
+            ("--no-admin --no-moderator --keep-sessions", "[]", "auto", false),
+            ("--admin --locked", "[]", "auto", false),
+            ("--no-confirmed", "[]", "auto", false),
+            ("--no-admin", r#"[{"name": "x"}]"#, "auto", flavour != Flavour::Pleroma22),
+            ("--no-admin", "[]", "off", flavour != Flavour::Pleroma22),
+        ] {
+            house.sql(SIGNED_IN).await?;
+            sqlx::query("update users set raw_fields = $1::text::jsonb where nickname = 'alice'")
+                .bind(fields)
+                .execute(&house.database.pool())
+                .await?;
+            let kenoma = house.kenoma.clone().with("KENOMA_SERVER_REFRESH", refresh);
+            let line = format!("user set alice {options}");
+            let done = kenoma.run(&line.split(' ').collect::<Vec<_>>())?;
+            assert_eq!(done.code, 0, "{flavour} {options}: {done:?}");
+            let told = done.stderr.contains("alice was signed out of all apps");
+            assert_eq!(told, ends, "{flavour} {options} {fields} {refresh}: {done:?}");
+            let rows = house.rows().await?.0;
+            for table in ["oauth_tokens", "oauth_authorizations"] {
+                let gone = rows.rows(table).is_empty();
+                assert_eq!(gone, ends, "{flavour} {options} {fields} {refresh}: {table}");
+            }
+        }
+        // Nothing is taken: nobody is signed out.
+        house.sql(SIGNED_IN).await?;
+        house.sql("update users set is_admin = false where nickname = 'alice'").await?;
+        house.run("user set alice --no-admin")?;
+        assert_eq!(house.rows().await?.0.rows("oauth_tokens").len(), 1, "{flavour}");
+    }
+    Ok(())
+}
+
+/// Each change says what does not hold yet, before anything else is printed.
+#[tokio::test]
+async fn what_does_not_hold_yet_is_said() -> Result<()> {
+    let house = house(Flavour::Akkoma).await?;
+    house.world.local("carol").await?;
+    house.sql("update users set is_confirmed = false where nickname <> 'boss'").await?;
+    for (line, effect) in [
+        ("set alice --admin", "the rights of an admin do not work"),
+        ("set alice --moderator", "the rights of a moderator do not work"),
+        ("set alice --locked", "it can be followed without being asked"),
+        ("set alice --no-locked", "it is still asked before it is followed"),
+        ("confirm alice", "every request after it is refused (403)"),
+        ("set alice --no-confirmed", "whoever is signed in keeps access"),
+        ("set alice --confirmed", "every request after it is refused (403)"),
+        ("toggle_confirmed alice", "whoever is signed in keeps access"),
+        ("tag alice x", "the tags have no effect"),
+        ("untag alice x", "the tags keep their effect"),
+        ("reset_mfa alice", "its settings may show the second factor"),
+        ("change_email alice new@peer.example", "the old address is shown"),
+        ("set alice --no-admin", "the role may still be shown"),
+    ] {
+        let done = house.run(&format!("user {line}"))?;
+        assert_eq!(done.code, 0, "{line}: {done:?}");
+        let note = done.stderr.lines().next().unwrap_or_default();
+        let first = note.starts_with("note: the change is in the database, but a running server");
+        assert!(first && note.contains(effect), "{line}: {done:?}");
+        assert!(note.ends_with("restart it to be sure"), "{line}: {done:?}");
+    }
+    for (line, effect) in [
+        ("confirm_all", "refusing every request (403)"),
+        ("unconfirm_all", "letting in those who are signed in"),
+    ] {
+        let done = house.run(&format!("user {line} --dry-run"))?;
+        assert!(done.stderr.contains(effect) || done.stdout.contains(effect), "{line}: {done:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_running_server_is_told_where_that_is_possible() -> Result<()> {
     for flavour in FLAVOURS {

@@ -1,9 +1,8 @@
 //! Everything that makes an account, in one transaction.
 
 use kenoma_jobs::pleroma::{
-    Actor, Changed, CreateError, Deed, Fault, KeyPair, NewAccount, PasswordScheme, Welcome,
-    create_account, create_password_reset, find_actor, generate_keys, give_roles, hash_password,
-    welcome,
+    Actor, CreateError, Deed, Fault, KeyPair, NewAccount, PasswordScheme, Welcome, create_account,
+    create_password_reset, find_actor, generate_keys, give_roles, hash_password, welcome,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -33,8 +32,12 @@ pub(super) async fn create(
     };
     let welcome = welcome(&mut act.db, &act.server, id).await?;
     give_roles(&mut act.db, id, options.moderator, options.admin).await?;
-    // The account itself is new to the running server; those that it follows are not.
-    act.refresh(&welcome.others, Changed::Fields).await?;
+    act.refresh_new(id).await?;
+    act.refresh(
+        &welcome.others,
+        "accounts that it follows, or that follow it, show their old counters",
+    )
+    .await?;
     let link = match password {
         Password::Generated(_) => Some(create_password_reset(&mut act.db, &act.server, id).await?),
         Password::Given(_) => None,
