@@ -52,10 +52,10 @@ impl DeleteUser {
             }
             Step::FollowRequests => self.requests(server, db, account, cursor, limit).await,
             Step::Deliveries { deadline, looks } => {
-                deliveries(server, db, account, cursor, *deadline, *looks).await
+                self.deliveries(server, db, account, cursor, (*deadline, *looks)).await
             }
             Step::ServerRemoval { deadline, looks } => {
-                server_removal(server, db, account, cursor, *deadline, *looks).await
+                server_removal(server, db, account, cursor, (*deadline, *looks)).await
             }
             Step::Account => self.end(server, db, account, cursor).await,
         }
@@ -188,6 +188,52 @@ impl DeleteUser {
         Ok(deadline.map_or(Step::Account, |deadline| Step::Deliveries { deadline, looks: 0 }))
     }
 
+    /// Looks whether the server is done; waits longer from look to look.
+    async fn deliveries(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        account: &Actor,
+        cursor: &Cursor,
+        (deadline, looks): (DateTime<Utc>, u32),
+    ) -> Result<Batch<Cursor>, JobError> {
+        let Some(not_yet_due) =
+            farewell::must_wait(db, account, cursor.deliveries_until, deadline).await?
+        else {
+            return self.after_deliveries(server, db, account, cursor, deadline).await;
+        };
+        let again = Step::Deliveries { deadline, looks: looks.saturating_add(1) };
+        let delay = not_yet_due.min(LOOK_AHEAD).max(delay(looks));
+        let reason = "the server to deliver what other servers are told, and to forget the account";
+        let wait = Some(Wait { delay, reason: reason.to_owned() });
+        Ok(Batch { wait, ..Batch::go_on(0, cursor.at(again)) })
+    }
+
+    /// Nothing needs the account's keys any more: the server may remove what it remembers, if there
+    /// is a server, which has not let the time for its deliveries pass.
+    async fn after_deliveries(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        account: &Actor,
+        cursor: &Cursor,
+        deadline: DateTime<Utc>,
+    ) -> Result<Batch<Cursor>, JobError> {
+        let asked = cursor.row_goes
+            && cursor.needed
+            && server_removal::is_asked_for(server, cursor.row_goes)
+            && !farewell::is_over(db, deadline).await?;
+        let until = if asked { farewell::deadline(db, server, None).await? } else { None };
+        let Some(deadline) = until.map(|until| until.min(deadline)) else {
+            return Ok(Batch::go_on(0, cursor.at(Step::Account)));
+        };
+        if let Some(again) = self.look_behind(server, db, account, cursor).await? {
+            return Ok(Batch::go_on(0, again));
+        }
+        server_removal::ask(db, server, account.id).await?;
+        Ok(Batch::go_on(0, cursor.at(Step::ServerRemoval { deadline, looks: 0 })))
+    }
+
     /// Removes the row, or what it still holds.
     async fn end(
         &self,
@@ -211,9 +257,7 @@ impl DeleteUser {
             }];
             return Ok(Batch { end: true, parked, ..Batch::go_on(0, here) });
         }
-        if !cursor.looked_behind && self.is_something_left(server, db, account, cursor).await? {
-            // Without the row nobody would find it any more.
-            let again = Cursor { looked_behind: true, ..cursor.at(Step::BEGINNING) };
+        if let Some(again) = self.look_behind(server, db, account, cursor).await? {
             return Ok(Batch::go_on(0, again));
         }
         if let Some(reason) = delete_row(db, account.id).await? {
@@ -224,17 +268,22 @@ impl DeleteUser {
         Ok(Batch { end: true, ..Batch::go_on(1, here) })
     }
 
-    /// Whether others have written something behind the run, the account's row aside.
-    async fn is_something_left(
+    /// Where to go once more, if others have written something behind the run, the account's row aside:
+    /// without the row nobody would find it any more.
+    async fn look_behind(
         &self,
         server: &Server,
         db: &mut PgConnection,
         account: &Actor,
         cursor: &Cursor,
-    ) -> Result<bool, JobError> {
+    ) -> Result<Option<Cursor>, JobError> {
+        if cursor.looked_behind {
+            return Ok(None);
+        }
         let account_aside = Cursor { row_goes: false, ..cursor.clone() };
         let counts = self.counts_in_range(server, db, account, &account_aside).await?;
-        Ok(counts.iter().any(|count| count.items > 0))
+        let left = counts.iter().any(|count| count.items > 0);
+        Ok(left.then(|| Cursor { looked_behind: true, ..cursor.at(Step::BEGINNING) }))
     }
 
     /// Whether the server may be told to read the account anew: not when its row may be gone before
@@ -261,56 +310,13 @@ async fn leftovers(
     Ok(Batch { rows: Some(done), ..Batch::go_on(done, cursor.at(next)) })
 }
 
-/// Looks whether the server is done; waits longer from look to look.
-async fn deliveries(
-    server: &Server,
-    db: &mut PgConnection,
-    account: &Actor,
-    cursor: &Cursor,
-    deadline: DateTime<Utc>,
-    looks: u32,
-) -> Result<Batch<Cursor>, JobError> {
-    let Some(not_yet_due) =
-        farewell::must_wait(db, account, cursor.deliveries_until, deadline).await?
-    else {
-        return after_deliveries(server, db, account, cursor, deadline).await;
-    };
-    let again = Step::Deliveries { deadline, looks: looks.saturating_add(1) };
-    let delay = not_yet_due.min(LOOK_AHEAD).max(delay(looks));
-    let reason = "the server to deliver what other servers are told, and to forget the account";
-    let wait = Some(Wait { delay, reason: reason.to_owned() });
-    Ok(Batch { wait, ..Batch::go_on(0, cursor.at(again)) })
-}
-
-/// Nothing needs the account's keys any more: the server may remove what it remembers, if there is
-/// a server, which has not let the time for its deliveries pass.
-async fn after_deliveries(
-    server: &Server,
-    db: &mut PgConnection,
-    account: &Actor,
-    cursor: &Cursor,
-    deadline: DateTime<Utc>,
-) -> Result<Batch<Cursor>, JobError> {
-    let asked = cursor.row_goes
-        && cursor.needed
-        && server_removal::is_asked_for(server, cursor.row_goes)
-        && !farewell::is_over(db, deadline).await?;
-    let until = if asked { farewell::deadline(db, server, None).await? } else { None };
-    let Some(deadline) = until.map(|until| until.min(deadline)) else {
-        return Ok(Batch::go_on(0, cursor.at(Step::Account)));
-    };
-    server_removal::ask(db, server, account.id).await?;
-    Ok(Batch::go_on(0, cursor.at(Step::ServerRemoval { deadline, looks: 0 })))
-}
-
 /// Looks whether the server has removed the account. Its job takes the row along.
 async fn server_removal(
     server: &Server,
     db: &mut PgConnection,
     account: &Actor,
     cursor: &Cursor,
-    deadline: DateTime<Utc>,
-    looks: u32,
+    (deadline, looks): (DateTime<Utc>, u32),
 ) -> Result<Batch<Cursor>, JobError> {
     if server_removal::must_wait(db, account.id, deadline).await? {
         let again = Step::ServerRemoval { deadline, looks: looks.saturating_add(1) };
