@@ -1,4 +1,4 @@
-//! Publish jobs on Pleroma, which have had one key more since the recordings (docs/differences.md D7).
+//! Publish jobs on Pleroma, which have had one key more since the recordings (docs/differences.md D62).
 
 use anyhow::Result;
 use serde_json::{Value, json};
