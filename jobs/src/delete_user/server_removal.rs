@@ -34,6 +34,7 @@ pub(super) async fn ask(db: &mut PgConnection, server: &Server, account: Uuid) -
         max_attempts: 1,
         priority: 0,
         scheduled_at: None,
+        document: None,
     };
     insert_oban_jobs(db, &[job]).await?;
     Ok(())
