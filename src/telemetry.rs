@@ -6,7 +6,10 @@ use clap::ValueEnum;
 use tracing::Subscriber;
 use tracing_subscriber::{EnvFilter, fmt, fmt::MakeWriter, util::SubscriberInitExt as _};
 
-use crate::settings::{LogFormat, LogSettings};
+use crate::{
+    cli::LogStream,
+    settings::{LogFormat, LogSettings},
+};
 
 /// `--color`: when to colour what is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -45,7 +48,7 @@ impl Color {
 pub(crate) fn init(log: &LogSettings, color: Color) -> anyhow::Result<()> {
     let is_terminal = io::stderr().is_terminal();
     let style = Style::of(log.format, is_terminal, color.enabled(is_terminal));
-    subscriber(&log.level, style, io::stderr)?.try_init()?;
+    subscriber(&log.level, style, || LogStream)?.try_init()?;
     Ok(())
 }
 

@@ -5,7 +5,10 @@ use kenoma_jobs::engine::ledger::{self, Action};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Failure, Output, output::table};
+use super::{
+    Failure, Output,
+    output::{Stacked, fitting, table},
+};
 use crate::session::Session;
 
 /// What can be typed.
@@ -26,6 +29,7 @@ struct Object<'a> {
     command: &'a str,
     subject: &'a str,
     requested_by: &'a str,
+    database_user: Option<&'a str>,
     on_behalf_of: Option<&'a str>,
     reason: Option<&'a str>,
     detail: &'a Value,
@@ -49,7 +53,9 @@ pub(super) async fn run(
         return Ok(());
     }
     let rows: Vec<Vec<String>> = actions.iter().map(row).collect();
-    for line in table(&["AT", "COMMAND", "SUBJECT", "BY", "AS", "REASON"], &rows) {
+    let header = ["AT", "COMMAND", "SUBJECT", "BY", "ROLE", "AS", "REASON"];
+    let narrow = || actions.iter().map(narrow).collect();
+    for line in fitting(table(&header, &rows), &["AT", "COMMAND", "SUBJECT"], narrow) {
         output.result(line);
     }
     Ok(())
@@ -61,6 +67,7 @@ fn object(action: &Action) -> Object<'_> {
         command: &action.command,
         subject: &action.subject,
         requested_by: &action.requested_by,
+        database_user: action.database_user.as_deref(),
         on_behalf_of: action.on_behalf_of.as_deref(),
         reason: action.reason.as_deref(),
         detail: &action.detail,
@@ -75,7 +82,24 @@ fn row(action: &Action) -> Vec<String> {
         action.command.clone(),
         action.subject.clone(),
         action.requested_by.clone(),
+        or_dash(&action.database_user),
         or_dash(&action.on_behalf_of),
         or_dash(&action.reason),
     ]
+}
+
+/// The same for a terminal that is not wide enough for names and reasons beside each other.
+fn narrow(action: &Action) -> Stacked {
+    let mut below = format!("by {}", action.requested_by);
+    if let Some(role) = &action.database_user {
+        below = format!("{below} (database role {role})");
+    }
+    if let Some(staff) = &action.on_behalf_of {
+        below = format!("{below} as {staff}");
+    }
+    if let Some(reason) = &action.reason {
+        below = format!("{below}: {reason}");
+    }
+    let time = action.at.format("%Y-%m-%d %H:%M:%S").to_string();
+    Stacked { cells: vec![time, action.command.clone(), action.subject.clone()], below }
 }

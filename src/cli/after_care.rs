@@ -83,6 +83,7 @@ mod tests {
             at: DateTime::UNIX_EPOCH,
             event: AFTER_CARE.to_owned(),
             actor: "worker".to_owned(),
+            database_user: None,
             detail: json!({ "role": "kenoma", "tables": [table] }),
         })
     }

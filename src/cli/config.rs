@@ -2,7 +2,10 @@
 
 use clap::Subcommand;
 
-use super::{Output, output::table};
+use super::{
+    Output,
+    output::{Stacked, fitting, table},
+};
 use crate::settings::Loaded;
 
 /// Commands about settings.
@@ -31,7 +34,14 @@ fn show(loaded: &Loaded, output: Output) {
             vec![entry.key.to_owned(), value, entry.origin.to_string()]
         })
         .collect();
-    for line in table(&["KEY", "VALUE", "FROM"], &rows) {
+    let narrow = || {
+        let of = |row: &Vec<String>| Stacked {
+            cells: row.iter().take(1).cloned().collect(),
+            below: row.get(1..).unwrap_or_default().join(", from "),
+        };
+        rows.iter().map(of).collect()
+    };
+    for line in fitting(table(&["KEY", "VALUE", "FROM"], &rows), &["KEY"], narrow) {
         output.result(line);
     }
 }

@@ -9,7 +9,7 @@ use prometheus::{
     core::Collector,
 };
 
-use super::{Failure, Output, submit::WORKER_PATIENCE};
+use super::{Failure, Output, place::WORKER_PATIENCE};
 use crate::session::Session;
 
 /// Runs under way that are told of one by one; there are hardly ever more than a few.

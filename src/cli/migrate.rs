@@ -1,6 +1,6 @@
 //! `kenoma migrate`
 
-use kenoma_jobs::engine::ledger::{self, MigrateFailed, SchemaState};
+use kenoma_jobs::engine::ledger::{self, MigrateFailed, Migrated};
 use serde_json::json;
 
 use super::{Failure, Output};
@@ -34,20 +34,22 @@ pub(super) async fn run(
     // An unknown database is refused before anything is written into it.
     session.server().await?;
     let mut db = session.side_pool.acquire().await?;
-    let text = match ledger::schema_state(&mut db).await? {
-        SchemaState::Current => "kenoma's tables are up to date.",
-        SchemaState::Newer => {
-            return Err(Failure::Refused(NEWER_LEDGER.to_owned()));
+    let text = match migrate(&mut db).await? {
+        Migrated::Newer => return Err(Failure::Refused(NEWER_LEDGER.to_owned())),
+        Migrated::Nothing => "kenoma's tables are up to date.",
+        Migrated::HandedOver => {
+            "kenoma's tables are up to date, and belong to the owner of the database now."
         }
-        SchemaState::Missing => {
-            migrate(&mut db).await?;
-            "kenoma's tables were made in schema kenoma."
-        }
-        SchemaState::Older => {
-            migrate(&mut db).await?;
-            "kenoma's tables were brought up to date."
-        }
+        Migrated::Made => "kenoma's tables were made in schema kenoma.",
+        Migrated::Updated => "kenoma's tables were brought up to date.",
     };
+    if let Some(role) = ledger::owner_without_backup(&mut db).await? {
+        output.warning(format!(
+            "{role} owns the server's tables, but not the database, and may not read schema kenoma: a \
+             backup by that role (pg_dump) fails. Make it the owner of the database (ALTER DATABASE … \
+             OWNER TO {role}), and run this again"
+        ));
+    }
     output.result(text);
     output.object(&json!({ "message": text }));
     Ok(())
@@ -68,8 +70,9 @@ async fn print_grants(role: &str, session: &Session, output: Output) -> Result<(
     Ok(())
 }
 
-async fn migrate(db: &mut sqlx::PgConnection) -> Result<(), Failure> {
+async fn migrate(db: &mut sqlx::PgConnection) -> Result<Migrated, Failure> {
     ledger::migrate(db).await.map_err(|failed| match failed {
+        MigrateFailed::Owner(_) => Failure::Refused(format!("{failed}\nNothing was changed.")),
         MigrateFailed::Busy(_) => Failure::Refused(format!(
             "{failed}; nothing was changed. Wait until it has ended, then run it again: it says \
              whether anything is left to do"

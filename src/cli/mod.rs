@@ -3,13 +3,18 @@
 mod actions;
 mod after_care;
 mod config;
+mod display;
 mod failure;
 mod follow;
+mod inline;
+mod interrupts;
 mod jobs;
 mod meanwhile;
 mod metrics;
 mod migrate;
+mod mistyped;
 mod output;
+mod place;
 mod plan;
 mod run_json;
 mod submit;
@@ -27,7 +32,7 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
 pub(crate) use failure::{Failure, reason};
-pub(crate) use output::Output;
+pub(crate) use output::{LogStream, Output};
 #[cfg(any(test, fuzzing))]
 pub(crate) use user::check_hosts_file;
 
@@ -94,27 +99,41 @@ enum Command {
     Config(config::Command),
 }
 
+impl Command {
+    /// What a person has to know whom the result did not reach.
+    fn what_stays(&self) -> &'static str {
+        use jobs::Command as Jobs;
+        use user::Command as User;
+        match self {
+            Self::Actions(_)
+            | Self::Metrics
+            | Self::Config(_)
+            | Self::Jobs(Jobs::List(_) | Jobs::Show(_) | Jobs::Watch(_))
+            | Self::User(User::List(_) | User::Show(_) | User::Invites | User::ConvertId(_)) => {
+                "Nothing was changed."
+            }
+            _ => "What was done stays done; look at it with: kenoma actions, kenoma jobs list",
+        }
+    }
+}
+
 /// Runs the process.
 pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version go to the standard output with exit code 0, usage errors with 2.
-            let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            let _gone = error.print();
-            return ExitCode::from(code);
-        }
+        Err(error) => return mistyped::report(&error),
     };
     let output = Output {
         json: cli.global.json,
         quiet: cli.global.quiet,
         color: cli.global.color.enabled(std::io::stderr().is_terminal()),
     };
+    let what_stays = cli.command.what_stays();
     let done = match runtime(&cli.command) {
         Ok(runtime) => runtime.block_on(run(cli, output)),
         Err(error) => Err(Failure::Failed(format!("the process cannot do its work: {error}"))),
     };
-    match done {
+    match done.and_then(|()| Output::finish(what_stays)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             match &failure {

@@ -11,12 +11,15 @@ use kenoma_jobs::{
     },
     pleroma::Server,
 };
-use sqlx::PgConnection;
 use tokio::time::sleep;
 
 use super::{
-    Failure, Output, after_care, follow, meanwhile,
+    Failure, Output, after_care, follow,
+    inline::inline,
+    interrupts::Interrupts,
+    meanwhile,
     output::{counted, thousands},
+    place::{long_jobs_here, short_jobs_here, warn_without_worker},
     plan::{confirm, show_plan, tell_notes},
     run_json::RunJson,
 };
@@ -35,17 +38,21 @@ pub(super) struct RunOptions {
     #[arg(long, short)]
     pub(super) yes: bool,
     /// Follow the run to its end. Ctrl-C stops following; the run goes on.
-    #[arg(long)]
+    #[arg(long, group = "followed")]
     pub(super) wait: bool,
     /// Follow the run as well if nobody asked for it, but a worker is there that will do it.
     #[arg(skip)]
     pub(super) wait_for_worker: bool,
-    /// Follow for at most so long, such as 10m; then end with exit code 7.
-    #[arg(long, value_name = "DURATION", requires = "wait", value_parser = humantime::parse_duration)]
+    /// Follow for at most so long, such as 10m; then end with exit code 7. With --inline the run is
+    /// paused then.
+    #[arg(long, value_name = "DURATION", requires = "followed", value_parser = humantime::parse_duration)]
     pub(super) wait_timeout: Option<Duration>,
-    /// Do it here and now: needs no worker and no Redis.
-    #[arg(long, conflicts_with_all = ["wait", "require_redis"])]
+    /// Do it here and now: needs no worker and no Redis. Ctrl-C pauses the run.
+    #[arg(long, group = "followed", conflicts_with_all = ["wait", "require_redis"])]
     pub(super) inline: bool,
+    /// Leave it to a worker, also if none is alive.
+    #[arg(long, conflicts_with = "inline")]
+    pub(super) queue: bool,
     /// Why, for the record.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
@@ -64,9 +71,6 @@ pub(super) struct Request<'a> {
     pub(super) done: Vec<String>,
 }
 
-/// A worker that was not seen for so long is taken for dead.
-pub(super) const WORKER_PATIENCE: Duration = Duration::from_secs(30);
-
 /// Plans, asks, writes the run into the ledger, and has it done.
 pub(super) async fn submit(
     session: &Session,
@@ -75,6 +79,7 @@ pub(super) async fn submit(
     output: Output,
 ) -> Result<(), Failure> {
     let job = &request.job;
+    let id;
     let plan = {
         let mut db = session.pool.acquire().await?;
         job.plan(&server, &mut db).await?
@@ -83,7 +88,9 @@ pub(super) async fn submit(
         show_plan(job, &plan, output);
         return Ok(());
     }
-    let waiting = unfinished(session, job, request.options, output).await?;
+    let mut options = short_jobs_here(session, request.options, job.class()).await?;
+    let unasked = options.inline && !request.options.inline;
+    let waiting = unfinished(session, job, &options, output).await?;
     if plan.total == 0 && waiting.is_none() {
         output.note("There was nothing to do.");
         tell_notes(&plan, output);
@@ -91,19 +98,27 @@ pub(super) async fn submit(
         return Ok(());
     }
     session.require_ledger().await?;
-    let producer = required_redis(session, request.options).await?;
-    confirm(job, &plan, request.options.yes, output)?;
-    let id = enqueue(session, &server, &request, &plan, output).await?;
-    let run = if request.options.inline {
-        follow::inline(session, &server, job, &id, output).await?
+    let producer = required_redis(session, &options).await?;
+    confirm(job, &plan, options.yes, output)?;
+    options.inline = long_jobs_here(session, &options, output).await?;
+    let request = Request { job: request.job.clone(), options: &options, done: request.done };
+    let job = &request.job;
+    let run = if options.inline {
+        if unasked {
+            output.note("No worker is alive: it is done here.");
+        }
+        let mut interrupts = Interrupts::listen(options.wait_timeout)?;
+        id = enqueue(session, &server, &request, &plan, output).await?;
+        Box::pin(inline(session, &server, job, &id, &mut interrupts, output)).await?
     } else {
-        let heard = announce(session, job, &id, producer, output).await?;
-        if !(request.options.wait || request.options.wait_for_worker && heard) {
+        id = enqueue(session, &server, &request, &plan, output).await?;
+        let alive = announce(session, job, &id, producer, output).await?;
+        if !(options.wait || options.wait_for_worker && alive) {
             let run = find(session, &id).await?;
             output.object(&RunJson::of(&run));
             return Ok(());
         }
-        follow::wait(session, &id, request.options.wait_timeout, output).await?
+        follow::wait(session, &id, options.wait_timeout, output).await?
     };
     output.object(&RunJson::of(&run));
     if run.status == Status::Succeeded {
@@ -115,7 +130,7 @@ pub(super) async fn submit(
     if let Some(told) = deliveries_told(run.deliveries_until, Utc::now()) {
         output.note(format!("The server goes on telling other servers: {told}."));
     }
-    if request.options.inline {
+    if options.inline {
         after_care::tell(session, &id, output).await?;
     }
     conclude(&run)
@@ -291,26 +306,16 @@ async fn announce(
 ) -> Result<bool, Failure> {
     output.result(format!("Queued {} {} as run {id}.", job.name(), job.subject()));
     output.note(format!("Follow it with: kenoma jobs watch {id}"));
-    let mut db = session.side_pool.acquire().await?;
     match ring(session, job, id, producer).await {
-        Ok(()) => ledger::mark_announced(&mut db, &[id.to_owned()]).await?,
+        Ok(()) => {
+            let mut db = session.side_pool.acquire().await?;
+            ledger::mark_announced(&mut db, &[id.to_owned()]).await?;
+        }
         Err(error) => output.warning(format!(
             "{error}\nThe run is safe in the ledger: a worker will pick it up when Redis is back."
         )),
     }
-    is_heard(&mut db, output).await
-}
-
-/// Whether a worker is alive; warns if none is.
-pub(super) async fn is_heard(db: &mut PgConnection, output: Output) -> Result<bool, Failure> {
-    let heard = ledger::alive(db, WORKER_PATIENCE).await? > 0;
-    if !heard {
-        output.warning(
-            "no worker is alive: start one with `kenoma worker`, or do it here with the same \
-             command and --inline",
-        );
-    }
-    Ok(heard)
+    warn_without_worker(session, output).await
 }
 
 /// Reaches Redis before anything is written, where that was asked for.

@@ -34,7 +34,7 @@ fn line(claim: &Claim, progress: &Progress, meter: &Meter) {
         done = progress.done,
         total = progress.total,
         parked = progress.parked,
-        rows_per_s = meter.rows_per_second(progress).round(),
+        rows_per_s = meter.rate(progress).map(f64::round),
         eta_s = meter.eta(progress).map(|eta| eta.as_secs()),
         batches = progress.batches,
         held_back = progress.held_back,

@@ -40,48 +40,88 @@ pub fn deliveries_told(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Opti
     Some(format!("deliveries until about {} UTC", until.format(form)))
 }
 
+/// What a rate and a time to go are guessed from: less says nothing, as batches come in bursts.
+const BASIS: Duration = Duration::from_secs(3);
+
 /// Turns figures into a rate and a time to go, counted from the figures it was started with.
 #[derive(Debug)]
 pub struct Meter {
     since: Instant,
-    done_before: i64,
+    dealt_with_before: i64,
 }
 
 impl Meter {
     /// Starts the clock.
     pub fn start(progress: &Progress) -> Self {
-        Self { since: Instant::now(), done_before: progress.done }
+        Self { since: Instant::now(), dealt_with_before: dealt_with(progress) }
     }
 
-    /// Items per second since the start.
-    pub fn rows_per_second(&self, progress: &Progress) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let items = (progress.done - self.done_before).max(0) as f64;
-        items / self.since.elapsed().as_secs_f64().max(0.001)
+    /// Items per second since the start; `None` before there is anything to tell it from.
+    pub fn rate(&self, progress: &Progress) -> Option<f64> {
+        self.rate_after(progress, self.since.elapsed())
     }
 
-    /// Time to go at this rate; `None` before there is a rate or a total.
+    /// Time to go at this rate, in whole seconds; `None` before there is a rate or a total, and when
+    /// nothing is left.
     pub fn eta(&self, progress: &Progress) -> Option<Duration> {
-        let rate = self.rows_per_second(progress);
-        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
-        let left = (progress.total? - progress.done - progress.parked).max(0) as f64;
-        (rate > 0.0).then(|| Duration::from_secs_f64((left / rate).min(1e9)))
+        self.eta_after(progress, self.since.elapsed())
     }
+
+    fn rate_after(&self, progress: &Progress, elapsed: Duration) -> Option<f64> {
+        let items = dealt_with(progress) - self.dealt_with_before;
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let rate = items as f64 / elapsed.as_secs_f64();
+        (elapsed >= BASIS && items > 0).then_some(rate)
+    }
+
+    fn eta_after(&self, progress: &Progress, elapsed: Duration) -> Option<Duration> {
+        let rate = self.rate_after(progress, elapsed)?;
+        let left = progress.total? - dealt_with(progress);
+        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
+        let seconds = (left as f64 / rate).ceil().min(1e9);
+        (left > 0).then(|| Duration::from_secs_f64(seconds))
+    }
+}
+
+/// Items that nothing is left to do about.
+fn dealt_with(progress: &Progress) -> i64 {
+    progress.done + progress.parked
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LONG: Duration = Duration::from_secs(10);
+
+    fn at(done: i64) -> Progress {
+        Progress { done, total: Some(1_000), ..Progress::default() }
+    }
+
     #[test]
     fn there_is_no_time_to_go_without_a_rate_or_a_total() {
-        let begun = Progress { done: 500, total: Some(1_000), ..Progress::default() };
-        let meter = Meter::start(&begun);
-        assert_eq!(meter.eta(&begun), None);
-        let unplanned = Progress { done: 600, total: None, ..Progress::default() };
-        assert_eq!(meter.eta(&unplanned), None);
-        let later = Progress { done: 600, total: Some(1_000), ..Progress::default() };
-        assert!(meter.eta(&later).is_some());
+        let meter = Meter::start(&at(500));
+        assert_eq!(meter.eta_after(&at(500), LONG), None);
+        assert_eq!(meter.eta_after(&Progress { total: None, ..at(600) }, LONG), None);
+        assert_eq!(meter.eta_after(&at(1_000), LONG), None, "nothing is left");
+        assert_eq!(meter.eta_after(&at(600), LONG), Some(Duration::from_secs(40)));
+        assert_eq!(meter.eta_after(&at(999), LONG), Some(Duration::from_secs(1)), "never 0s");
+    }
+
+    #[test]
+    fn nothing_is_guessed_from_the_first_moments() {
+        let meter = Meter::start(&at(0));
+        assert_eq!(meter.rate_after(&at(900), Duration::from_secs(1)), None);
+        assert_eq!(meter.eta_after(&at(900), Duration::from_secs(1)), None);
+        assert_eq!((meter.rate(&at(900)), meter.eta(&at(900))), (None, None));
+    }
+
+    #[test]
+    fn parked_items_are_dealt_with() {
+        let meter = Meter::start(&at(0));
+        let later = Progress { parked: 100, ..at(400) };
+        assert_eq!(meter.rate_after(&later, LONG), Some(50.0));
+        assert_eq!(meter.eta_after(&later, LONG), Some(Duration::from_secs(10)));
     }
 
     #[test]
@@ -102,9 +142,9 @@ mod tests {
     }
 
     #[test]
-    fn work_of_earlier_claims_is_not_counted_into_the_rate() {
+    fn what_was_done_before_is_not_counted_into_the_rate() {
         let begun = Progress { done: 1_000_000, ..Progress::default() };
-        let meter = Meter::start(&begun);
-        assert!(meter.rows_per_second(&begun).abs() < f64::EPSILON);
+        let later = Progress { done: 1_008_000, ..Progress::default() };
+        assert_eq!(Meter::start(&begun).rate_after(&later, LONG), Some(800.0));
     }
 }

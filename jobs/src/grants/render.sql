@@ -48,13 +48,32 @@ with public_lacks (place, what) as (
     join pg_namespace s on s.oid = q.relnamespace
     where wanted.privilege = 'insert' and wanted.is_the_servers
       and a.attname <> all (string_to_array(wanted.columns, ' '))
-), lines (place, n, what) as (
-    select place, 0, what from public_lacks
+), outgrown as (
+    -- What earlier versions of kenoma had granted, and columns of it are enough now. Whoever has the whole table
+    -- as its owner keeps it.
+    select distinct given.name, given.privilege
+    from given
+    join pg_class c on c.oid = to_regclass(given.name)
+    join pg_roles r on r.rolname = $1 and r.oid <> c.relowner
+    cross join lateral aclexplode(c.relacl) as acl
+    where given.name like 'kenoma.%' and given.privilege = 'insert' and given.columns <> ''
+      and acl.grantee = r.oid and lower(acl.privilege_type) = given.privilege
+), lines (place, n, form, what) as (
+    -- Workers may go on meanwhile: between the two they would have no rights.
+    select 0, 0, 'begin;', '' where exists (select from outgrown)
     union all
-    select 4, n, format('%s%s on %s', privilege, coalesce(' (' || present || ')', ''), name)
+    select 0, 1, 'revoke %s from %I;', format('%s on %s', privilege, name) from outgrown
+    union all
+    select 9, 0, 'commit;', '' where exists (select from outgrown)
+    union all
+    select place, 0, 'grant %s to %I;', what from public_lacks
+    union all
+    select 4, n, 'grant %s to %I;',
+           format('%s%s on %s', privilege, coalesce(' (' || present || ')', ''), name)
     from given
     where columns = '' or present is not null
     union all
-    select 5, row_number() over (order by name), format('usage on sequence %s', name) from sequences
+    select 5, row_number() over (order by name), 'grant %s to %I;', format('usage on sequence %s', name)
+    from sequences
 )
-select format('grant %s to %I;', what, $1::text) from lines order by place, n, what
+select format(form, what, $1::text) from lines order by place, n, what

@@ -79,19 +79,22 @@ pub(super) fn of(flavour: Flavour) -> impl Iterator<Item = &'static Right> {
     LEDGER.iter().chain(SERVER).chain(LEFTOVERS).chain(own)
 }
 
-/// Who asked for what is written once: those columns cannot be changed, nor any history.
+/// Who asked for what is written once: those columns cannot be changed, nor any history. When, and as
+/// which role of the database, is not written at all: those columns have defaults.
 const LEDGER: &[Right] = rights! {
     "kenoma._sqlx_migrations": select "";
-    "kenoma.runs": select "", insert "",
+    "kenoma.runs": select "",
+        insert "id job class payload subject dedupe_key plan total requested_by reason",
         update "status control plan total done parked cursor attempt crashes last_error fence \
                 lease_owner lease_expires_at available_at announced_at started_at finished_at \
                 parked_retry_of closing failures waits_for waits_since waited_ms looks speed brake \
                 brake_reason braked_at braked_ms deliveries_until";
-    "kenoma.run_events": select "", insert "";
+    "kenoma.run_events": select "", insert "run_id event actor detail";
     "kenoma.parked_items": select "", insert "", update "reason sqlstate at retry", delete "";
     "kenoma.delivery_clock": select "", update "second taken";
     "kenoma.workers": select "", insert "", update "seen_at", delete "";
-    "kenoma.actions": select "", insert "";
+    "kenoma.actions": select "",
+        insert "id command subject requested_by on_behalf_of reason detail";
 };
 
 /// Whole tables may be read where nothing in them is a secret from kenoma anyway, and where the

@@ -12,7 +12,7 @@ use kenoma_jobs::{
 use crate::{
     cli::{
         Failure, Output,
-        output::{table, thousands},
+        output::{Stacked, fitting, table, thousands},
         run_json::RunJson,
     },
     session::Session,
@@ -79,9 +79,9 @@ pub(super) async fn run(
         return Ok(());
     }
     let rows: Vec<Vec<String>> = runs.iter().map(row).collect();
-    for line in
-        table(&["RUN", "JOB", "SUBJECT", "STATUS", "DONE", "TOTAL", "PARKED", "CREATED"], &rows)
-    {
+    let header = ["RUN", "JOB", "SUBJECT", "STATUS", "DONE", "TOTAL", "PARKED", "CREATED"];
+    let narrow = || runs.iter().map(narrow).collect();
+    for line in fitting(table(&header, &rows), &["RUN", "STATUS", "DONE", "CREATED"], narrow) {
         output.result(line);
     }
     Ok(())
@@ -98,4 +98,19 @@ fn row(run: &Run) -> Vec<String> {
         thousands(run.parked),
         run.created_at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
     ]
+}
+
+/// The same for a terminal of 80 columns, half of which an id and a time take up.
+fn narrow(run: &Run) -> Stacked {
+    let total = run.total.map_or_else(|| "?".to_owned(), thousands);
+    let parked = (run.parked > 0).then(|| format!("; {} parked", thousands(run.parked)));
+    Stacked {
+        cells: vec![
+            run.id.clone(),
+            run.status.to_string(),
+            format!("{} of {total}", thousands(run.done)),
+            run.created_at.format("%Y-%m-%d %H:%M").to_string(),
+        ],
+        below: format!("{} {}{}", run.job, run.subject, parked.unwrap_or_default()),
+    }
 }

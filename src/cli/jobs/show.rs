@@ -29,7 +29,8 @@ pub(super) async fn run(id: &str, session: &Session, output: Output) -> Result<(
     let events = ledger::events(&mut db, id).await?;
     let parked = ledger::parked_items(&mut db, id).await?;
     output.object(&RunJson::of(&run));
-    let lines = figures(&run).into_iter().chain(parked_lines(&parked)).chain(event_lines(&events));
+    let lines =
+        figures(&run).into_iter().chain(parked_lines(&parked)).chain(event_lines(&run, &events));
     for line in lines {
         output.result(line);
     }
@@ -56,7 +57,7 @@ fn figures(run: &Run) -> Vec<String> {
         ("Speed", ((run.speed - 1.0).abs() > f64::EPSILON).then(|| run.speed.to_string())),
         ("Attempt", (run.attempt > 0).then(|| run.attempt.to_string())),
         ("Last error", run.last_error.clone()),
-        ("Asked by", Some(run.requested_by.clone())),
+        ("Asked by", Some(asked_by(run))),
         ("Reason", run.reason.clone()),
         ("Worker", run.lease_owner.clone().filter(|_| run.lease_expires_at.is_some())),
         ("Lease until", time(run.lease_expires_at)),
@@ -73,6 +74,12 @@ fn figures(run: &Run) -> Vec<String> {
     let line =
         |(name, value): (&str, Option<String>)| Some(format!("{name:<12} {}", one_line(&value?)));
     fields.into_iter().filter_map(line).collect()
+}
+
+/// Who asked, by what the terminal said of itself and by what the database knows.
+fn asked_by(run: &Run) -> String {
+    let role = run.database_user.as_ref().map(|role| format!(" (database role {role})"));
+    run.requested_by.clone() + &role.unwrap_or_default()
 }
 
 /// Says so when this version leaves the run to a newer one, or when the job waits for somebody else.
@@ -102,12 +109,15 @@ fn parked_lines(parked: &[Parked]) -> Vec<String> {
     ["Parked items:".to_owned()].into_iter().chain(shown).chain(rest).collect()
 }
 
-fn event_lines(events: &[Event]) -> Vec<String> {
+fn event_lines(run: &Run, events: &[Event]) -> Vec<String> {
     let told = |event: &Event| -> Vec<String> {
         let at = event.at.format("%Y-%m-%d %H:%M:%S");
         let tables = after_care::lines(event);
         let detail = if tables.is_empty() { detail(&event.detail) } else { String::new() };
-        let line = format!("  {at} {} by {}{detail}", event.event, event.actor);
+        let other =
+            event.database_user.as_ref().filter(|_| event.database_user != run.database_user);
+        let role = other.map_or_else(String::new, |role| format!(" as database role {role}"));
+        let line = format!("  {at} {} by {}{role}{detail}", event.event, event.actor);
         let tables = tables.iter().map(|line| format!("    {line}"));
         [line].into_iter().chain(tables).map(|line| one_line(&line)).collect()
     };

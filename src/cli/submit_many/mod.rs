@@ -17,6 +17,7 @@ use kenoma_jobs::{
 use super::{
     Failure, Output,
     output::{counted, thousands},
+    place::long_jobs_here,
     plan::{confirm_all, plan_lines, show_plan},
     run_json::RunJson,
     submit::{RunOptions, may_take_up, required_redis},
@@ -67,7 +68,7 @@ pub(super) async fn submit(
     let is_heavy = sorted.to_do.iter().any(|planned| planned.job.is_heavy());
     confirm_all(&title(&sorted.to_do), is_heavy, &plan, options.yes, output)?;
     tell(&sorted, output);
-    if options.inline {
+    if long_jobs_here(session, options, output).await? {
         return see_through::inline(session, server, sorted.to_do, options, output).await;
     }
     let runs = queue::enqueue(session, server, sorted.to_do, options, output).await?;

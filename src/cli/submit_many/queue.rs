@@ -11,11 +11,7 @@ use serde_json::Value;
 
 use super::Planned;
 use crate::{
-    cli::{
-        Failure, Output,
-        run_json::RunJson,
-        submit::{RunOptions, is_heard},
-    },
+    cli::{Failure, Output, place::warn_without_worker, run_json::RunJson, submit::RunOptions},
     queue::{Envelope, Producer, QueueError},
     session::{Session, operator},
 };
@@ -121,9 +117,11 @@ pub(super) async fn announce(
              back."
         ));
     }
-    let mut db = session.side_pool.acquire().await?;
-    ledger::mark_announced(&mut db, &announced).await?;
-    is_heard(&mut db, output).await?;
+    {
+        let mut db = session.side_pool.acquire().await?;
+        ledger::mark_announced(&mut db, &announced).await?;
+    }
+    warn_without_worker(session, output).await?;
     Ok(())
 }
 

@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     cli::{
-        Failure, Output, after_care, follow,
+        Failure, Output, after_care, follow, inline,
+        interrupts::{Interrupts, Stop},
         output::counted,
         run_json::RunJson,
         submit::{RunOptions, conclude, may_take_up},
@@ -59,13 +60,31 @@ pub(super) async fn inline(
     output: Output,
 ) -> Result<(), Failure> {
     let mut ends = Ends::default();
+    let mut interrupts = Interrupts::listen(options.wait_timeout)?;
+    let mut rest = list.len();
     for planned in list {
-        match one(session, server, &planned, options, output).await {
+        // Also one that came while the ledger was asked.
+        tokio::select! {
+            biased;
+            _ = interrupts.next() => {}
+            () = std::future::ready(()) => {}
+        }
+        if interrupts.stopped().is_some() {
+            return Err(left_off(&interrupts, rest));
+        }
+        rest -= 1;
+        match one(session, server, &planned, options, &mut interrupts, output).await {
             Ok(run) => {
                 ends.note(&planned, &run, output);
                 after_care::tell(session, &run.id, output).await?;
             }
-            Err(stop @ (Failure::Interrupted(_) | Failure::Unreachable(_))) => return Err(stop),
+            Err(Failure::Unreachable(text)) => {
+                return Err(Failure::Unreachable(text).and(&not_begun(rest)));
+            }
+            Err(stopped @ (Failure::Interrupted(_) | Failure::TimedOut(_))) => {
+                output.error(stopped.to_string());
+                return Err(left_off(&interrupts, rest));
+            }
             Err(failure) => {
                 output.error(format!("{}: {failure}", planned.job.subject()));
                 ends.failed += 1;
@@ -75,18 +94,32 @@ pub(super) async fn inline(
     ends.conclude()
 }
 
+/// The end of a list that was stopped before so many of its jobs.
+fn left_off(interrupts: &Interrupts, rest: usize) -> Failure {
+    match interrupts.stopped() {
+        Some(Stop::Timeout(_)) => Failure::TimedOut(not_begun(rest)),
+        _ => Failure::Interrupted(not_begun(rest)),
+    }
+}
+
+fn not_begun(rest: usize) -> String {
+    let rest = counted(i64::try_from(rest).unwrap_or(i64::MAX), "hosts");
+    format!("Nothing was begun for {rest} of the list: give it again for them")
+}
+
 async fn one(
     session: &Session,
     server: &Server,
     planned: &Planned,
     options: &RunOptions,
+    interrupts: &mut Interrupts,
     output: Output,
 ) -> Result<Run, Failure> {
     let id = match queue::enqueue_one(session, server, planned, options).await? {
         Some(id) => id,
         None => take_up(session, planned, options).await?,
     };
-    follow::inline(session, server, &planned.job, &id, output).await
+    Box::pin(inline::inline(session, server, &planned.job, &id, interrupts, output)).await
 }
 
 /// Finds the run that was queued before, which need not wait for its next try.

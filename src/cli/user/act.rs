@@ -139,6 +139,37 @@ impl<'a> Act<'a> {
         detail: &Value,
         output: Output,
     ) -> Result<(), Failure> {
+        self.record(command, subject, detail).await?;
+        self.end(output).await
+    }
+
+    /// The same for a command that prints what nobody could be told later, such as a link: it is
+    /// printed first, and only what has arrived is committed.
+    pub(super) async fn commit_shown(
+        mut self,
+        command: &'static str,
+        subject: &str,
+        detail: &Value,
+        output: Output,
+        show: impl FnOnce(Output),
+    ) -> Result<(), Failure> {
+        self.record(command, subject, detail).await?;
+        show(output);
+        Output::delivered()?;
+        self.end(output).await.map_err(|failure| {
+            failure.and(
+                "What was printed before is good for nothing then, unless kenoma actions shows the \
+                 command.",
+            )
+        })
+    }
+
+    async fn record(
+        &mut self,
+        command: &'static str,
+        subject: &str,
+        detail: &Value,
+    ) -> Result<(), Failure> {
         let action = NewAction {
             command,
             subject,
@@ -147,7 +178,10 @@ impl<'a> Act<'a> {
             reason: self.options.reason.as_deref(),
             detail,
         };
-        ledger::record_action(&mut self.db, &action).await?;
+        Ok(ledger::record_action(&mut self.db, &action).await?)
+    }
+
+    async fn end(self, output: Output) -> Result<(), Failure> {
         self.db.commit().await?;
         if !self.stale.is_empty() {
             output.note(format!(

@@ -57,10 +57,12 @@ pub(super) async fn run(
     let detail = json!({
         "id": id, "type": invite_type, "expires_at": expires_at, "max_use": max_use,
     });
-    act.commit("invite", invite_type, &detail, output).await?;
-    output.result(format!("Generated user invite token {}", invite_type.replace('_', " ")));
-    output.result(&url);
-    output.object(&object(&invite, &url));
+    let show = |output: Output| {
+        output.result(format!("Generated user invite token {}", invite_type.replace('_', " ")));
+        output.result(&url);
+        output.object(&object(&invite, &url));
+    };
+    act.commit_shown("invite", invite_type, &detail, output, show).await?;
     warn(&invite, output);
     Ok(())
 }

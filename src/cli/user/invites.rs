@@ -57,6 +57,9 @@ pub(super) async fn list(session: &Session, output: Output) -> Result<(), Failur
     while let Some(invite) = invites.try_next().await? {
         output.result(line(&invite));
         output.object(&listed(&invite));
+        if Output::is_lost() {
+            break;
+        }
     }
     Ok(())
 }

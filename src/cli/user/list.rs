@@ -58,6 +58,9 @@ pub(super) async fn run(
     while let Some(account) = accounts.try_next().await? {
         output.result(line(&account, server.shape.flavour));
         output.object(&object(&account));
+        if Output::is_lost() {
+            break;
+        }
     }
     Ok(())
 }

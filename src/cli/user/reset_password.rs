@@ -38,10 +38,11 @@ pub(super) async fn run(
     let mut act = Act::begin(session, &options.act).await?;
     let account = act.local(typed).await?;
     let url = create_password_reset(&mut act.db, &act.server, account.id).await?;
-    act.commit("reset_password", typed, &json!({}), output).await?;
     let nickname = account.nickname.as_deref().unwrap_or(typed);
-    output.result(format!("Generated password reset token for {nickname}"));
-    output.result(format!("URL: {url}"));
-    output.object(&Object { command: "reset_password", nickname, url: &url });
-    Ok(())
+    let show = |output: Output| {
+        output.result(format!("Generated password reset token for {nickname}"));
+        output.result(format!("URL: {url}"));
+        output.object(&Object { command: "reset_password", nickname, url: &url });
+    };
+    act.commit_shown("reset_password", typed, &json!({}), output, show).await
 }

@@ -5,7 +5,7 @@ use kenoma_jobs::pleroma::{AccountDetails, Flake, account_details, find_actor};
 use serde::Serialize;
 
 use crate::{
-    cli::{Failure, Output},
+    cli::{Failure, Output, output::one_line},
     session::Session,
 };
 
@@ -145,7 +145,7 @@ fn aligned(rows: &[(&str, String)]) -> Vec<String> {
     let width = rows.iter().map(|(label, _)| label.len() + 1).max().unwrap_or(0);
     // Names come from strangers: one must not be able to look like a second line.
     let line = |(label, value): &(&str, String)| {
-        format!("{:width$} {}", format!("{label}:"), value.replace('\n', " "))
+        format!("{:width$} {}", format!("{label}:"), one_line(value))
     };
     rows.iter().map(line).collect()
 }

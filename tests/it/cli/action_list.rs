@@ -26,10 +26,10 @@ async fn what_was_done_at_once_is_told_with_who_and_why() -> Result<()> {
         told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     insta::assert_snapshot!(words.join("
 "), @"
-    out| AT COMMAND SUBJECT BY AS REASON
-    out| <time> UTC reset_password boss tester@<machine> - -
-    out| <time> UTC set alice tester@<machine> boss spam
-    out| <time> UTC sign_out Alice tester@<machine> - lost phone
+    out| AT COMMAND SUBJECT BY ROLE AS REASON
+    out| <time> UTC reset_password boss tester@<machine> kenoma_least - -
+    out| <time> UTC set alice tester@<machine> kenoma_least boss spam
+    out| <time> UTC sign_out Alice tester@<machine> kenoma_least - lost phone
     exit 0
     ");
     let listed = house.run("actions --subject ALICE --limit 1 --json")?;

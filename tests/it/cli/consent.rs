@@ -147,7 +147,7 @@ async fn the_reason_is_kept() -> Result<()> {
     out| Status       succeeded
     out| Plan         1 account, 0 follow relations
     out| Done         1 of 1
-    out| Asked by     tester@<machine>
+    out| Asked by     tester@<machine> (database role kenoma_least)
     out| Reason       ticket 7: spam and more
     out| Created      <time> UTC
     out| Started      <time> UTC

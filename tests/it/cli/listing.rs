@@ -87,7 +87,7 @@ async fn a_run_tells_its_story() -> Result<()> {
     out| Status       succeeded
     out| Plan         1 account, 0 follow relations
     out| Done         1 of 1
-    out| Asked by     tester@<machine>
+    out| Asked by     tester@<machine> (database role kenoma_least)
     out| Reason       spam
     out| Created      <time> UTC
     out| Started      <time> UTC
@@ -103,7 +103,7 @@ async fn a_run_tells_its_story() -> Result<()> {
     out| Status       queued
     out| Plan         1 post, 0 likes, 0 boosts
     out| Done         0 of 1
-    out| Asked by     tester@<machine>
+    out| Asked by     tester@<machine> (database role kenoma_least)
     out| Created      <time> UTC
     out| Story:
     out|   <time> queued by tester@<machine> (total 1)
@@ -113,7 +113,7 @@ async fn a_run_tells_its_story() -> Result<()> {
     out| Status       cancelled
     out| Plan         1 account, 0 follow relations
     out| Done         0 of 1
-    out| Asked by     tester@<machine>
+    out| Asked by     tester@<machine> (database role kenoma_least)
     out| Created      <time> UTC
     out| Finished     <time> UTC
     out| Story:

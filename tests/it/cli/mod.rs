@@ -13,6 +13,8 @@ mod credentials;
 mod deliveries;
 mod fanout;
 mod follow_request;
+mod forged_history;
+mod full;
 mod grants;
 mod help;
 mod hosts;
@@ -22,9 +24,13 @@ mod invites;
 mod ledger_secrets;
 mod listing;
 mod metrics;
+mod mistyped;
+mod narrow;
 mod new;
+mod nobody;
 mod odd_input;
 mod output;
+mod owner;
 mod parked;
 mod passwords;
 mod remote;
@@ -113,7 +119,7 @@ impl House {
 
     /// Queues a run; gives its id.
     fn queue(&self, line: &str) -> Result<String> {
-        let (code, run) = self.json(line)?;
+        let (code, run) = self.json(&format!("{line} --queue"))?;
         anyhow::ensure!(code == 0, "{line} ended with {code}: {run}");
         Ok(run["run_id"].as_str().context("no run id")?.to_owned())
     }

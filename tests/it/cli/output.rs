@@ -6,7 +6,7 @@ use testkit::Flavour;
 
 use super::House;
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 19] = [
     "run_id",
     "job",
     "subject",
@@ -20,6 +20,8 @@ const KEYS: [&str; 17] = [
     "speed",
     "brake",
     "braked_ms",
+    "requested_by",
+    "database_user",
     "created_at",
     "started_at",
     "finished_at",
@@ -61,7 +63,7 @@ fn objects(stdout: &str) -> Result<Vec<Value>> {
 #[tokio::test]
 async fn every_command_about_a_run_prints_the_same_object() -> Result<()> {
     let house = house().await?;
-    let queued = house.run("user deactivate bob --json")?;
+    let queued = house.run("user deactivate bob --json --queue")?;
     let runs = objects(&queued.stdout)?;
     let figures = |run: &Value| [&run["status"], &run["total"], &run["done"]].map(Value::to_string);
     assert_eq!(figures(&runs[0]), ["\"queued\"", "1", "0"]);
@@ -107,10 +109,10 @@ async fn results_and_remarks_go_different_ways() -> Result<()> {
     assert!(loud.stderr.contains("kenoma jobs watch") && loud.stderr.contains("kenoma worker"));
 
     // Warnings are no chatter.
-    let quiet = house.run("user deactivate bob --quiet")?;
+    let quiet = house.run("user deactivate bob --quiet --queue")?;
     assert_eq!(quiet.stdout.lines().count(), 1, "{quiet:?}");
     let lines: Vec<&str> = quiet.stderr.lines().collect();
-    assert!(lines.len() == 1 && lines[0].starts_with("warning: no worker"), "{quiet:?}");
+    assert!(lines.len() == 1 && lines[0].starts_with("warning: NOTHING IS DONE YET"), "{quiet:?}");
 
     let listed = house.run("jobs list --status failed")?;
     assert_eq!((listed.stdout.as_str(), listed.stderr.as_str()), ("", "No runs.\n"));

@@ -73,7 +73,7 @@ async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
     out| Status       incomplete
     out| Plan         301 posts, 0 likes, 0 boosts
     out| Done         300 of 301, 1 parked
-    out| Asked by     tester@<machine>
+    out| Asked by     tester@<machine> (database role kenoma_least)
     out| Created      <time> UTC
     out| Started      <time> UTC
     out| Finished     <time> UTC

@@ -37,7 +37,7 @@ async fn toggling_goes_both_ways() -> Result<()> {
         assert_eq!((done.stderr.as_str(), done.code), ("No user nobody\n", 3), "{flavour}");
         // A run is on its way: the state that toggling would go by is about to be another one.
         house.queue("user toggle_activated alice")?;
-        assert_eq!(house.refused("user toggle_activated alice --json").await?.code, 5);
+        assert_eq!(house.refused("user toggle_activated alice --json --queue").await?.code, 5);
     }
     Ok(())
 }
@@ -145,10 +145,12 @@ async fn where_nobody_is_told_signing_out_is_the_way() -> Result<()> {
 async fn on_a_terminal_a_person_sees_it_through() -> Result<()> {
     let house = House::new(Flavour::Pleroma).await?;
     house.world.local("alice").await?;
-    // Nobody is there who would do it: nothing to wait for.
-    let done = house.kenoma.run_on_terminal("user deactivate alice", "")?;
+    house.world.local("bob").await?;
+    // Nobody is there who would do it.
+    let done = house.kenoma.run_on_terminal("user deactivate bob", "")?;
     assert_eq!(done.code, 0, "{done:?}");
-    assert!(done.stdout.contains("no worker is alive"), "{done:?}");
+    assert!(done.stdout.contains("No worker is alive: it is done here."), "{done:?}");
+    assert!(done.stdout.contains("Successfully deactivated bob"), "{done:?}");
     house.sql("delete from kenoma.runs").await?;
 
     house

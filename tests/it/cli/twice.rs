@@ -24,10 +24,10 @@ async fn the_first_run_is_named() -> Result<()> {
         let id = house.queue(command)?;
         // Another spelling, and no --yes: nobody is asked for what cannot be queued anyway.
         let again = command.replace("alice", "Alice@peer.example").replace(" --yes", "");
-        let done = house.refused(&again).await?;
+        let done = house.refused(&format!("{again} --queue")).await?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 5), "{done:?}");
         assert!(done.stderr.contains(&id), "{done:?}");
-        let (code, run) = house.json(command)?;
+        let (code, run) = house.json(&format!("{command} --queue"))?;
         assert_eq!((code, run["run_id"].as_str()), (5, Some(id.as_str())), "{run}");
     }
     let done = house.refused("user delete_activities alice --yes").await?;

@@ -83,7 +83,7 @@ async fn without_redis_a_run_waits_in_the_ledger() -> Result<()> {
     err| Follow it with: kenoma jobs watch <run>
     err| warning: Redis at 127.0.0.1:1 is not reachable (Connection refused (os error 111)); is it running, and is redis.url right?
     err| The run is safe in the ledger: a worker will pick it up when Redis is back.
-    err| warning: no worker is alive: start one with `kenoma worker`, or do it here with the same command and --inline
+    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `kenoma worker`, or do it here with the same command and --inline
     exit 0
     ");
     let (after, ledger) = house.rows().await?;
@@ -128,7 +128,7 @@ async fn with_redis_and_no_worker_one_is_missed() -> Result<()> {
     insta::assert_snapshot!(done.transcript(), @"
     out| Queued delete_activities alice as run <run>.
     err| Follow it with: kenoma jobs watch <run>
-    err| warning: no worker is alive: start one with `kenoma worker`, or do it here with the same command and --inline
+    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `kenoma worker`, or do it here with the same command and --inline
     exit 0
     ");
     assert!(house.ledger().await?[0]["announced_at"].is_string());

@@ -30,23 +30,17 @@ fn what_is_no_command_is_refused_with_a_hint() -> Result<()> {
         assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{line}: {done:?}");
         write!(told, "$ kenoma {line}\n{}", done.stderr)?;
     }
-    insta::assert_snapshot!(told, @"
+    insta::assert_snapshot!(told, @r#"
     $ kenoma usr
-    error: unrecognized subcommand 'usr'
-
-      tip: a similar subcommand exists: 'user'
-
-    Usage: kenoma [OPTIONS] <COMMAND>
-
-    For more information, try '--help'.
+    error: kenoma knows no command "usr"
+    Did you mean:
+      kenoma user
+    All commands: kenoma --help
     $ kenoma user delete_activitys alice
-    error: unrecognized subcommand 'delete_activitys'
-
-      tip: some similar subcommands exist: 'deactivate', 'toggle_activated', 'delete-activities', 'delete_activities'
-
-    Usage: kenoma user [OPTIONS] <COMMAND>
-
-    For more information, try '--help'.
+    error: kenoma user knows no command "delete_activitys"
+    Did you mean:
+      kenoma user delete_activities
+    All commands: kenoma user --help
     $ kenoma user delete_activities
     error: the following required arguments were not provided:
       <NICK>
@@ -100,7 +94,7 @@ fn what_is_no_command_is_refused_with_a_hint() -> Result<()> {
     Usage: kenoma jobs show <RUN>
 
     For more information, try '--help'.
-    ");
+    "#);
     // Nothing typed: the whole of what there is.
     for line in ["", "user", "jobs", "config"] {
         let done = kenoma.run(&words(line))?;

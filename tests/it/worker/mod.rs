@@ -18,6 +18,7 @@ mod failpoints;
 mod forged;
 mod giving_way;
 mod hostile_settings;
+mod inline;
 mod network;
 mod outages;
 mod parked;

@@ -224,7 +224,7 @@ pub(super) fn short_leases(kenoma: Kenoma) -> Kenoma {
 
 /// Queues a command of `user`; gives the run's id and what was said.
 pub(super) fn queue(kenoma: &Kenoma, arguments: &[&str]) -> Result<(String, Done)> {
-    let done = kenoma.run(&[arguments, &["--yes", "--json"]].concat())?;
+    let done = kenoma.run(&[arguments, &["--yes", "--json", "--queue"]].concat())?;
     ensure!(done.code == 0, "{done:?}");
     let run: Value = serde_json::from_str(&done.stdout)?;
     Ok((run["run_id"].as_str().context("no run_id")?.to_owned(), done))

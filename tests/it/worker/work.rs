@@ -76,14 +76,15 @@ async fn progress_is_logged_as_json() -> Result<()> {
     let first = worker.expect_that("Progress of", |line| line["done"] == 2 * BATCH)?;
     ensure!(first["total"] == TOTAL, "{first}");
     early.rollback().await?;
-    let second = worker.expect_that("Progress of", |line| line["done"] == 5 * BATCH)?;
+    // Once there is something to guess from.
+    let is_sure = |line: &Value| line["done"] == 5 * BATCH && line["eta_s"].is_u64();
+    let second = worker.expect_that("Progress of", is_sure)?;
     let named = (&second["job"], &second["run_id"], &second["subject"], &second["level"]);
     ensure!(
         named == (&"delete_activities".into(), &id.clone().into(), &"alice".into(), &"INFO".into()),
         "{second}"
     );
-    ensure!(second["rows_per_s"].as_f64().is_some_and(|rate| rate >= 0.0), "{second}");
-    ensure!(second["eta_s"].as_u64().is_some(), "{second}");
+    ensure!(second["rows_per_s"].as_f64().is_some_and(|rate| rate > 0.0), "{second}");
     ensure!(second["message"] == "Progress of delete_activities alice: 25 of 34", "{second}");
     late.rollback().await?;
     worker.expect("delete_activities alice is done")?;

@@ -135,7 +135,7 @@ async fn measure_ledger(ground: &Ground, turn: i64) -> Result<(Times, f64)> {
     let mut times = Vec::new();
     let (mut enqueued, mut inline) = (Vec::new(), Vec::new());
     for number in 0..TIMES {
-        let words = ["user", "deactivate", &nickname(number), "--yes"];
+        let words = ["user", "deactivate", &nickname(number), "--yes", "--queue"];
         enqueued.push(time(ground, &words).await?);
         let words = ["user", "deactivate", &nickname(TIMES + number), "--yes", "--inline"];
         inline.push(time(ground, &words).await?);

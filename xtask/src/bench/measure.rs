@@ -120,7 +120,7 @@ pub(super) async fn by_worker(
 
 /// Queues a command; gives the run's id.
 pub(super) async fn enqueue(ground: &Ground, words: &[&str]) -> Result<String> {
-    let answer = ground.answer(&[words, &["--yes", "--json"]].concat()).await?;
+    let answer = ground.answer(&[words, &["--yes", "--json", "--queue"]].concat()).await?;
     let run: Value = serde_json::from_str(answer.trim())?;
     run["run_id"].as_str().map(str::to_owned).with_context(|| format!("no run in {answer}"))
 }

@@ -32,7 +32,7 @@ pub(super) async fn undisturbed(kenoma: &Kenoma, errand: &Errand) -> Result<()> 
 pub(super) async fn queue(round: &Round<'_>, errand: &Errand, number: usize) -> Result<()> {
     let mut arguments = vec!["user"];
     arguments.extend(errand.arguments.iter().map(String::as_str));
-    arguments.extend(["--yes", "--quiet"]);
+    arguments.extend(["--yes", "--quiet", "--queue"]);
     let places = [FailPoint::BeforeEnqueueCommit, FailPoint::AfterEnqueueCommit];
     let mut dies_at = (number % 5 == 4).then(|| places[number / 5 % 2]);
     for _ in 0..TRIES {

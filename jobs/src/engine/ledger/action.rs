@@ -52,6 +52,8 @@ pub struct Action {
     pub subject: String,
     /// Who asked.
     pub requested_by: String,
+    /// As which role of the database, which nobody can choose; unknown for rows of older versions.
+    pub database_user: Option<String>,
     /// In whose name, if in somebody else's.
     pub on_behalf_of: Option<String>,
     /// Why, if they said so.
@@ -70,7 +72,7 @@ pub async fn actions(
 ) -> sqlx::Result<Vec<Action>> {
     sqlx::query_as(
         "select * from kenoma.actions where $1::text is null or lower(subject) = lower($1)
-         order by id desc limit $2",
+         order by at desc, id desc limit $2",
     )
     .bind(subject)
     .bind(limit)

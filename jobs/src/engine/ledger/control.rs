@@ -3,7 +3,13 @@
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use super::{event::record, parked::mark_for_retry, run::Control, wait::tell_of_wait};
+use super::{
+    claim::{Claim, lock, stop},
+    event::record,
+    parked::mark_for_retry,
+    run::Control,
+    wait::tell_of_wait,
+};
 use crate::engine::{
     Status,
     transaction::{IDLE_MAX, milliseconds},
@@ -72,6 +78,23 @@ pub async fn pause(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, 
     };
     tx.commit().await?;
     Ok(status)
+}
+
+/// Pauses a run for the holder of its claim, who has dropped its batch and works on it no more.
+/// Returns whether it was still his.
+pub async fn pause_dropped(
+    db: &mut PgConnection,
+    claim: &Claim,
+    by: &str,
+) -> Result<bool, ControlError> {
+    let mut tx = db.begin().await?;
+    status_of(&mut tx, &claim.run_id).await?;
+    if lock(&mut tx, claim).await?.is_none() {
+        return Ok(false);
+    }
+    stop(&mut tx, &Claim { owner: by.to_owned(), ..claim.clone() }, Status::Paused).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Lets a paused run go on, or takes back a wish that was not obeyed yet.

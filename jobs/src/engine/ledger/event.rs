@@ -14,6 +14,8 @@ pub struct Event {
     pub event: String,
     /// The operator or the worker.
     pub actor: String,
+    /// As which role of the database, which nobody can choose; unknown for rows of older versions.
+    pub database_user: Option<String>,
     /// Figures and texts, by kind of event.
     pub detail: Value,
 }
@@ -41,7 +43,7 @@ pub(in crate::engine) async fn record(
 /// Reads the story of a run from its beginning, but for its parked items, of which there may be many.
 pub async fn events(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Vec<Event>> {
     sqlx::query_as(
-        "select at, event, actor, detail from kenoma.run_events
+        "select at, event, actor, database_user, detail from kenoma.run_events
          where run_id = $1 and event not in ('parked', 'unparked') order by id",
     )
     .bind(run_id)

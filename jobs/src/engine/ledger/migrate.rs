@@ -7,6 +7,7 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
 };
 
+use super::owner::{Owners, be_oneself};
 use crate::engine::error::waited_in_vain;
 
 /// Whether the ledger is there.
@@ -31,6 +32,9 @@ pub enum MigrateFailed {
     /// A table could not be had in time.
     #[error("kenoma's tables are in use and were waited for in vain{0}")]
     InUse(String),
+    /// The schema would not be, or cannot be made, that of the database's owner.
+    #[error("{0}")]
+    Owner(String),
     /// The database said no.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
@@ -52,9 +56,34 @@ fn migrator() -> Migrator {
     migrator
 }
 
-/// Applies what is missing. Safe while workers run: a table in use is waited for 5 s, and then
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migrated {
+    /// Nothing: all was as it should be.
+    Nothing,
+    /// The tables were another's than the database's owner's, and are his now.
+    HandedOver,
+    /// Tables were made.
+    Made,
+    /// Tables were changed.
+    Updated,
+    /// Nothing: the tables are a newer version's.
+    Newer,
+}
+
+/// Makes the tables those of the database's owner, and applies what is missing. Safe while workers run: a table in use is waited for 5 s, and then
 /// nothing is changed. Refuses to run twice at once.
-pub async fn migrate(db: &mut PgConnection) -> Result<(), MigrateFailed> {
+pub async fn migrate(db: &mut PgConnection) -> Result<Migrated, MigrateFailed> {
+    let owners = Owners::of(db).await?;
+    // Before anything is read of tables that the role may not even see.
+    owners.refuse_what_cannot_be_mended(db)?;
+    let done = match schema_state(db).await? {
+        SchemaState::Current if owners.are_right() => return Ok(Migrated::Nothing),
+        SchemaState::Missing => Migrated::Made,
+        SchemaState::Older => Migrated::Updated,
+        SchemaState::Current => Migrated::HandedOver,
+        SchemaState::Newer => return Ok(Migrated::Newer),
+    };
     let alone: bool = sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended($1, 0))")
         .bind(ADVISORY_LOCK)
         .fetch_one(&mut *db)
@@ -64,8 +93,9 @@ pub async fn migrate(db: &mut PgConnection) -> Result<(), MigrateFailed> {
     }
     let lock_timeout: String =
         sqlx::query_scalar("select current_setting('lock_timeout')").fetch_one(&mut *db).await?;
-    let migrated = apply(db).await;
+    let migrated = apply(db, &owners).await;
     // The connection may be used for something else.
+    be_oneself(db).await?;
     let given_back = sqlx::query(
         "select pg_advisory_unlock(hashtextextended($1, 0)), set_config('lock_timeout', $2, false)",
     )
@@ -74,21 +104,25 @@ pub async fn migrate(db: &mut PgConnection) -> Result<(), MigrateFailed> {
     .execute(&mut *db)
     .await;
     match migrated {
-        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))
-            if waited_in_vain(&error) =>
-        {
+        Err(
+            MigrateFailed::Migrate(
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),
+            )
+            | MigrateFailed::Database(error),
+        ) if waited_in_vain(&error) => {
             return Err(MigrateFailed::InUse(in_the_way(db).await?));
         }
         migrated => migrated?,
     }
     given_back?;
-    Ok(())
+    Ok(done)
 }
 
-async fn apply(db: &mut PgConnection) -> Result<(), MigrateError> {
-    // Each migration sets its own; this one is for the bookkeeping.
+async fn apply(db: &mut PgConnection, owners: &Owners) -> Result<(), MigrateFailed> {
+    // Each migration sets its own; this one is for the owner and the bookkeeping.
     sqlx::query("set lock_timeout = '5s'").execute(&mut *db).await?;
-    migrator().run(db).await
+    owners.become_owner(db).await?;
+    Ok(migrator().run(db).await?)
 }
 
 /// Names the connection that migrates.

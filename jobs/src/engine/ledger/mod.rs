@@ -14,6 +14,7 @@ mod event;
 mod figures;
 mod leave;
 mod migrate;
+mod owner;
 mod parked;
 mod read;
 mod run;
@@ -24,12 +25,15 @@ mod workers;
 pub use action::{Action, NewAction, actions, record_action};
 pub use brake::set_speed;
 pub use claim::{Claim, Lease, Renewed, claim, renew};
-pub use control::{ControlError, cancel, hasten, pause, resume, retry, retry_parked};
+pub use control::{
+    ControlError, cancel, hasten, pause, pause_dropped, resume, retry, retry_parked,
+};
 pub use enqueue::{Enqueued, NewRun, enqueue};
 pub use enqueue_all::enqueue_all;
 pub use event::{Event, events};
 pub use figures::{RunFigures, Waiting, longest_waiting, run_figures};
-pub use migrate::{MigrateFailed, SchemaState, migrate, schema_state};
+pub use migrate::{MigrateFailed, Migrated, SchemaState, migrate, schema_state};
+pub use owner::owner_without_backup;
 pub use read::{
     Parked, RunFilter, due, find, find_all, list, mark_announced, parked_items, try_exclusive,
     unfinished, unfinished_among,

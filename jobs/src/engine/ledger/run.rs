@@ -70,6 +70,8 @@ pub struct Run {
     pub braked_ms: i64,
     /// Who asked for it.
     pub requested_by: String,
+    /// As which role of the database, which nobody can choose; unknown for runs of older versions.
+    pub database_user: Option<String>,
     /// Why, if they said so.
     pub reason: Option<String>,
     /// When it was asked for.

@@ -47,9 +47,8 @@ pub(super) async fn create(
         log(&mut act, options, account).await?;
     }
     let done = Done { options, welcome, link };
-    act.commit("new", &options.nickname, &done.detail(), output).await?;
-    done.tell(output);
-    Ok(())
+    let show = |output| done.tell(output);
+    act.commit_shown("new", &options.nickname, &done.detail(), output, show).await
 }
 
 /// Hashes the password and makes the keys: too much for a thread that drives async tasks.

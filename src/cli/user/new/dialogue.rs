@@ -28,6 +28,8 @@ pub(super) fn tell(options: &Options, password: &Password, output: Output) {
 /// Asks; anything but a yes, and nobody to answer, is a no.
 pub(super) fn ask(output: Output) -> Result<(), Failure> {
     let answer = Output::ask_on_stdout("Continue? [n]  ");
+    // Nobody can say yes to what was not shown.
+    Output::delivered()?;
     if matches!(answer.as_str(), "y" | "Y" | "Yn") || answer.eq_ignore_ascii_case("yes") {
         return Ok(());
     }

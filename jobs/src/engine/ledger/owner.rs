@@ -1,0 +1,149 @@
+//! Whose schema `kenoma` is: that of the database's owner, whose dump of the database needs it.
+
+use sqlx::{Connection as _, FromRow, PgConnection};
+
+use super::migrate::MigrateFailed;
+
+/// Since when there is a role that stands for the owner of the database.
+const STAND_IN_SINCE: u32 = 140_000;
+
+/// Lists the statements that give schema and tables to the database's owner. A role is named in the
+/// text of such a statement, and ours are constant: so it goes by way of `pg_database_owner`, of
+/// which the owner is a member and nobody else can be.
+macro_rules! hand_over {
+    ($($table:literal),+ $(,)?) => {
+        /// Done as whoever has them.
+        const TO_STAND_IN: &[&str] = &[
+            "alter schema kenoma owner to pg_database_owner",
+            $(concat!("alter table if exists kenoma.", $table, " owner to pg_database_owner")),+
+        ];
+        /// Done as the database's owner.
+        const TO_OWNER: &[&str] = &[
+            "alter schema kenoma owner to current_user",
+            $(concat!("alter table if exists kenoma.", $table, " owner to current_user")),+
+        ];
+    };
+}
+
+hand_over!(
+    "_sqlx_migrations",
+    "runs",
+    "run_events",
+    "parked_items",
+    "workers",
+    "actions",
+    "delivery_clock",
+);
+
+/// Whose everything is, and what the role of this connection may do about it.
+#[derive(Debug, FromRow)]
+pub(super) struct Owners {
+    /// Of this connection.
+    role: String,
+    /// Of the database.
+    owner: String,
+    /// Whether the role may act as the owner.
+    may_become: bool,
+    /// Whether the server's tables are the role's own, and so its dumps are those that matter.
+    has_the_servers: bool,
+    /// What is another's in schema kenoma, as statements that would mend it.
+    not_owned: Vec<String>,
+    /// Whether the role may give all of that away.
+    may_give: bool,
+}
+
+impl Owners {
+    pub(super) async fn of(db: &mut PgConnection) -> sqlx::Result<Self> {
+        sqlx::query_as(include_str!("owners.sql")).fetch_one(db).await
+    }
+
+    /// Whether the database's owner has what there is of schema `kenoma`.
+    pub(super) fn are_right(&self) -> bool {
+        self.not_owned.is_empty() || self.stays()
+    }
+
+    /// Refuses, before anything is done, what this role or this PostgreSQL cannot put right.
+    pub(super) fn refuse_what_cannot_be_mended(
+        &self,
+        db: &PgConnection,
+    ) -> Result<(), MigrateFailed> {
+        let has_stand_in = db.server_version_num().is_some_and(|version| version >= STAND_IN_SINCE);
+        if self.are_right() || self.may_become && self.may_give && has_stand_in {
+            return Ok(());
+        }
+        Err(MigrateFailed::Owner(self.refusal()))
+    }
+
+    /// Whether the role makes the tables in its own name.
+    fn stays(&self) -> bool {
+        !self.may_become && self.has_the_servers
+    }
+
+    /// Gives schema `kenoma` to the database's owner, and acts in his name from now on, until
+    /// [`be_oneself`].
+    pub(super) async fn become_owner(&self, db: &mut PgConnection) -> Result<(), MigrateFailed> {
+        if self.stays() {
+            return Ok(());
+        }
+        if !self.may_become {
+            return Err(MigrateFailed::Owner(self.refusal()));
+        }
+        if !self.not_owned.is_empty() {
+            self.hand_over(db).await?;
+        }
+        act_as(db, &self.owner, false).await?;
+        Ok(())
+    }
+
+    async fn hand_over(&self, db: &mut PgConnection) -> Result<(), MigrateFailed> {
+        let mut tx = db.begin().await?;
+        for statement in TO_STAND_IN {
+            sqlx::query(*statement).execute(&mut *tx).await?;
+        }
+        act_as(&mut tx, &self.owner, true).await?;
+        for statement in TO_OWNER {
+            sqlx::query(*statement).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// What to do instead.
+    fn refusal(&self) -> String {
+        let Self { role, owner, not_owned, .. } = self;
+        let pg_dump = format!("so that a backup by {owner} (pg_dump) can read it");
+        if not_owned.is_empty() {
+            return format!(
+                "schema kenoma has to belong to {owner}, the owner of this database, {pg_dump}; the \
+                 role {role} cannot act as {owner}: run this as {owner}, or as a superuser"
+            );
+        }
+        format!(
+            "schema kenoma has to belong to {owner}, the owner of this database, {pg_dump}, and the \
+             role {role} cannot mend that: run this once as a superuser, or have one run:\n  {}",
+            not_owned.join("\n  ")
+        )
+    }
+}
+
+/// Acts as another role; within the transaction only, if so wished.
+async fn act_as(db: &mut PgConnection, role: &str, local: bool) -> sqlx::Result<()> {
+    sqlx::query("select set_config('role', $1, $2)").bind(role).bind(local).execute(db).await?;
+    Ok(())
+}
+
+/// Acts as the role that has logged in again.
+pub(super) async fn be_oneself(db: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query("reset role").execute(db).await?;
+    Ok(())
+}
+
+/// Names the role whose backups cannot read schema `kenoma` though it owns the server's tables.
+pub async fn owner_without_backup(db: &mut PgConnection) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(
+        "select r.rolname::text from pg_class c join pg_roles r on r.oid = c.relowner
+         where c.oid = to_regclass('public.users') and not has_schema_privilege(r.oid, 'kenoma', 'usage')",
+    )
+    .fetch_optional(db)
+    .await
+}

@@ -1,0 +1,12 @@
+-- Who was logged in to the database when a request, an event or an action was written. Unlike the names beside it, nobody
+-- can choose it: a role with the least rights may not write these columns. NULL in rows of older versions.
+set local lock_timeout = '5s';
+
+alter table kenoma.runs add column if not exists database_user text;
+alter table kenoma.runs alter column database_user set default session_user;
+
+alter table kenoma.run_events add column if not exists database_user text;
+alter table kenoma.run_events alter column database_user set default session_user;
+
+alter table kenoma.actions add column if not exists database_user text;
+alter table kenoma.actions alter column database_user set default session_user;

@@ -1,0 +1,238 @@
+//! Doing a run in this process.
+
+use std::{pin::pin, time::Duration};
+
+use futures::future::{Fuse, FusedFuture, FutureExt as _};
+use kenoma_jobs::{
+    AnyJob,
+    engine::{
+        Ended, Progress, Status, Wait, answered,
+        ledger::{self, Claim, ControlError, Run},
+        look_after,
+    },
+    pleroma::Server,
+};
+use tokio::{
+    sync::watch,
+    time::{interval, sleep},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Failure, Output,
+    display::Display,
+    follow::GLANCE,
+    interrupts::{Interrupts, Stop},
+    output::thousands,
+    submit::find,
+};
+use crate::session::{Session, fresh_worker_id, operator};
+
+/// How long it may take until a batch that was dropped is undone, and the ledger can be told.
+const UNDOING_MAX: Duration = Duration::from_secs(15);
+
+/// Does a run in this process. Whatever stops it pauses it: nobody goes on with what a person has
+/// just stopped.
+pub(super) async fn inline(
+    session: &Session,
+    server: &Server,
+    job: &AnyJob,
+    id: &str,
+    interrupts: &mut Interrupts,
+    output: Output,
+) -> Result<Run, Failure> {
+    let mut display = Display::new(output);
+    let ended = Inline { session, server, job, id, interrupts }.drive(&mut display).await;
+    drop(display);
+    let ended = ended?;
+    let run = find(session, id).await?;
+    match (ended, interrupts.stopped()) {
+        (
+            Ended::Succeeded
+            | Ended::Incomplete
+            | Ended::Failed(_)
+            | Ended::Cancelled
+            | Ended::Waiting(_),
+            _,
+        ) => Ok(run),
+        (_, Some(stop)) if run.status == Status::Paused => Err(paused(&run, stop)),
+        (Ended::Interrupted, _) => Err(Failure::Interrupted(format!(
+            "stopped, but run {id} could not be paused: a worker goes on with it. Pause it with: \
+             kenoma jobs pause {id}, or stop it for good with: kenoma jobs cancel {id}"
+        ))),
+        (Ended::Retrying(error, delay), _) => Err(Failure::Failed(format!(
+            "run {id} was undone to its last batch: {error}. A worker tries it again in {}, or the \
+             same command does",
+            humantime::format_duration(delay)
+        ))),
+        (Ended::Lost, _) => Err(Failure::Failed(format!(
+            "run {id} was taken over, or the database went away; see: kenoma jobs show {id}"
+        ))),
+        (Ended::Paused, _) => Err(Failure::Failed(format!(
+            "run {id} was paused; go on with: kenoma jobs resume {id}"
+        ))),
+        (Ended::LeftToNewer(reason), _) => Err(Failure::Refused(format!(
+            "run {id} was begun by a newer version of kenoma: {reason}. It was left as it is: update \
+             kenoma, or leave it to a worker of that version"
+        ))),
+    }
+}
+
+/// Says where a run stands that was stopped, and the two ways on.
+fn paused(run: &Run, stop: Stop) -> Failure {
+    let id = &run.id;
+    let total = run.total.map_or_else(|| "?".to_owned(), thousands);
+    let done = format!("{} of {total} items done", thousands(run.done));
+    let ways = format!(
+        "Let it go on with: kenoma jobs resume {id} (then a worker does it, or the same command), or \
+         stop it for good with: kenoma jobs cancel {id}"
+    );
+    match stop {
+        Stop::Signal => Failure::Interrupted(format!("run {id} is paused, {done}. {ways}")),
+        Stop::Timeout(patience) => Failure::TimedOut(format!(
+            "run {id} was not finished after {} and is paused, {done}. {ways}",
+            humantime::format_duration(patience)
+        )),
+    }
+}
+
+struct Inline<'a> {
+    session: &'a Session,
+    server: &'a Server,
+    job: &'a AnyJob,
+    id: &'a str,
+    interrupts: &'a mut Interrupts,
+}
+
+impl Inline<'_> {
+    /// Works on the run until it ends or is stopped.
+    async fn drive(&mut self, display: &mut Display) -> Result<Ended, Failure> {
+        let mut said = String::new();
+        loop {
+            let ended = self.claim(display).await?;
+            if self.interrupts.stopped().is_some() {
+                // Given back in the moment in which it was stopped.
+                if !matches!(
+                    ended,
+                    Ended::Succeeded | Ended::Incomplete | Ended::Failed(_) | Ended::Cancelled
+                ) {
+                    pause(self.session, self.id).await?;
+                }
+                return Ok(ended);
+            }
+            let Ended::Waiting(Wait { delay, reason }) = ended else { return Ok(ended) };
+            if said != reason {
+                let delay = Duration::from_secs(delay.as_secs().max(1));
+                display.output().note(format!(
+                    "Waits for {reason}, and looks again in {}; Ctrl-C pauses the run",
+                    humantime::format_duration(delay)
+                ));
+                said = reason;
+            }
+            tokio::select! {
+                () = sleep(delay) => {}
+                _ = self.interrupts.next() => {
+                    pause(self.session, self.id).await?;
+                    return Ok(Ended::Paused);
+                }
+            }
+        }
+    }
+
+    /// Works on the run until it ends, is stopped or has to wait.
+    async fn claim(&mut self, display: &mut Display) -> Result<Ended, Failure> {
+        let Self { session, server, job, id, interrupts } = self;
+        let claim = {
+            let mut db = session.side_pool.acquire().await?;
+            ledger::claim(&mut db, id, &fresh_worker_id(), session.lease()).await?
+        };
+        let claim = claim.ok_or_else(|| {
+            Failure::Refused(format!(
+                "run {id} is being worked on by somebody else; follow it with: kenoma jobs watch {id}"
+            ))
+        })?;
+        let stop = CancellationToken::new();
+        let driver = session.inline_driver(stop.clone());
+        let (sender, receiver) = watch::channel(Progress::default());
+        let mut work = Box::pin(async {
+            let ended = job.drive(&driver, server, &claim, &sender).await;
+            let progress = sender.borrow().clone();
+            look_after(&driver, &claim, job.tables(), &ended, &progress).await;
+            ended
+        });
+        let mut pausing = pin!(Fuse::terminated());
+        let mut ticks = interval(GLANCE);
+        let ended = loop {
+            let again = interrupts.stopped().is_some();
+            tokio::select! {
+                ended = &mut work => break Some(ended),
+                () = &mut pausing => {}
+                _ = ticks.tick() => display.show(job.subject(), &receiver.borrow()),
+                _ = interrupts.next() => {
+                    if again {
+                        break None;
+                    }
+                    display.output().note("Pausing at the end of the batch; once more drops the batch");
+                    pausing.set(pause_or_give_back(session, id, &stop).fuse());
+                }
+            }
+        };
+        drop(work);
+        display.show(job.subject(), &receiver.borrow());
+        match ended {
+            Some(ended) => Ok(ended),
+            // The first wish has the run's locks before anybody else, once the batch is undone.
+            None => drop_batch(session, &claim, pausing, interrupts).await,
+        }
+    }
+}
+
+/// Has a run paused, at the end of its batch or at once. One that ended meanwhile is left as it is.
+async fn pause(session: &Session, id: &str) -> Result<(), Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    match ledger::pause(&mut db, id, &operator()).await {
+        Ok(_) | Err(ControlError::Status { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Has a run paused that is worked on here. Where there is nothing to pause, or the ledger cannot be
+/// told, the work is stopped all the same.
+async fn pause_or_give_back(session: &Session, id: &str, stop: &CancellationToken) {
+    let wish = async {
+        let mut db = session.side_pool.acquire().await?;
+        ledger::pause(&mut db, id, &operator()).await
+    };
+    if wish.await.is_err() {
+        stop.cancel();
+    }
+}
+
+/// Pauses a run whose batch nobody waits for any more. PostgreSQL undoes it when it notices that.
+async fn drop_batch(
+    session: &Session,
+    claim: &Claim,
+    first_wish: impl FusedFuture<Output = ()>,
+    interrupts: &mut Interrupts,
+) -> Result<Ended, Failure> {
+    let undone = async {
+        if !first_wish.is_terminated() {
+            first_wish.await;
+        }
+        let mut db = session.side_pool.acquire().await?;
+        ledger::pause_dropped(&mut db, claim, &operator()).await
+    };
+    let told = tokio::select! {
+        told = answered(UNDOING_MAX, undone) => told.ok(),
+        _ = interrupts.next() => None,
+    };
+    match told {
+        Some(true) => Ok(Ended::Paused),
+        Some(false) => Ok(Ended::Lost),
+        None => Err(Failure::Interrupted(format!(
+            "the batch is dropped, but run {id} could not be paused: when its lease is over, a worker \
+             goes on with it. Stop it for good with: kenoma jobs cancel {id}",
+            id = claim.run_id
+        ))),
+    }
+}

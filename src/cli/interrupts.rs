@@ -1,0 +1,94 @@
+//! What stops a run that is done here: Ctrl-C, SIGTERM, a closed terminal, `--wait-timeout`.
+
+use std::{fs, io, time::Duration};
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, sleep_until},
+};
+
+use super::Failure;
+
+/// Why to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Somebody does not want it any more.
+    Signal,
+    /// It took longer than `--wait-timeout`.
+    Timeout(Duration),
+}
+
+/// Listens from its making on: nothing that comes before somebody waits for it is lost.
+pub(super) struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Option<Signal>,
+    deadline: Option<(Instant, Duration)>,
+    stopped: Option<Stop>,
+}
+
+impl Interrupts {
+    /// Takes over from the default, which would end the process at once.
+    pub(super) fn listen(patience: Option<Duration>) -> Result<Self, Failure> {
+        let listen = || -> io::Result<Self> {
+            Ok(Self {
+                interrupt: signal(SignalKind::interrupt())?,
+                terminate: signal(SignalKind::terminate())?,
+                hang_up: (!ignores_hang_up()).then(|| signal(SignalKind::hangup())).transpose()?,
+                deadline: patience.map(|patience| (Instant::now() + patience, patience)),
+                stopped: None,
+            })
+        };
+        listen().map_err(|error| {
+            Failure::Failed(format!(
+                "signals cannot be listened for ({error}); nothing was changed"
+            ))
+        })
+    }
+
+    /// The first reason to stop that there was.
+    pub(super) const fn stopped(&self) -> Option<Stop> {
+        self.stopped
+    }
+
+    /// Waits for the next reason to stop.
+    pub(super) async fn next(&mut self) -> Stop {
+        let Self { interrupt, terminate, hang_up, deadline, stopped } = self;
+        let hung_up = async {
+            match hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let late = async {
+            match deadline {
+                Some((deadline, patience)) => {
+                    sleep_until(*deadline).await;
+                    *patience
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let stop = tokio::select! {
+            biased;
+            _ = interrupt.recv() => Stop::Signal,
+            _ = terminate.recv() => Stop::Signal,
+            _ = hung_up => Stop::Signal,
+            patience = late => Stop::Timeout(patience),
+        };
+        if matches!(stop, Stop::Timeout(_)) {
+            *deadline = None;
+        }
+        stopped.get_or_insert(stop);
+        stop
+    }
+}
+
+/// Whether the process was started by `nohup` or the like: it is to outlive its terminal.
+fn ignores_hang_up() -> bool {
+    const SIGHUP_BIT: u64 = 1;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0) & SIGHUP_BIT
+        != 0
+}

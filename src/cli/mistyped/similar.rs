@@ -1,0 +1,42 @@
+//! Commands that are spelled nearly as what was typed.
+
+/// Commands that take away what a person may want to keep, or stop somebody from what they do.
+const GRAVE: [&str; 12] = [
+    "rm",
+    "delete_activities",
+    "deactivate",
+    "deactivate_all_from_instance",
+    "toggle_activated",
+    "confirm_all",
+    "unconfirm_all",
+    "toggle_confirmed",
+    "reset_mfa",
+    "sign_out",
+    "revoke_invite",
+    "cancel",
+];
+
+/// Whether a command is one that nobody should be led to by a typing error.
+pub(super) fn is_grave(name: &str) -> bool {
+    GRAVE.contains(&name)
+}
+
+/// The names that are nearest to a word. A grave one only if the word can hardly mean anything
+/// else: one slip in a long name, two in a very long one, and no harmless command within two.
+pub(super) fn to<'n>(names: &'n [String], word: &str) -> Vec<&'n str> {
+    let distance = |name: &str| strsim::osa_distance(name, word);
+    let near = |name: &str| distance(name) <= if name.len() < 5 { 1 } else { 2 };
+    let harmless: Vec<&str> =
+        names.iter().map(String::as_str).filter(|name| !is_grave(name) && near(name)).collect();
+    let nearest = harmless.iter().map(|name| distance(name)).min();
+    if let Some(nearest) = nearest {
+        return harmless.into_iter().filter(|name| distance(name) == nearest).collect();
+    }
+    let slips = |name: &str| if name.len() > 5 { (name.len() / 7).max(1) } else { 0 };
+    let grave = |name: &&str| is_grave(name) && distance(name) <= slips(name);
+    let mut grave = names.iter().map(String::as_str).filter(grave);
+    match (grave.next(), grave.next()) {
+        (Some(only), None) => vec![only],
+        _ => Vec::new(),
+    }
+}

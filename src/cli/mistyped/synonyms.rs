@@ -1,0 +1,236 @@
+//! What other programs call our commands.
+
+/// A command as it is typed, and what it does.
+type Meant = (&'static str, &'static str);
+
+const RM: Meant = ("user rm NICK", "removes an account with everything it did; cannot be undone");
+const DEACTIVATE: Meant =
+    ("user deactivate NICK", "switches an account off; kenoma user activate NICK undoes it");
+const ACTIVATE: Meant = ("user activate NICK", "switches a deactivated account on again");
+const POSTS: Meant = (
+    "user delete_activities NICK",
+    "deletes what an account posted, and keeps the account; cannot be undone",
+);
+const SILENCE: Meant = (
+    "user tag NICK mrf_tag:force-unlisted",
+    "keeps its posts out of public timelines, if the server's TagPolicy is on",
+);
+const INSTANCE: Meant = (
+    "user deactivate_all_from_instance HOST",
+    "switches all accounts of a host off; look with --dry-run first",
+);
+const NEW: Meant = ("user new NICK EMAIL", "makes an account");
+const SHOW: Meant = ("user show NICK", "shows an account: roles, state, counters");
+const LIST: Meant = ("user list", "lists the accounts of this server");
+const SET: Meant = ("user set NICK --…", "gives roles or takes them, locks, confirms");
+const PASSWORD: Meant =
+    ("user reset_password NICK", "makes a link with which a password can be chosen anew");
+const MFA: Meant = ("user reset_mfa NICK", "lets an account log in without its second factor");
+const SIGN_OUT: Meant = ("user sign_out NICK", "signs an account out of all apps");
+const EMAIL: Meant = ("user change_email NICK EMAIL", "changes an account's e-mail address");
+const CONFIRM: Meant = ("user confirm NICK", "confirms an account's e-mail address");
+const UNCONFIRM: Meant =
+    ("user set NICK --no-confirmed", "takes the confirmation of its e-mail address away");
+const INVITES: Meant = ("user invites", "lists all invites");
+const REVOKE: Meant = ("user revoke_invite TOKEN", "revokes an invite");
+const PAUSE: Meant =
+    ("jobs pause RUN", "stops a run for a while; kenoma jobs resume RUN lets it go on");
+const CANCEL: Meant = ("jobs cancel RUN", "stops a run for good; what is done stays done");
+const RESUME: Meant = ("jobs resume RUN", "lets a paused run go on");
+const RETRY: Meant = ("jobs retry RUN", "has a failed or cancelled run go on where it stopped");
+const RUN: Meant = ("jobs show RUN", "shows a run: plan, progress, story, parked items");
+const RUNS: Meant = ("jobs list", "lists runs, newest first");
+const WATCH: Meant = ("jobs watch RUN", "follows a run to its end");
+const SPEED: Meant = ("jobs speed RUN FACTOR", "lets a run go faster or slower");
+const WORKER: Meant = ("worker", "runs jobs until told to stop");
+const ACTIONS: Meant = ("actions", "tells what was done at once, by whom and why");
+const MIGRATE: Meant = ("migrate", "makes or updates kenoma's own tables");
+const SETTINGS: Meant = ("config show", "shows every setting in force");
+
+/// Words behind `kenoma user`, and by themselves, with what they mean.
+const USER: &[(&[&str], &[Meant])] = &[
+    (
+        &[
+            "delete",
+            "del",
+            "remove",
+            "erase",
+            "destroy",
+            "drop",
+            "purge",
+            "wipe",
+            "nuke",
+            "kill",
+            "delete_user",
+            "remove_user",
+            "delete_account",
+            "remove_account",
+            "deluser",
+            "userdel",
+        ],
+        &[RM, DEACTIVATE],
+    ),
+    (
+        &[
+            "ban",
+            "suspend",
+            "block",
+            "disable",
+            "freeze",
+            "inactivate",
+            "disactivate",
+            "deactivate_user",
+            "deactivate_account",
+            "ban_user",
+            "suspend_user",
+            "block_user",
+        ],
+        &[DEACTIVATE],
+    ),
+    (
+        &[
+            "unban",
+            "unsuspend",
+            "unblock",
+            "enable",
+            "unfreeze",
+            "reactivate",
+            "undeactivate",
+            "restore",
+            "undelete",
+            "unsilence",
+            "activate_user",
+        ],
+        &[ACTIVATE],
+    ),
+    (
+        &["silence", "limit", "mute", "sandbox", "unlist", "hide", "shadowban"],
+        &[SILENCE, DEACTIVATE],
+    ),
+    (
+        &[
+            "delete_posts",
+            "delete_statuses",
+            "delete_status",
+            "delete_post",
+            "delete_notes",
+            "remove_posts",
+            "remove_statuses",
+            "remove_activities",
+            "delete_activity",
+            "empty",
+        ],
+        &[POSTS],
+    ),
+    (
+        &[
+            "ban_instance",
+            "block_instance",
+            "suspend_instance",
+            "deactivate_instance",
+            "deactivate_all",
+            "deactivate_host",
+            "ban_host",
+            "block_host",
+            "ban_domain",
+            "block_domain",
+            "suspend_domain",
+            "defederate",
+        ],
+        &[INSTANCE],
+    ),
+    (&["add", "create", "register", "adduser", "useradd", "create_user", "new_user"], &[NEW]),
+    (&["info", "get", "view", "display", "describe", "find", "lookup", "status"], &[SHOW]),
+    (&["ls", "index", "all", "users", "accounts"], &[LIST]),
+    (
+        &[
+            "edit",
+            "update",
+            "modify",
+            "change",
+            "promote",
+            "demote",
+            "grant",
+            "role",
+            "roles",
+            "admin",
+            "moderator",
+            "make_admin",
+            "set_admin",
+            "lock",
+            "unlock",
+        ],
+        &[SET],
+    ),
+    (&["password", "passwd", "pw", "change_password", "set_password", "new_password"], &[PASSWORD]),
+    (&["mfa", "2fa", "totp", "otp", "disable_mfa", "disable_2fa", "reset_2fa"], &[MFA]),
+    (&["logout", "log_out", "signout", "kick", "revoke_tokens"], &[SIGN_OUT]),
+    (&["email", "mail", "set_email", "edit_email"], &[EMAIL]),
+    (&["verify", "confirm_email", "confirm_user"], &[CONFIRM]),
+    (&["unconfirm", "unverify"], &[UNCONFIRM]),
+    (&["list_invites", "invitations"], &[INVITES]),
+    (&["delete_invite", "remove_invite", "uninvite"], &[REVOKE]),
+];
+
+const JOBS: &[(&[&str], &[Meant])] = &[
+    (&["stop", "halt", "hold", "suspend", "interrupt"], &[PAUSE, CANCEL]),
+    (&["kill", "abort", "delete", "rm", "remove", "end"], &[CANCEL]),
+    (&["continue", "start", "unpause", "go"], &[RESUME]),
+    (&["rerun", "restart", "again", "run"], &[RETRY]),
+    (&["status", "info", "view", "get"], &[RUN]),
+    (&["ls", "all", "ps", "index"], &[RUNS]),
+    (&["follow", "tail", "log", "logs", "wait"], &[WATCH]),
+    (&["slow", "throttle", "nice", "pace"], &[SPEED]),
+];
+
+const TOP: &[(&[&str], &[Meant])] = &[
+    (&["run", "serve", "daemon", "start", "workers"], &[WORKER]),
+    (&["job", "runs", "run_list", "ps", "queue", "status"], &[RUNS]),
+    (&["log", "logs", "audit", "history", "action"], &[ACTIONS]),
+    (&["init", "setup", "install", "upgrade", "migration", "migrations"], &[MIGRATE]),
+    (&["settings", "configuration", "conf"], &[SETTINGS]),
+    // Our own names, one word too early.
+    (&["pause"], &[PAUSE]),
+    (&["resume"], &[RESUME]),
+    (&["cancel", "stop"], &[CANCEL]),
+    (&["retry"], &[RETRY]),
+    (&["watch"], &[WATCH]),
+    (&["speed"], &[SPEED]),
+    (&["rm"], &[RM]),
+    (&["deactivate"], &[DEACTIVATE]),
+    (&["activate"], &[ACTIVATE]),
+    (&["delete_activities"], &[POSTS]),
+    (&["deactivate_all_from_instance"], &[INSTANCE]),
+    (&["new"], &[NEW]),
+    (&["show"], &[SHOW, RUN]),
+    (&["list"], &[LIST, RUNS]),
+    (&["set"], &[SET]),
+    (&["reset_password"], &[PASSWORD]),
+    (&["reset_mfa"], &[MFA]),
+    (&["sign_out"], &[SIGN_OUT]),
+    (&["change_email"], &[EMAIL]),
+    (&["confirm"], &[CONFIRM]),
+    (&["invites", "invite"], &[INVITES]),
+    (&["revoke_invite"], &[REVOKE]),
+];
+
+/// What a word means behind a command; nothing when no program is known that has it.
+pub(super) fn look_up(parent: &str, word: &str) -> &'static [Meant] {
+    let tables: &[_] = match parent {
+        "user" => &[USER],
+        "jobs" => &[JOBS],
+        "" => &[TOP, USER],
+        _ => &[],
+    };
+    let mut entries = tables.iter().flat_map(|table| table.iter());
+    entries.find(|(words, _)| words.contains(&word)).map_or(&[], |(_, meant)| *meant)
+}
+
+/// Every word, with the command it stands behind.
+#[cfg(test)]
+pub(super) fn words() -> Vec<(&'static str, &'static str)> {
+    let of = |parent, table: &'static [(&'static [&'static str], _)]| {
+        table.iter().flat_map(move |(words, _)| words.iter().map(move |word| (parent, *word)))
+    };
+    of("user", USER).chain(of("jobs", JOBS)).chain(of("", TOP)).collect()
+}

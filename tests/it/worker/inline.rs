@@ -1,0 +1,170 @@
+//! A run that is done here, and what stops it.
+
+use std::{
+    io::Write as _,
+    process::{Child, Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{
+    process::Worker,
+    stage::{BATCH, Stage, eventually},
+    story::DELETE_ALICE,
+};
+use crate::program::Done;
+
+/// Sends a signal to a process that was started here.
+fn signal(child: &Child, name: &str) -> Result<()> {
+    let arguments = ["-c", r#"kill -"$1" "$2""#, "kill", name, &child.id().to_string()];
+    ensure!(Command::new("sh").args(arguments).status()?.success(), "SIG{name} cannot be sent");
+    Ok(())
+}
+
+/// The id of the only run.
+async fn only_run(stage: &Stage) -> Result<String> {
+    Ok(sqlx::query_scalar("select id from kenoma.runs").fetch_one(&stage.pool).await?)
+}
+
+/// Waits until a run has an event.
+async fn has(stage: &Stage, id: &str, event: &str) -> Result<()> {
+    eventually(event, async || {
+        Ok(stage.events(id).await?.iter().any(|name| name == event).then_some(()))
+    })
+    .await
+}
+
+fn inline(stage: &Stage, more: &[&str]) -> Result<Child> {
+    stage.begin(&[&DELETE_ALICE[..], &["--inline", "--yes"], more].concat())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_stops_a_run_pauses_it() -> Result<()> {
+    let stage = Stage::new().await?;
+    for (name, post, done) in [("INT", 7, 2), ("TERM", 17, 4), ("HUP", 27, 6)] {
+        let held = stage.hold(post).await?;
+        let child = inline(&stage, &[])?;
+        stage.stuck().await?;
+        let id = only_run(&stage).await?;
+        signal(&child, name)?;
+        // The wish waits for the batch, which waits for the row.
+        stage.others_are_stuck(1).await?;
+        held.rollback().await?;
+        let told = Done::from(child.wait_with_output()?);
+        ensure!(told.code == 130 && told.stdout.is_empty(), "{name}: {told:?}");
+        for word in ["is paused", &format!("jobs resume {id}"), &format!("jobs cancel {id}")] {
+            ensure!(told.stderr.contains(word), "{name}: {told:?}");
+        }
+        let run = stage.run(&id).await?;
+        ensure!((run.status.as_str(), run.done) == ("paused", done * BATCH), "{name}: {run:?}");
+        ensure!(run.attempt == 0 && run.last_error.is_none(), "{name}: {run:?}");
+        ensure!(stage.kenoma.run(&["jobs", "resume", &id])?.code == 0);
+    }
+    let told = stage.kenoma.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
+    ensure!(told.code == 0, "{told:?}");
+    stage.is_like_the_twin(&only_run(&stage).await?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_ctrl_c_drops_the_batch() -> Result<()> {
+    let stage = Stage::new().await?;
+    let held = stage.hold(12).await?;
+    let child = inline(&stage, &[])?;
+    stage.stuck().await?;
+    let id = only_run(&stage).await?;
+    signal(&child, "INT")?;
+    stage.others_are_stuck(1).await?;
+    signal(&child, "INT")?;
+    // Nobody has given the row free.
+    let told = Done::from(child.wait_with_output()?);
+    ensure!(told.code == 130 && told.stderr.contains("is paused"), "{told:?}");
+    let run = stage.run(&id).await?;
+    ensure!((run.status.as_str(), run.done) == ("paused", 2 * BATCH), "{run:?}");
+    held.rollback().await?;
+    ensure!(stage.kenoma.run(&["jobs", "resume", &id])?.code == 0);
+    let _worker = Worker::start(&stage.kenoma)?;
+    stage.is_like_the_twin(&id).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn patience_has_an_end_here_as_well() -> Result<()> {
+    let stage = Stage::new().await?;
+    let held = stage.hold(12).await?;
+    let child = inline(&stage, &["--wait-timeout", "1s"])?;
+    // On a busy machine that may be before the batch with the row.
+    eventually("a wish", async || {
+        let wish = "select count(*) from pg_stat_activity
+                    where application_name = 'kenoma' and wait_event_type = 'Lock'
+                      and datname = current_database()";
+        let waiting: i64 = sqlx::query_scalar(wish).fetch_one(&stage.pool).await?;
+        let paused = "select count(*) from kenoma.runs where status = 'paused'";
+        let paused: i64 = sqlx::query_scalar(paused).fetch_one(&stage.pool).await?;
+        Ok((waiting + paused > 0).then_some(()))
+    })
+    .await?;
+    held.rollback().await?;
+    let told = Done::from(child.wait_with_output()?);
+    ensure!(told.code == 7 && told.stderr.contains("is paused"), "{told:?}");
+    let run = stage.run(&only_run(&stage).await?).await?;
+    ensure!(run.status == "paused" && run.done <= 3 * BATCH, "{run:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_stopped_begins_nothing_else() -> Result<()> {
+    let stage = Stage::new().await?;
+    sqlx::query(
+        "insert into users (id, nickname, ap_id, bio, local, inserted_at, updated_at)
+         values (gen_random_uuid(), 'x@last.example', 'https://last.example/x', '', false, now(), now())",
+    )
+    .execute(&stage.pool)
+    .await?;
+    let mut held = stage.pool.begin().await?;
+    sqlx::query("select 1 from users where nickname = 'carl@far.example' for update")
+        .execute(&mut *held)
+        .await?;
+    let words = ["user", "deactivate_all_from_instance", "--hosts-file", "-", "--inline", "--yes"];
+    let mut command = stage.kenoma.command(&words);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    child.stdin.take().context("no input")?.write_all(b"far.example\nlast.example\n")?;
+    stage.stuck().await?;
+    let id = only_run(&stage).await?;
+    signal(&child, "INT")?;
+    stage.others_are_stuck(1).await?;
+    held.rollback().await?;
+    let told = Done::from(child.wait_with_output()?);
+    ensure!(told.code == 130, "{told:?}");
+    // The first host may have been through with that batch.
+    let run = stage.run(&id).await?;
+    ensure!(["paused", "succeeded"].contains(&run.status.as_str()), "{run:?}");
+    ensure!(told.stderr.contains("Nothing was begun for 1 host of the list"), "{told:?}");
+    ensure!(only_run(&stage).await? == id);
+    let runs: i64 =
+        sqlx::query_scalar("select count(*) from kenoma.runs").fetch_one(&stage.pool).await?;
+    ensure!(runs == 1, "{runs} runs");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_must_wait_says_so_at_once_and_can_be_stopped() -> Result<()> {
+    let stage = Stage::new().await?;
+    // A brake that is on before anything is known of the run.
+    let flag = tempfile::NamedTempFile::new()?;
+    let flag = flag.path().display().to_string();
+    let kenoma = stage.with("KENOMA_BRAKES_FLAG_FILE", &flag);
+    let words = [&DELETE_ALICE[..], &["--inline", "--yes"]].concat();
+    let mut command = kenoma.command(&words);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    eventually("a run", async || {
+        let held = "select count(*) from kenoma.runs where brake is not null";
+        let held: i64 = sqlx::query_scalar(held).fetch_one(&stage.pool).await?;
+        Ok((held > 0).then_some(()))
+    })
+    .await?;
+    let id = only_run(&stage).await?;
+    signal(&child, "INT")?;
+    let told = Done::from(child.wait_with_output()?);
+    ensure!(told.code == 130 && told.stderr.contains("is held back: "), "{told:?}");
+    has(&stage, &id, "paused").await
+}
