@@ -9,6 +9,7 @@ mod compare;
 mod database;
 mod flake;
 mod flavour;
+mod oban_player;
 mod servers;
 mod sql;
 mod standin;
@@ -22,6 +23,7 @@ pub use compare::{Difference, Kind, compare, decoded_mail};
 pub use database::{Database, fingerprint};
 pub use flake::{flake_id, flake_text};
 pub use flavour::Flavour;
+pub use oban_player::{ObanPlayer, Played};
 pub use servers::{
     Certificates, Link, PgBouncer, Postgres, PostgresOptions, Proxy, Redis, RedisOptions, Server,
     postgres, postgres_folder, redis, redis_program,
