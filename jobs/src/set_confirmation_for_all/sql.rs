@@ -6,7 +6,7 @@ use crate::pleroma::Flavour;
 pub(super) struct Statements {
     /// `$1`: up to this account. Counts the accounts that a run writes.
     pub(super) count: &'static str,
-    /// `$1`: after this account, `$2`: up to this one. The accounts that a run writes, in order, each
+    /// `$1`: after this account, `$2`: up to this one, `$3`: at most so many. The accounts that a run writes, in order, each
     /// with the page on which it lies, if those of a page are to be spread over batches.
     pub(super) find: &'static str,
     /// The same for those that [`count_left`](Self::count_left) counts.
@@ -17,12 +17,6 @@ pub(super) struct Statements {
     /// `$1`: up to this account. Counts accounts that a finished run cannot have left so.
     pub(super) count_left: &'static str,
 }
-
-/// `$1`: after this account, `$2`: up to this one, `$3`: so many accounts of all kinds. The last of
-/// them.
-pub(super) const END_OF_WINDOW: &str = "select id
-     from (select id from public.users where id > $1 and id <= $2 order by id limit $3) u
-     order by id desc limit 1";
 
 /// The newest account.
 pub(super) const NEWEST: &str = "select id from public.users order by id desc limit 1";
@@ -69,7 +63,7 @@ macro_rules! statements {
                 $written,
                 " and ",
                 meant!($active),
-                ") is true order by u.id"
+                ") is true order by u.id limit $3"
             ),
             find_left: concat!(
                 "select u.id, ",
@@ -79,7 +73,7 @@ macro_rules! statements {
                 $left,
                 " and ",
                 meant!($active),
-                ") is true order by u.id"
+                ") is true order by u.id limit $3"
             ),
             write: concat!(
                 "with picked as (

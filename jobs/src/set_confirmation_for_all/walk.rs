@@ -1,6 +1,7 @@
 //! Which accounts come next.
 //!
-//! Accounts are walked over in the order of their ids, window by window. Of those that lie together
+//! Accounts are walked over in the order of their ids, window by window of those that are to be
+//! written: however many others lie between them, all of them are passed over once. Of those that lie together
 //! on one page of the table, a batch takes one, and the batches after it the others. Each so finds
 //! the room that the one before has left there, and `PostgreSQL` can keep the new version of a row on
 //! its page, and need not add it to each of the table's twenty indexes ("heap-only tuple"). Taking
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::sql::{self, Statements};
+use super::sql::Statements;
 use crate::engine::Remembered;
 
 /// Where a run stands.
@@ -34,9 +35,12 @@ const fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-/// Accounts of all kinds in a window, for each one that a batch may write: so many that it has more
-/// pages than a batch has accounts, also where those to be written are few among others.
+/// Accounts of a window for each one that a batch may write: so many that it has more pages than a
+/// batch has accounts.
 const WINDOW: i64 = 40;
+
+/// The most accounts of a window: a few MB.
+const WINDOW_MAX: i64 = 100_000;
 
 /// Where few pages hold all accounts, a batch takes at least this part of what it may, and more than
 /// one of a page: many small batches would cost more than they save.
@@ -70,15 +74,20 @@ impl Ahead {
         if let Some(step) = self.next(cursor, most) {
             return Ok(Some(step));
         }
-        let end: Option<Uuid> = sqlx::query_scalar(sql::END_OF_WINDOW)
+        if cursor.after >= cursor.until {
+            return Ok(None);
+        }
+        let wanted = limit.saturating_mul(WINDOW).min(WINDOW_MAX);
+        let find = if cursor.only_left { statements.find_left } else { statements.find };
+        let found: Vec<(Uuid, Option<i64>)> = sqlx::query_as(find)
             .bind(cursor.after)
             .bind(cursor.until)
-            .bind(limit.saturating_mul(WINDOW))
-            .fetch_optional(&mut *db)
+            .bind(wanted)
+            .fetch_all(db)
             .await?;
-        let Some(end) = end else { return Ok(None) };
-        let find = if cursor.only_left { statements.find_left } else { statements.find };
-        let found = sqlx::query_as(find).bind(cursor.after).bind(end).fetch_all(db).await?;
+        let full = i64::try_from(found.len()).is_ok_and(|found| found >= wanted);
+        let last = found.last().map(|(account, _)| *account);
+        let end = last.filter(|_| full).unwrap_or(cursor.until);
         self.look_at(Window::new(cursor.after, found, end));
         Ok(self.next(cursor, most))
     }
