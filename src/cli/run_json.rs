@@ -10,7 +10,7 @@ pub(super) struct RunJson<'a> {
     run_id: Option<&'a str>,
     job: &'a str,
     subject: &'a str,
-    status: Status,
+    status: StatusJson,
     planned: i64,
     total: Option<i64>,
     done: i64,
@@ -26,6 +26,15 @@ pub(super) struct RunJson<'a> {
     started_at: Option<String>,
     finished_at: Option<String>,
     deliveries_until: Option<String>,
+}
+
+/// Where a run stands, or why there is none.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum StatusJson {
+    Run(Status),
+    /// There is nobody whom it would be about.
+    None(&'static str),
 }
 
 /// The brake that holds a run back now.
@@ -54,7 +63,7 @@ impl<'a> RunJson<'a> {
             run_id: Some(&run.id),
             job: &run.job,
             subject: &run.subject,
-            status: run.status,
+            status: StatusJson::Run(run.status),
             planned: run.plan.total,
             total: run.total,
             done: run.done,
@@ -79,7 +88,7 @@ impl<'a> RunJson<'a> {
             run_id: None,
             job,
             subject,
-            status: Status::Succeeded,
+            status: StatusJson::Run(Status::Succeeded),
             planned: 0,
             total: Some(0),
             done: 0,
@@ -96,5 +105,11 @@ impl<'a> RunJson<'a> {
             finished_at: None,
             deliveries_until: None,
         }
+    }
+
+    /// Describes a job of which nobody is known whom it would be about, and so no run.
+    pub(super) fn unknown(job: &'a str, subject: &'a str, error: &'a str) -> Self {
+        let nothing = Self::nothing_to_do(job, subject);
+        Self { status: StatusJson::None("unknown"), error: Some(error), ..nothing }
     }
 }

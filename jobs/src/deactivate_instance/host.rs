@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use url::Host as UrlHost;
 
+use super::not_a_host;
+
 /// A host name in lower case and ASCII (punycode), without a dot at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -15,47 +17,46 @@ pub struct Host(String);
 #[error("{typed:?} is not the host of an instance: {reason}")]
 pub struct InvalidHost {
     typed: String,
-    reason: &'static str,
+    reason: String,
 }
 
-/// What no host has, and what would mean more than one if a statement took it for a pattern.
-const WILDCARDS: [char; 3] = ['%', '_', '*'];
+/// Characters of what was typed that an error repeats at most.
+const TYPED_MAX: usize = 80;
+
+/// The longest label, and the longest name (RFC 1035, 2.3.4).
+const LABEL_MAX: usize = 63;
+const NAME_MAX: usize = 253;
 
 impl Host {
     /// Reads what an operator typed: any case, Unicode or punycode, a dot at the end.
     ///
     /// # Errors
     ///
-    /// Refuses what could hit more than one instance (empty, `%`, `_`, `*`), and what nicknames do
-    /// not have behind their `@` (an address, a URL, a port, a name without a dot).
+    /// Refuses what is not a host name of at least two labels, and says what it looks like instead.
+    /// That includes what could hit more than one instance (nothing, `%`, `_`, `*`), and addresses:
+    /// instances are known by name.
     pub fn parse(typed: &str) -> Result<Self, InvalidHost> {
-        let invalid = |reason| InvalidHost { typed: typed.to_owned(), reason };
+        let invalid = |reason| {
+            let mut shown: String = typed.chars().take(TYPED_MAX).collect();
+            if shown.len() < typed.len() {
+                shown.push('…');
+            }
+            InvalidHost { typed: shown, reason }
+        };
         let text = typed.trim().trim_start_matches('@');
         let text = text.strip_suffix('.').unwrap_or(text);
-        if text.is_empty() {
-            return Err(invalid("it is empty"));
-        }
-        let wildcard = "wildcards are not accepted, name one host";
-        if text.contains(WILDCARDS) {
-            return Err(invalid(wildcard));
-        }
-        if text.contains(['/', ':', '@', ' ']) && !text.starts_with('[') {
-            return Err(invalid("give the bare host, without scheme, port, path or nickname"));
+        if let Some(reason) = not_a_host::looks_like(text) {
+            return Err(invalid(reason));
         }
         match UrlHost::parse(text) {
-            // Unicode has wide forms of them, which become the plain ones.
-            Ok(UrlHost::Domain(domain)) if domain.contains(WILDCARDS) => Err(invalid(wildcard)),
-            Ok(UrlHost::Domain(domain)) if !domain.contains('.') => {
-                Err(invalid("a host has at least one dot"))
-            }
-            Ok(UrlHost::Domain(domain)) if domain.split('.').any(str::is_empty) => {
-                Err(invalid("there is nothing between two of its dots"))
-            }
-            Ok(UrlHost::Domain(domain)) => Ok(Self(domain)),
+            Ok(UrlHost::Domain(domain)) => match fault(&domain) {
+                None => Ok(Self(domain)),
+                Some(reason) => Err(invalid(reason)),
+            },
             Ok(UrlHost::Ipv4(_) | UrlHost::Ipv6(_)) => {
-                Err(invalid("it is an address; instances are known by name"))
+                Err(invalid("it is an address; instances are known by name".to_owned()))
             }
-            Err(_) => Err(invalid("it is not a host name")),
+            Err(_) => Err(invalid(not_a_host::RULE.to_owned())),
         }
     }
 
@@ -73,6 +74,29 @@ impl Host {
     pub fn suffix(&self) -> String {
         format!(".{}", self.0)
     }
+}
+
+/// Says what is wrong with a name in ASCII. Conversion to ASCII lets far more pass than a host
+/// name has, and makes plain characters out of wide ones.
+fn fault(domain: &str) -> Option<String> {
+    if let Some(reason) = not_a_host::wrong_character(domain) {
+        return Some(reason);
+    }
+    if domain.len() > NAME_MAX {
+        return Some(format!("a host name has at most {NAME_MAX} characters"));
+    }
+    let labels: Vec<&str> = domain.split('.').collect();
+    if labels.len() < 2 {
+        return Some("a host has at least one dot".to_owned());
+    }
+    if labels.iter().any(|label| label.is_empty()) {
+        return Some("there is nothing between two of its dots".to_owned());
+    }
+    if labels.iter().any(|label| label.len() > LABEL_MAX) {
+        return Some(format!("between two dots there are at most {LABEL_MAX} characters"));
+    }
+    let hyphen = |label: &&str| label.starts_with('-') || label.ends_with('-');
+    labels.iter().any(hyphen).then(|| "no part of a host begins or ends with a hyphen".to_owned())
 }
 
 impl fmt::Display for Host {
@@ -99,7 +123,7 @@ impl From<Host> for String {
 mod tests {
     use super::*;
 
-    fn parsed(typed: &str) -> Result<String, &'static str> {
+    fn parsed(typed: &str) -> Result<String, String> {
         Host::parse(typed).map(String::from).map_err(|error| error.reason)
     }
 
@@ -115,6 +139,9 @@ mod tests {
             Host::parse("xn--bcher-kva.example").map(|h| h.unicode()).as_deref(),
             Ok("bücher.example")
         );
+        let longest = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61));
+        assert_eq!(parsed(&longest), Ok(longest));
+        assert_eq!(parsed("4chan.7-11.x--y.example").as_deref(), Ok("4chan.7-11.x--y.example"));
     }
 
     #[test]
@@ -139,30 +166,59 @@ mod tests {
 
     #[test]
     fn what_is_not_a_host_name_is_refused() {
+        let long_label = format!("{}.example", "a".repeat(64));
+        let long_name = format!("{}example", "label.".repeat(50));
         for typed in [
             "192.0.2.7",
             "[2001:db8::1]",
             "2001:db8::1",
-            "https://spam.example",
             "spam.example:443",
-            "nick@spam.example",
-            "spam.example/x",
             "localhost",
-            "a b.example",
             "spam..example",
             ".spam.example",
             "spam.example..",
+            "-spam.example",
+            "spam-.example",
+            "spam.-example",
+            "spam.example-",
+            "spam.example;",
+            "spam.example!",
+            "\"spam.example\"",
+            "spam.$(example)",
+            "spam.example\u{ff0c}other.example",
+            &long_label,
+            &long_name,
         ] {
             assert!(parsed(typed).is_err(), "{typed}");
         }
     }
 
+    #[test]
+    fn an_error_repeats_the_beginning_of_what_was_typed() {
+        let error = Host::parse(&"x".repeat(10_000)).err().map(|error| error.to_string());
+        assert!(error.is_some_and(|error| error.len() < 200));
+    }
+
+    /// Whether a name is made of labels as RFC 1123 has them, by other means than the parser's.
+    fn made_of_labels(name: &str) -> bool {
+        let alphanumeric = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        let label = |label: &str| {
+            let bytes = label.as_bytes();
+            (1..=63).contains(&bytes.len())
+                && alphanumeric(bytes.first())
+                && alphanumeric(bytes.last())
+                && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+        };
+        name.len() <= 253 && name.contains('.') && name.split('.').all(label)
+    }
+
     proptest::proptest! {
         #[test]
-        fn whatever_is_typed_is_read_or_refused(typed in "\\PC{0,60}|[a-zA-Z0-9.@%_*-]{0,40}") {
+        fn whatever_is_typed_is_read_or_refused(
+            typed in "\\PC{0,60}|[a-zA-Z0-9.@%_*,;:/-]{0,40}|([a-z0-9-]{1,70}\\.){1,5}[a-z]{0,5}|([\\PC]{1,5}\\.){1,3}[\\PC]{1,5}",
+        ) {
             if let Ok(host) = Host::parse(&typed) {
-                // Nothing is left in it that a pattern or an address would be made of.
-                assert!(!host.as_str().contains(['%', '_', '*', '@', '/', ':', ' ']), "{host:?}");
+                assert!(made_of_labels(host.as_str()), "{typed:?} was read as {host}");
                 assert_eq!(host.as_str(), host.as_str().to_lowercase());
                 assert_eq!(Host::parse(host.as_str()).as_ref(), Ok(&host));
                 assert_eq!(Host::parse(&host.unicode()).as_ref(), Ok(&host));

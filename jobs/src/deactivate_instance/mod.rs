@@ -1,21 +1,28 @@
 //! Deactivates every account of an instance (docs/semantics.md 3.4).
 
+mod cursor;
 mod host;
+mod not_a_host;
 mod plan_all;
+mod seen;
 mod sql;
 mod steps;
 
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+pub use cursor::Cursor;
 pub use host::{Host, InvalidHost};
-pub use plan_all::plan_all;
+pub use not_a_host::is_header_of_blocks;
+pub use plan_all::{HostPlan, plan_all};
+use seen::Seen;
 use sql::Statements;
+use steps::count;
 
 use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Plan, Recount, Skipped, Table, tables},
-    pleroma::{Asked, Server, count_relations, stale_counters_note},
+    engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
+    pleroma::{Asked, Flavour, Refresh, Server, stale_counters_note},
 };
 
 /// Deactivates all accounts whose nickname is at a host.
@@ -32,32 +39,26 @@ pub struct DeactivateInstance {
     /// What the server was asked to read anew.
     #[serde(skip)]
     asked: Asked,
+    /// What was looked at.
+    #[serde(skip)]
+    seen: Seen,
 }
 
-/// Where a run stands: in one of three steps, behind the account that was walked over last.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "step", rename_all = "snake_case")]
-pub enum Cursor {
-    /// Accounts of the host are switched off.
-    Switch {
-        /// The last account, of whatever host.
-        after: Uuid,
-        /// Accounts that were inactive before the run, with relations that are left alone.
-        spared: Vec<Uuid>,
-    },
-    /// Their relations to active local accounts end.
-    Unfollow {
-        /// The last account, local or not.
-        after: Uuid,
-        /// As before.
-        spared: Vec<Uuid>,
-    },
-    /// Local accounts that follow the host's are counted anew.
-    Recount {
-        /// The last account, local or not.
-        after: Uuid,
-    },
+/// An account of the host, or of one below it.
+#[derive(Debug, FromRow)]
+struct Named {
+    id: Uuid,
+    active: bool,
+    /// Whether it is of a sub-domain.
+    below: bool,
 }
+
+/// Rows of a step that begins in the middle of a batch: what those of the step before it cost says
+/// nothing of them.
+const FIRST_OF_STEP: i64 = 20;
+
+/// Accounts whose relations are counted by one statement.
+const COUNTED_AT_ONCE: usize = 10_000;
 
 impl Job for DeactivateInstance {
     const NAME: &'static str = "deactivate_instance";
@@ -73,27 +74,32 @@ impl Job for DeactivateInstance {
     }
 
     fn dedupe_key(&self) -> String {
-        let dot = if self.include_subdomains { "." } else { "" };
-        format!("deactivate_instance:{dot}{}", self.host.as_str())
+        format!("deactivate_instance:{}", self.instance())
     }
 
     async fn plan(&self, server: &Server, db: &mut PgConnection) -> Result<Plan<Cursor>, JobError> {
         self.refuse_own(server)?;
-        let accounts = self.accounts(server, db, Uuid::max()).await?;
-        let active = accounts.iter().filter(|(_, active)| *active).count();
-        let acted_on: Vec<Uuid> = accounts.iter().map(|(id, _)| *id).collect();
-        let relations = count_relations(db, server, &acted_on).await?;
-        let spared = self.spared(server, db).await?;
-        let mut notes = self.notes(db).await?;
-        notes.extend(stale_counters_note(db, server, &acted_on).await?);
-        Ok(Plan {
-            counts: vec![
-                Count::new("accounts", i64::try_from(active).unwrap_or(i64::MAX)),
-                Count::new("follow relations", relations),
-            ],
-            notes,
-            cursor: Cursor::Switch { after: Uuid::nil(), spared },
-        })
+        let named = self.named(server, db).await?;
+        let acted_on = self.seen.note_accounts(self.acted_on(server, &named));
+        let active = named.iter().filter(|account| account.active && self.means(account));
+        let active: Vec<Uuid> = active.map(|account| account.id).collect();
+        let unfinished = self.noted(db).await?;
+        let due = unfinished.iter().filter(|(id, due)| *due && active.binary_search(id).is_err());
+        let due = i64::try_from(due.count()).unwrap_or(i64::MAX);
+        let with_unfinished = |accounts: &[Uuid]| {
+            let mut all = accounts.to_vec();
+            all.extend(unfinished.iter().map(|(id, _)| *id));
+            all.sort_unstable();
+            all.dedup();
+            all
+        };
+        let concerned = with_unfinished(&acted_on);
+        let (relations, read_anew) = count_relations(server, db, &concerned).await?;
+        let followed = count_followed(server, db, &with_unfinished(&active)).await?;
+        let mut notes = self.notes(&named);
+        notes.extend(stale_counters_note(db, server, &concerned).await?);
+        let counts = [count(&active), relations, followed, read_anew + due];
+        Ok(Plan { counts: Self::counts(server, counts), notes, cursor: Cursor::START })
     }
 
     async fn batch(
@@ -104,37 +110,13 @@ impl Job for DeactivateInstance {
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         self.refuse_own(server)?;
-        let (done, found, next) = match cursor {
-            Cursor::Switch { after, spared } => {
-                let Some(walked) = self.walk(server, db, after, limit).await? else {
-                    return Ok(Batch::go_on(0, Cursor::Unfollow { after: Uuid::nil(), spared }));
-                };
-                let done = self.switch_off(server, db, &walked.found).await?;
-                (done, count(&walked.found), Cursor::Switch { after: walked.last, spared })
-            }
-            Cursor::Unfollow { after, spared } => {
-                let (accounts, relations) = steps::ends_at_most(limit);
-                let walked = Self::walk_locals(server, db, after, accounts, true).await?;
-                let Some(locals) = walked else {
-                    return Ok(Batch::go_on(0, Cursor::Recount { after: Uuid::nil() }));
-                };
-                let done = self.unfollow(server, db, &locals.found, &spared, relations).await?;
-                // They may have more of them.
-                let after = if done < relations { locals.last } else { after };
-                (done, done, Cursor::Unfollow { after, spared })
-            }
-            Cursor::Recount { after } => {
-                let Some(locals) = Self::walk_locals(server, db, after, limit, false).await? else {
-                    let end = Cursor::Recount { after };
-                    return Ok(Batch::end(end));
-                };
-                self.recount(server, db, &locals.found).await?;
-                (0, count(&locals.found), Cursor::Recount { after: locals.last })
-            }
-        };
-        // Those that were only walked over cost next to nothing, and then many of the host's may
-        // stand side by side.
-        Ok(Batch { rows: Some(found), ..Batch::go_on(done, next) })
+        let mut batch = self.step(server, db, cursor, limit).await?;
+        // A step in which nothing is left takes no batch for itself; but where a row is looked for that
+        // cannot be done, the cursor has to stand right before it.
+        while limit > 1 && batch.rows == Some(0) && !batch.end {
+            batch = self.step(server, db, batch.cursor, limit.min(FIRST_OF_STEP)).await?;
+        }
+        Ok(batch)
     }
 
     async fn skip(
@@ -143,32 +125,28 @@ impl Job for DeactivateInstance {
         db: &mut PgConnection,
         cursor: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
-        let (walked, next): (_, fn(Uuid, Vec<Uuid>) -> Cursor) = match &cursor {
-            Cursor::Switch { after, .. } => {
-                (self.walk(server, db, *after, 1).await?, |after, spared| Cursor::Switch {
-                    after,
-                    spared,
-                })
+        let next = match cursor {
+            Cursor::SwitchOff { after } => {
+                let account = self.next_accounts(server, db, after, 1).await?.first().copied();
+                account.map(|account| (account, Cursor::SwitchOff { after: account }))
             }
-            Cursor::Unfollow { after, .. } => {
-                (Self::walk_locals(server, db, *after, 1, true).await?, |after, spared| {
-                    Cursor::Unfollow { after, spared }
-                })
+            Cursor::EndRelations { after, relation } => {
+                let (relations, _) = self.next_relations(server, db, (after, relation), 2).await?;
+                let behind = |after| Cursor::EndRelations { after, relation: i64::MAX };
+                relations.first().map(|(local, _)| (*local, behind(*local)))
             }
-            Cursor::Recount { after } => {
-                (Self::walk_locals(server, db, *after, 1, false).await?, |after, _| {
-                    Cursor::Recount { after }
-                })
+            Cursor::CountAnew { after } => {
+                let follower = self.next_followers(server, db, after, 1).await?.first().copied();
+                follower.map(|(follower, _)| (follower, Cursor::CountAnew { after: follower }))
             }
+            Cursor::ReadAnew { after } => {
+                let account = self.next_due(server, db, after, 1).await?.first().copied();
+                account.map(|(account, _)| (account, Cursor::ReadAnew { after: account }))
+            }
+            // What is taken over is nobody's row.
+            Cursor::Switch { .. } | Cursor::Unfollow { .. } | Cursor::Recount { .. } => None,
         };
-        let spared = match cursor {
-            Cursor::Switch { spared, .. } | Cursor::Unfollow { spared, .. } => spared,
-            Cursor::Recount { .. } => Vec::new(),
-        };
-        Ok(walked.and_then(|walked| {
-            let account = walked.found.first()?;
-            Some(Skipped { item: account.to_string(), cursor: next(walked.last, spared) })
-        }))
+        Ok(next.map(|(account, cursor)| Skipped { item: account.to_string(), cursor }))
     }
 
     async fn finish(
@@ -178,28 +156,87 @@ impl Job for DeactivateInstance {
         _cursor: &Cursor,
         parked: i64,
     ) -> Result<Recount<Cursor>, JobError> {
-        let accounts = self.accounts(server, db, Uuid::max()).await?;
-        let left = accounts.iter().filter(|(_, active)| *active).count();
-        if i64::try_from(left).unwrap_or(i64::MAX) > parked {
-            return Err(JobError::fail(format!(
-                "the recount found {left} active accounts of {} where only the {parked} parked \
-                 ones should be left",
-                self.host.as_str()
-            )));
+        let left = self.active_left(server, db).await?;
+        if left > parked {
+            self.seen.forget();
+            return Ok(Recount::Left(Left {
+                items: left,
+                what: format!("active accounts of {}", self.host.as_str()),
+                cursor: Cursor::START,
+            }));
+        }
+        if parked == 0 {
+            sqlx::query(sql::FORGET).bind(self.instance()).execute(db).await?;
         }
         Ok(Recount::Right)
     }
 }
 
-fn count(accounts: &[Uuid]) -> i64 {
-    i64::try_from(accounts.len()).unwrap_or(i64::MAX)
+/// Counts the relations of accounts to active local ones, and the active accounts that have some.
+async fn count_relations(
+    server: &Server,
+    db: &mut PgConnection,
+    accounts: &[Uuid],
+) -> sqlx::Result<(i64, i64)> {
+    let sql = Statements::of(server.shape.flavour).count_relations;
+    let mut sums = (0, 0);
+    for some in accounts.chunks(COUNTED_AT_ONCE) {
+        let (relations, active): (i64, i64) =
+            sqlx::query_as(sql).bind(some).fetch_one(&mut *db).await?;
+        sums = (sums.0 + relations, sums.1 + active);
+    }
+    Ok(sums)
+}
+
+/// Counts the relations of local accounts to accounts.
+async fn count_followed(
+    server: &Server,
+    db: &mut PgConnection,
+    accounts: &[Uuid],
+) -> sqlx::Result<i64> {
+    let sql = Statements::of(server.shape.flavour).count_followed;
+    let mut sum = 0;
+    for some in accounts.chunks(COUNTED_AT_ONCE) {
+        let relations: i64 = sqlx::query_scalar(sql).bind(some).fetch_one(&mut *db).await?;
+        sum += relations;
+    }
+    Ok(sum)
 }
 
 impl DeactivateInstance {
     /// Asks for a host's accounts, and those of its sub-domains if that is wanted; in whose name, if
     /// it is to be in the moderation log.
     pub fn new(host: Host, include_subdomains: bool, on_behalf_of: Option<Uuid>) -> Self {
-        Self { host, include_subdomains, on_behalf_of, asked: Asked::default() }
+        let (asked, seen) = (Asked::default(), Seen::default());
+        Self { host, include_subdomains, on_behalf_of, asked, seen }
+    }
+
+    /// Which accounts are meant, for the ledger.
+    fn instance(&self) -> String {
+        let dot = if self.include_subdomains { "." } else { "" };
+        format!("{dot}{}", self.host.as_str())
+    }
+
+    /// One batch of one step; of no rows when nothing is left in it.
+    async fn step(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        cursor: Cursor,
+        limit: i64,
+    ) -> sqlx::Result<Batch<Cursor>> {
+        match cursor {
+            Cursor::SwitchOff { after } => self.switch_off(server, db, after, limit).await,
+            Cursor::EndRelations { after, relation } => {
+                self.end_relations(server, db, (after, relation), limit).await
+            }
+            Cursor::CountAnew { after } => self.count_anew(server, db, after, limit).await,
+            Cursor::ReadAnew { after } => self.read_anew(server, db, after, limit).await,
+            Cursor::Switch { spared, .. } | Cursor::Unfollow { spared, .. } => {
+                self.take_over(server, db, &spared, false).await
+            }
+            Cursor::Recount { .. } => self.take_over(server, db, &[], true).await,
+        }
     }
 
     /// Refuses the server's own host, and those above it whose sub-domains are meant.
@@ -222,46 +259,111 @@ impl DeactivateInstance {
         Ok(())
     }
 
-    /// Tells of hosts that the original would have hit as well.
-    async fn notes(&self, db: &mut PgConnection) -> Result<Vec<String>, JobError> {
-        if self.include_subdomains {
-            return Ok(Vec::new());
-        }
-        let below: i64 =
-            sqlx::query_scalar(sql::COUNT_BELOW).bind(self.host.suffix()).fetch_one(db).await?;
-        Ok((below > 0).then(|| below_note(self.host.as_str(), below)).into_iter().collect())
-    }
-
-    /// All accounts that the run acts on up to an id, and whether each is active.
-    async fn accounts(
+    /// Says that no account of the host is known, active or not, if that is so; and how many there are
+    /// of its sub-domains, if these are not meant.
+    pub async fn unknown(
         &self,
         server: &Server,
         db: &mut PgConnection,
-        until: Uuid,
-    ) -> Result<Vec<(Uuid, bool)>, JobError> {
-        Ok(sqlx::query_as(Statements::of(server.shape.flavour).accounts)
+    ) -> Result<Option<String>, JobError> {
+        let known: bool = sqlx::query_scalar(sql::KNOWN)
             .bind(self.host.as_str())
             .bind(self.host.unicode())
-            .bind(self.suffix())
-            .bind(until)
-            .fetch_all(db)
-            .await?)
+            .bind(self.include_subdomains)
+            .fetch_one(&mut *db)
+            .await?;
+        if known {
+            return Ok(None);
+        }
+        let below = self.named(server, db).await?;
+        Ok(Some(unknown_note(&self.host, count(&below))))
     }
 
-    /// Accounts whose relations are left alone.
-    async fn spared(&self, server: &Server, db: &mut PgConnection) -> Result<Vec<Uuid>, JobError> {
-        Ok(sqlx::query_scalar(Statements::of(server.shape.flavour).spared)
+    /// Finds the accounts of the host, and of hosts below it, in the order of their ids.
+    async fn named(&self, server: &Server, db: &mut PgConnection) -> sqlx::Result<Vec<Named>> {
+        sqlx::query_as(Statements::of(server.shape.flavour).named)
             .bind(self.host.as_str())
             .bind(self.host.unicode())
-            .bind(self.suffix())
             .fetch_all(db)
-            .await?)
+            .await
     }
 
-    /// What the names of sub-domains end with, when they are meant as well.
-    fn suffix(&self) -> Option<String> {
-        self.include_subdomains.then(|| self.host.suffix())
+    /// Whether the run is about an account.
+    const fn means(&self, account: &Named) -> bool {
+        self.include_subdomains || !account.below
     }
+
+    /// Pleroma 2.2 deactivates inactive accounts again.
+    fn acts_on_inactive(server: &Server) -> bool {
+        server.shape.flavour == Flavour::Pleroma22
+    }
+
+    /// The accounts that the run acts on, in order.
+    fn acted_on(&self, server: &Server, named: &[Named]) -> Vec<Uuid> {
+        let inactive_too = Self::acts_on_inactive(server);
+        named
+            .iter()
+            .filter(|account| self.means(account) && (account.active || inactive_too))
+            .map(|account| account.id)
+            .collect()
+    }
+
+    /// What an earlier run of the same, which was cancelled, has not come to its end with.
+    async fn noted(&self, db: &mut PgConnection) -> sqlx::Result<Vec<(Uuid, bool)>> {
+        let exist: bool = sqlx::query_scalar(sql::NOTES_EXIST).fetch_one(&mut *db).await?;
+        if !exist {
+            return Ok(Vec::new());
+        }
+        sqlx::query_as(sql::NOTED).bind(self.instance()).fetch_all(db).await
+    }
+
+    /// Whether an account that the server is asked to read anew is an item by itself.
+    fn is_counted_when_read(server: &Server) -> bool {
+        server.refresh == Refresh::Auto
+    }
+
+    /// Names the counts of a plan.
+    fn counts(server: &Server, counts: [i64; 4]) -> Vec<Count> {
+        let [accounts, relations, followed, read_anew] = counts;
+        let mut counts = vec![
+            Count::new("accounts", accounts),
+            Count::new("follow relations", relations),
+            Count::new("relations of local followers", followed),
+        ];
+        if Self::is_counted_when_read(server) {
+            counts.push(Count::new("accounts to be read anew", read_anew));
+        }
+        counts
+    }
+
+    /// Tells of hosts that the original would have hit as well.
+    fn notes(&self, named: &[Named]) -> Vec<String> {
+        let below = named.iter().filter(|account| !self.means(account)).count();
+        let below = i64::try_from(below).unwrap_or(i64::MAX);
+        (below > 0).then(|| below_note(self.host.as_str(), below)).into_iter().collect()
+    }
+
+    /// Counts active accounts that the run is about.
+    async fn active_left(&self, server: &Server, db: &mut PgConnection) -> sqlx::Result<i64> {
+        sqlx::query_scalar(Statements::of(server.shape.flavour).count_active)
+            .bind(self.host.as_str())
+            .bind(self.host.unicode())
+            .bind(self.include_subdomains)
+            .fetch_one(db)
+            .await
+    }
+}
+
+/// That no account of a host is known, with what was found below it.
+fn unknown_note(host: &Host, below: i64) -> String {
+    let hint = match below {
+        0 => String::new(),
+        1 => "; there is 1 of its sub-domains: add --include-subdomains if you mean it".to_owned(),
+        _ => format!(
+            "; there are {below} of its sub-domains: add --include-subdomains if you mean them"
+        ),
+    };
+    format!("no account of {host} is known here{hint}")
 }
 
 fn below_note(host: &str, below: i64) -> String {

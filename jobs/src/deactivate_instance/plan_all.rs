@@ -1,23 +1,38 @@
-//! Plans for many hosts by two looks at all accounts, instead of several looks for each host.
+//! Plans for many hosts by a few passes over all accounts, instead of several for each host.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::{DeactivateInstance, below_note};
+use super::{DeactivateInstance, below_note, sql, unknown_note};
 use crate::{
-    engine::{Count, JobError, PlanSummary},
+    engine::{Job as _, JobError, PlanSummary},
     pleroma::{Flavour, Server},
 };
+
+/// What one host of a list comes to.
+#[derive(Debug)]
+pub struct HostPlan {
+    /// What its own plan would say.
+    pub plan: PlanSummary,
+    /// That no account of it is known, if none is.
+    pub unknown: Option<String>,
+}
 
 /// What a host's accounts come to.
 #[derive(Debug, Clone, Copy, Default)]
 struct Figures {
+    /// All accounts.
+    all: i64,
     /// Active accounts.
     active: i64,
     /// Their relations to active local accounts.
     relations: i64,
+    /// Active accounts that have such relations.
+    read_anew: i64,
+    /// Relations of local accounts to them.
+    followed: i64,
     /// Accounts of sub-domains, when these are not meant.
     below: i64,
 }
@@ -31,58 +46,122 @@ pub async fn plan_all(
     server: &Server,
     db: &mut PgConnection,
     jobs: &[DeactivateInstance],
-) -> Result<Vec<PlanSummary>, JobError> {
+) -> Result<Vec<HostPlan>, JobError> {
     for job in jobs {
         job.refuse_own(server)?;
     }
     let mut hosts = Hosts::of(jobs);
-    let (accounts, relations) = statements(server.shape.flavour);
-    let accounts: Vec<(String, i64, i64)> = sqlx::query_as(accounts).fetch_all(&mut *db).await?;
+    let statements = Statements::of(server.shape.flavour);
+    let accounts: Vec<(String, i64, i64)> =
+        sqlx::query_as(statements.accounts).fetch_all(&mut *db).await?;
     for (host, active, all) in accounts {
-        hosts.add(&host, |figures| figures.active += active, |figures| figures.below += all);
+        let meant = |figures: &mut Figures| {
+            figures.active += active;
+            figures.all += all;
+        };
+        hosts.add(&host, meant, |figures| figures.below += all);
     }
-    let relations: Vec<(String, i64)> = sqlx::query_as(relations).fetch_all(db).await?;
-    for (host, relations) in relations {
-        hosts.add(&host, |figures| figures.relations += relations, |_| ());
+    let relations: Vec<(String, i64, i64)> =
+        sqlx::query_as(statements.relations).fetch_all(&mut *db).await?;
+    for (host, relations, read_anew) in relations {
+        let meant = |figures: &mut Figures| {
+            figures.relations += relations;
+            figures.read_anew += read_anew;
+        };
+        hosts.add(&host, meant, |_| ());
     }
-    Ok(jobs.iter().zip(hosts.figures).map(|(job, figures)| summary(job, figures)).collect())
+    let followed: Vec<(String, i64)> =
+        sqlx::query_as(statements.followed).fetch_all(&mut *db).await?;
+    for (host, followed) in followed {
+        hosts.add(&host, |figures| figures.followed += followed, |_| ());
+    }
+    let mut plans: Vec<HostPlan> =
+        jobs.iter().zip(&hosts.figures).map(|(job, figures)| plan(server, job, figures)).collect();
+    let noted = noted(db).await?;
+    for (job, planned) in jobs.iter().zip(&mut plans) {
+        if noted.contains(&job.instance()) {
+            let plan = job.plan(server, db).await?.summary();
+            planned.plan = plan.map_err(|error| JobError::Fail(error.into()))?;
+        }
+    }
+    Ok(plans)
 }
 
-/// Accounts and relations by the host of the nickname, as [`super::sql`] has it.
-const fn statements(flavour: Flavour) -> (&'static str, &'static str) {
-    macro_rules! by_host {
-        ($active:literal, $friend_active:literal, $acted_on:literal) => {
-            (
-                concat!(
-                    "select lower(substring(u.nickname::text from '@([^@]+)$')),
-                            count(*) filter (where ",
-                    $active,
-                    "), count(*)
-                     from public.users u
-                     where u.nickname::text ~ '@[^@]+$'
-                     group by 1"
-                ),
-                concat!(
-                    "select lower(substring(u.nickname::text from '@([^@]+)$')), count(*)
-                     from public.following_relationships r
-                     join public.users friend on friend.id = r.following_id
-                     join public.users u on u.id = r.follower_id
-                     where r.state = 2 and friend.local and ",
-                    $friend_active,
-                    " and friend.nickname is not null and friend.nickname not like 'internal.%'
-                       and ",
-                    $acted_on,
-                    " and u.nickname::text ~ '@[^@]+$'
-                     group by 1"
-                ),
-            )
-        };
+/// Instances of which an earlier run has left something: few, if any.
+async fn noted(db: &mut PgConnection) -> sqlx::Result<HashSet<String>> {
+    let exist: bool = sqlx::query_scalar(sql::NOTES_EXIST).fetch_one(&mut *db).await?;
+    if !exist {
+        return Ok(HashSet::new());
     }
-    match flavour {
-        Flavour::Pleroma | Flavour::Akkoma => {
-            by_host!("u.is_active", "friend.is_active", "u.is_active")
+    let noted: Vec<String> = sqlx::query_scalar(sql::NOTED_INSTANCES).fetch_all(db).await?;
+    Ok(noted.into_iter().collect())
+}
+
+/// What is counted by the host of a nickname, as [`super::sql`] has it.
+struct Statements {
+    /// Active accounts, and all.
+    accounts: &'static str,
+    /// Relations to active local accounts, and the active accounts that have them.
+    relations: &'static str,
+    /// Relations of local accounts.
+    followed: &'static str,
+}
+
+impl Statements {
+    const fn of(flavour: Flavour) -> Self {
+        macro_rules! by_host {
+            (
+                $active:literal, $friend_active:literal, $acted_on:literal, $counted:literal
+            ) => {
+                Self {
+                    accounts: concat!(
+                        "select lower(substring(u.nickname::text from '@([^@]+)$')),
+                                count(*) filter (where ",
+                        $active,
+                        "), count(*)
+                         from public.users u
+                         where u.nickname::text ~ '@[^@]+$'
+                         group by 1"
+                    ),
+                    relations: concat!(
+                        "select lower(substring(u.nickname::text from '@([^@]+)$')), count(*),
+                                count(distinct u.id) filter (where ",
+                        $active,
+                        ")
+                         from public.following_relationships r
+                         join public.users friend on friend.id = r.following_id
+                         join public.users u on u.id = r.follower_id
+                         where r.state = 2 and friend.local and ",
+                        $friend_active,
+                        " and friend.nickname is not null and friend.nickname not like 'internal.%'
+                           and ",
+                        $acted_on,
+                        " and u.nickname::text ~ '@[^@]+$'
+                         group by 1"
+                    ),
+                    followed: concat!(
+                        "select lower(substring(u.nickname::text from '@([^@]+)$')), count(*)
+                         from public.following_relationships r
+                         join public.users f on f.id = r.follower_id
+                         join public.users u on u.id = r.following_id
+                         where r.state = 2 and f.local and ",
+                        $counted,
+                        " and ",
+                        $active,
+                        " and u.nickname::text ~ '@[^@]+$'
+                         group by 1"
+                    ),
+                }
+            };
         }
-        Flavour::Pleroma22 => by_host!("not u.deactivated", "not friend.deactivated", "true"),
+        match flavour {
+            Flavour::Pleroma | Flavour::Akkoma => {
+                by_host!("u.is_active", "friend.is_active", "u.is_active", "true")
+            }
+            Flavour::Pleroma22 => {
+                by_host!("not u.deactivated", "not friend.deactivated", "true", "not f.deactivated")
+            }
+        }
     }
 }
 
@@ -91,7 +170,7 @@ struct Hosts {
     figures: Vec<Figures>,
     /// Jobs by host, in ASCII and in Unicode.
     named: HashMap<String, Vec<usize>>,
-    /// Jobs by host in ASCII, and whether sub-domains are meant.
+    /// The same, and whether sub-domains are meant.
     parents: HashMap<String, Vec<(usize, bool)>>,
 }
 
@@ -104,12 +183,11 @@ impl Hosts {
         };
         for (index, job) in jobs.iter().enumerate() {
             let (ascii, unicode) = (job.host.as_str().to_owned(), job.host.unicode());
-            let parents = hosts.parents.entry(ascii.clone()).or_default();
-            parents.push((index, job.include_subdomains));
-            if unicode != ascii {
-                hosts.named.entry(unicode).or_default().push(index);
+            for spelling in HashSet::from([ascii, unicode]) {
+                let parents = hosts.parents.entry(spelling.clone()).or_default();
+                parents.push((index, job.include_subdomains));
+                hosts.named.entry(spelling).or_default().push(index);
             }
-            hosts.named.entry(ascii).or_default().push(index);
         }
         hosts
     }
@@ -133,16 +211,16 @@ impl Hosts {
     }
 }
 
-fn summary(job: &DeactivateInstance, figures: Figures) -> PlanSummary {
-    let note = (figures.below > 0).then(|| below_note(job.host.as_str(), figures.below));
-    PlanSummary {
-        counts: vec![
-            Count::new("accounts", figures.active),
-            Count::new("follow relations", figures.relations),
-        ],
+fn plan(server: &Server, job: &DeactivateInstance, figures: &Figures) -> HostPlan {
+    let Figures { all, active, relations, read_anew, followed, below } = *figures;
+    let note = (below > 0).then(|| below_note(job.host.as_str(), below));
+    let counts = DeactivateInstance::counts(server, [active, relations, followed, read_anew]);
+    let plan = PlanSummary {
+        total: counts.iter().map(|count| count.items).sum(),
+        counts,
         notes: note.into_iter().collect(),
-        total: figures.active + figures.relations,
         // The worker that takes the run up plans it afresh.
         cursor: Value::Null,
-    }
+    };
+    HostPlan { plan, unknown: (all == 0).then(|| unknown_note(&job.host, below)) }
 }

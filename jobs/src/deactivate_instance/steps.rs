@@ -1,170 +1,328 @@
-//! The three steps of a run.
+//! The steps of a run.
 //!
-//! The effect comes first: accounts are switched off before their relations go. Each local account
-//! is counted anew once, however many accounts of the host it has to do with; until then its
-//! counters are kept right by subtraction, so that a cancelled run leaves them right as well.
+//! The effect comes first: accounts are switched off before their relations end, and the running
+//! server is asked to read an account anew only when it has none left to active local accounts. What
+//! it is asked for by ends such relations as well, each with a request to the account's host.
+//!
+//! Each local account is counted anew once, however many accounts of the host it has to do with;
+//! until then its counters are kept right by subtraction, so that a cancelled run leaves them right
+//! as well. Relations go before the accounts' rows are locked, as in the server's own transactions,
+//! and what is counted is counted by a statement that begins with these rows locked.
+
+use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{DeactivateInstance, sql::Statements};
-use crate::pleroma::{
-    Changed, Deed, Person, Server, count_followers, count_following, log_moderation_for,
-    refresh_accounts, refresh_again,
+use super::{
+    Cursor, DeactivateInstance,
+    seen::{LIST_MAX, List},
+    sql,
+    sql::Statements,
+};
+use crate::{
+    engine::Batch,
+    pleroma::{
+        Changed, Deed, Person, Server, count_followers, count_following, log_moderation_for,
+        refresh_accounts, refresh_again,
+    },
 };
 
-/// Accounts that are walked over for each one that may be found: there is no index on the host of
-/// a nickname, nor one that has local accounts in order, so the primary key is walked in windows.
-const WINDOW: i64 = 20;
+/// Followers of one account that are counted at once with its switching off. Those of an account with
+/// more would be too many for a batch: they keep their counters until they are counted anew.
+const FOLLOWERS_MAX: i64 = 5_000;
 
-/// Accounts that are walked over in any case, if none is found: batches that find few stay small, and
-/// those of a host may be few among hundreds of thousands.
-const WINDOW_MIN: i64 = 5_000;
+/// Local accounts that a batch ends relations to, at most: each is counted anew with all its
+/// followers.
+const LOCALS: usize = 50;
 
-/// Accounts that a batch walks over at most.
-fn window(limit: i64) -> i64 {
-    limit.saturating_mul(WINDOW).max(WINDOW_MIN)
+/// A number of things as the ledger counts.
+pub(super) fn count<T>(things: &[T]) -> i64 {
+    i64::try_from(things.len()).unwrap_or(i64::MAX)
 }
 
-/// Local accounts whose relations a batch ends at most. One of them may have more relations than a
-/// batch may end.
-const LOCALS: i64 = 50;
-
-/// How many local accounts a batch takes whose relations end, and how many relations of theirs. One
-/// account by itself is an item, which is dealt with as a whole or parked.
-pub(super) fn ends_at_most(limit: i64) -> (i64, i64) {
-    if limit == 1 { (1, i64::MAX) } else { (limit.min(LOCALS), limit) }
+/// A step is through, and the next one begins.
+fn nothing_left(next: Cursor) -> Batch<Cursor> {
+    Batch { rows: Some(0), ..Batch::go_on(0, next) }
 }
 
-/// What a window held. It is not read further than to the last account that a batch takes: those of
-/// a host often stand side by side.
-pub(super) struct Walked {
-    /// Where the next window begins.
-    pub(super) last: Uuid,
-    /// What was looked for.
-    pub(super) found: Vec<Uuid>,
-}
-
-impl Walked {
-    /// Takes at most `limit` of what was found, and goes on behind the last of them.
-    fn of(window: &[(Uuid, bool)], limit: i64) -> Option<Self> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let found: Vec<Uuid> =
-            window.iter().filter(|(_, found)| *found).map(|(id, _)| *id).take(limit).collect();
-        let full = if found.len() == limit { found.last().copied() } else { None };
-        let last = full.or_else(|| window.last().map(|(id, _)| *id))?;
-        Some(Self { last, found })
-    }
+fn most(limit: i64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 impl DeactivateInstance {
-    /// Walks over the next accounts, at most until `limit` of the host's are found.
-    pub(super) async fn walk(
-        &self,
-        server: &Server,
-        db: &mut PgConnection,
-        after: Uuid,
-        limit: i64,
-    ) -> sqlx::Result<Option<Walked>> {
-        let window: Vec<(Uuid, bool)> = sqlx::query_as(Statements::of(server.shape.flavour).walk)
-            .bind(self.host.as_str())
-            .bind(self.host.unicode())
-            .bind(self.suffix())
-            .bind(after)
-            .bind(window(limit))
-            .bind(limit)
-            .fetch_all(db)
-            .await?;
-        Ok(Walked::of(&window, limit))
-    }
-
-    /// Switches accounts off. Returns how many were active.
-    ///
-    /// Where the server can only be told by switching an account itself, it also ends relations that
-    /// a later step would end: the same, only earlier.
+    /// Switches the next accounts off.
     pub(super) async fn switch_off(
         &self,
         server: &Server,
         db: &mut PgConnection,
-        accounts: &[Uuid],
-    ) -> sqlx::Result<i64> {
+        after: Uuid,
+        limit: i64,
+    ) -> sqlx::Result<Batch<Cursor>> {
+        let accounts = self.next_accounts(server, db, after, limit).await?;
+        let Some(last) = accounts.last().copied() else {
+            return Ok(nothing_left(Cursor::EndRelations { after: Uuid::nil(), relation: 0 }));
+        };
         let statements = Statements::of(server.shape.flavour);
-        // In one order: batches of two runs wait for each other instead of deadlocking.
-        sqlx::query(statements.lock).bind(accounts).execute(&mut *db).await?;
-        let mut people: Vec<Person> =
-            sqlx::query_as(statements.switch_off).bind(accounts).fetch_all(&mut *db).await?;
-        people.sort_unstable_by_key(|person| person.id);
-        let switched: Vec<Uuid> = people.iter().map(|person| person.id).collect();
-        let lowered: Vec<Uuid> = sqlx::query_scalar(statements.lower_following)
-            .bind(&switched)
+        let few: Vec<Uuid> = sqlx::query_scalar(sql::FEW_FOLLOWERS)
+            .bind(&accounts)
+            .bind(FOLLOWERS_MAX)
             .fetch_all(&mut *db)
             .await?;
-        refresh_accounts(db, server, &switched, Changed::Activation).await?;
+        // In one order: batches of two runs wait for each other instead of deadlocking.
+        sqlx::query(statements.lock).bind(&accounts).bind(&few).execute(&mut *db).await?;
+        let mut people: Vec<Person> =
+            sqlx::query_as(statements.switch_off).bind(&accounts).fetch_all(&mut *db).await?;
+        people.sort_unstable_by_key(|person| person.id);
+        let switched: Vec<Uuid> = people.iter().map(|person| person.id).collect();
+        let is_switched = |account: &Uuid| switched.binary_search(account).is_ok();
+        let lower: Vec<Uuid> = few.into_iter().filter(is_switched).collect();
+        let lowered: Vec<Uuid> =
+            sqlx::query_scalar(statements.lower_following).bind(&lower).fetch_all(&mut *db).await?;
         refresh_again(db, server, &lowered, &self.asked).await?;
+        let noted: Vec<(Uuid, bool)> = sqlx::query_as(statements.note)
+            .bind(self.instance())
+            .bind(&accounts)
+            .bind(accounts.iter().map(is_switched).collect::<Vec<bool>>())
+            .bind(false)
+            .bind(false)
+            .fetch_all(&mut *db)
+            .await?;
+        let mut later: Vec<Uuid> =
+            noted.iter().filter(|(_, due)| *due).map(|(account, _)| *account).collect();
+        later.sort_unstable();
+        let at_once: Vec<Uuid> =
+            switched.iter().copied().filter(|id| later.binary_search(id).is_err()).collect();
+        refresh_accounts(db, server, &at_once, Changed::Activation).await?;
         log_moderation_for(db, self.on_behalf_of, Deed::Deactivate, &people).await?;
-        Ok(i64::try_from(switched.len()).unwrap_or(i64::MAX))
+        let rows = Some(count(&accounts));
+        Ok(Batch { rows, ..Batch::go_on(count(&switched), Cursor::SwitchOff { after: last }) })
     }
 
-    /// Walks over the next local accounts, active ones only or all.
-    pub(super) async fn walk_locals(
+    /// The next accounts that the run acts on.
+    pub(super) async fn next_accounts(
+        &self,
         server: &Server,
         db: &mut PgConnection,
         after: Uuid,
         limit: i64,
-        active_only: bool,
-    ) -> sqlx::Result<Option<Walked>> {
-        let window: Vec<(Uuid, bool)> =
-            sqlx::query_as(Statements::of(server.shape.flavour).walk_locals)
-                .bind(after)
-                .bind(window(limit))
-                .bind(active_only)
-                .bind(limit)
+    ) -> sqlx::Result<Vec<Uuid>> {
+        let accounts = if let Some(accounts) = self.seen.accounts() {
+            accounts
+        } else {
+            let named = self.named(server, db).await?;
+            self.seen.note_accounts(self.acted_on(server, &named))
+        };
+        let next = accounts.partition_point(|account| *account <= after);
+        Ok(accounts[next..].iter().take(most(limit)).copied().collect())
+    }
+
+    /// Ends the next relations.
+    pub(super) async fn end_relations(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        after: (Uuid, i64),
+        limit: i64,
+    ) -> sqlx::Result<Batch<Cursor>> {
+        let (relations, goes_on) = self.next_relations(server, db, after, limit).await?;
+        let Some((local, relation)) = relations.last().copied() else {
+            return Ok(nothing_left(Cursor::CountAnew { after: Uuid::nil() }));
+        };
+        let ids: Vec<i64> = relations.iter().map(|(_, relation)| *relation).collect();
+        self.unfollow(server, db, &ids, goes_on.then_some(local)).await?;
+        Ok(Batch::go_on(count(&relations), Cursor::EndRelations { after: local, relation }))
+    }
+
+    /// The next relations, those to one local account after the other; and whether the last of these
+    /// has more of them.
+    ///
+    /// One local account by itself is an item, which is dealt with as a whole or parked.
+    pub(super) async fn next_relations(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        after: (Uuid, i64),
+        limit: i64,
+    ) -> sqlx::Result<(Vec<(Uuid, i64)>, bool)> {
+        let wanted = if limit == 1 { most(LIST_MAX) } else { most(limit) + 1 };
+        let mut found = if let Some(found) = self.seen.relations(after, wanted) {
+            found
+        } else {
+            let items = sqlx::query_as(Statements::of(server.shape.flavour).relations)
+                .bind(self.instance())
+                .bind(after.0)
+                .bind(after.1)
+                .bind(LIST_MAX)
                 .fetch_all(db)
                 .await?;
-        Ok(Walked::of(&window, limit))
+            self.seen.note_relations(List::new(after, items));
+            self.seen.relations(after, wanted).unwrap_or_default()
+        };
+        let first = found.first().copied();
+        if limit == 1 {
+            found.retain(|(local, _)| first.is_some_and(|(first, _)| *local == first));
+            return Ok((found, false));
+        }
+        let beyond = (found.len() > most(limit)).then(|| found.pop()).flatten();
+        let mut locals = 0;
+        let mut before = None;
+        let few = found.iter().position(|(local, _)| {
+            locals += usize::from(before.replace(*local) != Some(*local));
+            locals > LOCALS
+        });
+        if let Some(few) = few {
+            found.truncate(few);
+            return Ok((found, false));
+        }
+        let last = found.last().map(|(local, _)| *local);
+        let goes_on = beyond.is_some_and(|(local, _)| Some(local) == last);
+        Ok((found, goes_on))
     }
 
-    /// Ends the host's relations to local accounts, at most so many. Returns how many.
-    pub(super) async fn unfollow(
+    /// Ends relations, and sets the counters right of those whom they led to. One of these may go on
+    /// to lose followers: he is counted anew when the last of them goes.
+    async fn unfollow(
         &self,
         server: &Server,
         db: &mut PgConnection,
-        locals: &[Uuid],
-        spared: &[Uuid],
-        most: i64,
-    ) -> sqlx::Result<i64> {
-        let unfollowed: Vec<Uuid> =
-            sqlx::query_scalar(Statements::of(server.shape.flavour).unfollow)
-                .bind(self.host.as_str())
-                .bind(self.host.unicode())
-                .bind(self.suffix())
-                .bind(locals)
-                .bind(spared)
-                .bind(most)
-                .fetch_all(&mut *db)
-                .await?;
-        let counted = count_followers(db, server, &unfollowed).await?;
-        refresh_again(db, server, &counted, &self.asked).await?;
-        Ok(i64::try_from(unfollowed.len()).unwrap_or(i64::MAX))
-    }
-
-    /// Counts anew whom those local accounts follow that follow the host's.
-    pub(super) async fn recount(
-        &self,
-        server: &Server,
-        db: &mut PgConnection,
-        locals: &[Uuid],
+        relations: &[i64],
+        goes_on: Option<Uuid>,
     ) -> sqlx::Result<()> {
-        let followers: Vec<Uuid> =
-            sqlx::query_scalar(Statements::of(server.shape.flavour).followers)
-                .bind(self.host.as_str())
-                .bind(self.host.unicode())
-                .bind(self.suffix())
-                .bind(locals)
+        let statements = Statements::of(server.shape.flavour);
+        let unfollowed: Vec<Uuid> =
+            sqlx::query_scalar(statements.unfollow).bind(relations).fetch_all(&mut *db).await?;
+        let mut lost: BTreeMap<Uuid, i64> = BTreeMap::new();
+        for local in unfollowed {
+            *lost.entry(local).or_default() += 1;
+        }
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let unfinished = goes_on.and_then(|local| lost.remove_entry(&local));
+        let whole: Vec<Uuid> = lost.into_keys().collect();
+        let mut counted = count_followers(db, server, &whole).await?;
+        if let Some((local, accounts)) = unfinished {
+            let lowered: Vec<Uuid> = sqlx::query_scalar(statements.lower_followers)
+                .bind([local].as_slice())
+                .bind([accounts].as_slice())
                 .fetch_all(&mut *db)
                 .await?;
-        let counted = count_following(db, server, &followers).await?;
+            counted.extend(lowered);
+        }
+        refresh_again(db, server, &counted, &self.asked).await
+    }
+
+    /// Counts anew whom the next local followers follow.
+    pub(super) async fn count_anew(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        after: Uuid,
+        limit: i64,
+    ) -> sqlx::Result<Batch<Cursor>> {
+        let followers = self.next_followers(server, db, after, limit).await?;
+        let Some((last, _)) = followers.last().copied() else {
+            return Ok(nothing_left(Cursor::ReadAnew { after: Uuid::nil() }));
+        };
+        let (accounts, relations): (Vec<Uuid>, Vec<i64>) = followers.into_iter().unzip();
+        let counted = count_following(db, server, &accounts).await?;
         refresh_again(db, server, &counted, &self.asked).await?;
-        Ok(())
+        let done = relations.iter().sum();
+        let rows = Some(count(&accounts));
+        Ok(Batch { rows, ..Batch::go_on(done, Cursor::CountAnew { after: last }) })
+    }
+
+    /// The next local followers, each with the number of relations.
+    pub(super) async fn next_followers(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        after: Uuid,
+        limit: i64,
+    ) -> sqlx::Result<Vec<(Uuid, i64)>> {
+        if let Some(found) = self.seen.followers(after, most(limit)) {
+            return Ok(found);
+        }
+        let items = sqlx::query_as(Statements::of(server.shape.flavour).followers)
+            .bind(self.instance())
+            .bind(after)
+            .bind(LIST_MAX)
+            .fetch_all(db)
+            .await?;
+        self.seen.note_followers(List::new((after, i64::MAX), items));
+        Ok(self.seen.followers(after, most(limit)).unwrap_or_default())
+    }
+
+    /// Asks the server to read the next accounts anew, after what relations they were given meanwhile
+    /// have ended as well.
+    pub(super) async fn read_anew(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        after: Uuid,
+        limit: i64,
+    ) -> sqlx::Result<Batch<Cursor>> {
+        let due = self.next_due(server, db, after, limit).await?;
+        let Some((last, _)) = due.last().copied() else {
+            return Ok(Batch::end(Cursor::ReadAnew { after }));
+        };
+        // Somebody may have switched one of them on again.
+        let off: Vec<Uuid> = due.iter().filter(|(_, off)| *off).map(|(id, _)| *id).collect();
+        let late: Vec<i64> = sqlx::query_scalar(Statements::of(server.shape.flavour).relations_of)
+            .bind(&off)
+            .fetch_all(&mut *db)
+            .await?;
+        self.unfollow(server, db, &late, None).await?;
+        refresh_accounts(db, server, &off, Changed::Activation).await?;
+        let accounts: Vec<Uuid> = due.into_iter().map(|(account, _)| account).collect();
+        sqlx::query(sql::NOT_DUE).bind(self.instance()).bind(&accounts).execute(&mut *db).await?;
+        let done = if Self::is_counted_when_read(server) { count(&accounts) } else { 0 };
+        let rows = Some(count(&accounts));
+        Ok(Batch { rows, ..Batch::go_on(done, Cursor::ReadAnew { after: last }) })
+    }
+
+    /// The next accounts that the server is to be asked to read anew, and whether each is off.
+    pub(super) async fn next_due(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        after: Uuid,
+        limit: i64,
+    ) -> sqlx::Result<Vec<(Uuid, bool)>> {
+        sqlx::query_as(Statements::of(server.shape.flavour).due)
+            .bind(self.instance())
+            .bind(after)
+            .bind(limit)
+            .fetch_all(db)
+            .await
+    }
+
+    /// Takes over what an older version has begun: notes the accounts that it switched off, and that
+    /// it had the server read anew at once.
+    pub(super) async fn take_over(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        spared: &[Uuid],
+        relations_have_ended: bool,
+    ) -> sqlx::Result<Batch<Cursor>> {
+        let named = self.named(server, db).await?;
+        let off: Vec<Uuid> = named
+            .iter()
+            .filter(|account| {
+                !account.active && self.means(account) && !spared.contains(&account.id)
+            })
+            .map(|account| account.id)
+            .collect();
+        sqlx::query(Statements::of(server.shape.flavour).note)
+            .bind(self.instance())
+            .bind(&off)
+            .bind(vec![true; off.len()])
+            .bind(true)
+            .bind(relations_have_ended)
+            .execute(db)
+            .await?;
+        Ok(Batch::go_on(0, Cursor::START))
     }
 }

@@ -92,6 +92,7 @@ const LEDGER: &[Right] = rights! {
     "kenoma.run_events": select "", insert "run_id event actor detail";
     "kenoma.parked_items": select "", insert "", update "reason sqlstate at retry", delete "";
     "kenoma.delivery_clock": select "", update "second taken";
+    "kenoma.instance_accounts": select "", insert "", update "refresh_due", delete "";
     "kenoma.workers": select "", insert "", update "seen_at", delete "";
     "kenoma.actions": select "",
         insert "id command subject requested_by on_behalf_of reason detail";

@@ -32,19 +32,25 @@ pub(super) struct Planned {
     pub(super) plan: PlanSummary,
     /// Printed once it is true.
     pub(super) done: Vec<String>,
+    /// That there is nobody whom the job is about, if that is so.
+    pub(super) unknown: Option<String>,
 }
 
 /// The list, by what is to be done about it.
+#[derive(Default)]
 struct Sorted {
     to_do: Vec<Planned>,
     nothing: Vec<Planned>,
+    /// Each with what says so.
+    unknown: Vec<(Planned, String)>,
     /// With the unfinished run that stands in the way.
     already: Vec<(Planned, Run)>,
 }
 
 /// Plans, asks once, writes all runs into the ledger, and has them done.
 ///
-/// Ends well unless something failed; also when some runs were queued before, but not when all were.
+/// Ends well unless something failed; also when some runs were queued before, or some subjects are
+/// unknown, but not when that goes for all.
 pub(super) async fn submit(
     session: &Session,
     server: &Server,
@@ -54,7 +60,8 @@ pub(super) async fn submit(
 ) -> Result<(), Failure> {
     if options.dry_run {
         show(server, &list, output);
-        return Ok(());
+        let known = list.iter().any(|planned| planned.unknown.is_none());
+        return if known { Ok(()) } else { Err(nobody()) };
     }
     let sorted = sort(session, list, options).await?;
     output.note(sentence(&sorted));
@@ -86,14 +93,16 @@ async fn sort(
     options: &RunOptions,
 ) -> Result<Sorted, Failure> {
     let mut unfinished = unfinished(session, &list).await?;
-    let mut sorted = Sorted { to_do: Vec::new(), nothing: Vec::new(), already: Vec::new() };
-    for planned in list {
-        match unfinished.remove(&planned.job.dedupe_key()) {
-            Some(run) if !may_take_up(&run, &planned.job, options) => {
+    let mut sorted = Sorted::default();
+    for mut planned in list {
+        let unknown = planned.unknown.take();
+        match (unfinished.remove(&planned.job.dedupe_key()), unknown) {
+            (Some(run), _) if !may_take_up(&run, &planned.job, options) => {
                 sorted.already.push((planned, run));
             }
-            None if planned.plan.total == 0 => sorted.nothing.push(planned),
-            Some(_) | None => sorted.to_do.push(planned),
+            (None, Some(unknown)) => sorted.unknown.push((planned, unknown)),
+            (None, None) if planned.plan.total == 0 => sorted.nothing.push(planned),
+            (Some(_) | None, _) => sorted.to_do.push(planned),
         }
     }
     Ok(sorted)
@@ -116,6 +125,10 @@ fn tell(sorted: &Sorted, output: Output) {
         output.note(format!("{subject}: run {} ({}) is {} already", run.id, run.job, run.status));
         output.object(&RunJson::of(run));
     }
+    for (planned, unknown) in &sorted.unknown {
+        output.note(unknown.clone());
+        output.object(&RunJson::unknown(planned.job.name(), planned.job.subject(), unknown));
+    }
     for planned in &sorted.nothing {
         for line in &planned.done {
             output.result(line);
@@ -128,10 +141,11 @@ fn tell(sorted: &Sorted, output: Output) {
 fn sentence(sorted: &Sorted) -> String {
     let count = |list: usize| thousands(i64::try_from(list).unwrap_or(i64::MAX));
     format!(
-        "Of the list: {} to do, {} queued already, {} with nothing to do.",
+        "Of the list: {} to do, {} queued already, {} with nothing to do, {} unknown.",
         count(sorted.to_do.len()),
         count(sorted.already.len()),
-        count(sorted.nothing.len())
+        count(sorted.nothing.len()),
+        count(sorted.unknown.len())
     )
 }
 
@@ -143,8 +157,14 @@ fn all_before(sorted: &Sorted) -> Result<(), Failure> {
             job: run.job.clone(),
             status: run.status,
         }),
+        (None, true) if !sorted.unknown.is_empty() => Err(nobody()),
         _ => Ok(()),
     }
+}
+
+/// The end of a list of which nobody is known.
+fn nobody() -> Failure {
+    Failure::NotFound("no account of any of them is known here; nothing was done".to_owned())
 }
 
 /// What a list is called: `deactivate_instance for 3 hosts`.
@@ -182,7 +202,9 @@ const NOTES: usize = 5;
 /// Shows what each job of a list, and all together, would touch.
 fn show(server: &Server, list: &[Planned], output: Output) {
     for planned in list {
-        show_plan(&planned.job, &planned.plan, output);
+        let mut plan = planned.plan.clone();
+        plan.notes.splice(0..0, planned.unknown.clone());
+        show_plan(&planned.job, &plan, output);
     }
     output.note(format!("Together, {} would touch:", title(list)));
     for line in plan_lines(&together(server, list)) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kenoma_jobs::{
     DeactivateInstance,
-    deactivate_instance::{Host, plan_all},
+    deactivate_instance::{Host, HostPlan, plan_all},
     pleroma::Server,
 };
 use uuid::Uuid;
@@ -51,11 +51,20 @@ pub(super) async fn run(
 
 async fn run_one(options: &Options, session: &Session, output: Output) -> Result<(), Failure> {
     let typed = options.host.as_deref().unwrap_or_default();
-    let host = Host::parse(typed).map_err(|error| Failure::Refused(error.to_string()))?;
+    let host = Host::parse(typed)
+        .map_err(|error| Failure::Usage(format!("{error}\nNothing was done.")))?;
     let server = session.server().await?;
     let staff = staff(options, session, &server).await?;
     let done = done_line(&host);
     let job = job(options, host, staff);
+    job.refuse_own(&server)?;
+    let unknown = {
+        let mut db = session.pool.acquire().await?;
+        job.unknown(&server, &mut db).await?
+    };
+    if let Some(unknown) = unknown {
+        return Err(Failure::NotFound(format!("{unknown}\nNothing was done.")));
+    }
     let request = submit::Request { job: job.into(), options: &options.submit, done };
     submit::submit(session, server, request, output).await
 }
@@ -81,7 +90,12 @@ async fn run_all(
     let planned = jobs
         .into_iter()
         .zip(plans)
-        .map(|(job, plan)| Planned { done: done_line(&job.host), job: job.into(), plan })
+        .map(|(job, HostPlan { plan, unknown })| Planned {
+            done: done_line(&job.host),
+            job: job.into(),
+            plan,
+            unknown,
+        })
         .collect();
     submit_many::submit(session, &server, planned, &options.submit, output).await
 }

@@ -2,23 +2,41 @@
 
 use std::{
     collections::HashSet,
-    fs,
-    io::{self, Read as _},
+    fs::File,
+    io::{self, Read},
     path::Path,
 };
 
-use kenoma_jobs::deactivate_instance::Host;
+use kenoma_jobs::deactivate_instance::{Host, is_header_of_blocks};
 
-use crate::cli::Failure;
+use crate::cli::{
+    Failure,
+    output::{counted, thousands},
+};
+
+/// The largest file that is read, in bytes.
+const FILE_MAX: u64 = 4 * 1024 * 1024;
+
+/// The longest line, in bytes: a host and a comment.
+const LINE_MAX: usize = 4 * 1024;
+
+/// Hosts of one list: each becomes a run with its plan.
+const HOSTS_MAX: usize = 20_000;
+
+/// Lines that an error names at most.
+const NAMED_MAX: usize = 20;
+
+/// How other programs' tables become lists of hosts.
+const ADVICE: &str = "kenoma takes one host a line, and no severity: take those that are to be \
+                      deactivated, for instance with: awk -F, '$2 == \"suspend\" { print $1 }' FILE";
 
 /// What a file says.
+#[derive(Debug)]
 pub(super) struct List {
     /// What the file is called.
     named: String,
     /// Each host once, in the file's order.
     lines: Vec<Line>,
-    /// Numbers of lines that are not accepted, each with the reason.
-    bad: Vec<(usize, String)>,
 }
 
 /// A host and the line that names it first.
@@ -28,6 +46,47 @@ struct Line {
     number: usize,
     /// The host.
     host: Host,
+}
+
+/// Why a file is not a list of hosts.
+#[derive(Debug, PartialEq, Eq)]
+enum Fault {
+    /// The file as a whole, as the end of a sentence that begins with its name.
+    File(String),
+    /// Lines of it.
+    Lines(Bad),
+}
+
+/// Lines that are not accepted. There may be as many as bytes.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Bad {
+    /// The first ones, each with its number and the reason.
+    first: Vec<(usize, String)>,
+    /// How many more there are.
+    more: i64,
+}
+
+impl Bad {
+    fn push(&mut self, number: usize, reason: String) {
+        if self.first.len() < NAMED_MAX {
+            self.first.push((number, reason));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Says what is wrong with which lines of a file.
+    fn tell(&self, named: &str) -> String {
+        let line = |(number, reason): &(usize, String)| format!("  line {number}: {reason}");
+        let mut lines: Vec<String> = self.first.iter().map(line).collect();
+        if self.more > 0 {
+            lines.push(format!("  and {}", counted(self.more, "more lines")));
+        }
+        if self.first.iter().any(|(_, reason)| reason.contains("(CSV)")) {
+            lines.push(format!("It looks like a table of blocked domains: {ADVICE}"));
+        }
+        format!("{named} is not accepted:\n{}\nNothing was queued.", lines.join("\n"))
+    }
 }
 
 /// Reads the hosts of a file, or of the standard input for `-`.
@@ -40,66 +99,95 @@ pub(super) fn read(path: &Path) -> Result<List, Failure> {
     let bytes = content(path).map_err(|error| {
         Failure::Usage(format!("{named} cannot be read ({error}); nothing was queued"))
     })?;
-    let (lines, bad) = parse(&bytes);
-    if lines.is_empty() && bad.is_empty() {
-        return Err(Failure::Usage(format!("{named} names no host; nothing was queued")));
+    match parse(&bytes) {
+        Ok(lines) => Ok(List { named, lines }),
+        Err(Fault::File(reason)) => {
+            Err(Failure::Usage(format!("{named} {reason}\nNothing was queued.")))
+        }
+        Err(Fault::Lines(bad)) => Err(Failure::Usage(bad.tell(&named))),
     }
-    Ok(List { named, lines, bad })
 }
 
+/// Reads no more than one byte beyond what is accepted, however much there is.
 fn content(path: &Path) -> io::Result<Vec<u8>> {
-    if path != Path::new("-") {
-        return fs::read(path);
-    }
     let mut bytes = Vec::new();
-    io::stdin().lock().read_to_end(&mut bytes)?;
+    let source: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path)?)
+    };
+    source.take(FILE_MAX + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 impl List {
-    /// The hosts, if every line is accepted; `refuse` says why one is not, for reasons that the file
-    /// alone does not tell.
+    /// The hosts, if none is refused; `refuse` says why one is, for reasons that the file alone does
+    /// not tell.
     pub(super) fn accept(
         self,
         refuse: impl Fn(&Host) -> Option<String>,
     ) -> Result<Vec<Host>, Failure> {
-        let refused = |line: &Line| refuse(&line.host).map(|reason| (line.number, reason));
-        let mut bad = self.bad;
-        bad.extend(self.lines.iter().filter_map(refused));
-        bad.sort();
-        if bad.is_empty() {
+        let mut bad = Bad::default();
+        for Line { number, host } in &self.lines {
+            if let Some(reason) = refuse(host) {
+                bad.push(*number, reason);
+            }
+        }
+        if bad.first.is_empty() {
             return Ok(self.lines.into_iter().map(|line| line.host).collect());
         }
-        let lines: Vec<String> =
-            bad.iter().map(|(number, reason)| format!("  line {number}: {reason}")).collect();
-        Err(Failure::Refused(format!(
-            "{} is not accepted:\n{}\nNothing was queued.",
-            self.named,
-            lines.join("\n")
-        )))
+        Err(Failure::Refused(bad.tell(&self.named)))
     }
 }
 
 /// Takes a file apart. From a `#` to its end a line is a comment; no host has one.
-fn parse(bytes: &[u8]) -> (Vec<Line>, Vec<(usize, String)>) {
+fn parse(bytes: &[u8]) -> Result<Vec<Line>, Fault> {
+    if bytes.len() as u64 > FILE_MAX {
+        let limit = thousands(i64::try_from(FILE_MAX).unwrap_or(i64::MAX));
+        return Err(Fault::File(format!("is larger than {limit} bytes: give a list in parts")));
+    }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let (mut lines, mut bad, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+    let (mut lines, mut bad, mut seen) = (Vec::new(), Bad::default(), HashSet::new());
     for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+        if line.len() > LINE_MAX {
+            let limit = thousands(i64::try_from(LINE_MAX).unwrap_or(i64::MAX));
+            bad.push(number, format!("it is longer than {limit} bytes"));
+            continue;
+        }
         let Ok(line) = str::from_utf8(line) else {
-            bad.push((number, "it is not UTF-8".to_owned()));
+            bad.push(number, "it is not UTF-8".to_owned());
             continue;
         };
+        // Mastodon's begins with what is a comment here.
+        if is_header_of_blocks(line) && lines.is_empty() && bad.first.is_empty() {
+            return Err(Fault::File(format!(
+                "is a table of blocked domains (CSV), as Mastodon and FediBlockHole write them: \
+                 {ADVICE}"
+            )));
+        }
         let typed = line.split('#').next().unwrap_or_default().trim();
         if typed.is_empty() {
             continue;
         }
         match Host::parse(typed) {
-            Ok(host) if seen.insert(host.clone()) => lines.push(Line { number, host }),
-            Ok(_twice) => {}
-            Err(error) => bad.push((number, error.to_string())),
+            Ok(host) if !seen.insert(host.clone()) => {}
+            Ok(_) if lines.len() == HOSTS_MAX => {
+                let limit = thousands(i64::try_from(HOSTS_MAX).unwrap_or(i64::MAX));
+                return Err(Fault::File(format!(
+                    "names more than {limit} hosts: give it in parts"
+                )));
+            }
+            Ok(host) => lines.push(Line { number, host }),
+            Err(error) => bad.push(number, error.to_string()),
         }
     }
-    (lines, bad)
+    if !bad.first.is_empty() {
+        return Err(Fault::Lines(bad));
+    }
+    if lines.is_empty() {
+        return Err(Fault::File("names no host".to_owned()));
+    }
+    Ok(lines)
 }
 
 /// Takes a file apart and checks what comes out; for the fuzz target.
@@ -108,9 +196,14 @@ fn parse(bytes: &[u8]) -> (Vec<Line>, Vec<(usize, String)>) {
 /// When a host is not one that is read back as itself, is there twice, or out of order.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn check(bytes: &[u8]) {
-    let (lines, bad) = parse(bytes);
+    let lines = match parse(bytes) {
+        Ok(lines) => lines,
+        Err(Fault::File(reason)) => return assert!(!reason.is_empty()),
+        Err(Fault::Lines(bad)) => {
+            return assert!(bad.first.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        }
+    };
     assert!(lines.windows(2).all(|pair| pair[0].number < pair[1].number));
-    assert!(bad.windows(2).all(|pair| pair[0].0 < pair[1].0));
     for Line { host, .. } in &lines {
         assert_eq!(Host::parse(host.as_str()).as_ref(), Ok(host));
     }
@@ -122,20 +215,61 @@ pub(crate) fn check(bytes: &[u8]) {
 mod tests {
     use super::*;
 
+    /// The numbers of the lines that are not accepted.
+    fn bad(file: &[u8]) -> Vec<usize> {
+        match parse(file) {
+            Err(Fault::Lines(bad)) => bad.first.into_iter().map(|(number, _)| number).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Why a file as a whole is not accepted.
+    fn fault(file: &[u8]) -> String {
+        match parse(file) {
+            Err(Fault::File(reason)) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn comments_blank_lines_and_doubles_are_passed_over() {
         let file =
             "\u{feff}# spam\n\nspam.example\r\n  other.example  # since May\nSPAM.Example.\n#x";
-        let (lines, bad) = parse(file.as_bytes());
+        let lines = parse(file.as_bytes()).unwrap_or_default();
         let lines: Vec<_> = lines.iter().map(|line| (line.number, line.host.as_str())).collect();
         assert_eq!(lines, [(3, "spam.example"), (4, "other.example")]);
-        assert_eq!(bad, []);
     }
 
     #[test]
     fn every_bad_line_is_named() {
-        let (lines, bad) = parse(b"ok.example\n%\nhttps://a.example\n\xff\n");
-        assert_eq!(lines.len(), 1);
-        assert_eq!(bad.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!(bad(b"ok.example\n%\nhttps://a.example\n\xff\n"), [2, 3, 4]);
+        assert_eq!(bad(b"bad.domain,suspend,true\nok.example\nb.example,silence"), [1, 3]);
+    }
+
+    #[test]
+    fn a_table_of_blocked_domains_is_known_by_its_header() {
+        for header in
+            ["#domain,#severity,#reject_media", "\u{feff}\ndomain,severity", "Domain;Severity"]
+        {
+            let file = format!("{header}\r\nbad.domain,suspend,true\r\n");
+            assert!(fault(file.as_bytes()).contains("table of blocked domains"), "{header}");
+        }
+        // Only at its beginning.
+        assert_eq!(parse(b"a.example\n#domain,severity\n").map(|lines| lines.len()), Ok(1));
+    }
+
+    #[test]
+    fn what_is_too_much_is_refused() {
+        let long = vec![b'a'; LINE_MAX + 1];
+        assert_eq!(bad(&[b"a.example\n".as_slice(), &long].concat()), [2]);
+        let large = vec![b'#'; usize::try_from(FILE_MAX).unwrap_or_default() + 1];
+        assert!(fault(&large).contains("larger than 4,194,304 bytes"));
+        let many: Vec<String> =
+            (0..=HOSTS_MAX).map(|number| format!("h{number}.example")).collect();
+        let many = many.join("\n");
+        assert!(fault(many.as_bytes()).contains("more than 20,000 hosts"));
+        let bad_ones = "%\n".repeat(1_000);
+        let Err(Fault::Lines(bad)) = parse(bad_ones.as_bytes()) else { panic!("accepted") };
+        assert!(bad.tell("it").contains("and 980 more lines"));
     }
 }

@@ -38,12 +38,27 @@ async fn what_names_no_single_instance_is_refused() -> Result<()> {
         "https://spam.example",
         "spam.example:443",
         "mallory@spam.example",
-        "peer.example",
-        "PEER.example.",
         "spam..example",
         "spam .example",
         "s\npam.example",
+        "a.example,b.example",
+        "bad.domain,suspend,true,false,,true",
+        "spam.example;",
+        "\"spam.example\"",
+        "spam.example!",
+        "spam.$(example)",
+        "spam-.example",
+        "-spam.example",
+        &"spam.".repeat(60),
+        &format!("{}.example", "x".repeat(64)),
     ] {
+        let words = ["user", "deactivate_all_from_instance", "--yes", "--inline", "--", host];
+        let done = house.run_words(&words)?;
+        assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{host:?}: {done:?}");
+        told += done.stderr.strip_suffix("\nNothing was done.\n").unwrap_or(&done.stderr);
+        told += "\n";
+    }
+    for host in ["peer.example", "PEER.example."] {
         let words = ["user", "deactivate_all_from_instance", host, "--yes", "--inline"];
         let done = house.run_words(&words)?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{host:?}: {done:?}");
@@ -63,16 +78,26 @@ async fn what_names_no_single_instance_is_refused() -> Result<()> {
     error: "*.example" is not the host of an instance: wildcards are not accepted, name one host
     error: "192.0.2.7" is not the host of an instance: it is an address; instances are known by name
     error: "[2001:db8::1]" is not the host of an instance: it is an address; instances are known by name
-    error: "2001:db8::1" is not the host of an instance: give the bare host, without scheme, port, path or nickname
+    error: "2001:db8::1" is not the host of an instance: it is an address; instances are known by name
     error: "localhost" is not the host of an instance: a host has at least one dot
-    error: "https://spam.example" is not the host of an instance: give the bare host, without scheme, port, path or nickname
+    error: "https://spam.example" is not the host of an instance: it is a URL; its host alone is spam.example
     error: "spam.example:443" is not the host of an instance: give the bare host, without scheme, port, path or nickname
-    error: "mallory@spam.example" is not the host of an instance: give the bare host, without scheme, port, path or nickname
-    error: peer.example is this server's own host: its accounts are not deactivated as an instance
-    error: peer.example is this server's own host: its accounts are not deactivated as an instance
+    error: "mallory@spam.example" is not the host of an instance: it names one account; its host alone is spam.example; one account is deactivated with: kenoma user deactivate NICKNAME
     error: "spam..example" is not the host of an instance: there is nothing between two of its dots
-    error: "spam .example" is not the host of an instance: give the bare host, without scheme, port, path or nickname
-    error: "s\npam.example" is not the host of an instance: it is not a host name
+    error: "spam .example" is not the host of an instance: it is more than one word; give one host
+    error: "s\npam.example" is not the host of an instance: it is more than one word; give one host
+    error: "a.example,b.example" is not the host of an instance: it is a list; give one host, or a file with one host a line: --hosts-file FILE
+    error: "bad.domain,suspend,true,false,,true" is not the host of an instance: it is a line of a table of blocked domains (CSV); its host alone is bad.domain
+    error: "spam.example;" is not the host of an instance: it is a list; give one host, or a file with one host a line: --hosts-file FILE
+    error: "\"spam.example\"" is not the host of an instance: it has '"'; a host has letters, digits, hyphens and dots
+    error: "spam.example!" is not the host of an instance: it has '!'; a host has letters, digits, hyphens and dots
+    error: "spam.$(example)" is not the host of an instance: it has '$'; a host has letters, digits, hyphens and dots
+    error: "spam-.example" is not the host of an instance: no part of a host begins or ends with a hyphen
+    error: "-spam.example" is not the host of an instance: no part of a host begins or ends with a hyphen
+    error: "spam.spam.spam.spam.spam.spam.spam.spam.spam.spam.spam.spam.spam.spam.spam.spam.…" is not the host of an instance: a host name has at most 253 characters
+    error: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.example" is not the host of an instance: between two dots there are at most 63 characters
+    error: peer.example is this server's own host: its accounts are not deactivated as an instance
+    error: peer.example is this server's own host: its accounts are not deactivated as an instance
     "#);
     Ok(())
 }
@@ -166,15 +191,37 @@ async fn both_spellings_of_an_international_host_name_the_same_accounts() -> Res
 }
 
 #[tokio::test]
-async fn a_host_that_nobody_knows_is_told_of() -> Result<()> {
+async fn a_host_of_which_no_account_is_known_is_not_done() -> Result<()> {
+    for flavour in FLAVOURS {
+        let house = House::new(flavour).await?;
+        house.world.local("alice").await?;
+        house.world.remote("a", "sub.spam.example").await?;
+        house.world.remote("b", "notspam.example").await?;
+        house.world.remote("c", "x.bücher.example").await?;
+        for flags in ["", "--dry-run", "--yes --inline", "--yes --json"] {
+            let done = house.refused(&format!("{DEACTIVATE} spam.example {flags}")).await?;
+            let told = "no account of spam.example is known here; there is 1 of its sub-domains: add \
+                        --include-subdomains if you mean it\nNothing was done.\n";
+            assert_eq!((done.stdout.as_str(), done.stderr.as_str(), done.code), ("", told, 3));
+        }
+        let done = house.refused(&format!("{DEACTIVATE} bücher.example --yes")).await?;
+        assert!(done.stderr.contains("there is 1 of its sub-domains"), "{done:?}");
+        let done = house.refused(&format!("{DEACTIVATE} pam.example --include-subdomains")).await?;
+        let told = "no account of pam.example is known here\nNothing was done.\n";
+        assert_eq!((done.stdout.as_str(), done.stderr.as_str(), done.code), ("", told, 3));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_whose_accounts_are_all_off_is_known() -> Result<()> {
     let house = House::new(Flavour::Pleroma).await?;
     house.world.local("alice").await?;
-    house.world.remote("a", "sub.spam.example").await?;
+    house.world.remote("a", "spam.example").await?.is_deactivated().await?;
     let done = house.refused(&format!("{DEACTIVATE} spam.example")).await?;
     insta::assert_snapshot!(done.transcript(), @"
     out| Deactivated all users of spam.example.
     err| There was nothing to do.
-    err| note: 1 account of sub-domains of spam.example left alone: add --include-subdomains to deactivate them as well
     exit 0
     ");
     Ok(())

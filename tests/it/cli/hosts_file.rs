@@ -77,22 +77,23 @@ async fn the_hosts_of_a_list_are_done_one_after_the_other() -> Result<()> {
             .collect();
         let below = "1 account of sub-domains of spam.example left alone: add \
                      --include-subdomains to deactivate them as well";
+        let nobody = "no account of nobody.example is known here";
         assert_eq!(
             counts,
             [
-                ("spam.example".into(), 4.into(), below.into()),
-                ("xn--bcher-kva.example".into(), 2.into(), Value::Null),
-                ("nobody.example".into(), 0.into(), Value::Null),
+                ("spam.example".into(), 6.into(), below.into()),
+                ("xn--bcher-kva.example".into(), 3.into(), Value::Null),
+                ("nobody.example".into(), 0.into(), nobody.into()),
             ],
             "{flavour}"
         );
         assert!(before == place.house.rows().await?, "{flavour}");
 
         let done = place.run_on_input(LIST, "--inline --yes")?;
-        let lines = "Deactivated all users of nobody.example.\n\
-                     Deactivated all users of spam.example.\n\
+        let lines = "Deactivated all users of spam.example.\n\
                      Deactivated all users of xn--bcher-kva.example.\n";
         assert_eq!((done.stdout.as_str(), done.code), (lines, 0), "{flavour}: {done:?}");
+        assert!(done.stderr.contains(&format!("{nobody}\n")), "{flavour}: {done:?}");
         let off = ["a@spam.example", "b@spam.example", "c@bücher.example"];
         assert_eq!(place.inactive().await?, off, "{flavour}");
         let (_, ledger) = place.house.rows().await?;
@@ -114,7 +115,7 @@ async fn a_list_counts_as_each_of_its_hosts_alone() -> Result<()> {
     for flavour in FLAVOURS {
         let place = Place::new(flavour).await?;
         for flags in ["", "--include-subdomains"] {
-            let list = "spam.example\nbücher.example\nexample.org\nx.spam.example";
+            let list = "spam.example\nbücher.example\ngood.example\nx.spam.example";
             let together = objects(&place.run(list, &format!("{flags} --dry-run --json"))?)?;
             for (host, listed) in list.lines().zip(together) {
                 let line = format!("user deactivate_all_from_instance {host} {flags} --dry-run");
@@ -133,24 +134,26 @@ async fn a_list_counts_as_each_of_its_hosts_alone() -> Result<()> {
 async fn one_bad_line_stops_the_whole_list() -> Result<()> {
     let place = Place::new(Flavour::Pleroma).await?;
     let before = place.house.rows().await?;
-    let list = "spam.example\n%\n# fine\nhttps://a.example\n192.0.2.1\n";
+    let list = "spam.example\n%\n# fine\nhttps://a.example\n192.0.2.1\nbad.domain,suspend,true\n";
     let done = place.run_on_input(list, "--yes")?;
     insta::assert_snapshot!(done.transcript(), @r#"
     err| error: the standard input is not accepted:
     err|   line 2: "%" is not the host of an instance: wildcards are not accepted, name one host
-    err|   line 4: "https://a.example" is not the host of an instance: give the bare host, without scheme, port, path or nickname
+    err|   line 4: "https://a.example" is not the host of an instance: it is a URL; its host alone is a.example
     err|   line 5: "192.0.2.1" is not the host of an instance: it is an address; instances are known by name
+    err|   line 6: "bad.domain,suspend,true" is not the host of an instance: it is a line of a table of blocked domains (CSV); its host alone is bad.domain
+    err| It looks like a table of blocked domains: kenoma takes one host a line, and no severity: take those that are to be deactivated, for instance with: awk -F, '$2 == "suspend" { print $1 }' FILE
     err| Nothing was queued.
-    exit 4
+    exit 2
     "#);
-    let done = place.run_on_input("spam.example\nPEER.example\n_\n", "--yes --inline")?;
-    insta::assert_snapshot!(done.transcript(), @r#"
+    let done = place.run_on_input("spam.example\nPEER.example\n", "--yes --inline")?;
+    insta::assert_snapshot!(done.transcript(), @"
     err| error: the standard input is not accepted:
     err|   line 2: peer.example is this server's own host: its accounts are not deactivated as an instance
-    err|   line 3: "_" is not the host of an instance: wildcards are not accepted, name one host
     err| Nothing was queued.
     exit 4
-    "#);
+    ");
+    assert_eq!(place.run_on_input("PEER.example\n_\n", "--yes --inline")?.code, 2);
     assert!(before == place.house.rows().await?);
     Ok(())
 }
@@ -162,8 +165,15 @@ async fn a_list_that_names_nobody_is_refused() -> Result<()> {
     for list in ["", "\n\n", "# nothing\n  \n"] {
         let done = place.run_on_input(list, "--yes")?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{list:?}: {done:?}");
-        assert!(done.stderr.contains("names no host; nothing was queued"), "{done:?}");
+        assert!(done.stderr.contains("names no host\nNothing was queued."), "{done:?}");
     }
+    // As much as there is of it: no more is read than is accepted.
+    let done = place.run_on("/dev/zero", "--yes")?;
+    insta::assert_snapshot!(done.transcript(), @"
+    err| error: /dev/zero is larger than 4,194,304 bytes: give a list in parts
+    err| Nothing was queued.
+    exit 2
+    ");
     let done = place.run_on("/nowhere/hosts.txt", "--yes")?;
     insta::assert_snapshot!(done.transcript(), @"
     err| error: /nowhere/hosts.txt cannot be read (No such file or directory (os error 2)); nothing was queued
@@ -176,16 +186,58 @@ async fn a_list_that_names_nobody_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// Tables that other programs export are told apart, and nothing of them is done.
+#[tokio::test]
+async fn tables_of_blocked_domains_are_refused_by_name() -> Result<()> {
+    let place = Place::new(Flavour::Pleroma).await?;
+    let before = place.house.rows().await?;
+    for header in [
+        "#domain,#severity,#reject_media,#reject_reports,#public_comment,#obfuscate",
+        "domain,severity,public_comment,private_comment,reject_media,reject_reports,obfuscate",
+    ] {
+        let table = format!("{header}\nspam.example,suspend,true,false,,false\n");
+        let done = place.run_on_input(&table, "--yes --inline")?;
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(done.transcript(), @r#"
+            err| error: the standard input is a table of blocked domains (CSV), as Mastodon and FediBlockHole write them: kenoma takes one host a line, and no severity: take those that are to be deactivated, for instance with: awk -F, '$2 == "suspend" { print $1 }' FILE
+            err| Nothing was queued.
+            exit 2
+            "#);
+        }
+    }
+    assert!(before == place.house.rows().await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_of_hosts_that_nobody_knows_is_not_done() -> Result<()> {
+    let place = Place::new(Flavour::Pleroma).await?;
+    let before = place.house.rows().await?;
+    let done = place.run_on_input("nobody.example\nexample.org\n", "--yes")?;
+    insta::assert_snapshot!(done.transcript(), @"
+    err| Of the list: 0 to do, 0 queued already, 0 with nothing to do, 2 unknown.
+    err| no account of nobody.example is known here
+    err| no account of example.org is known here
+    err| no account of any of them is known here; nothing was done
+    exit 3
+    ");
+    assert_eq!(place.run_on_input("nobody.example\nexample.org\n", "--dry-run")?.code, 3);
+    assert!(before == place.house.rows().await?);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_list_is_asked_about_once() -> Result<()> {
     let place = Place::new(Flavour::Pleroma).await?;
     let before = place.house.rows().await?;
     let done = place.run_on_input(LIST, "")?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| Of the list: 2 to do, 0 queued already, 1 with nothing to do.
+    err| Of the list: 2 to do, 0 queued already, 0 with nothing to do, 1 unknown.
     err| deactivate_instance for 2 hosts will touch:
     err|   3 accounts
     err|   3 follow relations
+    err|   0 relations of local followers
+    err|   3 accounts to be read anew
     err|   note: 1 account of sub-domains of spam.example left alone: add --include-subdomains to deactivate them as well
     err| error: this cannot be undone, and there is no terminal to ask on: add --yes to do it, or --dry-run to only look
     err| Nothing was changed.
@@ -209,6 +261,8 @@ async fn what_is_queued_already_is_told() -> Result<()> {
         (&id.clone().into(), &"spam.example".into())
     );
     assert_eq!((&runs[1]["run_id"], &runs[1]["subject"]), (&Value::Null, &"nobody.example".into()));
+    let nobody = "no account of nobody.example is known here";
+    assert_eq!((&runs[1]["status"], &runs[1]["error"]), (&"unknown".into(), &nobody.into()));
     assert_eq!(
         (&runs[2]["status"], &runs[2]["subject"]),
         (&"queued".into(), &"xn--bcher-kva.example".into())
@@ -217,13 +271,14 @@ async fn what_is_queued_already_is_told() -> Result<()> {
     let before = place.house.rows().await?;
     let done = place.run_on_input("spam.example\nbücher.example\n", "--yes")?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| Of the list: 0 to do, 2 queued already, 0 with nothing to do.
+    err| Of the list: 0 to do, 2 queued already, 0 with nothing to do, 0 unknown.
     err| spam.example: run <run> (deactivate_instance) is queued already
     err| xn--bcher-kva.example: run <run> (deactivate_instance) is queued already
     err| error: run <run> (deactivate_instance) is queued already; follow it with: kenoma jobs watch <run>
     exit 5
     ");
-    assert_eq!(place.run_on_input(LIST, "--yes")?.code, 0);
+    // So is all of this one that is known.
+    assert_eq!(place.run_on_input(LIST, "--yes")?.code, 5);
     assert!(before == place.house.rows().await?);
     // Unless they are to be done here.
     assert_eq!(place.run_on_input("spam.example\n", "--yes --inline")?.code, 0);

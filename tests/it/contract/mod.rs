@@ -3,6 +3,9 @@
 //! A job's test seeds a database and hands it to [`contract`]; a new job gets all points by that
 //! one line.
 
+mod accepted_meanwhile;
+mod beside_server;
+mod costs;
 mod deactivate_instance;
 mod delete_activities;
 mod delete_user;

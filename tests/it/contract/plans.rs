@@ -28,10 +28,8 @@ const SETTINGS: &str = "set enable_seqscan = off;
 
 /// What is done once a run, and reads a table whole: there is no index on the host of a nickname, nor
 /// on whether an account is local.
-const ONCE: [&str; 7] = [
-    "where u.is_active and u.id <= $4",
-    "where not (u.is_active)",
-    "select count(*) from public.users\n     where right(lower(",
+const ONCE: [&str; 5] = [
+    "with named as materialized (",
     // So does the plan of `delete_user`, for another admin, and for what notifications there are.
     "as other_admin",
     "select count(*) from public.notifications n",
@@ -42,8 +40,8 @@ const ONCE: [&str; 7] = [
 
 /// What reads more rows than [`ROWS`] on purpose.
 const WALKS: [&str; 3] = [
-    // Accounts in windows of at least 5,000: there is no index to find a host's by, nor local ones.
-    "with found as (",
+    // All accounts once, to find those that `confirm_all` and `unconfirm_all` write.
+    "is true order by u.id limit $3",
     // The inboxes of all followers, for what is to reach them.
     "select distinct u.inbox, u.shared_inbox",
     // Jobs that are due, up to a limit.

@@ -1,0 +1,108 @@
+//! What one claim has looked at, to save looking again: lists of ids, in their order.
+//!
+//! Nothing relies on it. A worker that takes a run over looks anew, and finds what is left.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::engine::Remembered;
+
+/// How many relations or followers are listed at once: 12 MB.
+pub(super) const LIST_MAX: i64 = 500_000;
+
+/// The lists of one claim.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Seen(Remembered<Lists>);
+
+#[derive(Debug, Default)]
+struct Lists {
+    /// The host's accounts that the run acts on.
+    accounts: Option<Arc<Vec<Uuid>>>,
+    /// Their relations to active local accounts.
+    relations: Option<Arc<List<(Uuid, i64)>>>,
+    /// Local accounts that follow them, each with the number of relations.
+    followers: Option<Arc<List<(Uuid, i64)>>>,
+}
+
+/// A part of a list in order.
+#[derive(Debug)]
+pub(super) struct List<T> {
+    /// It holds what comes behind this.
+    after: T,
+    items: Vec<T>,
+    /// Whether nothing comes behind it.
+    whole: bool,
+}
+
+impl<T: Copy + Ord> List<T> {
+    /// What was found behind a place, at most [`LIST_MAX`].
+    pub(super) fn new(after: T, items: Vec<T>) -> Self {
+        let whole = i64::try_from(items.len()).is_ok_and(|found| found < LIST_MAX);
+        Self { after, items, whole }
+    }
+
+    /// What comes behind a place; `None`: somebody has to look.
+    fn behind(&self, place: T) -> Option<&[T]> {
+        let behind = &self.items[self.items.partition_point(|item| *item <= place)..];
+        let known = place >= self.after && (self.whole || !behind.is_empty());
+        known.then_some(behind)
+    }
+}
+
+impl Seen {
+    /// The accounts that the run acts on, if they were looked for.
+    pub(super) fn accounts(&self) -> Option<Arc<Vec<Uuid>>> {
+        self.0.with(|lists| lists.accounts.clone())
+    }
+
+    /// Notes the accounts that the run acts on, in order.
+    pub(super) fn note_accounts(&self, accounts: Vec<Uuid>) -> Arc<Vec<Uuid>> {
+        let accounts = Arc::new(accounts);
+        self.0.with(|lists| lists.accounts = Some(Arc::clone(&accounts)));
+        accounts
+    }
+
+    /// The relations behind one, at most so many.
+    pub(super) fn relations(&self, after: (Uuid, i64), most: usize) -> Option<Vec<(Uuid, i64)>> {
+        let list = self.0.with(|lists| lists.relations.clone())?;
+        list.behind(after).map(|behind| behind.iter().take(most).copied().collect())
+    }
+
+    pub(super) fn note_relations(&self, list: List<(Uuid, i64)>) {
+        self.0.with(|lists| lists.relations = Some(Arc::new(list)));
+    }
+
+    /// The followers behind one, at most so many.
+    pub(super) fn followers(&self, after: Uuid, most: usize) -> Option<Vec<(Uuid, i64)>> {
+        let list = self.0.with(|lists| lists.followers.clone())?;
+        let behind = list.behind((after, i64::MAX));
+        behind.map(|behind| behind.iter().take(most).copied().collect())
+    }
+
+    pub(super) fn note_followers(&self, list: List<(Uuid, i64)>) {
+        self.0.with(|lists| lists.followers = Some(Arc::new(list)));
+    }
+
+    /// Forgets the lists: there is more to do than they say.
+    pub(super) fn forget(&self) {
+        self.0.with(|lists| *lists = Lists::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_knows_what_comes_behind_a_place_within_it() {
+        let whole = List::new(3, vec![5, 7]);
+        assert_eq!(whole.behind(2), None);
+        assert_eq!(whole.behind(3), Some([5, 7].as_slice()));
+        assert_eq!(whole.behind(5), Some([7].as_slice()));
+        assert_eq!(whole.behind(9), Some([].as_slice()));
+        let part = List { whole: false, ..whole };
+        assert_eq!(part.behind(6), Some([7].as_slice()));
+        assert_eq!(part.behind(7), None);
+    }
+}
