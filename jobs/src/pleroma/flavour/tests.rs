@@ -179,13 +179,19 @@ async fn no_sign_turns_one_server_into_another() -> Result<()> {
         let all_tables = known.iter().flat_map(|known| &known.1);
         let all_columns = known.iter().flat_map(|known| &known.2);
         let mut changes: Vec<String> = all_tables
-            .map(|table| match tables.contains(table) {
-                true => format!("drop table {table} cascade"),
-                false => format!("create table {table} (id bigserial)"),
+            .map(|table| {
+                if tables.contains(table) {
+                    format!("drop table {table} cascade")
+                } else {
+                    format!("create table {table} (id bigserial)")
+                }
             })
-            .chain(all_columns.map(|column| match columns.contains(column) {
-                true => format!("alter table users drop column {column} cascade"),
-                false => format!("alter table users add column {column} boolean"),
+            .chain(all_columns.map(|column| {
+                if columns.contains(column) {
+                    format!("alter table users drop column {column} cascade")
+                } else {
+                    format!("alter table users add column {column} boolean")
+                }
             }))
             .collect();
         changes.push("drop function if exists associated_object_id cascade".to_owned());
