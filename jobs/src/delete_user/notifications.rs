@@ -9,6 +9,9 @@ use uuid::Uuid;
 /// Activities that are walked over for each notification that may be found: most caused none.
 const WINDOW: i64 = 5;
 
+/// Notifications that are removed at most, for each row of a batch.
+const PER_ROW: i64 = 20;
+
 /// Counts them.
 pub(super) async fn count(db: &mut PgConnection, actor: &str, until: Uuid) -> sqlx::Result<i64> {
     sqlx::query_scalar(
@@ -22,8 +25,8 @@ pub(super) async fn count(db: &mut PgConnection, actor: &str, until: Uuid) -> sq
     .await
 }
 
-/// Removes those of the next activities. Returns how many, and the last of those activities; `None`
-/// behind the last one.
+/// Removes those of the next activities. Returns how many, and the last of those activities, or `after`
+/// if there may be more of them; `None` behind the last one.
 pub(super) async fn remove(
     db: &mut PgConnection,
     actor: &str,
@@ -42,12 +45,19 @@ pub(super) async fn remove(
     .fetch_all(&mut *db)
     .await?;
     let Some(last) = walked.last().copied() else { return Ok(None) };
-    let removed = sqlx::query("delete from public.notifications where activity_id = any ($1)")
-        .bind(walked)
-        .execute(db)
-        .await?
-        .rows_affected();
-    Ok(Some((i64::try_from(removed).unwrap_or(i64::MAX), last)))
+    // A single activity may have caused more than a transaction can remove.
+    let most = limit.saturating_mul(PER_ROW);
+    let removed = sqlx::query(
+        "delete from public.notifications where ctid = any (array(
+             select ctid from public.notifications where activity_id = any ($1) limit $2))",
+    )
+    .bind(walked)
+    .bind(most)
+    .execute(db)
+    .await?
+    .rows_affected();
+    let removed = i64::try_from(removed).unwrap_or(i64::MAX);
+    Ok(Some((removed, if removed < most { last } else { after })))
 }
 
 /// Removes the notifications of reports that a member of the staff has received, as Akkoma does when

@@ -82,3 +82,21 @@ async fn what_is_too_much_for_a_batch_goes_in_portions() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn so_do_the_notifications_of_a_single_post() -> Result<()> {
+    let house = House::new(Flavour::Pleroma).await?;
+    let alice = house.world.local("alice").await?;
+    let loved = alice.posts("loved").create().await?;
+    crowd(&house, &loved, &alice, 300).await?;
+    house.sql(SLOW).await?;
+    let done = house
+        .kenoma
+        .clone()
+        .with("KENOMA_BATCH_STATEMENT_TIMEOUT", "200ms")
+        .run(&["user", "rm", "alice", "--yes", "--inline"])?;
+    assert_eq!(done.code, 0, "{done:?}");
+    let left = house.number("select count(*) from notifications where $1 <> ''", &alice).await?;
+    assert_eq!(left, 0);
+    Ok(())
+}
