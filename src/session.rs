@@ -212,6 +212,7 @@ impl Session {
             target: batch.target,
             lock_timeout: batch.lock_timeout,
             statement_timeout: batch.statement_timeout,
+            late_writes: batch.late_writes,
             share_busy: f64::from(self.settings.worker.percent_busy) / 100.0,
             nice: self.settings.worker.nice,
         }

@@ -16,6 +16,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("batch.target", Accepts::Span(10, 5_000)),
     Key::new("batch.lock_timeout", Accepts::Span(10, 60_000)),
     Key::new("batch.statement_timeout", Accepts::Span(100, 600_000)),
+    Key::new("batch.late_writes", Accepts::Span(0, 600_000)),
 ];
 
 /// How much one transaction does, and how long it may wait.
@@ -37,4 +38,7 @@ pub(crate) struct BatchSettings {
     /// `PostgreSQL`'s `statement_timeout`; never zero, which would mean none.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) statement_timeout: Duration,
+    /// How long a run waits at most, at its end, for others who may still write what they read before.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub(crate) late_writes: Duration,
 }

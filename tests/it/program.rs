@@ -88,8 +88,10 @@ impl Kenoma {
     }
 
     /// A program that was told of no database.
+    ///
+    /// Tests have connections of their own, which nobody needs to wait for.
     pub(crate) fn nowhere() -> Self {
-        Self { environment: Vec::new() }
+        Self { environment: Vec::new() }.with("KENOMA_BATCH_LATE_WRITES", "0s")
     }
 
     /// Where its database is, for a test that looks at it as the same role.

@@ -124,7 +124,9 @@ pub(crate) async fn delete_some(
     let deliveries_until = written.deliveries_until;
     let next = Cursor { after: walked.last, until: cursor.until };
     let rows = i64::try_from(walked.rows).ok().filter(|&rows| rows < limit);
-    let batch = Batch { rows, parked, deliveries_until, ..Batch::go_on(done, next) };
+    let touched = written.touched.written()?;
+    let batch =
+        Batch { rows, parked, deliveries_until, written: touched, ..Batch::go_on(done, next) };
     Ok(Deleted { batch, account: written.account })
 }
 

@@ -8,6 +8,7 @@ mod about;
 mod batch;
 mod decide;
 mod deletion_rows;
+mod look_again;
 mod read;
 mod server_jobs;
 mod sql;
@@ -16,6 +17,7 @@ mod write;
 
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -29,6 +31,7 @@ use crate::{
 pub(crate) use batch::{Manner, Telling, delete_some, deliveries_to_wait_for, skip_one};
 pub(crate) use deletion_rows::base_activity;
 pub(crate) use deletion_rows::insert_activity;
+pub(crate) use look_again::{count_undone, look_again};
 pub(crate) use read::{count, last_activity};
 pub(crate) use server_jobs::{About, publish_job};
 use via_server::Purges;
@@ -163,6 +166,24 @@ impl Job for DeleteActivities {
             item: skipped.item,
             cursor: RunCursor { place: skipped.cursor, ..cursor },
         }))
+    }
+
+    async fn look_again(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        written: &Value,
+    ) -> Result<Vec<Count>, JobError> {
+        look_again(db, server, &self.actor, written).await
+    }
+
+    async fn count_undone(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        written: &Value,
+    ) -> Result<i64, JobError> {
+        count_undone(db, server, written).await
     }
 
     async fn finish(

@@ -270,5 +270,85 @@ pub(super) const LESSEN: &str = concat!(
      from unnest($2::bigint[], $3::int[], $4::int[], $5::int[], $6::int[])
               as lost (row, replies, quotes, likes, boosts)
      where o.id = lost.row
-       and (lost.likes + lost.boosts > 0 or o.data ->> 'type' is distinct from 'Tombstone')"
+       and (lost.likes + lost.boosts > 0 or o.data ->> 'type' is distinct from 'Tombstone')
+     returning o.id, lost.replies, lost.quotes,
+         case when lost.replies <> 0 and jsonb_typeof(o.data -> 'repliesCount') = 'number'
+              then least((o.data ->> 'repliesCount')::numeric, 2147483647)::bigint end as replies_left,
+         case when lost.quotes <> 0 and jsonb_typeof(o.data -> 'quotesCount') = 'number'
+              then least((o.data ->> 'quotesCount')::numeric, 2147483647)::bigint end as quotes_left"
+);
+
+both_forms!(
+    COUNT_UNDEAD_FUNCTION,
+    COUNT_UNDEAD_COALESCE,
+    // $1: objects that were deleted. Whatever has a Create came back in the server's own way.
+    "select count(*) from public.objects o
+     where o.id = any ($1) and o.data ->> 'type' is distinct from 'Tombstone'
+       and not exists (select from public.activities a where ",
+    " = o.data ->> 'id' and a.data ->> 'type' = 'Create')"
+);
+
+/// `$1`: objects that were deleted. Locks those that hold more than a tombstone does.
+pub(super) const LOCK_UNDEAD: &str = "select o.id from public.objects o
+     where o.id = any ($1)
+       and (o.data ->> 'type' is distinct from 'Tombstone'
+            or o.data - '{id,type,formerType,deleted}'::text[] <> '{}')
+     order by o.id for update";
+
+both_forms!(
+    BURY_AGAIN_FUNCTION,
+    BURY_AGAIN_COALESCE,
+    // $1: such objects. A tombstone to which something was added keeps what it said before.
+    "update public.objects o
+     set data = jsonb_build_object(
+             'id', o.data -> 'id',
+             'type', 'Tombstone',
+             'formerType', case when o.data ->> 'type' = 'Tombstone'
+                 then coalesce(o.data -> 'formerType', o.data -> 'type') else o.data -> 'type' end,
+             'deleted', case when o.data ->> 'type' = 'Tombstone' and o.data ? 'deleted'
+                 then o.data -> 'deleted'
+                 else to_jsonb(to_char(timezone('UTC', clock_timestamp()),
+                                       'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')) end),
+         updated_at = date_trunc('second', timezone('UTC', now()))
+     where o.id = any ($1)
+       and not exists (select from public.activities a where ",
+    " = o.data ->> 'id' and a.data ->> 'type' = 'Create')
+     returning o.id, o.data ->> 'id'"
+);
+
+both_forms!(
+    REMOVE_ABOUT_FUNCTION,
+    REMOVE_ABOUT_COALESCE,
+    // $1: deleted objects. Whatever anybody did to one since.
+    "delete from public.activities a where ",
+    " = any ($1) and a.data ->> 'type' not in ('Create', 'Delete')"
+);
+
+/// `$1`: objects, `$2`: account. Locks those that name it among their likes or boosts.
+pub(super) const LOCK_LISTED: &str = "select o.id from public.objects o
+     where o.id = any ($1) and (o.data -> 'likes' ? $2 or o.data -> 'announcements' ? $2)
+     order by o.id for update";
+
+both_forms!(
+    TAKE_BACK_AGAIN_FUNCTION,
+    TAKE_BACK_AGAIN_COALESCE,
+    // $1: such objects, $2: account. Leaves it where it has a like or boost by now.
+    "update public.objects o
+     set data = o.data || taken.data, updated_at = date_trunc('second', timezone('UTC', now()))
+     from (select o.id, jsonb_object_agg(list.name, list.actors)
+                        || jsonb_object_agg(list.counter, jsonb_array_length(list.actors)) as data
+           from public.objects o,
+                lateral (
+                    select name, counter, kind, (o.data -> name) - $2 as actors
+                    from (values ('likes', 'like_count', 'Like'),
+                                 ('announcements', 'announcement_count', 'Announce'))
+                             as list (name, counter, kind)
+                    where jsonb_typeof(o.data -> name) = 'array' and o.data -> name ? $2
+                ) as list
+           where o.id = any ($1)
+             and not exists (select from public.activities a
+                             where a.actor = $2 and a.data ->> 'type' = list.kind and ",
+    " = o.data ->> 'id')
+           group by o.id) as taken
+     where o.id = taken.id"
 );

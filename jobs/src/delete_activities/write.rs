@@ -13,6 +13,7 @@ use super::{
     Cursor,
     about::{AboutThem, remove_others},
     decide::{Buried, Writes},
+    look_again::{Lowered, Touched},
     server_jobs::insert_attachment_jobs,
     sql,
 };
@@ -22,7 +23,7 @@ use crate::{
 };
 
 /// What writing a batch led to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Written {
     /// Activities of the plan that went.
     pub(super) removed: i64,
@@ -30,6 +31,8 @@ pub(super) struct Written {
     pub(super) account: bool,
     /// When the last delivery is due, if they are not all due at once.
     pub(super) deliveries_until: Option<DateTime<Utc>>,
+    /// What others may write over.
+    pub(super) touched: Touched,
 }
 
 /// Writes a decided batch; `about` is what goes with the deleted objects.
@@ -46,7 +49,7 @@ pub(super) async fn apply(
     insert_undos(db, server, actor, &writes).await?;
     insert_attachment_jobs(db, server, actor, &rows).await?;
     bury(db, &rows).await?;
-    lessen(db, actor, &writes).await?;
+    let lowered = lessen(db, actor, &writes).await?;
     remove_hashtags(db, server, &rows).await?;
     remove_chat_messages(db, server, &rows).await?;
     let mut jobs = std::mem::take(&mut writes.jobs);
@@ -58,7 +61,9 @@ pub(super) async fn apply(
     hurry(db).await?;
     let others = remove_others(db, actor, cursor, others).await?;
     let (posts, account) = remove_posts(db, server, actor, cursor, about.posts, &writes).await?;
-    Ok(Written { removed: others + posts, account, deliveries_until })
+    let listed = writes.losses.iter().filter(|(_, lost)| lost.likes + lost.boosts > 0);
+    let touched = Touched { buried: rows, lists: listed.map(|(row, _)| *row).collect(), lowered };
+    Ok(Written { removed: others + posts, account, deliveries_until, touched })
 }
 
 /// Inserts Deletes, put together from the objects that they are about.
@@ -133,26 +138,31 @@ async fn bury(db: &mut PgConnection, rows: &[i64]) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Takes likes, boosts, replies and quotes from objects.
-async fn lessen(db: &mut PgConnection, actor: &Actor, writes: &Writes) -> sqlx::Result<()> {
+/// Takes likes, boosts, replies and quotes from objects. Says to what counters were lowered.
+async fn lessen(
+    db: &mut PgConnection,
+    actor: &Actor,
+    writes: &Writes,
+) -> sqlx::Result<Vec<Lowered>> {
     let losses = &writes.losses;
     if losses.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    sqlx::query(sql::LESSEN)
+    let mut lessened: Vec<Lowered> = sqlx::query_as(sql::LESSEN)
         .bind(&actor.ap_id)
         .bind(losses.keys().copied().collect::<Vec<_>>())
         .bind(losses.values().map(|lost| lost.replies).collect::<Vec<_>>())
         .bind(losses.values().map(|lost| lost.quotes).collect::<Vec<_>>())
         .bind(losses.values().map(|lost| lost.likes).collect::<Vec<_>>())
         .bind(losses.values().map(|lost| lost.boosts).collect::<Vec<_>>())
-        .execute(db)
+        .fetch_all(db)
         .await?;
-    Ok(())
+    lessened.retain(|lost| lost.replies != 0 || lost.quotes != 0);
+    Ok(lessened)
 }
 
 /// Unlinks hashtags, and removes those that nobody uses or follows any more.
-async fn remove_hashtags(
+pub(super) async fn remove_hashtags(
     db: &mut PgConnection,
     server: &Server,
     objects: &[i64],
@@ -181,7 +191,7 @@ async fn remove_hashtags(
     Ok(())
 }
 
-async fn remove_chat_messages(
+pub(super) async fn remove_chat_messages(
     db: &mut PgConnection,
     server: &Server,
     objects: &[i64],

@@ -16,6 +16,7 @@ mod server_removal;
 mod steps;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -25,7 +26,7 @@ use relations::Side;
 
 use crate::{
     delete_activities,
-    engine::{Batch, Class, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
+    engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
     pleroma::{
         Actor, Changed, Deed, Person, Server, find_actor_by_ap_id, log_moderation_for,
         refresh_accounts, sign_out,
@@ -165,6 +166,24 @@ impl Job for DeleteUser {
                 Side::Followed => Step::FollowedAccounts { after: relation.id },
             }),
         }))
+    }
+
+    async fn look_again(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        written: &Value,
+    ) -> Result<Vec<Count>, JobError> {
+        delete_activities::look_again(db, server, &self.actor, written).await
+    }
+
+    async fn count_undone(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        written: &Value,
+    ) -> Result<i64, JobError> {
+        delete_activities::count_undone(db, server, written).await
     }
 
     async fn finish(

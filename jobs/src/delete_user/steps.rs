@@ -155,8 +155,9 @@ impl DeleteUser {
         let at_post =
             |place: delete_activities::Cursor| cursor.at(Step::Posts { after: place.after });
         let parked = batch.parked.into_iter().map(|parking| parking.map(at_post)).collect();
-        let Batch { done, wait, deliveries_until, .. } = batch;
-        Ok(Batch { parked, wait, deliveries_until, ..Batch::go_on(done, cursor.at(next)) })
+        let Batch { done, wait, deliveries_until, written, .. } = batch;
+        let next = Batch::go_on(done, cursor.at(next));
+        Ok(Batch { parked, wait, deliveries_until, written, ..next })
     }
 
     /// The relations are gone: only now may the server be told in the way that ends them as well.

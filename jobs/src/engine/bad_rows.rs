@@ -40,6 +40,7 @@ const BATCH: BatchSettings = BatchSettings {
     target: Duration::from_mins(1),
     lock_timeout: Duration::from_secs(10),
     statement_timeout: Duration::from_secs(10),
+    late_writes: Duration::ZERO,
     share_busy: 1.0,
     nice: 0.0,
 };

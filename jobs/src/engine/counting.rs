@@ -70,6 +70,10 @@ impl<J: Job> Drive<'_, J> {
         let Figures { done, parked, .. } = *after;
         take_time(&mut tx).await?;
         let cursor = decode::<J>(&batch.cursor)?;
+        if !self.is_as_written(&mut tx, &last).await? {
+            tx.commit().await?;
+            return Ok(Next::Continue(()));
+        }
         let next = match self.job.finish(self.world, &mut tx, &cursor, parked).await? {
             Recount::Right => {
                 let status = Status::at_the_end(done, parked);
@@ -155,6 +159,7 @@ mod tests {
         target: Duration::from_millis(200),
         lock_timeout: Duration::from_millis(100),
         statement_timeout: Duration::from_millis(100),
+        late_writes: Duration::ZERO,
         share_busy: 1.0,
         nice: 0.0,
     };

@@ -30,6 +30,9 @@ use super::{
     wire,
 };
 
+/// How often it is looked at what the latest batches wrote.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// What the loop needs besides the job.
 #[derive(Debug, Clone)]
 pub struct Driver {
@@ -121,6 +124,7 @@ pub async fn drive<J: Job>(
         failing: Failing::default(),
         retrying: true,
         tried_once_more: false,
+        looked: Instant::now(),
     };
     if claim.attempt > 0 {
         drive.pacing.begin_small();
@@ -143,6 +147,8 @@ pub(super) struct Drive<'a, J: Job> {
     pub(super) retrying: bool,
     /// Whether items that took too long were tried once more at the end.
     pub(super) tried_once_more: bool,
+    /// When it was last looked at what the latest batches wrote.
+    pub(super) looked: Instant,
 }
 
 impl<J: Job> Drive<'_, J> {
@@ -230,10 +236,18 @@ impl<J: Job> Drive<'_, J> {
         if let Some(before) = locked.parked_retry_of {
             return self.end_as_before(tx, before).await;
         }
+        let (mut tx, locked) = match self.close(tx, locked).await? {
+            Ok(turn) => return Ok(turn),
+            Err(not_yet) => not_yet,
+        };
         let Some(cursor) = locked.cursor.as_ref() else {
             tx.rollback().await?;
             return Ok(Turn::Plan);
         };
+        if self.is_time_to_look() && self.look_at_fresh(&mut tx).await? > 0 {
+            tx.commit().await?;
+            return Ok(Turn::AGAIN);
+        }
         let limit = self.pacing.limit();
         self.in_batch = true;
         let batch = self.job.batch(self.world, &mut tx, decode::<J>(cursor)?, limit).await?;
@@ -243,6 +257,7 @@ impl<J: Job> Drive<'_, J> {
             done: batch.done,
             parked: &batch.parked,
             deliveries_until: batch.deliveries_until,
+            written: batch.written.as_ref(),
             // Whoever is told that a run ended, or gave its worker back, may rely on it; a batch may
             // be lost by a crash of PostgreSQL, and is done again like one that was undone.
             flushed: batch.end || batch.wait.is_some(),
@@ -253,7 +268,7 @@ impl<J: Job> Drive<'_, J> {
             self.tried_once_more = true;
             self.retrying = ledger::mark_stuck(&mut tx, self.claim).await?;
         }
-        if batch.end && !self.retrying {
+        if batch.end && !self.retrying && !self.has_to_look_again(&mut tx, &locked).await? {
             let elapsed = begun.elapsed();
             return Ok(Turn::Finish(tx, Finishing::of(locked, batch, after, elapsed)));
         }
@@ -322,8 +337,19 @@ impl<J: Job> Drive<'_, J> {
             Control::Pause => (Status::Paused, Ended::Paused),
             Control::Cancel => (Status::Cancelled, Ended::Cancelled),
         };
+        self.look_before_it_stops(db).await?;
         ledger::stop(db, self.claim, status).await?;
         Ok(Some(ended))
+    }
+
+    /// Whether it should be looked again at what the latest batches wrote: once a second, while others
+    /// are there.
+    fn is_time_to_look(&mut self) -> bool {
+        let due = self.pacing.is_in_company() && self.looked.elapsed() >= LOOK_EVERY;
+        if due {
+            self.looked = Instant::now();
+        }
+        due
     }
 
     /// Tells where the run stands before this claim's first batch.
@@ -380,12 +406,13 @@ pub(super) fn decode<J: Job>(cursor: &Value) -> Result<J::Cursor, JobError> {
 
 /// A batch as the ledger writes it down.
 fn encode_batch<C: serde::Serialize>(batch: Batch<C>) -> Result<Batch<Value>, JobError> {
-    let Batch { cursor, end, done, rows, parked, wait, deliveries_until } = batch;
+    let Batch { cursor, end, done, rows, parked, wait, deliveries_until, written } = batch;
     let parked = parked.into_iter().map(|Parking { item, reason, cursor }| {
         Ok::<_, JobError>(Parking { item, reason, cursor: encode(&cursor)? })
     });
     let parked = parked.collect::<Result<_, _>>()?;
-    Ok(Batch { cursor: encode(&cursor)?, end, done, rows, parked, wait, deliveries_until })
+    let cursor = encode(&cursor)?;
+    Ok(Batch { cursor, end, done, rows, parked, wait, deliveries_until, written })
 }
 
 pub(super) fn encode(cursor: &impl serde::Serialize) -> Result<Value, JobError> {

@@ -4,9 +4,10 @@ use std::{future::Future, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::{Class, House, JobError, Plan, Recount, Table};
+use super::{Class, Count, House, JobError, Plan, Recount, Table};
 
 /// A typed job. The value is the payload in the queue: a wire format to which fields may only be added.
 ///
@@ -71,6 +72,29 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
         cursor: Self::Cursor,
     ) -> impl Future<Output = Result<Option<Skipped<Self::Cursor>>, JobError>> + Send;
 
+    /// Looks again at what a batch wrote, as [`Batch::written`] tells it: the server may have read a row
+    /// before, and written it whole since. Sets right what is not as the batch left it, and what came
+    /// with it; tells how much, per kind. Called while the run goes on, and once more at its end.
+    fn look_again(
+        &self,
+        _world: &Self::World,
+        _db: &mut PgConnection,
+        _written: &Value,
+    ) -> impl Future<Output = Result<Vec<Count>, JobError>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// Before [`finish`](Self::finish), in the same transaction: counts by a query of its own what is
+    /// not as a batch left it.
+    fn count_undone(
+        &self,
+        _world: &Self::World,
+        _db: &mut PgConnection,
+        _written: &Value,
+    ) -> impl Future<Output = Result<i64, JobError>> + Send {
+        async { Ok(0) }
+    }
+
     /// In the last batch's transaction: recounts by a query of its own what the run leaves, and says
     /// from where to walk once more if that is not what its rules allow. `parked` is the number of
     /// parked items. Others write meanwhile: what was committed late, behind the cursor, is no
@@ -103,6 +127,8 @@ pub struct Batch<C> {
     pub wait: Option<Wait>,
     /// When the last of what the batch asked somebody else for is due, if that is later than now.
     pub deliveries_until: Option<DateTime<Utc>>,
+    /// What it wrote that others may write over, to be looked at again: a wire format of the job.
+    pub written: Option<Value>,
 }
 
 /// Why nothing can be done for a while.
@@ -117,21 +143,29 @@ pub struct Wait {
 impl<C> Batch<C> {
     /// The same behind another cursor.
     pub fn map<D>(self, cursor: impl Fn(C) -> D) -> Batch<D> {
-        let Self { end, done, rows, wait, deliveries_until, .. } = self;
+        let Self { end, done, rows, wait, deliveries_until, written, .. } = self;
         let parked = self.parked.into_iter().map(|parking| parking.map(&cursor)).collect();
-        Batch { cursor: cursor(self.cursor), end, done, rows, parked, wait, deliveries_until }
+        let cursor = cursor(self.cursor);
+        Batch { cursor, end, done, rows, parked, wait, deliveries_until, written }
     }
 
     /// One that goes on from `cursor`, with `done` items dealt with and nothing out of the way.
     pub const fn go_on(done: i64, cursor: C) -> Self {
-        let parked = Vec::new();
-        Self { cursor, end: false, done, rows: None, parked, wait: None, deliveries_until: None }
+        Self {
+            cursor,
+            end: false,
+            done,
+            rows: None,
+            parked: Vec::new(),
+            wait: None,
+            deliveries_until: None,
+            written: None,
+        }
     }
 
     /// One that found nothing left.
-    pub const fn end(cursor: C) -> Self {
-        let parked = Vec::new();
-        Self { cursor, end: true, done: 0, rows: None, parked, wait: None, deliveries_until: None }
+    pub fn end(cursor: C) -> Self {
+        Self { end: true, ..Self::go_on(0, cursor) }
     }
 }
 

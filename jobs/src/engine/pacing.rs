@@ -19,6 +19,8 @@ pub struct BatchSettings {
     pub lock_timeout: Duration,
     /// PostgreSQL's `statement_timeout` within a batch.
     pub statement_timeout: Duration,
+    /// How long a run waits at most, at its end, for others who may still write what they read before.
+    pub late_writes: Duration,
     /// Share of the time that is worked while others are busy, by all long runs together, above 0 to 1.
     pub share_busy: f64,
     /// How long to rest between batches, as a multiple of the time that the batches take. The share above is
@@ -128,6 +130,11 @@ impl Pacing {
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "≤ 2^52")]
         let nicer = (settings.rows_busy as f64 / (1.0 + settings.nice)).ceil() as i64;
         nicer.max(ROWS_MIN).min(settings.rows_busy)
+    }
+
+    /// Whether others are at work.
+    pub(super) const fn is_in_company(&self) -> bool {
+        self.company.present
     }
 
     /// What is known of others by now. Not to be called while a batch is under way.
@@ -249,6 +256,7 @@ mod tests {
         target: Duration::from_millis(100),
         lock_timeout: Duration::from_secs(2),
         statement_timeout: Duration::from_secs(10),
+        late_writes: Duration::ZERO,
         share_busy: 0.25,
         nice: 0.0,
     };

@@ -77,6 +77,9 @@ impl<J: Job> Drive<'_, J> {
             return Ok(Tried::Done(None));
         }
         let batch = self.job.batch(self.world, tx, decode::<J>(&item.cursor)?, 1).await?;
+        if let Some(written) = &batch.written {
+            ledger::note_writes(tx, self.claim, written).await?;
+        }
         let here = encode(&decode::<J>(&item.cursor)?)?;
         let moved = batch.end || encode(&batch.cursor)? != here;
         Ok(match (batch.parked.into_iter().next(), batch.wait) {

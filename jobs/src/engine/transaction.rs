@@ -140,6 +140,7 @@ mod tests {
         target: Duration::from_secs(1),
         lock_timeout: Duration::from_secs(2),
         statement_timeout: Duration::from_secs(10),
+        late_writes: Duration::ZERO,
         share_busy: 1.0,
         nice: 0.0,
     };

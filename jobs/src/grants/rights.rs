@@ -91,6 +91,7 @@ const LEDGER: &[Right] = rights! {
                 brake_reason braked_at braked_ms deliveries_until";
     "kenoma.run_events": select "", insert "run_id event actor detail";
     "kenoma.parked_items": select "", insert "", update "reason sqlstate at retry", delete "";
+    "kenoma.batch_writes": select "", insert "run_id what", update "looked", delete "";
     "kenoma.delivery_clock": select "", update "second taken";
     "kenoma.instance_accounts": select "", insert "", update "refresh_due", delete "";
     "kenoma.workers": select "", insert "", update "seen_at", delete "";

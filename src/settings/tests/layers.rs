@@ -178,6 +178,7 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     batch.target | 200ms | default
     batch.lock_timeout | 2s | default
     batch.statement_timeout | 10s | default
+    batch.late_writes | 15s | default
     brakes.interval | 200ms | default
     brakes.hold | 5s | default
     brakes.replica_lag_mib | 64 | default

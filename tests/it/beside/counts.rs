@@ -48,13 +48,22 @@ async fn wrong_counters(house: &House) -> Result<Vec<Value>> {
 
 #[tokio::test]
 async fn counters_are_right_although_the_server_makes_a_relation_meanwhile() -> Result<()> {
-    for flavour in Flavour::ALL {
-        for command in [
-            "rm alice --yes",
-            "deactivate alice",
-            "deactivate carl@far.example",
-            "deactivate_all_from_instance far.example --yes",
-        ] {
+    // One statement counts for all of them.
+    for (flavour, commands) in [
+        (
+            Flavour::Pleroma,
+            [
+                "rm alice --yes",
+                "deactivate alice",
+                "deactivate carl@far.example",
+                "deactivate_all_from_instance far.example --yes",
+            ]
+            .as_slice(),
+        ),
+        (Flavour::Akkoma, &["rm alice --yes"]),
+        (Flavour::Pleroma22, &["rm alice --yes"]),
+    ] {
+        for command in commands {
             let house = House::new(flavour).await?;
             let [alice, bob, dora] = [
                 house.world.local("alice").await?,

@@ -2,6 +2,7 @@
 
 mod counts;
 mod late;
+mod undead;
 
 use std::process::{Child, Stdio};
 

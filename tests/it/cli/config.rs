@@ -65,6 +65,7 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| batch.target                          200ms                             default
     out| batch.lock_timeout                    2s                                default
     out| batch.statement_timeout               10s                               default
+    out| batch.late_writes                     0s                                environment KENOMA_BATCH_LATE_WRITES
     out| brakes.interval                       200ms                             default
     out| brakes.hold                           5s                                default
     out| brakes.replica_lag_mib                64                                default

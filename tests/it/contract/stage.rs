@@ -154,6 +154,7 @@ impl Stage {
                 target: Duration::from_secs(1),
                 lock_timeout: Duration::from_secs(10),
                 statement_timeout: Duration::from_secs(30),
+                late_writes: Duration::ZERO,
                 share_busy: 1.0,
                 nice: 0.0,
             },

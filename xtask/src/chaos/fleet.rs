@@ -21,7 +21,7 @@ pub(super) const VETERAN: usize = 0;
 pub(super) const DISTANT: usize = PLACES - 1;
 
 /// Settings under which much happens in little time; docs/reliability.md gives the reasons.
-const SETTINGS: [(&str, &str); 14] = [
+const SETTINGS: [(&str, &str); 15] = [
     ("KENOMA_WORKER_CONCURRENCY", "2"),
     ("KENOMA_WORKER_SHORT_CONCURRENCY", "1"),
     ("KENOMA_WORKER_LEASE", "2s"),
@@ -34,6 +34,8 @@ const SETTINGS: [(&str, &str); 14] = [
     ("KENOMA_BATCH_ROWS_MAX", "3"),
     ("KENOMA_BATCH_LOCK_TIMEOUT", "2s"),
     ("KENOMA_BATCH_STATEMENT_TIMEOUT", "4s"),
+    // Nobody writes anything late here.
+    ("KENOMA_BATCH_LATE_WRITES", "100ms"),
     ("KENOMA_DATABASE_CONNECT_TIMEOUT", "2s"),
     ("KENOMA_LOG_FORMAT", "json"),
 ];

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::{Connection, FromRow, PgConnection};
 
-use super::{event::record, parked::park, run::Control, wait::tell_of_wait};
+use super::{event::record, parked::park, run::Control, wait::tell_of_wait, writes::forget_writes};
 use crate::engine::{
     Parking, PlanSummary, Status, error::waited_in_vain, transaction::milliseconds,
 };
@@ -246,6 +246,8 @@ pub(in crate::engine) struct Checkpoint<'a> {
     /// Items that the job leaves as they are.
     pub(in crate::engine) parked: &'a [Parking<Value>],
     pub(in crate::engine) deliveries_until: Option<DateTime<Utc>>,
+    /// What it wrote and others may write over.
+    pub(in crate::engine) written: Option<&'a Value>,
     /// Whether the commit waits until all of it is on PostgreSQL's disk.
     pub(in crate::engine) flushed: bool,
 }
@@ -266,6 +268,8 @@ pub(in crate::engine) struct Figures {
 /// the rows, the jobs for the server and the checkpoint alike, as they are one transaction. Nobody
 /// outside can have seen them by then, as WAL is flushed in order: the server marks a job as
 /// executing, and waits for that to be on disk, before it delivers anything.
+///
+/// One statement, since others wait for that row meanwhile.
 pub(in crate::engine) async fn advance(
     db: &mut PgConnection,
     claim: &Claim,
@@ -276,7 +280,10 @@ pub(in crate::engine) async fn advance(
         park(db, claim, item, None).await?;
     }
     sqlx::query_as(
-        "update kenoma.runs set cursor = $2, done = done + $3, attempt = 0, crashes = 0,
+        "with noted as (
+             insert into kenoma.batch_writes (run_id, what) select $1, $7::jsonb where $7 is not null
+         )
+         update kenoma.runs set cursor = $2, done = done + $3, attempt = 0, crashes = 0,
                 -- There may be more by now than when it was planned.
                 total = greatest(total, done + $3 + parked),
                 lease_expires_at = clock_timestamp() + make_interval(secs => $4),
@@ -291,6 +298,7 @@ pub(in crate::engine) async fn advance(
     .bind(lease.duration.as_secs_f64())
     .bind(checkpoint.deliveries_until)
     .bind(checkpoint.flushed)
+    .bind(checkpoint.written)
     .fetch_one(db)
     .await
 }
@@ -303,6 +311,7 @@ pub(in crate::engine) async fn finish(
     status: Status,
     error: Option<&str>,
 ) -> sqlx::Result<()> {
+    forget_writes(db, claim).await?;
     sqlx::query("update kenoma.runs set total = done + parked where id = $1 and fence = $2")
         .bind(&claim.run_id)
         .bind(claim.fence)

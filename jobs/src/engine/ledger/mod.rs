@@ -21,6 +21,7 @@ mod run;
 mod set_back;
 mod wait;
 mod workers;
+mod writes;
 
 pub use action::{Action, NewAction, actions, record_action};
 pub use brake::set_speed;
@@ -53,3 +54,7 @@ pub(super) use parked::{
     ToRetry, got_on, keep_parked, mark_stuck, next_to_retry, park, retry_no_more, step_over, unpark,
 };
 pub(super) use set_back::{SetBack, set_back};
+pub(super) use writes::{
+    Others, Writes, has_writes, note_writes, others, set_closing, take_fresh_writes,
+    tell_set_right, writes_after,
+};

@@ -1,6 +1,9 @@
 //! A real ledger, and the real loop's parts to act on it.
 
-use std::{mem, time::Duration};
+use std::{
+    mem,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -54,6 +57,7 @@ const BATCH: BatchSettings = BatchSettings {
     target: Duration::from_hours(1),
     lock_timeout: Duration::from_secs(10),
     statement_timeout: Duration::from_secs(30),
+    late_writes: Duration::ZERO,
     share_busy: 1.0,
     nice: 0.0,
 };
@@ -258,6 +262,7 @@ impl Worker {
             failing: mem::take(&mut self.failing),
             retrying: self.retrying,
             tried_once_more: self.tried_once_more,
+            looked: Instant::now(),
         };
         let fresh = mem::take(&mut self.fresh);
         let next = async {

@@ -139,6 +139,7 @@ impl Job for Tally {
             parked: parks.then(parking).into_iter().collect(),
             wait: (outcome == Outcome::Wait).then(wait),
             deliveries_until: None,
+            written: None,
         })
     }
 

@@ -107,6 +107,7 @@ impl Told {
                 self.parked -= 1;
                 "running"
             }
+            ("running", "set_right") => "running",
             ("running", "waited" | "pause_requested" | "cancel_requested" | "resume_requested") => {
                 "running"
             }

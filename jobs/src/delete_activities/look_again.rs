@@ -1,0 +1,209 @@
+//! Looking again at what batches wrote (docs/semantics.md 1.9).
+//!
+//! The server reads an object, and writes its whole map a moment later: with one like more, one vote,
+//! one boost. If a batch has come between the two, its tombstone is written over by the post as it
+//! was, and a counter or a list by what it was. Nothing can keep the server from that; so whatever a
+//! batch wrote over is looked at again when the writers of that moment must be through.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::{FromRow, PgConnection};
+
+use super::{
+    server_jobs::search_job,
+    sql,
+    write::{remove_chat_messages, remove_hashtags},
+};
+use crate::{
+    engine::{Count, JobError, read},
+    pleroma::{AssociatedObject, Flavour, Pins, Server, as_public, insert_oban_jobs},
+};
+
+/// What of a batch's writes others may undo; a wire format.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Touched {
+    /// Object rows that became tombstones.
+    pub(super) buried: Vec<i64>,
+    /// Object rows that lost the account from their likes or boosts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) lists: Vec<i64>,
+    /// Objects whose counters were lowered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) lowered: Vec<Lowered>,
+}
+
+/// An object whose counters were lowered: by how much, and to what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow)]
+pub(super) struct Lowered {
+    pub(super) id: i64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) replies: i32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) quotes: i32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) replies_left: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) quotes_left: Option<i64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+const fn is_zero(number: &i32) -> bool {
+    *number == 0
+}
+
+impl Touched {
+    /// As the ledger keeps it; `None` when there is nothing to look at again.
+    pub(super) fn written(&self) -> Result<Option<Value>, JobError> {
+        if *self == Self::default() {
+            return Ok(None);
+        }
+        serde_json::to_value(self).map(Some).map_err(|error| JobError::Fail(error.into()))
+    }
+
+    fn read(written: &Value) -> Result<Self, JobError> {
+        read(written).map_err(|error| {
+            JobError::Newer(format!("what its batches wrote cannot be read: {error}"))
+        })
+    }
+}
+
+/// Counts the tombstones of a batch that are none any more.
+pub(crate) async fn count_undone(
+    db: &mut PgConnection,
+    server: &Server,
+    written: &Value,
+) -> Result<i64, JobError> {
+    let sql = match server.shape.associated_object {
+        AssociatedObject::Function => sql::COUNT_UNDEAD_FUNCTION,
+        AssociatedObject::Coalesce => sql::COUNT_UNDEAD_COALESCE,
+    };
+    let Touched { buried, .. } = Touched::read(written)?;
+    Ok(sqlx::query_scalar(sql).bind(buried).fetch_one(db).await?)
+}
+
+/// Looks again at what a batch wrote for an account, and sets right what others wrote over it.
+pub(crate) async fn look_again(
+    db: &mut PgConnection,
+    server: &Server,
+    actor: &str,
+    written: &Value,
+) -> Result<Vec<Count>, JobError> {
+    let Touched { buried, lists, lowered } = Touched::read(written)?;
+    let counts = [
+        ("posts", bury_again(db, server, &buried).await?),
+        ("pins", unpin(db, server, actor, &buried).await?),
+        ("lists of likes and boosts", take_back_again(db, server, actor, &lists).await?),
+        ("counters of replies and quotes", lower_again(db, server, &lowered).await?),
+    ];
+    let set_right = counts.into_iter().filter(|(_, items)| *items > 0);
+    Ok(set_right.map(|(kind, items)| Count::new(kind, items)).collect())
+}
+
+/// Buries what is no proper tombstone any more, with what is about it since.
+async fn bury_again(
+    db: &mut PgConnection,
+    server: &Server,
+    buried: &[i64],
+) -> Result<i64, JobError> {
+    let undead: Vec<i64> =
+        sqlx::query_scalar(sql::LOCK_UNDEAD).bind(buried).fetch_all(&mut *db).await?;
+    if undead.is_empty() {
+        return Ok(0);
+    }
+    let sql = match server.shape.associated_object {
+        AssociatedObject::Function => sql::BURY_AGAIN_FUNCTION,
+        AssociatedObject::Coalesce => sql::BURY_AGAIN_COALESCE,
+    };
+    let again: Vec<(i64, String)> = sqlx::query_as(sql).bind(undead).fetch_all(&mut *db).await?;
+    let (rows, ap_ids): (Vec<i64>, Vec<String>) = again.into_iter().unzip();
+    remove_hashtags(db, server, &rows).await?;
+    remove_chat_messages(db, server, &rows).await?;
+    let jobs: Vec<_> = rows.iter().filter_map(|row| search_job(server, *row)).collect();
+    insert_oban_jobs(db, &jobs).await?;
+    let sql = match server.shape.associated_object {
+        AssociatedObject::Function => sql::REMOVE_ABOUT_FUNCTION,
+        AssociatedObject::Coalesce => sql::REMOVE_ABOUT_COALESCE,
+    };
+    sqlx::query(sql).bind(ap_ids).execute(db).await?;
+    Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX))
+}
+
+/// Takes pins of buried posts away.
+async fn unpin(
+    db: &mut PgConnection,
+    server: &Server,
+    actor: &str,
+    buried: &[i64],
+) -> sqlx::Result<i64> {
+    if buried.is_empty() || server.shape.pins != Pins::Objects {
+        return Ok(0);
+    }
+    rows(sqlx::query(include_str!("unpin.sql")).bind(actor).bind(buried).execute(db).await?)
+}
+
+/// Takes the account out of lists of likes and boosts that it has none of.
+async fn take_back_again(
+    db: &mut PgConnection,
+    server: &Server,
+    actor: &str,
+    lists: &[i64],
+) -> sqlx::Result<i64> {
+    if lists.is_empty() {
+        return Ok(0);
+    }
+    let listed: Vec<i64> =
+        sqlx::query_scalar(sql::LOCK_LISTED).bind(lists).bind(actor).fetch_all(&mut *db).await?;
+    if listed.is_empty() {
+        return Ok(0);
+    }
+    let sql = match server.shape.associated_object {
+        AssociatedObject::Function => sql::TAKE_BACK_AGAIN_FUNCTION,
+        AssociatedObject::Coalesce => sql::TAKE_BACK_AGAIN_COALESCE,
+    };
+    rows(sqlx::query(sql).bind(listed).bind(actor).execute(db).await?)
+}
+
+/// Lowers counters again that are higher than a batch left them, and than there are replies and
+/// quotes.
+async fn lower_again(
+    db: &mut PgConnection,
+    server: &Server,
+    lowered: &[Lowered],
+) -> sqlx::Result<i64> {
+    if lowered.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<i64> = lowered.iter().map(|lowered| lowered.id).collect();
+    let replies: Vec<_> = lowered.iter().map(|lowered| lowered.replies).collect();
+    let replies_left: Vec<_> = lowered.iter().map(|lowered| lowered.replies_left).collect();
+    let quotes: Vec<_> = lowered.iter().map(|lowered| lowered.quotes).collect();
+    let quotes_left: Vec<_> = lowered.iter().map(|lowered| lowered.quotes_left).collect();
+    let raised: Vec<i64> = sqlx::query_scalar(include_str!("lock_raised.sql"))
+        .bind(&ids)
+        .bind(&replies_left)
+        .bind(&quotes_left)
+        .fetch_all(&mut *db)
+        .await?;
+    if raised.is_empty() {
+        return Ok(0);
+    }
+    // Akkoma counts only replies that everybody may see.
+    let public = (server.shape.flavour == Flavour::Akkoma)
+        .then(|| vec![as_public().to_owned(), server.local_public()]);
+    let set_right = sqlx::query(include_str!("lower_again.sql"))
+        .bind(ids)
+        .bind(replies)
+        .bind(replies_left)
+        .bind(quotes)
+        .bind(quotes_left)
+        .bind(raised)
+        .bind(public)
+        .execute(db)
+        .await?;
+    rows(set_right)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the end of functions that may fail")]
+fn rows(done: sqlx::postgres::PgQueryResult) -> sqlx::Result<i64> {
+    Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,152 @@
+//! What batches wrote and others may undo by a late write: to be looked at again.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+use sqlx::{FromRow, PgConnection};
+
+use super::{Claim, Lease, event::record};
+use crate::engine::Count;
+
+/// What one batch wrote.
+#[derive(Debug, FromRow)]
+pub(in crate::engine) struct Writes {
+    /// Rising with the batches of a run.
+    pub(in crate::engine) n: i64,
+    /// As the job put it.
+    pub(in crate::engine) what: Value,
+}
+
+/// Whoever else is connected to the database.
+#[derive(Debug, FromRow)]
+pub(in crate::engine) struct Others {
+    /// Whether anybody is.
+    pub(in crate::engine) connected: bool,
+    /// The transactions that they are in.
+    pub(in crate::engine) open: Vec<String>,
+    /// When it was looked, by the database's clock.
+    pub(in crate::engine) at: DateTime<Utc>,
+}
+
+/// Notes what a batch wrote.
+pub(in crate::engine) async fn note_writes(
+    db: &mut PgConnection,
+    claim: &Claim,
+    what: &Value,
+) -> sqlx::Result<()> {
+    sqlx::query("insert into kenoma.batch_writes (run_id, what) values ($1, $2)")
+        .bind(&claim.run_id)
+        .bind(what)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Whether a run has written anything that is to be looked at again.
+pub(in crate::engine) async fn has_writes(
+    db: &mut PgConnection,
+    claim: &Claim,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select exists (select from kenoma.batch_writes where run_id = $1)")
+        .bind(&claim.run_id)
+        .fetch_one(db)
+        .await
+}
+
+/// Reads what the next batches wrote, at most so many; behind `after`.
+pub(in crate::engine) async fn writes_after(
+    db: &mut PgConnection,
+    claim: &Claim,
+    after: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<Writes>> {
+    sqlx::query_as(
+        "select n, what from kenoma.batch_writes where run_id = $1 and n > $2 order by n limit $3",
+    )
+    .bind(&claim.run_id)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(db)
+    .await
+}
+
+/// Reads what was not looked at since it was written, at most so many batches, and notes that it is
+/// being looked at now.
+pub(in crate::engine) async fn take_fresh_writes(
+    db: &mut PgConnection,
+    claim: &Claim,
+    limit: i64,
+) -> sqlx::Result<Vec<Writes>> {
+    sqlx::query_as(
+        "update kenoma.batch_writes set looked = true
+         where run_id = $1 and n = any (array(
+             select n from kenoma.batch_writes where run_id = $1 and not looked
+             order by n limit $2))
+         returning n, what",
+    )
+    .bind(&claim.run_id)
+    .bind(limit)
+    .fetch_all(db)
+    .await
+}
+
+/// Notes how far the end of a run has got, and prolongs the lease.
+pub(in crate::engine) async fn set_closing(
+    db: &mut PgConnection,
+    claim: &Claim,
+    closing: &Value,
+    lease: Lease,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "update kenoma.runs
+         set closing = $2, attempt = 0, crashes = 0,
+             lease_expires_at = clock_timestamp() + make_interval(secs => $3)
+         where id = $1",
+    )
+    .bind(&claim.run_id)
+    .bind(closing)
+    .bind(lease.duration.as_secs_f64())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Tells how much was set right that others had written over.
+pub(in crate::engine) async fn tell_set_right(
+    db: &mut PgConnection,
+    claim: &Claim,
+    set_right: &[Count],
+) -> sqlx::Result<()> {
+    let detail: Map<String, Value> =
+        set_right.iter().map(|count| (count.kind.clone(), count.items.into())).collect();
+    record(db, &claim.run_id, "set_right", &claim.owner, &Value::Object(detail)).await
+}
+
+/// Forgets what a run wrote.
+pub(in crate::engine) async fn forget_writes(
+    db: &mut PgConnection,
+    claim: &Claim,
+) -> sqlx::Result<()> {
+    sqlx::query("delete from kenoma.batch_writes where run_id = $1")
+        .bind(&claim.run_id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Looks who else is connected, and in a transaction. Every transaction holds a lock on its own
+/// number, also one that has written nothing yet, and every role may see that.
+pub(in crate::engine) async fn others(db: &mut PgConnection) -> sqlx::Result<Others> {
+    sqlx::query_as(
+        "with others as materialized (
+             select pid from pg_stat_activity
+             where datname = current_database() and usesysid is not null
+               and application_name not like 'kenoma%' and pid <> pg_backend_pid()
+         )
+         select exists (select from others) as connected, clock_timestamp() as at,
+                array(select own.virtualtransaction from pg_locks own join others using (pid)
+                      where own.locktype = 'virtualxid' and own.granted
+                        and own.mode = 'ExclusiveLock') as open",
+    )
+    .fetch_one(db)
+    .await
+}
