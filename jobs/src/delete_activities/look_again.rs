@@ -138,7 +138,9 @@ async fn unpin(
     if buried.is_empty() || server.shape.pins != Pins::Objects {
         return Ok(0);
     }
-    rows(sqlx::query(include_str!("unpin.sql")).bind(actor).bind(buried).execute(db).await?)
+    let unpinned =
+        sqlx::query(include_str!("unpin.sql")).bind(actor).bind(buried).execute(db).await?;
+    Ok(rows(&unpinned))
 }
 
 /// Takes the account out of lists of likes and boosts that it has none of.
@@ -160,7 +162,8 @@ async fn take_back_again(
         AssociatedObject::Function => sql::TAKE_BACK_AGAIN_FUNCTION,
         AssociatedObject::Coalesce => sql::TAKE_BACK_AGAIN_COALESCE,
     };
-    rows(sqlx::query(sql).bind(listed).bind(actor).execute(db).await?)
+    let taken = sqlx::query(sql).bind(listed).bind(actor).execute(db).await?;
+    Ok(rows(&taken))
 }
 
 /// Lowers counters again that are higher than a batch left them, and than there are replies and
@@ -200,10 +203,9 @@ async fn lower_again(
         .bind(public)
         .execute(db)
         .await?;
-    rows(set_right)
+    Ok(rows(&set_right))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the end of functions that may fail")]
-fn rows(done: sqlx::postgres::PgQueryResult) -> sqlx::Result<i64> {
-    Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
+fn rows(done: &sqlx::postgres::PgQueryResult) -> i64 {
+    i64::try_from(done.rows_affected()).unwrap_or(i64::MAX)
 }

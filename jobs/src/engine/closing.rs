@@ -133,8 +133,8 @@ impl<J: Job> Drive<'_, J> {
                 let writes = ledger::writes_after(&mut tx, self.claim, *after, LOOK_AT).await?;
                 let Some(last) = writes.last() else {
                     let batch = Batch::end(locked.cursor.clone().unwrap_or(Value::Null));
-                    let Locked { done, total, parked, .. } = locked;
-                    let after = Figures { done, total, parked };
+                    let Locked { done, parked, total, .. } = locked;
+                    let after = Figures { done, parked, total };
                     let last = Finishing::of(locked, batch, after, Duration::ZERO);
                     return Ok(Ok(Turn::Finish(tx, last)));
                 };
