@@ -340,6 +340,7 @@ impl Run {
 
     /// Says success only of what was done.
     fn come_to_its_end(&mut self, owner: &str) -> Step {
+        self.total = Some(self.done + self.parked);
         match (self.done, self.parked) {
             (_, 0) => self.end(Status::Succeeded, owner, None, Ended::Succeeded),
             (0, parked) => self.fail(owner, nothing_done(parked)),
