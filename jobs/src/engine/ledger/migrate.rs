@@ -71,8 +71,9 @@ pub enum Migrated {
     Newer,
 }
 
-/// Makes the tables those of the database's owner, and applies what is missing. Safe while workers run: a table in use is waited for 5 s, and then
-/// nothing is changed. Refuses to run twice at once.
+/// Makes the tables those of the database's owner, and applies what is missing. Safe while workers
+/// run: a table in use is waited for 5 s, and then nothing is changed. Refuses to run twice
+/// simultaneously.
 pub async fn migrate(db: &mut PgConnection) -> Result<Migrated, MigrateFailed> {
     let owners = Owners::of(db).await?;
     // Before anything is read of tables that the role may not even see.

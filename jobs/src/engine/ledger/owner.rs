@@ -33,6 +33,8 @@ hand_over!(
     "workers",
     "actions",
     "delivery_clock",
+    "batch_writes",
+    "instance_accounts",
 );
 
 /// Whose everything is, and what the role of this connection may do about it.
