@@ -70,9 +70,9 @@ fn what_is_no_command_is_refused_with_a_hint() -> Result<()> {
     For more information, try '--help'.
     $ kenoma user activate alice --wait-timeout 5m
     error: the following required arguments were not provided:
-      --wait
+      <--wait|--inline>
 
-    Usage: kenoma user activate --wait --wait-timeout <DURATION> <NICK>
+    Usage: kenoma user activate --wait-timeout <DURATION> <--wait|--inline> <NICK>
 
     For more information, try '--help'.
     $ kenoma user activate alice --wait --wait-timeout soon

@@ -81,7 +81,10 @@ async fn a_cancelled_run_says_how_far_it_got_and_can_go_on() -> Result<()> {
     ensure!(run.done == 3 * BATCH, "{run:?}");
     let watched = watching.wait_with_output()?;
     let told = String::from_utf8(watched.stderr)?;
-    ensure!(watched.status.code() == Some(1) && told.contains("after 15 items"), "{told}");
+    ensure!(
+        watched.status.code() == Some(1) && told.contains("cancelled: 15 of 34 items done"),
+        "{told}"
+    );
     let line = worker.expect("delete_activities alice is cancelled")?;
     ensure!(line["done"] == 3 * BATCH && line["total"] == TOTAL, "{line}");
 

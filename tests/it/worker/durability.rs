@@ -58,9 +58,13 @@ async fn only_batches_do_not_wait_for_the_disk() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_that_a_crash_took_back_are_done_again() -> Result<()> {
-    // Nobody writes the log to disk but whoever waits for it.
-    let extra =
-        [("wal_writer_delay", "10s"), ("bgwriter_lru_maxpages", "0"), ("autovacuum", "off")];
+    // Nobody writes the log to disk but whoever waits for it; and a batch may wait for a held post.
+    let extra = [
+        ("wal_writer_delay", "10s"),
+        ("bgwriter_lru_maxpages", "0"),
+        ("autovacuum", "off"),
+        ("deadlock_timeout", "10min"),
+    ];
     let extra = extra.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let mut server = Postgres::start_with(PostgresOptions { durable: true, extra })?;
     let url = server.url("postgres");

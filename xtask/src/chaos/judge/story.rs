@@ -107,10 +107,11 @@ impl Told {
                 self.parked -= 1;
                 "running"
             }
-            ("running", "set_right") => "running",
-            ("running", "waited" | "pause_requested" | "cancel_requested" | "resume_requested") => {
-                "running"
-            }
+            (
+                "running",
+                "set_right" | "waited" | "pause_requested" | "cancel_requested"
+                | "resume_requested",
+            ) => "running",
             ("", "queued")
             | ("running", "interrupted" | "retrying" | "left")
             | ("paused", "resume_requested")
