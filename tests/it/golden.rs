@@ -1,7 +1,7 @@
 //! Recorded transitions of the original: the same command of ours leads to the same rows.
 
 mod departures;
-mod publish;
+pub(crate) mod publish;
 mod removal;
 
 use std::fmt::Write as _;

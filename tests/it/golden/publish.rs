@@ -9,7 +9,7 @@ fn is_publish(job: &Value) -> bool {
 }
 
 /// Gives new publish jobs the key that the newest Pleroma asks for.
-pub(super) fn give_options(transition: &Transition, state: &mut State) {
+pub(crate) fn give_options(transition: &Transition, state: &mut State) {
     if transition.flavour != Flavour::Pleroma {
         return;
     }

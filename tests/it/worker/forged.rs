@@ -51,7 +51,8 @@ async fn a_message_that_differs_from_its_run_only_warns() -> Result<()> {
     let id = stage.queue_alice()?;
     stage.reaches(&id, "succeeded").await?;
     let (job, payload, fence): (String, Value, i64) = sqlx::query_as(
-        "update kenoma.runs set status = 'queued', cursor = null, done = 0, finished_at = null
+        "update kenoma.runs
+         set status = 'queued', cursor = null, closing = null, done = 0, finished_at = null
          where id = $1 returning job, payload, fence",
     )
     .bind(&id)
