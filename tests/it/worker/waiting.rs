@@ -35,6 +35,14 @@ async fn a_removal_waits_without_a_worker_and_goes_on_by_itself() -> Result<()> 
     ensure!(sqlx::query_scalar::<_, bool>(there).fetch_one(&stage.pool).await?);
 
     sqlx::raw_sql("update oban_jobs set state = 'completed'").execute(&stage.pool).await?;
+    // Then the server is to forget the account, and does.
+    eventually("the server to be asked", async || {
+        let forgets = "update oban_jobs set state = 'completed'
+                       where args ->> 'op' = 'delete_user' and state = 'available'";
+        let asked = sqlx::raw_sql(forgets).execute(&stage.pool).await?.rows_affected();
+        Ok((asked > 0).then_some(()))
+    })
+    .await?;
     eventually("the row to go", async || {
         let there: bool = sqlx::query_scalar(there).fetch_one(&stage.pool).await?;
         Ok((!there).then_some(()))

@@ -392,6 +392,7 @@ impl Run {
                     self.park(owner, next, reason, Some("22012"));
                     self.failures += 1;
                     self.advance(next, 0);
+                    held.tries = 0;
                     Step::Again
                 }
                 None => self.fail(owner, reason.to_owned()),
