@@ -27,6 +27,10 @@ const LOOK_AT: i64 = 20;
 /// Who read something outside of a transaction writes it within so long, if at all.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How often it is looked again because the look before found something. What was wrong until then may
+/// have been read, and be written once more, by somebody who began after the last batch.
+const ROUNDS_MAX: u32 = 5;
+
 /// Between two looks whether others are through.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -54,9 +58,28 @@ enum Phase {
         open: Vec<String>,
         /// When that was.
         since: DateTime<Utc>,
+        /// How often it was looked at everything before.
+        #[serde(default)]
+        round: u32,
     },
-    /// What the batches wrote is looked at, up to this one.
-    Looking { after: i64 },
+    /// What the batches wrote is looked at.
+    Looking {
+        /// Up to this one.
+        after: i64,
+        /// How often that was done before.
+        #[serde(default)]
+        round: u32,
+        /// Whether anything was set right in this round.
+        #[serde(default)]
+        set_right: bool,
+    },
+}
+
+impl Phase {
+    /// Everything is looked at.
+    const fn look(round: u32) -> Self {
+        Self::Looking { after: 0, round, set_right: false }
+    }
 }
 
 impl Closing {
@@ -121,26 +144,37 @@ impl<J: Job> Drive<'_, J> {
         let next = match &closing.phase {
             Phase::Walking => return Ok(Err((tx, locked))),
             Phase::Walked => self.walked(&mut tx).await?,
-            Phase::Waiting { open, since } => {
+            Phase::Waiting { open, since, round } => {
                 if let Some(wait) = self.wait_for_others(&mut tx, open, *since).await? {
                     ledger::postpone(&mut tx, self.claim, &wait).await?;
                     tx.commit().await?;
                     return Ok(Ok(Turn::ended(Ended::Waiting(wait))));
                 }
-                Phase::Looking { after: 0 }
+                Phase::look(*round)
             }
-            Phase::Looking { after } => {
+            Phase::Looking { after, round, set_right } => {
                 let writes = ledger::writes_after(&mut tx, self.claim, *after, LOOK_AT).await?;
-                let Some(last) = writes.last() else {
-                    let batch = Batch::end(locked.cursor.clone().unwrap_or(Value::Null));
-                    let Locked { done, parked, total, .. } = locked;
-                    let after = Figures { done, parked, total };
-                    let last = Finishing::of(locked, batch, after, Duration::ZERO);
-                    return Ok(Ok(Turn::Finish(tx, last)));
-                };
-                let next = Phase::Looking { after: last.n };
-                self.look_again(&mut tx, &writes).await?;
-                next
+                match writes.last() {
+                    Some(last) => {
+                        let found = self.look_again(&mut tx, &writes).await?;
+                        Phase::Looking {
+                            after: last.n,
+                            round: *round,
+                            set_right: *set_right || found,
+                        }
+                    }
+                    None if *set_right && *round < ROUNDS_MAX => {
+                        let ledger::Others { open, at, .. } = ledger::others(&mut tx).await?;
+                        Phase::Waiting { open, since: at, round: round + 1 }
+                    }
+                    None => {
+                        let batch = Batch::end(locked.cursor.clone().unwrap_or(Value::Null));
+                        let Locked { done, parked, total, .. } = locked;
+                        let after = Figures { done, parked, total };
+                        let last = Finishing::of(locked, batch, after, Duration::ZERO);
+                        return Ok(Ok(Turn::Finish(tx, last)));
+                    }
+                }
             }
         };
         self.put_down(&mut tx, &closing.at(next)).await?;
@@ -172,7 +206,7 @@ impl<J: Job> Drive<'_, J> {
         if self.look_at_fresh(db).await? == LOOK_AT {
             return Ok(Phase::Walked);
         }
-        Ok(Phase::Waiting { open, since: at })
+        Ok(Phase::Waiting { open, since: at, round: 0 })
     }
 
     /// How to wait for others who may still write what they read before the last batch; `None` when
@@ -216,7 +250,8 @@ impl<J: Job> Drive<'_, J> {
         }
     }
 
-    async fn look_again(&self, db: &mut PgConnection, writes: &[Writes]) -> Result<(), JobError> {
+    /// Sets right what others have written over; gives whether there was anything.
+    async fn look_again(&self, db: &mut PgConnection, writes: &[Writes]) -> Result<bool, JobError> {
         let mut set_right: Vec<Count> = Vec::new();
         for Writes { what, .. } in writes {
             let found = self.job.look_again(self.world, db, what).await.map_err(nobodys_row)?;
@@ -228,7 +263,7 @@ impl<J: Job> Drive<'_, J> {
             }
         }
         if set_right.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let told: Vec<String> =
             set_right.iter().map(|count| format!("{} {}", count.items, count.kind)).collect();
@@ -237,7 +272,8 @@ impl<J: Job> Drive<'_, J> {
             "Set right what others had written over: {}",
             told.join(", ")
         );
-        Ok(ledger::tell_set_right(db, self.claim, &set_right).await?)
+        ledger::tell_set_right(db, self.claim, &set_right).await?;
+        Ok(true)
     }
 
     /// Counts what is not as the batches left it, and ends the looking, unless there is any.
@@ -260,7 +296,7 @@ impl<J: Job> Drive<'_, J> {
             return Ok(true);
         }
         let closing = Closing::read(last.locked.closing.as_ref())?;
-        let closing = closing.set_back(Phase::Looking { after: 0 }, || {
+        let closing = closing.set_back(Phase::look(0), || {
             format!(
                 "the recount found {undone} items that others had written over what the run wrote, \
                  also after they had been set right {SET_BACK_MAX} times: somebody goes on writing \
