@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use sqlx::PgPool;
 use testkit::put_together;
 
@@ -189,9 +189,9 @@ async fn cutting_the_connections_beside_the_work_costs_nothing() -> Result<()> {
     held.rollback().await?;
     stage.went_straight(&id).await?;
     stage.next_is_done().await?;
-    // The worker noticed, and nobody else had to.
+    // Each time others came in their place. One that nobody was using is replaced without a word.
+    ensure!(cut.len() >= 5, "{cut:?}");
     let told = worker.stop()?;
     ensure!(told.iter().all(|line| line["level"] != "ERROR"), "{told:#?}");
-    let mut lost = told.iter().filter(|line| line["level"] == "WARN");
-    lost.next().context("nothing was cut").map(drop)
+    Ok(())
 }
