@@ -54,7 +54,7 @@ enum Phase {
     Walked,
     /// They are waited for.
     Waiting {
-        /// The transactions that were open when the last batch was committed.
+        /// The transactions that were open when the last batch was committed, or what a look set right.
         open: Vec<String>,
         /// When that was.
         since: DateTime<Utc>,

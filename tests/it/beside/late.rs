@@ -31,26 +31,32 @@ async fn count(house: &House, statement: &'static str) -> Result<i64> {
     Ok(sqlx::query_scalar(statement).fetch_one(&house.pool).await?)
 }
 
+/// Runs a command on alice that is held up at her post, while a like of hers that is older is committed
+/// behind it.
+async fn with_a_late_like(house: &House, alice: &Account, command: &str) -> Result<Done> {
+    let bob = house.world.local("bob").await?;
+    let liked = bob.posts("hello").create().await?;
+    let like = alice.likes(&liked).await?;
+    let post = alice.posts("hello bob").create().await?;
+    let like = take_out(house, "activities", &like.to_string()).await?;
+
+    let mut late = house.request().await?;
+    put_back(&mut late, "activities", &like).await?;
+    let held = house.hold_object(post.object_row).await?;
+    let command = house.begin(&format!("{command} alice --yes --inline --json"))?;
+    house.stuck().await?;
+    late.commit().await?;
+    held.rollback().await?;
+    House::end(command)
+}
+
 #[tokio::test]
 async fn a_like_that_is_committed_behind_the_run_is_taken_back_as_well() -> Result<()> {
     for flavour in Flavour::ALL {
         let house = House::new(flavour).await?;
         let alice = house.world.local("alice").await?;
-        let bob = house.world.local("bob").await?;
-        let liked = bob.posts("hello").create().await?;
-        let like = alice.likes(&liked).await?;
-        let post = alice.posts("hello bob").create().await?;
-        let like = take_out(&house, "activities", &like.to_string()).await?;
-
-        let mut late = house.request().await?;
-        put_back(&mut late, "activities", &like).await?;
-        let held = house.hold_object(post.object_row).await?;
-        let command = house.begin("user delete_activities alice --yes --inline --json")?;
-        house.stuck().await?;
-        late.commit().await?;
-        held.rollback().await?;
-
-        ensure!(figures(&House::end(command)?)? == [1, 2, 2], "{flavour}");
+        let done = with_a_late_like(&house, &alice, "user delete_activities").await?;
+        ensure!(figures(&done)? == [1, 2, 2], "{flavour}");
         let left = "select count(*) from activities a join users u on u.ap_id = a.actor
                     where u.nickname = 'alice' and a.data ->> 'type' in ('Create', 'Like')";
         ensure!(count(&house, left).await? == 0, "{flavour}");
@@ -90,24 +96,10 @@ async fn a_relation_that_is_accepted_between_two_steps_of_a_removal_ends_as_well
 async fn what_an_account_whose_row_goes_has_written_late_goes_before_the_row() -> Result<()> {
     let house = House::new(Flavour::Pleroma).await?;
     let alice = house.world.local("alice").await?;
-    let bob = house.world.local("bob").await?;
     sqlx::raw_sql("update users set is_confirmed = false where nickname = 'alice'")
         .execute(&house.pool)
         .await?;
-    let liked = bob.posts("hello").create().await?;
-    let like = alice.likes(&liked).await?;
-    let post = alice.posts("hello bob").create().await?;
-    let like = take_out(&house, "activities", &like.to_string()).await?;
-
-    let mut late = house.request().await?;
-    put_back(&mut late, "activities", &like).await?;
-    let held = house.hold_object(post.object_row).await?;
-    let command = house.begin("user rm alice --yes --inline --json")?;
-    house.stuck().await?;
-    late.commit().await?;
-    held.rollback().await?;
-
-    let done = House::end(command)?;
+    let done = with_a_late_like(&house, &alice, "user rm").await?;
     ensure!(done.code == 0, "{done:?}");
     let rows = "select count(*) from users where nickname = 'alice'";
     ensure!(count(&house, rows).await? == 0);
