@@ -47,13 +47,8 @@ pub struct DeleteActivities {
     #[serde(default)]
     pub remote: bool,
     /// Have the running server delete the posts, so that it forgets them as well.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub via_server: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-const fn is_false(flag: &bool) -> bool {
-    !*flag
 }
 
 /// Where a run stands.
@@ -63,7 +58,7 @@ pub struct RunCursor {
     #[serde(flatten)]
     pub place: Cursor,
     /// Whether the account's row has changed, so that the server has to read it anew.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub changed: bool,
     /// When the server is to delete the last of the posts that were left to it (UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -19,16 +19,11 @@ pub struct Cursor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliveries_until: Option<DateTime<Utc>>,
     /// Whether it was looked, before the row goes, for what others have written meanwhile.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub looked_behind: bool,
     /// The step.
     #[serde(flatten)]
     pub step: Step,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-const fn is_false(flag: &bool) -> bool {
-    !*flag
 }
 
 /// The steps of a removal.

@@ -26,13 +26,8 @@ pub struct Cursor {
     /// The last account that existed when the run began; later ones are left alone.
     pub until: Uuid,
     /// Whether the recount found some left, and only these are still meant.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_left: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-const fn is_false(flag: &bool) -> bool {
-    !*flag
 }
 
 /// Accounts of a window for each one that a batch may write: so many that it has more pages than a
