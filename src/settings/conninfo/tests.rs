@@ -124,10 +124,10 @@ fn the_environment_completes_what_was_not_written() {
     assert_eq!(found, Ok((1, Some("pw".to_owned()))));
 }
 
-/// What a password may hold: everything that means something in a URL, and letters and digits that
-/// no message holds.
+/// What a password may hold: everything that means something in a URL, and letters and the one digit
+/// that no message holds (the examples in messages have all the others).
 fn secret() -> impl Strategy<Value = String> {
-    "[XQZJ079@/:?#&=%, '\\[\\]\\\\+;.]{4,16}"
+    "[XQZJ8@/:?#&=%, '\\[\\]\\\\+;.]{4,16}"
 }
 
 /// A string that holds the secret in the place of a password, or where one was meant to be.
@@ -152,12 +152,17 @@ fn with_secret() -> impl Strategy<Value = (String, String)> {
         "unix:///run/redis.sock?pass={}&user=u",
         "{}",
     ]);
-    (frames, secret()).prop_map(|(frame, secret)| (frame.replace("{}", &secret), secret))
+    (frames, secret())
+        // What can be read there is the port of a host and more hosts: no password by any rule.
+        .prop_filter("an address", |(frame, secret)| {
+            *frame != "postgres://pleroma:{}" || read(&frame.replace("{}", secret)).is_err()
+        })
+        .prop_map(|(frame, secret)| (frame.replace("{}", &secret), secret))
 }
 
 /// The first four bytes in a row of a secret that a text holds.
 fn piece_in(secret: &str, text: &str) -> Option<String> {
-    let mine = |piece: &&[u8]| piece.iter().any(|byte| b"XQZJ079".contains(byte));
+    let mine = |piece: &&[u8]| piece.iter().any(|byte| b"XQZJ8".contains(byte));
     let pieces = secret.as_bytes().windows(4).filter(mine).map(String::from_utf8_lossy);
     pieces.into_iter().find(|piece| text.contains(&**piece)).map(std::borrow::Cow::into_owned)
 }
@@ -180,7 +185,7 @@ proptest! {
     }
 
     #[test]
-    fn a_password_that_is_understood_is_masked(secret in "[XQZJ079]{4,16}", quoted in any::<bool>()) {
+    fn a_password_that_is_understood_is_masked(secret in "[XQZJ8]{4,16}", quoted in any::<bool>()) {
         let words = if quoted { format!("password='{secret}' host=h") } else { format!("password={secret} host=h") };
         for text in [format!("postgres://u:{secret}@h/x"), format!("postgres:///x?password={secret}&user=u"), words] {
             let masked = mask(&text).unwrap_or_default();
