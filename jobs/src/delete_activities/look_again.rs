@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 
 use super::{
     server_jobs::search_job,
@@ -27,28 +27,9 @@ pub(crate) struct Touched {
     /// Object rows that lost the account from their likes or boosts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) lists: Vec<i64>,
-    /// Objects whose counters were lowered.
+    /// Object rows whose counters were lowered, as `kenoma.lowered_counters` has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) lowered: Vec<Lowered>,
-}
-
-/// An object whose counters were lowered: by how much, and to what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow)]
-pub(super) struct Lowered {
-    pub(super) id: i64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub(super) replies: i32,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub(super) quotes: i32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) replies_left: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) quotes_left: Option<i64>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-const fn is_zero(number: &i32) -> bool {
-    *number == 0
+    pub(super) lowered: Vec<i64>,
 }
 
 impl Touched {
@@ -166,25 +147,14 @@ async fn take_back_again(
     Ok(rows(&taken))
 }
 
-/// Lowers counters again that are higher than a batch left them, and than there are replies and
+/// Lowers counters again that are higher than the run leaves them, and than there are replies and
 /// quotes.
-async fn lower_again(
-    db: &mut PgConnection,
-    server: &Server,
-    lowered: &[Lowered],
-) -> sqlx::Result<i64> {
+async fn lower_again(db: &mut PgConnection, server: &Server, lowered: &[i64]) -> sqlx::Result<i64> {
     if lowered.is_empty() {
         return Ok(0);
     }
-    let ids: Vec<i64> = lowered.iter().map(|lowered| lowered.id).collect();
-    let replies: Vec<_> = lowered.iter().map(|lowered| lowered.replies).collect();
-    let replies_left: Vec<_> = lowered.iter().map(|lowered| lowered.replies_left).collect();
-    let quotes: Vec<_> = lowered.iter().map(|lowered| lowered.quotes).collect();
-    let quotes_left: Vec<_> = lowered.iter().map(|lowered| lowered.quotes_left).collect();
     let raised: Vec<i64> = sqlx::query_scalar(include_str!("lock_raised.sql"))
-        .bind(&ids)
-        .bind(&replies_left)
-        .bind(&quotes_left)
+        .bind(lowered)
         .fetch_all(&mut *db)
         .await?;
     if raised.is_empty() {
@@ -193,16 +163,8 @@ async fn lower_again(
     // Akkoma counts only replies that everybody may see.
     let public = (server.shape.flavour == Flavour::Akkoma)
         .then(|| vec![as_public().to_owned(), server.local_public()]);
-    let set_right = sqlx::query(include_str!("lower_again.sql"))
-        .bind(ids)
-        .bind(replies)
-        .bind(replies_left)
-        .bind(quotes)
-        .bind(quotes_left)
-        .bind(raised)
-        .bind(public)
-        .execute(db)
-        .await?;
+    let set_right =
+        sqlx::query(include_str!("lower_again.sql")).bind(raised).bind(public).execute(db).await?;
     Ok(rows(&set_right))
 }
 

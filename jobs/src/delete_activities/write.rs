@@ -6,14 +6,14 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::{
     Cursor,
     about::{AboutThem, remove_others},
     decide::{Buried, Writes},
-    look_again::{Lowered, Touched},
+    look_again::Touched,
     server_jobs::insert_attachment_jobs,
     sql,
 };
@@ -138,12 +138,18 @@ async fn bury(db: &mut PgConnection, rows: &[i64]) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Takes likes, boosts, replies and quotes from objects. Says to what counters were lowered.
-async fn lessen(
-    db: &mut PgConnection,
-    actor: &Actor,
-    writes: &Writes,
-) -> sqlx::Result<Vec<Lowered>> {
+/// An object whose counters were lowered: by how much, and to what, if that is a number.
+#[derive(Debug, FromRow)]
+struct Lowered {
+    id: i64,
+    replies: i32,
+    quotes: i32,
+    replies_left: Option<i64>,
+    quotes_left: Option<i64>,
+}
+
+/// Takes likes, boosts, replies and quotes from objects. Says whose counters were lowered.
+async fn lessen(db: &mut PgConnection, actor: &Actor, writes: &Writes) -> sqlx::Result<Vec<i64>> {
     let losses = &writes.losses;
     if losses.is_empty() {
         return Ok(Vec::new());
@@ -155,10 +161,28 @@ async fn lessen(
         .bind(losses.values().map(|lost| lost.quotes).collect::<Vec<_>>())
         .bind(losses.values().map(|lost| lost.likes).collect::<Vec<_>>())
         .bind(losses.values().map(|lost| lost.boosts).collect::<Vec<_>>())
-        .fetch_all(db)
+        .fetch_all(&mut *db)
         .await?;
     lessened.retain(|lost| lost.replies != 0 || lost.quotes != 0);
-    Ok(lessened)
+    note_lowered(db, &lessened).await?;
+    Ok(lessened.into_iter().map(|lowered| lowered.id).collect())
+}
+
+/// Notes what the run leaves of counters; by a statement of its own, which sees what other runs noted
+/// while this one waited for the objects.
+async fn note_lowered(db: &mut PgConnection, lowered: &[Lowered]) -> sqlx::Result<()> {
+    if lowered.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(include_str!("note_lowered.sql"))
+        .bind(lowered.iter().map(|lowered| lowered.id).collect::<Vec<_>>())
+        .bind(lowered.iter().map(|lowered| lowered.replies).collect::<Vec<_>>())
+        .bind(lowered.iter().map(|lowered| lowered.replies_left).collect::<Vec<_>>())
+        .bind(lowered.iter().map(|lowered| lowered.quotes).collect::<Vec<_>>())
+        .bind(lowered.iter().map(|lowered| lowered.quotes_left).collect::<Vec<_>>())
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 /// Unlinks hashtags, and removes those that nobody uses or follows any more.

@@ -294,6 +294,8 @@ impl<J: Job> Drive<'_, J> {
             "set_config('statement_timeout', $2, true),
              set_config('idle_in_transaction_session_timeout', $3, true),
              set_config('application_name', $4, true),
+             -- For statements of jobs that note something of their run.
+             set_config('kenoma.run_id', $5, true),
              -- Compiling takes longer than any statement of a batch.
              set_config('jit', 'off', true),
              pg_advisory_lock(hashtextextended($5, 0))::text,

@@ -92,6 +92,9 @@ const LEDGER: &[Right] = rights! {
     "kenoma.run_events": select "", insert "run_id event actor detail";
     "kenoma.parked_items": select "", insert "", update "reason sqlstate at retry", delete "";
     "kenoma.batch_writes": select "", insert "run_id what", update "looked", delete "";
+    "kenoma.lowered_counters": select "",
+        insert "run_id object replies_before replies_lost quotes_before quotes_lost",
+        update "replies_before replies_lost quotes_before quotes_lost", delete "";
     "kenoma.delivery_clock": select "", update "second taken";
     "kenoma.instance_accounts": select "", insert "", update "refresh_due", delete "";
     "kenoma.workers": select "", insert "", update "seen_at", delete "";

@@ -131,7 +131,7 @@ async fn make_older(pool: &PgPool) -> Result<()> {
     // Those after the second may be applied again: what they add stays, as the worker at work needs
     // it.
     let undone = "drop table kenoma.actions, kenoma.instance_accounts;
-                  delete from kenoma._sqlx_migrations where version between 2 and 12";
+                  delete from kenoma._sqlx_migrations where version between 2 and 13";
     sqlx::raw_sql(undone).execute(pool).await?;
     let left: Vec<i64> =
         sqlx::query_scalar("select version from kenoma._sqlx_migrations").fetch_all(pool).await?;

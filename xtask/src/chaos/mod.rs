@@ -45,9 +45,6 @@ pub(crate) struct Options {
     /// be given more than once.
     #[arg(long, value_name = "JOB", value_enum, conflicts_with = "only")]
     job: Vec<Job>,
-    /// Hold against kenoma, too, what the server writes late over what was deleted meanwhile.
-    #[arg(long)]
-    late_writes: bool,
     /// Instead: so many random histories of runs against a small model.
     #[arg(long, value_name = "CASES", conflicts_with_all = ["minutes", "seed", "only", "job"],
           value_parser = clap::value_parser!(u32).range(1..))]
@@ -73,7 +70,6 @@ impl Options {
             seed: None,
             only: Vec::new(),
             job: Vec::new(),
-            late_writes: false,
             model: None,
             fuzz: None,
         }
@@ -132,8 +128,7 @@ async fn beside_a_server(
     seed: u64,
     span: Option<Duration>,
 ) -> Result<Vec<String>> {
-    let Options { job: jobs, late_writes, .. } = options;
-    beside::play(&Beside { jobs, span, seed, late_writes: *late_writes }).await
+    beside::play(&Beside { jobs: &options.job, span, seed }).await
 }
 
 fn verdict(violations: &[String]) -> ExitCode {

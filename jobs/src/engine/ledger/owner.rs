@@ -34,6 +34,7 @@ hand_over!(
     "actions",
     "delivery_clock",
     "batch_writes",
+    "lowered_counters",
     "instance_accounts",
 );
 

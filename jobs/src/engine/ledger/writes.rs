@@ -126,10 +126,13 @@ pub(in crate::engine) async fn forget_writes(
     db: &mut PgConnection,
     claim: &Claim,
 ) -> sqlx::Result<()> {
-    sqlx::query("delete from kenoma.batch_writes where run_id = $1")
-        .bind(&claim.run_id)
-        .execute(db)
-        .await?;
+    sqlx::query(
+        "with counters as (delete from kenoma.lowered_counters where run_id = $1)
+         delete from kenoma.batch_writes where run_id = $1",
+    )
+    .bind(&claim.run_id)
+    .execute(db)
+    .await?;
     Ok(())
 }
 

@@ -8,17 +8,11 @@ use sqlx::PgConnection;
 /// A rule, and what breaks it.
 struct Rule {
     what: &'static str,
-    /// Whether it is broken by what the server writes late over what was deleted meanwhile.
-    late: bool,
     broken: &'static str,
 }
 
 const fn rule(what: &'static str, broken: &'static str) -> Rule {
-    Rule { what, late: false, broken }
-}
-
-const fn late(what: &'static str, broken: &'static str) -> Rule {
-    Rule { what, late: true, broken }
+    Rule { what, broken }
 }
 
 /// What must be so in any community; each statement names what is not.
@@ -74,24 +68,24 @@ const RULES: [Rule; 14] = [
         "select a.data ->> 'id' from activities a join objects o on o.data ->> 'id' = associated_object_id(a.data)
          where a.data ->> 'type' = 'Create' and o.data ->> 'type' = 'Tombstone'",
     ),
-    late(
+    rule(
         "an object is there again whose post is deleted",
         "select o.data ->> 'id' from objects o
          where o.data ->> 'type' in ('Note', 'Question', 'Answer', 'ChatMessage')
            and not exists (select from activities a
                            where associated_object_id(a.data) = o.data ->> 'id' and a.data ->> 'type' = 'Create')",
     ),
-    late(
+    rule(
         "a Tombstone has likes or boosts",
         "select data ->> 'id' from objects
          where data ->> 'type' = 'Tombstone' and data ?| array['likes', 'announcements', 'reactions']",
     ),
-    late(
+    rule(
         "a like, boost or reaction is to a Tombstone",
         "select a.data ->> 'id' from activities a join objects o on o.data ->> 'id' = associated_object_id(a.data)
          where a.data ->> 'type' in ('Like', 'Announce', 'EmojiReact') and o.data ->> 'type' = 'Tombstone'",
     ),
-    late(
+    rule(
         "a post's likes are others than were given",
         "select o.data ->> 'id' from objects o
          where o.data ->> 'type' in ('Note', 'Question')
@@ -99,7 +93,7 @@ const RULES: [Rule; 14] = [
                is distinct from (select (count(*)::int, count(*)::int) from activities a
                                  where a.data ->> 'type' = 'Like' and associated_object_id(a.data) = o.data ->> 'id')",
     ),
-    late(
+    rule(
         "a post's boosts are others than were given",
         "select o.data ->> 'id' from objects o
          where o.data ->> 'type' in ('Note', 'Question')
@@ -107,7 +101,7 @@ const RULES: [Rule; 14] = [
                select count(*) from activities a
                where a.data ->> 'type' = 'Announce' and associated_object_id(a.data) = o.data ->> 'id')",
     ),
-    late(
+    rule(
         "a post's answers are counted wrong",
         "select o.data ->> 'id' from objects o
          left join (select data ->> 'inReplyTo' as parent, count(*) as replies from objects
@@ -116,7 +110,7 @@ const RULES: [Rule; 14] = [
          where o.data ->> 'type' in ('Note', 'Question')
            and coalesce((o.data ->> 'repliesCount')::int, 0) <> coalesce(answered.replies, 0)",
     ),
-    late(
+    rule(
         "a deleted post is pinned",
         "select pin from users u, jsonb_object_keys(u.pinned_objects) as pin
          join objects o on o.data ->> 'id' = pin where o.data ->> 'type' = 'Tombstone'",
@@ -140,15 +134,13 @@ pub(super) async fn count(db: &mut PgConnection) -> Result<Broken> {
     Ok(broken)
 }
 
-/// Says what is wrong that was right before; what the server wrote late only if that is wanted.
-pub(super) fn judge(before: &Broken, after: &Broken, late_writes: bool) -> Vec<String> {
+/// Says what is wrong that was right before.
+pub(super) fn judge(before: &Broken, after: &Broken) -> Vec<String> {
     let pairs = RULES.iter().zip(before.iter().zip(after));
-    let told = pairs.filter(|(rule, _)| late_writes || !rule.late).filter_map(
-        |(rule, (before, after))| {
-            let new: Vec<&str> = after.difference(before).map(String::as_str).collect();
-            let some = new[..new.len().min(TOLD)].join(", ");
-            (!new.is_empty()).then(|| format!("{} ({} times): {some}", rule.what, new.len()))
-        },
-    );
+    let told = pairs.filter_map(|(rule, (before, after))| {
+        let new: Vec<&str> = after.difference(before).map(String::as_str).collect();
+        let some = new[..new.len().min(TOLD)].join(", ");
+        (!new.is_empty()).then(|| format!("{} ({} times): {some}", rule.what, new.len()))
+    });
     told.collect()
 }

@@ -89,8 +89,6 @@ pub(super) struct Beside<'a> {
     /// server rests after some seconds.
     pub(super) span: Option<Duration>,
     pub(super) seed: u64,
-    /// Whether what the server writes late over deleted rows is held against kenoma.
-    pub(super) late_writes: bool,
 }
 
 /// What was seen of a job.
@@ -175,7 +173,7 @@ async fn rounds(
             outcomes.lost.iter().map(|lost| format!("the server lost a transaction: {lost}")),
         );
         let mut db = PgConnection::connect(&postgres.url(COPY)).await?;
-        wrong.extend(judge(before, &count(&mut db).await?, beside.late_writes));
+        wrong.extend(judge(before, &count(&mut db).await?));
         db.close().await?;
         for violation in wrong {
             let violation =

@@ -1,0 +1,22 @@
+-- $1: objects, $2: by how much their counters of replies were lowered, $3: to what, $4 and $5: the same of quotes.
+-- Each run's note goes by what every run lowers: a late write may undo the one's part before the other's batch.
+with lowered as materialized (
+    select * from unnest($1::bigint[], $2::int[], $3::bigint[], $4::int[], $5::bigint[])
+                 as lowered (object, replies, replies_left, quotes, quotes_left)
+), others as (
+    update kenoma.lowered_counters noted
+    set replies_before = least(noted.replies_before, lowered.replies_left + lowered.replies + noted.replies_lost),
+        replies_lost = noted.replies_lost + lowered.replies,
+        quotes_before = least(noted.quotes_before, lowered.quotes_left + lowered.quotes + noted.quotes_lost),
+        quotes_lost = noted.quotes_lost + lowered.quotes
+    from lowered
+    where noted.object = lowered.object and noted.run_id <> current_setting('kenoma.run_id')
+)
+insert into kenoma.lowered_counters as noted (run_id, object, replies_before, replies_lost, quotes_before, quotes_lost)
+select current_setting('kenoma.run_id'), object, replies_left + replies, replies, quotes_left + quotes, quotes
+from lowered
+on conflict (object, run_id) do update
+set replies_before = least(noted.replies_before, excluded.replies_before + noted.replies_lost),
+    replies_lost = noted.replies_lost + excluded.replies_lost,
+    quotes_before = least(noted.quotes_before, excluded.quotes_before + noted.quotes_lost),
+    quotes_lost = noted.quotes_lost + excluded.quotes_lost

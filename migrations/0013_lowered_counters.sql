@@ -1,0 +1,20 @@
+-- Counters of replies and quotes that runs lowered, so that what the server writes back late can be told from the
+-- replies and quotes that are new.
+set local lock_timeout = '5s';
+
+create table if not exists kenoma.lowered_counters (
+    run_id         text not null references kenoma.runs (id) on delete cascade,
+    -- An id of public.objects; no reference, as the server's tables are left alone.
+    object         bigint not null,
+    -- The lowest that the counter was found at, reckoned back to before the run first lowered it; none if it is no number.
+    replies_before bigint,
+    -- By how much it was lowered since, by this run and by others.
+    replies_lost   bigint not null,
+    quotes_before  bigint,
+    quotes_lost    bigint not null,
+    primary key (object, run_id)
+);
+
+comment on table kenoma.lowered_counters is 'Objects whose counters of replies or quotes an unfinished run lowered; kept until the run is done';
+
+create index if not exists lowered_counters_run on kenoma.lowered_counters (run_id);
