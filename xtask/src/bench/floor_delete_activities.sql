@@ -144,7 +144,7 @@ begin
             from made where type = 'Delete'
             union all
             select 'federator_outgoing', 'Pleroma.Workers.PublisherWorker',
-                   jsonb_build_object('op', 'publish', 'activity_id', id_text), 5,
+                   jsonb_build_object('op', 'publish', 'activity_id', id_text, 'opts', '{}'::jsonb), 5,
                    case type when 'Delete' then 3 else 0 end
             from made
         ), unlinked as (
