@@ -29,6 +29,10 @@ pub(crate) const NEWER_LEDGER: &str =
 /// Connections of a process that runs no worker.
 const COMMAND_CONNECTIONS: u32 = 6;
 
+/// Connections for the batches of a run in such a process. A pool hands out its connections in turn, and
+/// each of them plans every statement anew.
+const BATCH_CONNECTIONS: u32 = 1;
+
 /// Connections of a worker beside those of its jobs.
 const SIDE_CONNECTIONS: u32 = 3;
 
@@ -44,8 +48,10 @@ const TESTED: Duration = Duration::from_millis(20);
 /// The server's database, reached.
 #[derive(Clone)]
 pub(crate) struct Session {
-    /// For the work.
+    /// For what commands do at once.
     pub(crate) pool: PgPool,
+    /// For the batches of runs.
+    batch_pool: PgPool,
     /// For leases, reconciler and readers: small and, in a worker, apart, so that heavy work cannot
     /// starve them.
     pub(crate) side_pool: PgPool,
@@ -67,10 +73,12 @@ impl Session {
     pub(crate) async fn connect(settings: Settings) -> Result<Self, Failure> {
         let link = Arc::new(Link::new(&settings)?);
         let pool = work_pool(&link, COMMAND_CONNECTIONS);
-        let pools = vec![pool.clone()];
+        let batch_pool = work_pool(&link, BATCH_CONNECTIONS);
+        let pools = vec![pool.clone(), batch_pool.clone()];
         let follower = Box::pin(reach(&link, pools)).await?;
         Ok(Self {
             side_pool: pool.clone(),
+            batch_pool,
             pool,
             settings: Arc::new(settings),
             _follower: follower,
@@ -97,7 +105,8 @@ impl Session {
                 link.address()
             )));
         }
-        Ok(Self { pool, side_pool, settings: Arc::new(settings), _follower: follower })
+        let batch_pool = pool.clone();
+        Ok(Self { pool, batch_pool, side_pool, settings: Arc::new(settings), _follower: follower })
     }
 
     /// Looks at the database: which server it belongs to, and how that is configured.
@@ -189,7 +198,7 @@ impl Session {
     pub(crate) fn driver(&self, stop: CancellationToken) -> Driver {
         let worker = &self.settings.worker;
         Driver {
-            pool: self.pool.clone(),
+            pool: self.batch_pool.clone(),
             lease_pool: self.side_pool.clone(),
             batch: self.batch(),
             brakes: self.brakes(),

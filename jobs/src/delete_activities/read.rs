@@ -21,6 +21,8 @@ pub(super) struct Activity {
     pub(super) kind: Option<String>,
     /// The object it is about, by the rule of the server's own index.
     pub(super) object_id: Option<String>,
+    /// The rows of that object. More than one where the server's unique index is lost.
+    object_rows: Vec<i64>,
     /// When the server was told to delete the post by itself (Pleroma 2.2).
     pub(super) expires_at: Option<String>,
 }
@@ -67,8 +69,7 @@ pub(super) struct UndoneFacts {
     pub(super) invalid: Option<String>,
 }
 
-/// The locked objects of a batch. More than one row may have the same id where the server's unique
-/// index is lost.
+/// The locked objects of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
     rows: HashMap<String, Vec<i64>>,
@@ -144,17 +145,23 @@ pub(super) async fn lock_objects(
     db: &mut PgConnection,
     walked: &[Activity],
 ) -> sqlx::Result<Objects> {
-    let ids: Vec<&str> =
-        walked.iter().filter_map(|activity| activity.object_id.as_deref()).collect();
-    let rows = sqlx::query_as(
-        "select id, data ->> 'id' from public.objects where data ->> 'id' = any ($1)
-         order by id for update",
+    let rows: BTreeSet<i64> =
+        walked.iter().flat_map(|activity| &activity.object_rows).copied().collect();
+    let locked: HashSet<i64> = sqlx::query_scalar(
+        "select id from public.objects where id = any ($1) order by id for update",
     )
-    .bind(ids)
+    .bind(rows.into_iter().collect::<Vec<_>>())
     .fetch_all(db)
-    .await?;
+    .await?
+    .into_iter()
+    .collect();
     let mut objects = Objects::default();
-    objects.add(rows);
+    for activity in walked {
+        let Some(object_id) = &activity.object_id else { continue };
+        objects.rows.entry(object_id.clone()).or_insert_with(|| {
+            activity.object_rows.iter().filter(|row| locked.contains(row)).copied().collect()
+        });
+    }
     Ok(objects)
 }
 

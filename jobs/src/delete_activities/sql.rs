@@ -19,11 +19,9 @@ both_forms!(
     // $1: actor, $2: after this activity, $3: up to this one, $4: at most so many, $5: with rows of
     // at most so many bytes together, unless it is one.
     // NULLS FIRST, so that the index (actor, id DESC NULLS LAST) can be walked backwards.
-    "select id, ap_id, kind, expires_at, object_id
-     from (select w.*,
-                  sum(coalesce(octet_length(w.object_id), 0) + coalesce((
-                          select sum(pg_column_size(o.data)) from public.objects o
-                          where w.kind is not null and o.data ->> 'id' = w.object_id), 0))
+    "select id, ap_id, kind, expires_at, object_id, object_rows
+     from (select w.*, coalesce(found.rows, '{}') as object_rows,
+                  sum(coalesce(octet_length(w.object_id), 0) + coalesce(found.bytes, 0))
                       over (order by w.id nulls first rows unbounded preceding) as bytes,
                   row_number() over (order by w.id nulls first rows unbounded preceding) as n
            from (select a.id,
@@ -37,7 +35,10 @@ both_forms!(
                  from public.activities a
                  where a.actor = $1 and a.id > $2 and a.id <= $3
                  order by a.id nulls first
-                 limit $4) w
+                 limit $4) w,
+                lateral (select array_agg(o.id order by o.id) as rows, sum(pg_column_size(o.data)) as bytes
+                         from public.objects o
+                         where w.kind is not null and o.data ->> 'id' = w.object_id) as found
            ) as walked
      where n = 1 or bytes <= $5
      order by id nulls first"
