@@ -1,9 +1,19 @@
 //! Who posts, likes and reads in the foreground: not the account that is being deleted.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, ensure};
+use rand::{SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use sqlx::{FromRow, PgConnection};
 use testkit::Community;
 use uuid::Uuid;
+
+/// Accounts of this server that are at work in the foreground.
+const ACTIVE: i64 = 1_000;
+
+/// Of those who post, an active account follows so many: else most home timelines of a made-up
+/// community had next to nothing in them, and a look at one went through every activity there is.
+const FOLLOWED: usize = 200;
 
 /// The accounts of this server, and posts to like.
 #[derive(Debug)]
@@ -18,7 +28,8 @@ pub(super) struct Author {
     pub(super) id: Uuid,
     pub(super) ap_id: String,
     pub(super) followers: String,
-    /// What its home timeline is made of: addresses of those whom it follows, and its own.
+    /// What its home timeline is made of: addresses of those whom it follows, and its own, and of some
+    /// who post.
     pub(super) home: Vec<String>,
 }
 
@@ -30,24 +41,28 @@ pub(super) struct Liked {
     pub(super) author: String,
     /// Whom to notify, if it is somebody of this server.
     pub(super) notified: Option<Uuid>,
+    /// Where its author's followers are addressed.
+    followers: String,
 }
 
 impl Town {
     /// Reads accounts and their newest posts.
     pub(super) async fn read(db: &mut PgConnection) -> Result<Self> {
-        let authors: Vec<Author> = sqlx::query_as(
+        let mut authors: Vec<Author> = sqlx::query_as(
             "select u.id, u.ap_id, u.follower_address as followers,
                     array(select followed.follower_address from following_relationships r
                           join users followed on followed.id = r.following_id
                           where r.follower_id = u.id and r.state = 2) || u.ap_id::text as home
-             from users u where u.local and u.is_active and u.nickname <> $1 order by u.id",
+             from users u where u.local and u.is_active and u.nickname <> $1
+             order by md5(u.id::text) limit $2",
         )
         .bind(Community::PROLIFIC)
+        .bind(ACTIVE)
         .fetch_all(&mut *db)
         .await?;
         let posts: Vec<Liked> = sqlx::query_as(
             "select o.id as row, o.data ->> 'id' as object, u.ap_id as author,
-                    case when u.local then u.id end as notified
+                    case when u.local then u.id end as notified, u.follower_address as followers
              from (select * from activities
                    where data ->> 'type' = 'Create' and activity_visibility(actor, recipients, data) = 'public'
                    order by id desc nulls last limit 5000) as a
@@ -57,6 +72,14 @@ impl Town {
         .bind(Community::PROLIFIC)
         .fetch_all(db)
         .await?;
+        let posting = authors.iter().map(|author| &author.followers);
+        let posting: BTreeSet<String> =
+            posting.chain(posts.iter().map(|post| &post.followers)).cloned().collect();
+        let posting: Vec<String> = posting.into_iter().collect();
+        let mut random = StdRng::seed_from_u64(1);
+        for author in &mut authors {
+            author.home.extend(posting.sample(&mut random, FOLLOWED).cloned());
+        }
         ensure!(!authors.is_empty() && !posts.is_empty(), "the community is too small");
         Ok(Self { authors, posts })
     }
