@@ -169,12 +169,12 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     worker.progress_interval | 10s | default
     worker.max_attempts | 10 | default
     worker.max_crashes | 3 | default
-    worker.percent_busy | 15 | default
+    worker.percent_busy | 17 | default
     worker.nice | 0 | default
     worker.window | - | default
     batch.rows_initial | 100 | default
     batch.rows_max | 5000 | default
-    batch.rows_busy | 50 | default
+    batch.rows_busy | 75 | default
     batch.target | 200ms | default
     batch.lock_timeout | 2s | default
     batch.statement_timeout | 10s | default
@@ -182,7 +182,7 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     brakes.interval | 200ms | default
     brakes.hold | 5s | default
     brakes.replica_lag_mib | 64 | default
-    brakes.lock_waiters | 4 | default
+    brakes.lock_waiters | 10 | default
     brakes.oban_delay | 1m | default
     brakes.wal_segments | 32 | default
     brakes.vacuum | false | default

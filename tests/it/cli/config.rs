@@ -56,12 +56,12 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| worker.progress_interval              10s                               default
     out| worker.max_attempts                   10                                default
     out| worker.max_crashes                    3                                 default
-    out| worker.percent_busy                   15                                default
+    out| worker.percent_busy                   17                                default
     out| worker.nice                           0                                 default
     out| worker.window                         -                                 default
     out| batch.rows_initial                    100                               default
     out| batch.rows_max                        5000                              default
-    out| batch.rows_busy                       50                                default
+    out| batch.rows_busy                       75                                default
     out| batch.target                          200ms                             default
     out| batch.lock_timeout                    2s                                default
     out| batch.statement_timeout               10s                               default
@@ -69,7 +69,7 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| brakes.interval                       200ms                             default
     out| brakes.hold                           5s                                default
     out| brakes.replica_lag_mib                64                                default
-    out| brakes.lock_waiters                   4                                 default
+    out| brakes.lock_waiters                   10                                default
     out| brakes.oban_delay                     1m                                default
     out| brakes.wal_segments                   32                                default
     out| brakes.vacuum                         false                             default

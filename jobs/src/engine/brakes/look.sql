@@ -12,14 +12,15 @@ select
     -- Bytes that the slowest replica has yet to replay.
     (select max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn))::bigint
      from pg_stat_replication where state in ('catchup', 'streaming')) as replica_lag,
-    -- Others who wait for a batch of ours or of another worker's, also behind one another.
+    -- Others who wait for a batch of ours or of another worker's, also behind one another. Not those who only stand
+    -- behind it in the queue for a row (a lock of type tuple) that is somebody else's, whom it waits for as well.
     (with recursive waiting as materialized (
-         select pid, pg_blocking_pids(pid) as blockers
-         from (select distinct pid from pg_locks where not granted) as locks
+         select pid, in_queue, pg_blocking_pids(pid) as blockers
+         from (select pid, bool_and(locktype = 'tuple') as in_queue from pg_locks where not granted group by pid) as locks
      ), blocked as (
          select waiting.pid from waiting
          join activity batch on batch.pid = any (waiting.blockers)
-         where batch.application_name like 'kenoma:%'
+         where batch.application_name like 'kenoma:%' and not waiting.in_queue
          union
          select waiting.pid from waiting join blocked on blocked.pid = any (waiting.blockers)
      )

@@ -82,7 +82,11 @@ mod tests {
     use testkit::{Database, Flavour};
 
     use super::*;
-    use crate::engine::{brakes::Company, ledger};
+    use crate::engine::{
+        Brake,
+        brakes::{Company, gauge::Level},
+        ledger,
+    };
 
     struct Nobody;
 
@@ -137,6 +141,57 @@ mod tests {
     async fn kenoma_at(url: &str) -> Result<PgPool> {
         let options = url.parse::<PgConnectOptions>()?.application_name("kenoma");
         Ok(PgPoolOptions::new().connect_with(options).await?)
+    }
+
+    /// Says when so many wait for locks.
+    async fn wait_for_locks(pool: &PgPool, wanted: i64) -> Result<()> {
+        let waiting = "select count(*) from pg_stat_activity
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(pool).await? != wanted {}
+        Ok(())
+    }
+
+    /// Whether others wait for locks of kenoma, of whom none may.
+    async fn others_wait(pool: &PgPool) -> Result<bool> {
+        let settings = BrakeSettings { lock_waiters: 0, ..BrakeSettings::default() };
+        let mut db = pool.acquire().await?;
+        let seen = at_database(&mut db, &Nobody, &settings, &[]).await?;
+        let mut readings = seen.readings.iter();
+        Ok(readings.any(|one| one.brake == Brake::LockWaiters && one.level == Level::Over))
+    }
+
+    #[tokio::test]
+    async fn who_stands_behind_a_batch_that_waits_itself_does_not_wait_for_it() -> Result<()> {
+        let database = Database::create(Flavour::Pleroma).await?;
+        let pool = database.pool();
+        ledger::migrate(&mut *pool.acquire().await?).await?;
+        sqlx::raw_sql("create table one (n int); insert into one values (1)")
+            .execute(&pool)
+            .await?;
+        const LOCK: &str = "select n from one for update";
+        let mut server = pool.begin().await?;
+        sqlx::query(LOCK).execute(&mut *server).await?;
+        let ours = kenoma_at(database.url()).await?;
+        let mut batch = ours.begin().await?;
+        let name = "set local application_name = 'kenoma:delete_activities:1'";
+        sqlx::raw_sql(name).execute(&mut *batch).await?;
+        let batch = tokio::spawn(async move {
+            sqlx::query(LOCK).execute(&mut *batch).await?;
+            anyhow::Ok(batch)
+        });
+        wait_for_locks(&pool, 1).await?;
+        let mut other = pool.begin().await?;
+        let other =
+            tokio::spawn(async move { sqlx::query(LOCK).execute(&mut *other).await.map(drop) });
+        wait_for_locks(&pool, 2).await?;
+        assert!(!others_wait(&pool).await?, "it waits for the server, as the batch does");
+        server.rollback().await?;
+        let batch = batch.await??;
+        // The batch has the row now; the other one is on its way from the queue to waiting for that.
+        while !others_wait(&pool).await? {}
+        batch.rollback().await?;
+        other.await??;
+        Ok(())
     }
 
     #[tokio::test]
