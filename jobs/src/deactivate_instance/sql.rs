@@ -64,6 +64,10 @@ pub(super) const FEW_FOLLOWERS: &str = "select a.id
             from (select from public.following_relationships
                   where following_id = a.id limit $2 + 1) r) <= $2";
 
+/// `$1`: accounts. How many follow each, as its counter says.
+pub(super) const FOLLOWER_COUNTS: &str =
+    "select id, follower_count from public.users where id = any ($1)";
+
 /// Whether notes can be read: there may be no ledger yet, or one of an older version.
 pub(super) const NOTES_EXIST: &str = "select to_regclass('kenoma.instance_accounts') is not null";
 

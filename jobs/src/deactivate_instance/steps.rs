@@ -9,7 +9,7 @@
 //! as well. Relations go before the accounts' rows are locked, as in the server's own transactions,
 //! and what is counted is counted by a statement that begins with these rows locked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -32,9 +32,9 @@ use crate::{
 /// more would be too many for a batch: they keep their counters until they are counted anew.
 const FOLLOWERS_MAX: i64 = 5_000;
 
-/// Local accounts that a batch ends relations to, at most: each is counted anew with all its
-/// followers.
-const LOCALS: usize = 50;
+/// Followers that a batch counts, by what the counters say: each local account whose relations it ends
+/// is counted anew with all its followers. More only if a single account has more.
+const COUNTED_MAX: i64 = 20_000;
 
 /// A number of things as the ledger counts.
 pub(super) fn count<T>(things: &[T]) -> i64 {
@@ -154,7 +154,7 @@ impl DeactivateInstance {
                 .bind(after.0)
                 .bind(after.1)
                 .bind(LIST_MAX)
-                .fetch_all(db)
+                .fetch_all(&mut *db)
                 .await?;
             self.seen.note_relations(List::new(after, items));
             self.seen.relations(after, wanted).unwrap_or_default()
@@ -165,19 +165,38 @@ impl DeactivateInstance {
             return Ok((found, false));
         }
         let beyond = (found.len() > most(limit)).then(|| found.pop()).flatten();
-        let mut locals = 0;
-        let mut before = None;
-        let few = found.iter().position(|(local, _)| {
-            locals += usize::from(before.replace(*local) != Some(*local));
-            locals > LOCALS
-        });
-        if let Some(few) = few {
-            found.truncate(few);
+        let countable = self.countable(db, &found).await?;
+        if countable < found.len() {
+            found.truncate(countable);
             return Ok((found, false));
         }
         let last = found.last().map(|(local, _)| *local);
         let goes_on = beyond.is_some_and(|(local, _)| Some(local) == last);
         Ok((found, goes_on))
+    }
+
+    /// How many of these relations lead to accounts that can be counted anew in one batch.
+    async fn countable(
+        &self,
+        db: &mut PgConnection,
+        relations: &[(Uuid, i64)],
+    ) -> sqlx::Result<usize> {
+        let mut locals: Vec<Uuid> = relations.iter().map(|(local, _)| *local).collect();
+        locals.dedup();
+        let followers: HashMap<Uuid, i32> = sqlx::query_as(sql::FOLLOWER_COUNTS)
+            .bind(&locals)
+            .fetch_all(db)
+            .await?
+            .into_iter()
+            .collect();
+        let mut counted = 0;
+        let fitting = locals.iter().take_while(|local| {
+            let alone = counted == 0;
+            counted += i64::from(followers.get(local).copied().unwrap_or(0)).max(1);
+            alone || counted <= COUNTED_MAX
+        });
+        let last = fitting.last().copied();
+        Ok(relations.partition_point(|(local, _)| Some(*local) <= last))
     }
 
     /// Ends relations, and sets the counters right of those whom they led to. One of these may go on

@@ -80,6 +80,7 @@ mod tests {
         postgres::{PgConnectOptions, PgPoolOptions},
     };
     use testkit::{Database, Flavour};
+    use tokio::task::JoinSet;
 
     use super::*;
     use crate::engine::{
@@ -151,9 +152,9 @@ mod tests {
         Ok(())
     }
 
-    /// Whether others wait for locks of kenoma, of whom none may.
+    /// Whether more than one waits for locks of kenoma.
     async fn others_wait(pool: &PgPool) -> Result<bool> {
-        let settings = BrakeSettings { lock_waiters: 0, ..BrakeSettings::default() };
+        let settings = BrakeSettings { lock_waiters: 1, ..BrakeSettings::default() };
         let mut db = pool.acquire().await?;
         let seen = at_database(&mut db, &Nobody, &settings, &[]).await?;
         let mut readings = seen.readings.iter();
@@ -162,13 +163,13 @@ mod tests {
 
     #[tokio::test]
     async fn who_stands_behind_a_batch_that_waits_itself_does_not_wait_for_it() -> Result<()> {
+        const LOCK: &str = "select n from one for update";
         let database = Database::create(Flavour::Pleroma).await?;
         let pool = database.pool();
         ledger::migrate(&mut *pool.acquire().await?).await?;
         sqlx::raw_sql("create table one (n int); insert into one values (1)")
             .execute(&pool)
             .await?;
-        const LOCK: &str = "select n from one for update";
         let mut server = pool.begin().await?;
         sqlx::query(LOCK).execute(&mut *server).await?;
         let ours = kenoma_at(database.url()).await?;
@@ -180,17 +181,21 @@ mod tests {
             anyhow::Ok(batch)
         });
         wait_for_locks(&pool, 1).await?;
-        let mut other = pool.begin().await?;
-        let other =
-            tokio::spawn(async move { sqlx::query(LOCK).execute(&mut *other).await.map(drop) });
-        wait_for_locks(&pool, 2).await?;
-        assert!(!others_wait(&pool).await?, "it waits for the server, as the batch does");
+        let mut others = JoinSet::new();
+        for _ in 0..2 {
+            let mut other = pool.begin().await?;
+            others.spawn(async move { sqlx::query(LOCK).execute(&mut *other).await.map(drop) });
+        }
+        wait_for_locks(&pool, 3).await?;
+        assert!(!others_wait(&pool).await?, "they wait for the server, as the batch does");
         server.rollback().await?;
         let batch = batch.await??;
-        // The batch has the row now; the other one is on its way from the queue to waiting for that.
+        // The batch has the row now, and the first of them is about to wait for that.
         while !others_wait(&pool).await? {}
         batch.rollback().await?;
-        other.await??;
+        while let Some(other) = others.join_next().await {
+            other??;
+        }
         Ok(())
     }
 
