@@ -68,7 +68,7 @@ async fn cost_among(locals: i32, others: i32) -> Result<Cost> {
     let settings = "set auto_explain.log_analyze = on; set auto_explain.log_timing = off;
                     set auto_explain.log_buffers = on; set max_parallel_workers_per_gather = 0";
     let reporting = reporting(database.url(), settings).await?;
-    let stage = Stage::on(database).await?.with_batches(reporting, 100);
+    let stage = Stage::on(database).await?.with_batches(reporting, 50);
     let job: AnyJob = DeactivateInstance::new(Host::parse("spam.example")?, false, None).into();
     let id = stage.enqueue(&job).await?;
     let (plans, collecting) = Plans::collect();
