@@ -145,12 +145,12 @@ pub(super) async fn lock_objects(
     db: &mut PgConnection,
     walked: &[Activity],
 ) -> sqlx::Result<Objects> {
-    let rows: BTreeSet<i64> =
+    let rows: Vec<i64> =
         walked.iter().flat_map(|activity| &activity.object_rows).copied().collect();
     let locked: HashSet<i64> = sqlx::query_scalar(
         "select id from public.objects where id = any ($1) order by id for update",
     )
-    .bind(rows.into_iter().collect::<Vec<_>>())
+    .bind(rows)
     .fetch_all(db)
     .await?
     .into_iter()
