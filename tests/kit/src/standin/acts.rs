@@ -64,6 +64,9 @@ impl Act {
     }
 }
 
+/// When a post was deleted that a client deleted: what tells its Tombstone from those of others.
+pub(super) const DELETED: &str = "2026-01-01T00:00:00Z";
+
 /// One client of the server.
 pub(super) struct Client {
     pub(super) db: PgConnection,
@@ -139,6 +142,18 @@ impl Client {
         .bind(kinds)
         .bind(skipped)
         .fetch_optional(&mut self.db)
+        .await
+    }
+
+    /// Whether another client has deleted it since it was seen. What somebody else deleted is not
+    /// noticed, as the server would not notice it.
+    pub(super) async fn has_been_deleted(&mut self, seen: &Seen) -> sqlx::Result<bool> {
+        sqlx::query_scalar(
+            "select data ->> 'deleted' is not distinct from $2 from objects where id = $1",
+        )
+        .bind(seen.row)
+        .bind(DELETED)
+        .fetch_one(&mut self.db)
         .await
     }
 

@@ -6,7 +6,9 @@ use rand::RngExt as _;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 
-use super::acts::{Client, Seen, document, insert_activity, notify, publish, write_document};
+use super::acts::{
+    Client, DELETED, Seen, document, insert_activity, notify, publish, write_document,
+};
 use super::people::Person;
 use crate::world::PUBLIC;
 
@@ -38,6 +40,11 @@ impl Client {
         let turns = Arc::clone(&self.turns);
         let _turn =
             turns.at(&parent.iter().map(|seen| seen.object.as_str()).collect::<Vec<_>>()).await;
+        if let Some(seen) = &parent
+            && self.has_been_deleted(seen).await?
+        {
+            return Ok(false);
+        }
         let mut tx = self.db.begin().await?;
         insert_activity(&mut tx, flake, &by, &activity).await?;
         let row = insert_object(&mut tx, &note, tag.as_deref()).await?;
@@ -80,6 +87,9 @@ impl Client {
         });
         let turns = Arc::clone(&self.turns);
         let _turn = turns.at(&[&poll.object]).await;
+        if self.has_been_deleted(&poll).await? {
+            return Ok(false);
+        }
         let mut tx = self.db.begin().await?;
         insert_activity(&mut tx, flake, &by, &activity).await?;
         insert_object(&mut tx, &answer, None).await?;
@@ -105,6 +115,9 @@ impl Client {
         });
         let turns = Arc::clone(&self.turns);
         let _turn = turns.at(&[&seen.object]).await;
+        if self.has_been_deleted(&seen).await? {
+            return Ok(false);
+        }
         let mut tx = self.db.begin().await?;
         insert_activity(&mut tx, flake, &by, &activity).await?;
         let mut data = document(&mut tx, seen.row).await?;
@@ -134,7 +147,7 @@ impl Client {
         let buried: Option<bool> = sqlx::query_scalar(
             "update objects o
              set data = jsonb_build_object('id', o.data -> 'id', 'type', 'Tombstone', 'formerType', 'Note',
-                                           'deleted', '2026-01-01T00:00:00Z'),
+                                           'deleted', $3::text),
                  updated_at = timezone('UTC', now())
              from (select id, data from objects where id = $1 for update) as before
              where o.id = before.id and before.data ->> 'type' = 'Note'
@@ -143,6 +156,7 @@ impl Client {
         )
         .bind(seen.row)
         .bind(PUBLIC)
+        .bind(DELETED)
         .fetch_optional(&mut *tx)
         .await?;
         let Some(was_public) = buried else {

@@ -51,6 +51,9 @@ impl Client {
         }
         let turns = Arc::clone(&self.turns);
         let _turn = turns.at(&[&seen.object]).await;
+        if self.has_been_deleted(&seen).await? {
+            return Ok(false);
+        }
         let mut tx = self.db.begin().await?;
         insert_activity(&mut tx, flake, &by, &activity).await?;
         let mut data = document(&mut tx, seen.row).await?;
