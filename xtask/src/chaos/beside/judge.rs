@@ -33,7 +33,7 @@ const RULES: [Rule; 14] = [
     ),
     rule(
         "an account's posts are counted wrong",
-        "select u.nickname::text from users u
+        "select format('%s says %s and has %s', u.nickname, u.note_count, coalesce(posted.notes, 0)) from users u
          left join (select a.actor, count(*) as notes
                     from activities a join objects o on o.data ->> 'id' = associated_object_id(a.data)
                     where a.data ->> 'type' = 'Create' and o.data ->> 'type' in ('Note', 'Question')
@@ -43,17 +43,17 @@ const RULES: [Rule; 14] = [
     ),
     rule(
         "an account's followers are counted wrong",
-        "select u.nickname::text from users u
-         where u.local and u.is_active and u.follower_count <> (
-             select count(*) from following_relationships r join users f on f.id = r.follower_id
-             where r.following_id = u.id and r.state = 2 and f.is_active and f.id <> u.id)",
+        "select format('%s says %s and has %s', u.nickname, u.follower_count, counted.followers) from users u,
+             lateral (select count(*) as followers from following_relationships r join users f on f.id = r.follower_id
+                      where r.following_id = u.id and r.state = 2 and f.is_active and f.id <> u.id) counted
+         where u.local and u.is_active and u.follower_count <> counted.followers",
     ),
     rule(
         "whom an account follows is counted wrong",
-        "select u.nickname::text from users u
-         where u.local and u.is_active and u.following_count <> (
-             select count(*) from following_relationships r join users f on f.id = r.following_id
-             where r.follower_id = u.id and r.state = 2 and f.is_active and f.id <> u.id)",
+        "select format('%s says %s and has %s', u.nickname, u.following_count, counted.followed) from users u,
+             lateral (select count(*) as followed from following_relationships r join users f on f.id = r.following_id
+                      where r.follower_id = u.id and r.state = 2 and f.is_active and f.id <> u.id) counted
+         where u.local and u.is_active and u.following_count <> counted.followed",
     ),
     rule(
         "a notification is about nothing",
