@@ -65,6 +65,16 @@ impl Client {
         Ok(true)
     }
 
+    async fn has_a_create(&mut self, seen: &Seen) -> sqlx::Result<bool> {
+        sqlx::query_scalar(
+            "select exists (select from activities
+                            where associated_object_id(data) = $1 and data ->> 'type' = 'Create')",
+        )
+        .bind(&seen.object)
+        .fetch_one(&mut self.db)
+        .await
+    }
+
     async fn is_active(&mut self) -> sqlx::Result<bool> {
         sqlx::query_scalar("select is_active from users where id = $1")
             .bind(self.people.account.id)
@@ -129,7 +139,9 @@ impl Client {
     }
 
     /// A deletion by the server itself of a post that a run may be about to delete. One with hashtags
-    /// is left: two clients who remove the same last one would be in each other's way.
+    /// is left: two clients who remove the same last one would be in each other's way. So is one whose
+    /// Create has gone while another client wrote its object back: the server would count it down a
+    /// second time, whoever deleted it first.
     pub(super) async fn delete(&mut self) -> sqlx::Result<bool> {
         let Some(seen) = self.look_at_own(&["Note"]).await? else { return Ok(false) };
         let by = self.people.account.clone();
@@ -142,6 +154,9 @@ impl Client {
         let keys = [Some(&seen.object), seen.parent.as_ref()];
         let _turn =
             turns.at(&keys.iter().flatten().map(|key| key.as_str()).collect::<Vec<_>>()).await;
+        if !self.has_a_create(&seen).await? {
+            return Ok(false);
+        }
         let mut tx = self.db.begin().await?;
         insert_activity(&mut tx, flake, &by, &activity).await?;
         let buried: Option<bool> = sqlx::query_scalar(
