@@ -1,4 +1,4 @@
-//! What one claim has looked at, to save looking again: lists of ids, in their order.
+//! What one claim has looked at, to save looking again: lists of accounts, in the order of a run.
 //!
 //! Nothing relies on it. A worker that takes a run over looks anew, and finds what is left.
 
@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::scattered::Scattered;
 use crate::engine::Remembered;
 
 /// How many relations or followers are listed at once: 12 MB.
@@ -18,11 +19,11 @@ pub(super) struct Seen(Remembered<Lists>);
 #[derive(Debug, Default)]
 struct Lists {
     /// The host's accounts that the run acts on.
-    accounts: Option<Arc<Vec<Uuid>>>,
+    accounts: Option<Arc<Vec<Scattered>>>,
     /// Their relations to active local accounts.
-    relations: Option<Arc<List<(Uuid, i64)>>>,
+    relations: Option<Arc<List<(Scattered, i64)>>>,
     /// Local accounts that follow them, each with the number of relations.
-    followers: Option<Arc<List<(Uuid, i64)>>>,
+    followers: Option<Arc<List<(Scattered, i64)>>>,
 }
 
 /// A part of a list in order.
@@ -50,14 +51,25 @@ impl<T: Copy + Ord> List<T> {
     }
 }
 
+/// Where an account comes with one of its relations, or with how many it has.
+const fn place((account, number): (Uuid, i64)) -> (Scattered, i64) {
+    (Scattered::of(account), number)
+}
+
+fn first(most: usize, behind: &[(Scattered, i64)]) -> Vec<(Uuid, i64)> {
+    behind.iter().take(most).map(|(place, number)| (place.account(), *number)).collect()
+}
+
 impl Seen {
     /// The accounts that the run acts on, if they were looked for.
-    pub(super) fn accounts(&self) -> Option<Arc<Vec<Uuid>>> {
+    pub(super) fn accounts(&self) -> Option<Arc<Vec<Scattered>>> {
         self.0.with(|lists| lists.accounts.clone())
     }
 
-    /// Notes the accounts that the run acts on, in order.
-    pub(super) fn note_accounts(&self, accounts: Vec<Uuid>) -> Arc<Vec<Uuid>> {
+    /// Notes the accounts that the run acts on; gives them in order.
+    pub(super) fn note_accounts(&self, accounts: &[Uuid]) -> Arc<Vec<Scattered>> {
+        let mut accounts: Vec<Scattered> = accounts.iter().copied().map(Scattered::of).collect();
+        accounts.sort_unstable();
         let accounts = Arc::new(accounts);
         self.0.with(|lists| lists.accounts = Some(Arc::clone(&accounts)));
         accounts
@@ -66,21 +78,25 @@ impl Seen {
     /// The relations behind one, at most so many.
     pub(super) fn relations(&self, after: (Uuid, i64), most: usize) -> Option<Vec<(Uuid, i64)>> {
         let list = self.0.with(|lists| lists.relations.clone())?;
-        list.behind(after).map(|behind| behind.iter().take(most).copied().collect())
+        list.behind(place(after)).map(|behind| first(most, behind))
     }
 
-    pub(super) fn note_relations(&self, list: List<(Uuid, i64)>) {
+    /// Notes the relations that were found behind one, in order.
+    pub(super) fn note_relations(&self, after: (Uuid, i64), found: &[(Uuid, i64)]) {
+        let list = List::new(place(after), found.iter().copied().map(place).collect());
         self.0.with(|lists| lists.relations = Some(Arc::new(list)));
     }
 
     /// The followers behind one, at most so many.
     pub(super) fn followers(&self, after: Uuid, most: usize) -> Option<Vec<(Uuid, i64)>> {
         let list = self.0.with(|lists| lists.followers.clone())?;
-        let behind = list.behind((after, i64::MAX));
-        behind.map(|behind| behind.iter().take(most).copied().collect())
+        list.behind(place((after, i64::MAX))).map(|behind| first(most, behind))
     }
 
-    pub(super) fn note_followers(&self, list: List<(Uuid, i64)>) {
+    /// Notes the followers that were found behind one, in order.
+    pub(super) fn note_followers(&self, after: Uuid, found: &[(Uuid, i64)]) {
+        let behind = place((after, i64::MAX));
+        let list = List::new(behind, found.iter().copied().map(place).collect());
         self.0.with(|lists| lists.followers = Some(Arc::new(list)));
     }
 

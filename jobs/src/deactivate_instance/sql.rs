@@ -4,6 +4,7 @@
 //! Accounts of this server have no `@` in theirs. There is no index on the host: one pass over all
 //! nicknames finds the accounts, and everything after it goes by their ids.
 
+use super::scattered::scattered;
 use crate::pleroma::Flavour;
 
 /// The statements in a flavour's form.
@@ -251,12 +252,18 @@ macro_rules! statements {
                       lateral (select local, nickname, ",
                 $column,
                 "     from public.users where id = r.following_id offset 0) u
-                 where noted.instance = $1 and (r.following_id, r.id) > ($2, $3)
-                   and ",
+                 where noted.instance = $1
+                   and (",
+                scattered!("r.following_id"),
+                ", r.id) > (",
+                scattered!("$2::uuid"),
+                ", $3) and ",
                 local!(),
                 " and ",
                 $active,
-                " order by 1, 2 limit $4"
+                " order by ",
+                scattered!("r.following_id"),
+                ", r.id limit $4"
             ),
             relations_of: concat!(
                 "select r.id
@@ -299,9 +306,15 @@ macro_rules! statements {
                       lateral (select local, ",
                 $column,
                 "     from public.users where id = r.follower_id offset 0) f
-                 where noted.instance = $1 and r.follower_id > $2 and f.local and ",
+                 where noted.instance = $1 and ",
+                scattered!("r.follower_id"),
+                " > ",
+                scattered!("$2::uuid"),
+                " and f.local and ",
                 $counted,
-                " group by 1 order by 1 limit $3"
+                " group by 1 order by ",
+                scattered!("r.follower_id"),
+                " limit $3"
             ),
             due: concat!(
                 "select noted.account, coalesce(not (",

@@ -8,6 +8,8 @@
 //! until then its counters are kept right by subtraction, so that a cancelled run leaves them right
 //! as well. Relations go before the accounts' rows are locked, as in the server's own transactions,
 //! and what is counted is counted by a statement that begins with these rows locked.
+//!
+//! Accounts, of the host as well as of this server, are met in a scattered order.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,10 +17,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Cursor, DeactivateInstance,
-    seen::{LIST_MAX, List},
-    sql,
-    sql::Statements,
+    Cursor, DeactivateInstance, scattered::Scattered, seen::LIST_MAX, sql, sql::Statements,
 };
 use crate::{
     engine::Batch,
@@ -35,6 +34,9 @@ const FOLLOWERS_MAX: i64 = 5_000;
 /// Followers that a batch counts, by what the counters say: each local account whose relations it ends
 /// is counted anew with all its followers. More only if a single account has more.
 const COUNTED_MAX: i64 = 20_000;
+
+/// Accounts whose counters are read at once to see how many fit.
+const ASKED_AT_ONCE: usize = 500;
 
 /// A number of things as the ledger counts.
 pub(super) fn count<T>(things: &[T]) -> i64 {
@@ -111,10 +113,10 @@ impl DeactivateInstance {
             accounts
         } else {
             let named = self.named(server, db).await?;
-            self.seen.note_accounts(self.acted_on(server, &named))
+            self.seen.note_accounts(&self.acted_on(server, &named))
         };
-        let next = accounts.partition_point(|account| *account <= after);
-        Ok(accounts[next..].iter().take(most(limit)).copied().collect())
+        let next = accounts.partition_point(|account| *account <= Scattered::of(after));
+        Ok(accounts[next..].iter().take(most(limit)).map(|place| place.account()).collect())
     }
 
     /// Ends the next relations.
@@ -149,14 +151,15 @@ impl DeactivateInstance {
         let mut found = if let Some(found) = self.seen.relations(after, wanted) {
             found
         } else {
-            let items = sqlx::query_as(Statements::of(server.shape.flavour).relations)
-                .bind(self.instance())
-                .bind(after.0)
-                .bind(after.1)
-                .bind(LIST_MAX)
-                .fetch_all(&mut *db)
-                .await?;
-            self.seen.note_relations(List::new(after, items));
+            let listed: Vec<(Uuid, i64)> =
+                sqlx::query_as(Statements::of(server.shape.flavour).relations)
+                    .bind(self.instance())
+                    .bind(after.0)
+                    .bind(after.1)
+                    .bind(LIST_MAX)
+                    .fetch_all(&mut *db)
+                    .await?;
+            self.seen.note_relations(after, &listed);
             self.seen.relations(after, wanted).unwrap_or_default()
         };
         let first = found.first().copied();
@@ -183,20 +186,27 @@ impl DeactivateInstance {
     ) -> sqlx::Result<usize> {
         let mut locals: Vec<Uuid> = relations.iter().map(|(local, _)| *local).collect();
         locals.dedup();
-        let followers: HashMap<Uuid, i32> = sqlx::query_as(sql::FOLLOWER_COUNTS)
-            .bind(&locals)
-            .fetch_all(db)
-            .await?
-            .into_iter()
-            .collect();
-        let mut counted = 0;
-        let fitting = locals.iter().take_while(|local| {
-            let alone = counted == 0;
-            counted += i64::from(followers.get(local).copied().unwrap_or(0)).max(1);
-            alone || counted <= COUNTED_MAX
-        });
-        let last = fitting.last().copied();
-        Ok(relations.partition_point(|(local, _)| Some(*local) <= last))
+        let (mut fitting, mut counted) = (0, 0);
+        for some in locals.chunks(ASKED_AT_ONCE) {
+            let followers: HashMap<Uuid, i32> = sqlx::query_as(sql::FOLLOWER_COUNTS)
+                .bind(some)
+                .fetch_all(&mut *db)
+                .await?
+                .into_iter()
+                .collect();
+            let fit = some.iter().take_while(|local| {
+                let alone = counted == 0;
+                counted += i64::from(followers.get(local).copied().unwrap_or(0)).max(1);
+                alone || counted <= COUNTED_MAX
+            });
+            fitting += fit.count();
+            if counted > COUNTED_MAX {
+                break;
+            }
+        }
+        let beyond = locals.get(fitting);
+        let first_beyond = relations.iter().position(|(local, _)| Some(local) == beyond);
+        Ok(first_beyond.unwrap_or(relations.len()))
     }
 
     /// Ends relations, and sets the counters right of those whom they led to. One of these may go on
@@ -263,13 +273,14 @@ impl DeactivateInstance {
         if let Some(found) = self.seen.followers(after, most(limit)) {
             return Ok(found);
         }
-        let items = sqlx::query_as(Statements::of(server.shape.flavour).followers)
-            .bind(self.instance())
-            .bind(after)
-            .bind(LIST_MAX)
-            .fetch_all(db)
-            .await?;
-        self.seen.note_followers(List::new((after, i64::MAX), items));
+        let listed: Vec<(Uuid, i64)> =
+            sqlx::query_as(Statements::of(server.shape.flavour).followers)
+                .bind(self.instance())
+                .bind(after)
+                .bind(LIST_MAX)
+                .fetch_all(db)
+                .await?;
+        self.seen.note_followers(after, &listed);
         Ok(self.seen.followers(after, most(limit)).unwrap_or_default())
     }
 
