@@ -6,6 +6,7 @@ use crate::{
     cli::{
         Failure, Output,
         output::counted,
+        place::worker_is_alive,
         run_json::RunJson,
         submit::{done_told, find},
     },
@@ -25,11 +26,11 @@ pub(super) async fn pause(id: &str, session: &Session, output: Output) -> Result
 /// Lets a run go on.
 pub(super) async fn resume(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
     let mut db = session.side_pool.acquire().await?;
-    let text = match ledger::resume(&mut db, id, &operator()).await? {
-        Status::Running => "goes on",
-        _ => "is queued again; a worker will go on with it",
-    };
-    report(id, text, session, output).await
+    if ledger::resume(&mut db, id, &operator()).await? == Status::Running {
+        return report(id, "goes on", session, output).await;
+    }
+    report(id, "is queued again; a worker will go on with it", session, output).await?;
+    warn_without_worker(session, output).await
 }
 
 /// Stops a run for good.
@@ -63,7 +64,8 @@ pub(super) async fn retry(id: &str, session: &Session, output: Output) -> Result
     let mut db = session.side_pool.acquire().await?;
     ledger::retry(&mut db, id, &operator()).await?;
     let text = "is queued again; a worker will try all that is left, parked items included";
-    report(id, text, session, output).await
+    report(id, text, session, output).await?;
+    warn_without_worker(session, output).await
 }
 
 /// Has only the parked items of a run tried again.
@@ -75,7 +77,19 @@ pub(super) async fn retry_parked(
     let mut db = session.side_pool.acquire().await?;
     let items = ledger::retry_parked(&mut db, id, &operator()).await?;
     let items = counted(i64::try_from(items).unwrap_or(i64::MAX), "parked items");
-    report(id, &format!("is queued again for its {items}"), session, output).await
+    report(id, &format!("is queued again for its {items}"), session, output).await?;
+    warn_without_worker(session, output).await
+}
+
+/// Warns that a run that is queued again waits for a worker that is not there.
+async fn warn_without_worker(session: &Session, output: Output) -> Result<(), Failure> {
+    if !worker_is_alive(session).await? {
+        output.warning(
+            "NOTHING IS DONE YET, no worker is alive: start one with `kenoma worker`, or do it here \
+             with the command that asked for the run and --inline",
+        );
+    }
+    Ok(())
 }
 
 async fn report(id: &str, text: &str, session: &Session, output: Output) -> Result<(), Failure> {

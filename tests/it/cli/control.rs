@@ -64,13 +64,13 @@ async fn every_wish_in_every_state() -> Result<()> {
     out| Run <run> is paused (0 of 1 item done).
     exit 0
     resume queued -> queued, run
-    err| error: Run <run> is queued: it cannot be resumed
+    err| error: run <run> is queued: it cannot be resumed
     exit 4
     cancel queued -> cancelled, run
     out| Run <run> is cancelled (0 of 1 item done).
     exit 0
     retry queued -> queued, run
-    err| error: Run <run> is queued: it cannot be tried again
+    err| error: run <run> is queued: it cannot be tried again
     exit 4
     pause running -> running, pause
     out| Run <run> will pause at the end of its batch (0 of 1 item done).
@@ -82,67 +82,71 @@ async fn every_wish_in_every_state() -> Result<()> {
     out| Run <run> will stop at the end of its batch (0 of 1 item done).
     exit 0
     retry running -> running, run
-    err| error: Run <run> is running: it cannot be tried again
+    err| error: run <run> is running: it cannot be tried again
     exit 4
     pause paused -> paused, run
-    err| error: Run <run> is paused already
+    err| error: run <run> is paused already
     exit 4
     resume paused -> queued, run
     out| Run <run> is queued again; a worker will go on with it (0 of 1 item done).
+    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `kenoma worker`, or do it here with the command that asked for the run and --inline
     exit 0
     cancel paused -> cancelled, run
     out| Run <run> is cancelled (0 of 1 item done).
     exit 0
     retry paused -> paused, run
-    err| error: Run <run> is paused: it cannot be tried again; let it go on: kenoma jobs resume <run>
+    err| error: run <run> is paused: it cannot be tried again; let it go on: kenoma jobs resume <run>
     exit 4
     pause succeeded -> succeeded, run
-    err| error: Run <run> has succeeded: it cannot be paused
+    err| error: run <run> has succeeded: it cannot be paused
     exit 4
     resume succeeded -> succeeded, run
-    err| error: Run <run> has succeeded: it cannot be resumed
+    err| error: run <run> has succeeded: it cannot be resumed
     exit 4
     cancel succeeded -> succeeded, run
-    err| error: Run <run> has succeeded: it cannot be cancelled
+    err| error: run <run> has succeeded: it cannot be cancelled
     exit 4
     retry succeeded -> succeeded, run
-    err| error: Run <run> has succeeded: it cannot be tried again, as nothing of it is left
+    err| error: run <run> has succeeded: it cannot be tried again, as nothing of it is left
     exit 4
     pause failed -> failed, run
-    err| error: Run <run> has failed: it cannot be paused
+    err| error: run <run> has failed: it cannot be paused
     exit 4
     resume failed -> failed, run
-    err| error: Run <run> has failed: it cannot be resumed; have it tried: kenoma jobs retry <run>
+    err| error: run <run> has failed: it cannot be resumed; have it tried: kenoma jobs retry <run>
     exit 4
     cancel failed -> failed, run
-    err| error: Run <run> has failed: it cannot be cancelled
+    err| error: run <run> has failed: it cannot be cancelled
     exit 4
     retry failed -> queued, run
     out| Run <run> is queued again; a worker will try all that is left, parked items included (0 of 1 item done).
+    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `kenoma worker`, or do it here with the command that asked for the run and --inline
     exit 0
     pause cancelled -> cancelled, run
-    err| error: Run <run> was cancelled: it cannot be paused
+    err| error: run <run> was cancelled: it cannot be paused
     exit 4
     resume cancelled -> cancelled, run
-    err| error: Run <run> was cancelled: it cannot be resumed; have it tried: kenoma jobs retry <run>
+    err| error: run <run> was cancelled: it cannot be resumed; have it tried: kenoma jobs retry <run>
     exit 4
     cancel cancelled -> cancelled, run
-    err| error: Run <run> was cancelled already
+    err| error: run <run> was cancelled already
     exit 4
     retry cancelled -> queued, run
     out| Run <run> is queued again; a worker will try all that is left, parked items included (0 of 1 item done).
+    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `kenoma worker`, or do it here with the command that asked for the run and --inline
     exit 0
     pause incomplete -> incomplete, run
-    err| error: Run <run> is incomplete: it cannot be paused
+    err| error: run <run> is incomplete: it cannot be paused
     exit 4
     resume incomplete -> incomplete, run
-    err| error: Run <run> is incomplete: it cannot be resumed; have it tried: kenoma jobs retry <run>
+    err| error: run <run> is incomplete: it cannot be resumed; have it tried: kenoma jobs retry <run>
     exit 4
     cancel incomplete -> incomplete, run
-    err| error: Run <run> is incomplete: it cannot be cancelled
+    err| error: run <run> is incomplete: it cannot be cancelled
     exit 4
     retry incomplete -> queued, run
     out| Run <run> is queued again; a worker will try all that is left, parked items included (0 of 1 item done, 1 parked).
+    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `kenoma worker`, or do it here with the command that asked for the run and --inline
     exit 0
     ");
     Ok(())
@@ -156,7 +160,7 @@ async fn a_run_is_not_tried_again_beside_another() -> Result<()> {
     house.queue("user delete_activities alice --yes")?;
     let done = house.refused(&format!("jobs retry {id}")).await?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| error: Run <run> is unfinished and does the same work: nothing to try again
+    err| error: run <run> is unfinished and does the same work: nothing to try again
     exit 4
     ");
     Ok(())

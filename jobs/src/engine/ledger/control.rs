@@ -22,7 +22,7 @@ pub enum ControlError {
     #[error("No run {0}")]
     Unknown(String),
     /// The run's status does not allow it.
-    #[error("Run {id} {}", objection(*status, verb))]
+    #[error("run {id} {}", objection(*status, verb))]
     Status {
         /// The run's ULID.
         id: String,
@@ -32,13 +32,13 @@ pub enum ControlError {
         verb: &'static str,
     },
     /// An unfinished run does the same work already.
-    #[error("Run {other} is unfinished and does the same work: nothing to try again")]
+    #[error("run {other} is unfinished and does the same work: nothing to try again")]
     Superseded {
         /// The other run's ULID.
         other: String,
     },
     /// Nothing is parked, or nothing that can be tried again.
-    #[error("Run {0} has no parked items that could be tried again")]
+    #[error("run {0} has no parked items that could be tried again")]
     NothingParked(String),
     /// The database said no.
     #[error(transparent)]
