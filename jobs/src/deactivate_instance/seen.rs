@@ -37,8 +37,9 @@ pub(super) struct List<T> {
 }
 
 impl<T: Copy + Ord> List<T> {
-    /// What was found behind a place, at most [`LIST_MAX`].
+    /// What was found behind a place, at most [`LIST_MAX`], in order.
     pub(super) fn new(after: T, items: Vec<T>) -> Self {
+        debug_assert!(items.is_sorted(), "the database has another order than the program");
         let whole = i64::try_from(items.len()).is_ok_and(|found| found < LIST_MAX);
         Self { after, items, whole }
     }
