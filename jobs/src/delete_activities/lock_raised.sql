@@ -1,12 +1,14 @@
 -- $1: objects whose counters the run lowered. Locks those where one is higher than that leaves it.
+-- `offset 0`: notes and objects by their ids, however few notes PostgreSQL believes that there are.
 select o.id
 from public.objects o
 where o.id = any (array(
-    select o.id
-    from kenoma.lowered_counters lowered
-    join public.objects o on o.id = lowered.object
-    where lowered.run_id = current_setting('kenoma.run_id') and lowered.object = any ($1)
-      and o.data ->> 'type' is distinct from 'Tombstone'
+    select given.object
+    from unnest($1::bigint[]) as given (object),
+         lateral (select * from kenoma.lowered_counters
+                  where object = given.object and run_id = current_setting('kenoma.run_id') offset 0) as lowered,
+         lateral (select data from public.objects where id = given.object offset 0) as o
+    where o.data ->> 'type' is distinct from 'Tombstone'
       and (case when jsonb_typeof(o.data -> 'repliesCount') = 'number'
                 then (o.data ->> 'repliesCount')::numeric > greatest(0, replies_before - replies_lost) end
            or case when jsonb_typeof(o.data -> 'quotesCount') = 'number'

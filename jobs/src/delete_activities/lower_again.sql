@@ -10,9 +10,10 @@ with lowered as materialized (
                 then (o.data ->> 'repliesCount')::numeric end as replies_now,
            case when jsonb_typeof(o.data -> 'quotesCount') = 'number'
                 then (o.data ->> 'quotesCount')::numeric end as quotes_now
-    from kenoma.lowered_counters lowered
+    from unnest($1::bigint[]) as given (object),
+         lateral (select * from kenoma.lowered_counters
+                  where object = given.object and run_id = current_setting('kenoma.run_id') offset 0) as lowered
     join public.objects o on o.id = lowered.object
-    where lowered.run_id = current_setting('kenoma.run_id') and lowered.object = any ($1)
 ), counted as materialized (
     select id,
            case when replies_now > replies_left then greatest(replies_left, least(replies_now, (

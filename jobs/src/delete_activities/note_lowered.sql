@@ -9,8 +9,10 @@ with lowered as materialized (
         replies_lost = noted.replies_lost + lowered.replies,
         quotes_before = least(noted.quotes_before, lowered.quotes_left + lowered.quotes + noted.quotes_lost),
         quotes_lost = noted.quotes_lost + lowered.quotes
-    from lowered
-    where noted.object = lowered.object and noted.run_id <> current_setting('kenoma.run_id')
+    from lowered,
+         lateral (select object, run_id from kenoma.lowered_counters
+                  where object = lowered.object and run_id <> current_setting('kenoma.run_id') offset 0) as other
+    where noted.object = other.object and noted.run_id = other.run_id
 )
 insert into kenoma.lowered_counters as noted (run_id, object, replies_before, replies_lost, quotes_before, quotes_lost)
 select current_setting('kenoma.run_id'), object, replies_left + replies, replies, quotes_left + quotes, quotes
