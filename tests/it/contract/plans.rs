@@ -167,8 +167,13 @@ async fn is_planned_well(job: AnyJob) -> Result<()> {
 /// Does a job on a community in batches of so many rows, and hands over the plans of its statements.
 async fn plans_of(job: &AnyJob, rows: i64) -> Result<Vec<Value>> {
     let database = Database::create(Flavour::Pleroma).await?;
-    let community =
-        Community { posts: 400, local_accounts: 300, other_accounts: 3_000, spam_accounts: 300 };
+    let community = Community {
+        posts: 400,
+        local_accounts: 300,
+        other_accounts: 3_000,
+        spam_accounts: 300,
+        spam_follows: 3,
+    };
     community.seed(&mut PgConnection::connect(database.url()).await?).await?;
     sqlx::raw_sql("update users set is_confirmed = false where local")
         .execute(&database.pool())

@@ -13,8 +13,13 @@ use super::measure::{self, peak_memory_mib};
 use crate::console::{say, show, show_table, thousands};
 
 /// A few posts, and few accounts besides those that are added.
-const COMMUNITY: Community =
-    Community { posts: 1_000, local_accounts: 50, other_accounts: 50, spam_accounts: 10 };
+const COMMUNITY: Community = Community {
+    posts: 1_000,
+    local_accounts: 50,
+    other_accounts: 50,
+    spam_accounts: 10,
+    spam_follows: 3,
+};
 
 /// How many accounts of this server the shorter list has.
 const SHORT_LIST: i64 = 10_000;

@@ -13,9 +13,14 @@ use crate::console::{say, show, show_table};
 const FLOOR_FACTOR: f64 = 1.15;
 const WAL_FACTOR: f64 = 1.1;
 
-/// Seconds that 100,000 posts, and 10,000 accounts of a host, may take.
+/// Seconds that 100,000 posts, and 10,000 accounts of a host that sends spam, may take.
 const POSTS_SECONDS: f64 = 60.0;
 const ACCOUNTS_SECONDS: f64 = 5.0;
+
+/// How many local accounts an account of such a host follows; nobody follows it. And of one that local
+/// accounts have been talking to for years, where two follow it.
+const SPAM: i32 = 1;
+const TALKED_TO: i32 = 3;
 
 /// What a post may cost in the largest size, as a multiple of what it costs in the smallest.
 const GROWTH: f64 = 1.15;
@@ -71,7 +76,14 @@ pub(super) async fn delete_activities(ground: &mut Ground, posts: &[i32]) -> Res
 
 /// Deactivates the accounts of a host.
 pub(super) async fn deactivate_instance(ground: &mut Ground, accounts: i32) -> Result<()> {
-    for size in measure_all(ground, vec![Kind::DeactivateInstance { accounts }]).await? {
+    let kinds = [SPAM, TALKED_TO].map(|follows| Kind::DeactivateInstance { accounts, follows });
+    let sizes = measure_all(ground, kinds.to_vec()).await?;
+    for size in &sizes {
+        let what = format!("{}: times the floor", size.kind.describe());
+        let factor = size.kenoma().median() / size.floor().median();
+        ground.judge.at_most(what, factor, FLOOR_FACTOR, "");
+    }
+    if let Some(size) = sizes.first() {
         let at_most = size.kind.items() * ACCOUNTS_SECONDS / 10_000.0;
         ground.judge.at_most(size.kind.describe(), size.kenoma().median(), at_most, " s");
     }

@@ -17,8 +17,13 @@ use super::overhead::start_worker;
 use crate::console::{say, show, show_table, thousands};
 
 /// A few posts, and few accounts besides those that are added.
-const COMMUNITY: Community =
-    Community { posts: 1_000, local_accounts: 50, other_accounts: 50, spam_accounts: 10 };
+const COMMUNITY: Community = Community {
+    posts: 1_000,
+    local_accounts: 50,
+    other_accounts: 50,
+    spam_accounts: 10,
+    spam_follows: 3,
+};
 
 /// Seconds that ten thousand hosts may take.
 const HOSTS_SECONDS: f64 = 5.0;

@@ -22,6 +22,7 @@ const LARGE: Community = Community {
     local_accounts: 50_000,
     other_accounts: 200_000,
     spam_accounts: 1_000,
+    spam_follows: 3,
 };
 
 /// A few of the account's posts have a megabyte.

@@ -5,8 +5,14 @@ use testkit::Community;
 /// A command with its size.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
-    DeleteActivities { posts: i32 },
-    DeactivateInstance { accounts: i32 },
+    DeleteActivities {
+        posts: i32,
+    },
+    /// Of a host each of whose accounts follows so many local ones.
+    DeactivateInstance {
+        accounts: i32,
+        follows: i32,
+    },
 }
 
 impl Kind {
@@ -14,8 +20,8 @@ impl Kind {
     pub(super) const fn community(self, usual: Community) -> Community {
         match self {
             Self::DeleteActivities { posts } => Community { posts, ..usual },
-            Self::DeactivateInstance { accounts } => {
-                Community { posts: 2_000, spam_accounts: accounts, ..usual }
+            Self::DeactivateInstance { accounts, follows } => {
+                Community { posts: 2_000, spam_accounts: accounts, spam_follows: follows, ..usual }
             }
         }
     }
@@ -25,9 +31,10 @@ impl Kind {
             Self::DeleteActivities { posts } => {
                 format!("delete_activities of an account with {posts} posts")
             }
-            Self::DeactivateInstance { accounts } => {
-                format!("deactivate_all_from_instance of a host with {accounts} accounts")
-            }
+            Self::DeactivateInstance { accounts, follows } => format!(
+                "deactivate_all_from_instance of a host with {accounts} accounts and {} relations",
+                accounts * (follows + Community::followed_by(follows))
+            ),
         }
     }
 
@@ -35,6 +42,7 @@ impl Kind {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::DeleteActivities { .. } => "delete_activities",
+            Self::DeactivateInstance { follows: ..=1, .. } => "deactivate_instance of spam",
             Self::DeactivateInstance { .. } => "deactivate_instance",
         }
     }
@@ -50,7 +58,7 @@ impl Kind {
     pub(super) fn size(self) -> i64 {
         i64::from(match self {
             Self::DeleteActivities { posts } => posts,
-            Self::DeactivateInstance { accounts } => accounts,
+            Self::DeactivateInstance { accounts, .. } => accounts,
         })
     }
 
@@ -58,7 +66,7 @@ impl Kind {
     pub(super) fn items(self) -> f64 {
         f64::from(match self {
             Self::DeleteActivities { posts } => posts,
-            Self::DeactivateInstance { accounts } => accounts,
+            Self::DeactivateInstance { accounts, .. } => accounts,
         })
     }
 

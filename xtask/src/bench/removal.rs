@@ -3,13 +3,15 @@
 use anyhow::Result;
 use testkit::Community;
 
+use super::accounts;
 use super::figures::Figures;
 use super::ground::{Ground, SEEDED};
 use super::measure::{self, Measured};
 use crate::console::{say, show, show_table, thousands};
 
-/// How much longer the removal may take.
-const FACTOR: f64 = 1.3;
+/// Milliseconds that a removal may take longer for each follow relation of the account: it ends them, and
+/// takes back the Follows of local followers.
+const RELATION_MS: f64 = 0.15;
 
 const WORDS: [[&str; 3]; 2] =
     [["user", "delete_activities", Community::PROLIFIC], ["user", "rm", Community::PROLIFIC]];
@@ -17,6 +19,7 @@ const WORDS: [[&str; 3]; 2] =
 /// Measures both, and takes turns who begins.
 pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
     ground.seed(SEEDED, Community { posts, ..ground.community() }, "").await?;
+    let relations = count_relations(ground).await?;
     let mut measured: [Vec<Measured>; 2] = [Vec::new(), Vec::new()];
     for round in 1..=ground.rounds {
         let mut turns: Vec<_> = WORDS.into_iter().zip(&mut measured).collect();
@@ -45,12 +48,33 @@ pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
         ]
     };
     show("");
-    show(format!("An account with {} posts:", thousands(posts.into())));
+    show(format!(
+        "An account with {} posts and {} follow relations:",
+        thousands(posts.into()),
+        thousands(relations)
+    ));
     show_table(
         &["", "TIME", "LONGEST BATCH", "MEMORY"],
         &[row("delete_activities", &measured[0], &activities), row("rm", &measured[1], &account)],
     );
-    let what = format!("rm of {} posts: times delete_activities", thousands(posts.into()));
-    ground.judge.at_most(what, account.median() / activities.median(), FACTOR, "");
+    ground.judge.at_most(
+        "rm: more than delete_activities, for each follow relation",
+        (account.median() - activities.median()) * 1000.0 / accounts::size(relations),
+        RELATION_MS,
+        " ms",
+    );
     Ok(())
+}
+
+/// Counts the account's follow relations, in both directions.
+async fn count_relations(ground: &Ground) -> Result<i64> {
+    let mut db = ground.connect(SEEDED).await?;
+    Ok(sqlx::query_scalar(
+        "select count(*) from following_relationships r
+         join users u on u.id in (r.follower_id, r.following_id)
+         where u.nickname = $1 and r.state = 2",
+    )
+    .bind(Community::PROLIFIC)
+    .fetch_one(&mut db)
+    .await?)
 }

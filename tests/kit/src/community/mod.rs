@@ -21,11 +21,19 @@ pub struct Community {
     pub other_accounts: i32,
     /// Accounts of the server [`Community::SPAM_HOST`]. From 10.
     pub spam_accounts: i32,
+    /// How many local accounts each of those follows; [as many](Community::followed_by) follow it.
+    pub spam_follows: i32,
 }
 
 impl Default for Community {
     fn default() -> Self {
-        Self { posts: 20_000, local_accounts: 300, other_accounts: 1_000, spam_accounts: 1_000 }
+        Self {
+            posts: 20_000,
+            local_accounts: 300,
+            other_accounts: 1_000,
+            spam_accounts: 1_000,
+            spam_follows: 3,
+        }
     }
 }
 
@@ -41,6 +49,11 @@ impl Community {
 
     /// Address of the server whose database this is.
     pub const BASE: &str = "https://social.example";
+
+    /// How many local accounts follow one that follows so many.
+    pub const fn followed_by(follows: i32) -> i32 {
+        follows * 2 / 3
+    }
 
     /// Writes the community's rows into an empty database, in one transaction: the same rows each
     /// time, but for the moment at which their two years end, which is an hour ago. Needs a
@@ -62,17 +75,19 @@ impl Community {
         transaction
             .execute(
                 "create temp table seed (posts int, locals int, others int, spam_accounts int,
-                     authors int, start_ms bigint, span_ms bigint) on commit drop",
+                     spam_follows int, spam_followed int, authors int, start_ms bigint, span_ms bigint) on commit drop",
             )
             .await?;
         sqlx::query(
-            "insert into seed select $1, $2, $3, $4, $5,
+            "insert into seed select $1, $2, $3, $4, $5, $6, $7,
                  (extract(epoch from now()) * 1000)::bigint - 3600000 - 63072000000, 63072000000",
         )
         .bind(self.posts)
         .bind(self.local_accounts)
         .bind(self.other_accounts)
         .bind(self.spam_accounts)
+        .bind(self.spam_follows)
+        .bind(Self::followed_by(self.spam_follows))
         .bind(authors)
         .execute(&mut *transaction)
         .await?;

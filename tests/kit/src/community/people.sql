@@ -62,10 +62,10 @@ with pair as (
     select a.n, 1, 2 from person a where (a.local and a.n % 3 > 0) or (not a.local and not a.spam and a.n % 2 = 0)
     union all
     select a.n, 1 + (a.n * 3 + k * 11) % locals, 2
-    from seed, person a, generate_series(1, 3) as k where a.spam
+    from seed, person a, generate_series(1, spam_follows) as k where a.spam
     union all
     select 1 + (a.n * 7 + k * 13) % locals, a.n, 2
-    from seed, person a, generate_series(1, 2) as k where a.spam
+    from seed, person a, generate_series(1, spam_followed) as k where a.spam
     union all
     select a.n, 1 + (a.n * 3 + 5) % locals, 1 from seed, person a where a.spam and a.n % 10 = 0
 )

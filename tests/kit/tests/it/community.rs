@@ -8,8 +8,13 @@ use testkit::{Community, Database, Flavour};
 async fn a_small_community_is_consistent() -> Result<()> {
     let database = Database::create(Flavour::Pleroma).await?;
     let mut db = PgConnection::connect(database.url()).await?;
-    let community =
-        Community { posts: 1_000, local_accounts: 60, other_accounts: 100, spam_accounts: 30 };
+    let community = Community {
+        posts: 1_000,
+        local_accounts: 60,
+        other_accounts: 100,
+        spam_accounts: 30,
+        spam_follows: 3,
+    };
     community.seed(&mut db).await?;
 
     let (posts, spam): (i64, i64) = sqlx::query_as(

@@ -11,8 +11,13 @@ use testkit::{Community, Database, Flavour, Outcomes, StandIn};
 async fn the_stand_in_alone_loses_nothing_and_counts_right() -> Result<()> {
     let database = Database::create(Flavour::Pleroma).await?;
     let mut db = PgConnection::connect(database.url()).await?;
-    let community =
-        Community { posts: 1_000, local_accounts: 60, other_accounts: 100, spam_accounts: 30 };
+    let community = Community {
+        posts: 1_000,
+        local_accounts: 60,
+        other_accounts: 100,
+        spam_accounts: 30,
+        spam_follows: 3,
+    };
     community.seed(&mut db).await?;
     let mut outcomes = Outcomes::default();
     let begun = Instant::now();

@@ -25,8 +25,13 @@ const COPY: &str = "beside";
 const ROLE: &str = "kenoma";
 
 /// Small, so that everybody meets at the same rows.
-const COMMUNITY: Community =
-    Community { posts: 1_000, local_accounts: 60, other_accounts: 200, spam_accounts: 300 };
+const COMMUNITY: Community = Community {
+    posts: 1_000,
+    local_accounts: 60,
+    other_accounts: 200,
+    spam_accounts: 300,
+    spam_follows: 3,
+};
 
 /// How busy the server is: about 130 transactions a second.
 const CLIENTS: u32 = 8;
