@@ -11,6 +11,7 @@ mod follow_undo;
 mod leftovers;
 mod notifications;
 mod plan;
+mod relation_list;
 mod relations;
 mod server_removal;
 mod steps;
@@ -22,6 +23,7 @@ use uuid::Uuid;
 
 use account::Standing;
 pub use cursor::{Cursor, Step};
+use relation_list::RelationList;
 use relations::Side;
 
 use crate::{
@@ -52,6 +54,9 @@ pub struct DeleteUser {
     /// The member of the staff in whose name it is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Uuid>,
+    /// What was read of its relations.
+    #[serde(skip)]
+    relations: RelationList,
 }
 
 impl Job for DeleteUser {
@@ -157,8 +162,9 @@ impl Job for DeleteUser {
             _ => return Ok(None),
         };
         let (side, after) = side;
-        let range = (after, cursor.last_relation);
-        let relations = relations::read(db, server, account.id, side, range, 1).await?;
+        let range = (side, after, cursor.last_relation);
+        let list = &self.relations;
+        let relations = relations::read(db, server, &account, list, range, 1).await?;
         Ok(relations.first().map(|relation| Skipped {
             item: format!("{} follows {}", relation.follower_ap_id, relation.followed_ap_id),
             cursor: cursor.at(match side {
@@ -212,6 +218,20 @@ impl Job for DeleteUser {
 }
 
 impl DeleteUser {
+    /// Asks for an account to be removed as the original does it, told of to others as one account, and
+    /// not if it is the last admin's.
+    pub fn new(nickname: String, actor: String) -> Self {
+        Self {
+            nickname,
+            actor,
+            thorough: false,
+            federate_posts: false,
+            force: false,
+            on_behalf_of: None,
+            relations: RelationList::default(),
+        }
+    }
+
     /// Looks the account up again; `None` when its row is gone.
     async fn account(
         &self,

@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::follow_undo::{self, FollowUndo};
+use super::{
+    follow_undo::{self, FollowUndo},
+    relation_list::RelationList,
+};
 use crate::pleroma::{
     Actor, AssociatedObject, Changed, Flavour, Server, count_followers, count_following,
     refresh_accounts,
@@ -31,44 +34,40 @@ pub(super) struct Relation {
     pub(super) follower_local: bool,
     pub(super) follower_active: bool,
     pub(super) followed_ap_id: String,
+    follower_hash: i64,
     /// The activity that began it: of each pair the newest one.
     #[sqlx(skip)]
     pub(super) follow: Option<Uuid>,
 }
 
-/// The statement that reads relations of one side. `$1`: account, `$2`: after this relation, `$3`:
-/// up to this one, `$4`: at most so many.
+/// The statement that reads relations. `$1`: relations, in order.
 ///
-/// There is no index that has an account's relations in order: all of them are read (`is true`: and
-/// no others), but those at the other end only until there are enough (`offset 0`). Each is locked
-/// before it counts as one of them: what somebody ends meanwhile must not look like the last.
+/// `offset 0`: by their ids and by nothing else, one after the other. Each is locked before it counts:
+/// what somebody ends meanwhile must not look like the last.
 macro_rules! relations {
-    ($own:literal, $other:literal, $column:literal, $active:literal, $only:literal) => {
+    ($other:literal, $column:literal, $active:literal, $only:literal) => {
         concat!(
             "select r.id, r.",
             $other,
             " as other, follower.ap_id as follower_ap_id, follower.local as follower_local,
                     ",
             $active,
-            " as follower_active, followed.ap_id as followed_ap_id
-             from (select r.*
-                   from (select id, ",
-            $other,
-            " as other from public.following_relationships
-                         where ",
-            $own,
-            " = $1 and (state = 2 and id > $2 and id <= $3) is true
-                         order by id offset 0) next,
-                        lateral (select * from public.following_relationships
-                                 where id = next.id and state = 2 for update) r
-                   where exists (select from (select ",
+            " as follower_active, followed.ap_id as followed_ap_id,
+                    hashtextextended(follower.ap_id, 0) as follower_hash
+             from (select id from unnest($1::bigint[]) as given (id) order by id offset 0) next,
+                  lateral (select * from public.following_relationships
+                           where id = next.id and state = 2 for update) r,
+                  lateral (select ap_id, local, ",
             $column,
-            " from public.users where id = next.other offset 0) u where ",
+            " from public.users where id = r.follower_id offset 0) follower,
+                  lateral (select ap_id from public.users where id = r.following_id offset 0) followed
+             where exists (select from (select ",
+            $column,
+            " from public.users where id = r.",
+            $other,
+            " offset 0) u where ",
             $only,
             ")
-                   order by next.id limit $4) r
-             join public.users follower on follower.id = r.follower_id
-             join public.users followed on followed.id = r.following_id
              order by r.id"
         )
     };
@@ -100,13 +99,13 @@ macro_rules! follows {
 
 /// A side's statement by flavour.
 macro_rules! side {
-    ($server:expr, $own:literal, $other:literal, $only:literal, $only22:literal) => {
+    ($server:expr, $other:literal, $only:literal, $only22:literal) => {
         match $server.shape.flavour {
             Flavour::Pleroma22 => {
-                relations!($own, $other, "deactivated", "not follower.deactivated", $only22)
+                relations!($other, "deactivated", "not follower.deactivated", $only22)
             }
             Flavour::Pleroma | Flavour::Akkoma => {
-                relations!($own, $other, "is_active", "follower.is_active", $only)
+                relations!($other, "is_active", "follower.is_active", $only)
             }
         }
     };
@@ -119,34 +118,65 @@ macro_rules! side {
 pub(super) async fn read(
     db: &mut PgConnection,
     server: &Server,
-    account: Uuid,
-    side: Side,
-    (after, last): (i64, i64),
+    account: &Actor,
+    list: &RelationList,
+    (side, after, until): (Side, i64, i64),
     limit: i64,
 ) -> sqlx::Result<Vec<Relation>> {
     let sql = match side {
-        Side::Followers => {
-            side!(server, "following_id", "follower_id", "true", "not u.deactivated")
-        }
-        Side::Followed => {
-            side!(server, "follower_id", "following_id", "u.is_active", "not u.deactivated")
-        }
+        Side::Followers => side!(server, "follower_id", "true", "not u.deactivated"),
+        Side::Followed => side!(server, "following_id", "u.is_active", "not u.deactivated"),
     };
-    let mut relations: Vec<Relation> = sqlx::query_as(sql)
-        .bind(account)
-        .bind(after)
-        .bind(last)
-        .bind(limit)
-        .fetch_all(&mut *db)
-        .await?;
-    find_follows(db, server, &mut relations).await?;
-    Ok(relations)
+    let mut after = after;
+    loop {
+        let next = list.next(db, server, account, side, (after, until), limit).await?;
+        let Some(behind) = next.last().copied() else { return Ok(Vec::new()) };
+        let mut relations: Vec<Relation> =
+            sqlx::query_as(sql).bind(&next).fetch_all(&mut *db).await?;
+        if !relations.is_empty() {
+            if side == Side::Followers {
+                take_listed_follows(db, server, list, &mut relations).await?;
+            } else {
+                find_follows(db, server, relations.iter_mut().collect()).await?;
+            }
+            return Ok(relations);
+        }
+        after = behind;
+    }
+}
+
+/// Finds the Follows of followers by the list; where it names one of somebody else, or one that is
+/// gone, by looking for it.
+async fn take_listed_follows(
+    db: &mut PgConnection,
+    server: &Server,
+    list: &RelationList,
+    relations: &mut [Relation],
+) -> sqlx::Result<()> {
+    let listed = list.follows(relations.iter().map(|relation| relation.follower_hash));
+    let found: Vec<(String, Uuid)> = sqlx::query_as(
+        "select actor, id from public.activities
+         where id = any ($1) and data ->> 'type' = 'Follow' and actor is not null",
+    )
+    .bind(&listed)
+    .fetch_all(&mut *db)
+    .await?;
+    let all_found = found.len() == listed.len();
+    let mut follows: HashMap<String, Uuid> = found.into_iter().collect();
+    for relation in &mut *relations {
+        relation.follow = follows.remove(&relation.follower_ap_id);
+    }
+    if all_found && follows.is_empty() {
+        return Ok(());
+    }
+    let missed = relations.iter_mut().filter(|relation| relation.follow.is_none()).collect();
+    find_follows(db, server, missed).await
 }
 
 async fn find_follows(
     db: &mut PgConnection,
     server: &Server,
-    relations: &mut [Relation],
+    relations: Vec<&mut Relation>,
 ) -> sqlx::Result<()> {
     if relations.is_empty() {
         return Ok(());

@@ -45,10 +45,10 @@ impl DeleteUser {
             Step::Leftovers { kind } => leftovers(db, account, cursor, kind, limit).await,
             Step::Posts { after } => self.posts(server, db, account, cursor, *after, limit).await,
             Step::Followers { after } => {
-                unfollow(server, db, account, cursor, (Side::Followers, *after), limit).await
+                self.unfollow(server, db, account, cursor, (Side::Followers, *after), limit).await
             }
             Step::FollowedAccounts { after } => {
-                unfollow(server, db, account, cursor, (Side::Followed, *after), limit).await
+                self.unfollow(server, db, account, cursor, (Side::Followed, *after), limit).await
             }
             Step::FollowRequests => self.requests(server, db, account, cursor, limit).await,
             Step::Deliveries { deadline, looks } => {
@@ -287,6 +287,40 @@ impl DeleteUser {
         Ok(left.then(|| Cursor { looked_behind: true, ..cursor.at(Step::BEGINNING) }))
     }
 
+    /// Ends the next relations of a side, or goes on to the next step.
+    async fn unfollow(
+        &self,
+        server: &Server,
+        db: &mut PgConnection,
+        account: &Actor,
+        cursor: &Cursor,
+        (side, after): (Side, i64),
+        limit: i64,
+    ) -> Result<Batch<Cursor>, JobError> {
+        let range = (side, after, cursor.last_relation);
+        let relations = relations::read(db, server, account, &self.relations, range, limit).await?;
+        let Some(last) = relations.last() else {
+            return Ok(Batch::go_on(
+                0,
+                cursor.at(match side {
+                    Side::Followers => Step::FollowedAccounts { after: 0 },
+                    Side::Followed => Step::FollowRequests,
+                }),
+            ));
+        };
+        let wait = deliveries_to_wait_for(db, server).await?;
+        if wait.is_some() {
+            return Ok(Batch { wait, ..Batch::go_on(0, cursor.clone()) });
+        }
+        let next = match side {
+            Side::Followers => Step::Followers { after: last.id },
+            Side::Followed => Step::FollowedAccounts { after: last.id },
+        };
+        let done = i64::try_from(relations.len()).unwrap_or(i64::MAX);
+        let deliveries_until = relations::end(db, server, account, side, relations).await?;
+        Ok(Batch { deliveries_until, ..Batch::go_on(done, cursor.at(next)) })
+    }
+
     /// Whether the server may be told to read the account anew: not when its row may be gone before
     /// the server comes to it, since that job would fail and the stale account stay for good.
     pub(super) fn may_refresh(server: &Server, row_goes: bool) -> bool {
@@ -333,39 +367,6 @@ async fn server_removal(
 fn delay(looks: u32) -> Duration {
     let look = usize::try_from(looks).unwrap_or(usize::MAX).min(LOOKS.len() - 1);
     Duration::from_secs(LOOKS[look])
-}
-
-/// Ends the next relations of a side, or goes on to the next step.
-async fn unfollow(
-    server: &Server,
-    db: &mut PgConnection,
-    account: &Actor,
-    cursor: &Cursor,
-    (side, after): (Side, i64),
-    limit: i64,
-) -> Result<Batch<Cursor>, JobError> {
-    let range = (after, cursor.last_relation);
-    let relations = relations::read(db, server, account.id, side, range, limit).await?;
-    let Some(last) = relations.last() else {
-        return Ok(Batch::go_on(
-            0,
-            cursor.at(match side {
-                Side::Followers => Step::FollowedAccounts { after: 0 },
-                Side::Followed => Step::FollowRequests,
-            }),
-        ));
-    };
-    let wait = deliveries_to_wait_for(db, server).await?;
-    if wait.is_some() {
-        return Ok(Batch { wait, ..Batch::go_on(0, cursor.clone()) });
-    }
-    let next = match side {
-        Side::Followers => Step::Followers { after: last.id },
-        Side::Followed => Step::FollowedAccounts { after: last.id },
-    };
-    let done = i64::try_from(relations.len()).unwrap_or(i64::MAX);
-    let deliveries_until = relations::end(db, server, account, side, relations).await?;
-    Ok(Batch { deliveries_until, ..Batch::go_on(done, cursor.at(next)) })
 }
 
 /// Deletes the account's row. Gives the reason when some other table, which need not be the server's,

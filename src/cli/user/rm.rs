@@ -50,14 +50,11 @@ pub(super) async fn run(
     let account = found
         .filter(|account| account.local)
         .ok_or_else(|| Failure::NotFound(format!("No local user {nickname}")))?;
-    let job = DeleteUser {
-        nickname: nickname.clone(),
-        actor: account.ap_id,
-        thorough: options.thorough,
-        federate_posts: options.federate_posts,
-        force: options.force,
-        on_behalf_of: staff.map(|staff| staff.id),
-    };
+    let mut job = DeleteUser::new(nickname.clone(), account.ap_id);
+    job.thorough = options.thorough;
+    job.federate_posts = options.federate_posts;
+    job.force = options.force;
+    job.on_behalf_of = staff.map(|staff| staff.id);
     let request = submit::Request {
         job: job.into(),
         options: &options.submit,

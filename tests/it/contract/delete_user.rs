@@ -29,14 +29,9 @@ async fn scenario(flavour: Flavour, confirmed: bool, thorough: bool) -> Result<S
         };
         sqlx::query(statement).bind(alice.id()).execute(&database.pool()).await?;
     }
-    let job = DeleteUser {
-        nickname: "alice".to_owned(),
-        actor: alice.ap_id().to_owned(),
-        thorough,
-        federate_posts: thorough,
-        force: false,
-        on_behalf_of: None,
-    };
+    let mut job = DeleteUser::new("alice".to_owned(), alice.ap_id().to_owned());
+    job.thorough = thorough;
+    job.federate_posts = thorough;
     Ok(Scenario { database, job: AnyJob::from(job), bystander: "neighbour" })
 }
 

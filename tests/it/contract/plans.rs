@@ -111,14 +111,9 @@ fn actor() -> String {
 }
 
 fn delete_user(everything: bool) -> AnyJob {
-    let job = DeleteUser {
-        nickname: Community::PROLIFIC.to_owned(),
-        actor: actor(),
-        thorough: everything,
-        federate_posts: everything,
-        force: false,
-        on_behalf_of: None,
-    };
+    let mut job = DeleteUser::new(Community::PROLIFIC.to_owned(), actor());
+    job.thorough = everything;
+    job.federate_posts = everything;
     job.into()
 }
 

@@ -1,0 +1,167 @@
+//! What one claim has read of an account's relations, so that a batch need not read all of them: no
+//! index has them in order, and none leads from an account and its follower to the Follow.
+//!
+//! Nothing relies on it. What it names is looked at again by its id, and locked, before it counts.
+
+use futures::TryStreamExt as _;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::relations::Side;
+use crate::{
+    engine::Remembered,
+    pleroma::{Actor, AssociatedObject, Server},
+};
+
+/// How many relations are listed at once: 15 MB with their Follows.
+const LIST_MAX: i64 = 300_000;
+
+/// The list of one claim.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct RelationList(Remembered<Option<List>>);
+
+/// Relations of one side, in order.
+#[derive(Debug)]
+struct List {
+    side: Side,
+    /// It holds what comes behind this relation.
+    after: i64,
+    relations: Vec<i64>,
+    /// Whether nothing comes behind it.
+    whole: bool,
+    /// Of each follower the newest Follow, by the hash of the follower's address, in its order.
+    follows: Vec<(i64, Uuid)>,
+}
+
+impl List {
+    /// What comes behind a relation; `None`: it has to be read.
+    fn behind(&self, side: Side, after: i64) -> Option<&[i64]> {
+        let behind = &self.relations[self.relations.partition_point(|id| *id <= after)..];
+        let known = side == self.side && after >= self.after && (self.whole || !behind.is_empty());
+        known.then_some(behind)
+    }
+}
+
+/// The statement that lists relations of one side, whatever is at their other ends. `$1`: account,
+/// `$2`: after this relation, `$3`: up to this one, `$4`: at most so many. With the hash of the address
+/// at the other end.
+///
+/// `is true`: by the account and by nothing else. `offset 0`: those at the other end by their ids.
+macro_rules! list {
+    ($own:literal, $other:literal) => {
+        concat!(
+            "select r.id, u.hash
+             from (select id, ",
+            $other,
+            " as other from public.following_relationships
+                   where ",
+            $own,
+            " = $1 and (state = 2 and id > $2 and id <= $3) is true
+                   order by id limit $4) r,
+                  lateral (select hashtextextended(ap_id, 0) as hash from public.users
+                           where id = r.other offset 0) u
+             order by r.id"
+        )
+    };
+}
+
+/// The statement that lists the newest Follow of each who follows `$1`, by the hash of his address.
+///
+/// `offset 0`: by who is followed, and once for all: a follower may have done very much else.
+macro_rules! follows {
+    ($object:literal) => {
+        concat!(
+            "select distinct on (a.hash) a.hash, a.id
+             from (select id, hashtextextended(a.actor, 0) as hash, a.data ->> 'type' as type
+                   from public.activities a where ",
+            $object,
+            " = $1 offset 0) a
+             where a.type = 'Follow'
+             order by a.hash, a.id desc"
+        )
+    };
+}
+
+impl RelationList {
+    /// The relations of a side after one of them, up to another: at most so many of them, in order.
+    pub(super) async fn next(
+        &self,
+        db: &mut PgConnection,
+        server: &Server,
+        account: &Actor,
+        side: Side,
+        (after, until): (i64, i64),
+        limit: i64,
+    ) -> sqlx::Result<Vec<i64>> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        // At the beginning of a step others may have written something since it was read.
+        if after > 0
+            && let Some(next) = self.behind(side, after, limit)
+        {
+            return Ok(next);
+        }
+        let list = read(db, server, account, side, (after, until)).await?;
+        self.0.with(|known| *known = Some(list));
+        Ok(self.behind(side, after, limit).unwrap_or_default())
+    }
+
+    fn behind(&self, side: Side, after: i64, limit: usize) -> Option<Vec<i64>> {
+        self.0.with(|list| {
+            let behind = list.as_ref()?.behind(side, after)?;
+            Some(behind.iter().take(limit).copied().collect())
+        })
+    }
+
+    /// The Follows of followers whose addresses have these hashes; now and then one of somebody else
+    /// whose address has the same.
+    pub(super) fn follows(&self, hashes: impl Iterator<Item = i64>) -> Vec<Uuid> {
+        self.0.with(|list| {
+            let Some(list) = list else { return Vec::new() };
+            let follow = |hash: i64| {
+                let found = list.follows.binary_search_by_key(&hash, |(hash, _)| *hash).ok()?;
+                Some(list.follows[found].1)
+            };
+            hashes.filter_map(follow).collect()
+        })
+    }
+}
+
+async fn read(
+    db: &mut PgConnection,
+    server: &Server,
+    account: &Actor,
+    side: Side,
+    (after, until): (i64, i64),
+) -> sqlx::Result<List> {
+    let sql = match side {
+        Side::Followers => list!("following_id", "follower_id"),
+        Side::Followed => list!("follower_id", "following_id"),
+    };
+    let found: Vec<(i64, i64)> = sqlx::query_as(sql)
+        .bind(account.id)
+        .bind(after)
+        .bind(until)
+        .bind(LIST_MAX)
+        .fetch_all(&mut *db)
+        .await?;
+    let whole = i64::try_from(found.len()).is_ok_and(|found| found < LIST_MAX);
+    let (relations, mut hashes): (Vec<i64>, Vec<i64>) = found.into_iter().unzip();
+    let mut list = List { side, after, relations, whole, follows: Vec::new() };
+    if side == Side::Followed || list.relations.is_empty() {
+        return Ok(list);
+    }
+    hashes.sort_unstable();
+    let sql = match server.shape.associated_object {
+        AssociatedObject::Function => follows!("public.associated_object_id(a.data)"),
+        AssociatedObject::Coalesce => {
+            follows!("coalesce(a.data -> 'object' ->> 'id', a.data ->> 'object')")
+        }
+    };
+    let mut found = sqlx::query_as::<_, (i64, Uuid)>(sql).bind(&account.ap_id).fetch(db);
+    while let Some(follow) = found.try_next().await? {
+        if hashes.binary_search(&follow.0).is_ok() {
+            list.follows.push(follow);
+        }
+    }
+    Ok(list)
+}
