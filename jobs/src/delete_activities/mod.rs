@@ -116,6 +116,7 @@ impl Job for DeleteActivities {
         db: &mut PgConnection,
     ) -> Result<Plan<RunCursor>, JobError> {
         let actor = self.actor(server, db).await?;
+        server.follower_inboxes.forget(actor.id);
         let until = read::last_activity(db, &self.actor).await?;
         let cursor = Cursor { after: Uuid::nil(), until: until.unwrap_or(Uuid::nil()) };
         let [posts, likes, boosts] = read::count(db, &self.actor, cursor.until).await?;

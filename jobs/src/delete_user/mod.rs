@@ -113,6 +113,7 @@ impl Job for DeleteUser {
             };
             return Ok(Plan { counts: Vec::new(), notes: Vec::new(), cursor });
         };
+        server.follower_inboxes.forget(account.id);
         let standing = Standing::read(db, server, account.id).await?;
         self.refuse_last_admin(&standing)?;
         let mut cursor = self.first_cursor(server, db, &standing).await?;

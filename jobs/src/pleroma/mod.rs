@@ -41,7 +41,7 @@ pub use deliveries::{
     spread_note,
 };
 pub use email::{EmailChange, change_email, is_blacklisted, valid_email};
-pub use fanout::{Fanout, Outgoing, count_inboxes, fan_out, followers_address};
+pub use fanout::{Fanout, FollowerInboxes, Outgoing, count_inboxes, fan_out, followers_address};
 pub use flake::{Flake, FlakeSource, FlakesBefore, NoFlake};
 pub use flavour::{AssociatedObject, Flavour, Pins, ProbeError, Shape, probe};
 pub use follow_request::{FollowState, follow_state, forget_request};

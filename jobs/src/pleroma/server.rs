@@ -9,7 +9,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    Deliveries, DeliveryPace, Fanout, FlakeSource, Registration, Shape,
+    Deliveries, DeliveryPace, Fanout, FlakeSource, FollowerInboxes, Registration, Shape,
     flavour::{Flavour, ProbeError, probe},
 };
 
@@ -116,6 +116,8 @@ pub struct Server {
     pub federation: Federation,
     /// How many deliveries the server may still be given.
     pub deliveries: Deliveries,
+    /// Where the followers of accounts receive.
+    pub follower_inboxes: FollowerInboxes,
     /// Makes ids as a node of the server would.
     pub flakes: FlakeSource,
 }
@@ -156,6 +158,7 @@ pub async fn open(
         publish_wait: switches.publish_wait,
         federation: switches.federation.clone(),
         deliveries: Deliveries::default(),
+        follower_inboxes: FollowerInboxes::default(),
         flakes: FlakeSource::default(),
         shape,
     })

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
     time::Duration,
 };
 
@@ -36,7 +37,7 @@ struct Addressed {
 pub(super) struct Directory {
     addressed: HashMap<Uuid, Addressed>,
     /// Where followers on other servers receive.
-    followers: Vec<Mailbox>,
+    followers: Arc<[Mailbox]>,
     /// Where accounts that an activity addresses by name receive.
     named: HashMap<Uuid, Vec<Mailbox>>,
     /// Where those receive who fetched an object, by its row.
@@ -62,9 +63,9 @@ impl Directory {
         let followers_address = followers_address(db, actor).await?;
         let addressed = addressed(db, &activities, &followers_address).await?;
         let followers = if addressed.values().any(|addressed| addressed.to_followers) {
-            followers(db, server, actor).await?
+            server.follower_inboxes.of(db, server, actor).await?
         } else {
-            Vec::new()
+            Arc::default()
         };
         let rows: Vec<i64> =
             outgoing.iter().filter_map(|activity| activity.deleted_object).collect();
@@ -303,7 +304,8 @@ mod tests {
                 mailbox("https://far.example/users/cleo/inbox", Some("https://far.example/inbox")),
                 mailbox("https://old.example/users/otto/inbox", None),
                 mailbox("https://gone.example/users/gil/inbox", Some("")),
-            ],
+            ]
+            .into(),
             named: HashMap::new(),
             readers: [(4, vec![mailbox("https://reader.example/inbox", None)])].into(),
             unreachable: [

@@ -6,6 +6,7 @@
 
 mod delivery;
 mod directory;
+mod follower_inboxes;
 
 use std::collections::BTreeSet;
 
@@ -16,7 +17,8 @@ use uuid::Uuid;
 use super::{Actor, Flake, ObanJob, Server};
 use delivery::delivery;
 pub use directory::followers_address;
-use directory::{Directory, Mailbox, followers};
+use directory::{Directory, Mailbox};
+pub use follower_inboxes::FollowerInboxes;
 
 /// Who finds out the inboxes that an activity goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +69,7 @@ pub async fn fan_out(
 }
 
 /// Counts the distinct inboxes of an account's followers on other servers, the unreachable ones
-/// included.
+/// included, as they were a minute ago at most.
 pub async fn count_inboxes(
     db: &mut PgConnection,
     server: &Server,
@@ -76,7 +78,7 @@ pub async fn count_inboxes(
     if !server.federating {
         return Ok(0);
     }
-    let followers = followers(db, server, actor).await?;
+    let followers = server.follower_inboxes.of(db, server, actor).await?;
     let inboxes: BTreeSet<&str> = followers.iter().map(Mailbox::shared).collect();
     Ok(i64::try_from(inboxes.len()).unwrap_or(i64::MAX))
 }

@@ -1,0 +1,67 @@
+//! The inboxes of an account's followers, for the batches of one run.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    super::{Actor, Server},
+    directory::{Mailbox, followers},
+};
+
+/// They are read again after so long. Every batch needs all of them: to read them each time would
+/// take longer than all the rest of it, for an account that very many follow.
+const KEPT: Duration = Duration::from_mins(1);
+
+/// Accounts whose inboxes are kept at once: one for each of a few runs.
+const ACCOUNTS_MAX: usize = 4;
+
+/// The inboxes that were read lately.
+#[derive(Debug, Default)]
+pub struct FollowerInboxes(Mutex<Vec<Known>>);
+
+#[derive(Debug)]
+struct Known {
+    account: Uuid,
+    read_at: Instant,
+    inboxes: Arc<[Mailbox]>,
+}
+
+impl FollowerInboxes {
+    /// Where an account's followers on other servers receive, as it was a minute ago at most.
+    pub(super) async fn of(
+        &self,
+        db: &mut PgConnection,
+        server: &Server,
+        actor: &Actor,
+    ) -> sqlx::Result<Arc<[Mailbox]>> {
+        let kept = self.with(|known| {
+            known.retain(|one| one.read_at.elapsed() < KEPT);
+            known.iter().find(|one| one.account == actor.id).map(|one| Arc::clone(&one.inboxes))
+        });
+        if let Some(inboxes) = kept {
+            return Ok(inboxes);
+        }
+        let inboxes: Arc<[Mailbox]> = followers(db, server, actor).await?.into();
+        let read =
+            Known { account: actor.id, read_at: Instant::now(), inboxes: Arc::clone(&inboxes) };
+        self.with(|known| {
+            known.truncate(ACCOUNTS_MAX - 1);
+            known.insert(0, read);
+        });
+        Ok(inboxes)
+    }
+
+    /// A run of the account begins, which goes by what is there now.
+    pub fn forget(&self, account: Uuid) {
+        self.with(|known| known.retain(|one| one.account != account));
+    }
+
+    fn with<R>(&self, look: impl FnOnce(&mut Vec<Known>) -> R) -> R {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
