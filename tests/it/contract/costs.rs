@@ -7,7 +7,7 @@ use sqlx::{Connection as _, PgConnection};
 use testkit::{Database, Flavour};
 
 use super::{
-    explain::{Plans, nodes, reporting, statement},
+    explain::{Plans, nodes, pages, reporting, rows, statement},
     stage::Stage,
 };
 
@@ -87,22 +87,12 @@ fn cost(plans: &[Value]) -> Cost {
         plans.iter().partition(|plan| statement(plan).contains(PASSES));
     // One for the plan, one for the recount.
     assert_eq!(passes.len(), 2, "passes over all nicknames");
-    let number = |node: &Value, name: &str| node[name].as_f64().unwrap_or_default();
-    let rows = |node: &Value| {
-        let read = number(node, "Actual Rows")
-            + number(node, "Rows Removed by Filter")
-            + number(node, "Rows Removed by Index Recheck");
-        read * number(node, "Actual Loops")
-    };
-    let pages = |plan: &Value| {
-        number(&plan["Plan"], "Shared Hit Blocks") + number(&plan["Plan"], "Shared Read Blocks")
-    };
     let begins = |plan: &&&Value| statement(plan).contains("set_config('lock_timeout'");
     Cost {
         batches: others.iter().filter(begins).count(),
         statements: others.len(),
-        rows: others.iter().flat_map(|plan| nodes(plan)).map(rows).sum(),
-        pages: others.iter().map(|plan| pages(plan)).sum(),
+        rows: others.iter().copied().flat_map(nodes).map(rows).sum(),
+        pages: others.iter().copied().map(pages).sum(),
     }
 }
 

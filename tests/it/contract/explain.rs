@@ -80,17 +80,24 @@ pub(super) fn nodes(plan: &Value) -> Vec<&Value> {
     below(&plan["Plan"])
 }
 
-/// The most rows that a node of a plan has read, all its rounds together. Needs
-/// `auto_explain.log_analyze`.
-pub(super) fn rows_read(plan: &Value) -> i64 {
-    let read = |node: &&Value| -> i64 {
-        let number = |name: &str| node[name].as_f64().unwrap_or_default();
-        let rows = number("Actual Rows")
-            + number("Rows Removed by Filter")
-            + number("Rows Removed by Index Recheck");
-        #[expect(clippy::cast_possible_truncation, reason = "thousands of rows")]
-        let all = (rows * number("Actual Loops")) as i64;
-        all
-    };
-    nodes(plan).iter().map(read).max().unwrap_or_default()
+fn number(node: &Value, name: &str) -> f64 {
+    node[name].as_f64().unwrap_or_default()
+}
+
+/// The rows that a node of a plan has read, all its rounds together. Needs `auto_explain.log_analyze`.
+pub(super) fn rows(node: &Value) -> f64 {
+    let read = number(node, "Actual Rows")
+        + number(node, "Rows Removed by Filter")
+        + number(node, "Rows Removed by Index Recheck");
+    read * number(node, "Actual Loops")
+}
+
+/// The pages that a plan has read. Needs `auto_explain.log_buffers`.
+pub(super) fn pages(plan: &Value) -> f64 {
+    number(&plan["Plan"], "Shared Hit Blocks") + number(&plan["Plan"], "Shared Read Blocks")
+}
+
+/// The most rows that a node of a plan has read.
+pub(super) fn rows_read(plan: &Value) -> f64 {
+    nodes(plan).into_iter().map(rows).fold(0.0, f64::max)
 }

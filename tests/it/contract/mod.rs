@@ -11,6 +11,7 @@ mod delete_activities;
 mod delete_user;
 mod explain;
 mod full_ledger;
+mod growth;
 mod plans;
 mod set_confirmation_for_all;
 mod stage;

@@ -50,7 +50,7 @@ const WALKS: [&str; 3] = [
 
 /// Rows that a node of a statement's plan may read in a batch of 25: an account's followers are
 /// counted, here up to 1,700. All accounts are over 3,600, and their relations and activities more.
-const ROWS: i64 = 2_500;
+const ROWS: f64 = 2_500.0;
 
 /// The jobs below, and those of one account each, which take a batch or a few.
 const LOOKED_AT: [&str; 7] = [
