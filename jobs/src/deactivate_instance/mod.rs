@@ -81,8 +81,7 @@ impl Job for DeactivateInstance {
     async fn plan(&self, server: &Server, db: &mut PgConnection) -> Result<Plan<Cursor>, JobError> {
         self.refuse_own(server)?;
         let named = self.named(server, db).await?;
-        let acted_on = self.acted_on(server, &named);
-        self.seen.note_accounts(&acted_on);
+        let acted_on = self.seen.note_accounts(self.acted_on(server, &named));
         let active = named.iter().filter(|account| account.active && self.means(account));
         let active: Vec<Uuid> = active.map(|account| account.id).collect();
         let unfinished = self.noted(db).await?;

@@ -1,4 +1,4 @@
-//! The order in which a run meets accounts: by the digits of their ids, read from the last to the first.
+//! The order in which a run meets local accounts: by the digits of their ids, read from the last to the first.
 //!
 //! Accounts that were made one after the other have rows in the same page of the table, and ids that
 //! begin alike. A row whose new version finds room in its own page costs a sixth of one that does not,

@@ -1,4 +1,4 @@
-//! What one claim has looked at, to save looking again: lists of accounts, in the order of a run.
+//! What one claim has looked at, to save looking again: lists in the order of a run.
 //!
 //! Nothing relies on it. A worker that takes a run over looks anew, and finds what is left.
 
@@ -19,7 +19,7 @@ pub(super) struct Seen(Remembered<Lists>);
 #[derive(Debug, Default)]
 struct Lists {
     /// The host's accounts that the run acts on.
-    accounts: Option<Arc<Vec<Scattered>>>,
+    accounts: Option<Arc<Vec<Uuid>>>,
     /// Their relations to active local accounts.
     relations: Option<Arc<List<(Scattered, i64)>>>,
     /// Local accounts that follow them, each with the number of relations.
@@ -63,14 +63,12 @@ fn first(most: usize, behind: &[(Scattered, i64)]) -> Vec<(Uuid, i64)> {
 
 impl Seen {
     /// The accounts that the run acts on, if they were looked for.
-    pub(super) fn accounts(&self) -> Option<Arc<Vec<Scattered>>> {
+    pub(super) fn accounts(&self) -> Option<Arc<Vec<Uuid>>> {
         self.0.with(|lists| lists.accounts.clone())
     }
 
-    /// Notes the accounts that the run acts on; gives them in order.
-    pub(super) fn note_accounts(&self, accounts: &[Uuid]) -> Arc<Vec<Scattered>> {
-        let mut accounts: Vec<Scattered> = accounts.iter().copied().map(Scattered::of).collect();
-        accounts.sort_unstable();
+    /// Notes the accounts that the run acts on, in order.
+    pub(super) fn note_accounts(&self, accounts: Vec<Uuid>) -> Arc<Vec<Uuid>> {
         let accounts = Arc::new(accounts);
         self.0.with(|lists| lists.accounts = Some(Arc::clone(&accounts)));
         accounts

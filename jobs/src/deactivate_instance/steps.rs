@@ -9,16 +9,15 @@
 //! as well. Relations go before the accounts' rows are locked, as in the server's own transactions,
 //! and what is counted is counted by a statement that begins with these rows locked.
 //!
-//! Accounts, of the host as well as of this server, are met in a scattered order.
+//! Local accounts are met in a scattered order; those of the host in the order of their ids, as in the
+//! moderation log of the original.
 
 use std::collections::{BTreeMap, HashMap};
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{
-    Cursor, DeactivateInstance, scattered::Scattered, seen::LIST_MAX, sql, sql::Statements,
-};
+use super::{Cursor, DeactivateInstance, seen::LIST_MAX, sql, sql::Statements};
 use crate::{
     engine::Batch,
     pleroma::{
@@ -113,10 +112,10 @@ impl DeactivateInstance {
             accounts
         } else {
             let named = self.named(server, db).await?;
-            self.seen.note_accounts(&self.acted_on(server, &named))
+            self.seen.note_accounts(self.acted_on(server, &named))
         };
-        let next = accounts.partition_point(|account| *account <= Scattered::of(after));
-        Ok(accounts[next..].iter().take(most(limit)).map(|place| place.account()).collect())
+        let next = accounts.partition_point(|account| *account <= after);
+        Ok(accounts[next..].iter().take(most(limit)).copied().collect())
     }
 
     /// Ends the next relations.
