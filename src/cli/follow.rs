@@ -14,7 +14,7 @@ use tokio::{
 use super::{
     Failure, Output,
     display::Display,
-    place::{NO_WORKER_ALIVE, worker_is_alive},
+    place::{SAME_COMMAND, no_worker_alive, worker_is_alive},
     submit::find,
 };
 use crate::session::Session;
@@ -91,7 +91,7 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
         } else if looked.elapsed() > PICKED_UP {
             looked = Instant::now();
             if !warned && !worker_is_alive(session).await? {
-                output.warning(format!("run {id} waits, and {NO_WORKER_ALIVE}"));
+                output.warning(format!("run {id} waits, and {}", no_worker_alive(SAME_COMMAND)));
                 warned = true;
             }
         }

@@ -13,9 +13,15 @@ use crate::session::Session;
 /// A worker that was not seen for so long, by the database's clock, is taken for dead.
 pub(super) const WORKER_PATIENCE: Duration = Duration::from_secs(30);
 
-/// What to do about it.
-pub(super) const NO_WORKER_ALIVE: &str = "no worker is alive: start one with `kenoma worker`, or do it here with \
-     the same command and --inline";
+/// The command that a person has just typed.
+pub(super) const SAME_COMMAND: &str = "the same command";
+
+/// What to do where no worker is alive; with `command` and `--inline` it is done here.
+pub(super) fn no_worker_alive(command: &str) -> String {
+    format!(
+        "no worker is alive: start one with `kenoma worker`, or do it here with {command} and --inline"
+    )
+}
 
 /// Whether a worker is alive.
 pub(super) async fn worker_is_alive(session: &Session) -> Result<bool, Failure> {
@@ -62,11 +68,12 @@ pub(super) async fn long_jobs_here(
 /// Warns that a queued job waits for a worker that is not there. Returns whether a worker is alive.
 pub(super) async fn warn_without_worker(
     session: &Session,
+    command: &str,
     output: Output,
 ) -> Result<bool, Failure> {
     let alive = worker_is_alive(session).await?;
     if !alive {
-        output.warning(format!("NOTHING IS DONE YET, {NO_WORKER_ALIVE}"));
+        output.warning(format!("NOTHING IS DONE YET, {}", no_worker_alive(command)));
     }
     Ok(alive)
 }

@@ -19,7 +19,7 @@ use super::{
     interrupts::Interrupts,
     meanwhile,
     output::{counted, thousands},
-    place::{long_jobs_here, short_jobs_here, warn_without_worker},
+    place::{SAME_COMMAND, long_jobs_here, short_jobs_here, warn_without_worker},
     plan::{confirm, show_plan, tell_notes},
     run_json::RunJson,
 };
@@ -315,7 +315,7 @@ async fn announce(
             "{error}\nThe run is safe in the ledger: a worker will pick it up when Redis is back."
         )),
     }
-    warn_without_worker(session, output).await
+    warn_without_worker(session, SAME_COMMAND, output).await
 }
 
 /// Reaches Redis before anything is written, where that was asked for.

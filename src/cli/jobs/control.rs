@@ -6,7 +6,7 @@ use crate::{
     cli::{
         Failure, Output,
         output::counted,
-        place::worker_is_alive,
+        place,
         run_json::RunJson,
         submit::{done_told, find},
     },
@@ -81,14 +81,9 @@ pub(super) async fn retry_parked(
     warn_without_worker(session, output).await
 }
 
-/// Warns that a run that is queued again waits for a worker that is not there.
+/// Says so where no worker is alive to go on with a run that is queued again.
 async fn warn_without_worker(session: &Session, output: Output) -> Result<(), Failure> {
-    if !worker_is_alive(session).await? {
-        output.warning(
-            "NOTHING IS DONE YET, no worker is alive: start one with `kenoma worker`, or do it here \
-             with the command that asked for the run and --inline",
-        );
-    }
+    place::warn_without_worker(session, "the command that asked for the run", output).await?;
     Ok(())
 }
 

@@ -11,7 +11,12 @@ use serde_json::Value;
 
 use super::Planned;
 use crate::{
-    cli::{Failure, Output, place::warn_without_worker, run_json::RunJson, submit::RunOptions},
+    cli::{
+        Failure, Output,
+        place::{SAME_COMMAND, warn_without_worker},
+        run_json::RunJson,
+        submit::RunOptions,
+    },
     queue::{Envelope, Producer, QueueError},
     session::{Session, operator},
 };
@@ -121,7 +126,7 @@ pub(super) async fn announce(
         let mut db = session.side_pool.acquire().await?;
         ledger::mark_announced(&mut db, &announced).await?;
     }
-    warn_without_worker(session, output).await?;
+    warn_without_worker(session, SAME_COMMAND, output).await?;
     Ok(())
 }
 
