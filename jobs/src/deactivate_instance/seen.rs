@@ -7,7 +7,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::scattered::Scattered;
-use crate::engine::Remembered;
+use crate::engine::{List, Remembered};
 
 /// How many relations or followers are listed at once: 12 MB.
 pub(super) const LIST_MAX: i64 = 500_000;
@@ -24,32 +24,6 @@ struct Lists {
     relations: Option<Arc<List<(Scattered, i64)>>>,
     /// Local accounts that follow them, each with the number of relations.
     followers: Option<Arc<List<(Scattered, i64)>>>,
-}
-
-/// A part of a list in order.
-#[derive(Debug)]
-pub(super) struct List<T> {
-    /// It holds what comes behind this.
-    after: T,
-    items: Vec<T>,
-    /// Whether nothing comes behind it.
-    whole: bool,
-}
-
-impl<T: Copy + Ord> List<T> {
-    /// What was found behind a place, at most [`LIST_MAX`], in order.
-    pub(super) fn new(after: T, items: Vec<T>) -> Self {
-        debug_assert!(items.is_sorted(), "the database has another order than the program");
-        let whole = i64::try_from(items.len()).is_ok_and(|found| found < LIST_MAX);
-        Self { after, items, whole }
-    }
-
-    /// What comes behind a place; `None`: somebody has to look.
-    fn behind(&self, place: T) -> Option<&[T]> {
-        let behind = &self.items[self.items.partition_point(|item| *item <= place)..];
-        let known = place >= self.after && (self.whole || !behind.is_empty());
-        known.then_some(behind)
-    }
 }
 
 /// Where an account comes with one of its relations, or with how many it has.
@@ -82,7 +56,7 @@ impl Seen {
 
     /// Notes the relations that were found behind one, in order.
     pub(super) fn note_relations(&self, after: (Uuid, i64), found: &[(Uuid, i64)]) {
-        let list = List::new(place(after), found.iter().copied().map(place).collect());
+        let list = List::new(place(after), found.iter().copied().map(place).collect(), LIST_MAX);
         self.0.with(|lists| lists.relations = Some(Arc::new(list)));
     }
 
@@ -95,29 +69,12 @@ impl Seen {
     /// Notes the followers that were found behind one, in order.
     pub(super) fn note_followers(&self, after: Uuid, found: &[(Uuid, i64)]) {
         let behind = place((after, i64::MAX));
-        let list = List::new(behind, found.iter().copied().map(place).collect());
+        let list = List::new(behind, found.iter().copied().map(place).collect(), LIST_MAX);
         self.0.with(|lists| lists.followers = Some(Arc::new(list)));
     }
 
     /// Forgets the lists: there is more to do than they say.
     pub(super) fn forget(&self) {
         self.0.with(|lists| *lists = Lists::default());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_knows_what_comes_behind_a_place_within_it() {
-        let whole = List::new(3, vec![5, 7]);
-        assert_eq!(whole.behind(2), None);
-        assert_eq!(whole.behind(3), Some([5, 7].as_slice()));
-        assert_eq!(whole.behind(5), Some([7].as_slice()));
-        assert_eq!(whole.behind(9), Some([].as_slice()));
-        let part = List { whole: false, ..whole };
-        assert_eq!(part.behind(6), Some([7].as_slice()));
-        assert_eq!(part.behind(7), None);
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::relations::Side;
 use crate::{
-    engine::Remembered,
+    engine::{List, Remembered},
     pleroma::{Actor, AssociatedObject, Server},
 };
 
@@ -18,28 +18,15 @@ const LIST_MAX: i64 = 300_000;
 
 /// The list of one claim.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct RelationList(Remembered<Option<List>>);
+pub(super) struct RelationList(Remembered<Option<Listed>>);
 
-/// Relations of one side, in order.
+/// Relations of one side.
 #[derive(Debug)]
-struct List {
+struct Listed {
     side: Side,
-    /// It holds what comes behind this relation.
-    after: i64,
-    relations: Vec<i64>,
-    /// Whether nothing comes behind it.
-    whole: bool,
+    relations: List<i64>,
     /// Of each follower the newest Follow, by the hash of the follower's address, in its order.
     follows: Vec<(i64, Uuid)>,
-}
-
-impl List {
-    /// What comes behind a relation; `None`: it has to be read.
-    fn behind(&self, side: Side, after: i64) -> Option<&[i64]> {
-        let behind = &self.relations[self.relations.partition_point(|id| *id <= after)..];
-        let known = side == self.side && after >= self.after && (self.whole || !behind.is_empty());
-        known.then_some(behind)
-    }
 }
 
 /// The statement that lists relations of one side, whatever is at their other ends. `$1`: account,
@@ -107,7 +94,8 @@ impl RelationList {
 
     fn behind(&self, side: Side, after: i64, limit: usize) -> Option<Vec<i64>> {
         self.0.with(|list| {
-            let behind = list.as_ref()?.behind(side, after)?;
+            let list = list.as_ref().filter(|list| list.side == side)?;
+            let behind = list.relations.behind(after)?;
             Some(behind.iter().take(limit).copied().collect())
         })
     }
@@ -132,7 +120,7 @@ async fn read(
     account: &Actor,
     side: Side,
     (after, until): (i64, i64),
-) -> sqlx::Result<List> {
+) -> sqlx::Result<Listed> {
     let sql = match side {
         Side::Followers => list!("following_id", "follower_id"),
         Side::Followed => list!("follower_id", "following_id"),
@@ -144,10 +132,10 @@ async fn read(
         .bind(LIST_MAX)
         .fetch_all(&mut *db)
         .await?;
-    let whole = i64::try_from(found.len()).is_ok_and(|found| found < LIST_MAX);
     let (relations, mut hashes): (Vec<i64>, Vec<i64>) = found.into_iter().unzip();
-    let mut list = List { side, after, relations, whole, follows: Vec::new() };
-    if side == Side::Followed || list.relations.is_empty() {
+    let relations = List::new(after, relations, LIST_MAX);
+    let mut list = Listed { side, relations, follows: Vec::new() };
+    if side == Side::Followed || hashes.is_empty() {
         return Ok(list);
     }
     hashes.sort_unstable();

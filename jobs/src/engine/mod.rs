@@ -21,6 +21,7 @@ mod house;
 mod job;
 mod lease;
 pub mod ledger;
+mod list;
 #[cfg(test)]
 mod model;
 mod pacing;
@@ -46,6 +47,7 @@ pub use failpoint::FailPoint;
 pub use house::{Backlog, House};
 pub use job::{Batch, Job, Parking, Skipped, Wait};
 pub use ledger::Lease;
+pub use list::List;
 pub use pacing::BatchSettings;
 pub use plan::{Count, Plan, PlanSummary};
 pub use progress::{Meter, Progress, deliveries_told, step_of};
