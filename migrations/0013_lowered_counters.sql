@@ -12,9 +12,10 @@ create table if not exists kenoma.lowered_counters (
     replies_lost   bigint not null,
     quotes_before  bigint,
     quotes_lost    bigint not null,
-    primary key (object, run_id)
+    primary key (run_id, object)
 );
 
 comment on table kenoma.lowered_counters is 'Objects whose counters of replies or quotes an unfinished run lowered; kept until the run is done';
 
-create index if not exists lowered_counters_run on kenoma.lowered_counters (run_id);
+-- Both indexes serve for one object of one run: before the table is analyzed PostgreSQL may take either.
+create index if not exists lowered_counters_object on kenoma.lowered_counters (object);
