@@ -78,9 +78,14 @@ pub(super) const NOTED: &str = "select account, refresh_due from kenoma.instance
 /// The instances with notes.
 pub(super) const NOTED_INSTANCES: &str = "select distinct instance from kenoma.instance_accounts";
 
-/// `$1`: instance, `$2`: accounts. The server has been asked to read them anew.
+/// `$1`: instance, `$2`: accounts. The server has been asked to read them anew. They are looked up one
+/// by one: before the table is analyzed PostgreSQL takes an instance to have few, and reads all of
+/// them for each batch.
 pub(super) const NOT_DUE: &str = "update kenoma.instance_accounts set refresh_due = false
-     where instance = $1 and account = any ($2)";
+     where ctid = any (array(
+         select noted.ctid from unnest($2::uuid[]) as given (account),
+                lateral (select ctid from kenoma.instance_accounts
+                         where instance = $1 and account = given.account offset 0) noted))";
 
 /// `$1`: instance. Nothing is left to be done.
 pub(super) const FORGET: &str = "delete from kenoma.instance_accounts where instance = $1";
