@@ -17,7 +17,7 @@ pub(super) async fn count(db: &mut PgConnection, actor: &str, until: Uuid) -> sq
     sqlx::query_scalar(
         "select count(*) from public.notifications n
          join public.activities a on a.id = n.activity_id
-         where a.actor = $1 and a.id <= $2",
+         where a.actor = $1 and (a.id <= $2) is true",
     )
     .bind(actor)
     .bind(until)

@@ -26,7 +26,7 @@ use super::{
     pacing::Pacing,
     progress::step_of,
     retry::RetrySettings,
-    transaction::{answered, limit_waits, milliseconds},
+    transaction::{answered, milliseconds, transaction_settings},
     wire,
 };
 
@@ -290,14 +290,12 @@ impl<J: Job> Drive<'_, J> {
     pub(super) async fn begin(&self) -> sqlx::Result<PgTransaction<'static>> {
         let mut tx = self.driver.pool.begin().await?;
         sqlx::query(concat!(
-            limit_waits!(),
+            transaction_settings!(),
             "set_config('statement_timeout', $2, true),
              set_config('idle_in_transaction_session_timeout', $3, true),
              set_config('application_name', $4, true),
              -- For statements of jobs that note something of their run.
              set_config('kenoma.run_id', $5, true),
-             -- Compiling takes longer than any statement of a batch.
-             set_config('jit', 'off', true),
              pg_advisory_lock(hashtextextended($5, 0))::text,
              pg_advisory_unlock(hashtextextended($5, 0))",
         ))

@@ -10,13 +10,20 @@ use super::BatchSettings;
 /// must not keep its locks from workers for ever.
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(40);
 
-/// Limits the waits of a transaction for locks to `$1` milliseconds, and to half of the shortest
-/// `deadlock_timeout` that anybody in this database has. To stand in front of a list of columns.
+/// Settings of every transaction that changes something. To stand in front of a list of columns.
+///
+/// Its waits for locks are limited to `$1` milliseconds, and to half of the shortest `deadlock_timeout`
+/// that anybody in this database has.
 ///
 /// Who has waited for a lock for `deadlock_timeout` looks whether that can ever end; if not, it is
 /// this one's transaction that PostgreSQL ends. Whoever waits for us began to after we had begun:
 /// as long as we have given up by then, nobody of the server's is ever ended because of us.
-macro_rules! limit_waits {
+///
+/// Nothing is compiled in it: that takes longer than the batch. Nor is a statement planned by its
+/// values: from these PostgreSQL concludes, for instance, that few of an account's posts lie in a range
+/// of ids, reads all of them for each batch, and sorts them; or that they are frequent, and looks for
+/// them among all posts that the server ever had.
+macro_rules! transaction_settings {
     () => {
         "with patience as materialized (
              select greatest(1, least($1::bigint, min(extract(epoch from timeout::interval) * 500)))::bigint::text as ms
@@ -30,20 +37,21 @@ macro_rules! limit_waits {
                   ) as known
          )
          select set_config('lock_timeout', (select ms from patience), true),
-                set_config('kenoma.lock_patience', (select ms from patience), true), "
+                set_config('kenoma.lock_patience', (select ms from patience), true),
+                set_config('jit', 'off', true),
+                set_config('plan_cache_mode', 'force_generic_plan', true), "
     };
 }
-pub(super) use limit_waits;
+pub(super) use transaction_settings;
 
 /// Begins a transaction that waits no longer for a lock, and for an answer, than a batch would, and
-/// that does not stand idle for long. Nothing is compiled in it: that takes longer than the batch.
+/// that does not stand idle for long.
 pub async fn begin(pool: &PgPool, limits: &BatchSettings) -> sqlx::Result<PgTransaction<'static>> {
     let mut tx = pool.begin().await?;
     sqlx::query(concat!(
-        limit_waits!(),
+        transaction_settings!(),
         "set_config('statement_timeout', $2, true),
-         set_config('idle_in_transaction_session_timeout', $3, true),
-         set_config('jit', 'off', true)",
+         set_config('idle_in_transaction_session_timeout', $3, true)",
     ))
     .bind(milliseconds(limits.lock_timeout))
     .bind(milliseconds(limits.statement_timeout))

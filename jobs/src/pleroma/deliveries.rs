@@ -174,9 +174,10 @@ pub async fn lost_deliveries_note(
 ) -> sqlx::Result<Option<String>> {
     // The last one is told last.
     let last: Option<Uuid> = sqlx::query_scalar(
+        // By the account's index: by one on the id alone all that others did since would be read.
         "select id from (
              select id, data ->> 'type' as type from public.activities
-             where actor = $1 order by id desc nulls last limit 100) as latest
+             where actor = any (array[$1]) order by actor, id desc nulls last limit 100) as latest
          where type in ('Delete', 'Undo') order by id desc limit 1",
     )
     .bind(&account.ap_id)
