@@ -13,7 +13,7 @@ use super::measure::{self, peak_memory_mib};
 use crate::console::{say, show, show_table, thousands};
 
 /// A few posts, and few accounts besides those that are added.
-const COMMUNITY: Community = Community {
+pub(super) const COMMUNITY: Community = Community {
     posts: 1_000,
     local_accounts: 50,
     other_accounts: 50,
