@@ -1,8 +1,8 @@
 -- The ledger: what was asked, how far it got, how it ended. Redis only rings the bell.
--- Everything lives in schema kenoma, which the migrator has made; the server's own tables are never touched.
+-- Everything lives in schema ostrakon, which the migrator has made; the server's own tables are never touched.
 set local lock_timeout = '5s';
 
-create table kenoma.runs (
+create table ostrakon.runs (
     id               text primary key check (length(id) = 26),
     job              text not null,
     class            text not null check (class in ('short', 'long')),
@@ -38,18 +38,18 @@ create table kenoma.runs (
     check (status <> 'running' or (lease_owner is not null and lease_expires_at is not null))
 );
 
-comment on table kenoma.runs is 'One row per requested job: the truth about it';
+comment on table ostrakon.runs is 'One row per requested job: the truth about it';
 
 -- Asking twice gives the id of the first, while that one is unfinished.
-create unique index runs_unfinished_dedupe_key on kenoma.runs (dedupe_key)
+create unique index runs_unfinished_dedupe_key on ostrakon.runs (dedupe_key)
     where status in ('queued', 'running', 'paused');
 
 -- What the reconciler looks through every few seconds.
-create index runs_unfinished on kenoma.runs (available_at) where status in ('queued', 'running');
+create index runs_unfinished on ostrakon.runs (available_at) where status in ('queued', 'running');
 
-create table kenoma.run_events (
+create table ostrakon.run_events (
     id      bigint generated always as identity primary key,
-    run_id  text not null references kenoma.runs (id) on delete cascade,
+    run_id  text not null references ostrakon.runs (id) on delete cascade,
     at      timestamptz not null default clock_timestamp(),
     event   text not null,
     -- The operator or the worker.
@@ -57,12 +57,12 @@ create table kenoma.run_events (
     detail  jsonb not null default '{}'
 );
 
-comment on table kenoma.run_events is 'The story of each run, append-only';
+comment on table ostrakon.run_events is 'The story of each run, append-only';
 
-create index run_events_run_id on kenoma.run_events (run_id, id);
+create index run_events_run_id on ostrakon.run_events (run_id, id);
 
-create table kenoma.parked_items (
-    run_id   text not null references kenoma.runs (id) on delete cascade,
+create table ostrakon.parked_items (
+    run_id   text not null references ostrakon.runs (id) on delete cascade,
     item     text not null,
     reason   text not null,
     sqlstate text,
@@ -70,9 +70,9 @@ create table kenoma.parked_items (
     primary key (run_id, item)
 );
 
-comment on table kenoma.parked_items is 'Rows that could not be done, each with its reason; the rest of their run went on';
+comment on table ostrakon.parked_items is 'Rows that could not be done, each with its reason; the rest of their run went on';
 
-create table kenoma.workers (
+create table ostrakon.workers (
     id         text primary key,
     host       text not null,
     pid        integer not null,
@@ -81,4 +81,4 @@ create table kenoma.workers (
     seen_at    timestamptz not null default clock_timestamp()
 );
 
-comment on table kenoma.workers is 'Worker processes, each seen every few seconds; only to tell people whether one is alive';
+comment on table ostrakon.workers is 'Worker processes, each seen every few seconds; only to tell people whether one is alive';

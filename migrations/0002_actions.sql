@@ -1,7 +1,7 @@
 -- What was done at once, without a run: who did it, to what, and why.
 set local lock_timeout = '5s';
 
-create table kenoma.actions (
+create table ostrakon.actions (
     id           text primary key check (length(id) = 26),
     command      text not null,
     -- What a person typed: a nickname, a token's kind.
@@ -15,4 +15,4 @@ create table kenoma.actions (
     at           timestamptz not null default clock_timestamp()
 );
 
-comment on table kenoma.actions is 'One row per command that changed something at once, append-only';
+comment on table ostrakon.actions is 'One row per command that changed something at once, append-only';

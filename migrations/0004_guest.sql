@@ -2,13 +2,13 @@
 set local lock_timeout = '5s';
 
 -- 1 is as fast as the settings let it; 0.5 takes twice as long.
-alter table kenoma.runs add column if not exists speed double precision not null default 1
+alter table ostrakon.runs add column if not exists speed double precision not null default 1
     check (speed between 0.01 and 100);
 
 -- The brake that holds the batches back now, why, and since when; NULL while none does.
-alter table kenoma.runs add column if not exists brake text;
-alter table kenoma.runs add column if not exists brake_reason text;
-alter table kenoma.runs add column if not exists braked_at timestamptz;
+alter table ostrakon.runs add column if not exists brake text;
+alter table ostrakon.runs add column if not exists brake_reason text;
+alter table ostrakon.runs add column if not exists braked_at timestamptz;
 
 -- How long brakes have held it back altogether.
-alter table kenoma.runs add column if not exists braked_ms bigint not null default 0;
+alter table ostrakon.runs add column if not exists braked_ms bigint not null default 0;

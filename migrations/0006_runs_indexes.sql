@@ -3,9 +3,9 @@ set local lock_timeout = '5s';
 
 -- What the reconciler looks through, each class by itself, in the order in which it rings. The index before had both
 -- classes in one: to find no short run due it went through every long run that waited.
-create index if not exists runs_due on kenoma.runs (class, available_at, id) where status in ('queued', 'running');
-drop index if exists kenoma.runs_unfinished;
+create index if not exists runs_due on ostrakon.runs (class, available_at, id) where status in ('queued', 'running');
+drop index if exists ostrakon.runs_unfinished;
 
--- `kenoma jobs list --status` and `--job`, newest first: those that failed are few among all that ever were.
-create index if not exists runs_status on kenoma.runs (status, id);
-create index if not exists runs_job on kenoma.runs (job, id);
+-- `ostrakon jobs list --status` and `--job`, newest first: those that failed are few among all that ever were.
+create index if not exists runs_status on ostrakon.runs (status, id);
+create index if not exists runs_job on ostrakon.runs (job, id);

@@ -2,4 +2,4 @@
 set local lock_timeout = '5s';
 
 -- How far the end has got; NULL before it.
-alter table kenoma.runs add column if not exists closing jsonb;
+alter table ostrakon.runs add column if not exists closing jsonb;

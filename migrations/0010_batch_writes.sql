@@ -1,8 +1,8 @@
 -- What a run's batches wrote and others may overwrite with what they had read before.
 set local lock_timeout = '5s';
 
-create table if not exists kenoma.batch_writes (
-    run_id text not null references kenoma.runs (id) on delete cascade,
+create table if not exists ostrakon.batch_writes (
+    run_id text not null references ostrakon.runs (id) on delete cascade,
     n      bigint generated always as identity,
     -- As the job put it; kept until its run is done.
     what   jsonb not null,
@@ -11,6 +11,6 @@ create table if not exists kenoma.batch_writes (
     primary key (run_id, n)
 );
 
-comment on table kenoma.batch_writes is 'One row per batch of an unfinished run: what is looked at again when others must be done with it';
+comment on table ostrakon.batch_writes is 'One row per batch of an unfinished run: what is looked at again when others must be done with it';
 
-create index if not exists batch_writes_fresh on kenoma.batch_writes (run_id, n) where not looked;
+create index if not exists batch_writes_fresh on ostrakon.batch_writes (run_id, n) where not looked;

@@ -2,11 +2,11 @@
 -- can choose it: a role with the least rights may not write these columns. NULL in rows of older versions.
 set local lock_timeout = '5s';
 
-alter table kenoma.runs add column if not exists database_user text;
-alter table kenoma.runs alter column database_user set default session_user;
+alter table ostrakon.runs add column if not exists database_user text;
+alter table ostrakon.runs alter column database_user set default session_user;
 
-alter table kenoma.run_events add column if not exists database_user text;
-alter table kenoma.run_events alter column database_user set default session_user;
+alter table ostrakon.run_events add column if not exists database_user text;
+alter table ostrakon.run_events alter column database_user set default session_user;
 
-alter table kenoma.actions add column if not exists database_user text;
-alter table kenoma.actions alter column database_user set default session_user;
+alter table ostrakon.actions add column if not exists database_user text;
+alter table ostrakon.actions alter column database_user set default session_user;

@@ -2,8 +2,8 @@
 -- replies and quotes that are new.
 set local lock_timeout = '5s';
 
-create table if not exists kenoma.lowered_counters (
-    run_id         text not null references kenoma.runs (id) on delete cascade,
+create table if not exists ostrakon.lowered_counters (
+    run_id         text not null references ostrakon.runs (id) on delete cascade,
     -- An id of public.objects; no reference, as the server's tables are left alone.
     object         bigint not null,
     -- The lowest that the counter was found at, reckoned back to before the run first lowered it; none if it is no number.
@@ -15,7 +15,7 @@ create table if not exists kenoma.lowered_counters (
     primary key (run_id, object)
 );
 
-comment on table kenoma.lowered_counters is 'Objects whose counters of replies or quotes an unfinished run lowered; kept until the run is done';
+comment on table ostrakon.lowered_counters is 'Objects whose counters of replies or quotes an unfinished run lowered; kept until the run is done';
 
 -- Both indexes serve for one object of one run: before the table is analyzed PostgreSQL may take either.
-create index if not exists lowered_counters_object on kenoma.lowered_counters (object);
+create index if not exists lowered_counters_object on ostrakon.lowered_counters (object);

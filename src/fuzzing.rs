@@ -2,7 +2,7 @@
 //!
 //! Each function takes any bytes, and panics when what was made of them cannot be.
 
-use kenoma_jobs::{
+use ostrakon_jobs::{
     deactivate_instance::Host,
     pleroma::{Flavour, Registration, is_blacklisted, nickname_fault, valid_email},
 };

@@ -1,4 +1,4 @@
-//! kenoma: background jobs for administrators of Pleroma and Akkoma servers.
+//! ostrakon: background jobs for administrators of Pleroma and Akkoma servers.
 //!
 //! The program is all that is public here; a library, so that the fuzz targets can call what reads
 //! the bytes of strangers.

@@ -1,9 +1,9 @@
-//! kenoma: background jobs for administrators of Pleroma and Akkoma servers.
+//! ostrakon: background jobs for administrators of Pleroma and Akkoma servers.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
-    let _armed = kenoma_jobs::engine::failpoint::arm();
-    kenoma::main()
+    let _armed = ostrakon_jobs::engine::failpoint::arm();
+    ostrakon::main()
 }

@@ -5,7 +5,7 @@ mod place;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use kenoma_jobs::{
+use ostrakon_jobs::{
     engine::{
         BatchSettings, BrakeSettings, Driver, Lease, RetrySettings, answered, is_idle,
         ledger::{self, SchemaState},
@@ -24,7 +24,7 @@ use crate::{cli::Failure, settings::Settings};
 
 /// What is told when the ledger is a newer version's.
 pub(crate) const NEWER_LEDGER: &str =
-    "kenoma's own tables were made by a newer version than this program; update kenoma";
+    "ostrakon's own tables were made by a newer version than this program; update ostrakon";
 
 /// Connections of a process that runs no worker.
 const COMMAND_CONNECTIONS: u32 = 6;
@@ -100,7 +100,7 @@ impl Session {
         let follower = Box::pin(reach(&link, vec![side_pool.clone(), pool.clone()])).await?;
         if link.is_read_only() {
             return Err(Failure::Refused(format!(
-                "PostgreSQL at {} lets kenoma only read: it is a standby, or \
+                "PostgreSQL at {} lets ostrakon only read: it is a standby, or \
                  default_transaction_read_only is on; the worker was not started",
                 link.address()
             )));
@@ -176,11 +176,11 @@ impl Session {
         let problem = match ledger::schema_state(&mut db).await? {
             SchemaState::Current => return Ok(()),
             SchemaState::Missing => {
-                "kenoma's own tables are not in this database yet; make them with: kenoma migrate"
+                "ostrakon's own tables are not in this database yet; make them with: ostrakon migrate"
             }
             SchemaState::Older => {
-                "kenoma's own tables are those of an older version; bring them up to date with: \
-                 kenoma migrate"
+                "ostrakon's own tables are those of an older version; bring them up to date with: \
+                 ostrakon migrate"
             }
             SchemaState::Newer => NEWER_LEDGER,
         };

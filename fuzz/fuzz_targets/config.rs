@@ -1,4 +1,4 @@
-//! See `kenoma::fuzzing::config`.
+//! See `ostrakon::fuzzing::config`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| kenoma::fuzzing::config(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ostrakon::fuzzing::config(bytes));

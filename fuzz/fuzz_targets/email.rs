@@ -1,4 +1,4 @@
-//! See `kenoma::fuzzing::email`.
+//! See `ostrakon::fuzzing::email`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| kenoma::fuzzing::email(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ostrakon::fuzzing::email(bytes));

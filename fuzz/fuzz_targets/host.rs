@@ -1,4 +1,4 @@
-//! See `kenoma::fuzzing::host`.
+//! See `ostrakon::fuzzing::host`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| kenoma::fuzzing::host(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ostrakon::fuzzing::host(bytes));

@@ -1,4 +1,4 @@
-//! See `kenoma::fuzzing::hosts_file`.
+//! See `ostrakon::fuzzing::hosts_file`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| kenoma::fuzzing::hosts_file(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ostrakon::fuzzing::hosts_file(bytes));

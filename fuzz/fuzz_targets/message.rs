@@ -1,4 +1,4 @@
-//! See `kenoma::fuzzing::message`.
+//! See `ostrakon::fuzzing::message`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| kenoma::fuzzing::message(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ostrakon::fuzzing::message(bytes));

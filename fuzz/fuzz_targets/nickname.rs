@@ -1,4 +1,4 @@
-//! See `kenoma::fuzzing::nickname`.
+//! See `ostrakon::fuzzing::nickname`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| kenoma::fuzzing::nickname(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ostrakon::fuzzing::nickname(bytes));

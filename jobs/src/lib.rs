@@ -1,4 +1,4 @@
-//! What a kenoma job is, and one folder per job.
+//! What an ostrakon job is, and one folder per job.
 //!
 //! Imports go one way: the jobs use [`pleroma`] (what we know of the server's database) and
 //! [`engine`] (the loop and the ledger); neither of those knows a job. Nothing here knows the

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum UnknownJob {
     /// The name is not in the list.
-    #[error("this version of kenoma knows no job {0:?}")]
+    #[error("this version of ostrakon knows no job {0:?}")]
     Name(String),
     /// The payload is not that of the job.
     #[error("the payload of {job} cannot be read: {error}")]

@@ -1,7 +1,7 @@
-//! `kenoma actions`: what was done at once, by whom and why.
+//! `ostrakon actions`: what was done at once, by whom and why.
 
 use chrono::SecondsFormat;
-use kenoma_jobs::engine::ledger::{self, Action};
+use ostrakon_jobs::engine::ledger::{self, Action};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::session::Session;
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma actions --subject alice")]
+#[command(after_help = "Example: ostrakon actions --subject alice")]
 pub(super) struct Options {
     /// Only those about this: a nickname, as it was typed.
     #[arg(long, value_name = "NICK")]

@@ -1,6 +1,6 @@
 //! What the tables of a large run are like after it, as a person reads it.
 
-use kenoma_jobs::engine::{
+use ostrakon_jobs::engine::{
     AFTER_CARE, AfterCare, Analyzed, TableCare,
     ledger::{self, Event},
 };
@@ -84,7 +84,7 @@ mod tests {
             event: AFTER_CARE.to_owned(),
             actor: "worker".to_owned(),
             database_user: None,
-            detail: json!({ "role": "kenoma", "tables": [table] }),
+            detail: json!({ "role": "ostrakon", "tables": [table] }),
         })
     }
 
@@ -112,7 +112,7 @@ mod tests {
             })
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @"
-        public.users: not analyzed, as the role kenoma may not ANALYZE it; autovacuum will; 1 dead row (less than 1 MiB)
+        public.users: not analyzed, as the role ostrakon may not ANALYZE it; autovacuum will; 1 dead row (less than 1 MiB)
         public.users: not analyzed, as it was in use; autovacuum will; 1 dead row (less than 1 MiB)
         public.users: not analyzed, as it took too long; autovacuum will; 1 dead row (less than 1 MiB)
         ");

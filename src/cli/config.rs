@@ -1,4 +1,4 @@
-//! `kenoma config`
+//! `ostrakon config`
 
 use clap::Subcommand;
 

@@ -7,7 +7,7 @@ use std::{
 
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use kenoma_jobs::engine::{Meter, Progress, deliveries_told};
+use ostrakon_jobs::engine::{Meter, Progress, deliveries_told};
 
 use super::{
     Output,

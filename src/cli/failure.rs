@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use kenoma_jobs::engine::{JobError, Status, ledger::ControlError};
+use ostrakon_jobs::engine::{JobError, Status, ledger::ControlError};
 
 use crate::{queue::QueueError, settings::SettingsError};
 
@@ -96,8 +96,8 @@ impl Failure {
 /// What to do about a run that stands in the way.
 fn next_step(id: &str, status: Status) -> String {
     match status {
-        Status::Paused => format!("let it go on with: kenoma jobs resume {id}"),
-        _ => format!("follow it with: kenoma jobs watch {id}"),
+        Status::Paused => format!("let it go on with: ostrakon jobs resume {id}"),
+        _ => format!("follow it with: ostrakon jobs watch {id}"),
     }
 }
 
@@ -147,12 +147,12 @@ impl From<sqlx::Error> for Failure {
                 reason(&error)
             )),
             _ if lacks_a_right(&error) => Self::Failed(format!(
-                "PostgreSQL said: {}; nothing was changed\nGive the role its rights: what kenoma \
+                "PostgreSQL said: {}; nothing was changed\nGive the role its rights: what ostrakon \
                  migrate --print-grants prints, run by the owner of the database.",
                 reason(&error)
             )),
             _ if sqlstate(&error).as_deref() == Some("25006") => Self::Refused(format!(
-                "PostgreSQL lets kenoma only read ({}); nothing was changed\nIt is a standby, or \
+                "PostgreSQL lets ostrakon only read ({}); nothing was changed\nIt is a standby, or \
                  default_transaction_read_only is on. Have database.url lead to the primary, or name \
                  all hosts in it with target_session_attrs=read-write.",
                 reason(&error)
@@ -189,16 +189,16 @@ impl From<ControlError> for Failure {
     fn from(error: ControlError) -> Self {
         match &error {
             ControlError::Unknown(_) => {
-                return Self::NotFound(format!("{error}; list them with: kenoma jobs list"));
+                return Self::NotFound(format!("{error}; list them with: ostrakon jobs list"));
             }
             ControlError::Status { id, status: Status::Paused, verb: "tried again" } => {
-                return Self::Refused(format!("{error}; let it go on: kenoma jobs resume {id}"));
+                return Self::Refused(format!("{error}; let it go on: ostrakon jobs resume {id}"));
             }
             ControlError::Status {
                 id,
                 status: Status::Incomplete | Status::Failed | Status::Cancelled,
                 verb: "resumed",
-            } => return Self::Refused(format!("{error}; have it tried: kenoma jobs retry {id}")),
+            } => return Self::Refused(format!("{error}; have it tried: ostrakon jobs retry {id}")),
             ControlError::Status { status: Status::Succeeded, verb: "tried again", .. } => {
                 return Self::Refused(format!("{error}, as nothing of it is left"));
             }

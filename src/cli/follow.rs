@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use kenoma_jobs::{
+use ostrakon_jobs::{
     AnyJob,
     engine::{Progress, Status, ledger::Run},
 };
@@ -36,7 +36,7 @@ pub(super) async fn wait(
         tokio::select! {
             run = until_finished(session, id, output) => run,
             _ = ctrl_c() => Err(Failure::Interrupted(format!(
-                "no longer following; run {id} goes on. Follow it again with: kenoma jobs watch {id}"
+                "no longer following; run {id} goes on. Follow it again with: ostrakon jobs watch {id}"
             ))),
         }
     };
@@ -44,7 +44,7 @@ pub(super) async fn wait(
         None => followed.await,
         Some(patience) => timeout(patience, followed).await.unwrap_or_else(|_elapsed| {
             Err(Failure::TimedOut(format!(
-                "run {id} is not finished after {}, and was left alone; follow it with: kenoma \
+                "run {id} is not finished after {}, and was left alone; follow it with: ostrakon \
                  jobs watch {id}",
                 humantime::format_duration(patience)
             )))
@@ -69,7 +69,7 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
             return Ok(run);
         }
         if run.status == Status::Paused && said != Some(Status::Paused) {
-            output.note(format!("Run {id} is paused; go on with: kenoma jobs resume {id}"));
+            output.note(format!("Run {id} is paused; go on with: ostrakon jobs resume {id}"));
         }
         if run.status == Status::Queued
             && said != Some(Status::Queued)

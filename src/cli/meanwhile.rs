@@ -1,6 +1,6 @@
 //! What others did to the items of a run while it was under way.
 
-use kenoma_jobs::engine::{Status, ledger::Run};
+use ostrakon_jobs::engine::{Status, ledger::Run};
 
 use super::output::{counted, thousands};
 

@@ -1,6 +1,6 @@
-//! `kenoma metrics`: figures for whoever watches over a server (docs/metrics.md).
+//! `ostrakon metrics`: figures for whoever watches over a server (docs/metrics.md).
 
-use kenoma_jobs::engine::{
+use ostrakon_jobs::engine::{
     Status,
     ledger::{self, Run, RunFigures, RunFilter, Waiting},
 };
@@ -63,14 +63,14 @@ impl Figures {
 
     /// Sums over all runs that the ledger has.
     fn tell_of_all(&self, registry: &Registry) -> prometheus::Result<()> {
-        let help = Opts::new("kenoma_runs", "Runs in the ledger.");
+        let help = Opts::new("ostrakon_runs", "Runs in the ledger.");
         let runs = registered(registry, IntGaugeVec::new(help, &["job", "status"])?)?;
-        let help = Opts::new("kenoma_items_done_total", "Items dealt with and committed.");
+        let help = Opts::new("ostrakon_items_done_total", "Items dealt with and committed.");
         let done = registered(registry, IntCounterVec::new(help, &["job"])?)?;
-        let help = Opts::new("kenoma_items_parked", "Items left aside with a reason.");
+        let help = Opts::new("ostrakon_items_parked", "Items left aside with a reason.");
         let parked = registered(registry, IntGaugeVec::new(help, &["job"])?)?;
         let help =
-            Opts::new("kenoma_braked_seconds_total", "Time for which brakes held runs back.");
+            Opts::new("ostrakon_braked_seconds_total", "Time for which brakes held runs back.");
         let braked = registered(registry, CounterVec::new(help, &["job"])?)?;
         for of in &self.runs {
             runs.with_label_values(&[of.job.as_str(), of.status.name()]).set(of.runs);
@@ -80,7 +80,7 @@ impl Figures {
             braked.with_label_values(&job).inc_by(of.braked.max(0.0));
         }
         let help = Opts::new(
-            "kenoma_waiting_seconds",
+            "ostrakon_waiting_seconds",
             "How long the run that has been due for longest has waited for a worker.",
         );
         let waiting = registered(registry, GaugeVec::new(help, &["class"])?)?;
@@ -88,19 +88,20 @@ impl Figures {
             waiting.with_label_values(&[of.class.as_str()]).set(of.seconds);
         }
         let workers =
-            IntGauge::new("kenoma_workers", "Workers that have lately given a sign of life.")?;
+            IntGauge::new("ostrakon_workers", "Workers that have lately given a sign of life.")?;
         registered(registry, workers)?.set(self.workers);
         Ok(())
     }
 
     /// The runs that are being worked on, one by one.
     fn tell_of_each(&self, registry: &Registry) -> prometheus::Result<()> {
-        let help = Opts::new("kenoma_run_items_done", "Items that a run under way has dealt with.");
+        let help =
+            Opts::new("ostrakon_run_items_done", "Items that a run under way has dealt with.");
         let done = registered(registry, IntGaugeVec::new(help, &["job", "run_id"])?)?;
-        let help = Opts::new("kenoma_run_items", "Items that a run under way has in all.");
+        let help = Opts::new("ostrakon_run_items", "Items that a run under way has in all.");
         let total = registered(registry, IntGaugeVec::new(help, &["job", "run_id"])?)?;
         let help =
-            Opts::new("kenoma_run_held_back", "1: this brake holds a run under way back now.");
+            Opts::new("ostrakon_run_held_back", "1: this brake holds a run under way back now.");
         let brakes = registered(registry, IntGaugeVec::new(help, &["job", "run_id", "brake"])?)?;
         for run in &self.under_way {
             let labels = [run.job.as_str(), run.id.as_str()];

@@ -1,6 +1,6 @@
-//! `kenoma migrate`
+//! `ostrakon migrate`
 
-use kenoma_jobs::engine::ledger::{self, MigrateFailed, Migrated};
+use ostrakon_jobs::engine::ledger::{self, MigrateFailed, Migrated};
 use serde_json::json;
 
 use super::{Failure, Output};
@@ -10,19 +10,19 @@ use crate::session::{NEWER_LEDGER, Session};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Whoever owns the database migrates; a role of its own can do the rest:
-  psql -c 'create role kenoma login' pleroma     then give it a password: \\password kenoma
-  kenoma migrate
-  kenoma migrate --print-grants | psql pleroma   again after each update of kenoma or the server")]
+  psql -c 'create role ostrakon login' pleroma     then give it a password: \\password ostrakon
+  ostrakon migrate
+  ostrakon migrate --print-grants | psql pleroma   again after each update of ostrakon or the server")]
 pub(super) struct Options {
-    /// Change nothing, and print the GRANTs that another role needs to do everything kenoma does.
+    /// Change nothing, and print the GRANTs that another role needs to do everything ostrakon does.
     #[arg(long)]
     print_grants: bool,
     /// The role that the GRANTs are for.
-    #[arg(long, value_name = "NAME", default_value = "kenoma", requires = "print_grants")]
+    #[arg(long, value_name = "NAME", default_value = "ostrakon", requires = "print_grants")]
     role: String,
 }
 
-/// Makes or updates schema `kenoma`, or says which rights a role needs.
+/// Makes or updates schema `ostrakon`, or says which rights a role needs.
 pub(super) async fn run(
     options: &Options,
     session: Session,
@@ -36,16 +36,16 @@ pub(super) async fn run(
     let mut db = session.side_pool.acquire().await?;
     let text = match migrate(&mut db).await? {
         Migrated::Newer => return Err(Failure::Refused(NEWER_LEDGER.to_owned())),
-        Migrated::Nothing => "kenoma's tables are up to date.",
+        Migrated::Nothing => "ostrakon's tables are up to date.",
         Migrated::HandedOver => {
-            "kenoma's tables are up to date, and belong to the owner of the database now."
+            "ostrakon's tables are up to date, and belong to the owner of the database now."
         }
-        Migrated::Made => "kenoma's tables were made in schema kenoma.",
-        Migrated::Updated => "kenoma's tables were brought up to date.",
+        Migrated::Made => "ostrakon's tables were made in schema ostrakon.",
+        Migrated::Updated => "ostrakon's tables were brought up to date.",
     };
     if let Some(role) = ledger::owner_without_backup(&mut db).await? {
         output.warning(format!(
-            "{role} owns the server's tables, but not the database, and may not read schema kenoma: a \
+            "{role} owns the server's tables, but not the database, and may not read schema ostrakon: a \
              backup by that role (pg_dump) fails. Make it the owner of the database (ALTER DATABASE … \
              OWNER TO {role}), and run this again"
         ));
@@ -62,7 +62,7 @@ async fn print_grants(role: &str, session: &Session, output: Output) -> Result<(
     let server = session.server().await?;
     session.require_ledger().await?;
     let mut db = session.side_pool.acquire().await?;
-    let grants = kenoma_jobs::grants(&mut db, &server.shape, role).await?;
+    let grants = ostrakon_jobs::grants(&mut db, &server.shape, role).await?;
     for grant in &grants {
         output.result(grant);
     }
@@ -82,7 +82,7 @@ async fn migrate(db: &mut sqlx::PgConnection) -> Result<Migrated, Failure> {
              what holds them for so long"
         )),
         MigrateFailed::Migrate(_) | MigrateFailed::Database(_) => {
-            Failure::Failed(format!("kenoma's tables could not be made: {failed}"))
+            Failure::Failed(format!("ostrakon's tables could not be made: {failed}"))
         }
     })
 }

@@ -44,7 +44,7 @@ use crate::{
 
 /// Background jobs for administrators and moderators of Pleroma and Akkoma servers.
 #[derive(Debug, Parser)]
-#[command(name = "kenoma", version, propagate_version = true, infer_long_args = false)]
+#[command(name = "ostrakon", version, propagate_version = true, infer_long_args = false)]
 #[command(after_help = "Exit codes: 0 done · 1 failed · 2 usage · 3 no such account or run · \
     4 refused or declined · 5 already queued · 6 finished with parked items · 7 wait timed out · \
     8 PostgreSQL or Redis not reachable · 130 interrupted")]
@@ -58,7 +58,7 @@ struct Cli {
 /// Options that every command takes.
 #[derive(Debug, clap::Args)]
 struct Global {
-    /// Config file instead of /etc/kenoma/kenoma.toml.
+    /// Config file instead of /etc/ostrakon/ostrakon.toml.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Address of the server, such as <https://social.example>; found in the database otherwise.
@@ -92,7 +92,7 @@ enum Command {
     Actions(actions::Options),
     /// Print figures of all runs in the text format of Prometheus.
     Metrics,
-    /// Make or update kenoma's own tables (schema `kenoma`); never touches the server's.
+    /// Make or update ostrakon's own tables (schema `ostrakon`); never touches the server's.
     Migrate(migrate::Options),
     /// Look at the settings.
     #[command(subcommand)]
@@ -112,7 +112,7 @@ impl Command {
             | Self::User(User::List(_) | User::Show(_) | User::Invites | User::ConvertId(_)) => {
                 "Nothing was changed."
             }
-            _ => "What was done stays done; look at it with: kenoma actions, kenoma jobs list",
+            _ => "What was done stays done; look at it with: ostrakon actions, ostrakon jobs list",
         }
     }
 }

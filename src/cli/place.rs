@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kenoma_jobs::engine::{
+use ostrakon_jobs::engine::{
     Class,
     ledger::{self, SchemaState},
 };
@@ -19,7 +19,7 @@ pub(super) const SAME_COMMAND: &str = "the same command";
 /// What to do where no worker is alive; with `command` and `--inline` it is done here.
 pub(super) fn no_worker_alive(command: &str) -> String {
     format!(
-        "no worker is alive: start one with `kenoma worker`, or do it here with {command} and --inline"
+        "no worker is alive: start one with `ostrakon worker`, or do it here with {command} and --inline"
     )
 }
 

@@ -1,6 +1,6 @@
 //! What a job will touch, shown to a person, who may say no.
 
-use kenoma_jobs::{AnyJob, engine::PlanSummary};
+use ostrakon_jobs::{AnyJob, engine::PlanSummary};
 use serde_json::json;
 
 use super::{

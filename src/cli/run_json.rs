@@ -1,7 +1,7 @@
 //! A run as JSON: a promise to scripts.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use kenoma_jobs::engine::{Status, ledger::Run};
+use ostrakon_jobs::engine::{Status, ledger::Run};
 use serde::Serialize;
 
 /// One run, with times as RFC 3339 in UTC.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use kenoma_jobs::{
+use ostrakon_jobs::{
     AnyJob,
     engine::{
         self, FailPoint, JobError, PlanSummary, Status, deliveries_told,
@@ -202,7 +202,7 @@ pub(super) fn conclude(run: &Run) -> Result<(), Failure> {
     match run.status {
         Status::Succeeded => Ok(()),
         Status::Incomplete => Err(Failure::Parked(format!(
-            "run {id} is incomplete: {}; see: kenoma jobs show {id}\nOnce the causes are mended: kenoma \
+            "run {id} is incomplete: {}; see: ostrakon jobs show {id}\nOnce the causes are mended: ostrakon \
              jobs retry {id}",
             done_told(run)
         ))),
@@ -212,7 +212,7 @@ pub(super) fn conclude(run: &Run) -> Result<(), Failure> {
         ))),
         _ => Err(Failure::Failed(format!(
             "run {id} has failed: {}\n{}; what was committed stays. Once the cause is mended, have \
-             what is left done, parked items included: kenoma jobs retry {id}",
+             what is left done, parked items included: ostrakon jobs retry {id}",
             run.last_error.as_deref().unwrap_or("no reason was noted"),
             done_told(run)
         ))),
@@ -305,7 +305,7 @@ async fn announce(
     output: Output,
 ) -> Result<bool, Failure> {
     output.result(format!("Queued {} {} as run {id}.", job.name(), job.subject()));
-    output.note(format!("Follow it with: kenoma jobs watch {id}"));
+    output.note(format!("Follow it with: ostrakon jobs watch {id}"));
     match ring(session, job, id, producer).await {
         Ok(()) => {
             let mut db = session.side_pool.acquire().await?;
@@ -357,7 +357,7 @@ async fn ring(
 /// Reads a run that must be there.
 pub(super) async fn find(session: &Session, id: &str) -> Result<Run, Failure> {
     let mut db = session.side_pool.acquire().await?;
-    ledger::find(&mut db, id)
-        .await?
-        .ok_or_else(|| Failure::NotFound(format!("No run {id}; list them with: kenoma jobs list")))
+    ledger::find(&mut db, id).await?.ok_or_else(|| {
+        Failure::NotFound(format!("No run {id}; list them with: ostrakon jobs list"))
+    })
 }

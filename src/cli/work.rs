@@ -1,11 +1,11 @@
-//! `kenoma worker`
+//! `ostrakon worker`
 
 use super::Failure;
 use crate::{session::Session, settings::Settings, worker};
 
 /// Options of a worker.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma worker --concurrency 4\n\
+#[command(after_help = "Example: ostrakon worker --concurrency 4\n\
     SIGTERM or Ctrl-C: finishes the running batches, gives the runs back and ends; a second one \
     ends at once.")]
 pub(super) struct Options {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kenoma_jobs::engine::Class;
+use ostrakon_jobs::engine::Class;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ClientTlsConfig, IntoConnectionInfo, RedisError, TlsCertificates};
 

@@ -16,7 +16,7 @@ use apalis_core::worker::ext::parallelize::ParallelizeExt;
 use apalis_redis::RedisStorage;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kenoma_jobs::engine::Class;
+use ostrakon_jobs::engine::Class;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};

@@ -1,4 +1,4 @@
-//! What can go wrong between kenoma and Redis, in words an administrator can act on.
+//! What can go wrong between ostrakon and Redis, in words an administrator can act on.
 
 use redis::RedisError;
 

@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
-use kenoma_jobs::engine::FailPoint;
+use ostrakon_jobs::engine::FailPoint;
 
 use super::envelope::Message;
 

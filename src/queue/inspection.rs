@@ -1,6 +1,6 @@
 //! Looks at the queues and changes nothing.
 
-use kenoma_jobs::engine::Class;
+use ostrakon_jobs::engine::Class;
 
 use super::connection::Connection;
 use super::error::QueueError;

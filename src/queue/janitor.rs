@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use kenoma_jobs::engine::Class;
+use ostrakon_jobs::engine::Class;
 use redis::Script;
 
 use super::connection::Connection;

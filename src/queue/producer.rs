@@ -4,7 +4,7 @@ use apalis_core::backend::codec::Codec;
 use apalis_core::task::builder::TaskBuilder;
 use apalis_core::task::task_id::TaskId;
 use apalis_redis::queries::push_tasks;
-use kenoma_jobs::engine::Class;
+use ostrakon_jobs::engine::Class;
 use ulid::Ulid;
 
 use super::connection::{Connection, RedisSettings};

@@ -33,7 +33,7 @@ pub(super) async fn repair(
         tracing::warn!(
             queue,
             removed,
-            "removed things from the queue that kenoma never wrote and apalis cannot read"
+            "removed things from the queue that ostrakon never wrote and apalis cannot read"
         );
     }
     Ok(removed)

@@ -9,7 +9,7 @@
 use std::sync::{Arc, LazyLock};
 
 use apalis_core::task::task_id::TaskId;
-use kenoma_jobs::engine::FailPoint;
+use ostrakon_jobs::engine::FailPoint;
 use redis::aio::{ConnectionLike, ConnectionManager};
 use redis::{Cmd, Pipeline, RedisFuture, RedisResult, Script, Value};
 use ulid::Ulid;
@@ -85,7 +85,7 @@ impl ReplyGuard {
                 tracing::warn!(
                     queue_data = self.keys.data,
                     cut,
-                    "something in Redis is far longer than what kenoma writes; it was not read"
+                    "something in Redis is far longer than what ostrakon writes; it was not read"
                 );
                 Ok(reply)
             }
@@ -142,7 +142,7 @@ impl ReplyGuard {
         tracing::warn!(
             id = %String::from_utf8_lossy(&id[..id.len().min(MAX_ID_BYTES)]),
             renamed = fresh,
-            "a message in Redis has an id that kenoma never writes; it is handled under a new one"
+            "a message in Redis has an id that ostrakon never writes; it is handled under a new one"
         );
         Ok(fresh)
     }

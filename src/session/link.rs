@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use kenoma_jobs::engine::{OWN_SESSION, Settled, answered, is_idle, own, settle, shares_sessions};
+use ostrakon_jobs::engine::{
+    OWN_SESSION, Settled, answered, is_idle, own, settle, shares_sessions,
+};
 use sqlx::{ConnectOptions as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use tracing::{info, warn};
 
@@ -143,14 +145,14 @@ impl Link {
         }
         if let Some(whom) = &seen.read_only_by {
             warn!(
-                "PostgreSQL lets kenoma only read: default_transaction_read_only is on {whom}; whatever \
+                "PostgreSQL lets ostrakon only read: default_transaction_read_only is on {whom}; whatever \
                  writes will be refused"
             );
         }
         if seen.misses_standby {
             warn!(
                 "PostgreSQL waits for a standby at every commit (synchronous_standby_names), and none is \
-                 connected: what kenoma writes waits too, until one is, or until that setting is emptied. \
+                 connected: what ostrakon writes waits too, until one is, or until that setting is emptied. \
                  Ctrl-C does not take back a commit that waits"
             );
         }
@@ -162,7 +164,7 @@ impl Link {
         match obstacle {
             Obstacle::Pooler => format!(
                 "PostgreSQL at {address} is behind a connection pooler that gives its sessions to \
-                 transactions (pool_mode = transaction or statement in PgBouncer). kenoma keeps prepared \
+                 transactions (pool_mode = transaction or statement in PgBouncer). ostrakon keeps prepared \
                  statements, time-outs and locks in its sessions; there, others would get them, and it \
                  theirs.\nNothing was changed. Have database.url lead to PostgreSQL itself, or to a \
                  database of the pooler with pool_mode = session."

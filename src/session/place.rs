@@ -98,7 +98,7 @@ fn place(info: &Conninfo, host: &Host) -> Result<Place, Failure> {
         None => format!("{}:{}", options.get_host(), options.get_port()),
     };
     let options = session_options(encrypted(options, info), info.options.as_deref())?
-        .application_name("kenoma")
+        .application_name("ostrakon")
         // A pooler refuses what it does not know at the start of a session; it is set later.
         .extra_float_digits(None)
         // A statement that takes a second, as a count of a large table does, is no reason to warn.

@@ -35,7 +35,7 @@ pub(crate) struct BrakesSettings {
     pub(crate) hold: Duration,
     /// MiB of WAL that a replica may have yet to replay.
     pub(crate) replica_lag_mib: u32,
-    /// Others that may wait for locks of kenoma at once.
+    /// Others that may wait for locks of ostrakon at once.
     pub(crate) lock_waiters: u32,
     /// How long a due job of the server may wait.
     #[serde(deserialize_with = "duration::deserialize")]

@@ -13,13 +13,13 @@ use super::{
 };
 
 /// Names the config file; not a key, because the file cannot name itself.
-pub(super) const CONFIG: &str = "KENOMA_CONFIG";
+pub(super) const CONFIG: &str = "OSTRAKON_CONFIG";
 
 /// Begins the names of our variables.
-const PREFIX: &str = "KENOMA_";
+const PREFIX: &str = "OSTRAKON_";
 
 /// Begins the names that are ours and yet no settings.
-const EXEMPT: [&str; 2] = ["KENOMA_TEST_", "KENOMA_LOG_"];
+const EXEMPT: [&str; 2] = ["OSTRAKON_TEST_", "OSTRAKON_LOG_"];
 
 /// Environment variables, of the process or of a test.
 #[derive(Debug, Default)]

@@ -50,7 +50,7 @@ pub(crate) enum SettingsError {
     /// The command needs the database, and nobody said where it is.
     #[error(
         "no database is given\nSet `url` under [database] in the config file, or the environment variable \
-         KENOMA_DATABASE_URL or DATABASE_URL, to a URL such as \"postgres://kenoma@localhost/pleroma\"."
+         OSTRAKON_DATABASE_URL or DATABASE_URL, to a URL such as \"postgres://ostrakon@localhost/pleroma\"."
     )]
     NoDatabase,
     /// What completes the database's URL, from the environment or from files, cannot be used.
@@ -60,7 +60,7 @@ pub(crate) enum SettingsError {
     #[error(
         "the worker needs {needed} database connections (worker.concurrency {concurrency} + \
          worker.short_concurrency {short_concurrency} + 3), but database.pool_size is {pool_size}; it was not started\n\
-         Set database.pool_size (KENOMA_DATABASE_POOL_SIZE) to {needed} or more, or lower the two others."
+         Set database.pool_size (OSTRAKON_DATABASE_POOL_SIZE) to {needed} or more, or lower the two others."
     )]
     PoolTooSmall {
         /// Long jobs at once.
@@ -72,9 +72,9 @@ pub(crate) enum SettingsError {
         /// Connections that it may hold.
         pool_size: u32,
     },
-    /// Checked values that still do not fit: a mistake in kenoma.
+    /// Checked values that still do not fit: a mistake in ostrakon.
     #[error(
-        "the settings cannot be put together: {0}\nThis is a mistake in kenoma; please report it."
+        "the settings cannot be put together: {0}\nThis is a mistake in ostrakon; please report it."
     )]
     Internal(String),
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kenoma_jobs::pleroma::Fanout;
+use ostrakon_jobs::pleroma::Fanout;
 use serde::Deserialize;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
 };
 
 pub(super) const KEYS: &[Key] = &[
-    Key::new("federation.fanout", Accepts::OneOf(&["server", "kenoma"])),
+    Key::new("federation.fanout", Accepts::OneOf(&["server", "ostrakon"])),
     Key::new("federation.quarantined_instances", Accepts::Words),
     Key::new("federation.reachability_timeout", Accepts::Span(3_600_000, 30 * 86_400_000)),
     Key::new("federation.per_second", Accepts::Count(1, 1_000_000)),
@@ -29,7 +29,7 @@ pub(crate) struct FederationSettings {
     /// A host that has been unreachable for longer is told nothing.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) reachability_timeout: Duration,
-    /// At most so many deliveries that kenoma asks for become due in one second.
+    /// At most so many deliveries that ostrakon asks for become due in one second.
     pub(crate) per_second: u32,
     /// No more are asked for while more than so many wait.
     pub(crate) max_waiting: u32,

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use figment::value::Value;
-use kenoma_jobs::engine::Window;
+use ostrakon_jobs::engine::Window;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -32,7 +32,7 @@ impl Key {
 
     /// Names the key's environment variable.
     pub(crate) fn variable(&self) -> String {
-        format!("KENOMA_{}", self.path.replace('.', "_").to_ascii_uppercase())
+        format!("OSTRAKON_{}", self.path.replace('.', "_").to_ascii_uppercase())
     }
 }
 

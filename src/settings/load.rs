@@ -29,7 +29,7 @@ impl Surroundings {
     pub(crate) fn of_process() -> Self {
         Self {
             environment: Environment::of_process(),
-            usual_file: PathBuf::from("/etc/kenoma/kenoma.toml"),
+            usual_file: PathBuf::from("/etc/ostrakon/ostrakon.toml"),
         }
     }
 }
@@ -44,7 +44,7 @@ pub(crate) struct Loaded {
     entries: Vec<Entry>,
 }
 
-/// One key, for `kenoma config show`.
+/// One key, for `ostrakon config show`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Entry {
     /// Section and name.
@@ -120,7 +120,7 @@ fn config_file(
     if let Some(path) = &overrides.config {
         ConfigFile::read(path, "named by --config").map(Some)
     } else if let Some(path) = from.environment.get(CONFIG) {
-        ConfigFile::read(path.as_ref(), "named by KENOMA_CONFIG").map(Some)
+        ConfigFile::read(path.as_ref(), "named by OSTRAKON_CONFIG").map(Some)
     } else {
         ConfigFile::read_if_exists(&from.usual_file, "the usual place")
     }

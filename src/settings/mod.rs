@@ -2,11 +2,11 @@
 //!
 //! A section's file holds its struct and its list of [`Key`]s; `config/default.toml` holds the defaults and explains
 //! every key. A new key is added to these three (tests fail when one is forgotten), and nowhere else: its environment
-//! variable, its checks and its line in `kenoma config show` follow from the [`Key`].
+//! variable, its checks and its line in `ostrakon config show` follow from the [`Key`].
 //!
 //! figment merges the layers and remembers the origin of each value. Values are checked before serde sees them, so that
 //! every message can name the source and what would be accepted. Only the value in force is checked: a `DATABASE_URL`
-//! meant for another program does no harm when `KENOMA_DATABASE_URL` is set.
+//! meant for another program does no harm when `OSTRAKON_DATABASE_URL` is set.
 
 mod batch;
 mod brakes;
@@ -127,11 +127,11 @@ impl Settings {
 /// the fuzz target.
 ///
 /// # Panics
-/// When an accepted value has no line in `kenoma config show`, or a password of a URL is in one.
+/// When an accepted value has no line in `ostrakon config show`, or a password of a URL is in one.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn check(text: &str, variables: &[(&str, &str)]) {
     let environment = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
-    let path = std::path::Path::new("/etc/kenoma/kenoma.toml");
+    let path = std::path::Path::new("/etc/ostrakon/ostrakon.toml");
     let loaded = file::ConfigFile::parse(text, path, 0o644)
         .and_then(|file| load::merge(Some(file), &environment, &Overrides::default()));
     match loaded {

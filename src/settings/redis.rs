@@ -29,7 +29,7 @@ pub(super) const KEYS: &[Key] = &[
 pub(crate) struct RedisSettings {
     /// Where it is.
     pub(crate) url: SecretUrl,
-    /// First part of the name of every key that kenoma writes there.
+    /// First part of the name of every key that ostrakon writes there.
     pub(crate) prefix: String,
     /// Certificates of the authorities to trust instead of the usual ones.
     #[serde(default)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kenoma_jobs::pleroma::{Refresh, Search};
+use ostrakon_jobs::pleroma::{Refresh, Search};
 use serde::Deserialize;
 
 use super::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kenoma_jobs::engine::Window;
+use ostrakon_jobs::engine::Window;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use chrono::{SecondsFormat, Utc};
-use kenoma_jobs::{
+use ostrakon_jobs::{
     AnyJob,
     engine::{
         Ended, FailPoint, Progress, Wait, answered, deliveries_told,

@@ -7,7 +7,7 @@ mod reconciler;
 
 use std::time::Duration;
 
-use kenoma_jobs::{
+use ostrakon_jobs::{
     engine::{Class, ledger},
     pleroma::Server,
 };
@@ -37,7 +37,7 @@ const LEDGER_PATIENCE: Duration = Duration::from_secs(10);
 /// list of workers.
 const SIGN_OFF_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Runs jobs until SIGTERM or Ctrl-C, or until `kenoma migrate` of a newer version was run.
+/// Runs jobs until SIGTERM or Ctrl-C, or until `ostrakon migrate` of a newer version was run.
 pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure> {
     let mut signals = Signals::listen()
         .map_err(|error| Failure::Failed(format!("signals cannot be listened for: {error}")))?;
@@ -76,7 +76,7 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
             "Stopping: running batches are finished and their runs given back; again to end at once"
         ),
         () = outdated.cancelled() => warn!(
-            "Stopping: kenoma's own tables are those of a newer version now; running batches are \
+            "Stopping: ostrakon's own tables are those of a newer version now; running batches are \
              finished and their runs given back"
         ),
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{SecondsFormat, Utc};
-use kenoma_jobs::engine::{Meter, Progress, deliveries_told, ledger::Claim};
+use ostrakon_jobs::engine::{Meter, Progress, deliveries_told, ledger::Claim};
 use tokio::sync::watch;
 use tracing::info;
 

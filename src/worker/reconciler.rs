@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use kenoma_jobs::engine::{
+use ostrakon_jobs::engine::{
     Class, FailPoint, answered,
     ledger::{self, SchemaState, Worker},
 };
@@ -29,7 +29,7 @@ const ANNOUNCED_AT_ONCE: i64 = 200;
 /// the next round.
 const ANNOUNCING: Duration = Duration::from_secs(20);
 
-/// Only one worker reconciles at a time; the key is kenoma's own ("kenoma" in ASCII).
+/// Only one worker reconciles at a time; the key is ostrakon's own ("ostrakon" in ASCII).
 const ADVISORY_LOCK: i64 = 0x6B65_6E6F_6D61;
 
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use anyhow::{Result, bail};
 use testkit::{Database, Flavour, Step, Transition, compare, snapshot};
 
-use crate::program::{Done, Kenoma};
+use crate::program::{Done, Ostrakon};
 use departures::{DIFFERENT, GIVEN_UP, NO_COMMAND};
 
 /// Replays every recording of a flavour whose name begins with a prefix.
@@ -44,7 +44,7 @@ fn assert_departure(transition: &Transition, difference: &str) {
 async fn replay(transition: &Transition) -> Result<String> {
     let database = Database::create(transition.flavour).await?;
     transition.load_before(&database).await?;
-    let kenoma = program(&database, transition).await?;
+    let ostrakon = program(&database, transition).await?;
     let mut report = String::new();
     for step in &transition.steps {
         let mut arguments = vec!["user"];
@@ -52,7 +52,7 @@ async fn replay(transition: &Transition) -> Result<String> {
         if is_job(&step.arguments) {
             arguments.extend(["--inline", "--yes"]);
         }
-        let done = kenoma.run_with_input(&arguments, &step.stdin)?;
+        let done = ostrakon.run_with_input(&arguments, &step.stdin)?;
         let actual = snapshot(&database.pool()).await?;
         let removal = step.arguments.first().is_some_and(|command| command == "rm");
         let mut expected = match &transition.after_jobs {
@@ -87,7 +87,7 @@ fn is_job(arguments: &[String]) -> bool {
     arguments.first().is_some_and(|command| JOBS.contains(&command.as_str()))
 }
 
-/// Replaces the password that the original repeats by what kenoma says instead (D40): this one
+/// Replaces the password that the original repeats by what ostrakon says instead (D40): this one
 /// line, and only where a password was given.
 fn unechoed(step: &Step) -> String {
     let given = step.arguments.windows(2).find(|pair| pair[0] == "--password");
@@ -134,34 +134,34 @@ fn wrong_end(step: &Step, done: &Done) -> String {
     if right { String::new() } else { format!("ended with {} and {:?}\n", done.code, done.stderr) }
 }
 
-async fn program(database: &Database, transition: &Transition) -> Result<Kenoma> {
+async fn program(database: &Database, transition: &Transition) -> Result<Ostrakon> {
     // What was recorded is what the original's own task wrote, which tells the server nothing of
     // it; and there is no server whose deliveries could be waited for.
-    let mut kenoma = Kenoma::with_least_rights(database)
+    let mut ostrakon = Ostrakon::with_least_rights(database)
         .await?
-        .with("KENOMA_SERVER_REFRESH", "off")
-        .with("KENOMA_SERVER_PUBLISH_WAIT", "0s")
+        .with("OSTRAKON_SERVER_REFRESH", "off")
+        .with("OSTRAKON_SERVER_PUBLISH_WAIT", "0s")
         // The original writes whatever it writes as due at once.
-        .with("KENOMA_FEDERATION_PER_SECOND", "1000000")
-        .with("KENOMA_SERVER_NAME", "peer")
-        .with("KENOMA_SERVER_NOTIFY_EMAIL", "notify@peer.example")
+        .with("OSTRAKON_FEDERATION_PER_SECOND", "1000000")
+        .with("OSTRAKON_SERVER_NAME", "peer")
+        .with("OSTRAKON_SERVER_NOTIFY_EMAIL", "notify@peer.example")
         // Some recordings hold no account that would tell it.
-        .with("KENOMA_INSTANCE_URL", "https://peer.example");
+        .with("OSTRAKON_INSTANCE_URL", "https://peer.example");
     for (switch, variable, value) in [
-        ("LAB_CLEANUP", "KENOMA_SERVER_CLEANUP_ATTACHMENTS", "true"),
-        ("LAB_NOCLEANUP", "KENOMA_SERVER_CLEANUP_ATTACHMENTS", "false"),
-        ("LAB_NOFED", "KENOMA_SERVER_FEDERATING", "false"),
-        ("LAB_MEILI", "KENOMA_SERVER_SEARCH", "meilisearch"),
-        ("LAB_ACTIVATION", "KENOMA_SERVER_ACCOUNT_ACTIVATION_REQUIRED", "true"),
-        ("LAB_APPROVAL", "KENOMA_SERVER_ACCOUNT_APPROVAL_REQUIRED", "true"),
-        ("LAB_AUTOFOLLOW", "KENOMA_SERVER_AUTOFOLLOWED_NICKNAMES", "bob"),
-        ("LAB_AUTOFOLLOW", "KENOMA_SERVER_AUTOFOLLOWING_NICKNAMES", "dora"),
+        ("LAB_CLEANUP", "OSTRAKON_SERVER_CLEANUP_ATTACHMENTS", "true"),
+        ("LAB_NOCLEANUP", "OSTRAKON_SERVER_CLEANUP_ATTACHMENTS", "false"),
+        ("LAB_NOFED", "OSTRAKON_SERVER_FEDERATING", "false"),
+        ("LAB_MEILI", "OSTRAKON_SERVER_SEARCH", "meilisearch"),
+        ("LAB_ACTIVATION", "OSTRAKON_SERVER_ACCOUNT_ACTIVATION_REQUIRED", "true"),
+        ("LAB_APPROVAL", "OSTRAKON_SERVER_ACCOUNT_APPROVAL_REQUIRED", "true"),
+        ("LAB_AUTOFOLLOW", "OSTRAKON_SERVER_AUTOFOLLOWED_NICKNAMES", "bob"),
+        ("LAB_AUTOFOLLOW", "OSTRAKON_SERVER_AUTOFOLLOWING_NICKNAMES", "dora"),
     ] {
         if transition.switch(switch) {
-            kenoma = kenoma.with(variable, value);
+            ostrakon = ostrakon.with(variable, value);
         }
     }
-    Ok(kenoma)
+    Ok(ostrakon)
 }
 
 /// A test for each group of recordings, and the list of the groups.

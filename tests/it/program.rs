@@ -11,11 +11,11 @@ use anyhow::{Context as _, Result};
 use testkit::{Database, Flavour};
 
 /// The role that most tests run the program as, on the server of the whole test run.
-const ROLE: &str = "kenoma_least";
+const ROLE: &str = "ostrakon_least";
 
-/// Gives what `kenoma migrate --print-grants` prints. The databases of a flavour are alike, and a
+/// Gives what `ostrakon migrate --print-grants` prints. The databases of a flavour are alike, and a
 /// test may need many.
-fn grants(owner: &Kenoma, flavour: Flavour) -> Result<String> {
+fn grants(owner: &Ostrakon, flavour: Flavour) -> Result<String> {
     static PRINTED: Mutex<Vec<(Flavour, String)>> = Mutex::new(Vec::new());
     let mut printed = PRINTED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, grants)) = printed.iter().find(|(of, _)| *of == flavour) {
@@ -26,7 +26,7 @@ fn grants(owner: &Kenoma, flavour: Flavour) -> Result<String> {
     Ok(grants)
 }
 
-fn print_grants(owner: &Kenoma) -> Result<String> {
+fn print_grants(owner: &Ostrakon) -> Result<String> {
     let done = owner.run(&["migrate", "--print-grants", "--role", ROLE])?;
     anyhow::ensure!(done.code == 0 && done.stderr.is_empty(), "{done:?}");
     Ok(done.stdout)
@@ -55,18 +55,18 @@ impl From<Output> for Done {
 
 /// The program with an environment of its own.
 #[derive(Debug, Clone)]
-pub(crate) struct Kenoma {
+pub(crate) struct Ostrakon {
     environment: Vec<(String, String)>,
 }
 
-impl Kenoma {
+impl Ostrakon {
     /// A program that works on a database.
     pub(crate) fn on(database: &Database) -> Self {
         Self::at(database.url())
     }
 
     /// A program that works on a database in which its own tables are, as a role that has the
-    /// GRANTs of `kenoma migrate --print-grants` and no other right: whatever a test does with it
+    /// GRANTs of `ostrakon migrate --print-grants` and no other right: whatever a test does with it
     /// proves them.
     pub(crate) async fn with_least_rights(database: &Database) -> Result<Self> {
         let owner = Self::on(database);
@@ -84,19 +84,19 @@ impl Kenoma {
 
     /// A program that works on the database at a URL.
     pub(crate) fn at(url: &str) -> Self {
-        Self::nowhere().with("KENOMA_DATABASE_URL", url)
+        Self::nowhere().with("OSTRAKON_DATABASE_URL", url)
     }
 
     /// A program that was told of no database.
     ///
     /// Tests have connections of their own, which nobody needs to wait for.
     pub(crate) fn nowhere() -> Self {
-        Self { environment: Vec::new() }.with("KENOMA_BATCH_LATE_WRITES", "0s")
+        Self { environment: Vec::new() }.with("OSTRAKON_BATCH_LATE_WRITES", "0s")
     }
 
     /// Where its database is, for a test that looks at it as the same role.
     pub(crate) fn database_url(&self) -> &str {
-        let named = self.environment.iter().rfind(|(name, _)| name == "KENOMA_DATABASE_URL");
+        let named = self.environment.iter().rfind(|(name, _)| name == "OSTRAKON_DATABASE_URL");
         named.map_or("", |(_, url)| url)
     }
 
@@ -108,7 +108,7 @@ impl Kenoma {
 
     /// The command, not yet started.
     pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kenoma"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ostrakon"));
         command
             .args(arguments)
             .env_clear()
@@ -121,7 +121,7 @@ impl Kenoma {
     /// Runs a command to its end. Must not be called on a thread that drives async tasks needed
     /// by the command.
     pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Result<Done> {
-        Ok(self.command(arguments).output().context("kenoma cannot be started")?.into())
+        Ok(self.command(arguments).output().context("ostrakon cannot be started")?.into())
     }
 
     /// Runs a command to its end, with lines on its standard input.
@@ -136,7 +136,7 @@ impl Kenoma {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .context("kenoma cannot be started")?;
+            .context("ostrakon cannot be started")?;
         // A command that asks nothing may be gone before the line is written.
         let _unread = child.stdin.take().context("no input")?.write_all(input.as_bytes());
         Ok(child.wait_with_output()?.into())
@@ -146,7 +146,7 @@ impl Kenoma {
     /// both streams, which come as standard output.
     pub(crate) fn run_on_terminal(&self, line: &str, typed: &str) -> Result<Done> {
         let mut terminal = Command::new("script")
-            .args(["-qec", &format!("{} {line}", env!("CARGO_BIN_EXE_kenoma")), "/dev/null"])
+            .args(["-qec", &format!("{} {line}", env!("CARGO_BIN_EXE_ostrakon")), "/dev/null"])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("SHELL", "/bin/sh")
@@ -164,7 +164,7 @@ impl Kenoma {
         Ok(done)
     }
 
-    /// Runs `kenoma migrate`.
+    /// Runs `ostrakon migrate`.
     pub(crate) fn migrate(&self) -> Result<()> {
         let done = self.run(&["migrate"])?;
         anyhow::ensure!(done.code == 0, "migrate failed: {done:?}");

@@ -5,7 +5,7 @@ mod chaos;
 mod console;
 mod demo;
 mod fuzz;
-mod kenoma;
+mod ostrakon;
 mod program;
 mod provision;
 mod stage;
@@ -31,10 +31,10 @@ enum Command {
     Test(test::Options),
     /// Show the main jobs at work on a small community, and check what they did.
     Demo(demo::Options),
-    /// Measure kenoma beside a bare set-based procedure with the same end state.
+    /// Measure ostrakon beside a bare set-based procedure with the same end state.
     #[command(subcommand)]
     Bench(bench::Options),
-    /// Have everything go wrong while kenoma works, and judge what becomes of the work.
+    /// Have everything go wrong while ostrakon works, and judge what becomes of the work.
     Chaos(chaos::Options),
     /// Feed made-up bytes to everything that reads the texts of strangers.
     Fuzz(fuzz::Options),

@@ -14,7 +14,7 @@ const OWN: [&str; 5] =
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
 
 /// The tests have processes die at named places, which a release does not have.
-pub(crate) const FAILPOINTS: [&str; 2] = ["--features", "kenoma/failpoints"];
+pub(crate) const FAILPOINTS: [&str; 2] = ["--features", "ostrakon/failpoints"];
 
 /// A cargo command, with the environment that a person's shell would give it.
 pub(crate) fn cargo() -> Command {

@@ -12,11 +12,11 @@ pub(crate) async fn create_database(postgres: &Postgres, name: &'static str) -> 
     Ok(db.close().await?)
 }
 
-/// Connects under a name that kenoma takes for one of its own: it is quick only while nobody else does
+/// Connects under a name that ostrakon takes for one of its own: it is quick only while nobody else does
 /// anything in the database.
 pub(crate) async fn connect(postgres: &Postgres, database: &str) -> Result<PgConnection> {
     let options: PgConnectOptions = postgres.url(database).parse()?;
-    PgConnection::connect_with(&options.application_name("kenoma-xtask"))
+    PgConnection::connect_with(&options.application_name("ostrakon-xtask"))
         .await
         .with_context(|| format!("{database} cannot be reached"))
 }

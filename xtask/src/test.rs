@@ -13,8 +13,8 @@ use crate::console::say;
 use crate::program::{FAILPOINTS, cargo, exit_code, run as run_program, spelled};
 use crate::provision;
 
-const POSTGRES_URL: &str = "KENOMA_TEST_POSTGRES_URL";
-const REDIS_URL: &str = "KENOMA_TEST_REDIS_URL";
+const POSTGRES_URL: &str = "OSTRAKON_TEST_POSTGRES_URL";
+const REDIS_URL: &str = "OSTRAKON_TEST_REDIS_URL";
 
 /// Library packages, the only ones that can have doc tests.
 const LIBRARIES: [&str; 2] = ["jobs", "tests/kit"];

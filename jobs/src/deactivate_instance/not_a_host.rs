@@ -32,7 +32,7 @@ pub(super) fn looks_like(text: &str) -> Option<String> {
         && !name.is_empty()
     {
         return Some(format!(
-            "it names one account{}; one account is deactivated with: kenoma user deactivate NICKNAME",
+            "it names one account{}; one account is deactivated with: ostrakon user deactivate NICKNAME",
             alone(host)
         ));
     }

@@ -70,25 +70,25 @@ pub(super) const FOLLOWER_COUNTS: &str =
     "select id, follower_count from public.users where id = any ($1)";
 
 /// Whether notes can be read: there may be no ledger yet, or one of an older version.
-pub(super) const NOTES_EXIST: &str = "select to_regclass('kenoma.instance_accounts') is not null";
+pub(super) const NOTES_EXIST: &str = "select to_regclass('ostrakon.instance_accounts') is not null";
 
 /// `$1`: instance. What an earlier run of the same has not come to its end with.
-pub(super) const NOTED: &str = "select account, refresh_due from kenoma.instance_accounts where instance = $1 order by account";
+pub(super) const NOTED: &str = "select account, refresh_due from ostrakon.instance_accounts where instance = $1 order by account";
 
 /// The instances with notes.
-pub(super) const NOTED_INSTANCES: &str = "select distinct instance from kenoma.instance_accounts";
+pub(super) const NOTED_INSTANCES: &str = "select distinct instance from ostrakon.instance_accounts";
 
 /// `$1`: instance, `$2`: accounts. The server has been asked to read them anew. They are looked up one
 /// by one: before the table is analyzed PostgreSQL takes an instance to have few, and reads all of
 /// them for each batch.
-pub(super) const NOT_DUE: &str = "update kenoma.instance_accounts set refresh_due = false
+pub(super) const NOT_DUE: &str = "update ostrakon.instance_accounts set refresh_due = false
      where ctid = any (array(
          select noted.ctid from unnest($2::uuid[]) as given (account),
-                lateral (select ctid from kenoma.instance_accounts
+                lateral (select ctid from ostrakon.instance_accounts
                          where instance = $1 and account = given.account offset 0) noted))";
 
 /// `$1`: instance. Nothing is left to be done.
-pub(super) const FORGET: &str = "delete from kenoma.instance_accounts where instance = $1";
+pub(super) const FORGET: &str = "delete from ostrakon.instance_accounts where instance = $1";
 
 macro_rules! now {
     () => {
@@ -116,7 +116,7 @@ macro_rules! local {
 /// `offset 0`: accounts and relations are looked up by their ids, and by nothing else. PostgreSQL does
 /// not know yet how many the run has switched off or noted, and would go through all of them.
 ///
-/// `$column`: what the others ask of `u` (not every column: kenoma's role may not read them all);
+/// `$column`: what the others ask of `u` (not every column: ostrakon's role may not read them all);
 /// `$active`: whether `u` is active; `$counted`: whether the counter of a local follower `f` is kept
 /// up; `$off`: how `u` is switched off.
 macro_rules! statements {
@@ -200,7 +200,7 @@ macro_rules! statements {
                  returning u.id"
             ),
             note: concat!(
-                "insert into kenoma.instance_accounts as noted (instance, account, refresh_due)
+                "insert into ostrakon.instance_accounts as noted (instance, account, refresh_due)
                  select $1, a.id, a.switched and related.follows and not $4
                  from unnest($2::uuid[], $3::bool[]) as a (id, switched),
                       lateral (select exists (
@@ -251,7 +251,7 @@ macro_rules! statements {
             ),
             relations: concat!(
                 "select r.following_id, r.id
-                 from kenoma.instance_accounts noted,
+                 from ostrakon.instance_accounts noted,
                       lateral (select id, following_id from public.following_relationships
                                where follower_id = noted.account and state = 2 offset 0) r,
                       lateral (select local, nickname, ",
@@ -305,7 +305,7 @@ macro_rules! statements {
             ),
             followers: concat!(
                 "select r.follower_id, count(*)
-                 from kenoma.instance_accounts noted,
+                 from ostrakon.instance_accounts noted,
                       lateral (select follower_id from public.following_relationships
                                where following_id = noted.account and state = 2 offset 0) r,
                       lateral (select local, ",
@@ -325,7 +325,7 @@ macro_rules! statements {
                 "select noted.account, coalesce(not (",
                 $active,
                 "), false)
-                 from (select account from kenoma.instance_accounts
+                 from (select account from ostrakon.instance_accounts
                        where instance = $1 and refresh_due and account > $2
                        order by account limit $3) noted
                  left join lateral (select ",

@@ -5,8 +5,8 @@ from public.objects o
 where o.id = any (array(
     select given.object
     from unnest($1::bigint[]) as given (object),
-         lateral (select * from kenoma.lowered_counters
-                  where object = given.object and run_id = current_setting('kenoma.run_id') offset 0) as lowered,
+         lateral (select * from ostrakon.lowered_counters
+                  where object = given.object and run_id = current_setting('ostrakon.run_id') offset 0) as lowered,
          lateral (select data from public.objects where id = given.object offset 0) as o
     where o.data ->> 'type' is distinct from 'Tombstone'
       and (case when jsonb_typeof(o.data -> 'repliesCount') = 'number'

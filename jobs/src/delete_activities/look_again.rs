@@ -27,7 +27,7 @@ pub(crate) struct Touched {
     /// Object rows that lost the account from their likes or boosts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) lists: Vec<i64>,
-    /// Object rows whose counters were lowered, as `kenoma.lowered_counters` has them.
+    /// Object rows whose counters were lowered, as `ostrakon.lowered_counters` has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) lowered: Vec<i64>,
 }

@@ -11,8 +11,8 @@ with lowered as materialized (
            case when jsonb_typeof(o.data -> 'quotesCount') = 'number'
                 then (o.data ->> 'quotesCount')::numeric end as quotes_now
     from unnest($1::bigint[]) as given (object),
-         lateral (select * from kenoma.lowered_counters
-                  where object = given.object and run_id = current_setting('kenoma.run_id') offset 0) as lowered
+         lateral (select * from ostrakon.lowered_counters
+                  where object = given.object and run_id = current_setting('ostrakon.run_id') offset 0) as lowered
     join public.objects o on o.id = lowered.object
 ), counted as materialized (
     select id,

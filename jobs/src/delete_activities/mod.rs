@@ -224,7 +224,7 @@ impl DeleteActivities {
         if !actor.active && actor.local && server.shape.flavour == Flavour::Pleroma22 {
             return Err(JobError::Refuse(format!(
                 "{} is deactivated, and this release of Pleroma deletes nothing of deactivated \
-                 accounts. Activate it first: kenoma user activate {}",
+                 accounts. Activate it first: ostrakon user activate {}",
                 self.nickname, self.nickname
             )));
         }
@@ -281,7 +281,7 @@ async fn notes(
     let why = if actor.active { "as federation.fanout says" } else { "the account is inactive" };
     let direct = (inboxes > 0).then(|| {
         format!(
-            "kenoma itself makes the deliveries to other servers ({why}): up to {inboxes} for each \
+            "ostrakon itself makes the deliveries to other servers ({why}): up to {inboxes} for each \
              post, like and boost"
         )
     });

@@ -6,10 +6,10 @@ with lowered as materialized (
 ), others as materialized (
     select other.object, other.run_id
     from lowered,
-         lateral (select object, run_id from kenoma.lowered_counters
-                  where object = lowered.object and run_id <> current_setting('kenoma.run_id') offset 0) as other
+         lateral (select object, run_id from ostrakon.lowered_counters
+                  where object = lowered.object and run_id <> current_setting('ostrakon.run_id') offset 0) as other
 ), lowered_for_others as (
-    update kenoma.lowered_counters noted
+    update ostrakon.lowered_counters noted
     set replies_before = least(noted.replies_before, lowered.replies_left + lowered.replies + noted.replies_lost),
         replies_lost = noted.replies_lost + lowered.replies,
         quotes_before = least(noted.quotes_before, lowered.quotes_left + lowered.quotes + noted.quotes_lost),
@@ -19,8 +19,8 @@ with lowered as materialized (
       -- By these values and not by a join, which may read all notes there are.
       and noted.object = any (array(select object from others)) and noted.run_id = any (array(select run_id from others))
 )
-insert into kenoma.lowered_counters as noted (run_id, object, replies_before, replies_lost, quotes_before, quotes_lost)
-select current_setting('kenoma.run_id'), object, replies_left + replies, replies, quotes_left + quotes, quotes
+insert into ostrakon.lowered_counters as noted (run_id, object, replies_before, replies_lost, quotes_before, quotes_lost)
+select current_setting('ostrakon.run_id'), object, replies_left + replies, replies, quotes_left + quotes, quotes
 from lowered
 on conflict (run_id, object) do update
 set replies_before = least(noted.replies_before, excluded.replies_before + noted.replies_lost),

@@ -64,7 +64,7 @@ macro_rules! standing {
     };
 }
 
-/// Emptied and looked at. `password_hash` goes with them unseen: kenoma's role need not read it.
+/// Emptied and looked at. `password_hash` goes with them unseen: ostrakon's role need not read it.
 macro_rules! columns {
     ($locked:literal) => {
         concat!($locked, ", bio, raw_bio, email, name, avatar, tags, last_refreshed_at,

@@ -243,7 +243,7 @@ impl DeleteUser {
         match account {
             Some(account) if !account.local => Err(JobError::Refuse(format!(
                 "{} is an account of another server, which cannot be removed here; what it posted \
-                 can: kenoma user delete_activities {} --remote",
+                 can: ostrakon user delete_activities {} --remote",
                 self.nickname, self.nickname
             ))),
             account => Ok(account),

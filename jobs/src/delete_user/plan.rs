@@ -19,7 +19,7 @@ impl DeleteUser {
     pub(super) fn refuse_last_admin(&self, standing: &Standing) -> Result<(), JobError> {
         if standing.is_admin && !standing.other_admin && !self.force {
             return Err(JobError::Refuse(format!(
-                "{} is the last admin of this server: make somebody else one first (kenoma user \
+                "{} is the last admin of this server: make somebody else one first (ostrakon user \
                  set NICK --admin), or add --force",
                 self.nickname
             )));

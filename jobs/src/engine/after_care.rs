@@ -173,7 +173,7 @@ impl Care<'_> {
         let mut tx = self.driver.pool.begin().await?;
         sqlx::query(
             "select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
-                    set_config('application_name', 'kenoma:after_care', true),
+                    set_config('application_name', 'ostrakon:after_care', true),
                     -- As autovacuum does, a little at a time.
                     set_config('vacuum_cost_delay', '2ms', true)",
         )

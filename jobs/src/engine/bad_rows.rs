@@ -1,7 +1,7 @@
 //! A property: whatever pattern of bad items a run meets, every good one is done, unless the error is
 //! everybody's; and once the cause is mended, one retry does all that is left.
 //!
-//! `KENOMA_MODEL_SEED` repeats the cases of a failure.
+//! `OSTRAKON_MODEL_SEED` repeats the cases of a failure.
 
 use std::{
     env,
@@ -239,7 +239,7 @@ impl Stage {
     }
 
     async fn check(&self, job: &Pattern) -> Result<()> {
-        sqlx::raw_sql("delete from kenoma.runs; delete from effects").execute(&self.pool).await?;
+        sqlx::raw_sql("delete from ostrakon.runs; delete from effects").execute(&self.pool).await?;
         let world = Mended::default();
         let id = self.enqueue(&world, job).await?;
         let (ended, run) = self.drive(&world, job, &id).await?;
@@ -303,7 +303,7 @@ impl Stage {
 
 #[test]
 fn every_good_item_is_done_unless_the_error_is_everybodys() -> Result<()> {
-    let seed = env::var("KENOMA_MODEL_SEED").ok().filter(|text| !text.is_empty());
+    let seed = env::var("OSTRAKON_MODEL_SEED").ok().filter(|text| !text.is_empty());
     let seed = seed.map_or_else(|| Ok(rand::random()), |text| text.parse())?;
     let config = Config {
         cases: 24,
@@ -320,5 +320,5 @@ fn every_good_item_is_done_unless_the_error_is_everybodys() -> Result<()> {
             .map_err(|error| TestCaseError::fail(format!("{error:#}")))
     });
     checked
-        .map_err(|failure| anyhow::anyhow!("{failure}\nOnce more with: KENOMA_MODEL_SEED={seed}"))
+        .map_err(|failure| anyhow::anyhow!("{failure}\nOnce more with: OSTRAKON_MODEL_SEED={seed}"))
 }

@@ -1,4 +1,4 @@
--- What kenoma relies on in each of its sessions, whatever was set for the role, for the database or
+-- What ostrakon relies on in each of its sessions, whatever was set for the role, for the database or
 -- in postgresql.conf. Only in a session of its own: behind a pooler of transactions the next user of the
 -- connection would find it.
 -- Sent as it is, before anything is prepared.
@@ -57,10 +57,10 @@ with wanted (name, value) as (
                                else current_setting('synchronous_commit') end)
 )
 select
-    coalesce(current_setting('kenoma.session', true), '') as session,
+    coalesce(current_setting('ostrakon.session', true), '') as session,
     -- A setting that this PostgreSQL does not have is passed over.
     (select count(set_config(name, value, false)) from wanted
-     where current_setting('kenoma.session', true) = 'own' and current_setting(name, true) <> value) as changed,
+     where current_setting('ostrakon.session', true) = 'own' and current_setting(name, true) <> value) as changed,
     pg_is_in_recovery() as in_recovery,
     current_setting('transaction_read_only')::bool as read_only,
     case when current_setting('default_transaction_read_only')::bool then

@@ -4,7 +4,7 @@ use sqlx::{PgConnection, Row as _};
 
 /// What is asked for when a connection is made, so that the session is known for our own: a pooler
 /// between refuses it, or swallows it. PostgreSQL gives it back.
-pub const OWN_SESSION: (&str, &str) = ("kenoma.session", "own");
+pub const OWN_SESSION: (&str, &str) = ("ostrakon.session", "own");
 
 /// How often two connections are compared until they are taken for two sessions.
 const ROUNDS: usize = 8;
@@ -27,7 +27,7 @@ pub struct Settled {
     pub misses_standby: bool,
 }
 
-/// Sets in a session what kenoma relies on; the only place that does. Nothing is set, and [`Settled::own`]
+/// Sets in a session what ostrakon relies on; the only place that does. Nothing is set, and [`Settled::own`]
 /// is false, when the session may not be ours alone.
 ///
 /// # Errors
@@ -50,7 +50,7 @@ pub async fn settle(db: &mut PgConnection) -> sqlx::Result<Settled> {
 /// # Errors
 /// Those of the connection.
 pub async fn own(db: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::raw_sql("set kenoma.session = 'own'").execute(db).await.map(|_done| ())
+    sqlx::raw_sql("set ostrakon.session = 'own'").execute(db).await.map(|_done| ())
 }
 
 /// Whether a pooler gives sessions to transactions, and not to clients. Changes nothing.

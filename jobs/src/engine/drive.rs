@@ -295,7 +295,7 @@ impl<J: Job> Drive<'_, J> {
              set_config('idle_in_transaction_session_timeout', $3, true),
              set_config('application_name', $4, true),
              -- For statements of jobs that note something of their run.
-             set_config('kenoma.run_id', $5, true),
+             set_config('ostrakon.run_id', $5, true),
              pg_advisory_lock(hashtextextended($5, 0))::text,
              pg_advisory_unlock(hashtextextended($5, 0))",
         ))
@@ -303,7 +303,7 @@ impl<J: Job> Drive<'_, J> {
         .bind(milliseconds(self.driver.batch.statement_timeout))
         // A frozen worker must not keep its locks for longer than its lease.
         .bind(milliseconds(self.driver.lease.duration))
-        .bind(format!("kenoma:{}:{}", J::NAME, self.claim.fence))
+        .bind(format!("ostrakon:{}:{}", J::NAME, self.claim.fence))
         .bind(&self.claim.run_id)
         .execute(&mut *tx)
         .await?;

@@ -37,7 +37,7 @@ macro_rules! transaction_settings {
                   ) as known
          )
          select set_config('lock_timeout', (select ms from patience), true),
-                set_config('kenoma.lock_patience', (select ms from patience), true),
+                set_config('ostrakon.lock_patience', (select ms from patience), true),
                 set_config('jit', 'off', true),
                 set_config('plan_cache_mode', 'force_generic_plan', true), "
     };
@@ -72,7 +72,7 @@ pub async fn hurry(db: &mut PgConnection) -> sqlx::Result<()> {
         "select set_config(name, greatest(1, patience / 50, least(patience / 5, patience - age))::bigint::text, true)
          from (select 'lock_timeout' as name,
                       -- Empty where an earlier transaction of this connection had it.
-                      nullif(current_setting('kenoma.lock_patience', true), '')::float8 as patience,
+                      nullif(current_setting('ostrakon.lock_patience', true), '')::float8 as patience,
                       extract(epoch from clock_timestamp() - transaction_timestamp())::float8 * 1000 as age) as known
          where patience is not null",
     )

@@ -1,4 +1,4 @@
-//! The rights of a role that runs kenoma and owns nothing.
+//! The rights of a role that runs ostrakon and owns nothing.
 
 mod rights;
 
@@ -8,7 +8,7 @@ use crate::pleroma::Shape;
 use rights::Right;
 pub(crate) use rights::{Demand, demands, labels};
 
-/// Writes the GRANTs that `role` needs to do everything kenoma does in this database, and nothing
+/// Writes the GRANTs that `role` needs to do everything ostrakon does in this database, and nothing
 /// more, one statement per line. Looks at the catalogue and changes nothing.
 ///
 /// Tables and columns that this database has not are left out, and so is what PUBLIC has anyway.

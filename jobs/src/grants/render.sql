@@ -7,7 +7,7 @@ with public_lacks (place, what) as (
     union all
     select 2, 'usage on schema public' where not has_schema_privilege('public', 'public', 'usage')
     union all
-    select 3, 'usage on schema kenoma' where not has_schema_privilege('public', 'kenoma', 'usage')
+    select 3, 'usage on schema ostrakon' where not has_schema_privilege('public', 'ostrakon', 'usage')
     union all
     -- Called by our statements, by the server's trigger and by the expressions of its indexes;
     -- and whatever the operators of citext and the like are made of.
@@ -49,14 +49,14 @@ with public_lacks (place, what) as (
     where wanted.privilege = 'insert' and wanted.is_the_servers
       and a.attname <> all (string_to_array(wanted.columns, ' '))
 ), outgrown as (
-    -- What earlier versions of kenoma had granted, and columns of it are enough now. Whoever has the whole table
+    -- What earlier versions of ostrakon had granted, and columns of it are enough now. Whoever has the whole table
     -- as its owner keeps it.
     select distinct given.name, given.privilege
     from given
     join pg_class c on c.oid = to_regclass(given.name)
     join pg_roles r on r.rolname = $1 and r.oid <> c.relowner
     cross join lateral aclexplode(c.relacl) as acl
-    where given.name like 'kenoma.%' and given.privilege = 'insert' and given.columns <> ''
+    where given.name like 'ostrakon.%' and given.privilege = 'insert' and given.columns <> ''
       and acl.grantee = r.oid and lower(acl.privilege_type) = given.privilege
 ), lines (place, n, form, what) as (
     -- Workers may go on meanwhile: between the two they would have no rights.

@@ -1,4 +1,4 @@
-//! What kenoma's statements do with each table, the server's trigger on `activities` included.
+//! What ostrakon's statements do with each table, the server's trigger on `activities` included.
 //!
 //! Foreign keys need no rights: PostgreSQL checks and follows them as the owner of the table. A
 //! table that is only locked needs UPDATE on one column; the most harmless one is named. The
@@ -82,27 +82,27 @@ pub(super) fn of(flavour: Flavour) -> impl Iterator<Item = &'static Right> {
 /// Who asked for what is written once: those columns cannot be changed, nor any history. When, and as
 /// which role of the database, is not written at all: those columns have defaults.
 const LEDGER: &[Right] = rights! {
-    "kenoma._sqlx_migrations": select "";
-    "kenoma.runs": select "",
+    "ostrakon._sqlx_migrations": select "";
+    "ostrakon.runs": select "",
         insert "id job class payload subject dedupe_key plan total requested_by reason",
         update "status control plan total done parked cursor attempt crashes last_error fence \
                 lease_owner lease_expires_at available_at announced_at started_at finished_at \
                 parked_retry_of closing failures waits_for waits_since waited_ms looks speed brake \
                 brake_reason braked_at braked_ms deliveries_until";
-    "kenoma.run_events": select "", insert "run_id event actor detail";
-    "kenoma.parked_items": select "", insert "", update "reason sqlstate at retry", delete "";
-    "kenoma.batch_writes": select "", insert "run_id what", update "looked", delete "";
-    "kenoma.lowered_counters": select "",
+    "ostrakon.run_events": select "", insert "run_id event actor detail";
+    "ostrakon.parked_items": select "", insert "", update "reason sqlstate at retry", delete "";
+    "ostrakon.batch_writes": select "", insert "run_id what", update "looked", delete "";
+    "ostrakon.lowered_counters": select "",
         insert "run_id object replies_before replies_lost quotes_before quotes_lost",
         update "replies_before replies_lost quotes_before quotes_lost", delete "";
-    "kenoma.delivery_clock": select "", update "second taken";
-    "kenoma.instance_accounts": select "", insert "", update "refresh_due", delete "";
-    "kenoma.workers": select "", insert "", update "seen_at", delete "";
-    "kenoma.actions": select "",
+    "ostrakon.delivery_clock": select "", update "second taken";
+    "ostrakon.instance_accounts": select "", insert "", update "refresh_due", delete "";
+    "ostrakon.workers": select "", insert "", update "seen_at", delete "";
+    "ostrakon.actions": select "",
         insert "id command subject requested_by on_behalf_of reason detail";
 };
 
-/// Whole tables may be read where nothing in them is a secret from kenoma anyway, and where the
+/// Whole tables may be read where nothing in them is a secret from ostrakon anyway, and where the
 /// planner would otherwise not look at the statistics of indexes over expressions.
 const SERVER: &[Right] = rights! {
     "public.schema_migrations": select "version";

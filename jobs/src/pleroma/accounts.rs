@@ -41,7 +41,7 @@ pub struct ListedAccount {
     pub approved: bool,
 }
 
-/// What `kenoma user show` tells: neither hashes nor keys nor tokens.
+/// What `ostrakon user show` tells: neither hashes nor keys nor tokens.
 #[derive(Debug, Clone, FromRow)]
 pub struct AccountDetails {
     /// The row's id.

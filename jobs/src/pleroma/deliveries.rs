@@ -1,7 +1,7 @@
 //! What the server is given to deliver, spread over time (docs/semantics.md 1.8).
 //!
 //! A job for a delivery takes a place: a moment not before now at which it becomes due. A second
-//! has only so many places, for all runs and workers together; `kenoma.delivery_clock` knows which
+//! has only so many places, for all runs and workers together; `ostrakon.delivery_clock` knows which
 //! are taken. Jobs with a place in the second that is now are written as the original writes them.
 
 use std::{

@@ -1,4 +1,4 @@
-//! What kenoma knows of the server's database.
+//! What ostrakon knows of the server's database.
 //!
 //! The rules are those of the project's `docs/semantics.md`; comments name its sections.
 

@@ -75,7 +75,7 @@ pub struct Federation {
 }
 
 impl Default for Federation {
-    /// As the server's own defaults are, and kenoma's.
+    /// As the server's own defaults are, and ostrakon's.
     fn default() -> Self {
         Self {
             fanout: Fanout::Server,

@@ -2,7 +2,7 @@
 -- its beginning were taken before. $1: places of a second, $2: how many are wanted.
 with clock as (
     -- By its key: of a table that was never analyzed PostgreSQL expects thousands of rows.
-    select second, taken from kenoma.delivery_clock where only_row for update
+    select second, taken from ostrakon.delivery_clock where only_row for update
 ), moment as (
     -- Read after the lock was got, which may have taken a while.
     select second, taken, date_trunc('second', clock_timestamp()) as this from clock
@@ -11,7 +11,7 @@ with clock as (
     select this, greatest(0, extract(epoch from second - this)::bigint * $1 + least(taken, $1)) as ahead
     from moment
 )
-update kenoma.delivery_clock
+update ostrakon.delivery_clock
 set second = this + make_interval(secs => (ahead + $2 - 1) / $1),
     taken = (ahead + $2 - 1) % $1 + 1
 from start

@@ -63,7 +63,7 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
             let nickname = actor.nickname.as_deref().unwrap_or_default();
             notes.push(format!(
                 "the running server is not told (server.refresh is off), so whoever is signed in \
-                 keeps access until it restarts; end the sessions at once with: kenoma user \
+                 keeps access until it restarts; end the sessions at once with: ostrakon user \
                  sign_out {nickname}"
             ));
         }

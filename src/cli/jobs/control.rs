@@ -1,6 +1,6 @@
-//! `kenoma jobs pause | resume | cancel | speed | retry`
+//! `ostrakon jobs pause | resume | cancel | speed | retry`
 
-use kenoma_jobs::engine::{Status, ledger};
+use ostrakon_jobs::engine::{Status, ledger};
 
 use crate::{
     cli::{

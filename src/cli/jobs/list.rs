@@ -1,7 +1,7 @@
-//! `kenoma jobs list`
+//! `ostrakon jobs list`
 
 use clap::ValueEnum;
-use kenoma_jobs::{
+use ostrakon_jobs::{
     AnyJob,
     engine::{
         Status,

@@ -1,4 +1,4 @@
-//! `kenoma jobs`: runs, looked at and controlled.
+//! `ostrakon jobs`: runs, looked at and controlled.
 
 mod control;
 mod list;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use clap::Subcommand;
-use kenoma_jobs::engine::{deliveries_told, ledger::Run};
+use ostrakon_jobs::engine::{deliveries_told, ledger::Run};
 
 use super::{Failure, Output, follow, run_json::RunJson, submit};
 use crate::session::Session;
@@ -37,7 +37,7 @@ pub(super) enum Command {
 /// Names a run.
 #[derive(Debug, clap::Args)]
 pub(super) struct Id {
-    /// The run's id, as `kenoma jobs list` shows it.
+    /// The run's id, as `ostrakon jobs list` shows it.
     #[arg(value_name = "RUN", value_parser = parse_id)]
     id: String,
 }
@@ -83,7 +83,7 @@ fn parse_factor(text: &str) -> Result<f64, String> {
 /// Ids are ULIDs, in any case.
 fn parse_id(text: &str) -> Result<String, String> {
     ulid::Ulid::from_string(&text.to_uppercase()).map(|id| id.to_string()).map_err(|_invalid| {
-        "a run's id has 26 letters and digits; see: kenoma jobs list".to_owned()
+        "a run's id has 26 letters and digits; see: ostrakon jobs list".to_owned()
     })
 }
 

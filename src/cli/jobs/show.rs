@@ -1,6 +1,6 @@
-//! `kenoma jobs show RUN`
+//! `ostrakon jobs show RUN`
 
-use kenoma_jobs::{
+use ostrakon_jobs::{
     AnyJob,
     engine::{
         Status,

@@ -52,7 +52,7 @@ fn unknown(parent: &str, typed: &str) -> String {
         similar::to(&names(parent), &wanted).iter().map(|name| spelled(parent, name)).collect()
     } else {
         let width = meant.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
-        meant.iter().map(|(command, does)| format!("kenoma {command:width$}  {does}")).collect()
+        meant.iter().map(|(command, does)| format!("ostrakon {command:width$}  {does}")).collect()
     };
     let tip = if lines.is_empty() {
         String::new()
@@ -65,7 +65,7 @@ fn unknown(parent: &str, typed: &str) -> String {
 }
 
 fn spelled(parent: &str, name: &str) -> String {
-    ["kenoma", parent, name]
+    ["ostrakon", parent, name]
         .into_iter()
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
@@ -108,40 +108,40 @@ mod tests {
     #[test]
     fn words_of_other_programs_lead_to_ours() {
         insta::assert_snapshot!(told("user", "delete"), @r#"
-        kenoma user knows no command "delete"
+        ostrakon user knows no command "delete"
         Did you mean:
-          kenoma user rm NICK          removes an account with everything it did; cannot be undone
-          kenoma user deactivate NICK  switches an account off; kenoma user activate NICK undoes it
-        All commands: kenoma user --help
+          ostrakon user rm NICK          removes an account with everything it did; cannot be undone
+          ostrakon user deactivate NICK  switches an account off; ostrakon user activate NICK undoes it
+        All commands: ostrakon user --help
         "#);
         insta::assert_snapshot!(told("user", "Ban"), @r#"
-        kenoma user knows no command "Ban"
+        ostrakon user knows no command "Ban"
         Did you mean:
-          kenoma user deactivate NICK  switches an account off; kenoma user activate NICK undoes it
-        All commands: kenoma user --help
+          ostrakon user deactivate NICK  switches an account off; ostrakon user activate NICK undoes it
+        All commands: ostrakon user --help
         "#);
         insta::assert_snapshot!(told("user", "lsit"), @r#"
-        kenoma user knows no command "lsit"
+        ostrakon user knows no command "lsit"
         Did you mean:
-          kenoma user list
-        All commands: kenoma user --help
+          ostrakon user list
+        All commands: ostrakon user --help
         "#);
         insta::assert_snapshot!(told("", "deactivate"), @r#"
-        kenoma knows no command "deactivate"
+        ostrakon knows no command "deactivate"
         Did you mean:
-          kenoma user deactivate NICK  switches an account off; kenoma user activate NICK undoes it
-        All commands: kenoma --help
+          ostrakon user deactivate NICK  switches an account off; ostrakon user activate NICK undoes it
+        All commands: ostrakon --help
         "#);
         insta::assert_snapshot!(told("jobs", "stop"), @r#"
-        kenoma jobs knows no command "stop"
+        ostrakon jobs knows no command "stop"
         Did you mean:
-          kenoma jobs pause RUN   stops a run for a while; kenoma jobs resume RUN lets it go on
-          kenoma jobs cancel RUN  stops a run for good; what is done stays done
-        All commands: kenoma jobs --help
+          ostrakon jobs pause RUN   stops a run for a while; ostrakon jobs resume RUN lets it go on
+          ostrakon jobs cancel RUN  stops a run for good; what is done stays done
+        All commands: ostrakon jobs --help
         "#);
         insta::assert_snapshot!(told("user", "xyzzy"), @r#"
-        kenoma user knows no command "xyzzy"
-        All commands: kenoma user --help
+        ostrakon user knows no command "xyzzy"
+        All commands: ostrakon user --help
         "#);
     }
 

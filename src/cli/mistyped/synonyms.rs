@@ -5,7 +5,7 @@ type Meant = (&'static str, &'static str);
 
 const RM: Meant = ("user rm NICK", "removes an account with everything it did; cannot be undone");
 const DEACTIVATE: Meant =
-    ("user deactivate NICK", "switches an account off; kenoma user activate NICK undoes it");
+    ("user deactivate NICK", "switches an account off; ostrakon user activate NICK undoes it");
 const ACTIVATE: Meant = ("user activate NICK", "switches a deactivated account on again");
 const POSTS: Meant = (
     "user delete_activities NICK",
@@ -34,7 +34,7 @@ const UNCONFIRM: Meant =
 const INVITES: Meant = ("user invites", "lists all invites");
 const REVOKE: Meant = ("user revoke_invite TOKEN", "revokes an invite");
 const PAUSE: Meant =
-    ("jobs pause RUN", "stops a run for a while; kenoma jobs resume RUN lets it go on");
+    ("jobs pause RUN", "stops a run for a while; ostrakon jobs resume RUN lets it go on");
 const CANCEL: Meant = ("jobs cancel RUN", "stops a run for good; what is done stays done");
 const RESUME: Meant = ("jobs resume RUN", "lets a paused run go on");
 const RETRY: Meant = ("jobs retry RUN", "has a failed or cancelled run go on where it stopped");
@@ -44,10 +44,10 @@ const WATCH: Meant = ("jobs watch RUN", "follows a run to its end");
 const SPEED: Meant = ("jobs speed RUN FACTOR", "lets a run go faster or slower");
 const WORKER: Meant = ("worker", "runs jobs until told to stop");
 const ACTIONS: Meant = ("actions", "tells what was done at once, by whom and why");
-const MIGRATE: Meant = ("migrate", "makes or updates kenoma's own tables");
+const MIGRATE: Meant = ("migrate", "makes or updates ostrakon's own tables");
 const SETTINGS: Meant = ("config show", "shows every setting in force");
 
-/// Words behind `kenoma user`, and by themselves, with what they mean.
+/// Words behind `ostrakon user`, and by themselves, with what they mean.
 const USER: &[(&[&str], &[Meant])] = &[
     (
         &[

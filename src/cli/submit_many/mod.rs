@@ -5,7 +5,7 @@ mod see_through;
 
 use std::collections::HashMap;
 
-use kenoma_jobs::{
+use ostrakon_jobs::{
     AnyJob,
     engine::{
         Count, PlanSummary,

@@ -1,6 +1,6 @@
 //! Writing a list of runs into the ledger, and ringing for them.
 
-use kenoma_jobs::{
+use ostrakon_jobs::{
     engine::{
         self,
         ledger::{self, NewRun},

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use kenoma_jobs::{
+use ostrakon_jobs::{
     engine::{
         Status,
         ledger::{self, Run},

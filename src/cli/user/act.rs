@@ -1,6 +1,6 @@
 //! What all commands have in common that change something at once.
 
-use kenoma_jobs::{
+use ostrakon_jobs::{
     engine::{
         self,
         ledger::{self, NewAction},
@@ -158,7 +158,7 @@ impl<'a> Act<'a> {
         Output::delivered()?;
         self.end(output).await.map_err(|failure| {
             failure.and(
-                "What was printed before is good for nothing then, unless kenoma actions shows the \
+                "What was printed before is good for nothing then, unless ostrakon actions shows the \
                  command.",
             )
         })

@@ -1,6 +1,6 @@
-//! `kenoma user change_email NICK EMAIL`
+//! `ostrakon user change_email NICK EMAIL`
 
-use kenoma_jobs::pleroma::{self, Deed, EmailChange, Registration, is_blacklisted, valid_email};
+use ostrakon_jobs::pleroma::{self, Deed, EmailChange, Registration, is_blacklisted, valid_email};
 use serde::Serialize;
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user change_email alice alice@mail.example")]
+#[command(after_help = "Example: ostrakon user change_email alice alice@mail.example")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account.
     #[arg(value_name = "NICK")]

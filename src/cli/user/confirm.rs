@@ -1,6 +1,6 @@
-//! `kenoma user confirm NICK`
+//! `ostrakon user confirm NICK`
 
-use kenoma_jobs::pleroma::{
+use ostrakon_jobs::pleroma::{
     self, Actor, Deed, Welcome, find_actor, is_confirmed, set_confirmation,
 };
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user confirm alice")]
+#[command(after_help = "Example: ostrakon user confirm alice")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account, of this or another server.
     #[arg(value_name = "NICK")]
@@ -66,7 +66,7 @@ pub(super) const fn confirmation_effect(confirmed: bool) -> &'static str {
         "if it remembers the account as unconfirmed, a login succeeds and every request after it is \
          refused (403)"
     } else {
-        "whoever is signed in keeps access (kenoma user sign_out ends it at once)"
+        "whoever is signed in keeps access (ostrakon user sign_out ends it at once)"
     }
 }
 

@@ -1,6 +1,6 @@
-//! `kenoma user confirm_all` and `kenoma user unconfirm_all`
+//! `ostrakon user confirm_all` and `ostrakon user unconfirm_all`
 
-use kenoma_jobs::{AnyJob, ConfirmAll, UnconfirmAll};
+use ostrakon_jobs::{AnyJob, ConfirmAll, UnconfirmAll};
 
 use super::act::StaffOptions;
 use crate::{

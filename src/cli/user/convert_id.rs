@@ -1,6 +1,6 @@
-//! `kenoma user convert_id ID`
+//! `ostrakon user convert_id ID`
 
-use kenoma_jobs::pleroma::Flake;
+use ostrakon_jobs::pleroma::Flake;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -8,7 +8,7 @@ use crate::cli::{Failure, Output};
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user convert_id BCjL2aigzG9M563KXA")]
+#[command(after_help = "Example: ostrakon user convert_id BCjL2aigzG9M563KXA")]
 pub(in crate::cli) struct Options {
     /// A flake id, a UUID, or the number of a row from before flakes.
     #[arg(value_name = "ID")]

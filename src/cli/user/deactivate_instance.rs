@@ -1,8 +1,8 @@
-//! `kenoma user deactivate_all_from_instance HOST`, or for the hosts of a file
+//! `ostrakon user deactivate_all_from_instance HOST`, or for the hosts of a file
 
 use std::path::{Path, PathBuf};
 
-use kenoma_jobs::{
+use ostrakon_jobs::{
     DeactivateInstance,
     deactivate_instance::{Host, HostPlan, plan_all},
     pleroma::Server,
@@ -20,7 +20,9 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user deactivate_all_from_instance spam.example --dry-run")]
+#[command(
+    after_help = "Example: ostrakon user deactivate_all_from_instance spam.example --dry-run"
+)]
 pub(in crate::cli) struct Options {
     /// Host of the instance, exactly as behind the @ of its nicknames.
     #[arg(value_name = "HOST", required_unless_present = "hosts_file")]

@@ -1,6 +1,6 @@
-//! `kenoma user delete_activities NICK`
+//! `ostrakon user delete_activities NICK`
 
-use kenoma_jobs::{DeleteActivities, pleroma::find_actor};
+use ostrakon_jobs::{DeleteActivities, pleroma::find_actor};
 
 use crate::{
     cli::{Failure, Output, submit},
@@ -9,7 +9,7 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user delete_activities alice --dry-run
+#[command(after_help = "Example: ostrakon user delete_activities alice --dry-run
 
 Deleted posts are gone from timelines, pages and the API at once. But ActivityPub copies of posts
 that the running server has cached are served until it restarts, unless --via-server is used.")]

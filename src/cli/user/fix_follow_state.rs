@@ -1,6 +1,6 @@
-//! `kenoma user fix_follow_state LOCAL REMOTE`
+//! `ostrakon user fix_follow_state LOCAL REMOTE`
 
-use kenoma_jobs::pleroma::{Actor, FollowState, find_actor, follow_state, forget_request};
+use ostrakon_jobs::pleroma::{Actor, FollowState, find_actor, follow_state, forget_request};
 use serde::Serialize;
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user fix_follow_state alice bob@far.example")]
+#[command(after_help = "Example: ostrakon user fix_follow_state alice bob@far.example")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account that asked to follow.
     #[arg(value_name = "LOCAL")]

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use kenoma_jobs::deactivate_instance::{Host, is_header_of_blocks};
+use ostrakon_jobs::deactivate_instance::{Host, is_header_of_blocks};
 
 use crate::cli::{
     Failure,
@@ -27,7 +27,7 @@ const HOSTS_MAX: usize = 20_000;
 const NAMED_MAX: usize = 20;
 
 /// How other programs' tables become lists of hosts.
-const ADVICE: &str = "kenoma takes one host a line, and no severity: take those that are to be \
+const ADVICE: &str = "ostrakon takes one host a line, and no severity: take those that are to be \
                       deactivated, for instance with: awk -F, '$2 == \"suspend\" { print $1 }' FILE";
 
 /// What a file says.

@@ -1,7 +1,7 @@
-//! `kenoma user invite`
+//! `ostrakon user invite`
 
 use chrono::{NaiveDate, Utc};
-use kenoma_jobs::pleroma::{Invite, create_invite};
+use ostrakon_jobs::pleroma::{Invite, create_invite};
 use serde::Serialize;
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user invite --expires-at 2030-01-31 --max-use 5")]
+#[command(after_help = "Example: ostrakon user invite --expires-at 2030-01-31 --max-use 5")]
 pub(in crate::cli) struct Options {
     /// Last day of the invite, as YYYY-MM-DD.
     #[arg(long, value_name = "DATE")]

@@ -1,10 +1,10 @@
-//! `kenoma user invites` and `kenoma user revoke_invite TOKEN`
+//! `ostrakon user invites` and `ostrakon user revoke_invite TOKEN`
 
 use std::fmt::Write as _;
 
 use chrono::NaiveDate;
 use futures::TryStreamExt as _;
-use kenoma_jobs::pleroma::{Invite, list_invites, revoke_invites};
+use ostrakon_jobs::pleroma::{Invite, list_invites, revoke_invites};
 use serde::Serialize;
 use serde_json::json;
 
@@ -16,10 +16,10 @@ use crate::{
 
 /// What can be typed after `revoke_invite`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user revoke_invite \
+#[command(after_help = "Example: ostrakon user revoke_invite \
     TxDO7b7c5mUOezH8ADoptD8UxUyXf_lyYvI9t0jO7D8=")]
 pub(in crate::cli) struct RevokeOptions {
-    /// The invite's token, as `kenoma user invites` shows it.
+    /// The invite's token, as `ostrakon user invites` shows it.
     #[arg(value_name = "TOKEN", allow_hyphen_values = true)]
     token: String,
     #[command(flatten)]

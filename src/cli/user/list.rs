@@ -1,7 +1,7 @@
-//! `kenoma user list`
+//! `ostrakon user list`
 
 use futures::TryStreamExt as _;
-use kenoma_jobs::pleroma::{AccountFilter, Flake, Flavour, ListedAccount, list_accounts};
+use ostrakon_jobs::pleroma::{AccountFilter, Flake, Flavour, ListedAccount, list_accounts};
 use serde::Serialize;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user list --moderators --json")]
+#[command(after_help = "Example: ostrakon user list --moderators --json")]
 pub(in crate::cli) struct Options {
     /// Only admins; with --moderators: who is both.
     #[arg(long)]

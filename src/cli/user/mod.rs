@@ -1,4 +1,4 @@
-//! `kenoma user`: the original's subcommands, in its spelling.
+//! `ostrakon user`: the original's subcommands, in its spelling.
 
 mod act;
 mod change_email;
@@ -45,21 +45,21 @@ pub(super) enum Command {
     /// Give an account roles, or take them away.
     Set(set::Options),
     /// Add tags to an account.
-    #[command(after_help = "Example: kenoma user tag alice mrf_tag:media-force-nsfw")]
+    #[command(after_help = "Example: ostrakon user tag alice mrf_tag:media-force-nsfw")]
     Tag(tag::Options),
     /// Take tags from an account.
-    #[command(after_help = "Example: kenoma user untag alice mrf_tag:media-force-nsfw")]
+    #[command(after_help = "Example: ostrakon user untag alice mrf_tag:media-force-nsfw")]
     Untag(tag::Options),
     /// Activate an account.
-    #[command(after_help = "Example: kenoma user activate alice")]
+    #[command(after_help = "Example: ostrakon user activate alice")]
     Activate(switch::Options),
     /// Deactivate an account; it stops following local accounts.
-    #[command(after_help = "Example: kenoma user deactivate mallory@spam.example --reason spam")]
+    #[command(after_help = "Example: ostrakon user deactivate mallory@spam.example --reason spam")]
     Deactivate(switch::Options),
     /// Deactivate an active account, activate an inactive one.
     #[command(
         alias = "toggle-activated",
-        after_help = "Example: kenoma user toggle_activated alice"
+        after_help = "Example: ostrakon user toggle_activated alice"
     )]
     ToggleActivated(switch::Options),
     /// Confirm an account's e-mail address.
@@ -88,15 +88,18 @@ pub(super) enum Command {
     #[command(alias = "deactivate-all-from-instance")]
     DeactivateAllFromInstance(deactivate_instance::Options),
     /// Confirm the e-mail addresses of all active local accounts but the staff's.
-    #[command(alias = "confirm-all", after_help = "Example: kenoma user confirm_all --dry-run")]
+    #[command(alias = "confirm-all", after_help = "Example: ostrakon user confirm_all --dry-run")]
     ConfirmAll(confirm_all::Confirm),
     /// Take the confirmation from all active local accounts but the staff's.
-    #[command(alias = "unconfirm-all", after_help = "Example: kenoma user unconfirm_all --dry-run")]
+    #[command(
+        alias = "unconfirm-all",
+        after_help = "Example: ostrakon user unconfirm_all --dry-run"
+    )]
     UnconfirmAll(confirm_all::Unconfirm),
     /// Make an invite, with which somebody can register.
     Invite(invite::Options),
     /// List all invites.
-    #[command(after_help = "Example: kenoma user invites --json")]
+    #[command(after_help = "Example: ostrakon user invites --json")]
     Invites,
     /// Revoke an invite.
     #[command(alias = "revoke-invite")]

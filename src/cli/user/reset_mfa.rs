@@ -1,6 +1,6 @@
-//! `kenoma user reset_mfa NICK`
+//! `ostrakon user reset_mfa NICK`
 
-use kenoma_jobs::pleroma;
+use ostrakon_jobs::pleroma;
 use serde::Serialize;
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::{
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example: kenoma user reset_mfa alice --reason \"lost phone, known by voice\""
+    after_help = "Example: ostrakon user reset_mfa alice --reason \"lost phone, known by voice\""
 )]
 pub(in crate::cli) struct Options {
     /// Nickname of the account.

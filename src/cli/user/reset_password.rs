@@ -1,6 +1,6 @@
-//! `kenoma user reset_password NICK`
+//! `ostrakon user reset_password NICK`
 
-use kenoma_jobs::pleroma::create_password_reset;
+use ostrakon_jobs::pleroma::create_password_reset;
 use serde::Serialize;
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user reset_password alice")]
+#[command(after_help = "Example: ostrakon user reset_password alice")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account.
     #[arg(value_name = "NICK")]

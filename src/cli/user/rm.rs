@@ -1,6 +1,6 @@
-//! `kenoma user rm NICK`
+//! `ostrakon user rm NICK`
 
-use kenoma_jobs::{DeleteUser, pleroma::find_actor};
+use ostrakon_jobs::{DeleteUser, pleroma::find_actor};
 
 use super::act::StaffOptions;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Example: kenoma user rm mallory --reason \"asked for it by mail\" --wait
+Example: ostrakon user rm mallory --reason \"asked for it by mail\" --wait
 
 The account is signed out and switched off at once. The server goes on showing ActivityPub copies \
 of its posts that were fetched since it was started, until it restarts or forgets them.")]

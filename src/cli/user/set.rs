@@ -1,6 +1,6 @@
-//! `kenoma user set NICK`
+//! `ostrakon user set NICK`
 
-use kenoma_jobs::pleroma::{
+use ostrakon_jobs::pleroma::{
     self, Actor, Deed, Flavour, Refresh, Role, is_last_admin, set_confirmation, set_role,
 };
 use serde::Serialize;
@@ -17,7 +17,7 @@ use crate::{
 
 /// What can be typed. Of an option and its opposite the later one counts, as for the original.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user set alice --moderator --no-locked")]
+#[command(after_help = "Example: ostrakon user set alice --moderator --no-locked")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account.
     #[arg(value_name = "NICK")]
@@ -160,7 +160,7 @@ pub(super) async fn run(
     if last_admin {
         output.warning(format!(
             "{nickname} was the last active admin: nobody can administrate the server from its web \
-             pages now; give the role to somebody with: kenoma user set NICK --admin"
+             pages now; give the role to somebody with: ostrakon user set NICK --admin"
         ));
     }
     Ok(())
@@ -234,7 +234,7 @@ impl Switch {
             (Self::Admin, true) => "the rights of an admin do not work",
             (Self::Moderator, true) => "the rights of a moderator do not work",
             (Self::Admin | Self::Moderator, false) if keep_sessions => {
-                "whoever is signed in keeps the role's rights (kenoma user sign_out ends that)"
+                "whoever is signed in keeps the role's rights (ostrakon user sign_out ends that)"
             }
             (Self::Admin | Self::Moderator, false) => "the role may still be shown",
             (Self::Locked, true) => "it can be followed without being asked",

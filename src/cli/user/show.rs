@@ -1,7 +1,7 @@
-//! `kenoma user show NICK`
+//! `ostrakon user show NICK`
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use kenoma_jobs::pleroma::{AccountDetails, Flake, account_details, find_actor};
+use ostrakon_jobs::pleroma::{AccountDetails, Flake, account_details, find_actor};
 use serde::Serialize;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user show mallory@spam.example")]
+#[command(after_help = "Example: ostrakon user show mallory@spam.example")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account, of this or another server.
     #[arg(value_name = "NICK")]

@@ -1,6 +1,6 @@
-//! `kenoma user sign_out NICK`
+//! `ostrakon user sign_out NICK`
 
-use kenoma_jobs::pleroma::{self, SignedOut};
+use ostrakon_jobs::pleroma::{self, SignedOut};
 use serde::Serialize;
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user sign_out alice --reason \"lost phone\"")]
+#[command(after_help = "Example: ostrakon user sign_out alice --reason \"lost phone\"")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account.
     #[arg(value_name = "NICK")]

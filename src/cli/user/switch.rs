@@ -1,6 +1,6 @@
-//! `kenoma user activate NICK`, `kenoma user deactivate NICK`, `kenoma user toggle_activated NICK`
+//! `ostrakon user activate NICK`, `ostrakon user deactivate NICK`, `ostrakon user toggle_activated NICK`
 
-use kenoma_jobs::{
+use ostrakon_jobs::{
     AnyJob,
     pleroma::{Actor, Flavour, Person, Server, find_actor},
     switch_user::SwitchUser,

@@ -1,6 +1,8 @@
-//! `kenoma user tag NICK TAG…` and `kenoma user untag NICK TAG…`
+//! `ostrakon user tag NICK TAG…` and `ostrakon user untag NICK TAG…`
 
-use kenoma_jobs::pleroma::{Deed, Tags, find_actor, normal_tag, read_tags, tag_fault, write_tags};
+use ostrakon_jobs::pleroma::{
+    Deed, Tags, find_actor, normal_tag, read_tags, tag_fault, write_tags,
+};
 use serde::Serialize;
 use serde_json::json;
 

@@ -1,6 +1,6 @@
-//! `kenoma user toggle_confirmed NICK`
+//! `ostrakon user toggle_confirmed NICK`
 
-use kenoma_jobs::pleroma::{Deed, find_actor, is_confirmed, set_confirmation};
+use ostrakon_jobs::pleroma::{Deed, find_actor, is_confirmed, set_confirmation};
 use serde::Serialize;
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user toggle_confirmed alice")]
+#[command(after_help = "Example: ostrakon user toggle_confirmed alice")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account, of this or another server.
     #[arg(value_name = "NICK")]

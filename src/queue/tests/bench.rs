@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use kenoma_jobs::engine::Class;
+use ostrakon_jobs::engine::Class;
 use testkit::Redis;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;

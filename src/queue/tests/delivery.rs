@@ -1,7 +1,7 @@
 //! Messages reach the handler, and how many at once.
 
 use anyhow::{Result, ensure};
-use kenoma_jobs::engine::Class;
+use ostrakon_jobs::engine::Class;
 
 use super::bench::{Bench, Event, Gate, begun, ended, quick, within};
 use crate::queue::{ConsumerSettings, QueueError, consume, waiting};

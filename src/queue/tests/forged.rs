@@ -1,7 +1,7 @@
 //! Somebody else writes into our queue: later messages still get through.
 
 use anyhow::{Context as _, Result, ensure};
-use kenoma_jobs::engine::Class;
+use ostrakon_jobs::engine::Class;
 
 use super::bench::{Bench, Gate, envelope};
 use crate::queue::Producer;

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use kenoma_jobs::engine::Class;
+use ostrakon_jobs::engine::Class;
 
 use super::bench::{Bench, envelope};
 use crate::queue::{Connection, Producer, QueueError, RedisSettings, waiting};
@@ -12,7 +12,7 @@ use crate::queue::{Connection, Producer, QueueError, RedisSettings, waiting};
 const PASSWORD: &str = "hunter2";
 
 fn settings(port: u16) -> RedisSettings {
-    let url = format!("redis://kenoma:{PASSWORD}@127.0.0.1:{port}/3");
+    let url = format!("redis://ostrakon:{PASSWORD}@127.0.0.1:{port}/3");
     RedisSettings { url, prefix: "test".to_owned(), ..RedisSettings::default() }
 }
 
@@ -77,7 +77,7 @@ async fn a_login_that_was_refused_once_is_tried_again() -> Result<()> {
 
 #[tokio::test]
 async fn a_url_that_is_none_is_not_repeated() -> Result<()> {
-    for url in ["postgres://kenoma:hunter2@localhost/x", "hunter2", ""] {
+    for url in ["postgres://ostrakon:hunter2@localhost/x", "hunter2", ""] {
         let settings = RedisSettings {
             url: url.to_owned(),
             prefix: "test".to_owned(),

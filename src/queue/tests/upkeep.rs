@@ -1,7 +1,7 @@
 //! What is left in Redis afterwards.
 
 use anyhow::{Result, ensure};
-use kenoma_jobs::engine::Class;
+use ostrakon_jobs::engine::Class;
 
 use super::bench::{Bench, Gate};
 use crate::queue::{sweep, waiting};

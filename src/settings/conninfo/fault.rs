@@ -37,7 +37,7 @@ pub(crate) enum Fault {
         /// The one that was probably meant.
         meant: Option<&'static str>,
     },
-    /// A parameter of libpq that kenoma cannot obey.
+    /// A parameter of libpq that ostrakon cannot obey.
     Unsupported(&'static str),
     /// A parameter with a value that it does not take.
     Value {
@@ -103,7 +103,7 @@ impl fmt::Display for Fault {
             }
             Self::Unsupported(name) => write!(
                 f,
-                "kenoma cannot do what the parameter {name} demands, and does not connect without it; leave it out if you can do without"
+                "ostrakon cannot do what the parameter {name} demands, and does not connect without it; leave it out if you can do without"
             ),
             Self::Value { name, accepts } => write!(f, "{name} must be {accepts}"),
             Self::Lengths => f.write_str(

@@ -1,4 +1,4 @@
-//! The parameters of libpq: which there are, and which of them kenoma obeys.
+//! The parameters of libpq: which there are, and which of them ostrakon obeys.
 
 use super::{fault::Fault, split::Pair};
 use crate::settings::hint;
@@ -10,9 +10,9 @@ enum Use {
     Obeyed,
     /// It changes nothing that matters here.
     WithoutEffect,
-    /// Only these values are what kenoma does.
+    /// Only these values are what ostrakon does.
     Only(&'static [&'static str]),
-    /// It demands something that kenoma cannot do, and to go on without might be unsafe.
+    /// It demands something that ostrakon cannot do, and to go on without might be unsafe.
     Refused,
 }
 
@@ -34,7 +34,7 @@ const PARAMETERS: &[(&str, Option<&str>, Use)] = &[
     ("sslcert", Some("PGSSLCERT"), Obeyed),
     ("sslkey", Some("PGSSLKEY"), Obeyed),
     ("target_session_attrs", Some("PGTARGETSESSIONATTRS"), Obeyed),
-    // Connections of kenoma are named by what they do.
+    // Connections of ostrakon are named by what they do.
     ("application_name", None, WithoutEffect),
     ("fallback_application_name", None, WithoutEffect),
     ("keepalives", None, WithoutEffect),

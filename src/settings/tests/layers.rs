@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kenoma_jobs::pleroma::{Refresh, Search};
+use ostrakon_jobs::pleroma::{Refresh, Search};
 
 use super::{
     super::{secret::SecretUrl, *},
@@ -23,8 +23,8 @@ fn each_layer_beats_the_one_before() {
     let file = format!("file {}", machine.usual_file().display());
     assert_eq!(concurrency(&machine.loaded()), (3, file));
 
-    let machine = machine.variable("KENOMA_WORKER_CONCURRENCY", "4");
-    let environment = "environment KENOMA_WORKER_CONCURRENCY".to_owned();
+    let machine = machine.variable("OSTRAKON_WORKER_CONCURRENCY", "4");
+    let environment = "environment OSTRAKON_WORKER_CONCURRENCY".to_owned();
     assert_eq!(concurrency(&machine.loaded()), (4, environment));
 
     let machine = machine.flags(Overrides { worker_concurrency: Some(5), ..Overrides::default() });
@@ -71,8 +71,8 @@ fn the_common_names_are_weaker_than_ours_and_stronger_than_the_file() {
     };
     assert_eq!(urls(&machine), "postgres://common/db redis://common");
     let machine = machine
-        .variable("KENOMA_DATABASE_URL", "postgres://ours/db")
-        .variable("KENOMA_REDIS_URL", "redis://ours");
+        .variable("OSTRAKON_DATABASE_URL", "postgres://ours/db")
+        .variable("OSTRAKON_REDIS_URL", "redis://ours");
     assert_eq!(urls(&machine), "postgres://ours/db redis://ours");
 }
 
@@ -80,7 +80,7 @@ fn the_common_names_are_weaker_than_ours_and_stronger_than_the_file() {
 fn a_common_name_that_is_not_in_force_may_say_anything() {
     let machine = Machine::new()
         .variable("DATABASE_URL", "sqlite://other-program.db")
-        .variable("KENOMA_DATABASE_URL", "postgres://ours/db");
+        .variable("OSTRAKON_DATABASE_URL", "postgres://ours/db");
     assert!(machine.loaded().settings.database.url().is_ok());
 }
 
@@ -90,7 +90,7 @@ fn the_file_is_found_by_flag_then_variable_then_place() {
     let third = Machine::new().file("[worker]\nconcurrency = 7");
     let machine = Machine::new()
         .file("[worker]\nconcurrency = 5")
-        .variable("KENOMA_CONFIG", other.usual_file());
+        .variable("OSTRAKON_CONFIG", other.usual_file());
     assert_eq!(machine.loaded().settings.worker.concurrency, 6);
     let flags = Overrides { config: Some(third.usual_file()), ..Overrides::default() };
     assert_eq!(machine.flags(flags).loaded().settings.worker.concurrency, 7);
@@ -101,14 +101,15 @@ fn booleans_of_the_environment_have_six_spellings() {
     for (text, value) in
         [("true", true), ("1", true), ("Yes", true), ("FALSE", false), ("0", false), ("no", false)]
     {
-        let loaded = Machine::new().variable("KENOMA_SERVER_FEDERATING", text).loaded();
+        let loaded = Machine::new().variable("OSTRAKON_SERVER_FEDERATING", text).loaded();
         assert_eq!(loaded.settings.server.federating, Some(value), "{text}");
     }
 }
 
 #[test]
 fn an_empty_variable_counts_as_not_set() {
-    let machine = Machine::new().variable("KENOMA_SERVER_SEARCH", "").variable("KENOMA_CONFIG", "");
+    let machine =
+        Machine::new().variable("OSTRAKON_SERVER_SEARCH", "").variable("OSTRAKON_CONFIG", "");
     assert_eq!(machine.loaded().settings.server.search, None);
 }
 
@@ -124,8 +125,8 @@ fn what_is_not_given_is_left_to_the_flavour() {
 fn values_arrive_typed() {
     let settings = Machine::new()
         .file("instance_url = \"https://social.example\"\n[server]\nsearch = \"meilisearch\"\nrefresh = \"off\"")
-        .variable("KENOMA_SERVER_CLEANUP_ATTACHMENTS_DELAY", "1h 30m")
-        .variable("KENOMA_LOG_FORMAT", "json")
+        .variable("OSTRAKON_SERVER_CLEANUP_ATTACHMENTS_DELAY", "1h 30m")
+        .variable("OSTRAKON_LOG_FORMAT", "json")
         .loaded()
         .settings;
     assert_eq!(settings.instance_url.map(String::from).as_deref(), Some("https://social.example/"));
@@ -141,7 +142,7 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     let machine = Machine::new()
         .file("[redis]\nurl = \"redis://:hunter2@cache:6379/3\"")
         .variable("DATABASE_URL", "postgres://admin:hunter2@db:5432/social?sslmode=require")
-        .variable("KENOMA_SERVER_FEDERATING", "no");
+        .variable("OSTRAKON_SERVER_FEDERATING", "no");
     let loaded = machine.loaded();
     assert!(!format!("{loaded:?}").contains("hunter2"));
     let lines = loaded.entries().into_iter().map(|entry| {
@@ -154,8 +155,8 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     database.url | postgres://admin:***@db:5432/social?sslmode=require | environment DATABASE_URL
     database.pool_size | 10 | default
     database.connect_timeout | 5s | default
-    redis.url | redis://:***@cache:6379/3 | file DIR/kenoma.toml
-    redis.prefix | kenoma | default
+    redis.url | redis://:***@cache:6379/3 | file DIR/ostrakon.toml
+    redis.prefix | ostrakon | default
     redis.ca_file | - | default
     redis.cert_file | - | default
     redis.key_file | - | default
@@ -189,8 +190,8 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     brakes.active_backends | 40 | default
     brakes.disk_free_mib | 1024 | default
     brakes.disk_path | - | default
-    brakes.flag_file | /run/kenoma/brake | default
-    server.federating | false | environment KENOMA_SERVER_FEDERATING
+    brakes.flag_file | /run/ostrakon/brake | default
+    server.federating | false | environment OSTRAKON_SERVER_FEDERATING
     server.cleanup_attachments | - | default
     server.cleanup_attachments_delay | - | default
     server.search | - | default
@@ -226,8 +227,8 @@ fn commands_log_as_text_at_warn_unless_told() {
         let log = machine.loaded().command_log();
         (log.level, log.format)
     };
-    let machine = Machine::new().variable("KENOMA_LOG_FORMAT", "json");
+    let machine = Machine::new().variable("OSTRAKON_LOG_FORMAT", "json");
     assert_eq!(log(&machine), ("warn".to_owned(), LogFormat::Text));
-    let machine = machine.variable("KENOMA_LOG_LEVEL", "info,sqlx=debug");
+    let machine = machine.variable("OSTRAKON_LOG_LEVEL", "info,sqlx=debug");
     assert_eq!(log(&machine), ("info,sqlx=debug".to_owned(), LogFormat::Text));
 }

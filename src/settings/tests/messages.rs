@@ -20,8 +20,8 @@ fn a_named_file_that_cannot_be_read() {
     // A folder: root, whom tests may run as, can read a file of any mode.
     let machine = Machine::new();
     let folder = machine.folder.path().to_owned();
-    insta::assert_snapshot!(machine.variable("KENOMA_CONFIG", folder).error(), @"
-    cannot read the config file DIR (named by KENOMA_CONFIG): Is a directory (os error 21)
+    insta::assert_snapshot!(machine.variable("OSTRAKON_CONFIG", folder).error(), @"
+    cannot read the config file DIR (named by OSTRAKON_CONFIG): Is a directory (os error 21)
     Name a file that exists and that this user may read.
     ");
 }
@@ -30,8 +30,8 @@ fn a_named_file_that_cannot_be_read() {
 fn a_file_that_everybody_may_write() {
     let machine = Machine::new().file_with_mode("", 0o646);
     insta::assert_snapshot!(machine.error(), @"
-    refusing the config file DIR/kenoma.toml: every user of this machine may write to it (mode 0646)
-    Look through it, then run: chmod o-w DIR/kenoma.toml
+    refusing the config file DIR/ostrakon.toml: every user of this machine may write to it (mode 0646)
+    Look through it, then run: chmod o-w DIR/ostrakon.toml
     ");
 }
 
@@ -45,7 +45,7 @@ fn the_null_device_is_an_empty_file() {
 fn a_password_that_everybody_may_read() {
     let with_password = "[database]\nurl = \"postgres://u:hunter2@h/db\"";
     let machine = Machine::new().file_with_mode(with_password, 0o644);
-    insta::assert_snapshot!(machine.redacted(&machine.loaded().warnings.join("\n")), @"the config file DIR/kenoma.toml holds a password and every user of this machine may read it (mode 0644); run: chmod o-r DIR/kenoma.toml");
+    insta::assert_snapshot!(machine.redacted(&machine.loaded().warnings.join("\n")), @"the config file DIR/ostrakon.toml holds a password and every user of this machine may read it (mode 0644); run: chmod o-r DIR/ostrakon.toml");
     let closed = Machine::new().file_with_mode(with_password, 0o640);
     assert_eq!(closed.loaded().warnings, Vec::<String>::new());
     let harmless = Machine::new().file_with_mode("[redis]\nprefix = \"a\"", 0o644);
@@ -55,12 +55,12 @@ fn a_password_that_everybody_may_read() {
 #[test]
 fn a_file_that_somebody_else_may_write() -> std::io::Result<()> {
     let machine = Machine::new().file_with_mode("", 0o660);
-    insta::assert_snapshot!(machine.redacted(&machine.loaded().warnings.join("\n")), @"the group of the config file DIR/kenoma.toml may write to it (mode 0660); run: chmod g-w DIR/kenoma.toml");
+    insta::assert_snapshot!(machine.redacted(&machine.loaded().warnings.join("\n")), @"the group of the config file DIR/ostrakon.toml may write to it (mode 0660); run: chmod g-w DIR/ostrakon.toml");
     // Only root can give a file away.
-    let path = machine.folder.path().join("kenoma.toml");
+    let path = machine.folder.path().join("ostrakon.toml");
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640))?;
     if std::os::unix::fs::chown(&path, Some(12345), None).is_ok() {
-        insta::assert_snapshot!(machine.redacted(&machine.loaded().warnings.join("\n")), @"the config file DIR/kenoma.toml belongs to another user (uid 12345), who may write to it; run: chown root DIR/kenoma.toml");
+        insta::assert_snapshot!(machine.redacted(&machine.loaded().warnings.join("\n")), @"the config file DIR/ostrakon.toml belongs to another user (uid 12345), who may write to it; run: chown root DIR/ostrakon.toml");
     }
     Ok(())
 }
@@ -74,7 +74,7 @@ fn a_file_that_is_far_too_long() {
 #[test]
 fn a_file_that_is_no_toml_and_holds_a_password() {
     let machine = Machine::new().file("[database]\nurl = postgres://u:hunter2@h/db\n");
-    insta::assert_snapshot!(machine.error(), @r#"file DIR/kenoma.toml: line 2, column 7 is not TOML: invalid string, expected `"`, `'`"#);
+    insta::assert_snapshot!(machine.error(), @r#"file DIR/ostrakon.toml: line 2, column 7 is not TOML: invalid string, expected `"`, `'`"#);
 }
 
 #[test]
@@ -85,14 +85,14 @@ fn unknown_keys_and_sections() {
     );
     insta::assert_snapshot!(machine.error(), @"
     the settings cannot be used, and nothing was done:
-      file DIR/kenoma.toml: unknown key anything; there are: instance_url
-      file DIR/kenoma.toml: unknown section [batches]; did you mean [batch]?
-      file DIR/kenoma.toml: unknown key database_url; did you mean database.url?
-      file DIR/kenoma.toml: unknown section [mail]; there are: [database], [redis], [worker], [batch], [brakes], [server], [federation], [log]
-      file DIR/kenoma.toml: unknown key redis; it is a section: begin a line with [redis] and put its keys below
-      file DIR/kenoma.toml: unknown key worker.concurency; did you mean worker.concurrency?
-      file DIR/kenoma.toml: unknown key worker.pool_size; did you mean database.pool_size?
-      file DIR/kenoma.toml: unknown key worker.speed; there are: concurrency, short_concurrency, poll_interval, shutdown_timeout, lease, lease_renewal, reconcile_interval, progress_interval, max_attempts, max_crashes, percent_busy, nice, window
+      file DIR/ostrakon.toml: unknown key anything; there are: instance_url
+      file DIR/ostrakon.toml: unknown section [batches]; did you mean [batch]?
+      file DIR/ostrakon.toml: unknown key database_url; did you mean database.url?
+      file DIR/ostrakon.toml: unknown section [mail]; there are: [database], [redis], [worker], [batch], [brakes], [server], [federation], [log]
+      file DIR/ostrakon.toml: unknown key redis; it is a section: begin a line with [redis] and put its keys below
+      file DIR/ostrakon.toml: unknown key worker.concurency; did you mean worker.concurrency?
+      file DIR/ostrakon.toml: unknown key worker.pool_size; did you mean database.pool_size?
+      file DIR/ostrakon.toml: unknown key worker.speed; there are: concurrency, short_concurrency, poll_interval, shutdown_timeout, lease, lease_renewal, reconcile_interval, progress_interval, max_attempts, max_crashes, percent_busy, nice, window
     ");
 }
 
@@ -101,28 +101,28 @@ fn values_of_the_file_all_at_once() {
     let machine = Machine::new().file(
         "instance_url = \"social.example\"\n\
          [database]\nurl = \"mysql://u:hunter2@h/db\"\npool_size = \"10\"\nconnect_timeout = 5\n\
-         [redis]\nurl = \"localhost:6379\"\nprefix = \"my kenoma\"\n\
+         [redis]\nurl = \"localhost:6379\"\nprefix = \"my ostrakon\"\n\
          [worker]\nconcurrency = 0\nlease = \"soon\"\npoll_interval = \"1ms\"\nmax_attempts = [1]\nmax_crashes = 1.5\n\
          [server]\nfederating = \"yes\"\nsearch = \"elastic\"\n\
          [log]\nlevel = \"inof\"\nformat = 2020-01-01\n",
     );
     insta::assert_snapshot!(machine.error(), @r#"
     the settings cannot be used, and nothing was done:
-      file DIR/kenoma.toml: instance_url = "social.example" is not accepted; give the public http or https URL without path or user, such as "https://social.example"
-      file DIR/kenoma.toml: database.url is not accepted: it is a URL of something else; it looks like postgres://USER:PASSWORD@HOST:PORT/NAME, postgres://USER@/NAME?host=/run/postgresql or "host=HOST user=USER dbname=NAME"
-      file DIR/kenoma.toml: database.pool_size = "10" is not accepted; give a whole number from 1 to 500
-      file DIR/kenoma.toml: database.connect_timeout = 5 is not accepted; give a duration from 100ms to 5m, such as "200ms", "15s" or "5m"
-      file DIR/kenoma.toml: redis.url is not accepted: it is no URL that begins with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://, valkey+unix://; it looks like redis://:PASSWORD@HOST:6379/0, rediss://HOST:6379/0 (TLS) or unix:///run/redis.sock; in a user, password or name write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, & as %26, = as %3D and % as %25
-      file DIR/kenoma.toml: redis.prefix = "my kenoma" is not accepted; give 1 to 64 letters, digits, "_", "-", "." or ":"
-      file DIR/kenoma.toml: worker.concurrency = 0 is not accepted; give a whole number from 1 to 64
-      file DIR/kenoma.toml: worker.poll_interval = "1ms" is not accepted; give a duration from 10ms to 1m, such as "200ms", "15s" or "5m"
-      file DIR/kenoma.toml: worker.lease = "soon" is not accepted; give a duration from 500ms to 10m, such as "200ms", "15s" or "5m"
-      file DIR/kenoma.toml: worker.max_attempts = a list is not accepted; give a whole number from 1 to 1000
-      file DIR/kenoma.toml: worker.max_crashes = 1.5 is not accepted; give a whole number from 1 to 100
-      file DIR/kenoma.toml: server.federating = "yes" is not accepted; give true or false (in the environment also 1, 0, yes, no)
-      file DIR/kenoma.toml: server.search = "elastic" is not accepted; give one of none, database, meilisearch, elasticsearch
-      file DIR/kenoma.toml: log.level = "inof" is not accepted; give one of off, error, warn, info, debug, trace, or a filter by target such as "info,sqlx=warn"
-      file DIR/kenoma.toml: log.format = a table is not accepted; give one of auto, text, json
+      file DIR/ostrakon.toml: instance_url = "social.example" is not accepted; give the public http or https URL without path or user, such as "https://social.example"
+      file DIR/ostrakon.toml: database.url is not accepted: it is a URL of something else; it looks like postgres://USER:PASSWORD@HOST:PORT/NAME, postgres://USER@/NAME?host=/run/postgresql or "host=HOST user=USER dbname=NAME"
+      file DIR/ostrakon.toml: database.pool_size = "10" is not accepted; give a whole number from 1 to 500
+      file DIR/ostrakon.toml: database.connect_timeout = 5 is not accepted; give a duration from 100ms to 5m, such as "200ms", "15s" or "5m"
+      file DIR/ostrakon.toml: redis.url is not accepted: it is no URL that begins with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://, valkey+unix://; it looks like redis://:PASSWORD@HOST:6379/0, rediss://HOST:6379/0 (TLS) or unix:///run/redis.sock; in a user, password or name write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, & as %26, = as %3D and % as %25
+      file DIR/ostrakon.toml: redis.prefix = "my ostrakon" is not accepted; give 1 to 64 letters, digits, "_", "-", "." or ":"
+      file DIR/ostrakon.toml: worker.concurrency = 0 is not accepted; give a whole number from 1 to 64
+      file DIR/ostrakon.toml: worker.poll_interval = "1ms" is not accepted; give a duration from 10ms to 1m, such as "200ms", "15s" or "5m"
+      file DIR/ostrakon.toml: worker.lease = "soon" is not accepted; give a duration from 500ms to 10m, such as "200ms", "15s" or "5m"
+      file DIR/ostrakon.toml: worker.max_attempts = a list is not accepted; give a whole number from 1 to 1000
+      file DIR/ostrakon.toml: worker.max_crashes = 1.5 is not accepted; give a whole number from 1 to 100
+      file DIR/ostrakon.toml: server.federating = "yes" is not accepted; give true or false (in the environment also 1, 0, yes, no)
+      file DIR/ostrakon.toml: server.search = "elastic" is not accepted; give one of none, database, meilisearch, elasticsearch
+      file DIR/ostrakon.toml: log.level = "inof" is not accepted; give one of off, error, warn, info, debug, trace, or a filter by target such as "info,sqlx=warn"
+      file DIR/ostrakon.toml: log.format = a table is not accepted; give one of auto, text, json
     "#);
 }
 
@@ -134,20 +134,20 @@ fn nonsense_about_batches_and_brakes() {
              [worker]\nnice = -0.5\nwindow = \"25:00-06:00\"\n\
              [brakes]\nlock_waiters = -1\nflag_file = \"brake\"\nvacuum = 1\n",
         )
-        .variable("KENOMA_BRAKES_HOLD", "5");
+        .variable("OSTRAKON_BRAKES_HOLD", "5");
     insta::assert_snapshot!(machine.error(), @r#"
     the settings cannot be used, and nothing was done:
-      file DIR/kenoma.toml: worker.nice = -0.5 is not accepted; give a number from 0 to 100, such as 0.5
-      file DIR/kenoma.toml: worker.window = "25:00-06:00" is not accepted; give two different times of day, such as "01:00-06:00" or over midnight "22:30-05:00"
-      file DIR/kenoma.toml: batch.rows_initial = 0 is not accepted; give a whole number from 1 to 10000
-      file DIR/kenoma.toml: batch.target = "0s" is not accepted; give a duration from 10ms to 5s, such as "200ms", "15s" or "5m"
-      environment KENOMA_BRAKES_HOLD: brakes.hold = "5" is not accepted; give a duration from 0s to 1h, such as "200ms", "15s" or "5m"
-      file DIR/kenoma.toml: brakes.lock_waiters = -1 is not accepted; give a whole number from 0 to 10000
-      file DIR/kenoma.toml: brakes.vacuum = 1 is not accepted; give true or false (in the environment also 1, 0, yes, no)
-      file DIR/kenoma.toml: brakes.flag_file = "brake" is not accepted; give a path that begins with "/"
+      file DIR/ostrakon.toml: worker.nice = -0.5 is not accepted; give a number from 0 to 100, such as 0.5
+      file DIR/ostrakon.toml: worker.window = "25:00-06:00" is not accepted; give two different times of day, such as "01:00-06:00" or over midnight "22:30-05:00"
+      file DIR/ostrakon.toml: batch.rows_initial = 0 is not accepted; give a whole number from 1 to 10000
+      file DIR/ostrakon.toml: batch.target = "0s" is not accepted; give a duration from 10ms to 5s, such as "200ms", "15s" or "5m"
+      environment OSTRAKON_BRAKES_HOLD: brakes.hold = "5" is not accepted; give a duration from 0s to 1h, such as "200ms", "15s" or "5m"
+      file DIR/ostrakon.toml: brakes.lock_waiters = -1 is not accepted; give a whole number from 0 to 10000
+      file DIR/ostrakon.toml: brakes.vacuum = 1 is not accepted; give true or false (in the environment also 1, 0, yes, no)
+      file DIR/ostrakon.toml: brakes.flag_file = "brake" is not accepted; give a path that begins with "/"
     "#);
     for nice in ["NaN", "inf", "101", "-1", "lots"] {
-        let machine = Machine::new().variable("KENOMA_WORKER_NICE", nice);
+        let machine = Machine::new().variable("OSTRAKON_WORKER_NICE", nice);
         assert!(machine.error().contains("give a number from 0 to 100"), "{nice}");
     }
 }
@@ -156,20 +156,20 @@ fn nonsense_about_batches_and_brakes() {
 fn values_of_the_environment_and_the_command_line() {
     let not_utf8 = OsString::from_vec(vec![0xff]);
     let machine = Machine::new()
-        .variable("KENOMA_WORKER_POLL_INTERVAL", "200")
-        .variable("KENOMA_WORKER_MAX_ATTEMPTS", "many")
-        .variable("KENOMA_SERVER_FEDERATING", "maybe")
+        .variable("OSTRAKON_WORKER_POLL_INTERVAL", "200")
+        .variable("OSTRAKON_WORKER_MAX_ATTEMPTS", "many")
+        .variable("OSTRAKON_SERVER_FEDERATING", "maybe")
         .variable("REDIS_URL", "http://:hunter2@h")
-        .variable("KENOMA_REDIS_PREFIX", not_utf8)
+        .variable("OSTRAKON_REDIS_PREFIX", not_utf8)
         .flags(Overrides { worker_concurrency: Some(65), ..Overrides::default() });
     insta::assert_snapshot!(machine.error(), @r#"
     the settings cannot be used, and nothing was done:
-      environment KENOMA_REDIS_PREFIX: redis.prefix = (not UTF-8) is not accepted; give 1 to 64 letters, digits, "_", "-", "." or ":"
+      environment OSTRAKON_REDIS_PREFIX: redis.prefix = (not UTF-8) is not accepted; give 1 to 64 letters, digits, "_", "-", "." or ":"
       environment REDIS_URL: redis.url is not accepted: it is no URL that begins with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://, valkey+unix://; it looks like redis://:PASSWORD@HOST:6379/0, rediss://HOST:6379/0 (TLS) or unix:///run/redis.sock; in a user, password or name write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, & as %26, = as %3D and % as %25
       flag: worker.concurrency = 65 is not accepted; give a whole number from 1 to 64
-      environment KENOMA_WORKER_POLL_INTERVAL: worker.poll_interval = "200" is not accepted; give a duration from 10ms to 1m, such as "200ms", "15s" or "5m"
-      environment KENOMA_WORKER_MAX_ATTEMPTS: worker.max_attempts = "many" is not accepted; give a whole number from 1 to 1000
-      environment KENOMA_SERVER_FEDERATING: server.federating = "maybe" is not accepted; give true or false (in the environment also 1, 0, yes, no)
+      environment OSTRAKON_WORKER_POLL_INTERVAL: worker.poll_interval = "200" is not accepted; give a duration from 10ms to 1m, such as "200ms", "15s" or "5m"
+      environment OSTRAKON_WORKER_MAX_ATTEMPTS: worker.max_attempts = "many" is not accepted; give a whole number from 1 to 1000
+      environment OSTRAKON_SERVER_FEDERATING: server.federating = "maybe" is not accepted; give true or false (in the environment also 1, 0, yes, no)
     "#);
 }
 
@@ -177,28 +177,28 @@ fn values_of_the_environment_and_the_command_line() {
 fn values_that_do_not_go_together() {
     let machine = Machine::new()
         .file("[worker]\nlease = \"9s\"\n[batch]\nrows_max = 50")
-        .variable("KENOMA_WORKER_LEASE_RENEWAL", "4501ms");
+        .variable("OSTRAKON_WORKER_LEASE_RENEWAL", "4501ms");
     insta::assert_snapshot!(machine.error(), @"
     the settings cannot be used, and nothing was done:
-      worker.lease_renewal = 4501ms (environment KENOMA_WORKER_LEASE_RENEWAL) does not fit; give at most half of worker.lease = 9s (file DIR/kenoma.toml)
-      batch.rows_initial = 100 (default) does not fit; give at most as many as batch.rows_max = 50 (file DIR/kenoma.toml)
+      worker.lease_renewal = 4501ms (environment OSTRAKON_WORKER_LEASE_RENEWAL) does not fit; give at most half of worker.lease = 9s (file DIR/ostrakon.toml)
+      batch.rows_initial = 100 (default) does not fit; give at most as many as batch.rows_max = 50 (file DIR/ostrakon.toml)
     ");
-    Machine::new().variable("KENOMA_WORKER_LEASE_RENEWAL", "7500ms").loaded();
+    Machine::new().variable("OSTRAKON_WORKER_LEASE_RENEWAL", "7500ms").loaded();
 }
 
 #[test]
 fn variables_that_mean_nothing() {
     let machine = Machine::new()
-        .variable("KENOMA_WORKER_CONCURENCY", "3")
-        .variable("KENOMA_COLOUR_OF_THE_SKY", "blue")
-        .variable("KENOMA_TEST_DATABASE", "x")
-        .variable("KENOMA_LOG_ANYTHING", "x")
-        .variable("KENOMA_CONFIG", "")
-        .variable("KENOMATIC", "x")
+        .variable("OSTRAKON_WORKER_CONCURENCY", "3")
+        .variable("OSTRAKON_COLOUR_OF_THE_SKY", "blue")
+        .variable("OSTRAKON_TEST_DATABASE", "x")
+        .variable("OSTRAKON_LOG_ANYTHING", "x")
+        .variable("OSTRAKON_CONFIG", "")
+        .variable("OSTRAKONTIC", "x")
         .variable("PATH", "x");
     insta::assert_snapshot!(machine.loaded().warnings.join("\n"), @"
-    the environment variable KENOMA_COLOUR_OF_THE_SKY is no setting and was ignored
-    the environment variable KENOMA_WORKER_CONCURENCY is no setting and was ignored; did you mean KENOMA_WORKER_CONCURRENCY?
+    the environment variable OSTRAKON_COLOUR_OF_THE_SKY is no setting and was ignored
+    the environment variable OSTRAKON_WORKER_CONCURENCY is no setting and was ignored; did you mean OSTRAKON_WORKER_CONCURRENCY?
     ");
 }
 
@@ -208,26 +208,26 @@ fn no_database() {
     let error = settings.database.url().map(ToString::to_string).map_err(|error| error.to_string());
     insta::assert_snapshot!(error.unwrap_or_else(|error| error), @r#"
     no database is given
-    Set `url` under [database] in the config file, or the environment variable KENOMA_DATABASE_URL or DATABASE_URL, to a URL such as "postgres://kenoma@localhost/pleroma".
+    Set `url` under [database] in the config file, or the environment variable OSTRAKON_DATABASE_URL or DATABASE_URL, to a URL such as "postgres://ostrakon@localhost/pleroma".
     "#);
 }
 
 #[test]
 fn a_pool_too_small_for_the_worker() {
     let check = |concurrency: &str| {
-        let machine = Machine::new().variable("KENOMA_WORKER_CONCURRENCY", concurrency);
+        let machine = Machine::new().variable("OSTRAKON_WORKER_CONCURRENCY", concurrency);
         machine.loaded().settings.check_worker().map_err(|error| error.to_string())
     };
     assert_eq!(check("6"), Ok(()));
     insta::assert_snapshot!(check("7").err().unwrap_or_default(), @"
     the worker needs 11 database connections (worker.concurrency 7 + worker.short_concurrency 1 + 3), but database.pool_size is 10; it was not started
-    Set database.pool_size (KENOMA_DATABASE_POOL_SIZE) to 11 or more, or lower the two others.
+    Set database.pool_size (OSTRAKON_DATABASE_POOL_SIZE) to 11 or more, or lower the two others.
     ");
 }
 
 #[test]
 fn a_site_is_a_web_address_and_nothing_more() {
-    let given = |url: &str| Machine::new().variable("KENOMA_INSTANCE_URL", url).load().is_ok();
+    let given = |url: &str| Machine::new().variable("OSTRAKON_INSTANCE_URL", url).load().is_ok();
     for url in ["https://social.example", "http://localhost:4000/", "https://bücher.example"] {
         assert!(given(url), "{url}");
     }
@@ -247,13 +247,13 @@ fn a_connection_url_has_a_known_scheme_and_a_place() {
         "postgres://%2Frun/d",
         "host=h dbname=d",
     ] {
-        assert!(given("KENOMA_DATABASE_URL", url), "{url}");
+        assert!(given("OSTRAKON_DATABASE_URL", url), "{url}");
     }
     for url in ["postgres:d", "mysql://h/d", "host=h dbnam=d"] {
-        assert!(!given("KENOMA_DATABASE_URL", url), "{url}");
+        assert!(!given("OSTRAKON_DATABASE_URL", url), "{url}");
     }
     for url in ["redis://h", "rediss://:p@h:1/2", "unix:///run/redis.sock", "valkey://[::1]"] {
-        assert!(given("KENOMA_REDIS_URL", url), "{url}");
+        assert!(given("OSTRAKON_REDIS_URL", url), "{url}");
     }
     for url in [
         "redis:h",
@@ -263,7 +263,7 @@ fn a_connection_url_has_a_known_scheme_and_a_place() {
         "redis://h/0?db=1",
         "rediss://h/#insecure",
     ] {
-        assert!(!given("KENOMA_REDIS_URL", url), "{url}");
+        assert!(!given("OSTRAKON_REDIS_URL", url), "{url}");
     }
 }
 
@@ -272,7 +272,7 @@ fn a_key_that_lost_its_section_is_recognised() {
     let machine = Machine::new().file("pool_size = 20");
     insta::assert_snapshot!(machine.error(), @"
     the settings cannot be used, and nothing was done:
-      file DIR/kenoma.toml: unknown key pool_size; did you mean database.pool_size?
+      file DIR/ostrakon.toml: unknown key pool_size; did you mean database.pool_size?
     ");
 }
 
@@ -280,18 +280,19 @@ fn a_key_that_lost_its_section_is_recognised() {
 fn deliveries_are_never_all_held_back_nor_without_bound() {
     let machine = Machine::new()
         .file("[federation]\nper_second = 0\nmax_waiting = 99\n")
-        .variable("KENOMA_FEDERATION_PER_SECOND", "1000001");
+        .variable("OSTRAKON_FEDERATION_PER_SECOND", "1000001");
     insta::assert_snapshot!(machine.error(), @"
     the settings cannot be used, and nothing was done:
-      environment KENOMA_FEDERATION_PER_SECOND: federation.per_second = 1000001 is not accepted; give a whole number from 1 to 1000000
-      file DIR/kenoma.toml: federation.max_waiting = 99 is not accepted; give a whole number from 100 to 10000000
+      environment OSTRAKON_FEDERATION_PER_SECOND: federation.per_second = 1000001 is not accepted; give a whole number from 1 to 1000000
+      file DIR/ostrakon.toml: federation.max_waiting = 99 is not accepted; give a whole number from 100 to 10000000
     ");
-    let per_second =
-        |value: &str| Machine::new().variable("KENOMA_FEDERATION_PER_SECOND", value).load().is_ok();
+    let per_second = |value: &str| {
+        Machine::new().variable("OSTRAKON_FEDERATION_PER_SECOND", value).load().is_ok()
+    };
     assert!(per_second("1") && per_second("1000000"));
     assert!(["0", "-1", "0.5", "20/s", "twenty"].into_iter().all(|value| !per_second(value)));
     let max_waiting = |value: &str| {
-        Machine::new().variable("KENOMA_FEDERATION_MAX_WAITING", value).load().is_ok()
+        Machine::new().variable("OSTRAKON_FEDERATION_MAX_WAITING", value).load().is_ok()
     };
     assert!(max_waiting("100") && max_waiting("10000000"));
     assert!(["0", "10000001", "all"].into_iter().all(|value| !max_waiting(value)));

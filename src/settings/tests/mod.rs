@@ -24,7 +24,7 @@ impl Machine {
 
     /// Where the config file is that nobody has to name.
     fn usual_file(&self) -> PathBuf {
-        self.folder.path().join("kenoma.toml")
+        self.folder.path().join("ostrakon.toml")
     }
 
     fn file(self, text: &str) -> Self {

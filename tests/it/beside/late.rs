@@ -62,7 +62,7 @@ async fn a_like_that_is_committed_behind_the_run_is_taken_back_as_well() -> Resu
         ensure!(count(&house, left).await? == 0, "{flavour}");
         let lists = "select count(*) from objects where data -> 'likes' <> '[]'";
         ensure!(count(&house, lists).await? == 0, "{flavour}");
-        let told = "select count(*) from kenoma.run_events where event = 'set_back'";
+        let told = "select count(*) from ostrakon.run_events where event = 'set_back'";
         ensure!(count(&house, told).await? == 1, "{flavour}");
     }
     Ok(())
@@ -132,7 +132,7 @@ async fn what_the_server_has_deleted_before_its_turn_is_told() -> Result<()> {
     let told = "2 items were planned, others had removed 1 of them by then";
     ensure!(done.stderr.contains(told), "{done:?}");
     let run: Value = serde_json::from_str(&done.stdout)?;
-    let shown = house.kenoma.run(&["jobs", "show", run["run_id"].as_str().context("no id")?])?;
+    let shown = house.ostrakon.run(&["jobs", "show", run["run_id"].as_str().context("no id")?])?;
     for line in ["Done         1 of 1\n", &format!("Meanwhile    {told}\n")] {
         ensure!(shown.stdout.contains(line), "{shown:?}");
     }

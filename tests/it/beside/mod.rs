@@ -12,7 +12,7 @@ use sqlx::{PgPool, PgTransaction};
 use testkit::{Account, Database, Flavour, World};
 
 use crate::{
-    program::{Done, Kenoma},
+    program::{Done, Ostrakon},
     worker::stuck,
 };
 
@@ -20,7 +20,7 @@ use crate::{
 struct House {
     pool: PgPool,
     world: World,
-    kenoma: Kenoma,
+    ostrakon: Ostrakon,
     // Dropped last: it ends every connection to it.
     _database: Database,
 }
@@ -28,18 +28,18 @@ struct House {
 impl House {
     async fn new(flavour: Flavour) -> Result<Self> {
         let database = Database::create(flavour).await?;
-        let kenoma = Kenoma::with_least_rights(&database)
+        let ostrakon = Ostrakon::with_least_rights(&database)
             .await?
-            .with("KENOMA_REDIS_URL", "redis://127.0.0.1:1/0")
-            .with("KENOMA_SERVER_PUBLISH_WAIT", "0s")
-            .with("KENOMA_FEDERATION_PER_SECOND", "1000000")
+            .with("OSTRAKON_REDIS_URL", "redis://127.0.0.1:1/0")
+            .with("OSTRAKON_SERVER_PUBLISH_WAIT", "0s")
+            .with("OSTRAKON_FEDERATION_PER_SECOND", "1000000")
             // The tests hold rows for as long as it takes until somebody waits for them.
-            .with("KENOMA_BATCH_LOCK_TIMEOUT", "1m")
-            .with("KENOMA_BATCH_STATEMENT_TIMEOUT", "2m");
+            .with("OSTRAKON_BATCH_LOCK_TIMEOUT", "1m")
+            .with("OSTRAKON_BATCH_STATEMENT_TIMEOUT", "2m");
         Ok(Self {
             pool: database.pool(),
             world: World::new(&database),
-            kenoma,
+            ostrakon,
             _database: database,
         })
     }
@@ -47,13 +47,13 @@ impl House {
     /// Starts a command that is going to wait for something.
     fn begin(&self, line: &str) -> Result<Child> {
         let arguments: Vec<&str> = line.split_whitespace().collect();
-        let mut command = self.kenoma.command(&arguments);
+        let mut command = self.ostrakon.command(&arguments);
         Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
     }
 
     /// Waits for a command that was begun.
     fn end(child: Child) -> Result<Done> {
-        Ok(child.wait_with_output().context("kenoma")?.into())
+        Ok(child.wait_with_output().context("ostrakon")?.into())
     }
 
     /// Begins a transaction of the server.

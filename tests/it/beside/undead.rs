@@ -169,7 +169,7 @@ async fn what_the_server_writes_over_a_tombstone_is_buried_again() -> Result<()>
         (Flavour::Pleroma22, "delete_activities"),
     ] {
         let mut house = House::new(flavour).await?;
-        house.kenoma = house.kenoma.with("KENOMA_BATCH_LATE_WRITES", "30s");
+        house.ostrakon = house.ostrakon.with("OSTRAKON_BATCH_LATE_WRITES", "30s");
         let alice = house.world.local("alice").await?;
         let bob = house.world.local("bob").await?;
         let carl = house.world.remote("carl", "far.example").await?;
@@ -199,7 +199,7 @@ async fn what_the_server_writes_over_a_tombstone_is_buried_again() -> Result<()>
         let mut command = house.begin(&format!("user {command} alice --yes --inline --json"))?;
         eventually("a run that waits for others", async || {
             ensure!(command.try_wait()?.is_none(), "it is over already");
-            let waits = "select run_id from kenoma.run_events where event = 'waiting' limit 1";
+            let waits = "select run_id from ostrakon.run_events where event = 'waiting' limit 1";
             Ok(sqlx::query_scalar::<_, String>(waits).fetch_optional(&house.pool).await?)
         })
         .await?;
@@ -211,10 +211,10 @@ async fn what_the_server_writes_over_a_tombstone_is_buried_again() -> Result<()>
         let wrong = wrong(&house, &posts).await?;
         ensure!(wrong.is_empty(), "{flavour}: {wrong:#?}");
         let told = "select coalesce(sum((detail ->> 'posts')::bigint), 0)::bigint
-                    from kenoma.run_events where event = 'set_right'";
+                    from ostrakon.run_events where event = 'set_right'";
         let told: i64 = sqlx::query_scalar(told).fetch_one(&house.pool).await?;
         ensure!(told == 5, "{flavour}: {told} posts were buried again");
-        let kept: i64 = sqlx::query_scalar("select count(*) from kenoma.batch_writes")
+        let kept: i64 = sqlx::query_scalar("select count(*) from ostrakon.batch_writes")
             .fetch_one(&house.pool)
             .await?;
         ensure!(kept == 0, "{flavour}: {kept} batches are still remembered");
@@ -233,13 +233,13 @@ async fn a_counter_that_is_written_back_between_two_batches_is_right_at_the_end(
         (Flavour::Pleroma22, true),
     ] {
         let mut house = House::new(flavour).await?;
-        house.kenoma = house
-            .kenoma
+        house.ostrakon = house
+            .ostrakon
             // The transaction that holds a post would be waited for as well.
-            .with("KENOMA_BATCH_LATE_WRITES", "2s")
-            .with("KENOMA_BATCH_ROWS_INITIAL", "1")
-            .with("KENOMA_BATCH_ROWS_BUSY", "1")
-            .with("KENOMA_BATCH_ROWS_MAX", "1");
+            .with("OSTRAKON_BATCH_LATE_WRITES", "2s")
+            .with("OSTRAKON_BATCH_ROWS_INITIAL", "1")
+            .with("OSTRAKON_BATCH_ROWS_BUSY", "1")
+            .with("OSTRAKON_BATCH_ROWS_MAX", "1");
         let alice = house.world.local("alice").await?;
         let bob = house.world.local("bob").await?;
         let carl = house.world.remote("carl", "far.example").await?;
@@ -275,7 +275,7 @@ async fn a_counter_that_is_written_back_between_two_batches_is_right_at_the_end(
         ensure!(done.code == 0, "{flavour}: {done:?}");
         let wrong = wrong(&house, &[first, second, last]).await?;
         ensure!(wrong.is_empty(), "{flavour}, {by_another_run}: {wrong:#?}");
-        let kept: i64 = sqlx::query_scalar("select count(*) from kenoma.lowered_counters")
+        let kept: i64 = sqlx::query_scalar("select count(*) from ostrakon.lowered_counters")
             .fetch_one(&house.pool)
             .await?;
         ensure!(kept == 0, "{flavour}: {kept} counters are still remembered");
@@ -325,16 +325,16 @@ async fn writer(
 async fn nothing_is_wrong_after_a_deletion_among_many_writers() -> Result<()> {
     const POSTS: usize = 150;
     const WRITERS: u64 = 4;
-    let seed: u64 = match std::env::var("KENOMA_BESIDE_SEED") {
+    let seed: u64 = match std::env::var("OSTRAKON_BESIDE_SEED") {
         Ok(seed) => seed.parse()?,
         Err(_) => rand::random(),
     };
     let mut house = House::new(Flavour::Pleroma).await?;
-    house.kenoma = house
-        .kenoma
-        .with("KENOMA_BATCH_LATE_WRITES", "30s")
-        .with("KENOMA_WORKER_PERCENT_BUSY", "100")
-        .with("KENOMA_BATCH_ROWS_BUSY", "20");
+    house.ostrakon = house
+        .ostrakon
+        .with("OSTRAKON_BATCH_LATE_WRITES", "30s")
+        .with("OSTRAKON_WORKER_PERCENT_BUSY", "100")
+        .with("OSTRAKON_BATCH_ROWS_BUSY", "20");
     let alice = house.world.local("alice").await?;
     let bob = house.world.local("bob").await?;
     let mut posts = Vec::new();
@@ -360,7 +360,7 @@ async fn nothing_is_wrong_after_a_deletion_among_many_writers() -> Result<()> {
     while let Some(one) = writers.join_next().await {
         written += one??;
     }
-    let again = format!("once more with KENOMA_BESIDE_SEED={seed}");
+    let again = format!("once more with OSTRAKON_BESIDE_SEED={seed}");
     ensure!(done.code == 0, "{done:?}; {again}");
     ensure!(written > 0, "nobody wrote anything");
     let wrong = wrong(&house, &posts).await?;

@@ -80,7 +80,7 @@ async fn each_account_is_one_object() -> Result<()> {
 async fn a_reader_may_go_away() -> Result<()> {
     let house = house(Flavour::Pleroma).await?;
     let mut list = house
-        .kenoma
+        .ostrakon
         .command(&["user", "list"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -100,7 +100,7 @@ async fn the_old_name_of_a_column_is_understood() -> Result<()> {
     assert_eq!((done.stdout.as_str(), done.code), (line, 0), "{done:?}");
     let (code, shown) = house.json("user show mod")?;
     assert_eq!((code, &shown["locked"]), (0, &json!(true)));
-    house.kenoma.migrate()?;
+    house.ostrakon.migrate()?;
     let done = house.run("user set mod --no-locked")?;
     assert_eq!((done.stdout.as_str(), done.code), ("Locked status of mod: false\n", 0), "{done:?}");
     let (_, shown) = house.json("user show mod")?;

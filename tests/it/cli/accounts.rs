@@ -109,7 +109,7 @@ async fn pleroma22_keeps_what_a_deactivated_account_posted() -> Result<()> {
     carol.is_deactivated().await?;
     let done = house.refused("user delete_activities carol --yes --inline").await?;
     insta::assert_snapshot!(done.transcript(), @r"
-    err| error: carol is deactivated, and this release of Pleroma deletes nothing of deactivated accounts. Activate it first: kenoma user activate carol
+    err| error: carol is deactivated, and this release of Pleroma deletes nothing of deactivated accounts. Activate it first: ostrakon user activate carol
     exit 4
     ");
     Ok(())

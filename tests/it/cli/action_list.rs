@@ -1,4 +1,4 @@
-//! `kenoma actions`: who did what, and why.
+//! `ostrakon actions`: who did what, and why.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -27,9 +27,9 @@ async fn what_was_done_at_once_is_told_with_who_and_why() -> Result<()> {
     insta::assert_snapshot!(words.join("
 "), @"
     out| AT COMMAND SUBJECT BY ROLE AS REASON
-    out| <time> UTC reset_password boss tester@<machine> kenoma_least - -
-    out| <time> UTC set alice tester@<machine> kenoma_least boss spam
-    out| <time> UTC sign_out Alice tester@<machine> kenoma_least - lost phone
+    out| <time> UTC reset_password boss tester@<machine> ostrakon_least - -
+    out| <time> UTC set alice tester@<machine> ostrakon_least boss spam
+    out| <time> UTC sign_out Alice tester@<machine> ostrakon_least - lost phone
     exit 0
     ");
     let listed = house.run("actions --subject ALICE --limit 1 --json")?;
@@ -51,6 +51,6 @@ async fn without_its_tables_there_is_nothing_to_tell() -> Result<()> {
     let house = House::without_ledger(Flavour::Pleroma).await?;
     let done = house.run("actions")?;
     assert_eq!(done.code, 4, "{done:?}");
-    assert!(done.stderr.contains("kenoma migrate"), "{done:?}");
+    assert!(done.stderr.contains("ostrakon migrate"), "{done:?}");
     Ok(())
 }

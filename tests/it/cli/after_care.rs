@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use testkit::Flavour;
 
 use super::House;
-use crate::program::{Done, Kenoma};
+use crate::program::{Done, Ostrakon};
 
 /// Makes alice and so many others, nobody confirmed; and has PostgreSQL forget what it knows.
 async fn unconfirmed(house: &House, others: i32) -> Result<()> {
@@ -36,23 +36,24 @@ async fn was_analyzed(house: &House) -> Result<bool> {
 }
 
 /// Confirms everybody, in few batches.
-fn confirm_all(kenoma: &Kenoma) -> Result<Done> {
-    let kenoma = kenoma
+fn confirm_all(ostrakon: &Ostrakon) -> Result<Done> {
+    let ostrakon = ostrakon
         .clone()
-        .with("KENOMA_BATCH_ROWS_INITIAL", "4000")
-        .with("KENOMA_BATCH_ROWS_MAX", "4000")
-        .with("KENOMA_BATCH_ROWS_BUSY", "4000")
-        .with("KENOMA_WORKER_PERCENT_BUSY", "100")
-        .with("KENOMA_BATCH_TARGET", "5s");
-    let done = kenoma.run(&["user", "confirm_all", "--yes", "--inline"])?;
+        .with("OSTRAKON_BATCH_ROWS_INITIAL", "4000")
+        .with("OSTRAKON_BATCH_ROWS_MAX", "4000")
+        .with("OSTRAKON_BATCH_ROWS_BUSY", "4000")
+        .with("OSTRAKON_WORKER_PERCENT_BUSY", "100")
+        .with("OSTRAKON_BATCH_TARGET", "5s");
+    let done = ostrakon.run(&["user", "confirm_all", "--yes", "--inline"])?;
     ensure!(done.code == 0, "{done:?}");
     Ok(done)
 }
 
 /// What `jobs show` tells of the one run.
 async fn story(house: &House) -> Result<String> {
-    let id: String =
-        sqlx::query_scalar("select id from kenoma.runs").fetch_one(&house.database.pool()).await?;
+    let id: String = sqlx::query_scalar("select id from ostrakon.runs")
+        .fetch_one(&house.database.pool())
+        .await?;
     let shown = house.run(&format!("jobs show {id}"))?.stdout;
     Ok(shown.split_once("Story:\n").context("no story")?.1.to_owned())
 }
@@ -66,7 +67,7 @@ async fn the_owner_of_the_tables_has_them_analyzed() -> Result<()> {
     let mut dump =
         house.database.pool().begin_with("begin isolation level repeatable read").await?;
     sqlx::query("select from users limit 1").execute(&mut *dump).await?;
-    let done = confirm_all(&Kenoma::on(&house.database))?;
+    let done = confirm_all(&Ostrakon::on(&house.database))?;
     dump.rollback().await?;
     ensure!(was_analyzed(&house).await?);
     let told = done.stderr.lines().find(|line| line.starts_with("public.users: "));
@@ -91,8 +92,8 @@ async fn the_owner_of_the_tables_has_them_analyzed() -> Result<()> {
 async fn a_role_that_may_not_analyze_says_so() -> Result<()> {
     let house = House::new(Flavour::Pleroma).await?;
     unconfirmed(&house, 10_000).await?;
-    let done = confirm_all(&house.kenoma)?;
-    let told = "public.users: not analyzed, as the role kenoma_least may not ANALYZE it; autovacuum \
+    let done = confirm_all(&house.ostrakon)?;
+    let told = "public.users: not analyzed, as the role ostrakon_least may not ANALYZE it; autovacuum \
                 will; ";
     ensure!(done.stderr.contains(told), "{done:?}");
     ensure!(!done.stderr.contains("were not looked after"), "{done:?}");
@@ -108,7 +109,7 @@ async fn a_table_in_use_is_left_to_autovacuum_and_the_run_is_done() -> Result<()
     let mut vacuum = house.database.pool().begin().await?;
     // What a VACUUM holds: writes are let through.
     sqlx::raw_sql("lock table users in share update exclusive mode").execute(&mut *vacuum).await?;
-    let done = confirm_all(&Kenoma::on(&house.database))?;
+    let done = confirm_all(&Ostrakon::on(&house.database))?;
     ensure!(done.stderr.contains("public.users: not analyzed, as it was in use; "), "{done:?}");
     ensure!(done.stderr.contains("public.oban_jobs: analyzed; "), "{done:?}");
     vacuum.rollback().await?;
@@ -119,7 +120,7 @@ async fn a_table_in_use_is_left_to_autovacuum_and_the_run_is_done() -> Result<()
 async fn a_small_run_needs_no_care() -> Result<()> {
     let house = House::new(Flavour::Pleroma).await?;
     unconfirmed(&house, 9_998).await?;
-    let done = confirm_all(&Kenoma::on(&house.database))?;
+    let done = confirm_all(&Ostrakon::on(&house.database))?;
     ensure!(!done.stderr.lines().any(|line| line.starts_with("public.")), "{done:?}");
     ensure!(!was_analyzed(&house).await?);
     ensure!(!story(&house).await?.contains("after_care"));

@@ -1,4 +1,4 @@
-//! `kenoma user confirm`, and what it does that the registration left undone.
+//! `ostrakon user confirm`, and what it does that the registration left undone.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ async fn the_running_server_is_told_where_it_can_be() -> Result<()> {
 #[tokio::test]
 async fn an_account_elsewhere_follows_nobody_by_it() -> Result<()> {
     let mut house = House::new(Flavour::Pleroma).await?;
-    house.kenoma = house.kenoma.with("KENOMA_SERVER_AUTOFOLLOWED_NICKNAMES", "bob");
+    house.ostrakon = house.ostrakon.with("OSTRAKON_SERVER_AUTOFOLLOWED_NICKNAMES", "bob");
     let bob = house.world.local("bob").await?;
     let carl = house.world.remote("carl", "far.example").await?;
     house
@@ -92,16 +92,16 @@ async fn an_account_elsewhere_follows_nobody_by_it() -> Result<()> {
 #[tokio::test]
 async fn what_is_required_decides_about_the_mail() -> Result<()> {
     for (variable, approved, mails) in [
-        ("KENOMA_SERVER_ACCOUNT_ACTIVATION_REQUIRED", true, 0),
-        ("KENOMA_SERVER_ACCOUNT_APPROVAL_REQUIRED", true, 0),
+        ("OSTRAKON_SERVER_ACCOUNT_ACTIVATION_REQUIRED", true, 0),
+        ("OSTRAKON_SERVER_ACCOUNT_APPROVAL_REQUIRED", true, 0),
         // To the account and to bob, who is on the staff; not to carol, who is not.
-        ("KENOMA_SERVER_ACCOUNT_APPROVAL_REQUIRED", false, 2),
+        ("OSTRAKON_SERVER_ACCOUNT_APPROVAL_REQUIRED", false, 2),
     ] {
         let mut house = House::new(Flavour::Akkoma).await?;
-        house.kenoma = house
-            .kenoma
+        house.ostrakon = house
+            .ostrakon
             .with(variable, "true")
-            .with("KENOMA_SERVER_AUTOFOLLOWED_NICKNAMES", "carol");
+            .with("OSTRAKON_SERVER_AUTOFOLLOWED_NICKNAMES", "carol");
         unconfirmed(&house, "alice").await?;
         house.world.local("bob").await?;
         let carol = house.world.local("carol").await?;

@@ -9,7 +9,7 @@ use super::{
     FLAVOURS, House,
     told::{person, reads_anew},
 };
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 /// Alice and Bob, unconfirmed; Boss, who is an admin; Carol, who was deactivated.
 async fn house(flavour: Flavour) -> Result<(House, Vec<Account>)> {
@@ -141,11 +141,11 @@ async fn most_rows_stay_on_their_page() -> Result<()> {
     .await?;
     sqlx::raw_sql("vacuum users").execute(&pool).await?;
     // A batch of a third of the pages: two rows of one page are never written in one transaction.
-    let kenoma = Kenoma::at(&server.url("postgres"))
-        .with("KENOMA_BATCH_ROWS_INITIAL", "25")
-        .with("KENOMA_BATCH_ROWS_MAX", "25");
-    kenoma.migrate()?;
-    let done = kenoma.run(&["user", "confirm_all", "--yes", "--inline"])?;
+    let ostrakon = Ostrakon::at(&server.url("postgres"))
+        .with("OSTRAKON_BATCH_ROWS_INITIAL", "25")
+        .with("OSTRAKON_BATCH_ROWS_MAX", "25");
+    ostrakon.migrate()?;
+    let done = ostrakon.run(&["user", "confirm_all", "--yes", "--inline"])?;
     assert_eq!((done.stdout.as_str(), done.code), ("", 0), "{done:?}");
     // A process of PostgreSQL gives its figures when it ends.
     let (mut written, mut kept) = (0_i64, 0_i64);

@@ -86,7 +86,7 @@ async fn a_quick_command_does_not_ask() -> Result<()> {
 /// Types an answer on a terminal, where it must change nothing.
 async fn answered_no(house: &House, typed: &str) -> Result<Done> {
     let before = house.rows().await?;
-    let done = house.kenoma.run_on_terminal("user delete_activities alice --inline", typed)?;
+    let done = house.ostrakon.run_on_terminal("user delete_activities alice --inline", typed)?;
     assert!(before == house.rows().await?, "rows changed: {done:?}");
     Ok(done)
 }
@@ -117,7 +117,7 @@ async fn on_a_terminal_yes_is_obeyed() -> Result<()> {
     for (flags, typed) in [("", "y\n"), ("--quiet", "YES\n")] {
         let house = house().await?;
         let line = format!("user delete_activities alice --inline {flags}");
-        let done = house.kenoma.run_on_terminal(&line, typed)?;
+        let done = house.ostrakon.run_on_terminal(&line, typed)?;
         assert_eq!(done.code, 0, "{done:?}");
         // Even when told to be quiet: nobody can answer without the plan.
         assert!(done.stdout.contains("  1 post\n"), "{done:?}");
@@ -147,7 +147,7 @@ async fn the_reason_is_kept() -> Result<()> {
     out| Status       succeeded
     out| Plan         1 account, 0 follow relations
     out| Done         1 of 1
-    out| Asked by     tester@<machine> (database role kenoma_least)
+    out| Asked by     tester@<machine> (database role ostrakon_least)
     out| Reason       ticket 7: spam and more
     out| Created      <time> UTC
     out| Started      <time> UTC

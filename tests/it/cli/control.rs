@@ -11,23 +11,23 @@ use super::{House, redacted};
 const STATES: [(&str, &str); 7] = [
     (
         "queued",
-        "update kenoma.runs set status = 'queued', lease_owner = null, lease_expires_at = null,
+        "update ostrakon.runs set status = 'queued', lease_owner = null, lease_expires_at = null,
          control = 'run', finished_at = null",
     ),
     (
         "running",
-        "update kenoma.runs set status = 'running', lease_owner = 'worker',
+        "update ostrakon.runs set status = 'running', lease_owner = 'worker',
          lease_expires_at = now() + interval '1 h', control = 'run', finished_at = null",
     ),
-    ("paused", "update kenoma.runs set status = 'paused', finished_at = null"),
-    ("succeeded", "update kenoma.runs set status = 'succeeded', finished_at = now()"),
-    ("failed", "update kenoma.runs set status = 'failed', finished_at = now()"),
-    ("cancelled", "update kenoma.runs set status = 'cancelled', finished_at = now()"),
+    ("paused", "update ostrakon.runs set status = 'paused', finished_at = null"),
+    ("succeeded", "update ostrakon.runs set status = 'succeeded', finished_at = now()"),
+    ("failed", "update ostrakon.runs set status = 'failed', finished_at = now()"),
+    ("cancelled", "update ostrakon.runs set status = 'cancelled', finished_at = now()"),
     (
         "incomplete",
-        "insert into kenoma.parked_items (run_id, item, reason, cursor)
-         select id, 'a post', 'spoilt', '{}' from kenoma.runs on conflict do nothing;
-         update kenoma.runs set status = 'incomplete', parked = 1, finished_at = now()",
+        "insert into ostrakon.parked_items (run_id, item, reason, cursor)
+         select id, 'a post', 'spoilt', '{}' from ostrakon.runs on conflict do nothing;
+         update ostrakon.runs set status = 'incomplete', parked = 1, finished_at = now()",
     ),
 ];
 
@@ -89,13 +89,13 @@ async fn every_wish_in_every_state() -> Result<()> {
     exit 4
     resume paused -> queued, run
     out| Run <run> is queued again; a worker will go on with it (0 of 1 item done).
-    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `kenoma worker`, or do it here with the command that asked for the run and --inline
+    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the command that asked for the run and --inline
     exit 0
     cancel paused -> cancelled, run
     out| Run <run> is cancelled (0 of 1 item done).
     exit 0
     retry paused -> paused, run
-    err| error: run <run> is paused: it cannot be tried again; let it go on: kenoma jobs resume <run>
+    err| error: run <run> is paused: it cannot be tried again; let it go on: ostrakon jobs resume <run>
     exit 4
     pause succeeded -> succeeded, run
     err| error: run <run> has succeeded: it cannot be paused
@@ -113,40 +113,40 @@ async fn every_wish_in_every_state() -> Result<()> {
     err| error: run <run> has failed: it cannot be paused
     exit 4
     resume failed -> failed, run
-    err| error: run <run> has failed: it cannot be resumed; have it tried: kenoma jobs retry <run>
+    err| error: run <run> has failed: it cannot be resumed; have it tried: ostrakon jobs retry <run>
     exit 4
     cancel failed -> failed, run
     err| error: run <run> has failed: it cannot be cancelled
     exit 4
     retry failed -> queued, run
     out| Run <run> is queued again; a worker will try all that is left, parked items included (0 of 1 item done).
-    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `kenoma worker`, or do it here with the command that asked for the run and --inline
+    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the command that asked for the run and --inline
     exit 0
     pause cancelled -> cancelled, run
     err| error: run <run> was cancelled: it cannot be paused
     exit 4
     resume cancelled -> cancelled, run
-    err| error: run <run> was cancelled: it cannot be resumed; have it tried: kenoma jobs retry <run>
+    err| error: run <run> was cancelled: it cannot be resumed; have it tried: ostrakon jobs retry <run>
     exit 4
     cancel cancelled -> cancelled, run
     err| error: run <run> was cancelled already
     exit 4
     retry cancelled -> queued, run
     out| Run <run> is queued again; a worker will try all that is left, parked items included (0 of 1 item done).
-    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `kenoma worker`, or do it here with the command that asked for the run and --inline
+    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the command that asked for the run and --inline
     exit 0
     pause incomplete -> incomplete, run
     err| error: run <run> is incomplete: it cannot be paused
     exit 4
     resume incomplete -> incomplete, run
-    err| error: run <run> is incomplete: it cannot be resumed; have it tried: kenoma jobs retry <run>
+    err| error: run <run> is incomplete: it cannot be resumed; have it tried: ostrakon jobs retry <run>
     exit 4
     cancel incomplete -> incomplete, run
     err| error: run <run> is incomplete: it cannot be cancelled
     exit 4
     retry incomplete -> queued, run
     out| Run <run> is queued again; a worker will try all that is left, parked items included (0 of 1 item done, 1 parked).
-    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `kenoma worker`, or do it here with the command that asked for the run and --inline
+    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the command that asked for the run and --inline
     exit 0
     ");
     Ok(())
@@ -187,40 +187,40 @@ async fn whoever_watches_is_told_the_end() -> Result<()> {
         house.sql(statement).await?;
         write!(told, "{state}\n{}", house.refused(&watch).await?.transcript())?;
     }
-    house.sql("update kenoma.runs set status = 'failed', last_error = 'no such table'").await?;
+    house.sql("update ostrakon.runs set status = 'failed', last_error = 'no such table'").await?;
     write!(told, "with a reason\n{}", house.refused(&watch).await?.transcript())?;
     insta::assert_snapshot!(told, @"
     queued
-    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: kenoma jobs watch <run>
+    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: ostrakon jobs watch <run>
     exit 7
     running
-    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: kenoma jobs watch <run>
+    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: ostrakon jobs watch <run>
     exit 7
     paused
-    err| Run <run> is paused; go on with: kenoma jobs resume <run>
-    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: kenoma jobs watch <run>
+    err| Run <run> is paused; go on with: ostrakon jobs resume <run>
+    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: ostrakon jobs watch <run>
     exit 7
     succeeded
     out| Run <run> (delete_activities alice) is done.
     exit 0
     failed
     err| error: run <run> has failed: no reason was noted
-    err| 0 of 1 item done; what was committed stays. Once the cause is mended, have what is left done, parked items included: kenoma jobs retry <run>
+    err| 0 of 1 item done; what was committed stays. Once the cause is mended, have what is left done, parked items included: ostrakon jobs retry <run>
     exit 1
     cancelled
     err| error: run <run> was cancelled: 0 of 1 item done; what was committed stays
     exit 1
     incomplete
-    err| error: run <run> is incomplete: 0 of 1 item done, 1 parked; see: kenoma jobs show <run>
-    err| Once the causes are mended: kenoma jobs retry <run>
+    err| error: run <run> is incomplete: 0 of 1 item done, 1 parked; see: ostrakon jobs show <run>
+    err| Once the causes are mended: ostrakon jobs retry <run>
     exit 6
     with a reason
     err| error: run <run> has failed: no such table
-    err| 0 of 1 item done, 1 parked; what was committed stays. Once the cause is mended, have what is left done, parked items included: kenoma jobs retry <run>
+    err| 0 of 1 item done, 1 parked; what was committed stays. Once the cause is mended, have what is left done, parked items included: ostrakon jobs retry <run>
     exit 1
     ");
     // The same from the command that queues.
-    house.sql("update kenoma.runs set status = 'cancelled'").await?;
+    house.sql("update ostrakon.runs set status = 'cancelled'").await?;
     let done = house.run("user delete_activities alice --yes --wait --wait-timeout 300ms")?;
     assert_eq!(done.code, 7, "{done:?}");
     Ok(())

@@ -44,7 +44,7 @@ async fn a_reset_link_is_whole_and_good_for_the_row() -> Result<()> {
         );
         assert_eq!((done.stdout, done.code), (printed, 0), "{flavour}");
         assert_eq!(row["user_id"], json!(alice.id()), "{flavour}");
-        let actions: Vec<String> = sqlx::query_scalar("select a::text from kenoma.actions a")
+        let actions: Vec<String> = sqlx::query_scalar("select a::text from ostrakon.actions a")
             .fetch_all(&house.database.pool())
             .await?;
         assert!(actions.len() == 1 && !actions[0].contains(token), "{actions:?}");
@@ -184,7 +184,7 @@ async fn an_address_that_must_not_be_had_is_refused() -> Result<()> {
         let mut house = House::new(flavour).await?;
         house.world.local("alice").await?;
         house.world.local("carol").await?;
-        house.kenoma = house.kenoma.with("KENOMA_SERVER_EMAIL_BLACKLIST", "spam.example");
+        house.ostrakon = house.ostrakon.with("OSTRAKON_SERVER_EMAIL_BLACKLIST", "spam.example");
         let before = house.rows().await?;
         for (email, code) in [
             ("carol@peer.example", 4),

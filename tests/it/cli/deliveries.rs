@@ -11,7 +11,7 @@ use serde_json::Value;
 use testkit::{Account, Flavour, flake_text};
 
 use super::{FLAVOURS, House};
-use crate::program::{Done, Kenoma};
+use crate::program::{Done, Ostrakon};
 
 /// A job for a delivery, as far as the tests look at it.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -54,14 +54,14 @@ async fn prolific(house: &House, nickname: &str, posts: usize) -> Result<(Accoun
 }
 
 /// The program with so many deliveries per second, and small batches.
-fn paced(house: &House, per_second: &str) -> Kenoma {
+fn paced(house: &House, per_second: &str) -> Ostrakon {
     house
-        .kenoma
+        .ostrakon
         .clone()
-        .with("KENOMA_FEDERATION_PER_SECOND", per_second)
-        .with("KENOMA_FEDERATION_MAX_WAITING", "10000000")
-        .with("KENOMA_BATCH_ROWS_INITIAL", "7")
-        .with("KENOMA_BATCH_ROWS_MAX", "7")
+        .with("OSTRAKON_FEDERATION_PER_SECOND", per_second)
+        .with("OSTRAKON_FEDERATION_MAX_WAITING", "10000000")
+        .with("OSTRAKON_BATCH_ROWS_INITIAL", "7")
+        .with("OSTRAKON_BATCH_ROWS_MAX", "7")
 }
 
 const DELETE_ALICE: [&str; 5] = ["user", "delete_activities", "alice", "--yes", "--inline"];
@@ -69,7 +69,7 @@ const DELETE_ALICE: [&str; 5] = ["user", "delete_activities", "alice", "--yes", 
 /// Has others taken all places of the next hour, and some of the second after it, which is given.
 async fn an_hour_is_taken(house: &House, taken: i32) -> Result<i64> {
     let second: DateTime<Utc> = sqlx::query_scalar(
-        "update kenoma.delivery_clock
+        "update ostrakon.delivery_clock
          set second = date_trunc('second', clock_timestamp()) + interval '1 hour', taken = $1
          returning second",
     )
@@ -82,7 +82,7 @@ async fn an_hour_is_taken(house: &House, taken: i32) -> Result<i64> {
 /// Reads the last second given out, and how many of its places are taken.
 async fn clock(house: &House) -> Result<(i64, i32)> {
     let (second, taken): (DateTime<Utc>, i32) =
-        sqlx::query_as("select second, taken from kenoma.delivery_clock")
+        sqlx::query_as("select second, taken from ostrakon.delivery_clock")
             .fetch_one(&house.database.pool())
             .await?;
     Ok((second.timestamp(), taken))
@@ -140,10 +140,10 @@ async fn the_first_places_are_those_of_this_second() -> Result<()> {
         let (_, posts) = prolific(&house, "alice", 25).await?;
         let begun = Utc::now().timestamp();
         // One batch: it takes its places at one moment.
-        let kenoma = paced(&house, "10")
-            .with("KENOMA_BATCH_ROWS_INITIAL", "100")
-            .with("KENOMA_BATCH_ROWS_MAX", "100");
-        let done = kenoma.run(&DELETE_ALICE)?;
+        let ostrakon = paced(&house, "10")
+            .with("OSTRAKON_BATCH_ROWS_INITIAL", "100")
+            .with("OSTRAKON_BATCH_ROWS_MAX", "100");
+        let done = ostrakon.run(&DELETE_ALICE)?;
         ensure!(done.code == 0, "{flavour}: {done:?}");
         let jobs = deliveries(&house).await?;
         ensure!(objects(&house, &jobs).await? == posts, "{flavour}: not in their order");
@@ -179,15 +179,15 @@ async fn what_fits_into_this_second_is_written_as_the_original_does() -> Result<
 }
 
 #[tokio::test]
-async fn deliveries_that_kenoma_makes_itself_are_spread_as_well() -> Result<()> {
+async fn deliveries_that_ostrakon_makes_itself_are_spread_as_well() -> Result<()> {
     let house = House::new(Flavour::Akkoma).await?;
     let (alice, _) = prolific(&house, "alice", 4).await?;
     for host in ["one.example", "two.example", "three.example"] {
         house.world.remote("carl", host).await?.follows(&alice).await?;
     }
     let first = an_hour_is_taken(&house, 3).await?;
-    let kenoma = paced(&house, "5").with("KENOMA_FEDERATION_FANOUT", "kenoma");
-    let done = kenoma.run(&DELETE_ALICE)?;
+    let ostrakon = paced(&house, "5").with("OSTRAKON_FEDERATION_FANOUT", "ostrakon");
+    let done = ostrakon.run(&DELETE_ALICE)?;
     ensure!(done.code == 0, "{done:?}");
     let seconds = by_second(&deliveries(&house).await?);
     ensure!(seconds == BTreeMap::from([(first, 2), (first + 1, 5), (first + 2, 5)]), "{seconds:?}");
@@ -195,9 +195,9 @@ async fn deliveries_that_kenoma_makes_itself_are_spread_as_well() -> Result<()> 
     Ok(())
 }
 
-fn begin(kenoma: &Kenoma, nickname: &str) -> Result<Child> {
+fn begin(ostrakon: &Ostrakon, nickname: &str) -> Result<Child> {
     let words = ["user", "delete_activities", nickname, "--yes", "--inline"];
-    Ok(kenoma.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
+    Ok(ostrakon.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,8 +207,8 @@ async fn two_runs_at_once_share_the_places() -> Result<()> {
         prolific(&house, nickname, 40).await?;
     }
     let first = an_hour_is_taken(&house, 4).await?;
-    let kenoma = paced(&house, "10");
-    let both = [begin(&kenoma, "alice")?, begin(&kenoma, "bob")?];
+    let ostrakon = paced(&house, "10");
+    let both = [begin(&ostrakon, "alice")?, begin(&ostrakon, "bob")?];
     for child in both {
         let done = Done::from(child.wait_with_output()?);
         ensure!(done.code == 0, "{done:?}");

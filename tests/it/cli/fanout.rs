@@ -1,4 +1,4 @@
-//! `delete_activities` with deliveries that kenoma makes itself: one per inbox.
+//! `delete_activities` with deliveries that ostrakon makes itself: one per inbox.
 
 use std::collections::BTreeMap;
 
@@ -119,11 +119,11 @@ async fn the_deletions_of_an_inactive_account_reach_other_servers() -> Result<()
 }
 
 #[tokio::test]
-async fn kenoma_makes_the_deliveries_of_an_active_account_when_told_to() -> Result<()> {
+async fn ostrakon_makes_the_deliveries_of_an_active_account_when_told_to() -> Result<()> {
     for flavour in FLAVOURS {
         let mut house = House::new(flavour).await?;
         seed(&house).await?;
-        house.kenoma = house.kenoma.with("KENOMA_FEDERATION_FANOUT", "kenoma");
+        house.ostrakon = house.ostrakon.with("OSTRAKON_FEDERATION_FANOUT", "ostrakon");
         let done = house.run("user delete_activities alice --yes --inline")?;
         assert_eq!(done.code, 0, "{flavour}: {done:?}");
         assert_delivered(&house, flavour).await?;
@@ -136,10 +136,10 @@ async fn nobody_is_told_where_federation_is_off() -> Result<()> {
     for flavour in FLAVOURS {
         let mut house = House::new(flavour).await?;
         let (_, post) = seed(&house).await?;
-        house.kenoma = house
-            .kenoma
-            .with("KENOMA_FEDERATION_FANOUT", "kenoma")
-            .with("KENOMA_SERVER_FEDERATING", "false");
+        house.ostrakon = house
+            .ostrakon
+            .with("OSTRAKON_FEDERATION_FANOUT", "ostrakon")
+            .with("OSTRAKON_SERVER_FEDERATING", "false");
         let done = house.run("user delete_activities alice --yes --inline")?;
         assert_eq!(done.code, 0, "{flavour}: {done:?}");
         let after = house.rows().await?.0;

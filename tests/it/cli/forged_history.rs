@@ -1,4 +1,4 @@
-//! Whoever has the role of kenoma cannot write history as another role, or at another time.
+//! Whoever has the role of ostrakon cannot write history as another role, or at another time.
 
 use anyhow::Result;
 use sqlx::{Connection as _, PgConnection};
@@ -7,29 +7,29 @@ use testkit::Flavour;
 use super::House;
 
 const FORGED: [&str; 12] = [
-    "insert into kenoma.actions (id, command, subject, requested_by, at)
+    "insert into ostrakon.actions (id, command, subject, requested_by, at)
      values (repeat('0', 26), 'set', 'x', 'boss@server', '2020-01-01')",
-    "insert into kenoma.actions (id, command, subject, requested_by, database_user)
+    "insert into ostrakon.actions (id, command, subject, requested_by, database_user)
      values (repeat('0', 26), 'set', 'x', 'boss@server', 'postgres')",
-    "update kenoma.actions set requested_by = 'boss@server'",
-    "update kenoma.actions set at = '2020-01-01'",
-    "delete from kenoma.actions",
-    "insert into kenoma.run_events (run_id, event, actor, at)
-     select id, 'paused', 'boss@server', '2020-01-01' from kenoma.runs",
-    "insert into kenoma.run_events (run_id, event, actor, database_user)
-     select id, 'paused', 'boss@server', 'postgres' from kenoma.runs",
-    "update kenoma.run_events set actor = 'boss@server'",
-    "insert into kenoma.runs (id, job, class, payload, subject, dedupe_key, requested_by, created_at)
+    "update ostrakon.actions set requested_by = 'boss@server'",
+    "update ostrakon.actions set at = '2020-01-01'",
+    "delete from ostrakon.actions",
+    "insert into ostrakon.run_events (run_id, event, actor, at)
+     select id, 'paused', 'boss@server', '2020-01-01' from ostrakon.runs",
+    "insert into ostrakon.run_events (run_id, event, actor, database_user)
+     select id, 'paused', 'boss@server', 'postgres' from ostrakon.runs",
+    "update ostrakon.run_events set actor = 'boss@server'",
+    "insert into ostrakon.runs (id, job, class, payload, subject, dedupe_key, requested_by, created_at)
      values (repeat('0', 26), 'x', 'long', '{}', 'x', 'x', 'boss@server', '2020-01-01')",
-    "insert into kenoma.runs
+    "insert into ostrakon.runs
        (id, job, class, payload, subject, dedupe_key, requested_by, database_user)
      values (repeat('0', 26), 'x', 'long', '{}', 'x', 'x', 'boss@server', 'postgres')",
-    "update kenoma.runs set created_at = '2020-01-01'",
-    "update kenoma.runs set database_user = 'postgres'",
+    "update ostrakon.runs set created_at = '2020-01-01'",
+    "update ostrakon.runs set database_user = 'postgres'",
 ];
 
 async fn cannot_be_forged(house: &House) -> Result<()> {
-    let mut thief = PgConnection::connect(house.kenoma.database_url()).await?;
+    let mut thief = PgConnection::connect(house.ostrakon.database_url()).await?;
     for statement in FORGED {
         let said = sqlx::query(statement).execute(&mut thief).await;
         let said = said.map_or_else(|error| error.to_string(), |done| format!("{done:?}"));
@@ -45,44 +45,44 @@ async fn a_thief_of_the_role_stays_visible() -> Result<()> {
     let id = house.queue("user delete_activities alice --yes")?;
     cannot_be_forged(&house).await?;
     // What he may write tells of him, and of the time.
-    let mut thief = PgConnection::connect(house.kenoma.database_url()).await?;
+    let mut thief = PgConnection::connect(house.ostrakon.database_url()).await?;
     sqlx::query(
-        "insert into kenoma.actions (id, command, subject, requested_by)
+        "insert into ostrakon.actions (id, command, subject, requested_by)
          values (repeat('0', 26), 'set', 'x', 'boss@server')",
     )
     .execute(&mut thief)
     .await?;
     sqlx::query(
-        "insert into kenoma.run_events (run_id, event, actor) values ($1, 'paused', 'boss')",
+        "insert into ostrakon.run_events (run_id, event, actor) values ($1, 'paused', 'boss')",
     )
     .bind(&id)
     .execute(&mut thief)
     .await?;
     thief.close().await?;
-    house.sql("insert into kenoma.run_events (run_id, event, actor) select id, 'looked_at', 'boss' from kenoma.runs").await?;
+    house.sql("insert into ostrakon.run_events (run_id, event, actor) select id, 'looked_at', 'boss' from ostrakon.runs").await?;
     let action: serde_json::Value = serde_json::from_str(&house.run("actions --json")?.stdout)?;
-    assert_eq!(action["database_user"], "kenoma_least", "{action}");
+    assert_eq!(action["database_user"], "ostrakon_least", "{action}");
     assert!(action["at"].as_str().is_some_and(|at| at > "2026"), "{action}");
-    assert!(house.run("actions")?.stdout.contains(" kenoma_least "));
+    assert!(house.run("actions")?.stdout.contains(" ostrakon_least "));
     let shown = house.run(&format!("jobs show {id}"))?.stdout;
-    assert!(shown.contains("(database role kenoma_least)\n"), "{shown}");
+    assert!(shown.contains("(database role ostrakon_least)\n"), "{shown}");
     assert!(shown.contains("looked_at by boss as database role postgres\n"), "{shown}");
-    assert_eq!(house.json(&format!("jobs show {id}"))?.1["database_user"], "kenoma_least");
+    assert_eq!(house.json(&format!("jobs show {id}"))?.1["database_user"], "ostrakon_least");
     Ok(())
 }
 
 #[tokio::test]
 async fn rights_of_earlier_versions_are_taken_back() -> Result<()> {
     let house = House::new(Flavour::Pleroma).await?;
-    let owner = crate::program::Kenoma::on(&house.database);
+    let owner = crate::program::Ostrakon::on(&house.database);
     house
-        .sql("grant insert on kenoma.actions, kenoma.runs, kenoma.run_events to kenoma_least")
+        .sql("grant insert on ostrakon.actions, ostrakon.runs, ostrakon.run_events to ostrakon_least")
         .await?;
-    let print = ["migrate", "--print-grants", "--role", "kenoma_least"];
+    let print = ["migrate", "--print-grants", "--role", "ostrakon_least"];
     let printed = owner.run(&print)?.stdout;
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!((lines.first(), lines.last()), (Some(&"begin;"), Some(&"commit;")), "{printed}");
-    house.database.grant("kenoma_least", &printed).await?;
+    house.database.grant("ostrakon_least", &printed).await?;
     cannot_be_forged(&house).await?;
     assert_eq!(house.run("user list")?.code, 0);
     let again = owner.run(&print)?.stdout;

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use testkit::Flavour;
 
 use super::House;
-use crate::program::{Done, Kenoma};
+use crate::program::{Done, Ostrakon};
 
 /// A disk that is always full.
 fn full() -> Result<File> {
@@ -18,9 +18,9 @@ fn full() -> Result<File> {
 }
 
 /// Runs a command whose standard output goes to the full disk.
-fn printed_in_vain(kenoma: &Kenoma, line: &str) -> Result<Done> {
+fn printed_in_vain(ostrakon: &Ostrakon, line: &str) -> Result<Done> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let child = kenoma.command(&words).stdout(full()?).stderr(Stdio::piped()).spawn()?;
+    let child = ostrakon.command(&words).stdout(full()?).stderr(Stdio::piped()).spawn()?;
     Ok(child.wait_with_output()?.into())
 }
 
@@ -64,7 +64,7 @@ async fn what_cannot_be_printed_is_a_failure() -> Result<()> {
             if nothing.contains(&line.as_str()) {
                 continue;
             }
-            let done = printed_in_vain(&house.kenoma, &line)?;
+            let done = printed_in_vain(&house.ostrakon, &line)?;
             if line.contains("watch") {
                 assert_eq!(done.code, 7, "{done:?}");
             } else {
@@ -81,7 +81,7 @@ async fn what_cannot_be_printed_is_a_failure() -> Result<()> {
         &format!("jobs pause {run}"),
         &format!("jobs cancel {run} --json"),
     ] {
-        let done = printed_in_vain(&house.kenoma, line)?;
+        let done = printed_in_vain(&house.ostrakon, line)?;
         says_so(line, &done);
         assert!(done.stderr.contains("stays done"), "{line}: {done:?}");
     }
@@ -94,7 +94,7 @@ async fn what_cannot_be_printed_is_a_failure() -> Result<()> {
 async fn secrets(house: &House) -> Result<i64> {
     let count = "select (select count(*) from user_invite_tokens)
                       + (select count(*) from password_reset_tokens)
-                      + (select count(*) from users) + (select count(*) from kenoma.actions)";
+                      + (select count(*) from users) + (select count(*) from ostrakon.actions)";
     Ok(sqlx::query_scalar(count).fetch_one(&house.database.pool()).await?)
 }
 
@@ -110,12 +110,12 @@ async fn a_secret_that_nobody_saw_does_not_stay() -> Result<()> {
                 continue;
             }
             let line = format!("user {line}{json}");
-            let done = printed_in_vain(&house.kenoma, &line)?;
+            let done = printed_in_vain(&house.ostrakon, &line)?;
             says_so(&line, &done);
             assert!(done.stderr.contains("nothing was changed"), "{line}: {done:?}");
             // Whoever reads no more has not seen it either.
             let words: Vec<&str> = line.split_whitespace().collect();
-            let mut command = house.kenoma.command(&words);
+            let mut command = house.ostrakon.command(&words);
             let (reader, writer) = std::io::pipe()?;
             drop(reader);
             let child = command.stdout(writer).stderr(Stdio::piped()).spawn()?;
@@ -138,7 +138,7 @@ async fn whoever_has_read_enough_is_not_told_off() -> Result<()> {
              from generate_series(1, 20000) i",
         )
         .await?;
-    let mut command = house.kenoma.command(&["user", "list"]);
+    let mut command = house.ostrakon.command(&["user", "list"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut first = String::new();
     // Dropped with the pipe after one line.

@@ -1,4 +1,4 @@
-//! `kenoma migrate --print-grants`. That the rights suffice is proved by most other tests, which
+//! `ostrakon migrate --print-grants`. That the rights suffice is proved by most other tests, which
 //! run the program with them; here: that they do not do more.
 
 use anyhow::Result;
@@ -20,16 +20,16 @@ const FORBIDDEN: [(&str, &str); 15] = [
     ("drop table users", "must be owner of table users"),
     ("alter table users add column x text", "must be owner of table users"),
     ("truncate activities", "permission denied for table activities"),
-    ("create table kenoma.x ()", "permission denied for schema kenoma"),
-    ("delete from kenoma.run_events", "permission denied for table run_events"),
-    ("update kenoma.runs set requested_by = 'x'", "permission denied for table runs"),
+    ("create table ostrakon.x ()", "permission denied for schema ostrakon"),
+    ("delete from ostrakon.run_events", "permission denied for table run_events"),
+    ("update ostrakon.runs set requested_by = 'x'", "permission denied for table runs"),
 ];
 
 #[tokio::test]
 async fn whoever_has_the_rights_may_do_nothing_else() -> Result<()> {
     for flavour in FLAVOURS {
         let house = House::new(flavour).await?;
-        let mut role = PgConnection::connect(house.kenoma.database_url()).await?;
+        let mut role = PgConnection::connect(house.ostrakon.database_url()).await?;
         for (statement, objection) in FORBIDDEN {
             let said = sqlx::query(statement).execute(&mut role).await;
             let said = said.map_or_else(|error| error.to_string(), |done| format!("{done:?}"));
@@ -44,7 +44,7 @@ async fn whoever_has_the_rights_may_do_nothing_else() -> Result<()> {
 async fn grants_are_for_the_tables_of_this_server() -> Result<()> {
     for flavour in FLAVOURS {
         let house = House::without_ledger(flavour).await?;
-        house.kenoma.migrate()?;
+        house.ostrakon.migrate()?;
         let done = house.run("migrate --print-grants")?;
         assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{done:?}");
         assert!(done.stdout.lines().all(|line| line.starts_with("grant ")), "{done:?}");
@@ -58,7 +58,7 @@ async fn grants_are_for_the_tables_of_this_server() -> Result<()> {
 #[tokio::test]
 async fn what_an_administrator_took_from_everybody_is_granted() -> Result<()> {
     let house = House::without_ledger(testkit::Flavour::Pleroma).await?;
-    house.kenoma.migrate()?;
+    house.ostrakon.migrate()?;
     house
         .sql(
             "revoke usage on schema public from public;
@@ -67,8 +67,8 @@ async fn what_an_administrator_took_from_everybody_is_granted() -> Result<()> {
         .await?;
     let done = house.run("migrate --print-grants")?;
     for line in [
-        "grant usage on schema public to kenoma;\n",
-        "grant execute on function associated_object_id(jsonb) to kenoma;\n",
+        "grant usage on schema public to ostrakon;\n",
+        "grant execute on function associated_object_id(jsonb) to ostrakon;\n",
     ] {
         assert!(done.stdout.contains(line), "{done:?}");
     }
@@ -79,30 +79,30 @@ async fn what_an_administrator_took_from_everybody_is_granted() -> Result<()> {
 async fn a_role_that_lacks_a_right_is_told_where_to_get_it() -> Result<()> {
     let house = House::new(testkit::Flavour::Pleroma).await?;
     house.world.local("alice").await?;
-    house.sql("revoke insert on password_reset_tokens from kenoma_least").await?;
+    house.sql("revoke insert on password_reset_tokens from ostrakon_least").await?;
     let done = house.refused("user reset_password alice").await?;
     assert_eq!(done.code, 1);
     let said = "permission denied for table password_reset_tokens; nothing was changed\n";
     assert!(done.stderr.contains(said), "{done:?}");
-    assert!(done.stderr.contains("kenoma migrate --print-grants"), "{done:?}");
-    house.sql("revoke all on all tables in schema kenoma from kenoma_least").await?;
-    house.sql("revoke usage on schema kenoma from kenoma_least").await?;
+    assert!(done.stderr.contains("ostrakon migrate --print-grants"), "{done:?}");
+    house.sql("revoke all on all tables in schema ostrakon from ostrakon_least").await?;
+    house.sql("revoke usage on schema ostrakon from ostrakon_least").await?;
     let done = house.run("jobs list")?;
     assert_eq!(done.code, 1, "{done:?}");
-    assert!(done.stderr.contains("kenoma migrate --print-grants"), "{done:?}");
+    assert!(done.stderr.contains("ostrakon migrate --print-grants"), "{done:?}");
     Ok(())
 }
 
 #[tokio::test]
 async fn grants_are_printed_and_nothing_is_done() -> Result<()> {
     let house = House::without_ledger(testkit::Flavour::Akkoma).await?;
-    // Without kenoma's own tables there is nothing to grant on, and they are not made.
+    // Without ostrakon's own tables there is nothing to grant on, and they are not made.
     let done = house.run("migrate --print-grants")?;
-    assert!(done.code == 4 && done.stderr.contains("kenoma migrate"), "{done:?}");
+    assert!(done.code == 4 && done.stderr.contains("ostrakon migrate"), "{done:?}");
     let there = house.run("jobs list")?;
     assert!(there.code == 4 && there.stderr.contains("not in this database yet"), "{there:?}");
 
-    house.kenoma.migrate()?;
+    house.ostrakon.migrate()?;
     let done = house.run_words(&["migrate", "--print-grants", "--role", "Odd \"name\";--"])?;
     assert!(
         done.stdout.lines().all(|line| line.ends_with(r#" to "Odd ""name"";--";"#)),
@@ -110,7 +110,7 @@ async fn grants_are_printed_and_nothing_is_done() -> Result<()> {
     );
     let (code, object) = house.json("migrate --print-grants --role helper")?;
     assert_eq!((code, object["role"].as_str()), (0, Some("helper")));
-    assert_eq!(object["grants"][0], "grant usage on schema kenoma to helper;");
+    assert_eq!(object["grants"][0], "grant usage on schema ostrakon to helper;");
 
     for line in ["migrate --role helper", "migrate --print-grants --role="] {
         assert_eq!(house.run(line)?.code, 2, "{line}");

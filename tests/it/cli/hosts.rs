@@ -82,7 +82,7 @@ async fn what_names_no_single_instance_is_refused() -> Result<()> {
     error: "localhost" is not the host of an instance: a host has at least one dot
     error: "https://spam.example" is not the host of an instance: it is a URL; its host alone is spam.example
     error: "spam.example:443" is not the host of an instance: give the bare host, without scheme, port, path or nickname
-    error: "mallory@spam.example" is not the host of an instance: it names one account; its host alone is spam.example; one account is deactivated with: kenoma user deactivate NICKNAME
+    error: "mallory@spam.example" is not the host of an instance: it names one account; its host alone is spam.example; one account is deactivated with: ostrakon user deactivate NICKNAME
     error: "spam..example" is not the host of an instance: there is nothing between two of its dots
     error: "spam .example" is not the host of an instance: it is more than one word; give one host
     error: "s\npam.example" is not the host of an instance: it is more than one word; give one host
@@ -106,11 +106,11 @@ async fn what_names_no_single_instance_is_refused() -> Result<()> {
 async fn the_own_host_is_not_hit_by_its_parent() -> Result<()> {
     let house = House::new(Flavour::Pleroma).await?;
     house.world.remote("mallory", "social.peer.org").await?;
-    let kenoma = house.kenoma.clone().with("KENOMA_INSTANCE_URL", "https://our.peer.org");
+    let ostrakon = house.ostrakon.clone().with("OSTRAKON_INSTANCE_URL", "https://our.peer.org");
     let words =
         ["user", "deactivate_all_from_instance", "peer.org", "--include-subdomains", "--yes"];
     let before = house.rows().await?;
-    let done = kenoma.run(&words)?;
+    let done = ostrakon.run(&words)?;
     insta::assert_snapshot!(done.transcript(), @"
     err| error: our.peer.org, this server's own host, is a sub-domain of peer.org: its accounts are not deactivated as an instance
     exit 4
@@ -261,13 +261,13 @@ async fn the_staff_is_named_and_the_running_server_told_once() -> Result<()> {
         boss.follows(&alice).await?;
 
         // One account a batch: an account that many batches change is read anew once all the same.
-        let kenoma = house
-            .kenoma
+        let ostrakon = house
+            .ostrakon
             .clone()
-            .with("KENOMA_BATCH_ROWS_INITIAL", "1")
-            .with("KENOMA_BATCH_ROWS_MAX", "1");
+            .with("OSTRAKON_BATCH_ROWS_INITIAL", "1")
+            .with("OSTRAKON_BATCH_ROWS_MAX", "1");
         let line = "user deactivate_all_from_instance spam.example --yes --inline --as boss";
-        let done = kenoma.run(&line.split(' ').collect::<Vec<_>>())?;
+        let done = ostrakon.run(&line.split(' ').collect::<Vec<_>>())?;
         assert_eq!(done.code, 0, "{flavour}: {done:?}");
 
         let entries: Vec<Value> = spammers

@@ -47,7 +47,7 @@ impl Place {
     /// Runs the command for lines on its standard input.
     fn run_on_input(&self, lines: &str, flags: &str) -> Result<Done> {
         let line = format!("user deactivate_all_from_instance --hosts-file - {flags}");
-        self.house.kenoma.run_with_input(&line.split_whitespace().collect::<Vec<_>>(), lines)
+        self.house.ostrakon.run_with_input(&line.split_whitespace().collect::<Vec<_>>(), lines)
     }
 
     async fn inactive(&self) -> Result<Vec<String>> {
@@ -142,7 +142,7 @@ async fn one_bad_line_stops_the_whole_list() -> Result<()> {
     err|   line 4: "https://a.example" is not the host of an instance: it is a URL; its host alone is a.example
     err|   line 5: "192.0.2.1" is not the host of an instance: it is an address; instances are known by name
     err|   line 6: "bad.domain,suspend,true" is not the host of an instance: it is a line of a table of blocked domains (CSV); its host alone is bad.domain
-    err| It looks like a table of blocked domains: kenoma takes one host a line, and no severity: take those that are to be deactivated, for instance with: awk -F, '$2 == "suspend" { print $1 }' FILE
+    err| It looks like a table of blocked domains: ostrakon takes one host a line, and no severity: take those that are to be deactivated, for instance with: awk -F, '$2 == "suspend" { print $1 }' FILE
     err| Nothing was queued.
     exit 2
     "#);
@@ -199,7 +199,7 @@ async fn tables_of_blocked_domains_are_refused_by_name() -> Result<()> {
         let done = place.run_on_input(&table, "--yes --inline")?;
         insta::allow_duplicates! {
             insta::assert_snapshot!(done.transcript(), @r#"
-            err| error: the standard input is a table of blocked domains (CSV), as Mastodon and FediBlockHole write them: kenoma takes one host a line, and no severity: take those that are to be deactivated, for instance with: awk -F, '$2 == "suspend" { print $1 }' FILE
+            err| error: the standard input is a table of blocked domains (CSV), as Mastodon and FediBlockHole write them: ostrakon takes one host a line, and no severity: take those that are to be deactivated, for instance with: awk -F, '$2 == "suspend" { print $1 }' FILE
             err| Nothing was queued.
             exit 2
             "#);
@@ -274,7 +274,7 @@ async fn what_is_queued_already_is_told() -> Result<()> {
     err| Of the list: 0 to do, 2 queued already, 0 with nothing to do, 0 unknown.
     err| spam.example: run <run> (deactivate_instance) is queued already
     err| xn--bcher-kva.example: run <run> (deactivate_instance) is queued already
-    err| error: run <run> (deactivate_instance) is queued already; follow it with: kenoma jobs watch <run>
+    err| error: run <run> (deactivate_instance) is queued already; follow it with: ostrakon jobs watch <run>
     exit 5
     ");
     // So is all of this one that is known.
@@ -317,10 +317,11 @@ async fn a_run_of_a_list_is_like_any_other() -> Result<()> {
 #[tokio::test]
 async fn a_list_is_followed_to_its_end() -> Result<()> {
     let place = Place::new(Flavour::Pleroma).await?;
-    let kenoma = place.house.kenoma.clone();
+    let ostrakon = place.house.ostrakon.clone();
     let line = "user deactivate_all_from_instance --hosts-file - --yes --wait --json";
     let waiting = thread::spawn(move || {
-        kenoma.run_with_input(&line.split(' ').collect::<Vec<_>>(), "spam.example\nbücher.example")
+        ostrakon
+            .run_with_input(&line.split(' ').collect::<Vec<_>>(), "spam.example\nbücher.example")
     });
     for id in place.house.queued(2).await? {
         assert_eq!(place.house.run(&format!("jobs cancel {id}"))?.code, 0);

@@ -140,7 +140,7 @@ async fn the_record_names_no_token() -> Result<()> {
     let token = invite["token"].as_str().context("no token")?.to_owned();
     house.run_words(&["user", "revoke_invite", &token])?;
     let actions: Vec<(String, String, Option<String>, Value)> =
-        sqlx::query_as("select command, subject, reason, detail from kenoma.actions order by id")
+        sqlx::query_as("select command, subject, reason, detail from ostrakon.actions order by id")
             .fetch_all(&house.database.pool())
             .await?;
     let commands: Vec<&str> = actions.iter().map(|action| action.0.as_str()).collect();

@@ -38,7 +38,7 @@ async fn the_ledger_and_the_log_hold_nothing_private() -> Result<()> {
     for flavour in FLAVOURS {
         let mut house = House::new(flavour).await?;
         // There is no server whose deliveries could be waited for.
-        house.kenoma = house.kenoma.with("KENOMA_SERVER_PUBLISH_WAIT", "0s");
+        house.ostrakon = house.ostrakon.with("OSTRAKON_SERVER_PUBLISH_WAIT", "0s");
         house.world.local("alice").await?;
         let mut log = String::new();
         for line in COMMANDS {
@@ -53,7 +53,7 @@ async fn the_ledger_and_the_log_hold_nothing_private() -> Result<()> {
         assert_eq!(done.code, 0, "{done:?}");
         log.push_str(&done.stderr);
         assert!(log.contains("insert into public.users"), "no log at the lowest level");
-        let dump = "select schema_to_xml('kenoma', true, false, '')::text";
+        let dump = "select schema_to_xml('ostrakon', true, false, '')::text";
         let ledger: String = sqlx::query_scalar(dump).fetch_one(&house.database.pool()).await?;
         assert!(ledger.contains("carol"), "the ledger was not read");
         for text in private {

@@ -87,7 +87,7 @@ async fn a_run_tells_its_story() -> Result<()> {
     out| Status       succeeded
     out| Plan         1 account, 0 follow relations
     out| Done         1 of 1
-    out| Asked by     tester@<machine> (database role kenoma_least)
+    out| Asked by     tester@<machine> (database role ostrakon_least)
     out| Reason       spam
     out| Created      <time> UTC
     out| Started      <time> UTC
@@ -103,7 +103,7 @@ async fn a_run_tells_its_story() -> Result<()> {
     out| Status       queued
     out| Plan         1 post, 0 likes, 0 boosts
     out| Done         0 of 1
-    out| Asked by     tester@<machine> (database role kenoma_least)
+    out| Asked by     tester@<machine> (database role ostrakon_least)
     out| Created      <time> UTC
     out| Story:
     out|   <time> queued by tester@<machine> (total 1)
@@ -113,7 +113,7 @@ async fn a_run_tells_its_story() -> Result<()> {
     out| Status       cancelled
     out| Plan         1 account, 0 follow relations, 0 relations of local followers, 0 accounts to be read anew
     out| Done         0 of 1
-    out| Asked by     tester@<machine> (database role kenoma_least)
+    out| Asked by     tester@<machine> (database role ostrakon_least)
     out| Created      <time> UTC
     out| Finished     <time> UTC
     out| Story:
@@ -131,13 +131,13 @@ async fn an_id_that_names_no_run() -> Result<()> {
         let done = house.run(&format!("jobs {verb} 01ARZ3NDEKTSV4RRFFQ69G5FAV"))?;
         assert_eq!(
             (done.stdout.as_str(), done.stderr.as_str(), done.code),
-            ("", "No run 01ARZ3NDEKTSV4RRFFQ69G5FAV; list them with: kenoma jobs list\n", 3),
+            ("", "No run 01ARZ3NDEKTSV4RRFFQ69G5FAV; list them with: ostrakon jobs list\n", 3),
             "{verb}"
         );
         for id in ["7", "01ARZ3NDEKTSV4RRFFQ69G5FAVX", "01ARZ3NDEKTSV4RRFFQ69G5FA!"] {
             let done = house.run(&format!("jobs {verb} {id}"))?;
             assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{verb} {id}: {done:?}");
-            assert!(done.stderr.contains("see: kenoma jobs list"), "{verb} {id}: {done:?}");
+            assert!(done.stderr.contains("see: ostrakon jobs list"), "{verb} {id}: {done:?}");
         }
     }
     assert_eq!(house.ledger().await?, [serde_json::Value::Null; 0]);
@@ -150,7 +150,7 @@ async fn texts_of_strangers_cannot_command_a_terminal() -> Result<()> {
     let house = House::new(Flavour::Pleroma).await?;
     house.world.local("alice").await?.posts("hello").create().await?;
     let id = house.queue("user delete_activities alice --yes")?;
-    sqlx::query("insert into kenoma.parked_items (run_id, item, reason) values ($1, $2, $3)")
+    sqlx::query("insert into ostrakon.parked_items (run_id, item, reason) values ($1, $2, $3)")
         .bind(&id)
         .bind("https://evil.example/\u{1b}[2J")
         .bind("nothing\nStatus       succeeded")

@@ -1,9 +1,9 @@
-//! `kenoma metrics`: what the ledger says, as Prometheus reads it.
+//! `ostrakon metrics`: what the ledger says, as Prometheus reads it.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use kenoma_jobs::engine::{Lease, ledger};
+use ostrakon_jobs::engine::{Lease, ledger};
 use testkit::Flavour;
 
 use super::House;
@@ -20,13 +20,13 @@ async fn figures_are_those_of_the_ledger() -> Result<()> {
     house.queue("user rm bob --yes")?;
     house
         .sql(
-            "update kenoma.runs
+            "update ostrakon.runs
              set status = 'running', lease_owner = 'a', total = 9, done = 4, parked = 2,
                  brake = 'flag_file', braked_at = now() - interval '2 h', braked_ms = 1000,
                  lease_expires_at = now() - interval '1 h'
              where subject = 'alice';
-             update kenoma.runs set available_at = now() - interval '2 h' where subject = 'bob';
-             insert into kenoma.workers (id, host, pid, version) values ('a', 'here', 1, '0')",
+             update ostrakon.runs set available_at = now() - interval '2 h' where subject = 'bob';
+             insert into ostrakon.workers (id, host, pid, version) values ('a', 'here', 1, '0')",
         )
         .await?;
     let told = house.run("metrics")?;
@@ -42,9 +42,10 @@ async fn figures_are_those_of_the_ledger() -> Result<()> {
     let mut db = house.database.pool().acquire().await?;
     let lease = Lease { duration: Duration::from_mins(1), renewal: Duration::from_secs(20) };
     ledger::claim(&mut db, &run, "b", lease).await?.context("it is not due")?;
-    let held: i64 = sqlx::query_scalar("select braked_ms from kenoma.runs where subject = 'alice'")
-        .fetch_one(&mut *db)
-        .await?;
+    let held: i64 =
+        sqlx::query_scalar("select braked_ms from ostrakon.runs where subject = 'alice'")
+            .fetch_one(&mut *db)
+            .await?;
     ensure!(held == 3_601_000, "{held}");
     Ok(())
 }
@@ -57,6 +58,6 @@ async fn figures_have_one_format_and_need_the_ledger() -> Result<()> {
     ensure!(done.stderr.contains("leave out --json"), "{done:?}");
     let done = house.run("metrics")?;
     ensure!((done.code, done.stdout.as_str()) == (4, ""), "{done:?}");
-    ensure!(done.stderr.contains("kenoma migrate"), "{done:?}");
+    ensure!(done.stderr.contains("ostrakon migrate"), "{done:?}");
     Ok(())
 }

@@ -2,33 +2,33 @@
 
 use anyhow::Result;
 
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 #[test]
 fn words_of_other_programs_are_understood() -> Result<()> {
-    let kenoma = Kenoma::nowhere();
+    let ostrakon = Ostrakon::nowhere();
     let tip = |line: &str| -> Result<String> {
-        let done = kenoma.run(&line.split_whitespace().collect::<Vec<_>>())?;
+        let done = ostrakon.run(&line.split_whitespace().collect::<Vec<_>>())?;
         assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{line}: {done:?}");
         assert!(done.stderr.contains("knows no command"), "{line}: {done:?}");
         Ok(done.stderr)
     };
     for word in ["delete", "remove", "purge", "DELETE", "delete-user"] {
         let told = tip(&format!("user {word} mallory --yes"))?;
-        assert!(told.contains("kenoma user rm NICK "), "{told}");
+        assert!(told.contains("ostrakon user rm NICK "), "{told}");
         assert!(!told.contains("delete_activities"), "{told}");
     }
     for word in ["ban", "suspend", "block", "inactivate"] {
         let told = tip(&format!("user {word} mallory"))?;
-        assert!(told.contains("kenoma user deactivate NICK "), "{told}");
+        assert!(told.contains("ostrakon user deactivate NICK "), "{told}");
         assert!(!told.contains("user rm"), "{told}");
     }
     assert!(tip("user silence mallory")?.contains("mrf_tag:force-unlisted"));
-    assert!(tip("user reactivate mallory")?.contains("kenoma user activate NICK "));
+    assert!(tip("user reactivate mallory")?.contains("ostrakon user activate NICK "));
     assert!(tip("--json user delete_posts mallory")?.contains("delete_activities NICK "));
-    assert!(tip("ban mallory")?.contains("kenoma user deactivate NICK "));
-    assert!(tip("user deactivat mallory")?.contains("  kenoma user deactivate\n"));
-    assert!(tip("jobs kill 7")?.contains("kenoma jobs cancel RUN"));
+    assert!(tip("ban mallory")?.contains("ostrakon user deactivate NICK "));
+    assert!(tip("user deactivat mallory")?.contains("  ostrakon user deactivate\n"));
+    assert!(tip("jobs kill 7")?.contains("ostrakon jobs cancel RUN"));
     for line in ["user xyzzy", "user rn mallory", "frobnicate"] {
         assert!(!tip(line)?.contains("Did you mean"), "{line}");
     }

@@ -56,7 +56,7 @@ use insta::internals::SettingsBindDropGuard;
 use serde_json::Value;
 use testkit::{Database, Flavour, State, World, snapshot};
 
-use crate::program::{Done, Kenoma};
+use crate::program::{Done, Ostrakon};
 
 const FLAVOURS: [Flavour; 3] = [Flavour::Pleroma, Flavour::Akkoma, Flavour::Pleroma22];
 
@@ -67,36 +67,36 @@ const NOWHERE: &str = "127.0.0.1:1";
 struct House {
     database: Database,
     world: World,
-    kenoma: Kenoma,
+    ostrakon: Ostrakon,
 }
 
 impl House {
-    /// Makes a database in which `kenoma migrate` was never run.
+    /// Makes a database in which `ostrakon migrate` was never run.
     async fn without_ledger(flavour: Flavour) -> Result<Self> {
         let database = Database::create(flavour).await?;
-        let kenoma = Kenoma::on(&database);
-        Ok(Self::assemble(database, kenoma))
+        let ostrakon = Ostrakon::on(&database);
+        Ok(Self::assemble(database, ostrakon))
     }
 
-    fn assemble(database: Database, kenoma: Kenoma) -> Self {
-        let kenoma = kenoma.with("KENOMA_REDIS_URL", format!("redis://{NOWHERE}/0"));
-        Self { world: World::new(&database), kenoma, database }
+    fn assemble(database: Database, ostrakon: Ostrakon) -> Self {
+        let ostrakon = ostrakon.with("OSTRAKON_REDIS_URL", format!("redis://{NOWHERE}/0"));
+        Self { world: World::new(&database), ostrakon, database }
     }
 
-    /// Makes a database with kenoma's own tables.
+    /// Makes a database with ostrakon's own tables.
     async fn new(flavour: Flavour) -> Result<Self> {
         let database = Database::create(flavour).await?;
-        let kenoma = Kenoma::with_least_rights(&database).await?;
-        Ok(Self::assemble(database, kenoma))
+        let ostrakon = Ostrakon::with_least_rights(&database).await?;
+        Ok(Self::assemble(database, ostrakon))
     }
 
     /// Gives the program the Redis of the test run, under a prefix of this database.
     fn with_redis(mut self) -> Result<Self> {
         let prefix = self.database.url().rsplit('/').next().unwrap_or_default().to_owned();
-        self.kenoma = self
-            .kenoma
-            .with("KENOMA_REDIS_URL", testkit::redis()?.url())
-            .with("KENOMA_REDIS_PREFIX", prefix);
+        self.ostrakon = self
+            .ostrakon
+            .with("OSTRAKON_REDIS_URL", testkit::redis()?.url())
+            .with("OSTRAKON_REDIS_PREFIX", prefix);
         Ok(self)
     }
 
@@ -106,7 +106,7 @@ impl House {
     }
 
     fn run_words<A: AsRef<OsStr>>(&self, words: &[A]) -> Result<Done> {
-        self.kenoma.run(words)
+        self.ostrakon.run(words)
     }
 
     /// Runs a command with `--json`; gives its exit code and the one object it prints.
@@ -124,7 +124,7 @@ impl House {
         Ok(run["run_id"].as_str().context("no run id")?.to_owned())
     }
 
-    /// Reads every row there is: those of the server, and those of kenoma.
+    /// Reads every row there is: those of the server, and those of ostrakon.
     async fn rows(&self) -> Result<(State, Vec<Value>)> {
         Ok((snapshot(&self.database.pool()).await?, self.ledger().await?))
     }
@@ -132,7 +132,7 @@ impl House {
     /// Reads the ledger's rows; none when there is no ledger.
     async fn ledger(&self) -> Result<Vec<Value>> {
         let pool = self.database.pool();
-        let there: bool = sqlx::query_scalar("select to_regclass('kenoma.runs') is not null")
+        let there: bool = sqlx::query_scalar("select to_regclass('ostrakon.runs') is not null")
             .fetch_one(&pool)
             .await?;
         if !there {
@@ -140,9 +140,9 @@ impl House {
         }
         let rows = sqlx::query_scalar(
             "select row from (
-               select 1 as place, id as key, to_jsonb(r) as row from kenoma.runs r
-               union all select 2, id::text, to_jsonb(e) from kenoma.run_events e
-               union all select 3, run_id || item, to_jsonb(p) from kenoma.parked_items p
+               select 1 as place, id as key, to_jsonb(r) as row from ostrakon.runs r
+               union all select 2, id::text, to_jsonb(e) from ostrakon.run_events e
+               union all select 3, run_id || item, to_jsonb(p) from ostrakon.parked_items p
              ) as all_rows order by place, key",
         );
         Ok(rows.fetch_all(&pool).await?)

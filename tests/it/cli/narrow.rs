@@ -7,8 +7,8 @@ use super::{House, redacted};
 
 /// Runs a command on a terminal of 80 columns.
 fn at_80_columns(house: &House, line: &str) -> Result<Vec<String>> {
-    let kenoma = house.kenoma.clone().with("COLUMNS", "80");
-    let done = kenoma.run(&line.split_whitespace().collect::<Vec<_>>())?;
+    let ostrakon = house.ostrakon.clone().with("COLUMNS", "80");
+    let done = ostrakon.run(&line.split_whitespace().collect::<Vec<_>>())?;
     assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{line}: {done:?}");
     Ok(done.stdout.lines().map(str::to_owned).collect())
 }
@@ -22,7 +22,7 @@ async fn lists_fit_on_80_columns() -> Result<()> {
     house.queue(&format!("user delete_activities {name}@peer.example --yes"))?;
     house
         .sql(
-            "update kenoma.runs
+            "update ostrakon.runs
              set total = 1234567, done = 1234560, parked = 7, created_at = '2026-11-29 22:00Z'",
         )
         .await?;
@@ -60,7 +60,7 @@ async fn nothing_of_a_strangers_text_is_hidden() -> Result<()> {
         .await?;
     let run = house.queue("user delete_activities alice --yes")?;
     house.run_words(&["user", "sign_out", "alice", "--reason", hidden])?;
-    sqlx::query("insert into kenoma.parked_items (run_id, item, reason) values ($1, $2, $2)")
+    sqlx::query("insert into ostrakon.parked_items (run_id, item, reason) values ($1, $2, $2)")
         .bind(&run)
         .bind(hidden)
         .execute(&house.database.pool())

@@ -1,4 +1,4 @@
-//! `kenoma user new`: what is asked, what is refused, and what is printed.
+//! `ostrakon user new`: what is asked, what is refused, and what is printed.
 
 mod account;
 
@@ -22,7 +22,7 @@ async fn house(flavour: Flavour) -> Result<House> {
 
 async fn actions(house: &House) -> Result<i64> {
     let pool = house.database.pool();
-    Ok(sqlx::query_scalar("select count(*) from kenoma.actions").fetch_one(&pool).await?)
+    Ok(sqlx::query_scalar("select count(*) from ostrakon.actions").fetch_one(&pool).await?)
 }
 
 #[tokio::test]
@@ -102,13 +102,13 @@ async fn each_argument_is_checked() -> Result<()> {
 #[tokio::test]
 async fn the_servers_own_rules_count() -> Result<()> {
     let mut house = house(Flavour::Akkoma).await?;
-    house.kenoma = house
-        .kenoma
-        .with("KENOMA_SERVER_EXTENDED_NICKNAME_FORMAT", "false")
-        .with("KENOMA_SERVER_RESTRICTED_NICKNAMES", "boss")
-        .with("KENOMA_SERVER_EMAIL_BLACKLIST", "spam.example")
-        .with("KENOMA_SERVER_USER_NAME_LENGTH", "5")
-        .with("KENOMA_SERVER_ACCOUNT_ACTIVATION_REQUIRED", "true");
+    house.ostrakon = house
+        .ostrakon
+        .with("OSTRAKON_SERVER_EXTENDED_NICKNAME_FORMAT", "false")
+        .with("OSTRAKON_SERVER_RESTRICTED_NICKNAMES", "boss")
+        .with("OSTRAKON_SERVER_EMAIL_BLACKLIST", "spam.example")
+        .with("OSTRAKON_SERVER_USER_NAME_LENGTH", "5")
+        .with("OSTRAKON_SERVER_ACCOUNT_ACTIVATION_REQUIRED", "true");
     for (line, told) in [
         ("a_b a@peer.example", "letters A to Z and digits on this server"),
         ("boss a@peer.example", "the nickname is reserved"),
@@ -130,7 +130,7 @@ async fn only_a_yes_is_a_yes() -> Result<()> {
     let house = house(Flavour::Pleroma).await?;
     let before = house.rows().await?;
     let ask = |input: &str| -> Result<Done> {
-        house.kenoma.run_with_input(&["user", "new", "alice", "a@peer.example"], input)
+        house.ostrakon.run_with_input(&["user", "new", "alice", "a@peer.example"], input)
     };
     for input in ["", "\n", "n\n", "no\n", "ye\n", "yn\n", "j\n", "\ny\n"] {
         let done = ask(input)?;
@@ -143,7 +143,7 @@ async fn only_a_yes_is_a_yes() -> Result<()> {
     for (nickname, input) in [("a1", "y\n"), ("a2", "Y"), ("a3", "Yn\n"), ("a4", "Yes\r\n")] {
         let email = format!("{nickname}@peer.example");
         let words = ["user", "new", nickname, &email, "--no-assume-yes"];
-        let done = house.kenoma.run_with_input(&words, input)?;
+        let done = house.ostrakon.run_with_input(&words, input)?;
         assert_eq!(done.code, 0, "{input:?}: {done:?}");
     }
     let done = house.refused("user new alice a@peer.example --json").await?;
@@ -158,7 +158,7 @@ async fn only_a_yes_is_a_yes() -> Result<()> {
 async fn who_is_quicker_has_the_nickname() -> Result<()> {
     let house = house(Flavour::Pleroma).await?;
     let mut child = house
-        .kenoma
+        .ostrakon
         .command(&["user", "new", "alice", "a@peer.example"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -173,7 +173,7 @@ async fn who_is_quicker_has_the_nickname() -> Result<()> {
     }
     let held: i64 = sqlx::query_scalar(
         "select count(*) from pg_stat_activity
-         where datname = current_database() and application_name = 'kenoma'
+         where datname = current_database() and application_name = 'ostrakon'
            and state like 'idle in transaction%'",
     )
     .fetch_one(&house.database.pool())
@@ -193,7 +193,7 @@ async fn who_is_quicker_has_the_nickname() -> Result<()> {
 #[tokio::test]
 async fn a_person_is_asked_on_a_terminal() -> Result<()> {
     let house = house(Flavour::Akkoma).await?;
-    let done = house.kenoma.run_on_terminal("user new alice a@peer.example", "y\n")?;
+    let done = house.ostrakon.run_on_terminal("user new alice a@peer.example", "y\n")?;
     assert_eq!(done.code, 0, "{done:?}");
     let (asked, made) = done.stdout.split_once("Continue? [n]  ").context("no question")?;
     assert!(asked.contains("A user will be created"), "{done:?}");

@@ -15,7 +15,7 @@ async fn house() -> Result<House> {
 /// A worker that gave its last sign of life so long ago.
 async fn seen(house: &House, ago: &str) -> Result<()> {
     sqlx::query(
-        "insert into kenoma.workers (id, host, pid, version, seen_at)
+        "insert into ostrakon.workers (id, host, pid, version, seen_at)
          values ('w', 'h', 1, '0', clock_timestamp() - $1::text::interval)
          on conflict (id) do update set seen_at = excluded.seen_at",
     )
@@ -73,16 +73,16 @@ async fn a_long_job_waits_and_that_is_said_loudly() -> Result<()> {
 async fn on_a_terminal_a_long_job_may_be_done_here() -> Result<()> {
     for (typed, code, status) in [("y\ny\n", 0, "succeeded"), ("y\nn\n", 0, "queued")] {
         let house = house().await?;
-        let done = house.kenoma.run_on_terminal("user delete_activities alice", typed)?;
+        let done = house.ostrakon.run_on_terminal("user delete_activities alice", typed)?;
         assert_eq!(done.code, code, "{typed:?}: {done:?}");
         assert!(done.stdout.contains("No worker is alive. Do it here and now?"), "{done:?}");
         assert_eq!(house.ledger().await?[0]["status"], status, "{typed:?}: {done:?}");
     }
     let house = house().await?;
-    let done = house.kenoma.run_on_terminal("user delete_activities alice", "n\n")?;
+    let done = house.ostrakon.run_on_terminal("user delete_activities alice", "n\n")?;
     assert_eq!((done.code, house.ledger().await?.len()), (4, 0), "{done:?}");
     seen(&house, "1 second").await?;
-    let done = house.kenoma.run_on_terminal("user delete_activities alice", "y\n")?;
+    let done = house.ostrakon.run_on_terminal("user delete_activities alice", "y\n")?;
     assert!(!done.stdout.contains("No worker"), "{done:?}");
     Ok(())
 }

@@ -59,7 +59,7 @@ async fn house(flavour: Flavour) -> Result<House> {
 }
 
 async fn actions(house: &House) -> Result<i64> {
-    let count = sqlx::query_scalar("select count(*) from kenoma.actions");
+    let count = sqlx::query_scalar("select count(*) from ostrakon.actions");
     Ok(count.fetch_one(&house.database.pool()).await?)
 }
 
@@ -183,7 +183,7 @@ async fn a_change_wants_the_ledger_and_a_look_does_not() -> Result<()> {
         "user fix_follow_state alice bob@far.example",
     ] {
         let done = house.refused(line).await?;
-        assert!(done.code == 4 && done.stderr.contains("kenoma migrate"), "{line}: {done:?}");
+        assert!(done.code == 4 && done.stderr.contains("ostrakon migrate"), "{line}: {done:?}");
     }
     Ok(())
 }
@@ -228,7 +228,7 @@ async fn each_command_prints_one_object() -> Result<()> {
         let done = house.run(&format!("user {command} --json"))?;
         assert_eq!((done.code, done.stdout.lines().count()), (0, 1), "{done:?}");
         assert!(done.stdout.starts_with(&format!("{{\"command\":\"{name}\",")), "{done:?}");
-        told.extend(["$ kenoma user ", command, " --json\n", &done.stdout]);
+        told.extend(["$ ostrakon user ", command, " --json\n", &done.stdout]);
     }
     insta::assert_snapshot!(told);
     Ok(())

@@ -106,7 +106,7 @@ async fn results_and_remarks_go_different_ways() -> Result<()> {
     let loud = house.run("user delete_activities alice --yes")?;
     assert!(loud.stdout.starts_with("Queued delete_activities alice as run "), "{loud:?}");
     assert_eq!(loud.stdout.lines().count(), 1, "{loud:?}");
-    assert!(loud.stderr.contains("kenoma jobs watch") && loud.stderr.contains("kenoma worker"));
+    assert!(loud.stderr.contains("ostrakon jobs watch") && loud.stderr.contains("ostrakon worker"));
 
     // Warnings are no chatter.
     let quiet = house.run("user deactivate bob --quiet --queue")?;
@@ -141,14 +141,14 @@ async fn a_reader_that_went_away_is_no_reason_to_complain() -> Result<()> {
         let (reader, writer) = std::io::pipe()?;
         drop(reader);
         let words: Vec<&str> = line.split(' ').collect();
-        let output = house.kenoma.command(&words).stdout(writer).output()?;
+        let output = house.ostrakon.command(&words).stdout(writer).output()?;
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""), "{line}");
     }
     // Neither is one of the remarks.
     let (reader, writer) = std::io::pipe()?;
     drop(reader);
-    let output = house.kenoma.command(&["user", "activate", "nobody"]).stderr(writer).output()?;
+    let output = house.ostrakon.command(&["user", "activate", "nobody"]).stderr(writer).output()?;
     assert_eq!(output.status.code(), Some(3));
     Ok(())
 }

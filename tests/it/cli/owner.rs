@@ -1,13 +1,13 @@
-//! Schema `kenoma` belongs to the owner of the database: his backup has to work.
+//! Schema `ostrakon` belongs to the owner of the database: his backup has to work.
 
 use std::process::Command;
 
 use anyhow::{Result, ensure};
 use testkit::{Database, Flavour, postgres_folder, put_together};
 
-use crate::program::{Done, Kenoma};
+use crate::program::{Done, Ostrakon};
 
-const OWNER: &str = "kenoma_test_owner";
+const OWNER: &str = "ostrakon_test_owner";
 
 /// A database that a role without other rights owns; gives the URL of that role.
 async fn owned() -> Result<(Database, String)> {
@@ -30,30 +30,30 @@ fn dump(url: &str) -> Result<Done> {
 
 fn is_dumped(url: &str) -> Result<()> {
     let dumped = dump(url)?;
-    ensure!(dumped.code == 0 && dumped.stdout.contains("CREATE TABLE kenoma.runs"), "{dumped:?}");
+    ensure!(dumped.code == 0 && dumped.stdout.contains("CREATE TABLE ostrakon.runs"), "{dumped:?}");
     Ok(())
 }
 
-/// Lists what in schema kenoma is not the owner's.
+/// Lists what in schema ostrakon is not the owner's.
 async fn strange(database: &Database) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar(
         "select relname::text from pg_class
-         where relnamespace = 'kenoma'::regnamespace and relowner <> $1::regrole
+         where relnamespace = 'ostrakon'::regnamespace and relowner <> $1::regrole
          union all
-         select nspname::text from pg_namespace where nspname = 'kenoma' and nspowner <> $1::regrole",
+         select nspname::text from pg_namespace where nspname = 'ostrakon' and nspowner <> $1::regrole",
     )
     .bind(OWNER)
     .fetch_all(&database.pool())
     .await?)
 }
 
-/// Gives all of schema kenoma to a role, as it was where that role had migrated.
+/// Gives all of schema ostrakon to a role, as it was where that role had migrated.
 async fn belongs_to(database: &Database, role: &str) -> Result<()> {
     let statement = format!(
         "do $$ declare name regclass; begin
-             alter schema kenoma owner to {role};
+             alter schema ostrakon owner to {role};
              for name in select oid from pg_class
-                 where relnamespace = 'kenoma'::regnamespace and relkind = 'r'
+                 where relnamespace = 'ostrakon'::regnamespace and relkind = 'r'
              loop execute format('alter table %s owner to {role}', name); end loop;
          end $$"
     );
@@ -64,7 +64,7 @@ async fn belongs_to(database: &Database, role: &str) -> Result<()> {
 #[tokio::test]
 async fn what_a_superuser_makes_is_the_owners() -> Result<()> {
     let (database, owner) = owned().await?;
-    Kenoma::on(&database).migrate()?;
+    Ostrakon::on(&database).migrate()?;
     ensure!(strange(&database).await?.is_empty());
     is_dumped(&owner)
 }
@@ -72,26 +72,26 @@ async fn what_a_superuser_makes_is_the_owners() -> Result<()> {
 #[tokio::test]
 async fn what_another_had_made_is_mended() -> Result<()> {
     let (database, owner) = owned().await?;
-    let kenoma = Kenoma::with_least_rights(&database).await?;
+    let ostrakon = Ostrakon::with_least_rights(&database).await?;
     belongs_to(&database, "postgres").await?;
-    ensure!(dump(&owner)?.stderr.contains("permission denied for schema kenoma"));
+    ensure!(dump(&owner)?.stderr.contains("permission denied for schema ostrakon"));
     // The owner alone cannot take it, and is told who can.
-    let done = Kenoma::at(&owner).run(&["migrate"])?;
+    let done = Ostrakon::at(&owner).run(&["migrate"])?;
     ensure!(done.code == 4 && done.stderr.contains("as a superuser"), "{done:?}");
     ensure!(
-        done.stderr.contains(&format!("alter table kenoma.runs owner to {OWNER};")),
+        done.stderr.contains(&format!("alter table ostrakon.runs owner to {OWNER};")),
         "{done:?}"
     );
     ensure!(!strange(&database).await?.is_empty());
 
-    let done = Kenoma::on(&database).run(&["migrate"])?;
+    let done = Ostrakon::on(&database).run(&["migrate"])?;
     ensure!(done.code == 0 && done.stdout.contains("belong to the owner"), "{done:?}");
     ensure!(strange(&database).await?.is_empty(), "{:?}", strange(&database).await?);
     is_dumped(&owner)?;
     // Whoever was granted something has it still.
-    ensure!(kenoma.run(&["jobs", "list"])?.code == 0);
-    let again = Kenoma::on(&database).run(&["migrate"])?;
-    ensure!(again.stdout == "kenoma's tables are up to date.\n", "{again:?}");
+    ensure!(ostrakon.run(&["jobs", "list"])?.code == 0);
+    let again = Ostrakon::on(&database).run(&["migrate"])?;
+    ensure!(again.stdout == "ostrakon's tables are up to date.\n", "{again:?}");
     Ok(())
 }
 
@@ -99,22 +99,22 @@ async fn what_another_had_made_is_mended() -> Result<()> {
 async fn a_member_may_as_well_and_a_stranger_may_not() -> Result<()> {
     let (database, owner) = owned().await?;
     let name = database.url().rsplit('/').next().unwrap_or_default();
-    let create = format!("grant create on database {name} to kenoma_test_stranger");
-    let stranger = database.grant("kenoma_test_stranger", &create).await?;
-    let done = Kenoma::at(&stranger).run(&["migrate"])?;
+    let create = format!("grant create on database {name} to ostrakon_test_stranger");
+    let stranger = database.grant("ostrakon_test_stranger", &create).await?;
+    let done = Ostrakon::at(&stranger).run(&["migrate"])?;
     ensure!(done.code == 4 && done.stderr.contains("Nothing was changed."), "{done:?}");
     ensure!(done.stderr.contains(OWNER), "{done:?}");
-    let there: bool = sqlx::query_scalar("select to_regnamespace('kenoma') is not null")
+    let there: bool = sqlx::query_scalar("select to_regnamespace('ostrakon') is not null")
         .fetch_one(&database.pool())
         .await?;
     ensure!(!there, "a schema was made");
 
-    let membership = format!("grant {OWNER} to kenoma_test_member");
-    let member = database.grant("kenoma_test_member", &membership).await?;
-    Kenoma::at(&member).migrate()?;
+    let membership = format!("grant {OWNER} to ostrakon_test_member");
+    let member = database.grant("ostrakon_test_member", &membership).await?;
+    Ostrakon::at(&member).migrate()?;
     ensure!(strange(&database).await?.is_empty());
-    belongs_to(&database, "kenoma_test_member").await?;
-    Kenoma::at(&member).migrate()?;
+    belongs_to(&database, "ostrakon_test_member").await?;
+    Ostrakon::at(&member).migrate()?;
     ensure!(strange(&database).await?.is_empty(), "{:?}", strange(&database).await?);
     is_dumped(&owner)
 }
@@ -123,7 +123,7 @@ async fn a_member_may_as_well_and_a_stranger_may_not() -> Result<()> {
 async fn the_owner_of_the_servers_tables_is_thought_of() -> Result<()> {
     let database = Database::create(Flavour::Pleroma).await?;
     database.grant(OWNER, &format!("alter table users owner to {OWNER}")).await?;
-    let done = Kenoma::on(&database).run(&["migrate"])?;
+    let done = Ostrakon::on(&database).run(&["migrate"])?;
     ensure!(done.code == 0, "{done:?}");
     ensure!(done.stderr.contains(&format!("{OWNER} owns the server's tables")), "{done:?}");
     Ok(())

@@ -30,7 +30,7 @@ fn creates<'r>(rows: &'r [Value], actor: &str) -> Vec<&'r Value> {
 async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
     let _redacted = redacted();
     let mut house = House::new(Flavour::Pleroma).await?;
-    house.kenoma = house.kenoma.with("KENOMA_FEDERATION_PER_SECOND", "1000000");
+    house.ostrakon = house.ostrakon.with("OSTRAKON_FEDERATION_PER_SECOND", "1000000");
     let alice = house.world.local("alice").await?;
     let mut bad = None;
     for number in 0..301 {
@@ -46,8 +46,8 @@ async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
     assert_eq!(done.code, 6, "{done:?}");
     insta::assert_snapshot!(done.transcript(), @r#"
     err| <time>  WARN An item is parked run_id="<run>" item="https://peer.example/activities/2aadb985-3aa5-44a4-904a-13e3eb2ccd3e" reason="PostgreSQL said: column \"unknown\" does not exist (in PL/pgSQL function update_status_visibility_counter_cache() line 40 at EXECUTE)"
-    err| error: run <run> is incomplete: 300 of 301 items done, 1 parked; see: kenoma jobs show <run>
-    err| Once the causes are mended: kenoma jobs retry <run>
+    err| error: run <run> is incomplete: 300 of 301 items done, 1 parked; see: ostrakon jobs show <run>
+    err| Once the causes are mended: ostrakon jobs retry <run>
     exit 6
     "#);
     let (state, ledger) = house.rows().await?;
@@ -73,7 +73,7 @@ async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
     out| Status       incomplete
     out| Plan         301 posts, 0 likes, 0 boosts
     out| Done         300 of 301, 1 parked
-    out| Asked by     tester@<machine> (database role kenoma_least)
+    out| Asked by     tester@<machine> (database role ostrakon_least)
     out| Created      <time> UTC
     out| Started      <time> UTC
     out| Finished     <time> UTC
@@ -143,7 +143,7 @@ async fn a_run_that_did_nothing_has_failed_and_a_retry_does_all() -> Result<()> 
         done.stderr.lines().filter(|line| !line.contains("An item is parked")).collect();
     insta::assert_snapshot!(format!("{}{}", done.stdout, errors.join("\n")), @"
     error: run <run> has failed: nothing could be done: all 9 items are parked, each with its reason
-    0 of 9 items done, 9 parked; what was committed stays. Once the cause is mended, have what is left done, parked items included: kenoma jobs retry <run>
+    0 of 9 items done, 9 parked; what was committed stays. Once the cause is mended, have what is left done, parked items included: ostrakon jobs retry <run>
     ");
     assert_eq!(done.code, 1);
     assert!(house.rows().await?.0 == before, "rows changed");

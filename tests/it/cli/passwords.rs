@@ -20,7 +20,7 @@ async fn hash_of(house: &House, nickname: &str, options: &[&str]) -> Result<Stri
     let email = format!("{nickname}@peer.example");
     let mut words = vec!["user", "new", nickname, email.as_str(), "-y", "--password-stdin"];
     words.extend(options);
-    let done = house.kenoma.run_with_input(&words, &format!("{PASSWORD}\nsecond line\n"))?;
+    let done = house.ostrakon.run_with_input(&words, &format!("{PASSWORD}\nsecond line\n"))?;
     ensure!(done.code == 0, "{done:?}");
     Ok(sqlx::query_scalar("select password_hash from users where nickname = $1::citext")
         .bind(nickname)
@@ -134,9 +134,9 @@ async fn the_password_gets_nowhere_but_into_its_hash() -> Result<()> {
     house.world.local("bob").await?;
     let secret = "hunter2-hunter2";
     let typed = ["user", "new", "alice", "a@peer.example", "-y", "--password", secret];
-    let done = house.kenoma.run(&typed)?;
+    let done = house.ostrakon.run(&typed)?;
     let line = ["user", "new", "carol", "c@peer.example", "-y", "--password-stdin", "-vv"];
-    let piped = house.kenoma.run_with_input(&line, &format!("{secret}\r\n"))?;
+    let piped = house.ostrakon.run_with_input(&line, &format!("{secret}\r\n"))?;
     for done in [&done, &piped] {
         assert_eq!(done.code, 0, "{done:?}");
         assert!(done.stdout.contains("  - password: [given]\n"), "{done:?}");
@@ -144,9 +144,10 @@ async fn the_password_gets_nowhere_but_into_its_hash() -> Result<()> {
     }
     assert!(done.stderr.starts_with("warning: everybody on this machine can see"), "{done:?}");
     let rows = serde_json::to_string(&house.rows().await?.0)?;
-    let actions: Vec<String> = sqlx::query_scalar("select to_jsonb(a)::text from kenoma.actions a")
-        .fetch_all(&house.database.pool())
-        .await?;
+    let actions: Vec<String> =
+        sqlx::query_scalar("select to_jsonb(a)::text from ostrakon.actions a")
+            .fetch_all(&house.database.pool())
+            .await?;
     assert_eq!(actions.len(), 2);
     assert!(!rows.contains(secret) && !actions.concat().contains(secret));
     Ok(())
@@ -161,7 +162,7 @@ async fn a_password_must_come_from_one_place_and_be_there() -> Result<()> {
     let run = |options: &[&str], input: &[u8]| -> Result<(i32, String)> {
         let words: Vec<&OsStr> = new.iter().chain(options).map(OsStr::new).collect();
         let mut child = house
-            .kenoma
+            .ostrakon
             .command(&words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,4 +1,4 @@
-//! Databases that kenoma does not know, and its own tables.
+//! Databases that ostrakon does not know, and its own tables.
 
 use anyhow::Result;
 use testkit::Flavour;
@@ -34,7 +34,7 @@ async fn an_empty_database_is_refused() -> Result<()> {
     }
     assert_eq!(schemas(&house).await?, ["public"]);
     told.dedup();
-    insta::assert_snapshot!(told.join("---\n"), @"error: this is not the database of a server that kenoma knows (no users.id, users.ap_id, users.nickname and 28 more); nothing was written");
+    insta::assert_snapshot!(told.join("---\n"), @"error: this is not the database of a server that ostrakon knows (no users.id, users.ap_id, users.nickname and 28 more); nothing was written");
     Ok(())
 }
 
@@ -90,8 +90,8 @@ async fn the_ledger_is_asked_for_where_it_is_needed() -> Result<()> {
             assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{command}: {done:?}");
             assert_eq!(
                 done.stderr,
-                "error: kenoma's own tables are not in this database yet; make them with: \
-                 kenoma migrate\n",
+                "error: ostrakon's own tables are not in this database yet; make them with: \
+                 ostrakon migrate\n",
                 "{command}"
             );
         }
@@ -110,10 +110,10 @@ async fn migrate_may_be_repeated() -> Result<()> {
     for command in ["migrate", "migrate", "migrate --json", "migrate --quiet"] {
         told += &house.refused(command).await?.transcript();
     }
-    assert_eq!(schemas(&house).await?, ["kenoma", "public"]);
+    assert_eq!(schemas(&house).await?, ["ostrakon", "public"]);
     house
         .sql(
-            "insert into kenoma._sqlx_migrations
+            "insert into ostrakon._sqlx_migrations
              (version, description, success, checksum, execution_time)
              values (9999, 'of the future', true, '', 0)",
         )
@@ -122,17 +122,17 @@ async fn migrate_may_be_repeated() -> Result<()> {
         told += &house.refused(command).await?.transcript();
     }
     insta::assert_snapshot!(told, @r#"
-    out| kenoma's tables were made in schema kenoma.
+    out| ostrakon's tables were made in schema ostrakon.
     exit 0
-    out| kenoma's tables are up to date.
+    out| ostrakon's tables are up to date.
     exit 0
-    out| {"message":"kenoma's tables are up to date."}
+    out| {"message":"ostrakon's tables are up to date."}
     exit 0
-    out| kenoma's tables are up to date.
+    out| ostrakon's tables are up to date.
     exit 0
-    err| error: kenoma's own tables were made by a newer version than this program; update kenoma
+    err| error: ostrakon's own tables were made by a newer version than this program; update ostrakon
     exit 4
-    err| error: kenoma's own tables were made by a newer version than this program; update kenoma
+    err| error: ostrakon's own tables were made by a newer version than this program; update ostrakon
     exit 4
     "#);
     Ok(())
@@ -142,7 +142,7 @@ async fn migrate_may_be_repeated() -> Result<()> {
 async fn migrate_at_once_is_done_once() -> Result<()> {
     let house = House::without_ledger(Flavour::Pleroma).await?;
     let running: Vec<_> = (0..4)
-        .map(|_| house.kenoma.command(&["migrate"]).spawn())
+        .map(|_| house.ostrakon.command(&["migrate"]).spawn())
         .collect::<std::io::Result<_>>()?;
     let mut done = 0;
     for mut process in running {

@@ -203,9 +203,9 @@ async fn a_role_that_is_taken_takes_the_sessions_where_the_server_cannot_be_told
                 .bind(fields)
                 .execute(&house.database.pool())
                 .await?;
-            let kenoma = house.kenoma.clone().with("KENOMA_SERVER_REFRESH", refresh);
+            let ostrakon = house.ostrakon.clone().with("OSTRAKON_SERVER_REFRESH", refresh);
             let line = format!("user set alice {options}");
-            let done = kenoma.run(&line.split(' ').collect::<Vec<_>>())?;
+            let done = ostrakon.run(&line.split(' ').collect::<Vec<_>>())?;
             assert_eq!(done.code, 0, "{flavour} {options}: {done:?}");
             let told = done.stderr.contains("alice was signed out of all apps");
             assert_eq!(told, ends, "{flavour} {options} {fields} {refresh}: {done:?}");

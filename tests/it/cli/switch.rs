@@ -132,9 +132,9 @@ async fn a_profile_with_fields_is_switched_by_the_server() -> Result<()> {
 async fn where_nobody_is_told_signing_out_is_the_way() -> Result<()> {
     for flavour in FLAVOURS {
         let (mut house, _) = friends(flavour).await?;
-        house.kenoma = house.kenoma.clone().with("KENOMA_SERVER_REFRESH", "off");
+        house.ostrakon = house.ostrakon.clone().with("OSTRAKON_SERVER_REFRESH", "off");
         let done = house.run("user deactivate alice --inline")?;
-        let named = done.stderr.contains("kenoma user sign_out alice");
+        let named = done.stderr.contains("ostrakon user sign_out alice");
         assert_eq!(named, flavour != Flavour::Pleroma22, "{flavour}: {done:?}");
         assert_eq!(house.refreshes().await?, Vec::<Value>::new(), "{flavour}");
     }
@@ -147,24 +147,24 @@ async fn on_a_terminal_a_person_sees_it_through() -> Result<()> {
     house.world.local("alice").await?;
     house.world.local("bob").await?;
     // Nobody is there who would do it.
-    let done = house.kenoma.run_on_terminal("user deactivate bob", "")?;
+    let done = house.ostrakon.run_on_terminal("user deactivate bob", "")?;
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.stdout.contains("No worker is alive: it is done here."), "{done:?}");
     assert!(done.stdout.contains("Successfully deactivated bob"), "{done:?}");
-    house.sql("delete from kenoma.runs").await?;
+    house.sql("delete from ostrakon.runs").await?;
 
     house
-        .sql("insert into kenoma.workers (id, host, pid, version) values ('w', 'h', 1, '0')")
+        .sql("insert into ostrakon.workers (id, host, pid, version) values ('w', 'h', 1, '0')")
         .await?;
-    let kenoma = house.kenoma.clone();
-    let terminal = thread::spawn(move || kenoma.run_on_terminal("user deactivate alice", ""));
+    let ostrakon = house.ostrakon.clone();
+    let terminal = thread::spawn(move || ostrakon.run_on_terminal("user deactivate alice", ""));
     let ids = house.queued(1).await?;
     assert_eq!(house.run(&format!("jobs cancel {}", ids[0]))?.code, 0);
     let done = terminal.join().map_err(|_panic| anyhow::anyhow!("the terminal panicked"))??;
     assert_eq!(done.code, 1, "{done:?}");
     assert!(done.stdout.contains("was cancelled"), "{done:?}");
 
-    let done = house.kenoma.run_on_terminal("user deactivate alice --no-wait", "")?;
+    let done = house.ostrakon.run_on_terminal("user deactivate alice --no-wait", "")?;
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.stdout.contains("Queued deactivate_user alice as run"), "{done:?}");
     Ok(())

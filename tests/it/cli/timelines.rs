@@ -79,10 +79,10 @@ async fn what_is_written_stands_right_before_what_it_is_about() -> Result<()> {
             .map(|row| (row.object.as_str(), row.id))
             .collect();
         let one_by_one = house
-            .kenoma
+            .ostrakon
             .clone()
-            .with("KENOMA_BATCH_ROWS_INITIAL", "1")
-            .with("KENOMA_BATCH_ROWS_MAX", "1");
+            .with("OSTRAKON_BATCH_ROWS_INITIAL", "1")
+            .with("OSTRAKON_BATCH_ROWS_MAX", "1");
         let done = one_by_one.run(&ALL_AT_ONCE.split(' ').collect::<Vec<_>>())?;
         ensure!(done.code == 0, "{flavour}: {done:?}");
         let after = activities(&house).await?;

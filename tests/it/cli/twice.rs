@@ -32,7 +32,7 @@ async fn the_first_run_is_named() -> Result<()> {
     }
     let done = house.refused("user delete_activities alice --yes").await?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| error: run <run> (delete_activities) is queued already; follow it with: kenoma jobs watch <run>
+    err| error: run <run> (delete_activities) is queued already; follow it with: ostrakon jobs watch <run>
     exit 5
     ");
     // A host with and without its sub-domains are two wishes.
@@ -49,7 +49,7 @@ async fn the_other_direction_waits_for_the_first() -> Result<()> {
     // Alice is still active: "already activated" would be true only until a worker comes.
     let done = house.refused("user activate alice").await?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| error: run <run> (deactivate_user) is queued already; follow it with: kenoma jobs watch <run>
+    err| error: run <run> (deactivate_user) is queued already; follow it with: ostrakon jobs watch <run>
     exit 5
     ");
     assert!(done.stderr.contains(&id));
@@ -66,7 +66,9 @@ async fn inline_takes_up_a_queued_run() -> Result<()> {
     let house = house().await?;
     let id = house.queue("user delete_activities alice --yes")?;
     // As if it had failed a moment ago and were to be tried again later.
-    house.sql("update kenoma.runs set attempt = 1, available_at = now() + interval '1 h'").await?;
+    house
+        .sql("update ostrakon.runs set attempt = 1, available_at = now() + interval '1 h'")
+        .await?;
     let (code, run) = house.json("user delete_activities alice --yes --inline")?;
     assert_eq!(
         (code, run["run_id"].as_str(), &run["status"]),
@@ -84,18 +86,18 @@ async fn inline_leaves_a_run_that_somebody_holds() -> Result<()> {
     assert_eq!(house.run(&format!("jobs pause {id}"))?.code, 0);
     let done = house.refused("user delete_activities alice --yes --inline").await?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| error: run <run> (delete_activities) is paused already; let it go on with: kenoma jobs resume <run>
+    err| error: run <run> (delete_activities) is paused already; let it go on with: ostrakon jobs resume <run>
     exit 5
     ");
     house
         .sql(
-            "update kenoma.runs set status = 'running', lease_owner = 'other',
+            "update ostrakon.runs set status = 'running', lease_owner = 'other',
              lease_expires_at = now() + interval '1 h'",
         )
         .await?;
     let done = house.refused("user delete_activities alice --yes --inline").await?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| error: run <run> (delete_activities) is running already; follow it with: kenoma jobs watch <run>
+    err| error: run <run> (delete_activities) is running already; follow it with: ostrakon jobs watch <run>
     exit 5
     ");
     Ok(())

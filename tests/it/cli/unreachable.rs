@@ -10,7 +10,7 @@ use anyhow::Result;
 use testkit::{Database, Flavour};
 
 use super::{House, NOWHERE, redacted};
-use crate::program::{Done, Kenoma};
+use crate::program::{Done, Ostrakon};
 
 /// Must never be seen.
 const SECRET: &str = "hunter2";
@@ -52,7 +52,8 @@ fn refuse_as_postgres(mut stream: TcpStream) -> std::io::Result<()> {
         stream.write_all(b"N")?;
         let _ = stream.read(&mut [0; 4096])?;
     }
-    let fields = b"SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user \"kenoma\"\0\0";
+    let fields =
+        b"SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user \"ostrakon\"\0\0";
     let length = u32::try_from(fields.len() + 4).unwrap_or_default();
     stream.write_all(&[b"E".as_slice(), &length.to_be_bytes(), fields].concat())
 }
@@ -80,10 +81,10 @@ async fn without_redis_a_run_waits_in_the_ledger() -> Result<()> {
     let done = house.run("user delete_activities alice --yes")?;
     insta::assert_snapshot!(done.transcript(), @"
     out| Queued delete_activities alice as run <run>.
-    err| Follow it with: kenoma jobs watch <run>
+    err| Follow it with: ostrakon jobs watch <run>
     err| warning: Redis at 127.0.0.1:1 is not reachable (Connection refused (os error 111)); is it running, and is redis.url right?
     err| The run is safe in the ledger: a worker will pick it up when Redis is back.
-    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `kenoma worker`, or do it here with the same command and --inline
+    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the same command and --inline
     exit 0
     ");
     let (after, ledger) = house.rows().await?;
@@ -105,7 +106,7 @@ async fn whoever_wants_redis_is_told_before_anything_is_written() -> Result<()> 
     ");
 
     let url = format!("redis://:{SECRET}@{}/0", server(refuse_as_redis)?);
-    let house = House { kenoma: house.kenoma.clone().with("KENOMA_REDIS_URL", url), ..house };
+    let house = House { ostrakon: house.ostrakon.clone().with("OSTRAKON_REDIS_URL", url), ..house };
     let done = house.refused(line).await?;
     assert_polite(&done);
     insta::assert_snapshot!(done.transcript(), @"
@@ -127,8 +128,8 @@ async fn with_redis_and_no_worker_one_is_missed() -> Result<()> {
     let done = house.run("user delete_activities alice --yes --require-redis")?;
     insta::assert_snapshot!(done.transcript(), @"
     out| Queued delete_activities alice as run <run>.
-    err| Follow it with: kenoma jobs watch <run>
-    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `kenoma worker`, or do it here with the same command and --inline
+    err| Follow it with: ostrakon jobs watch <run>
+    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the same command and --inline
     exit 0
     ");
     assert!(house.ledger().await?[0]["announced_at"].is_string());
@@ -138,8 +139,8 @@ async fn with_redis_and_no_worker_one_is_missed() -> Result<()> {
 #[tokio::test]
 async fn postgresql_that_cannot_be_reached_ends_every_command_alike() -> Result<()> {
     let _redacted = redacted();
-    let nowhere = Kenoma::nowhere()
-        .with("KENOMA_DATABASE_URL", format!("postgres://kenoma:{SECRET}@{NOWHERE}/pleroma"));
+    let nowhere = Ostrakon::nowhere()
+        .with("OSTRAKON_DATABASE_URL", format!("postgres://ostrakon:{SECRET}@{NOWHERE}/pleroma"));
     let mut told = Vec::new();
     for line in [
         "user delete_activities alice --yes --inline",
@@ -170,22 +171,22 @@ async fn what_postgresql_objects_to_is_named() -> Result<()> {
     let name = url.rsplit('/').next().unwrap_or_default();
     let mut told = String::new();
     for url in [
-        format!("postgres://kenoma:{SECRET}@{}/pleroma", server(refuse_as_postgres)?),
-        format!("postgres://kenoma:{SECRET}@{}/pleroma", server(stay_silent)?),
+        format!("postgres://ostrakon:{SECRET}@{}/pleroma", server(refuse_as_postgres)?),
+        format!("postgres://ostrakon:{SECRET}@{}/pleroma", server(stay_silent)?),
         url.replace(name, "no_such_database"),
         url.replace("postgres@", &format!("stranger:{SECRET}@")),
         format!("postgres:///pleroma?host=/nowhere&password={SECRET}"),
-        format!("postgres://kenoma:{SECRET}@host.invalid/pleroma"),
+        format!("postgres://ostrakon:{SECRET}@host.invalid/pleroma"),
     ] {
-        let kenoma = Kenoma::nowhere()
-            .with("KENOMA_DATABASE_URL", url)
-            .with("KENOMA_DATABASE_CONNECT_TIMEOUT", "500ms");
-        let done = kenoma.run(&["jobs", "list"])?;
+        let ostrakon = Ostrakon::nowhere()
+            .with("OSTRAKON_DATABASE_URL", url)
+            .with("OSTRAKON_DATABASE_CONNECT_TIMEOUT", "500ms");
+        let done = ostrakon.run(&["jobs", "list"])?;
         assert_polite(&done);
         told += &done.transcript();
     }
     insta::assert_snapshot!(told, @r#"
-    err| error: PostgreSQL at <address> refused the login (password authentication failed for user "kenoma"); check the user and password in database.url
+    err| error: PostgreSQL at <address> refused the login (password authentication failed for user "ostrakon"); check the user and password in database.url
     err| Nothing was changed.
     exit 8
     err| error: PostgreSQL at <address> did not answer within 500ms; is it running, and is database.url right?
@@ -211,31 +212,33 @@ async fn what_postgresql_objects_to_is_named() -> Result<()> {
 fn a_database_must_be_named_and_its_name_be_readable() -> Result<()> {
     let _redacted = redacted();
     let mut told = String::new();
-    let unset = Kenoma::nowhere();
-    for kenoma in [
+    let unset = Ostrakon::nowhere();
+    for ostrakon in [
         unset.clone(),
-        unset.clone().with("KENOMA_DATABASE_URL", ""),
-        unset.clone().with("KENOMA_DATABASE_URL", format!("mysql://kenoma:{SECRET}@db/pleroma")),
-        unset.clone().with("KENOMA_DATABASE_URL", format!("kenoma:{SECRET}@db/pleroma")),
+        unset.clone().with("OSTRAKON_DATABASE_URL", ""),
+        unset
+            .clone()
+            .with("OSTRAKON_DATABASE_URL", format!("mysql://ostrakon:{SECRET}@db/pleroma")),
+        unset.clone().with("OSTRAKON_DATABASE_URL", format!("ostrakon:{SECRET}@db/pleroma")),
         unset.clone().with("DATABASE_URL", format!("postgres://u:{SECRET}@db:port/pleroma")),
         unset.with("DATABASE_URL", format!("postgres://u:{SECRET}@db/pleroma?sslmode=perhaps")),
     ] {
-        let done = kenoma.run(&["user", "activate", "alice"])?;
+        let done = ostrakon.run(&["user", "activate", "alice"])?;
         assert_polite(&done);
         told += &done.transcript();
     }
     insta::assert_snapshot!(told, @r#"
     err| error: no database is given
-    err| Set `url` under [database] in the config file, or the environment variable KENOMA_DATABASE_URL or DATABASE_URL, to a URL such as "postgres://kenoma@localhost/pleroma".
+    err| Set `url` under [database] in the config file, or the environment variable OSTRAKON_DATABASE_URL or DATABASE_URL, to a URL such as "postgres://ostrakon@localhost/pleroma".
     exit 2
     err| error: no database is given
-    err| Set `url` under [database] in the config file, or the environment variable KENOMA_DATABASE_URL or DATABASE_URL, to a URL such as "postgres://kenoma@localhost/pleroma".
+    err| Set `url` under [database] in the config file, or the environment variable OSTRAKON_DATABASE_URL or DATABASE_URL, to a URL such as "postgres://ostrakon@localhost/pleroma".
     exit 2
     err| error: the settings cannot be used, and nothing was done:
-    err|   environment KENOMA_DATABASE_URL: database.url is not accepted: it is a URL of something else; it looks like postgres://USER:PASSWORD@HOST:PORT/NAME, postgres://USER@/NAME?host=/run/postgresql or "host=HOST user=USER dbname=NAME"
+    err|   environment OSTRAKON_DATABASE_URL: database.url is not accepted: it is a URL of something else; it looks like postgres://USER:PASSWORD@HOST:PORT/NAME, postgres://USER@/NAME?host=/run/postgresql or "host=HOST user=USER dbname=NAME"
     exit 2
     err| error: the settings cannot be used, and nothing was done:
-    err|   environment KENOMA_DATABASE_URL: database.url is not accepted: a parameter has no value; it looks like postgres://USER:PASSWORD@HOST:PORT/NAME, postgres://USER@/NAME?host=/run/postgresql or "host=HOST user=USER dbname=NAME"; in a user, password or name write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, & as %26, = as %3D and % as %25
+    err|   environment OSTRAKON_DATABASE_URL: database.url is not accepted: a parameter has no value; it looks like postgres://USER:PASSWORD@HOST:PORT/NAME, postgres://USER@/NAME?host=/run/postgresql or "host=HOST user=USER dbname=NAME"; in a user, password or name write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, & as %26, = as %3D and % as %25
     exit 2
     err| error: the settings cannot be used, and nothing was done:
     err|   environment DATABASE_URL: database.url is not accepted: port must be a number from 1 to 65535; if it is part of a password, in a user, password or name write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, & as %26, = as %3D and % as %25

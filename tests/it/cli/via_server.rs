@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use testkit::{Flavour, flake_text};
 
 use super::{FLAVOURS, House, told::reads_anew};
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 /// The jobs by which posts are left to the server, with the time between each and the one before.
 async fn purges(house: &House) -> Result<Vec<(Value, f64)>> {
@@ -33,13 +33,13 @@ async fn posts_are_left_to_the_server_and_likes_are_not() -> Result<()> {
         alice.boosts(&theirs).await?;
         let before = house.rows().await?.0;
         // One activity a batch: the posts keep their distance over batches.
-        let kenoma = house
-            .kenoma
+        let ostrakon = house
+            .ostrakon
             .clone()
-            .with("KENOMA_BATCH_ROWS_INITIAL", "1")
-            .with("KENOMA_BATCH_ROWS_MAX", "1");
+            .with("OSTRAKON_BATCH_ROWS_INITIAL", "1")
+            .with("OSTRAKON_BATCH_ROWS_MAX", "1");
         let line = "user delete_activities alice --via-server --inline --yes";
-        let done = kenoma.run(&line.split(' ').collect::<Vec<_>>())?;
+        let done = ostrakon.run(&line.split(' ').collect::<Vec<_>>())?;
         assert_eq!(
             (done.stdout.as_str(), done.code),
             ("User alice statuses are left to the server to delete.\n", 0),
@@ -112,7 +112,7 @@ async fn what_the_server_cannot_delete_is_deleted_here() -> Result<()> {
                        user_id uuid references users on delete cascade)",
                 )
                 .await?;
-            Kenoma::renew_least_rights(&house.database).await?;
+            Ostrakon::renew_least_rights(&house.database).await?;
         }
         let alice = house.world.local("alice").await?;
         let bob = house.world.local("bob").await?;
@@ -179,14 +179,14 @@ async fn the_account_is_read_anew_once() -> Result<()> {
         }
         let carol = house.world.local("carol").await?;
         carol.posts("for a few").followers_only().create().await?;
-        let kenoma = house
-            .kenoma
+        let ostrakon = house
+            .ostrakon
             .clone()
-            .with("KENOMA_BATCH_ROWS_INITIAL", "1")
-            .with("KENOMA_BATCH_ROWS_MAX", "1");
+            .with("OSTRAKON_BATCH_ROWS_INITIAL", "1")
+            .with("OSTRAKON_BATCH_ROWS_MAX", "1");
         // Carol's row does not change: her post was not counted.
         for name in ["carol", "alice"] {
-            let done = kenoma.run(&["user", "delete_activities", name, "--inline", "--yes"])?;
+            let done = ostrakon.run(&["user", "delete_activities", name, "--inline", "--yes"])?;
             assert_eq!(done.code, 0, "{flavour}: {done:?}");
             let told =
                 done.stderr.contains("the number of posts and the pins of the account change");

@@ -41,10 +41,13 @@ fn relations(state: &State) -> Vec<(String, String)> {
 async fn sociable(flavour: Flavour) -> Result<(House, [Account; 5])> {
     let mut house = House::new(flavour).await?;
     // Alice is named too: nobody follows oneself.
-    house.kenoma = house
-        .kenoma
-        .with("KENOMA_SERVER_AUTOFOLLOWED_NICKNAMES", "BOB,both,gone,alice,carl@far.example,nobody")
-        .with("KENOMA_SERVER_AUTOFOLLOWING_NICKNAMES", "dora,both,gone");
+    house.ostrakon = house
+        .ostrakon
+        .with(
+            "OSTRAKON_SERVER_AUTOFOLLOWED_NICKNAMES",
+            "BOB,both,gone,alice,carl@far.example,nobody",
+        )
+        .with("OSTRAKON_SERVER_AUTOFOLLOWING_NICKNAMES", "dora,both,gone");
     let world = &house.world;
     let bob = world.local("bob").await?;
     let dora = world.local("dora").await?;
@@ -121,10 +124,10 @@ async fn a_block_keeps_apart_and_a_relation_is_made_once() -> Result<()> {
 async fn a_mail_asks_to_confirm_with_the_accounts_own_link() -> Result<()> {
     for flavour in [Flavour::Pleroma, Flavour::Akkoma] {
         let (mut house, [bob, ..]) = sociable(flavour).await?;
-        house.kenoma = house
-            .kenoma
-            .with("KENOMA_SERVER_ACCOUNT_ACTIVATION_REQUIRED", "true")
-            .with("KENOMA_SERVER_NAME", "Tom & \"Co\"");
+        house.ostrakon = house
+            .ostrakon
+            .with("OSTRAKON_SERVER_ACCOUNT_ACTIVATION_REQUIRED", "true")
+            .with("OSTRAKON_SERVER_NAME", "Tom & \"Co\"");
         let (code, _) = house.json(&format!("{NEW} --name <Alice>"))?;
         assert_eq!(code, 0, "{flavour}");
         let after = house.rows().await?.0;
@@ -157,7 +160,7 @@ async fn a_mail_asks_to_confirm_with_the_accounts_own_link() -> Result<()> {
 async fn the_staff_hears_of_an_account_that_waits() -> Result<()> {
     for flavour in FLAVOURS {
         let (mut house, [bob, ..]) = sociable(flavour).await?;
-        house.kenoma = house.kenoma.with("KENOMA_SERVER_ACCOUNT_APPROVAL_REQUIRED", "true");
+        house.ostrakon = house.ostrakon.with("OSTRAKON_SERVER_ACCOUNT_APPROVAL_REQUIRED", "true");
         house.sql("update users set is_moderator = true where nickname in ('bob', 'gone')").await?;
         house.sql("update users set is_admin = true where nickname in ('dora', 'both')").await?;
         house.sql("update users set email = null where nickname = 'both'").await?;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use kenoma_jobs::{DeactivateInstance, deactivate_instance::Host};
+use ostrakon_jobs::{DeactivateInstance, deactivate_instance::Host};
 use sqlx::PgPool;
 use testkit::{Account, Database, Flavour, World};
 use uuid::Uuid;

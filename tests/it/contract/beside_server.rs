@@ -4,7 +4,7 @@
 use std::{cell::Cell, env};
 
 use anyhow::{Context as _, Result, ensure};
-use kenoma_jobs::{
+use ostrakon_jobs::{
     AnyJob, DeactivateInstance, DeactivateUser,
     deactivate_instance::Host,
     engine::{Ended, ledger},
@@ -17,7 +17,7 @@ use super::stage::Stage;
 
 const HOST: &str = "spam.example";
 
-/// Seeds of one test run; `KENOMA_SERVER_SEEDS` has it try more.
+/// Seeds of one test run; `OSTRAKON_SERVER_SEEDS` has it try more.
 const SEEDS: u64 = 2;
 
 const FLAVOURS: [Flavour; 3] = [Flavour::Pleroma, Flavour::Akkoma, Flavour::Pleroma22];
@@ -236,7 +236,7 @@ fn mixed(number: u64) -> u64 {
 /// The server accepts what it may accept by what it remembers, others arrive, an operator cancels
 /// and has the run go on or asks anew: the jobs stay harmless.
 async fn in_no_order_of_events_does_the_server_ask_the_host(flavour: Flavour) -> Result<()> {
-    let seeds = env::var("KENOMA_SERVER_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
+    let seeds = env::var("OSTRAKON_SERVER_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
     for seed in 0..seeds.unwrap_or(SEEDS) {
         play_through(flavour, seed).await.with_context(|| format!("{flavour}, seed {seed}"))?;
     }

@@ -1,7 +1,7 @@
 //! `DeactivateInstance` keeps the contract, on every flavour.
 
 use anyhow::{Result, ensure};
-use kenoma_jobs::{DeactivateInstance, deactivate_instance::Host, engine::Ended};
+use ostrakon_jobs::{DeactivateInstance, deactivate_instance::Host, engine::Ended};
 use testkit::{Database, Flavour, World};
 
 use super::{Scenario, contract, stage::Stage};
@@ -137,7 +137,7 @@ async fn begun_by_an_older_version(flavour: Flavour, cursor: &str, ended: bool) 
             .await?;
     let cursor: serde_json::Value =
         serde_json::from_str(&cursor.replace("SPARED", &spared.to_string()))?;
-    sqlx::query("update kenoma.runs set cursor = $1, status = 'queued', started_at = now()")
+    sqlx::query("update ostrakon.runs set cursor = $1, status = 'queued', started_at = now()")
         .bind(cursor)
         .execute(&pool)
         .await?;

@@ -1,7 +1,7 @@
 //! `DeleteActivities` keeps the contract, on every flavour.
 
 use anyhow::Result;
-use kenoma_jobs::DeleteActivities;
+use ostrakon_jobs::DeleteActivities;
 use testkit::{Account, Database, Flavour, World};
 
 use super::{Scenario, contract, contract_of_a_job_that_repeats};

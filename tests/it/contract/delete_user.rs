@@ -1,7 +1,7 @@
 //! `DeleteUser` keeps the contract, on every flavour.
 
 use anyhow::Result;
-use kenoma_jobs::{AnyJob, DeleteUser};
+use ostrakon_jobs::{AnyJob, DeleteUser};
 use testkit::{Database, Flavour, World};
 
 use super::{Scenario, contract, delete_activities::an_account_with_everything};

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use kenoma_jobs::engine::{
+use ostrakon_jobs::engine::{
     Class, PlanSummary, Status,
     ledger::{self, NewRun, RunFilter},
 };
@@ -20,7 +20,7 @@ use super::{
 /// As many queued long runs and as many that succeeded; the first queued ones were announced just
 /// now, as many as Redis holds.
 const FILL: &str = "
-    insert into kenoma.runs (id, job, class, payload, subject, dedupe_key, status, plan, total, requested_by,
+    insert into ostrakon.runs (id, job, class, payload, subject, dedupe_key, status, plan, total, requested_by,
         created_at, available_at, announced_at, finished_at)
     select '01' || lpad(n::text, 24, '0'), 'deactivate_instance', 'long', '{}', 'host' || n, 'host' || n,
            case when n % 2 = 0 then 'queued' else 'succeeded' end,
@@ -28,8 +28,8 @@ const FILL: &str = "
            now() - interval '1 hour', now() - interval '1 hour' + n * interval '1 ms',
            case when n % 2 = 0 and n <= 2000 then clock_timestamp() end, case when n % 2 = 1 then now() end
     from generate_series(1, 40000) as n;
-    insert into kenoma.run_events (run_id, event, actor) select id, 'queued', 'test' from kenoma.runs;
-    vacuum analyze kenoma.runs; vacuum analyze kenoma.run_events";
+    insert into ostrakon.run_events (run_id, event, actor) select id, 'queued', 'test' from ostrakon.runs;
+    vacuum analyze ostrakon.runs; vacuum analyze ostrakon.run_events";
 
 /// Rows that a statement may read: the announced runs, and a page of others.
 const ROWS: f64 = 1_210.0;

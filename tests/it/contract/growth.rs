@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use kenoma_jobs::{
+use ostrakon_jobs::{
     AnyJob, DeactivateInstance, DeleteActivities, DeleteUser, UnconfirmAll,
     deactivate_instance::Host, engine::Ended,
 };
@@ -53,7 +53,7 @@ const WITHOUT_AUTOVACUUM: &str = "do $$
     declare name text;
     begin
         for name in select oid::regclass::text from pg_class
-                    where relkind = 'r' and relnamespace in ('public'::regnamespace, 'kenoma'::regnamespace)
+                    where relkind = 'r' and relnamespace in ('public'::regnamespace, 'ostrakon'::regnamespace)
         loop
             execute format('alter table %s set (autovacuum_enabled = false)', name);
         end loop;

@@ -1,4 +1,4 @@
-//! The contract that every job must keep (see `kenoma_jobs::engine::Job`).
+//! The contract that every job must keep (see `ostrakon_jobs::engine::Job`).
 //!
 //! A job's test seeds a database and hands it to [`contract`]; a new job gets all points by that
 //! one line.
@@ -19,7 +19,7 @@ mod switch_user;
 mod wire;
 
 use anyhow::{Result, ensure};
-use kenoma_jobs::{
+use ostrakon_jobs::{
     AnyJob,
     engine::{Ended, ledger},
 };

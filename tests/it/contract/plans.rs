@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail, ensure};
-use kenoma_jobs::{
+use ostrakon_jobs::{
     AnyJob, ConfirmAll, DeactivateInstance, DeleteActivities, DeleteUser, UnconfirmAll,
     deactivate_instance::Host, engine::Ended,
 };
@@ -138,7 +138,7 @@ async fn delete_activities_locks_the_counter_last() -> Result<()> {
             batch[locked..].iter().copied().filter(|text| *text != "counter_cache").collect();
         let [removal, checkpoint] = since.as_slice() else { panic!("{since:#?}") };
         assert!(removal.contains("delete from public.activities a where a.id = any"), "{removal}");
-        assert!(checkpoint.contains("update kenoma.runs set cursor"), "{checkpoint}");
+        assert!(checkpoint.contains("update ostrakon.runs set cursor"), "{checkpoint}");
     }
     assert!(batches > 10, "{batches} batches");
     Ok(())
@@ -191,7 +191,7 @@ fn reads_no_table_whole(plans: &[Value]) -> Result<()> {
     for plan in plans {
         let statement = statement(plan);
         // Our own tables hold a row or two; see `full_ledger` for more.
-        if statement.contains("kenoma.") || ONCE.iter().any(|once| statement.contains(once)) {
+        if statement.contains("ostrakon.") || ONCE.iter().any(|once| statement.contains(once)) {
             continue;
         }
         let whole = nodes(plan).into_iter().find(|node| node["Node Type"] == "Seq Scan");

@@ -1,7 +1,7 @@
 //! `ConfirmAll` and `UnconfirmAll` keep the contract, on every flavour.
 
 use anyhow::Result;
-use kenoma_jobs::{AnyJob, ConfirmAll, UnconfirmAll};
+use ostrakon_jobs::{AnyJob, ConfirmAll, UnconfirmAll};
 use testkit::{Database, Flavour, World};
 
 use super::{Scenario, contract, contract_of_a_job_that_repeats};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use kenoma_jobs::{
+use ostrakon_jobs::{
     AnyJob,
     engine::{
         BatchSettings, BrakeSettings, Driver, Ended, Lease, PlanSummary, Progress, RetrySettings,
@@ -116,7 +116,7 @@ impl Stage {
     pub(super) async fn claim_briefly(&self, id: &str) -> Result<Claim> {
         let mut db = self.pool().acquire().await?;
         // PostgreSQL may still be undoing the batch of a worker that just died.
-        sqlx::query("select from kenoma.runs where id = $1 for update")
+        sqlx::query("select from ostrakon.runs where id = $1 for update")
             .bind(id)
             .execute(&mut *db)
             .await?;

@@ -1,7 +1,7 @@
 //! `DeactivateUser` and `ActivateUser` keep the contract, on every flavour.
 
 use anyhow::Result;
-use kenoma_jobs::{ActivateUser, AnyJob, DeactivateUser, engine::Ended};
+use ostrakon_jobs::{ActivateUser, AnyJob, DeactivateUser, engine::Ended};
 use testkit::{Account, Database, Flavour, World, snapshot};
 use uuid::Uuid;
 

@@ -7,7 +7,7 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use kenoma_jobs::AnyJob;
+use ostrakon_jobs::AnyJob;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use testkit::fingerprint;

@@ -1,16 +1,16 @@
-//! Where kenoma departs from the recordings on purpose.
+//! Where ostrakon departs from the recordings on purpose.
 
 use testkit::Flavour;
 
-/// Recordings that kenoma departs from on purpose, with the entry of docs/differences.md. What
+/// Recordings that ostrakon departs from on purpose, with the entry of docs/differences.md. What
 /// exactly is different is a snapshot beside this file.
 pub(super) const DIFFERENT: &[(Flavour, &str)] = &[
-    // The original crashes; kenoma deletes these posts as well.
+    // The original crashes; ostrakon deletes these posts as well.
     (Flavour::Pleroma, "da_embedded_object"),
     (Flavour::Akkoma, "da_embedded_object"),
     (Flavour::Pleroma22, "da_embedded_object"),
     (Flavour::Pleroma22, "da_duplicate_create"),
-    // The original crashes; kenoma keeps the hashtag that somebody follows, and goes on.
+    // The original crashes; ostrakon keeps the hashtag that somebody follows, and goes on.
     (Flavour::Akkoma, "da_hashtag_followed"),
     (Flavour::Akkoma, "da_hashtag_followed_twice"),
     // The same rows; but what stays undone is named, and the exit code says so.
@@ -72,7 +72,7 @@ pub(super) const DIFFERENT: &[(Flavour, &str)] = &[
 /// must not be left, which has a test of its own.
 pub(super) const GIVEN_UP: &[&str] = &["rm_job_cut_off"];
 
-/// Recordings of what is none of kenoma's commands.
+/// Recordings of what is none of ostrakon's commands.
 pub(super) const NO_COMMAND: &[&str] = &[
     // What a running server makes of jobs in its queue.
     "jobs_",

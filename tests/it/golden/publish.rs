@@ -27,9 +27,9 @@ async fn publish_jobs_have_options_on_pleroma_alone() -> Result<()> {
         let transition = Transition::load(flavour, "da_visibilities")?;
         let database = Database::create(flavour).await?;
         transition.load_before(&database).await?;
-        let kenoma = super::program(&database, &transition).await?;
+        let ostrakon = super::program(&database, &transition).await?;
         let name = transition.arguments().get(1).map_or("", String::as_str);
-        let done = kenoma.run(&["user", "delete_activities", name, "--inline", "--yes"])?;
+        let done = ostrakon.run(&["user", "delete_activities", name, "--inline", "--yes"])?;
         assert_eq!(done.code, 0, "{flavour}: {done:?}");
         let state = snapshot(&database.pool()).await?;
         let jobs: Vec<&Value> =

@@ -1,6 +1,6 @@
 //! Recordings of `rm`: the state to reach is the one after the server has done its own jobs too.
 //!
-//! What kenoma leaves to the server differs, and is stated here as rules: everything else must be
+//! What ostrakon leaves to the server differs, and is stated here as rules: everything else must be
 //! as recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use testkit::{Database, Flavour, State, Transition, flake_text, snapshot};
 
-/// The recorded end of a removal, as kenoma reaches it (docs/differences.md D22 to D26).
+/// The recorded end of a removal, as ostrakon reaches it (docs/differences.md D22 to D26).
 pub(super) fn expected(transition: &Transition) -> Result<State> {
     let mut state = transition.after_jobs.clone().context("no rows after the jobs")?;
     let Some(removed) = removed_account(transition) else { return Ok(state) };
@@ -143,8 +143,8 @@ async fn nothing_is_left_of_an_account_that_the_original_gave_up_on() -> Result<
     for start in [Some(&transition.before), transition.after_jobs.as_ref()] {
         database.empty().await?;
         start.context("no rows after the jobs")?.load(&database.pool()).await?;
-        let kenoma = super::program(&database, &transition).await?;
-        let done = kenoma.run(&["user", "rm", "alice", "--inline", "--yes"])?;
+        let ostrakon = super::program(&database, &transition).await?;
+        let done = ostrakon.run(&["user", "rm", "alice", "--inline", "--yes"])?;
         assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
         let after = snapshot(&database.pool()).await?;
         let is_hers = |row: &&Value| row["actor"] == "https://peer.example/users/alice";

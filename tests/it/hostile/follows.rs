@@ -9,9 +9,9 @@ use super::{House, cases, documents::Documents};
 async fn whatever_follows_say_they_are_taken_back() -> Result<()> {
     for flavour in Flavour::ALL {
         for (seed, mut documents) in cases() {
-            are_taken_back(flavour, &mut documents)
-                .await
-                .map_err(|error| error.context(format!("{flavour}, KENOMA_HOSTILE_SEED={seed}")))?;
+            are_taken_back(flavour, &mut documents).await.map_err(|error| {
+                error.context(format!("{flavour}, OSTRAKON_HOSTILE_SEED={seed}"))
+            })?;
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ const MIB_MAX: u64 = 64;
 fn run_watched(house: &House, line: &str) -> Result<(i32, u64)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let mut child =
-        house.kenoma.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        house.ostrakon.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let file = format!("/proc/{}/status", child.id());
     let mut most = 0;
     loop {

@@ -1,6 +1,6 @@
 //! What strangers wrote: documents of any size and form, and far too much of everything.
 //!
-//! `KENOMA_HOSTILE_SEED` and `KENOMA_HOSTILE_CASES` find other documents than those of every run.
+//! `OSTRAKON_HOSTILE_SEED` and `OSTRAKON_HOSTILE_CASES` find other documents than those of every run.
 
 mod documents;
 mod follows;
@@ -16,25 +16,25 @@ use serde_json::Value;
 use sqlx::PgPool;
 use testkit::{Account, Database, Flavour, World};
 
-use crate::program::{Done, Kenoma};
+use crate::program::{Done, Ostrakon};
 use documents::Documents;
 
 /// A server's database, and the program on it with the least rights.
 struct House {
     database: Database,
     world: World,
-    kenoma: Kenoma,
+    ostrakon: Ostrakon,
 }
 
 impl House {
     async fn new(flavour: Flavour) -> Result<Self> {
         let database = Database::create(flavour).await?;
-        let kenoma = Kenoma::with_least_rights(&database)
+        let ostrakon = Ostrakon::with_least_rights(&database)
             .await?
-            .with("KENOMA_REDIS_URL", "redis://127.0.0.1:1/0")
-            .with("KENOMA_SERVER_PUBLISH_WAIT", "0s")
-            .with("KENOMA_FEDERATION_PER_SECOND", "1000000");
-        Ok(Self { world: World::new(&database), database, kenoma })
+            .with("OSTRAKON_REDIS_URL", "redis://127.0.0.1:1/0")
+            .with("OSTRAKON_SERVER_PUBLISH_WAIT", "0s")
+            .with("OSTRAKON_FEDERATION_PER_SECOND", "1000000");
+        Ok(Self { world: World::new(&database), database, ostrakon })
     }
 
     fn pool(&self) -> PgPool {
@@ -42,7 +42,7 @@ impl House {
     }
 
     fn run(&self, line: &str) -> Result<Done> {
-        self.kenoma.run(&line.split_whitespace().collect::<Vec<_>>())
+        self.ostrakon.run(&line.split_whitespace().collect::<Vec<_>>())
     }
 
     async fn sql(&self, statement: &'static str) -> Result<()> {
@@ -62,16 +62,16 @@ impl House {
     /// The reasons of what the last run has parked.
     async fn parked(&self) -> Result<Vec<String>> {
         let rows = sqlx::query_scalar(
-            "select reason from kenoma.parked_items
-             where run_id = (select max(id) from kenoma.runs) order by item",
+            "select reason from ostrakon.parked_items
+             where run_id = (select max(id) from ostrakon.runs) order by item",
         );
         Ok(rows.fetch_all(&self.pool()).await?)
     }
 
-    /// What kenoma's ledger says of the last run.
+    /// What ostrakon's ledger says of the last run.
     async fn last_run(&self) -> Result<Value> {
         let row =
-            sqlx::query_scalar("select to_jsonb(r) from kenoma.runs r order by id desc limit 1");
+            sqlx::query_scalar("select to_jsonb(r) from ostrakon.runs r order by id desc limit 1");
         Ok(row.fetch_one(&self.pool()).await?)
     }
 }
@@ -81,6 +81,6 @@ fn cases() -> impl Iterator<Item = (u64, Documents)> {
     let number = |name: &str, default: u64| {
         env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
     };
-    let first = number("KENOMA_HOSTILE_SEED", 1);
-    (first..first + number("KENOMA_HOSTILE_CASES", 1)).map(|seed| (seed, Documents::new(seed)))
+    let first = number("OSTRAKON_HOSTILE_SEED", 1);
+    (first..first + number("OSTRAKON_HOSTILE_CASES", 1)).map(|seed| (seed, Documents::new(seed)))
 }

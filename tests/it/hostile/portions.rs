@@ -57,13 +57,11 @@ async fn what_is_too_much_for_a_batch_goes_in_portions() -> Result<()> {
         crowd(&house, &loved, &alice, 300).await?;
         house.sql(SLOW).await?;
         // All of it at once would take twice as long.
-        let done = house.kenoma.clone().with("KENOMA_BATCH_STATEMENT_TIMEOUT", "300ms").run(&[
-            "user",
-            "delete_activities",
-            "alice",
-            "--yes",
-            "--inline",
-        ])?;
+        let done = house
+            .ostrakon
+            .clone()
+            .with("OSTRAKON_BATCH_STATEMENT_TIMEOUT", "300ms")
+            .run(&["user", "delete_activities", "alice", "--yes", "--inline"])?;
         assert_eq!(done.code, 0, "{flavour}: {done:?}");
         let left = house
             .number(
@@ -91,9 +89,9 @@ async fn so_do_the_notifications_of_a_single_post() -> Result<()> {
     crowd(&house, &loved, &alice, 300).await?;
     house.sql(SLOW).await?;
     let done = house
-        .kenoma
+        .ostrakon
         .clone()
-        .with("KENOMA_BATCH_STATEMENT_TIMEOUT", "200ms")
+        .with("OSTRAKON_BATCH_STATEMENT_TIMEOUT", "200ms")
         .run(&["user", "rm", "alice", "--yes", "--inline"])?;
     assert_eq!(done.code, 0, "{done:?}");
     let left = house.number("select count(*) from notifications where $1 <> ''", &alice).await?;

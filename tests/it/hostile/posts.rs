@@ -39,9 +39,9 @@ async fn seed(
 async fn whatever_strangers_wrote_goes() -> Result<()> {
     for flavour in Flavour::ALL {
         for (seed, mut documents) in cases() {
-            goes(flavour, &mut documents)
-                .await
-                .map_err(|error| error.context(format!("{flavour}, KENOMA_HOSTILE_SEED={seed}")))?;
+            goes(flavour, &mut documents).await.map_err(|error| {
+                error.context(format!("{flavour}, OSTRAKON_HOSTILE_SEED={seed}"))
+            })?;
         }
     }
     Ok(())

@@ -11,16 +11,16 @@ async fn what_quick_rows_have_taught_is_forgotten_before_the_posts() -> Result<(
     for number in 0..60 {
         house.alice.posts(&format!("post {number}")).create().await?;
     }
-    let kenoma = house
-        .kenoma
+    let ostrakon = house
+        .ostrakon
         .clone()
-        .with("KENOMA_BATCH_ROWS_INITIAL", "4")
-        .with("KENOMA_BATCH_ROWS_MAX", "100")
-        .with("KENOMA_BATCH_ROWS_BUSY", "100")
+        .with("OSTRAKON_BATCH_ROWS_INITIAL", "4")
+        .with("OSTRAKON_BATCH_ROWS_MAX", "100")
+        .with("OSTRAKON_BATCH_ROWS_BUSY", "100")
         // No batch is too long.
-        .with("KENOMA_BATCH_TARGET", "5s");
+        .with("OSTRAKON_BATCH_TARGET", "5s");
     // The walk over what notifications there are comes first, and takes ever more at once.
-    let done = kenoma.run(&["user", "rm", "alice", "--yes", "--inline"])?;
+    let done = ostrakon.run(&["user", "rm", "alice", "--yes", "--inline"])?;
     assert_eq!(done.code, 0, "{done:?}");
     // Each batch is a transaction, and writes the tombstones of its posts.
     let batches: Vec<i64> = sqlx::query_scalar(

@@ -36,11 +36,11 @@ async fn each_reachable_inbox_of_followers_is_told_once() -> Result<()> {
                  where host = 'old.example'",
             )
             .await?;
-        let kenoma = house
-            .kenoma
+        let ostrakon = house
+            .ostrakon
             .clone()
-            .with("KENOMA_FEDERATION_QUARANTINED_INSTANCES", "Quarantined.example");
-        let done = kenoma.run(&["user", "rm", "alice", "--yes", "--inline"])?;
+            .with("OSTRAKON_FEDERATION_QUARANTINED_INSTANCES", "Quarantined.example");
+        let done = ostrakon.run(&["user", "rm", "alice", "--yes", "--inline"])?;
         assert_eq!(done.code, 0, "{flavour}: {done:?}");
 
         let deliveries = house.jobs("publish_one").await?;
@@ -90,7 +90,7 @@ async fn posts_are_told_of_only_when_asked_for() -> Result<()> {
 /// Reads status, step and holder of the one run.
 async fn standing(pool: &PgPool) -> Result<(String, Option<String>, bool)> {
     let standing = sqlx::query_as(
-        "select status, cursor ->> 'step', lease_expires_at is null from kenoma.runs",
+        "select status, cursor ->> 'step', lease_expires_at is null from ostrakon.runs",
     );
     Ok(standing.fetch_optional(pool).await?.unwrap_or_default())
 }
@@ -102,9 +102,9 @@ async fn a_row_goes_when_the_server_has_delivered_and_forgotten_it() -> Result<(
         house.never_confirmed().await?;
         house.world.remote("carl", "far.example").await?.follows(&house.alice).await?;
         let child = house
-            .kenoma
+            .ostrakon
             .clone()
-            .with("KENOMA_SERVER_PUBLISH_WAIT", "5m")
+            .with("OSTRAKON_SERVER_PUBLISH_WAIT", "5m")
             .command(&["user", "rm", "alice", "--yes", "--inline"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -156,10 +156,10 @@ async fn a_row_goes_when_the_server_has_delivered_and_forgotten_it() -> Result<(
         assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
         assert!(house.alice_row().await.is_err(), "{flavour}: the row is still there");
         let attempts: i32 =
-            sqlx::query_scalar("select attempt from kenoma.runs").fetch_one(&pool).await?;
+            sqlx::query_scalar("select attempt from ostrakon.runs").fetch_one(&pool).await?;
         assert_eq!(attempts, 0, "{flavour}");
         let all_done: bool =
-            sqlx::query_scalar("select done = total from kenoma.runs").fetch_one(&pool).await?;
+            sqlx::query_scalar("select done = total from ostrakon.runs").fetch_one(&pool).await?;
         assert!(all_done, "{flavour}");
     }
     Ok(())
@@ -171,12 +171,12 @@ async fn a_server_that_does_not_deliver_is_not_waited_for_for_ever() -> Result<(
         let house = House::new(flavour).await?;
         house.never_confirmed().await?;
         house.world.remote("carl", "far.example").await?.follows(&house.alice).await?;
-        let kenoma = house.kenoma.clone().with("KENOMA_SERVER_PUBLISH_WAIT", "500ms");
-        let done = kenoma.run(&["user", "rm", "alice", "--yes", "--inline"])?;
+        let ostrakon = house.ostrakon.clone().with("OSTRAKON_SERVER_PUBLISH_WAIT", "500ms");
+        let done = ostrakon.run(&["user", "rm", "alice", "--yes", "--inline"])?;
         assert_eq!(done.code, 0, "{done:?}");
         assert!(house.alice_row().await.is_err(), "{flavour}: the row is still there");
         let waited: i64 =
-            sqlx::query_scalar("select count(*) from kenoma.run_events where event = 'waiting'")
+            sqlx::query_scalar("select count(*) from ostrakon.run_events where event = 'waiting'")
                 .fetch_one(&house.database.pool())
                 .await?;
         assert!(waited > 0, "{flavour}");
@@ -197,17 +197,17 @@ async fn a_row_waits_for_deliveries_that_are_not_yet_due() -> Result<()> {
         // Others have taken all places of the next hour.
         house
             .sql(
-                "update kenoma.delivery_clock
+                "update ostrakon.delivery_clock
                  set second = date_trunc('second', clock_timestamp()) + interval '1 hour'",
             )
             .await?;
-        let kenoma = house
-            .kenoma
+        let ostrakon = house
+            .ostrakon
             .clone()
-            .with("KENOMA_FEDERATION_PER_SECOND", "1")
-            .with("KENOMA_SERVER_PUBLISH_WAIT", "2s");
+            .with("OSTRAKON_FEDERATION_PER_SECOND", "1")
+            .with("OSTRAKON_SERVER_PUBLISH_WAIT", "2s");
         let words = ["user", "rm", "alice", "--yes", "--inline"];
-        let mut child = kenoma.command(&words).stderr(Stdio::piped()).spawn()?;
+        let mut child = ostrakon.command(&words).stderr(Stdio::piped()).spawn()?;
         let pool = house.database.pool();
         eventually("the run to wait", async || {
             let (status, step, free) = standing(&pool).await?;
@@ -224,7 +224,7 @@ async fn a_row_waits_for_deliveries_that_are_not_yet_due() -> Result<()> {
                         abs(extract(epoch from timezone('UTC', (cursor ->> 'deadline')::timestamptz)
                             - max(scheduled_at)) - 2) < 0.001,
                         extract(epoch from run.available_at - clock_timestamp())::float8
-                 from oban_jobs, kenoma.runs run
+                 from oban_jobs, ostrakon.runs run
                  where queue = 'federator_outgoing' and state = 'scheduled'
                    and scheduled_at > timezone('UTC', now()) + interval '50 minutes'
                  group by run.id",
@@ -238,7 +238,7 @@ async fn a_row_waits_for_deliveries_that_are_not_yet_due() -> Result<()> {
 
         // The second half of the wait: they are due, and the server has done them.
         house.sql("update oban_jobs set state = 'completed'").await?;
-        let done = kenoma.run(&words)?;
+        let done = ostrakon.run(&words)?;
         assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
         assert!(house.alice_row().await.is_err(), "{flavour}: the row is still there");
     }

@@ -52,8 +52,8 @@ async fn akkoma_removes_it_when_nothing_else_is_left_to_do() -> Result<()> {
 #[tokio::test]
 async fn nobody_is_asked_when_the_server_shall_not_be_told() -> Result<()> {
     let house = House::new(Flavour::Akkoma).await?;
-    let kenoma = house.kenoma.clone().with("KENOMA_SERVER_REFRESH", "off");
-    let done = kenoma.run(&["user", "rm", "alice", "--yes", "--inline"])?;
+    let ostrakon = house.ostrakon.clone().with("OSTRAKON_SERVER_REFRESH", "off");
+    let done = ostrakon.run(&["user", "rm", "alice", "--yes", "--inline"])?;
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.stderr.contains("until it restarts, because server.refresh is off"), "{done:?}");
     assert!(!jobs(&house).await?.iter().any(|job| is(job, "delete_user")));
@@ -66,7 +66,7 @@ async fn pleroma_2_1_names_its_columns_otherwise() -> Result<()> {
     house
         .sql("alter table users rename is_locked to locked; update users set locked = true")
         .await?;
-    crate::program::Kenoma::renew_least_rights(&house.database).await?;
+    crate::program::Ostrakon::renew_least_rights(&house.database).await?;
     let done = house.run("user rm alice --yes --inline")?;
     assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
     let row = house.alice_row().await?;

@@ -1,4 +1,4 @@
-//! `kenoma user rm`, beyond what was recorded.
+//! `ostrakon user rm`, beyond what was recorded.
 
 mod batches;
 mod farewell;
@@ -10,14 +10,14 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use testkit::{Account, Database, Flavour, State, World, snapshot};
 
-use crate::program::{Done, Kenoma};
+use crate::program::{Done, Ostrakon};
 
 /// A server's database with alice in it, and the program on it.
 struct House {
     database: Database,
     world: World,
     alice: Account,
-    kenoma: Kenoma,
+    ostrakon: Ostrakon,
 }
 
 impl House {
@@ -26,16 +26,16 @@ impl House {
         let world = World::new(&database);
         let alice = world.local("alice").await?;
         // There is no server whose deliveries could be waited for.
-        let kenoma = Kenoma::with_least_rights(&database)
+        let ostrakon = Ostrakon::with_least_rights(&database)
             .await?
-            .with("KENOMA_REDIS_URL", "redis://127.0.0.1:1/0")
-            .with("KENOMA_SERVER_PUBLISH_WAIT", "0s")
-            .with("KENOMA_FEDERATION_PER_SECOND", "1000000");
-        Ok(Self { database, world, alice, kenoma })
+            .with("OSTRAKON_REDIS_URL", "redis://127.0.0.1:1/0")
+            .with("OSTRAKON_SERVER_PUBLISH_WAIT", "0s")
+            .with("OSTRAKON_FEDERATION_PER_SECOND", "1000000");
+        Ok(Self { database, world, alice, ostrakon })
     }
 
     fn run(&self, line: &str) -> Result<Done> {
-        self.kenoma.run(&line.split_whitespace().collect::<Vec<_>>())
+        self.ostrakon.run(&line.split_whitespace().collect::<Vec<_>>())
     }
 
     async fn rows(&self) -> Result<State> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{process::Worker, stage::Stage};
 
 /// Puts the clock that spreads deliveries so far ahead, as others' deletions would.
-const AN_HOUR_AHEAD: &str = "update kenoma.delivery_clock
+const AN_HOUR_AHEAD: &str = "update ostrakon.delivery_clock
     set second = date_trunc('second', clock_timestamp()) + interval '1 hour', taken = 1";
 
 /// Deliveries that are due, in the server's queue.
@@ -30,7 +30,7 @@ const DEAD: &str = "insert into oban_jobs (queue, worker, args, state, attempted
             'executing', timezone('UTC', now()) - interval '6 min')";
 const DELIVERED: &str = "delete from oban_jobs where args = '{\"op\": \"publish_one\"}'";
 
-const MAX_WAITING: &str = "KENOMA_FEDERATION_MAX_WAITING";
+const MAX_WAITING: &str = "OSTRAKON_FEDERATION_MAX_WAITING";
 
 impl Stage {
     async fn has(&self, statements: &[&'static str]) -> Result<()> {
@@ -49,7 +49,7 @@ async fn a_run_waits_while_a_living_server_does_not_get_through() -> Result<()> 
     let id = stage.queue_alice()?;
     let line = worker.expect("goes on later: it waits for deliveries: ")?;
     ensure!(line["done"] == 0 && line["level"] == "INFO" && line["delay_s"] == 15, "{line}");
-    let shown = stage.kenoma.run(&["jobs", "show", &id])?.stdout;
+    let shown = stage.ostrakon.run(&["jobs", "show", &id])?.stdout;
     let told = shown.lines().find(|line| line.starts_with("Waits for "));
     let told = told.with_context(|| shown.clone())?;
     ensure!(
@@ -60,7 +60,7 @@ async fn a_run_waits_while_a_living_server_does_not_get_through() -> Result<()> 
     ensure!(shown.contains("Status       queued") && shown.contains("Not before "), "{shown}");
     let run = stage.run(&id).await?;
     ensure!((run.done, run.attempt, run.crashes) == (0, 0, 0), "{run:?}");
-    let watched = stage.kenoma.run(&["jobs", "watch", &id, "--wait-timeout", "2s"])?;
+    let watched = stage.ostrakon.run(&["jobs", "watch", &id, "--wait-timeout", "2s"])?;
     ensure!(watched.code == 7 && watched.stderr.contains(" waits for deliveries: "), "{watched:?}");
 
     stage.has(&[DELIVERED]).await?;
@@ -78,8 +78,8 @@ async fn goes_straight(queue: &[&'static str]) -> Result<()> {
     let stage = Stage::new().await?;
     stage.has(queue).await?;
     stage.has(&[AN_HOUR_AHEAD]).await?;
-    let kenoma = stage.with(MAX_WAITING, "100").with("KENOMA_FEDERATION_PER_SECOND", "1");
-    let worker = Worker::start(&kenoma)?;
+    let ostrakon = stage.with(MAX_WAITING, "100").with("OSTRAKON_FEDERATION_PER_SECOND", "1");
+    let worker = Worker::start(&ostrakon)?;
     let id = stage.queue_alice()?;
     stage.reaches(&id, "succeeded").await?;
     let events = stage.events(&id).await?;
@@ -87,7 +87,7 @@ async fn goes_straight(queue: &[&'static str]) -> Result<()> {
     // Every delivery has its own second, behind those of others.
     let seconds: Vec<i64> = sqlx::query_scalar(
         "select extract(epoch from date_trunc('second', scheduled_at)
-                        - timezone('UTC', (select created_at from kenoma.runs)))::bigint / 60
+                        - timezone('UTC', (select created_at from ostrakon.runs)))::bigint / 60
          from oban_jobs where args ->> 'op' = 'publish' and state = 'scheduled'",
     )
     .fetch_all(&stage.pool)
@@ -114,7 +114,7 @@ async fn whoever_gives_up_need_not_wait_for_the_next_look() -> Result<()> {
     let mut worker = Worker::start(&stage.with(MAX_WAITING, "100"))?;
     let id = stage.queue_alice()?;
     worker.expect("goes on later: it waits for deliveries: ")?;
-    let done = stage.kenoma.run(&["jobs", "cancel", &id])?;
+    let done = stage.ostrakon.run(&["jobs", "cancel", &id])?;
     ensure!(done.code == 0, "{done:?}");
     stage.reaches(&id, "cancelled").await?;
     stage.has(&[DELIVERED]).await?;
@@ -128,10 +128,10 @@ async fn progress_and_end_tell_until_when_others_are_told() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(11).await?;
     sqlx::raw_sql(AN_HOUR_AHEAD).execute(&stage.pool).await?;
-    let kenoma = stage
-        .with("KENOMA_FEDERATION_PER_SECOND", "1")
-        .with("KENOMA_WORKER_PROGRESS_INTERVAL", "100ms");
-    let mut worker = Worker::start(&kenoma)?;
+    let ostrakon = stage
+        .with("OSTRAKON_FEDERATION_PER_SECOND", "1")
+        .with("OSTRAKON_WORKER_PROGRESS_INTERVAL", "100ms");
+    let mut worker = Worker::start(&ostrakon)?;
     let id = stage.queue_alice()?;
     let watching = stage.begin(&["jobs", "watch", &id])?;
     let line = worker.expect(" of 34; deliveries until about ")?;
@@ -140,7 +140,7 @@ async fn progress_and_end_tell_until_when_others_are_told() -> Result<()> {
     let line = worker.expect("delete_activities alice is done; deliveries until about ")?;
     let watched = String::from_utf8(watching.wait_with_output()?.stdout)?;
     ensure!(watched.contains(" is done; deliveries until about "), "{watched}");
-    let done = stage.kenoma.run(&["jobs", "list", "--json"])?;
+    let done = stage.ostrakon.run(&["jobs", "list", "--json"])?;
     let run: Value = serde_json::from_str(&done.stdout)?;
     ensure!(run["deliveries_until"] == line["deliveries_until"], "{run} and {line}");
     worker.stop()?;

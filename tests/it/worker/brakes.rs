@@ -17,11 +17,11 @@ use super::{
     stage::{BATCH, DEADLINE, Stage, eventually, run, stuck},
     story::{DELETE_ALICE, hold, is_like_the_twin},
 };
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 /// A program that looks often and lets go soon.
-fn attentive(kenoma: &Kenoma) -> Kenoma {
-    kenoma.clone().with("KENOMA_BRAKES_INTERVAL", "50ms").with("KENOMA_BRAKES_HOLD", "200ms")
+fn attentive(ostrakon: &Ostrakon) -> Ostrakon {
+    ostrakon.clone().with("OSTRAKON_BRAKES_INTERVAL", "50ms").with("OSTRAKON_BRAKES_HOLD", "200ms")
 }
 
 /// Waits until the brakes have looked once more from the beginning: one look begins after another that began after
@@ -48,21 +48,21 @@ async fn another_look(pool: &PgPool) -> Result<()> {
 
 /// Has a run held back by a brake after its third batch, and go on when the cause has gone.
 async fn is_held_back<C>(
-    kenoma: &Kenoma,
+    ostrakon: &Ostrakon,
     pool: &PgPool,
     brake: &str,
     cause: impl AsyncFnOnce() -> Result<C>,
     relieve: impl AsyncFnOnce(C) -> Result<()>,
 ) -> Result<()> {
-    let kenoma = match brake {
+    let ostrakon = match brake {
         // Its cause ends with the batch: what is asked below has to come before the end of this, also where a disk
         // keeps the ledger waiting for seconds.
-        "lock_waiters" => attentive(kenoma).with("KENOMA_BRAKES_HOLD", "5s"),
-        _ => attentive(kenoma),
+        "lock_waiters" => attentive(ostrakon).with("OSTRAKON_BRAKES_HOLD", "5s"),
+        _ => attentive(ostrakon),
     };
     let held = hold(pool, 12).await?;
-    let mut worker = Worker::start(&kenoma)?;
-    let (id, _) = super::stage::queue(&kenoma, &DELETE_ALICE)?;
+    let mut worker = Worker::start(&ostrakon)?;
+    let (id, _) = super::stage::queue(&ostrakon, &DELETE_ALICE)?;
     stuck(pool, 1).await?;
     let cause = cause().await?;
     another_look(pool).await?;
@@ -73,32 +73,33 @@ async fn is_held_back<C>(
 
     // The log has it before the ledger, which a disk that stands still may keep waiting.
     eventually("a brake in the ledger", async || {
-        let brake = "select brake from kenoma.runs where id = $1";
+        let brake = "select brake from ostrakon.runs where id = $1";
         let brake: Option<String> = sqlx::query_scalar(brake).bind(&id).fetch_one(pool).await?;
         Ok(brake.map(|_| ()))
     })
     .await?;
     // Whoever asks is told the same; nothing is done meanwhile.
     another_look(pool).await?;
-    let shown = kenoma.run(&["jobs", "show", &id])?;
+    let shown = ostrakon.run(&["jobs", "show", &id])?;
     ensure!(shown.stdout.contains(&format!("Held back    {reason}")), "{shown:?} {reason}");
-    let shown = kenoma.run(&["jobs", "show", &id, "--json"])?;
+    let shown = ostrakon.run(&["jobs", "show", &id, "--json"])?;
     let shown: Value = serde_json::from_str(&shown.stdout)?;
     ensure!(shown["brake"]["name"] == brake && shown["brake"]["reason"] == reason, "{shown}");
     ensure!(shown["status"] == "running" && shown["done"] == 3 * BATCH, "{shown}");
 
-    let told = kenoma.run(&["metrics"])?;
+    let told = ostrakon.run(&["metrics"])?;
     let labels = format!("{{brake=\"{brake}\",job=\"delete_activities\",run_id=\"{id}\"}}");
-    let held_back = format!("kenoma_run_held_back{labels} 1");
+    let held_back = format!("ostrakon_run_held_back{labels} 1");
     ensure!(told.stdout.lines().any(|line| line == held_back), "{told:?}");
 
     relieve(cause).await?;
     worker.expect("delete_activities alice goes on")?;
     is_like_the_twin(pool, &id).await?;
-    let shown: Value = serde_json::from_str(&kenoma.run(&["jobs", "show", &id, "--json"])?.stdout)?;
+    let shown: Value =
+        serde_json::from_str(&ostrakon.run(&["jobs", "show", &id, "--json"])?.stdout)?;
     ensure!(shown["brake"].is_null() && shown["braked_ms"].as_i64() > Some(0), "{shown}");
-    let told = kenoma.run(&["metrics"])?;
-    ensure!(!told.stdout.contains("kenoma_run_held_back{"), "{told:?}");
+    let told = ostrakon.run(&["metrics"])?;
+    ensure!(!told.stdout.contains("ostrakon_run_held_back{"), "{told:?}");
     ensure!(run(pool, &id).await?.attempt == 0, "a brake is no failure");
     Ok(())
 }
@@ -120,21 +121,21 @@ async fn a_run_that_is_held_back_obeys_an_operator_and_keeps_its_lease() -> Resu
     let folder = tempfile::tempdir()?;
     let flag = folder.path().join("brake");
     std::fs::write(&flag, "")?;
-    let kenoma = attentive(&super::stage::short_leases(stage.kenoma.clone()))
-        .with("KENOMA_BRAKES_FLAG_FILE", flag.display().to_string());
-    let mut worker = Worker::start(&kenoma)?;
+    let ostrakon = attentive(&super::stage::short_leases(stage.ostrakon.clone()))
+        .with("OSTRAKON_BRAKES_FLAG_FILE", flag.display().to_string());
+    let mut worker = Worker::start(&ostrakon)?;
     let id = stage.queue_alice()?;
     worker.expect("delete_activities alice is held back: ")?;
     // Longer than a lease.
     let later =
-        "select clock_timestamp() > braked_at + interval '1.5 s' from kenoma.runs where id = $1";
+        "select clock_timestamp() > braked_at + interval '1.5 s' from ostrakon.runs where id = $1";
     eventually("a brake that is on for long", async || {
         let later: Option<bool> =
             sqlx::query_scalar(later).bind(&id).fetch_one(&stage.pool).await?;
         Ok(later.filter(|later| *later).map(|_| ()))
     })
     .await?;
-    ensure!(kenoma.run(&["jobs", "pause", &id])?.code == 0);
+    ensure!(ostrakon.run(&["jobs", "pause", &id])?.code == 0);
     let run = stage.reaches(&id, "paused").await?;
     ensure!((run.done, run.attempt, run.crashes) == (0, 0, 0), "{run:?}");
     stage.is_untouched().await?;
@@ -148,16 +149,16 @@ async fn a_worker_that_is_told_to_stop_gives_a_run_back_that_is_held_back() -> R
     let folder = tempfile::tempdir()?;
     let flag = folder.path().join("brake");
     std::fs::write(&flag, "")?;
-    let kenoma =
-        attentive(&stage.kenoma).with("KENOMA_BRAKES_FLAG_FILE", flag.display().to_string());
-    let mut worker = Worker::start(&kenoma)?;
+    let ostrakon =
+        attentive(&stage.ostrakon).with("OSTRAKON_BRAKES_FLAG_FILE", flag.display().to_string());
+    let mut worker = Worker::start(&ostrakon)?;
     let id = stage.queue_alice()?;
     worker.expect("delete_activities alice is held back: ")?;
     worker.stop()?;
     let run = stage.run(&id).await?;
     ensure!((run.status.as_str(), run.done, run.attempt) == ("queued", 0, 0), "{run:?}");
     // The next one is held back by nothing.
-    let _worker = Worker::start(&stage.kenoma)?;
+    let _worker = Worker::start(&stage.ostrakon)?;
     stage.is_like_the_twin(&id).await
 }
 
@@ -167,9 +168,9 @@ async fn whoever_follows_is_told_why_nothing_happens() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let flag = folder.path().join("brake");
     std::fs::write(&flag, "")?;
-    let kenoma =
-        attentive(&stage.kenoma).with("KENOMA_BRAKES_FLAG_FILE", flag.display().to_string());
-    let mut worker = Worker::start(&kenoma)?;
+    let ostrakon =
+        attentive(&stage.ostrakon).with("OSTRAKON_BRAKES_FLAG_FILE", flag.display().to_string());
+    let mut worker = Worker::start(&ostrakon)?;
     let id = stage.queue_alice()?;
     let watching = stage.begin(&["jobs", "watch", &id])?;
     worker.expect("delete_activities alice is held back: ")?;
@@ -184,7 +185,7 @@ async fn whoever_follows_is_told_why_nothing_happens() -> Result<()> {
     );
     ensure!(told.contains(&reason) && told.contains("alice goes on"), "{told}");
     let inline = [&DELETE_ALICE[..], &["--inline", "--yes"]].concat();
-    let done = kenoma.run(&inline)?;
+    let done = ostrakon.run(&inline)?;
     ensure!(done.code == 0, "{done:?}");
     Ok(())
 }
@@ -196,7 +197,7 @@ async fn is_read_again(stage: &Stage) -> Result<()> {
             sqlx::query_scalar("select clock_timestamp()::text").fetch_one(&stage.pool).await?;
         eventually("a look of the follower", async || {
             let looks = "select count(*) from pg_stat_activity where datname = current_database()
-                         and query = 'select * from kenoma.runs where id = $1'
+                         and query = 'select * from ostrakon.runs where id = $1'
                          and query_start > $1::timestamptz";
             let looks: i64 = sqlx::query_scalar(looks).bind(&now).fetch_one(&stage.pool).await?;
             Ok((looks > 0).then_some(()))

@@ -14,7 +14,7 @@ async fn of_a_hundred_clients_at_once_one_makes_the_run() -> Result<()> {
     let ended: Vec<Output> =
         clients.into_iter().map(std::process::Child::wait_with_output).collect::<Result<_, _>>()?;
     let ids: Vec<String> =
-        sqlx::query_scalar("select id from kenoma.runs").fetch_all(&stage.pool).await?;
+        sqlx::query_scalar("select id from ostrakon.runs").fetch_all(&stage.pool).await?;
     let [id] = ids.as_slice() else { anyhow::bail!("{ids:?}") };
     let (made, refused): (Vec<_>, Vec<_>) =
         ended.iter().partition(|output| output.status.code() == Some(0));

@@ -11,11 +11,14 @@ use super::{
     stage::{Stage, eventually, queue},
     story::DELETE_ALICE,
 };
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 /// The program, with the time of a clock.
-pub(super) fn with_clock(clock: &Clock, kenoma: Kenoma) -> Kenoma {
-    clock.environment().into_iter().fold(kenoma, |kenoma, (name, value)| kenoma.with(name, value))
+pub(super) fn with_clock(clock: &Clock, ostrakon: Ostrakon) -> Ostrakon {
+    clock
+        .environment()
+        .into_iter()
+        .fold(ostrakon, |ostrakon, (name, value)| ostrakon.with(name, value))
 }
 
 /// How far the clock of whoever wrote a line was ahead, in minutes.
@@ -31,7 +34,7 @@ async fn a_clock_that_jumps_costs_no_lease_and_no_try() -> Result<()> {
     let [early, late] = [stage.hold(12).await?, stage.hold(27).await?];
     let clock = Clock::set_by("+0")?;
     let jumpy = with_clock(&clock, stage.with_short_leases())
-        .with("KENOMA_WORKER_PROGRESS_INTERVAL", "100ms");
+        .with("OSTRAKON_WORKER_PROGRESS_INTERVAL", "100ms");
     let mut worker = Worker::start(&jumpy)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
@@ -55,11 +58,11 @@ async fn a_clock_that_jumps_costs_no_lease_and_no_try() -> Result<()> {
 async fn is_heard(ringing: &str, hearing: &str) -> Result<()> {
     let stage = Stage::new().await?;
     let (ringing, hearing) = (Clock::set_by(ringing)?, Clock::set_by(hearing)?);
-    let kenoma = with_clock(&hearing, stage.with("KENOMA_WORKER_RECONCILE_INTERVAL", "1h"));
-    let _worker = Worker::start(&kenoma)?;
+    let ostrakon = with_clock(&hearing, stage.with("OSTRAKON_WORKER_RECONCILE_INTERVAL", "1h"));
+    let _worker = Worker::start(&ostrakon)?;
     // Its one look into the ledger is over.
     stage.workers(1).await?;
-    let (id, _) = queue(&with_clock(&ringing, stage.kenoma.clone()), &DELETE_ALICE)?;
+    let (id, _) = queue(&with_clock(&ringing, stage.ostrakon.clone()), &DELETE_ALICE)?;
     stage.went_straight(&id).await
 }
 
@@ -76,12 +79,12 @@ async fn a_worker_whose_clock_is_behind_hears_the_bell_at_once() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_whose_clocks_differ_leave_each_other_alone() -> Result<()> {
     let (stage, redis) = Stage::with_redis().await?;
-    let right = Worker::start(&stage.kenoma)?;
+    let right = Worker::start(&stage.ostrakon)?;
     let clocks = [Clock::set_by("+1h")?, Clock::set_by("-1h")?];
     let [ahead, behind] = &clocks;
     let wrong = [
-        Worker::start(&with_clock(ahead, stage.kenoma.clone()))?,
-        Worker::start(&with_clock(behind, stage.kenoma.clone()))?,
+        Worker::start(&with_clock(ahead, stage.ostrakon.clone()))?,
+        Worker::start(&with_clock(behind, stage.ostrakon.clone()))?,
     ];
     let names = format!("{}:long:workers", stage.prefix);
     let signs = || -> Result<Vec<(String, i64)>> {

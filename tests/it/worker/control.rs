@@ -12,7 +12,7 @@ use super::{
 async fn command_waits(stage: &Stage) -> Result<()> {
     eventually("a command that waits for the batch", async || {
         let count = "select count(*) from pg_stat_activity where datname = current_database()
-                     and wait_event_type = 'Lock' and query like 'select status from kenoma.runs%'";
+                     and wait_event_type = 'Lock' and query like 'select status from ostrakon.runs%'";
         let waiting: i64 = sqlx::query_scalar(count).fetch_one(&stage.pool).await?;
         Ok((waiting > 0).then_some(()))
     })
@@ -23,7 +23,7 @@ async fn command_waits(stage: &Stage) -> Result<()> {
 async fn a_pause_takes_effect_at_the_end_of_the_batch() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(12).await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     let pausing = stage.begin(&["jobs", "pause", &id])?;
@@ -39,7 +39,7 @@ async fn a_pause_takes_effect_at_the_end_of_the_batch() -> Result<()> {
     stage.reaches(&other, "succeeded").await?;
     ensure!(stage.run(&id).await?.status == "paused");
 
-    let said = stage.kenoma.run(&["jobs", "resume", &id])?;
+    let said = stage.ostrakon.run(&["jobs", "resume", &id])?;
     ensure!(said.code == 0 && said.stdout.contains("is queued again"), "{said:?}");
     let run = stage.reaches(&id, "succeeded").await?;
     ensure!((run.done, run.total) == (TOTAL, Some(TOTAL)), "{run:?}");
@@ -53,7 +53,7 @@ async fn a_pause_takes_effect_at_the_end_of_the_batch() -> Result<()> {
 async fn a_paused_run_ends_like_an_undisturbed_one() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(7).await?;
-    let _worker = Worker::start(&stage.kenoma)?;
+    let _worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     let pausing = stage.begin(&["jobs", "pause", &id])?;
@@ -61,7 +61,7 @@ async fn a_paused_run_ends_like_an_undisturbed_one() -> Result<()> {
     held.rollback().await?;
     ensure!(pausing.wait_with_output()?.status.success());
     stage.reaches(&id, "paused").await?;
-    ensure!(stage.kenoma.run(&["jobs", "resume", &id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["jobs", "resume", &id])?.code == 0);
     stage.is_like_the_twin(&id).await
 }
 
@@ -69,7 +69,7 @@ async fn a_paused_run_ends_like_an_undisturbed_one() -> Result<()> {
 async fn a_cancelled_run_says_how_far_it_got_and_can_go_on() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(12).await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     let watching = stage.begin(&["jobs", "watch", &id])?;
@@ -88,7 +88,7 @@ async fn a_cancelled_run_says_how_far_it_got_and_can_go_on() -> Result<()> {
     let line = worker.expect("delete_activities alice is cancelled")?;
     ensure!(line["done"] == 3 * BATCH && line["total"] == TOTAL, "{line}");
 
-    let said = stage.kenoma.run(&["jobs", "retry", &id])?;
+    let said = stage.ostrakon.run(&["jobs", "retry", &id])?;
     ensure!(said.code == 0 && said.stdout.contains("15 of 34"), "{said:?}");
     stage.is_like_the_twin(&id).await?;
     let plans = stage.events(&id).await?.iter().filter(|event| *event == "planned").count();

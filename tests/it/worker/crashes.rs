@@ -12,7 +12,7 @@ use super::{
 async fn end_batches(pool: &PgPool) -> Result<()> {
     eventually("no batch is left", async || {
         let statement = "select count(pg_terminate_backend(pid)) from pg_stat_activity
-                         where datname = current_database() and application_name like 'kenoma:%'";
+                         where datname = current_database() and application_name like 'ostrakon:%'";
         let ended: i64 = sqlx::query_scalar(statement).fetch_one(pool).await?;
         Ok((ended == 0).then_some(()))
     })
@@ -45,16 +45,16 @@ async fn another_worker_goes_on_where_a_killed_one_stood() -> Result<()> {
 async fn a_run_that_kills_its_workers_fails() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(1).await?;
-    let kenoma = stage.with_short_leases().with("KENOMA_WORKER_MAX_CRASHES", "2");
+    let ostrakon = stage.with_short_leases().with("OSTRAKON_WORKER_MAX_CRASHES", "2");
     let id = stage.queue_alice()?;
     for _ in 0..2 {
-        let mut worker = Worker::start(&kenoma)?;
+        let mut worker = Worker::start(&ostrakon)?;
         worker.expect("Working on delete_activities alice")?;
         stage.stuck().await?;
         worker.kill()?;
         end_batches(&stage.pool).await?;
     }
-    let mut third = Worker::start(&kenoma)?;
+    let mut third = Worker::start(&ostrakon)?;
     let line = third.expect("delete_activities alice has failed")?;
     ensure!(line["level"] == "ERROR" && line["run_id"] == id, "{line}");
     let run = stage.run(&id).await?;

@@ -10,7 +10,7 @@ use super::{
     process::Worker,
     stage::{BATCH, Stage, stuck},
 };
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 /// Runs at once.
 const RUNS: usize = 8;
@@ -44,11 +44,11 @@ impl Crowd {
             }
         }
         let before = snapshot(&database.pool()).await?;
-        let kenoma = Kenoma::on(&database).with("KENOMA_FEDERATION_PER_SECOND", "1000000");
-        kenoma.migrate()?;
+        let ostrakon = Ostrakon::on(&database).with("OSTRAKON_FEDERATION_PER_SECOND", "1000000");
+        ostrakon.migrate()?;
         for number in 0..RUNS {
             let name = nickname(number);
-            let done = kenoma.run(&["user", "delete_activities", &name, "--inline", "--yes"])?;
+            let done = ostrakon.run(&["user", "delete_activities", &name, "--inline", "--yes"])?;
             ensure!(done.code == 0, "{done:?}");
         }
         let after = snapshot(&database.pool()).await?;
@@ -71,10 +71,10 @@ async fn sigterm_gives_eight_runs_back_with_their_checkpoints() -> Result<()> {
     let database = Database::create(Flavour::Pleroma).await?;
     crowd.before.load(&database.pool()).await?;
     let stage = Stage::empty(database).await?;
-    let kenoma =
-        stage.with("KENOMA_WORKER_CONCURRENCY", "8").with("KENOMA_DATABASE_POOL_SIZE", "20");
+    let ostrakon =
+        stage.with("OSTRAKON_WORKER_CONCURRENCY", "8").with("OSTRAKON_DATABASE_POOL_SIZE", "20");
     let held = crowd.hold(&stage).await?;
-    let mut worker = Worker::start(&kenoma)?;
+    let mut worker = Worker::start(&ostrakon)?;
     let mut ids = Vec::new();
     for number in 0..RUNS {
         ids.push(stage.queue(&["user", "delete_activities", &nickname(number)])?.0);
@@ -94,7 +94,7 @@ async fn sigterm_gives_eight_runs_back_with_their_checkpoints() -> Result<()> {
         ensure!(events == ["queued", "started", "planned", "interrupted"], "{events:?}");
     }
 
-    let _next = Worker::start(&kenoma)?;
+    let _next = Worker::start(&ostrakon)?;
     for id in &ids {
         stage.reaches(id, "succeeded").await?;
     }

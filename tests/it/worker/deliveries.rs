@@ -19,7 +19,7 @@ async fn a_run_that_is_delivered_many_times_is_done_once() -> Result<()> {
         redis.command(&["RPUSH", &key("active"), &copy])?;
     }
     let held = stage.hold(3).await?;
-    let workers = [Worker::start(&stage.kenoma)?, Worker::start(&stage.kenoma)?];
+    let workers = [Worker::start(&stage.ostrakon)?, Worker::start(&stage.ostrakon)?];
     // All others are answered while the first is being worked on.
     stage.stuck().await?;
     eventually("eight answered messages", async || {

@@ -9,7 +9,7 @@ use super::{
     stage::{BATCH, Stage, eventually, quick, reaches, run, stuck},
     story::{DELETE_ALICE, TOTAL, hold, is_like_the_twin, load_story},
 };
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 /// Writes down, as each transaction that changes a run commits, what it waits for.
 async fn watch_commits(pool: &PgPool) -> Result<()> {
@@ -17,16 +17,16 @@ async fn watch_commits(pool: &PgPool) -> Result<()> {
         "do $$ begin
              execute format('alter database %I set synchronous_commit = on', current_database());
          end $$;
-         create table kenoma.commits (
+         create table ostrakon.commits (
              xact xid8 default pg_current_xact_id(), got_on boolean, ended boolean, waits text);
-         create function kenoma.watch() returns trigger language plpgsql security definer as $$
+         create function ostrakon.watch() returns trigger language plpgsql security definer as $$
          begin
-             insert into kenoma.commits (got_on, ended, waits)
+             insert into ostrakon.commits (got_on, ended, waits)
              values (old.done < new.done, new.status <> 'running', current_setting('synchronous_commit'));
              return null;
          end $$;
-         create constraint trigger watch after update on kenoma.runs deferrable initially deferred
-             for each row execute function kenoma.watch()",
+         create constraint trigger watch after update on ostrakon.runs deferrable initially deferred
+             for each row execute function ostrakon.watch()",
     )
     .execute(pool)
     .await?;
@@ -38,11 +38,11 @@ async fn only_batches_do_not_wait_for_the_disk() -> Result<()> {
     let stage = Stage::new().await?;
     watch_commits(&stage.pool).await?;
     let id = stage.queue_alice()?;
-    let _worker = Worker::start(&stage.kenoma)?;
+    let _worker = Worker::start(&stage.ostrakon)?;
     stage.reaches(&id, "succeeded").await?;
     let commits: Vec<(bool, bool, String)> = sqlx::query_as(
         "select bool_or(got_on), bool_or(ended), string_agg(distinct waits, ' ')
-         from kenoma.commits group by xact order by xact",
+         from ostrakon.commits group by xact order by xact",
     )
     .fetch_all(&stage.pool)
     .await?;
@@ -71,15 +71,15 @@ async fn batches_that_a_crash_took_back_are_done_again() -> Result<()> {
     let pool = PgPoolOptions::new().connect_lazy(&url)?;
     sqlx::raw_sql(Flavour::Pleroma.schema()).execute(&pool).await?;
     load_story(&pool).await?;
-    let kenoma = quick(Kenoma::at(&url), testkit::redis()?.url())
-        .with("KENOMA_REDIS_PREFIX", ulid::Ulid::generate().to_string());
-    kenoma.migrate()?;
+    let ostrakon = quick(Ostrakon::at(&url), testkit::redis()?.url())
+        .with("OSTRAKON_REDIS_PREFIX", ulid::Ulid::generate().to_string());
+    ostrakon.migrate()?;
 
     let held = hold(&pool, 12).await?;
     let mut inline =
-        kenoma.command(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat()).spawn()?;
+        ostrakon.command(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat()).spawn()?;
     stuck(&pool, 1).await?;
-    let id: String = sqlx::query_scalar("select id from kenoma.runs").fetch_one(&pool).await?;
+    let id: String = sqlx::query_scalar("select id from ostrakon.runs").fetch_one(&pool).await?;
     let before = run(&pool, &id).await?;
     ensure!(before.done == 2 * BATCH, "{before:?}");
     server.stop_immediate()?;
@@ -97,10 +97,10 @@ async fn batches_that_a_crash_took_back_are_done_again() -> Result<()> {
     .await?;
     ensure!(left == 30 - after.done, "{left} posts are left, and the ledger says {after:?}");
     // Time passes.
-    sqlx::query("update kenoma.runs set lease_expires_at = clock_timestamp()")
+    sqlx::query("update ostrakon.runs set lease_expires_at = clock_timestamp()")
         .execute(&pool)
         .await?;
-    let _worker = Worker::start(&kenoma)?;
+    let _worker = Worker::start(&ostrakon)?;
     reaches(&pool, &id, "succeeded").await.context("after the crash")?;
     is_like_the_twin(&pool, &id).await
 }

@@ -10,7 +10,7 @@ use super::{
     process::Worker,
     stage::{Stage, quick},
 };
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 fn text(path: &Path) -> String {
     path.display().to_string()
@@ -35,13 +35,13 @@ async fn postgres_is_verified_against_the_authority_that_is_named() -> Result<()
     let verified = format!("sslmode=verify-full&sslrootcert={}", text(&ours.authority()));
     let own =
         format!("{verified}&sslcert={}&sslkey={}", text(&ours.certificate()), text(&ours.key()));
-    Kenoma::at(&url(&verified)).migrate()?;
-    Kenoma::at(&url(&own)).migrate()?;
-    let kenoma = quick(Kenoma::at(&url(&verified)), testkit::redis()?.url());
-    let _worker = Worker::start(&kenoma)?;
+    Ostrakon::at(&url(&verified)).migrate()?;
+    Ostrakon::at(&url(&own)).migrate()?;
+    let ostrakon = quick(Ostrakon::at(&url(&verified)), testkit::redis()?.url());
+    let _worker = Worker::start(&ostrakon)?;
     let plain: i64 = sqlx::query_scalar(
         "select count(*) filter (where not ssl) from pg_stat_ssl join pg_stat_activity using (pid)
-         where application_name like 'kenoma%' having count(*) > 0",
+         where application_name like 'ostrakon%' having count(*) > 0",
     )
     .fetch_one(&pool)
     .await?;
@@ -62,7 +62,7 @@ async fn postgres_is_verified_against_the_authority_that_is_named() -> Result<()
         ),
         ("sslmod=verify-full".to_owned(), 2, "did you mean sslmode?"),
     ] {
-        let done = Kenoma::at(&url(&parameters)).run(&["jobs", "list"])?;
+        let done = Ostrakon::at(&url(&parameters)).run(&["jobs", "list"])?;
         ensure!(done.code == code && done.stderr.contains(told), "{parameters}: {done:?}");
     }
     Ok(())
@@ -94,28 +94,28 @@ async fn redis_is_verified_against_the_authority_that_is_named() -> Result<()> {
         (Some("/nowhere/ca.pem".into()), 2, "/nowhere/ca.pem cannot be read"),
         (Some(ours.key()), 2, "holds no certificate"),
     ] {
-        let kenoma = match &file {
-            Some(file) => stage.with("KENOMA_REDIS_CA_FILE", &text(file)),
-            None => stage.kenoma.clone(),
+        let ostrakon = match &file {
+            Some(file) => stage.with("OSTRAKON_REDIS_CA_FILE", &text(file)),
+            None => stage.ostrakon.clone(),
         };
-        let done = kenoma.run(&ask)?;
+        let done = ostrakon.run(&ask)?;
         ensure!(done.code == code && done.stderr.contains(told), "{file:?}: {done:?}");
     }
-    let kenoma = stage.with("KENOMA_REDIS_CA_FILE", &text(&ours.authority()));
-    let worker = Worker::start(&kenoma)?;
-    let done = kenoma.run(&[&ask[..], &["--wait"]].concat())?;
+    let ostrakon = stage.with("OSTRAKON_REDIS_CA_FILE", &text(&ours.authority()));
+    let worker = Worker::start(&ostrakon)?;
+    let done = ostrakon.run(&[&ask[..], &["--wait"]].concat())?;
     ensure!(done.code == 0, "{done:?}");
     worker.stop()?;
 
     let (_redis, port) = encrypted_redis(&ours, "yes")?;
-    let kenoma = kenoma.with("KENOMA_REDIS_URL", format!("rediss://localhost:{port}/0"));
+    let ostrakon = ostrakon.with("OSTRAKON_REDIS_URL", format!("rediss://localhost:{port}/0"));
     let ask = ["user", "deactivate", "bob", "--yes", "--require-redis"];
-    let done = kenoma.run(&ask)?;
+    let done = ostrakon.run(&ask)?;
     ensure!(done.code == 8, "{done:?}");
-    let kenoma = kenoma.with("KENOMA_REDIS_CERT_FILE", text(&ours.certificate()));
-    let done = kenoma.run(&ask)?;
+    let ostrakon = ostrakon.with("OSTRAKON_REDIS_CERT_FILE", text(&ours.certificate()));
+    let done = ostrakon.run(&ask)?;
     ensure!(done.code == 2 && done.stderr.contains("must be given together"), "{done:?}");
-    let done = kenoma.with("KENOMA_REDIS_KEY_FILE", text(&ours.key())).run(&ask)?;
+    let done = ostrakon.with("OSTRAKON_REDIS_KEY_FILE", text(&ours.key())).run(&ask)?;
     ensure!(done.code == 0, "{done:?}");
     Ok(())
 }

@@ -9,10 +9,10 @@ use super::{
     stage::{queue, quick, short_leases, stuck},
     story::{DELETE_ALICE, hold, is_like_the_twin, load_story},
 };
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 /// A primary with the community, its replica, and the program that is told of both.
-async fn pair() -> Result<(Postgres, PgPool, Postgres, Kenoma)> {
+async fn pair() -> Result<(Postgres, PgPool, Postgres, Ostrakon)> {
     let primary = Postgres::start()?;
     let pool = PgPoolOptions::new().max_connections(5).connect(&primary.url("postgres")).await?;
     pool.execute(Flavour::Pleroma.schema()).await?;
@@ -21,25 +21,25 @@ async fn pair() -> Result<(Postgres, PgPool, Postgres, Kenoma)> {
         "postgres://postgres@127.0.0.1:{},127.0.0.1:{{}}/postgres?target_session_attrs=read-write",
         primary.port()
     );
-    Kenoma::at(&primary.url("postgres")).migrate()?;
+    Ostrakon::at(&primary.url("postgres")).migrate()?;
     let replica = primary.start_replica()?;
-    let kenoma = Kenoma::at(&url.replace("{}", &replica.port().to_string()))
-        .with("KENOMA_REDIS_PREFIX", ulid::Ulid::generate().to_string());
-    Ok((primary, pool, replica, short_leases(quick(kenoma, testkit::redis()?.url()))))
+    let ostrakon = Ostrakon::at(&url.replace("{}", &replica.port().to_string()))
+        .with("OSTRAKON_REDIS_PREFIX", ulid::Ulid::generate().to_string());
+    Ok((primary, pool, replica, short_leases(quick(ostrakon, testkit::redis()?.url()))))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_goes_on_with_the_replica_that_was_promoted() -> Result<()> {
-    let (mut primary, pool, replica, kenoma) = pair().await?;
+    let (mut primary, pool, replica, ostrakon) = pair().await?;
     let held = hold(&pool, 12).await?;
-    let mut worker = Worker::start(&kenoma)?;
-    let (id, _) = queue(&kenoma, &DELETE_ALICE)?;
+    let mut worker = Worker::start(&ostrakon)?;
+    let (id, _) = queue(&ostrakon, &DELETE_ALICE)?;
     stuck(&pool, 1).await?;
     // What was committed on the primary and did not get to the replica would be gone, and done again.
     primary.stop_immediate()?;
     drop(held);
     // A standby is not what was asked for.
-    let done = kenoma.run(&["jobs", "list"])?;
+    let done = ostrakon.run(&["jobs", "list"])?;
     ensure!(done.code == 8 && done.stderr.contains("it is not read-write"), "{done:?}");
     replica.promote()?;
     let line = worker.expect("Going on with another host of database.url")?;
@@ -47,7 +47,7 @@ async fn a_run_goes_on_with_the_replica_that_was_promoted() -> Result<()> {
     let there = PgPoolOptions::new().connect(&replica.url("postgres")).await?;
     is_like_the_twin(&there, &id).await?;
     // And so do commands, though the first host is still named first.
-    let done = kenoma.run(&["jobs", "show", &id])?;
+    let done = ostrakon.run(&["jobs", "show", &id])?;
     ensure!(done.code == 0 && done.stdout.contains("succeeded"), "{done:?}");
     let log = worker.stop()?;
     ensure!(log.iter().all(|line| line["level"] != "ERROR"), "{log:#?}");
@@ -71,17 +71,15 @@ async fn hosts_are_chosen_as_libpq_chooses_them() -> Result<()> {
              target_session_attrs={target}"
         );
         // Only a primary takes this.
-        let done = Kenoma::at(&url).with("KENOMA_REDIS_URL", testkit::redis()?.url()).run(&[
-            "user",
-            "toggle_confirmed",
-            "alice",
-        ])?;
+        let done = Ostrakon::at(&url)
+            .with("OSTRAKON_REDIS_URL", testkit::redis()?.url())
+            .run(&["user", "toggle_confirmed", "alice"])?;
         let wrote = if done.code == 0 { one } else { other };
         ensure!(Some(wrote) == expected, "{target}: {done:?}");
         ensure!(done.code == 0 || done.code == 4 && done.stderr.contains("only read"), "{done:?}");
     }
     let alone = format!("{}?target_session_attrs=standby", primary.url("postgres"));
-    let done = Kenoma::at(&alone).run(&["jobs", "list"])?;
+    let done = Ostrakon::at(&alone).run(&["jobs", "list"])?;
     ensure!(done.code == 8 && done.stderr.contains("target_session_attrs = standby"), "{done:?}");
     drop(pool);
     Ok(())

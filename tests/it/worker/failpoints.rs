@@ -3,14 +3,14 @@
 use std::os::unix::process::ExitStatusExt as _;
 
 use anyhow::{Result, ensure};
-use kenoma_jobs::engine::FailPoint;
+use ostrakon_jobs::engine::FailPoint;
 
 use super::{
     process::Worker,
     stage::{BATCH, Stage},
     story::{DELETE_ALICE, TOTAL, posts_left, spoil},
 };
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 /// What SIGKILL is called in an exit status.
 const SIGKILL: i32 = 9;
@@ -56,7 +56,7 @@ dies! {
     after_enqueue_commit: AfterEnqueueCommit "return" while_asking;
 }
 
-fn armed(stage: &Stage, point: FailPoint, when: &str) -> Kenoma {
+fn armed(stage: &Stage, point: FailPoint, when: &str) -> Ostrakon {
     stage.with_short_leases().with("FAILPOINTS", format!("{}={when}", point.name()))
 }
 
@@ -125,13 +125,13 @@ async fn told_to_stop(point: FailPoint, when: &str) -> Result<()> {
 async fn never_announced(point: FailPoint, when: &str) -> Result<()> {
     let stage = Stage::new().await?;
     // Nobody listens at that port.
-    let deaf = stage.with("KENOMA_REDIS_URL", "redis://127.0.0.1:1");
+    let deaf = stage.with("OSTRAKON_REDIS_URL", "redis://127.0.0.1:1");
     let done = deaf.run(&[&DELETE_ALICE[..], &["--yes"]].concat())?;
     ensure!(done.code == 0 && done.stderr.contains("safe in the ledger"), "{done:?}");
     dies(Worker::launch(&armed(&stage, point, when))?)?;
     let _next = Worker::start(&stage.with_short_leases())?;
     let id: String =
-        sqlx::query_scalar("select id from kenoma.runs").fetch_one(&stage.pool).await?;
+        sqlx::query_scalar("select id from ostrakon.runs").fetch_one(&stage.pool).await?;
     stage.is_like_the_twin(&id).await
 }
 
@@ -142,10 +142,10 @@ async fn while_asking(point: FailPoint, when: &str) -> Result<()> {
     let died = command.output()?;
     ensure!(died.status.signal() == Some(SIGKILL), "{died:?}");
     let is_asked = point == FailPoint::AfterEnqueueCommit;
-    let again = stage.kenoma.run(&ask)?;
+    let again = stage.ostrakon.run(&ask)?;
     ensure!(again.code == if is_asked { 5 } else { 0 }, "{again:?}");
     let ids: Vec<String> =
-        sqlx::query_scalar("select id from kenoma.runs").fetch_all(&stage.pool).await?;
+        sqlx::query_scalar("select id from ostrakon.runs").fetch_all(&stage.pool).await?;
     let [id] = ids.as_slice() else { anyhow::bail!("{ids:?}") };
     stage.is_untouched().await?;
     let _worker = Worker::start(&stage.with_short_leases())?;

@@ -18,7 +18,7 @@ fn forge(redis: &Redis, queue: &str, id: &str, message: &str) -> Result<()> {
 async fn messages_without_a_true_run_only_warn() -> Result<()> {
     let (stage, redis) = Stage::with_redis().await?;
     let long = format!("{}:long", stage.prefix);
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let payload = json!({"nickname": "alice", "actor": "https://peer.example/users/alice"});
     let unknown = ulid::Ulid::generate().to_string();
 
@@ -45,13 +45,13 @@ async fn messages_without_a_true_run_only_warn() -> Result<()> {
 async fn a_message_that_differs_from_its_run_only_warns() -> Result<()> {
     let (stage, redis) = Stage::with_redis().await?;
     // Nobody rings but this test, once the first round is over and the run's own message is gone.
-    let kenoma = stage.with("KENOMA_WORKER_RECONCILE_INTERVAL", "1h");
-    let mut worker = Worker::start(&kenoma)?;
+    let ostrakon = stage.with("OSTRAKON_WORKER_RECONCILE_INTERVAL", "1h");
+    let mut worker = Worker::start(&ostrakon)?;
     stage.workers(1).await?;
     let id = stage.queue_alice()?;
     stage.reaches(&id, "succeeded").await?;
     let (job, payload, fence): (String, Value, i64) = sqlx::query_as(
-        "update kenoma.runs
+        "update ostrakon.runs
          set status = 'queued', cursor = null, closing = null, done = 0, finished_at = null
          where id = $1 returning job, payload, fence",
     )
@@ -70,7 +70,7 @@ async fn a_message_that_differs_from_its_run_only_warns() -> Result<()> {
         let line = worker.expect("differs from the ledger's run; nothing is done")?;
         ensure!(line["level"] == "WARN" && line["run_id"] == id, "{line}");
     }
-    let now: i64 = sqlx::query_scalar("select fence from kenoma.runs where id = $1")
+    let now: i64 = sqlx::query_scalar("select fence from ostrakon.runs where id = $1")
         .bind(&id)
         .fetch_one(&stage.pool)
         .await?;

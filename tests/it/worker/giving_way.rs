@@ -1,4 +1,4 @@
-//! Where kenoma and the server lock the same rows in another order, it is kenoma that gives way.
+//! Where ostrakon and the server lock the same rows in another order, it is ostrakon that gives way.
 
 use std::{
     sync::{
@@ -30,7 +30,7 @@ async fn somebody_who_posts_is_not_ended_for_a_deadlock() -> Result<()> {
     let stage = Stage::new().await?;
     looks_for_deadlocks_after(&stage.pool, "4s").await?;
     let held = stage.hold(12).await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     let mut post = begin_to_post(&stage.pool).await?;
@@ -59,8 +59,8 @@ async fn worker_is_waited_for(stage: &Stage) -> Result<()> {
                  select from pg_stat_activity waiting, unnest(pg_blocking_pids(waiting.pid)) as holder
                  join pg_stat_activity batch on batch.pid = holder
                  where waiting.datname = current_database()
-                   and waiting.application_name not like 'kenoma%'
-                   and batch.application_name like 'kenoma:%')",
+                   and waiting.application_name not like 'ostrakon%'
+                   and batch.application_name like 'ostrakon:%')",
         )
         .fetch_one(&stage.pool)
         .await?;
@@ -102,7 +102,7 @@ async fn a_run_gets_on_where_everybody_answers_what_it_deletes() -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let answering: Vec<_> =
         (0..CLIENTS).map(|n| tokio::spawn(answer(clients.clone(), n, Arc::clone(&stop)))).collect();
-    let mut worker = Worker::start(&stage.with("KENOMA_WORKER_PERCENT_BUSY", "100"))?;
+    let mut worker = Worker::start(&stage.with("OSTRAKON_WORKER_PERCENT_BUSY", "100"))?;
     let id = stage.queue_alice()?;
     worker.expect("A batch gave way to others")?;
     let run = stage.reaches(&id, "succeeded").await;

@@ -11,7 +11,7 @@ use super::{
     stage::{Stage, quick},
     story::load_story,
 };
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 /// Settings that are told to a person instead, or that mean nothing to a session.
 const LEFT_ALONE: [&str; 4] = [
@@ -46,7 +46,7 @@ const HURTFUL: [(&str, &str); 17] = [
 async fn set(pool: &PgPool, name: &str, value: &str) -> Result<()> {
     let database: String = sqlx::query_scalar("select current_database()").fetch_one(pool).await?;
     let statement =
-        format!(r#"alter role kenoma_least in database "{database}" set {name} = '{value}'"#);
+        format!(r#"alter role ostrakon_least in database "{database}" set {name} = '{value}'"#);
     pool.execute(put_together(statement)).await.with_context(|| format!("{name} = {value}"))?;
     Ok(())
 }
@@ -87,7 +87,7 @@ async fn nothing_that_was_set_for_the_role_changes_anything() -> Result<()> {
         ];
         let mut seen = Vec::new();
         for line in lines {
-            let done = stage.kenoma.run(&line.split(' ').collect::<Vec<_>>())?;
+            let done = stage.ostrakon.run(&line.split(' ').collect::<Vec<_>>())?;
             ensure!(done.code == 0, "{line}: {done:?}");
             seen.push(done.stdout + &done.stderr);
         }
@@ -96,11 +96,11 @@ async fn nothing_that_was_set_for_the_role_changes_anything() -> Result<()> {
     let before = look()?;
     ensure!(turn_everything_round(&stage.pool).await? > 40);
     ensure!(before == look()?, "{before:?}");
-    let worker = Worker::start(&stage.kenoma)?;
+    let worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.went_straight(&id).await?;
     worker.stop()?;
-    let done = stage.kenoma.run(&["user", "deactivate", "bob", "--inline", "--yes"])?;
+    let done = stage.ostrakon.run(&["user", "deactivate", "bob", "--inline", "--yes"])?;
     ensure!(done.code == 0 && done.stderr.is_empty(), "{done:?}");
     Ok(())
 }
@@ -109,11 +109,11 @@ async fn nothing_that_was_set_for_the_role_changes_anything() -> Result<()> {
 async fn a_role_that_may_only_read_is_named() -> Result<()> {
     let stage = Stage::new().await?;
     set(&stage.pool, "default_transaction_read_only", "on").await?;
-    let done = stage.kenoma.run(&["jobs", "list"])?;
-    let whom = "default_transaction_read_only is on for the role kenoma_least in the database";
+    let done = stage.ostrakon.run(&["jobs", "list"])?;
+    let whom = "default_transaction_read_only is on for the role ostrakon_least in the database";
     ensure!(done.code == 0 && done.stderr.contains(whom), "{done:?}");
     for line in ["user deactivate alice --yes", "user deactivate alice --inline --yes", "worker"] {
-        let done = stage.kenoma.run(&line.split(' ').collect::<Vec<_>>())?;
+        let done = stage.ostrakon.run(&line.split(' ').collect::<Vec<_>>())?;
         ensure!(done.code == 4 && done.stderr.contains(whom), "{line}: {done:?}");
     }
     stage.is_untouched().await
@@ -123,7 +123,7 @@ async fn a_role_that_may_only_read_is_named() -> Result<()> {
 async fn sessions_without_triggers_are_refused() -> Result<()> {
     let stage = Stage::new().await?;
     set(&stage.pool, "session_replication_role", "replica").await?;
-    let done = stage.kenoma.run(&["user", "deactivate", "alice", "--inline", "--yes"])?;
+    let done = stage.ostrakon.run(&["user", "deactivate", "alice", "--inline", "--yes"])?;
     ensure!(done.code == 4 && done.stderr.contains("session_replication_role"), "{done:?}");
     stage.is_untouched().await
 }
@@ -136,11 +136,11 @@ async fn a_commit_that_waits_for_a_standby_is_explained() -> Result<()> {
     let pool = PgPoolOptions::new().connect(&url).await?;
     pool.execute(Flavour::Pleroma.schema()).await?;
     load_story(&pool).await?;
-    let kenoma = quick(Kenoma::at(&url), testkit::redis()?.url());
-    kenoma.migrate()?;
+    let ostrakon = quick(Ostrakon::at(&url), testkit::redis()?.url());
+    ostrakon.migrate()?;
     pool.execute("alter system set synchronous_standby_names = 'nobody'").await?;
     pool.execute("select pg_reload_conf()").await?;
-    let mut command = kenoma.command(&["user", "deactivate", "alice", "--inline", "--yes"]);
+    let mut command = ostrakon.command(&["user", "deactivate", "alice", "--inline", "--yes"]);
     let mut child =
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn()?;
     let mut told = BufReader::new(child.stderr.take().context("no standard error")?);

@@ -23,7 +23,7 @@ fn signal(child: &Child, name: &str) -> Result<()> {
 
 /// The id of the only run.
 async fn only_run(stage: &Stage) -> Result<String> {
-    Ok(sqlx::query_scalar("select id from kenoma.runs").fetch_one(&stage.pool).await?)
+    Ok(sqlx::query_scalar("select id from ostrakon.runs").fetch_one(&stage.pool).await?)
 }
 
 /// Waits until a run has an event.
@@ -58,9 +58,9 @@ async fn whatever_stops_a_run_pauses_it() -> Result<()> {
         let run = stage.run(&id).await?;
         ensure!((run.status.as_str(), run.done) == ("paused", done * BATCH), "{name}: {run:?}");
         ensure!(run.attempt == 0 && run.last_error.is_none(), "{name}: {run:?}");
-        ensure!(stage.kenoma.run(&["jobs", "resume", &id])?.code == 0);
+        ensure!(stage.ostrakon.run(&["jobs", "resume", &id])?.code == 0);
     }
-    let told = stage.kenoma.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
+    let told = stage.ostrakon.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
     ensure!(told.code == 0, "{told:?}");
     stage.is_like_the_twin(&only_run(&stage).await?).await
 }
@@ -81,8 +81,8 @@ async fn a_second_ctrl_c_drops_the_batch() -> Result<()> {
     let run = stage.run(&id).await?;
     ensure!((run.status.as_str(), run.done) == ("paused", 2 * BATCH), "{run:?}");
     held.rollback().await?;
-    ensure!(stage.kenoma.run(&["jobs", "resume", &id])?.code == 0);
-    let _worker = Worker::start(&stage.kenoma)?;
+    ensure!(stage.ostrakon.run(&["jobs", "resume", &id])?.code == 0);
+    let _worker = Worker::start(&stage.ostrakon)?;
     stage.is_like_the_twin(&id).await
 }
 
@@ -94,10 +94,10 @@ async fn patience_has_an_end_here_as_well() -> Result<()> {
     // On a busy machine that may be before the batch with the row.
     eventually("a wish", async || {
         let wish = "select count(*) from pg_stat_activity
-                    where application_name = 'kenoma' and wait_event_type = 'Lock'
+                    where application_name = 'ostrakon' and wait_event_type = 'Lock'
                       and datname = current_database()";
         let waiting: i64 = sqlx::query_scalar(wish).fetch_one(&stage.pool).await?;
-        let paused = "select count(*) from kenoma.runs where status = 'paused'";
+        let paused = "select count(*) from ostrakon.runs where status = 'paused'";
         let paused: i64 = sqlx::query_scalar(paused).fetch_one(&stage.pool).await?;
         Ok((waiting + paused > 0).then_some(()))
     })
@@ -124,7 +124,7 @@ async fn a_list_that_is_stopped_begins_nothing_else() -> Result<()> {
         .execute(&mut *held)
         .await?;
     let words = ["user", "deactivate_all_from_instance", "--hosts-file", "-", "--inline", "--yes"];
-    let mut command = stage.kenoma.command(&words);
+    let mut command = stage.ostrakon.command(&words);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     child.stdin.take().context("no input")?.write_all(b"far.example\nlast.example\n")?;
@@ -141,7 +141,7 @@ async fn a_list_that_is_stopped_begins_nothing_else() -> Result<()> {
     ensure!(told.stderr.contains("Nothing was begun for 1 host of the list"), "{told:?}");
     ensure!(only_run(&stage).await? == id);
     let runs: i64 =
-        sqlx::query_scalar("select count(*) from kenoma.runs").fetch_one(&stage.pool).await?;
+        sqlx::query_scalar("select count(*) from ostrakon.runs").fetch_one(&stage.pool).await?;
     ensure!(runs == 1, "{runs} runs");
     Ok(())
 }
@@ -152,12 +152,12 @@ async fn a_run_that_must_wait_says_so_at_once_and_can_be_stopped() -> Result<()>
     // A brake that is on before anything is known of the run.
     let flag = tempfile::NamedTempFile::new()?;
     let flag = flag.path().display().to_string();
-    let kenoma = stage.with("KENOMA_BRAKES_FLAG_FILE", &flag);
+    let ostrakon = stage.with("OSTRAKON_BRAKES_FLAG_FILE", &flag);
     let words = [&DELETE_ALICE[..], &["--inline", "--yes"]].concat();
-    let mut command = kenoma.command(&words);
+    let mut command = ostrakon.command(&words);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     eventually("a run", async || {
-        let held = "select count(*) from kenoma.runs where brake is not null";
+        let held = "select count(*) from ostrakon.runs where brake is not null";
         let held: i64 = sqlx::query_scalar(held).fetch_one(&stage.pool).await?;
         Ok((held > 0).then_some(()))
     })

@@ -44,5 +44,5 @@ pub(crate) use stage::{eventually, stuck};
 #[cfg(not(feature = "failpoints"))]
 #[test]
 fn the_places_to_die_at_are_compiled_in() {
-    panic!("run the tests by `cargo xtask test`, or with `--features kenoma/failpoints`");
+    panic!("run the tests by `cargo xtask test`, or with `--features ostrakon/failpoints`");
 }

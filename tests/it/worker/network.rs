@@ -10,7 +10,7 @@ use super::{
     process::{Worker, message},
     stage::{BATCH, Stage, eventually, queue, short_leases},
 };
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 /// 300 ms to a server and back, and up to 100 ms more.
 const SLOW: Link =
@@ -22,7 +22,7 @@ struct Net {
     postgres: Proxy,
     redis: Proxy,
     /// The program on the far side of both.
-    remote: Kenoma,
+    remote: Ostrakon,
 }
 
 impl Net {
@@ -31,16 +31,16 @@ impl Net {
         let (postgres, to_postgres) = Proxy::before(stage.url()).await?;
         let (redis, to_redis) = Proxy::before(testkit::redis()?.url()).await?;
         let remote =
-            stage.with("KENOMA_DATABASE_URL", &to_postgres).with("KENOMA_REDIS_URL", to_redis);
+            stage.with("OSTRAKON_DATABASE_URL", &to_postgres).with("OSTRAKON_REDIS_URL", to_redis);
         Ok(Self { stage, postgres, redis, remote })
     }
 
     /// The program on the far side with leases, statements and connections that are given up soon.
-    fn impatient(&self) -> Kenoma {
+    fn impatient(&self) -> Ostrakon {
         short_leases(self.remote.clone())
-            .with("KENOMA_BATCH_STATEMENT_TIMEOUT", "1s")
-            .with("KENOMA_BATCH_LOCK_TIMEOUT", "1s")
-            .with("KENOMA_DATABASE_CONNECT_TIMEOUT", "1s")
+            .with("OSTRAKON_BATCH_STATEMENT_TIMEOUT", "1s")
+            .with("OSTRAKON_BATCH_LOCK_TIMEOUT", "1s")
+            .with("OSTRAKON_DATABASE_CONNECT_TIMEOUT", "1s")
     }
 }
 
@@ -63,7 +63,7 @@ async fn a_slow_network_costs_time_only() -> Result<()> {
     net.stage.next_is_done().await?;
     let log = worker.stop()?;
     // sqlx tells of statements that take long; they did.
-    let mut ours = log.iter().filter(|line| line["target"].to_string().contains("kenoma"));
+    let mut ours = log.iter().filter(|line| line["target"].to_string().contains("ostrakon"));
     ensure!(ours.all(|line| line["level"] == "INFO"), "{log:#?}");
     Ok(())
 }
@@ -74,7 +74,7 @@ async fn is_waited_for(stage: &Stage, held: &mut PgTransaction<'static>) -> Resu
     eventually("a batch that waits for the post", async || {
         let waits: bool = sqlx::query_scalar(
             "select exists (select from pg_stat_activity
-                            where application_name like 'kenoma:%'
+                            where application_name like 'ostrakon:%'
                               and $1 = any (pg_blocking_pids(pid)))",
         )
         .bind(holder)
@@ -150,7 +150,7 @@ async fn a_worker_that_is_cut_off_while_it_claims_keeps_nothing_from_others() ->
     let stage = &net.stage;
     let id = stage.queue_alice()?;
     let mut held = stage.pool.begin().await?;
-    sqlx::raw_sql("lock table kenoma.run_events, kenoma.workers in exclusive mode")
+    sqlx::raw_sql("lock table ostrakon.run_events, ostrakon.workers in exclusive mode")
         .execute(&mut *held)
         .await?;
     let lost = Worker::start(&net.impatient())?;
@@ -169,7 +169,7 @@ async fn a_worker_that_is_cut_off_while_it_claims_keeps_nothing_from_others() ->
 
 /// Every part of the only worker works: nobody rings for a run but its own reconciler.
 async fn comes_back(stage: &Stage) -> Result<()> {
-    let unheard = stage.with("KENOMA_REDIS_URL", "redis://127.0.0.1:1");
+    let unheard = stage.with("OSTRAKON_REDIS_URL", "redis://127.0.0.1:1");
     let (last, _) = queue(&unheard, &["user", "deactivate", "carl@far.example"])?;
     stage.reaches(&last, "succeeded").await?;
     Ok(())

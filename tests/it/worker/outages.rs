@@ -12,7 +12,7 @@ use super::{
 async fn a_run_goes_on_without_redis() -> Result<()> {
     let (stage, mut redis) = Stage::with_redis().await?;
     let held = stage.hold(12).await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     redis.kill()?;
@@ -42,7 +42,7 @@ async fn an_emptied_redis_loses_no_run() -> Result<()> {
     let (stage, redis) = Stage::with_redis().await?;
     let id = stage.queue_alice()?;
     redis.command(&["FLUSHALL"])?;
-    let _worker = Worker::start(&stage.kenoma)?;
+    let _worker = Worker::start(&stage.ostrakon)?;
     stage.is_like_the_twin(&id).await
 }
 
@@ -53,9 +53,9 @@ async fn redis_may_come_after_the_run_and_after_the_worker() -> Result<()> {
     let (id, said) = stage.queue(&DELETE_ALICE)?;
     ensure!(said.stderr.contains("a worker will pick it up when Redis is back"), "{said:?}");
     let refused =
-        stage.kenoma.run(&["user", "deactivate", "carl@far.example", "--require-redis"])?;
+        stage.ostrakon.run(&["user", "deactivate", "carl@far.example", "--require-redis"])?;
     ensure!(refused.code == 8, "{refused:?}");
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let line = worker.expect("no jobs are fetched from this queue now")?;
     let error = line["error"].as_str().unwrap_or_default();
     ensure!(error.contains("not reachable") && error.contains("127.0.0.1"), "{line}");

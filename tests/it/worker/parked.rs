@@ -18,7 +18,7 @@ const TAKES_TOO_LONG: &str = "57014";
 const HOPELESS: &str = "42P01";
 
 async fn reasons(stage: &Stage, id: &str) -> Result<Vec<String>> {
-    let statement = "select reason from kenoma.parked_items where run_id = $1 order by item";
+    let statement = "select reason from ostrakon.parked_items where run_id = $1 order by item";
     Ok(sqlx::query_scalar(statement).bind(id).fetch_all(&stage.pool).await?)
 }
 
@@ -39,29 +39,29 @@ async fn what_was_parked_is_done_once_it_can_be() -> Result<()> {
     let stage = Stage::new().await?;
     spoil(&stage.pool, 12, BAD_ROW).await?;
     spoil(&stage.pool, 29, BAD_ROW).await?;
-    let _worker = Worker::start(&stage.kenoma)?;
+    let _worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     let run = stage.reaches(&id, "incomplete").await?;
     ensure!((run.done, run.parked) == (TOTAL - 2, 2), "{run:?}");
     ensure!(posts_left(&stage.pool).await? == [12, 29]);
 
     // Nothing is better yet.
-    let said = stage.kenoma.run(&["jobs", "retry", &id, "--parked"])?;
+    let said = stage.ostrakon.run(&["jobs", "retry", &id, "--parked"])?;
     ensure!(said.code == 0 && said.stdout.contains("for its 2 parked items"), "{said:?}");
     let run = stage.reaches(&id, "incomplete").await?;
     ensure!((run.done, run.parked) == (TOTAL - 2, 2), "{run:?}");
     ensure!(reasons(&stage, &id).await?.iter().all(|reason| reason.contains("spoilt")));
-    ensure!(stage.kenoma.run(&["jobs", "watch", &id])?.code == 6);
+    ensure!(stage.ostrakon.run(&["jobs", "watch", &id])?.code == 6);
 
     mend(&stage.pool, BAD_ROW).await?;
-    let said = stage.kenoma.run(&["jobs", "retry", &id])?;
+    let said = stage.ostrakon.run(&["jobs", "retry", &id])?;
     ensure!(said.code == 0 && said.stdout.contains("parked items included"), "{said:?}");
     stage.reaches(&id, "succeeded").await?;
     forget_repeated_refreshes(&stage).await?;
     stage.is_like_the_twin(&id).await?;
     ensure!(reasons(&stage, &id).await?.is_empty());
     for wish in [&["jobs", "retry", &id][..], &["jobs", "retry", &id, "--parked"]] {
-        let refused = stage.kenoma.run(wish)?;
+        let refused = stage.ostrakon.run(wish)?;
         ensure!(
             refused.code == 4 && refused.stderr.contains("nothing of it is left"),
             "{refused:?}"
@@ -83,7 +83,7 @@ async fn a_failed_run_can_have_only_its_parked_items_tried_again() -> Result<()>
     let stage = Stage::new().await?;
     spoil(&stage.pool, 5, BAD_ROW).await?;
     spoil(&stage.pool, 20, HOPELESS).await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     let failed = stage.reaches(&id, "failed").await?;
     ensure!(failed.parked == 1, "{failed:?}");
@@ -94,7 +94,7 @@ async fn a_failed_run_can_have_only_its_parked_items_tried_again() -> Result<()>
     worker.expect("has failed")?;
 
     mend(&stage.pool, BAD_ROW).await?;
-    ensure!(stage.kenoma.run(&["jobs", "retry", &id, "--parked"])?.code == 0);
+    ensure!(stage.ostrakon.run(&["jobs", "retry", &id, "--parked"])?.code == 0);
     worker.expect("has failed")?;
     let run = stage.reaches(&id, "failed").await?;
     ensure!((run.done, run.parked) == (failed.done + 1, 0), "{run:?}");
@@ -103,7 +103,7 @@ async fn a_failed_run_can_have_only_its_parked_items_tried_again() -> Result<()>
     ensure!(posts_left(&stage.pool).await? == others, "others than the parked one were touched");
 
     mend(&stage.pool, HOPELESS).await?;
-    ensure!(stage.kenoma.run(&["jobs", "retry", &id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["jobs", "retry", &id])?.code == 0);
     stage.is_like_the_twin(&id).await
 }
 
@@ -111,13 +111,13 @@ async fn a_failed_run_can_have_only_its_parked_items_tried_again() -> Result<()>
 async fn a_parked_item_that_somebody_else_did_is_done() -> Result<()> {
     let stage = Stage::new().await?;
     spoil(&stage.pool, 30, BAD_ROW).await?;
-    let _worker = Worker::start(&stage.kenoma)?;
+    let _worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.reaches(&id, "incomplete").await?;
     mend(&stage.pool, BAD_ROW).await?;
-    let done = stage.kenoma.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
+    let done = stage.ostrakon.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
     ensure!(done.code == 0, "{done:?}");
-    ensure!(stage.kenoma.run(&["jobs", "retry", &id, "--parked"])?.code == 0);
+    ensure!(stage.ostrakon.run(&["jobs", "retry", &id, "--parked"])?.code == 0);
     stage.reaches(&id, "succeeded").await?;
     forget_repeated_refreshes(&stage).await?;
     stage.is_like_the_twin(&id).await
@@ -127,7 +127,7 @@ async fn a_parked_item_that_somebody_else_did_is_done() -> Result<()> {
 async fn a_single_item_that_takes_too_long_is_parked_with_the_setting() -> Result<()> {
     let stage = Stage::new().await?;
     spoil(&stage.pool, 12, TAKES_TOO_LONG).await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     // Not at once: it may pass.
     for _ in 0..2 {
@@ -145,7 +145,7 @@ async fn a_single_item_that_takes_too_long_is_parked_with_the_setting() -> Resul
     );
 
     mend(&stage.pool, TAKES_TOO_LONG).await?;
-    ensure!(stage.kenoma.run(&["jobs", "retry", &id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["jobs", "retry", &id])?.code == 0);
     stage.reaches(&id, "succeeded").await?;
     forget_repeated_refreshes(&stage).await?;
     stage.is_like_the_twin(&id).await
@@ -156,7 +156,7 @@ async fn an_item_that_took_too_long_is_tried_once_more_at_the_end() -> Result<()
     let stage = Stage::new().await?;
     spoil(&stage.pool, 12, TAKES_TOO_LONG).await?;
     spoil(&stage.pool, 29, TAKES_TOO_LONG).await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     let later = "delete_activities alice is tried again later";
     for _ in 0..2 {

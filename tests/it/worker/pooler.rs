@@ -6,7 +6,7 @@ use testkit::PgBouncer;
 use url::Url;
 
 use super::{process::Worker, stage::Stage};
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 /// What a pooler is told to pass over at the start of a session: nothing, and what libpq's friends send.
 const PASSED_OVER: [&[(&str, &str)]; 2] =
@@ -14,9 +14,9 @@ const PASSED_OVER: [&[(&str, &str)]; 2] =
 
 /// Puts a pooler before the stage's database; gives it with the URL that leads through it.
 fn pooled(stage: &Stage, mode: &str, extra: &[(&str, &str)]) -> Result<(PgBouncer, String)> {
-    let mut url = Url::parse(stage.kenoma.database_url())?;
+    let mut url = Url::parse(stage.ostrakon.database_url())?;
     let port = url.port().context("no port")?;
-    let pooler = PgBouncer::start(port, mode, &["kenoma_least"], extra)?;
+    let pooler = PgBouncer::start(port, mode, &["ostrakon_least"], extra)?;
     url.set_port(Some(pooler.port())).ok().context("no port")?;
     Ok((pooler, url.into()))
 }
@@ -29,7 +29,7 @@ async fn left_behind(url: &str) -> Result<(i64, i64)> {
         "select (select count(*) from pg_prepared_statements) as statements,
                 (select count(*) from pg_settings
                  where source = 'session' and name not in ('application_name', 'client_encoding', 'DateStyle', 'TimeZone')
-                    or name like 'kenoma.%') as settings",
+                    or name like 'ostrakon.%') as settings",
     )
     .fetch_one(&mut next)
     .await?;
@@ -45,11 +45,11 @@ async fn sessions_that_are_shared_are_refused_and_left_as_they_were() -> Result<
         ("statement", PASSED_OVER[1]),
     ] {
         let (_pooler, url) = pooled(&stage, mode, extra)?;
-        let kenoma = stage.with("KENOMA_DATABASE_URL", &url);
+        let ostrakon = stage.with("OSTRAKON_DATABASE_URL", &url);
         for line in
             ["user list", "user delete_activities alice --yes --inline", "migrate", "worker"]
         {
-            let done = kenoma.run(&line.split(' ').collect::<Vec<_>>())?;
+            let done = ostrakon.run(&line.split(' ').collect::<Vec<_>>())?;
             ensure!(done.code == 4 && done.stdout.is_empty(), "{mode}, {line}: {done:?}");
             ensure!(done.stderr.contains("pool_mode = session"), "{done:?}");
         }
@@ -63,12 +63,12 @@ async fn sessions_of_our_own_behind_a_pooler_will_do() -> Result<()> {
     for extra in PASSED_OVER {
         let stage = Stage::new().await?;
         let (_pooler, url) = pooled(&stage, "session", extra)?;
-        let kenoma: Kenoma = stage.with("KENOMA_DATABASE_URL", &url);
-        let worker = Worker::start(&kenoma)?;
-        let done = kenoma.run(&["user", "delete_activities", "alice", "--yes", "--wait"])?;
+        let ostrakon: Ostrakon = stage.with("OSTRAKON_DATABASE_URL", &url);
+        let worker = Worker::start(&ostrakon)?;
+        let done = ostrakon.run(&["user", "delete_activities", "alice", "--yes", "--wait"])?;
         ensure!(done.code == 0, "{done:?}");
         let id: String =
-            sqlx::query_scalar("select id from kenoma.runs").fetch_one(&stage.pool).await?;
+            sqlx::query_scalar("select id from ostrakon.runs").fetch_one(&stage.pool).await?;
         stage.is_like_the_twin(&id).await?;
         let log = worker.stop()?;
         ensure!(

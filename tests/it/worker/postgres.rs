@@ -9,17 +9,17 @@ use super::{
     stage::{Stage, eventually, queue, quick, short_leases, stuck},
     story::{DELETE_ALICE, hold, is_like_the_twin, load_story},
 };
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_whose_connection_is_cut_is_done_again() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(12).await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     let cut = "select pg_terminate_backend(pid) from pg_stat_activity
-               where datname = current_database() and application_name like 'kenoma:%'";
+               where datname = current_database() and application_name like 'ostrakon:%'";
     sqlx::query(cut).execute(&stage.pool).await?;
     let line = worker.expect("A batch was undone and is tried again")?;
     ensure!(line["tries"] == 1 && line["run_id"] == id, "{line}");
@@ -35,7 +35,7 @@ async fn a_batch_whose_connection_is_cut_is_done_again() -> Result<()> {
 async fn a_row_that_is_held_for_long_costs_a_try_and_no_row() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(12).await?;
-    let mut worker = Worker::start(&stage.with("KENOMA_BATCH_LOCK_TIMEOUT", "50ms"))?;
+    let mut worker = Worker::start(&stage.with("OSTRAKON_BATCH_LOCK_TIMEOUT", "50ms"))?;
     let id = stage.queue_alice()?;
     worker.expect_that("A batch gave way to others", |line| line["tries"] == 10)?;
     let line = worker.expect("delete_activities alice is tried again later")?;
@@ -48,7 +48,7 @@ async fn a_row_that_is_held_for_long_costs_a_try_and_no_row() -> Result<()> {
     ensure!(run.parked == 0, "a row that is only held is not parked");
     held.rollback().await?;
     // Time passes.
-    let due = "update kenoma.runs set available_at = clock_timestamp() where id = $1";
+    let due = "update ostrakon.runs set available_at = clock_timestamp() where id = $1";
     sqlx::query(due).bind(&id).execute(&stage.pool).await?;
     stage.is_like_the_twin(&id).await?;
     ensure!(stage.run(&id).await?.attempt == 0, "progress resets the count");
@@ -59,7 +59,7 @@ async fn a_row_that_is_held_for_long_costs_a_try_and_no_row() -> Result<()> {
 async fn a_short_wait_for_a_row_costs_no_try() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(12).await?;
-    let mut worker = Worker::start(&stage.with("KENOMA_BATCH_LOCK_TIMEOUT", "500ms"))?;
+    let mut worker = Worker::start(&stage.with("OSTRAKON_BATCH_LOCK_TIMEOUT", "500ms"))?;
     let id = stage.queue_alice()?;
     worker.expect("A batch gave way to others")?;
     held.rollback().await?;
@@ -75,14 +75,14 @@ async fn a_worker_survives_a_crash_of_postgres() -> Result<()> {
     sqlx::raw_sql(Flavour::Pleroma.schema()).execute(&pool).await?;
     load_story(&pool).await?;
     let prefix = ulid::Ulid::generate().to_string();
-    let kenoma = quick(Kenoma::at(&server.url("postgres")), testkit::redis()?.url())
-        .with("KENOMA_DATABASE_CONNECT_TIMEOUT", "500ms")
-        .with("KENOMA_REDIS_PREFIX", prefix);
-    let kenoma = short_leases(kenoma);
-    kenoma.migrate()?;
+    let ostrakon = quick(Ostrakon::at(&server.url("postgres")), testkit::redis()?.url())
+        .with("OSTRAKON_DATABASE_CONNECT_TIMEOUT", "500ms")
+        .with("OSTRAKON_REDIS_PREFIX", prefix);
+    let ostrakon = short_leases(ostrakon);
+    ostrakon.migrate()?;
     let held = hold(&pool, 12).await?;
-    let mut worker = Worker::start(&kenoma)?;
-    let (id, _) = queue(&kenoma, &DELETE_ALICE)?;
+    let mut worker = Worker::start(&ostrakon)?;
+    let (id, _) = queue(&ostrakon, &DELETE_ALICE)?;
     stuck(&pool, 1).await?;
     server.stop_immediate()?;
     drop(held);

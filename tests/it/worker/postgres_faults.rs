@@ -16,7 +16,7 @@ use super::{
 async fn a_batch_that_takes_too_long_is_done_again() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(12).await?;
-    let mut worker = Worker::start(&stage.with("KENOMA_BATCH_STATEMENT_TIMEOUT", "2s"))?;
+    let mut worker = Worker::start(&stage.with("OSTRAKON_BATCH_STATEMENT_TIMEOUT", "2s"))?;
     let id = stage.queue_alice()?;
     let line = worker.expect("A batch was undone and is tried again")?;
     ensure!(line["error"].to_string().contains("statement timeout"), "{line}");
@@ -67,19 +67,19 @@ impl Guest {
 async fn a_worker_outlives_the_want_of_connections() -> Result<()> {
     let stage = Stage::new().await?;
     let guest = Guest::invite(&stage).await?;
-    let kenoma = stage
+    let ostrakon = stage
         .with_short_leases()
-        .with("KENOMA_DATABASE_URL", guest.url(&stage)?)
-        .with("KENOMA_DATABASE_CONNECT_TIMEOUT", "500ms");
+        .with("OSTRAKON_DATABASE_URL", guest.url(&stage)?)
+        .with("OSTRAKON_DATABASE_CONNECT_TIMEOUT", "500ms");
     let held = stage.hold(12).await?;
-    let mut worker = Worker::start(&kenoma)?;
+    let mut worker = Worker::start(&ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     guest.lock_out().await?;
     worker.expect("The run is left to its lease")?;
 
     // Whoever starts now is told what is missing.
-    let refused = kenoma.run(&["worker"])?;
+    let refused = ostrakon.run(&["worker"])?;
     ensure!(refused.code == 8 && refused.stderr.contains("has no connection free"), "{refused:?}");
 
     held.rollback().await?;
@@ -96,10 +96,10 @@ async fn a_worker_outlives_the_want_of_connections() -> Result<()> {
 /// Lets every deletion of a post fail for a reason.
 async fn spoil(stage: &Stage, errcode: &str, only: &str) -> Result<()> {
     let statement = format!(
-        "create function kenoma.spoil() returns trigger language plpgsql as
+        "create function ostrakon.spoil() returns trigger language plpgsql as
            $$ begin raise exception 'as the test asked' using errcode = '{errcode}'; end $$;
          create trigger spoil before update or delete on objects for each row
-           when ({only}) execute function kenoma.spoil()"
+           when ({only}) execute function ostrakon.spoil()"
     );
     sqlx::raw_sql(put_together(statement)).execute(&stage.pool).await?;
     Ok(())
@@ -109,7 +109,7 @@ async fn spoil(stage: &Stage, errcode: &str, only: &str) -> Result<()> {
 async fn a_full_disk_parks_no_row() -> Result<()> {
     let stage = Stage::new().await?;
     spoil(&stage, "53100", "true").await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     let line = worker.expect("delete_activities alice is tried again later")?;
     ensure!(line["error"].to_string().contains("as the test asked"), "{line}");
@@ -118,7 +118,7 @@ async fn a_full_disk_parks_no_row() -> Result<()> {
     ensure!(stands == ("queued", 0, 0, 1), "{run:?}");
     sqlx::raw_sql("drop trigger spoil on objects").execute(&stage.pool).await?;
     // Time passes.
-    let due = "update kenoma.runs set available_at = clock_timestamp() where id = $1";
+    let due = "update ostrakon.runs set available_at = clock_timestamp() where id = $1";
     sqlx::query(due).bind(&id).execute(&stage.pool).await?;
     stage.is_like_the_twin(&id).await?;
     ensure!(stage.run(&id).await?.attempt == 0, "progress resets the count");
@@ -130,15 +130,16 @@ async fn a_row_that_cannot_be_done_is_parked_and_the_rest_is_done() -> Result<()
     let stage = Stage::new().await?;
     // A constraint of the data: no repetition helps.
     spoil(&stage, "23514", "old.data ->> 'content' like 'number 12 %'").await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     let run = stage.reaches(&id, "incomplete").await?;
     ensure!((run.done, run.parked, run.attempt) == (TOTAL - 1, 1, 0), "{run:?}");
-    let parked: Vec<(String, String, Option<String>)> =
-        sqlx::query_as("select item, reason, sqlstate from kenoma.parked_items where run_id = $1")
-            .bind(&id)
-            .fetch_all(&stage.pool)
-            .await?;
+    let parked: Vec<(String, String, Option<String>)> = sqlx::query_as(
+        "select item, reason, sqlstate from ostrakon.parked_items where run_id = $1",
+    )
+    .bind(&id)
+    .fetch_all(&stage.pool)
+    .await?;
     let [(item, reason, sqlstate)] = parked.as_slice() else { anyhow::bail!("{parked:?}") };
     ensure!(reason.contains("as the test asked"), "{reason}");
     ensure!(sqlstate.as_deref() == Some("23514"), "{sqlstate:?}");
@@ -154,14 +155,14 @@ async fn a_row_that_cannot_be_done_is_parked_and_the_rest_is_done() -> Result<()
     .fetch_all(&stage.pool)
     .await?;
     ensure!(left == [(item.clone(), "number 12".to_owned())], "{left:?}");
-    ensure!(stage.kenoma.run(&["jobs", "watch", &id])?.code == 6);
+    ensure!(stage.ostrakon.run(&["jobs", "watch", &id])?.code == 6);
     Ok(())
 }
 
 /// The backends of the worker that do no batch: lease, reconciler, idle ones.
 async fn beside_the_work(pool: &PgPool) -> Result<HashSet<i32>> {
     let statement = "select pid from pg_stat_activity where datname = current_database()
-                     and application_name = 'kenoma'";
+                     and application_name = 'ostrakon'";
     Ok(sqlx::query_scalar(statement).fetch_all(pool).await?.into_iter().collect())
 }
 

@@ -12,9 +12,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::stage::DEADLINE;
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
-/// A running `kenoma worker`, killed on drop.
+/// A running `ostrakon worker`, killed on drop.
 pub(super) struct Worker {
     child: Child,
     lines: Receiver<String>,
@@ -26,20 +26,20 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Starts a worker, and returns when it says so.
-    pub(super) fn start(kenoma: &Kenoma) -> Result<Self> {
-        let mut worker = Self::launch(kenoma)?;
+    pub(super) fn start(ostrakon: &Ostrakon) -> Result<Self> {
+        let mut worker = Self::launch(ostrakon)?;
         worker.expect("The worker has started")?;
         Ok(worker)
     }
 
     /// Starts a worker without waiting for anything.
-    pub(super) fn launch(kenoma: &Kenoma) -> Result<Self> {
-        let mut child = kenoma
+    pub(super) fn launch(ostrakon: &Ostrakon) -> Result<Self> {
+        let mut child = ostrakon
             .command(&["worker"])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .context("kenoma cannot be started")?;
+            .context("ostrakon cannot be started")?;
         let stderr = child.stderr.take().context("no standard error")?;
         let (sender, lines) = channel();
         // Ends with the process, whose end closes the pipe.

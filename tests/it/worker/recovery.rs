@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::{process::Worker, stage::Stage};
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 /// After a worker was killed.
 const TAKE_OVER: Duration = Duration::from_secs(30);
@@ -14,15 +14,15 @@ const TAKE_OVER: Duration = Duration::from_secs(30);
 const RING_AGAIN: Duration = Duration::from_mins(1);
 
 /// The stage's program, in the settings named here as people have it.
-fn by_default(stage: &Stage) -> Kenoma {
+fn by_default(stage: &Stage) -> Ostrakon {
     [
-        ("KENOMA_WORKER_POLL_INTERVAL", "200ms"),
-        ("KENOMA_WORKER_RECONCILE_INTERVAL", "3s"),
-        ("KENOMA_WORKER_LEASE", "15s"),
-        ("KENOMA_WORKER_LEASE_RENEWAL", "5s"),
+        ("OSTRAKON_WORKER_POLL_INTERVAL", "200ms"),
+        ("OSTRAKON_WORKER_RECONCILE_INTERVAL", "3s"),
+        ("OSTRAKON_WORKER_LEASE", "15s"),
+        ("OSTRAKON_WORKER_LEASE_RENEWAL", "5s"),
     ]
     .iter()
-    .fold(stage.kenoma.clone(), |kenoma, (name, value)| kenoma.with(name, *value))
+    .fold(stage.ostrakon.clone(), |ostrakon, (name, value)| ostrakon.with(name, *value))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +48,7 @@ async fn a_killed_workers_run_goes_on_within_half_a_minute() -> Result<()> {
 async fn a_run_is_worked_on_within_a_minute_after_redis_was_emptied() -> Result<()> {
     let (stage, redis) = Stage::with_redis().await?;
     let held = stage.hold(12).await?;
-    let mut worker = Worker::start(&by_default(&stage).with("KENOMA_WORKER_CONCURRENCY", "1"))?;
+    let mut worker = Worker::start(&by_default(&stage).with("OSTRAKON_WORKER_CONCURRENCY", "1"))?;
     let long = stage.queue_alice()?;
     stage.stuck().await?;
     // Its place is taken: it waits, announced in Redis only.

@@ -22,19 +22,19 @@ fn make_user(redis: &Redis) -> Result<String> {
     command.extend(rules.split_whitespace());
     command.push(&selector);
     ensure!(redis.command(&command)? == "OK");
-    Ok(redis.url().replace("redis://", &format!("redis://kenoma:{PASSWORD}@")))
+    Ok(redis.url().replace("redis://", &format!("redis://ostrakon:{PASSWORD}@")))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_example_user_does_all_that_kenoma_does() -> Result<()> {
+async fn the_example_user_does_all_that_ostrakon_does() -> Result<()> {
     let redis = Redis::start()?;
     let url = format!("{}/3", make_user(&redis)?);
     let mut stage = Stage::on_redis(&url).await?;
-    stage.kenoma = stage.with("KENOMA_REDIS_PREFIX", "kenoma");
+    stage.ostrakon = stage.with("OSTRAKON_REDIS_PREFIX", "ostrakon");
     // A bell that is lost: the reconciler has to ring it again.
     let lost = stage.queue_alice()?;
     redis.command(&["FLUSHALL"])?;
-    let worker = Worker::start(&stage.kenoma)?;
+    let worker = Worker::start(&stage.ostrakon)?;
     stage.is_like_the_twin(&lost).await?;
     let (rung, said) =
         stage.queue(&["user", "deactivate", "carl@far.example", "--require-redis"])?;
@@ -43,20 +43,20 @@ async fn the_example_user_does_all_that_kenoma_does() -> Result<()> {
     let in_redis = |words: &[&str]| redis.command(&[&["-n", "3"], words].concat());
     // What is done goes: the janitor works.
     eventually("an empty queue", async || {
-        let left = in_redis(&["EXISTS", "kenoma:short:data", "kenoma:long:data"])?;
+        let left = in_redis(&["EXISTS", "ostrakon:short:data", "ostrakon:long:data"])?;
         Ok((left == "0").then_some(()))
     })
     .await?;
     // A key of the wrong type, and a message with an id that has to be replaced.
     for command in [
-        &["SET", "kenoma:long:signal", "forged"][..],
-        &["HSET", "kenoma:short:data", "007", "{}"],
-        &["RPUSH", "kenoma:short:active", "007"],
+        &["SET", "ostrakon:long:signal", "forged"][..],
+        &["HSET", "ostrakon:short:data", "007", "{}"],
+        &["RPUSH", "ostrakon:short:active", "007"],
     ] {
         in_redis(command)?;
     }
     eventually("the forged message to be gone", async || {
-        let left = in_redis(&["EXISTS", "kenoma:short:data"])?;
+        let left = in_redis(&["EXISTS", "ostrakon:short:data"])?;
         Ok((left == "0").then_some(()))
     })
     .await?;
@@ -85,16 +85,16 @@ fn the_example_user_can_do_nothing_else() -> Result<()> {
         &["ACL", "LIST"],
         &["SHUTDOWN", "NOSAVE"],
         &["MONITOR"],
-        &["SUBSCRIBE", "kenoma:x"],
-        &["PUBLISH", "kenoma:x", "y"],
+        &["SUBSCRIBE", "ostrakon:x"],
+        &["PUBLISH", "ostrakon:x", "y"],
         &["EVAL", "return 1", "0"],
         &["GET", "other"],
         &["TYPE", "other"],
         &["DEL", "other"],
         &["ZRANGE", "core:apalis:queues:list", "0", "-1"],
-        &["RPUSH", "kenomaevil:active", "x"],
+        &["RPUSH", "ostrakonevil:active", "x"],
     ] {
-        let login = ["--no-auth-warning", "--user", "kenoma", "--pass", PASSWORD];
+        let login = ["--no-auth-warning", "--user", "ostrakon", "--pass", PASSWORD];
         let said = redis.command(&[&login[..], command].concat());
         let Err(error) = said else { anyhow::bail!("{command:?} was allowed: {said:?}") };
         ensure!(format!("{error:#}").contains("NOPERM"), "{command:?}: {error:#}");

@@ -27,7 +27,7 @@ impl Midway {
     async fn reach() -> Result<Self> {
         let (stage, redis) = Stage::with_redis().await?;
         let held = stage.hold(12).await?;
-        let worker = Worker::start(&stage.kenoma)?;
+        let worker = Worker::start(&stage.ostrakon)?;
         let id = stage.queue_alice()?;
         stage.stuck().await?;
         Ok(Self { stage, redis, worker, held, id })
@@ -37,7 +37,7 @@ impl Midway {
     /// warning. When it is mended, that one is done, and so is the next.
     async fn outlives(mut self, mend: impl FnOnce(&Redis) -> Result<()>) -> Result<()> {
         self.worker.expect("no jobs are fetched from this queue now")?;
-        let said = self.stage.kenoma.run(&["user", "deactivate", "dora", "--yes"])?;
+        let said = self.stage.ostrakon.run(&["user", "deactivate", "dora", "--yes"])?;
         ensure!(said.code == 0, "{said:?}");
         ensure!(said.stderr.contains("The run is safe in the ledger"), "{said:?}");
         self.held.rollback().await?;
@@ -45,7 +45,7 @@ impl Midway {
         mend(&self.redis)?;
         self.worker.expect("jobs are fetched from this queue again")?;
         eventually("the job that was queued meanwhile", async || {
-            let done = "select exists (select from kenoma.runs
+            let done = "select exists (select from ostrakon.runs
                          where subject = 'dora' and status = 'succeeded' and attempt = 0)";
             let done: bool = sqlx::query_scalar(done).fetch_one(&self.stage.pool).await?;
             Ok(done.then_some(()))
@@ -123,7 +123,7 @@ async fn a_flood_of_messages_bricks_no_queue() -> Result<()> {
     let long = format!("{}:long", stage.prefix);
     let waiting = redis.command(&["EVAL", FLOOD, "1", &long])?;
     ensure!(waiting == "10001", "{waiting}");
-    let mut worker = Worker::start(&stage.with("KENOMA_WORKER_POLL_INTERVAL", "10ms"))?;
+    let mut worker = Worker::start(&stage.with("OSTRAKON_WORKER_POLL_INTERVAL", "10ms"))?;
     stage.went_straight(&id).await?;
     let (behind, _) = stage.queue(&["user", "deactivate_all_from_instance", "far.example"])?;
     stage.reaches(&behind, "succeeded").await?;

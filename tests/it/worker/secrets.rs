@@ -16,7 +16,7 @@ use super::{
     stage::{eventually, reaches},
     story::load_story,
 };
-use crate::program::{Done, Kenoma};
+use crate::program::{Done, Ostrakon};
 
 const POSTGRES_PASSWORD: &str = "pg-Zx81sesame";
 const REDIS_PASSWORD: &str = "redis-Zx82sesame";
@@ -41,17 +41,17 @@ impl Guarded {
         load_story(&pool).await?;
         let redis = Redis::start()?;
         let password = format!(">{REDIS_PASSWORD}");
-        redis.command(&["ACL", "SETUSER", "kenoma", "on", &password, "~*", "+@all"])?;
+        redis.command(&["ACL", "SETUSER", "ostrakon", "on", &password, "~*", "+@all"])?;
         let guarded = Self { server, redis, pool, folder: tempfile::tempdir()? };
-        Kenoma::at(&guarded.server.url("guarded")).migrate()?;
-        sqlx::raw_sql("create role kenoma login superuser password 'pg-Zx81sesame'")
+        Ostrakon::at(&guarded.server.url("guarded")).migrate()?;
+        sqlx::raw_sql("create role ostrakon login superuser password 'pg-Zx81sesame'")
             .execute(&guarded.pool)
             .await?;
         // From now on that role needs its password.
         sqlx::raw_sql(
             "do $$ begin
                  execute format('copy (select unnest(array[
-                     ''host all kenoma 127.0.0.1/32 scram-sha-256'',
+                     ''host all ostrakon 127.0.0.1/32 scram-sha-256'',
                      ''host all all 127.0.0.1/32 trust''])) to %L', current_setting('hba_file'));
              end $$;
              select pg_reload_conf()",
@@ -67,11 +67,11 @@ impl Guarded {
     }
 
     fn postgres_url(&self, password: &str) -> String {
-        self.server.url("guarded").replace("postgres@", &format!("kenoma:{password}@"))
+        self.server.url("guarded").replace("postgres@", &format!("ostrakon:{password}@"))
     }
 
     fn redis_url(&self, password: &str) -> String {
-        self.redis.url().replace("redis://", &format!("redis://kenoma:{password}@"))
+        self.redis.url().replace("redis://", &format!("redis://ostrakon:{password}@"))
     }
 
     /// Writes a config file that only its owner may read.
@@ -86,9 +86,9 @@ impl Guarded {
         Ok(path.to_str().context("an odd path")?.to_owned())
     }
 
-    /// Everything in schema `kenoma`.
+    /// Everything in schema `ostrakon`.
     async fn ledger(&self) -> Result<String> {
-        let dump = "select schema_to_xml('kenoma', true, false, '')::text";
+        let dump = "select schema_to_xml('ostrakon', true, false, '')::text";
         Ok(sqlx::query_scalar(dump).fetch_one(&self.pool).await?)
     }
 }
@@ -110,24 +110,24 @@ fn says(done: &Done, code: i32) -> Result<()> {
 async fn passwords_are_told_nowhere() -> Result<()> {
     let guarded = Guarded::start().await?;
     let config = guarded.config(
-        "kenoma.toml",
+        "ostrakon.toml",
         &guarded.postgres_url(POSTGRES_PASSWORD),
         &guarded.redis_url(REDIS_PASSWORD),
     )?;
-    let kenoma = Kenoma::nowhere().with("KENOMA_CONFIG", &config);
+    let ostrakon = Ostrakon::nowhere().with("OSTRAKON_CONFIG", &config);
     let log = guarded.folder.path().join("log");
-    let mut worker = kenoma
+    let mut worker = ostrakon
         .command(&["worker", "-vv"])
         .stdout(File::create(&log)?)
         .stderr(File::options().append(true).open(&log)?)
         .spawn()?;
-    let done = kenoma.run(&["user", "delete_activities", "alice", "--yes", "--json", "-vv"])?;
+    let done = ostrakon.run(&["user", "delete_activities", "alice", "--yes", "--json", "-vv"])?;
     says(&done, 0)?;
     let run: serde_json::Value = serde_json::from_str(&done.stdout)?;
     let id = run["run_id"].as_str().context("no run")?;
     reaches(&guarded.pool, id, "succeeded").await?;
     for line in ["config show -vv", "config show --json", "jobs list -vv", "actions -vv"] {
-        says(&kenoma.run(&line.split(' ').collect::<Vec<_>>())?, 0)?;
+        says(&ostrakon.run(&line.split(' ').collect::<Vec<_>>())?, 0)?;
     }
     // What every user of the machine sees of the process, and what its own user sees.
     let process = Path::new("/proc").join(worker.id().to_string());
@@ -142,16 +142,16 @@ async fn passwords_are_told_nowhere() -> Result<()> {
     is_silent("pg_stat_activity", &seen)?;
 
     // Both servers begin to refuse the passwords, and drop the connections.
-    guarded.redis.command(&["ACL", "SETUSER", "kenoma", "resetpass", ">other"])?;
-    guarded.redis.command(&["CLIENT", "KILL", "USER", "kenoma"])?;
+    guarded.redis.command(&["ACL", "SETUSER", "ostrakon", "resetpass", ">other"])?;
+    guarded.redis.command(&["CLIENT", "KILL", "USER", "ostrakon"])?;
     sqlx::raw_sql(
-        "alter role kenoma password 'other';
-         select pg_terminate_backend(pid) from pg_stat_activity where usename = 'kenoma'",
+        "alter role ostrakon password 'other';
+         select pg_terminate_backend(pid) from pg_stat_activity where usename = 'ostrakon'",
     )
     .execute(&guarded.pool)
     .await?;
-    says(&kenoma.run(&["jobs", "list", "-vv"])?, 8)?;
-    let logins = "select count(*) from pg_stat_activity where usename = 'kenoma'";
+    says(&ostrakon.run(&["jobs", "list", "-vv"])?, 8)?;
+    let logins = "select count(*) from pg_stat_activity where usename = 'ostrakon'";
     let left: i64 = sqlx::query_scalar(logins).fetch_one(&guarded.pool).await?;
     ensure!(left == 0, "{left} connections are left");
     let stopped = Command::new("kill").arg(worker.id().to_string()).status()?;
@@ -175,24 +175,24 @@ async fn passwords_that_are_refused_are_told_nowhere() -> Result<()> {
         (guarded.postgres_url("wrong-sesame"), redis.clone(), 8),
         (good.clone(), guarded.redis_url("wrong-sesame"), 8),
         (good.clone(), redis.replace("127.0.0.1", "127.0.0.1:notaport:"), 2),
-        (format!("postgres://kenoma:{MARK}@127.0.0.1:1/guarded"), redis.clone(), 8),
-        (format!("postgres://kenoma:{MARK}@127.0.0.1:notaport/guarded"), redis.clone(), 2),
-        (format!("postgers://kenoma:{MARK}@127.0.0.1/guarded"), redis.clone(), 2),
+        (format!("postgres://ostrakon:{MARK}@127.0.0.1:1/guarded"), redis.clone(), 8),
+        (format!("postgres://ostrakon:{MARK}@127.0.0.1:notaport/guarded"), redis.clone(), 2),
+        (format!("postgers://ostrakon:{MARK}@127.0.0.1/guarded"), redis.clone(), 2),
         (format!("{good}?sslmode=verify-full&sslrootcert=/nowhere"), redis.clone(), 2),
     ] {
-        let kenoma = Kenoma::at(&postgres).with("KENOMA_REDIS_URL", redis);
-        says(&kenoma.run(&queue)?, code).with_context(|| postgres.clone())?;
+        let ostrakon = Ostrakon::at(&postgres).with("OSTRAKON_REDIS_URL", redis);
+        says(&ostrakon.run(&queue)?, code).with_context(|| postgres.clone())?;
         if code == 2 {
-            says(&kenoma.run(&["worker", "-vv"])?, code)?;
+            says(&ostrakon.run(&["worker", "-vv"])?, code)?;
         }
     }
     // A file that is not TOML, with the password in the line that is wrong.
     let broken = guarded.config("broken.toml", &format!("{good}\" x"), &redis)?;
-    says(&Kenoma::nowhere().run(&["jobs", "list", "--config", &broken, "-vv"])?, 2)?;
+    says(&Ostrakon::nowhere().run(&["jobs", "list", "--config", &broken, "-vv"])?, 2)?;
     // A file that everybody may read: used, and warned of.
     let open = guarded.config("open.toml", &good, &redis)?;
     fs::set_permissions(&open, fs::Permissions::from_mode(0o644))?;
-    let done = Kenoma::nowhere().run(&["jobs", "list", "--config", &open, "-vv"])?;
+    let done = Ostrakon::nowhere().run(&["jobs", "list", "--config", &open, "-vv"])?;
     says(&done, 0)?;
     ensure!(done.stderr.contains("holds a password and every user of this machine may read it"));
     is_silent("the ledger", &guarded.ledger().await?)

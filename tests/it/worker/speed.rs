@@ -9,13 +9,13 @@ use super::{
     stage::{BATCH, Stage, eventually},
     story::TOTAL,
 };
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 /// Waits for the first batch, and pauses the run while it rests.
 async fn rests_after_one_batch(stage: &Stage, id: &str) -> Result<()> {
     eventually("the first batch", async || Ok((stage.run(id).await?.done > 0).then_some(())))
         .await?;
-    ensure!(stage.kenoma.run(&["jobs", "pause", id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["jobs", "pause", id])?.code == 0);
     let run = stage.reaches(id, "paused").await?;
     ensure!(run.done == BATCH, "{run:?}");
     Ok(())
@@ -33,11 +33,11 @@ async fn batches_are_small_while_others_are_at_work() -> Result<()> {
     let stage = Stage::new().await?;
     // Whoever holds a row is at work: nothing else is needed.
     let held = stage.hold(7).await?;
-    let kenoma = stage
-        .with("KENOMA_BATCH_ROWS_INITIAL", "100")
-        .with("KENOMA_BATCH_ROWS_MAX", "100")
-        .with("KENOMA_BATCH_ROWS_BUSY", "3");
-    let _worker = Worker::start(&kenoma)?;
+    let ostrakon = stage
+        .with("OSTRAKON_BATCH_ROWS_INITIAL", "100")
+        .with("OSTRAKON_BATCH_ROWS_MAX", "100")
+        .with("OSTRAKON_BATCH_ROWS_BUSY", "3");
+    let _worker = Worker::start(&ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     let run = stage.run(&id).await?;
@@ -46,8 +46,8 @@ async fn batches_are_small_while_others_are_at_work() -> Result<()> {
     stage.is_like_the_twin(&id).await
 }
 
-fn speed(kenoma: &Kenoma, id: &str, factor: &str) -> Result<String> {
-    let done = kenoma.run(&["jobs", "speed", id, factor])?;
+fn speed(ostrakon: &Ostrakon, id: &str, factor: &str) -> Result<String> {
+    let done = ostrakon.run(&["jobs", "speed", id, factor])?;
     ensure!(done.code == 0, "{done:?}");
     Ok(done.stdout)
 }
@@ -55,13 +55,13 @@ fn speed(kenoma: &Kenoma, id: &str, factor: &str) -> Result<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nice_worker_rests_after_each_batch() -> Result<()> {
     let stage = Stage::new().await?;
-    let _worker = Worker::start(&stage.with("KENOMA_WORKER_NICE", "100"))?;
+    let _worker = Worker::start(&stage.with("OSTRAKON_WORKER_NICE", "100"))?;
     let id = stage.queue_alice()?;
     rests_after_one_batch(&stage, &id).await?;
     // 100 times as fast as a worker that rests 100 times as long as it works.
-    let said = speed(&stage.kenoma, &id, "100")?;
+    let said = speed(&stage.ostrakon, &id, "100")?;
     ensure!(said.contains("will go on at 100 times the speed of the settings"), "{said}");
-    ensure!(stage.kenoma.run(&["jobs", "resume", &id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["jobs", "resume", &id])?.code == 0);
     stage.is_like_the_twin(&id).await
 }
 
@@ -69,11 +69,11 @@ async fn a_nice_worker_rests_after_each_batch() -> Result<()> {
 async fn a_worker_rests_after_each_batch_while_others_are_busy() -> Result<()> {
     let stage = Stage::new().await?;
     let somebody = somebody_at_work(&stage).await?;
-    let _worker = Worker::start(&stage.with("KENOMA_WORKER_PERCENT_BUSY", "1"))?;
+    let _worker = Worker::start(&stage.with("OSTRAKON_WORKER_PERCENT_BUSY", "1"))?;
     let id = stage.queue_alice()?;
     rests_after_one_batch(&stage, &id).await?;
     somebody.rollback().await?;
-    ensure!(stage.kenoma.run(&["jobs", "resume", &id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["jobs", "resume", &id])?.code == 0);
     stage.is_like_the_twin(&id).await
 }
 
@@ -81,18 +81,18 @@ async fn a_worker_rests_after_each_batch_while_others_are_busy() -> Result<()> {
 async fn an_operator_slows_a_run_down_and_speeds_it_up_while_it_rests() -> Result<()> {
     let stage = Stage::new().await?;
     let id = stage.queue_alice()?;
-    speed(&stage.kenoma, &id, "0.01")?;
-    let _worker = Worker::start(&stage.kenoma)?;
+    speed(&stage.ostrakon, &id, "0.01")?;
+    let _worker = Worker::start(&stage.ostrakon)?;
     rests_after_one_batch(&stage, &id).await?;
-    ensure!(stage.kenoma.run(&["jobs", "resume", &id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["jobs", "resume", &id])?.code == 0);
     eventually("the next batch", async || Ok((stage.run(&id).await?.done > BATCH).then_some(())))
         .await?;
-    let said = speed(&stage.kenoma, &id, "1")?;
+    let said = speed(&stage.ostrakon, &id, "1")?;
     ensure!(said.contains("goes on at 1 times the speed of the settings"), "{said}");
     stage.is_like_the_twin(&id).await?;
-    let told = stage.kenoma.run(&["jobs", "show", &id])?;
+    let told = stage.ostrakon.run(&["jobs", "show", &id])?;
     ensure!(told.stdout.contains("speed by ") && told.stdout.contains("(factor 0.01)"), "{told:?}");
-    let refused = stage.kenoma.run(&["jobs", "speed", &id, "2"])?;
+    let refused = stage.ostrakon.run(&["jobs", "speed", &id, "2"])?;
     ensure!(refused.code == 4, "{refused:?}");
     ensure!(refused.stderr.contains("has succeeded: it cannot be made faster"), "{refused:?}");
     Ok(())
@@ -103,11 +103,11 @@ async fn a_speed_that_is_none_changes_nothing() -> Result<()> {
     let stage = Stage::new().await?;
     let id = stage.queue_alice()?;
     for factor in ["0", "-1", "0.001", "101", "fast", "NaN", "inf"] {
-        let refused = stage.kenoma.run(&["jobs", "speed", &id, "--", factor])?;
+        let refused = stage.ostrakon.run(&["jobs", "speed", &id, "--", factor])?;
         ensure!(refused.code == 2, "{factor}: {refused:?}");
         ensure!(refused.stderr.contains("give a number from 0.01 to 100"), "{refused:?}");
     }
-    let shown = stage.kenoma.run(&["jobs", "show", &id, "--json"])?;
+    let shown = stage.ostrakon.run(&["jobs", "show", &id, "--json"])?;
     let shown: Value = serde_json::from_str(&shown.stdout)?;
     ensure!(shown["speed"] == 1.0 && shown["total"] == TOTAL, "{shown}");
     ensure!(stage.events(&id).await? == ["queued"]);

@@ -13,7 +13,7 @@ use testkit::{Database, Flavour, Redis};
 use super::story::{
     DELETE_ALICE, hold, is_like_the_twin, is_untouched, load_story, looks_for_deadlocks_after,
 };
-use crate::program::{Done, Kenoma};
+use crate::program::{Done, Ostrakon};
 
 /// How long anything may take that is waited for.
 pub(super) const DEADLINE: Duration = Duration::from_mins(1);
@@ -23,16 +23,16 @@ pub(super) const BATCH: i64 = 5;
 
 /// Settings of a worker that loses no time. Locks are waited for longer than any test takes.
 const QUICK: [(&str, &str); 8] = [
-    ("KENOMA_BATCH_ROWS_INITIAL", "5"),
-    ("KENOMA_BATCH_ROWS_MAX", "5"),
-    ("KENOMA_BATCH_LOCK_TIMEOUT", "1m"),
-    ("KENOMA_BATCH_STATEMENT_TIMEOUT", "2m"),
-    ("KENOMA_WORKER_POLL_INTERVAL", "20ms"),
-    ("KENOMA_WORKER_RECONCILE_INTERVAL", "200ms"),
+    ("OSTRAKON_BATCH_ROWS_INITIAL", "5"),
+    ("OSTRAKON_BATCH_ROWS_MAX", "5"),
+    ("OSTRAKON_BATCH_LOCK_TIMEOUT", "1m"),
+    ("OSTRAKON_BATCH_STATEMENT_TIMEOUT", "2m"),
+    ("OSTRAKON_WORKER_POLL_INTERVAL", "20ms"),
+    ("OSTRAKON_WORKER_RECONCILE_INTERVAL", "200ms"),
     // Counts and deletes may take a while on a busy machine; a larger batch would not do.
-    ("KENOMA_BATCH_TARGET", "5s"),
+    ("OSTRAKON_BATCH_TARGET", "5s"),
     // Else when a delivery is due would depend on how quick the machine is.
-    ("KENOMA_FEDERATION_PER_SECOND", "1000000"),
+    ("OSTRAKON_FEDERATION_PER_SECOND", "1000000"),
 ];
 
 /// A run, as far as the tests look at it.
@@ -49,7 +49,7 @@ pub(super) struct Run {
 
 /// A database with the community, and the program for it.
 pub(super) struct Stage {
-    pub(super) kenoma: Kenoma,
+    pub(super) ostrakon: Ostrakon,
     /// First part of every Redis key.
     pub(super) prefix: String,
     pub(super) pool: PgPool,
@@ -73,21 +73,21 @@ impl Stage {
     pub(super) async fn on_redis(url: &str) -> Result<Self> {
         let database = Database::create(Flavour::Pleroma).await?;
         load_story(&database.pool()).await?;
-        let kenoma = Kenoma::with_least_rights(&database).await?;
-        Ok(Self::assemble(kenoma, url, database))
+        let ostrakon = Ostrakon::with_least_rights(&database).await?;
+        Ok(Self::assemble(ostrakon, url, database))
     }
 
     /// Sets up a stage on an empty database of any flavour.
     pub(super) async fn empty(database: Database) -> Result<Self> {
         looks_for_deadlocks_after(&database.pool(), "10min").await?;
-        let kenoma = Kenoma::with_least_rights(&database).await?;
-        Ok(Self::assemble(kenoma, testkit::redis()?.url(), database))
+        let ostrakon = Ostrakon::with_least_rights(&database).await?;
+        Ok(Self::assemble(ostrakon, testkit::redis()?.url(), database))
     }
 
-    fn assemble(kenoma: Kenoma, redis: &str, database: Database) -> Self {
+    fn assemble(ostrakon: Ostrakon, redis: &str, database: Database) -> Self {
         let prefix = format!("t-{}", ulid::Ulid::generate());
-        let kenoma = quick(kenoma, redis).with("KENOMA_REDIS_PREFIX", prefix.clone());
-        Self { kenoma, prefix, pool: database.pool(), database }
+        let ostrakon = quick(ostrakon, redis).with("OSTRAKON_REDIS_PREFIX", prefix.clone());
+        Self { ostrakon, prefix, pool: database.pool(), database }
     }
 
     /// Where the database is, with a superuser's login.
@@ -96,23 +96,23 @@ impl Stage {
     }
 
     /// The program with one more variable.
-    pub(super) fn with(&self, name: &str, value: &str) -> Kenoma {
-        self.kenoma.clone().with(name, value)
+    pub(super) fn with(&self, name: &str, value: &str) -> Ostrakon {
+        self.ostrakon.clone().with(name, value)
     }
 
     /// The program with leases that run out soon, for tests in which a worker dies.
-    pub(super) fn with_short_leases(&self) -> Kenoma {
-        short_leases(self.kenoma.clone())
+    pub(super) fn with_short_leases(&self) -> Ostrakon {
+        short_leases(self.ostrakon.clone())
     }
 
     /// The program in the hands of the database's owner.
-    pub(super) fn owner(&self) -> Kenoma {
-        Kenoma::on(&self.database)
+    pub(super) fn owner(&self) -> Ostrakon {
+        Ostrakon::on(&self.database)
     }
 
     /// Queues a command of `user`; gives the run's id and what was said.
     pub(super) fn queue(&self, arguments: &[&str]) -> Result<(String, Done)> {
-        queue(&self.kenoma, arguments)
+        queue(&self.ostrakon, arguments)
     }
 
     /// Queues the job that most tests run.
@@ -122,7 +122,7 @@ impl Stage {
 
     /// Starts a command that is expected to wait for something.
     pub(super) fn begin(&self, arguments: &[&str]) -> Result<Child> {
-        let mut command = self.kenoma.command(arguments);
+        let mut command = self.ostrakon.command(arguments);
         Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
     }
 
@@ -141,7 +141,7 @@ impl Stage {
     pub(super) async fn others_are_stuck(&self, number: i64) -> Result<()> {
         eventually(&format!("{number} connections that wait for locks"), async || {
             let count = "select count(*) from pg_stat_activity where datname = current_database()
-                         and application_name = 'kenoma' and wait_event_type = 'Lock'";
+                         and application_name = 'ostrakon' and wait_event_type = 'Lock'";
             let waiting: i64 = sqlx::query_scalar(count).fetch_one(&self.pool).await?;
             Ok((waiting == number).then_some(()))
         })
@@ -160,13 +160,13 @@ impl Stage {
 
     /// Reads the names of a run's events.
     pub(super) async fn events(&self, id: &str) -> Result<Vec<String>> {
-        let statement = "select event from kenoma.run_events where run_id = $1 order by id";
+        let statement = "select event from ostrakon.run_events where run_id = $1 order by id";
         Ok(sqlx::query_scalar(statement).bind(id).fetch_all(&self.pool).await?)
     }
 
     /// Has a run that waits for somebody else be due now.
     pub(super) async fn has_waited(&self, id: &str) -> Result<()> {
-        let statement = "update kenoma.runs set available_at = clock_timestamp()
+        let statement = "update ostrakon.runs set available_at = clock_timestamp()
                          where id = $1 and status = 'queued'";
         let due = sqlx::query(statement).bind(id).execute(&self.pool).await?;
         ensure!(due.rows_affected() == 1, "{:?}", self.run(id).await?);
@@ -193,7 +193,7 @@ impl Stage {
     /// Waits until so many workers have given a sign of life.
     pub(super) async fn workers(&self, number: i64) -> Result<()> {
         eventually(&format!("{number} workers"), async || {
-            let count = "select count(*) from kenoma.workers";
+            let count = "select count(*) from ostrakon.workers";
             let seen: i64 = sqlx::query_scalar(count).fetch_one(&self.pool).await?;
             Ok((seen >= number).then_some(()))
         })
@@ -212,19 +212,19 @@ impl Stage {
 }
 
 /// Sets a program up to lose no time.
-pub(super) fn quick(kenoma: Kenoma, redis: &str) -> Kenoma {
-    let kenoma = kenoma.with("KENOMA_REDIS_URL", redis);
-    QUICK.iter().fold(kenoma, |kenoma, (name, value)| kenoma.with(name, *value))
+pub(super) fn quick(ostrakon: Ostrakon, redis: &str) -> Ostrakon {
+    let ostrakon = ostrakon.with("OSTRAKON_REDIS_URL", redis);
+    QUICK.iter().fold(ostrakon, |ostrakon, (name, value)| ostrakon.with(name, *value))
 }
 
 /// Lets leases run out soon.
-pub(super) fn short_leases(kenoma: Kenoma) -> Kenoma {
-    kenoma.with("KENOMA_WORKER_LEASE", "1s").with("KENOMA_WORKER_LEASE_RENEWAL", "300ms")
+pub(super) fn short_leases(ostrakon: Ostrakon) -> Ostrakon {
+    ostrakon.with("OSTRAKON_WORKER_LEASE", "1s").with("OSTRAKON_WORKER_LEASE_RENEWAL", "300ms")
 }
 
 /// Queues a command of `user`; gives the run's id and what was said.
-pub(super) fn queue(kenoma: &Kenoma, arguments: &[&str]) -> Result<(String, Done)> {
-    let done = kenoma.run(&[arguments, &["--yes", "--json", "--queue"]].concat())?;
+pub(super) fn queue(ostrakon: &Ostrakon, arguments: &[&str]) -> Result<(String, Done)> {
+    let done = ostrakon.run(&[arguments, &["--yes", "--json", "--queue"]].concat())?;
     ensure!(done.code == 0, "{done:?}");
     let run: Value = serde_json::from_str(&done.stdout)?;
     Ok((run["run_id"].as_str().context("no run_id")?.to_owned(), done))
@@ -238,11 +238,11 @@ pub(crate) async fn stuck(pool: &PgPool, batches: i64) -> Result<()> {
         let count = "
             with recursive waiting as (
                 select pid, unnest(pg_blocking_pids(pid)) as holder from pg_stat_activity
-                where datname = current_database() and application_name like 'kenoma:%'
+                where datname = current_database() and application_name like 'ostrakon:%'
                   and wait_event_type = 'Lock'
             ), held as (
                 select pid from waiting where holder in (
-                    select pid from pg_stat_activity where application_name not like 'kenoma%')
+                    select pid from pg_stat_activity where application_name not like 'ostrakon%')
                 union
                 select waiting.pid from waiting join held on held.pid = waiting.holder
             )
@@ -256,7 +256,7 @@ pub(crate) async fn stuck(pool: &PgPool, batches: i64) -> Result<()> {
 /// Reads a run.
 pub(super) async fn run(pool: &PgPool, id: &str) -> Result<Run> {
     let run: Run = sqlx::query_as(
-        "select status, done, total, parked, attempt, crashes, last_error from kenoma.runs
+        "select status, done, total, parked, attempt, crashes, last_error from ostrakon.runs
          where id = $1",
     )
     .bind(id)

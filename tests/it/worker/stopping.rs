@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_secs(10);
 async fn sigterm_finishes_the_batch_and_gives_the_run_back() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(12).await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     worker.signal("TERM")?;
@@ -31,17 +31,17 @@ async fn sigterm_finishes_the_batch_and_gives_the_run_back() -> Result<()> {
     ensure!((run.attempt, run.crashes, &run.last_error) == (0, 0, &None), "{run:?}");
     ensure!(stage.events(&id).await?.last().is_some_and(|event| event == "interrupted"));
     let workers: i64 =
-        sqlx::query_scalar("select count(*) from kenoma.workers").fetch_one(&stage.pool).await?;
+        sqlx::query_scalar("select count(*) from ostrakon.workers").fetch_one(&stage.pool).await?;
     ensure!(workers == 0, "the worker is still on the list");
 
-    let _next = Worker::start(&stage.kenoma)?;
+    let _next = Worker::start(&stage.ostrakon)?;
     stage.is_like_the_twin(&id).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_worker_stops_at_once() -> Result<()> {
     let stage = Stage::new().await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     stage.workers(1).await?;
     worker.signal("INT")?;
     let started = Instant::now();
@@ -69,7 +69,7 @@ async fn cut_off(stage: &Stage, mut worker: Worker, signals: usize, said: &str) 
     let run = stage.run(&id).await?;
     ensure!(run.done == 2 * BATCH && run.attempt == 0, "{run:?}");
     held.rollback().await?;
-    let _next = Worker::start(&stage.kenoma)?;
+    let _next = Worker::start(&stage.ostrakon)?;
     stage.is_like_the_twin(&id).await
 }
 
@@ -83,7 +83,8 @@ async fn a_second_sigterm_ends_at_once() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shutdown_timeout_ends_what_does_not_finish() -> Result<()> {
     let stage = Stage::new().await?;
-    let worker =
-        Worker::start(&stage.with_short_leases().with("KENOMA_WORKER_SHUTDOWN_TIMEOUT", "200ms"))?;
+    let worker = Worker::start(
+        &stage.with_short_leases().with("OSTRAKON_WORKER_SHUTDOWN_TIMEOUT", "200ms"),
+    )?;
     cut_off(&stage, worker, 1, "did not finish in time").await
 }

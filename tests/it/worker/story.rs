@@ -6,7 +6,7 @@ use testkit::{Database, Flavour, State, World, compare, put_together, snapshot};
 use tokio::sync::OnceCell;
 
 use super::stage::reaches;
-use crate::program::Kenoma;
+use crate::program::Ostrakon;
 
 /// The whole of the job that most tests run.
 pub(super) const TOTAL: i64 = 34;
@@ -54,9 +54,9 @@ impl Story {
             alice.boosts(&post).await?;
         }
         let before = snapshot(&database.pool()).await?;
-        let kenoma = Kenoma::on(&database).with("KENOMA_FEDERATION_PER_SECOND", "1000000");
-        kenoma.migrate()?;
-        let done = kenoma.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
+        let ostrakon = Ostrakon::on(&database).with("OSTRAKON_FEDERATION_PER_SECOND", "1000000");
+        ostrakon.migrate()?;
+        let done = ostrakon.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
         ensure!(done.code == 0, "{done:?}");
         let after = snapshot(&database.pool()).await?;
         Ok(Self { before, after, objects })

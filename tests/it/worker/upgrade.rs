@@ -1,4 +1,4 @@
-//! Two versions of kenoma on one ledger: what the newer one wrote is left to it, and `kenoma migrate`
+//! Two versions of ostrakon on one ledger: what the newer one wrote is left to it, and `ostrakon migrate`
 //! beside workers.
 
 use anyhow::{Result, ensure};
@@ -11,21 +11,21 @@ use super::{
     stage::{BATCH, Stage, eventually},
     story::DELETE_ALICE,
 };
-use crate::program::{Done, Kenoma};
+use crate::program::{Done, Ostrakon};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_versions_run_is_left_alone() -> Result<()> {
     let stage = Stage::new().await?;
     let id = ulid::Ulid::generate().to_string();
     sqlx::query(
-        "insert into kenoma.runs (id, job, class, payload, subject, dedupe_key, requested_by, plan)
+        "insert into ostrakon.runs (id, job, class, payload, subject, dedupe_key, requested_by, plan)
          values ($1, 'sweep_everything', 'long', '{}', 'all', 'sweep', 'tester',
                  '{\"counts\": [], \"notes\": [], \"total\": 0}')",
     )
     .bind(&id)
     .execute(&stage.pool)
     .await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let line = worker.expect("left for a newer worker")?;
     ensure!(line["run_id"] == id && line["level"] == "WARN", "{line}");
     let error = line["error"].as_str().unwrap_or_default();
@@ -40,15 +40,15 @@ async fn a_newer_versions_run_is_left_alone() -> Result<()> {
 
 /// Everything of a run's row that a worker may write.
 async fn row(stage: &Stage, id: &str) -> Result<Value> {
-    let statement = "select to_jsonb(run) - 'announced_at' from kenoma.runs run where id = $1";
+    let statement = "select to_jsonb(run) - 'announced_at' from ostrakon.runs run where id = $1";
     Ok(sqlx::query_scalar(statement).bind(id).fetch_one(&stage.pool).await?)
 }
 
 /// Writes a field into a run's payload or cursor, as a newer version might have.
 async fn set(stage: &Stage, id: &str, column: &str, value: Value) -> Result<()> {
     let statement = match column {
-        "payload" => "update kenoma.runs set payload = $2, announced_at = null where id = $1",
-        _ => "update kenoma.runs set cursor = $2, announced_at = null where id = $1",
+        "payload" => "update ostrakon.runs set payload = $2, announced_at = null where id = $1",
+        _ => "update ostrakon.runs set cursor = $2, announced_at = null where id = $1",
     };
     sqlx::query(statement).bind(id).bind(value).execute(&stage.pool).await?;
     Ok(())
@@ -64,7 +64,7 @@ async fn a_payload_with_a_field_of_a_newer_version_is_left_to_it() -> Result<()>
     set(&stage, &id, "payload", newer).await?;
     let before = row(&stage, &id).await?;
 
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let line = worker.expect_that("left for a newer worker", |line| line["run_id"] == id)?;
     ensure!(line["level"] == "WARN", "{line}");
     ensure!(line["error"].to_string().contains("unknown field `keep_pins`"), "{line}");
@@ -73,14 +73,14 @@ async fn a_payload_with_a_field_of_a_newer_version_is_left_to_it() -> Result<()>
     ensure!(row(&stage, &id).await? == before, "the run has changed");
     stage.is_untouched().await?;
 
-    let shown = stage.kenoma.run(&["jobs", "show", &id])?;
+    let shown = stage.ostrakon.run(&["jobs", "show", &id])?;
     ensure!(shown.code == 0, "{shown:?}");
     ensure!(shown.stdout.contains("Waits for    a worker of a newer version:"), "{shown:?}");
-    let watched = stage.kenoma.run(&["jobs", "watch", &id, "--wait-timeout", "300ms"])?;
+    let watched = stage.ostrakon.run(&["jobs", "watch", &id, "--wait-timeout", "300ms"])?;
     ensure!(watched.code == 7, "{watched:?}");
     ensure!(watched.stderr.contains("waits for a worker of a newer version"), "{watched:?}");
     // It is not what this version would ask for.
-    let inline = stage.kenoma.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
+    let inline = stage.ostrakon.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
     ensure!(inline.code == 5 && inline.stderr.contains(&id), "{inline:?}");
     ensure!(row(&stage, &id).await? == before, "the run has changed");
 
@@ -93,7 +93,7 @@ async fn a_payload_with_a_field_of_a_newer_version_is_left_to_it() -> Result<()>
 async fn a_cursor_of_a_newer_version_is_left_to_it() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(12).await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     worker.signal("TERM")?;
@@ -106,16 +106,16 @@ async fn a_cursor_of_a_newer_version_is_left_to_it() -> Result<()> {
     set(&stage, &id, "cursor", newer).await?;
     let before = row(&stage, &id).await?;
 
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let line = worker.expect_that("left for a newer worker", |line| line["run_id"] == id)?;
     ensure!(line["level"] == "WARN", "{line}");
     ensure!(line["error"].to_string().contains("unknown field `pass`"), "{line}");
     ensure!(row(&stage, &id).await? == before, "the run has changed");
 
     // Who claims it all the same gives it back as it was.
-    let inline = stage.kenoma.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
+    let inline = stage.ostrakon.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
     ensure!(inline.code == 4 && inline.stderr.contains("unknown field `pass`"), "{inline:?}");
-    ensure!(inline.stderr.contains("update kenoma"), "{inline:?}");
+    ensure!(inline.stderr.contains("update ostrakon"), "{inline:?}");
     let run = stage.run(&id).await?;
     ensure!((run.status.as_str(), run.attempt, run.crashes) == ("queued", 0, 0), "{run:?}");
     ensure!((run.done, &run.last_error) == (3 * BATCH, &None), "{run:?}");
@@ -130,11 +130,11 @@ async fn a_cursor_of_a_newer_version_is_left_to_it() -> Result<()> {
 async fn make_older(pool: &PgPool) -> Result<()> {
     // Those after the second may be applied again: what they add stays, as the worker at work needs
     // it.
-    let undone = "drop table kenoma.actions, kenoma.instance_accounts;
-                  delete from kenoma._sqlx_migrations where version between 2 and 13";
+    let undone = "drop table ostrakon.actions, ostrakon.instance_accounts;
+                  delete from ostrakon._sqlx_migrations where version between 2 and 13";
     sqlx::raw_sql(undone).execute(pool).await?;
     let left: Vec<i64> =
-        sqlx::query_scalar("select version from kenoma._sqlx_migrations").fetch_all(pool).await?;
+        sqlx::query_scalar("select version from ostrakon._sqlx_migrations").fetch_all(pool).await?;
     ensure!(left == [1], "take back here what the migrations after {left:?} make");
     Ok(())
 }
@@ -142,7 +142,7 @@ async fn make_older(pool: &PgPool) -> Result<()> {
 /// Has the ledger look as if a newer version had made it.
 async fn make_newer(pool: &PgPool) -> Result<()> {
     sqlx::query(
-        "insert into kenoma._sqlx_migrations (version, description, success, checksum, execution_time)
+        "insert into ostrakon._sqlx_migrations (version, description, success, checksum, execution_time)
          values (9999, 'of a newer version', true, '', 0)",
     )
     .execute(pool)
@@ -154,12 +154,12 @@ async fn make_newer(pool: &PgPool) -> Result<()> {
 async fn migrate_does_not_disturb_a_run() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(12).await?;
-    let worker = Worker::start(&stage.kenoma)?;
+    let worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     make_older(&stage.pool).await?;
-    let refused = stage.kenoma.run(&["jobs", "list"])?;
-    ensure!(refused.code == 4 && refused.stderr.contains("kenoma migrate"), "{refused:?}");
+    let refused = stage.ostrakon.run(&["jobs", "list"])?;
+    ensure!(refused.code == 4 && refused.stderr.contains("ostrakon migrate"), "{refused:?}");
 
     let migrating = stage
         .owner()
@@ -169,8 +169,8 @@ async fn migrate_does_not_disturb_a_run() -> Result<()> {
         .spawn()?;
     eventually("a migration that waits for the batch", async || {
         let waiting = "select exists (select from pg_stat_activity
-                       where datname = current_database() and application_name = 'kenoma'
-                         and wait_event_type = 'Lock' and query like '%alter table kenoma.runs%')";
+                       where datname = current_database() and application_name = 'ostrakon'
+                         and wait_event_type = 'Lock' and query like '%alter table ostrakon.runs%')";
         let waits: bool = sqlx::query_scalar(waiting).fetch_one(&stage.pool).await?;
         Ok(waits.then_some(()))
     })
@@ -189,26 +189,28 @@ async fn migrate_does_not_disturb_a_run() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn migrate_says_what_is_in_the_way_and_refuses_to_run_twice() -> Result<()> {
     let database = Database::create(Flavour::Akkoma).await?;
-    let kenoma = Kenoma::on(&database);
-    kenoma.migrate()?;
+    let ostrakon = Ostrakon::on(&database);
+    ostrakon.migrate()?;
     let pool = database.pool();
     make_older(&pool).await?;
     let mut holder = pool.begin().await?;
     let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut *holder).await?;
-    sqlx::raw_sql("lock table kenoma._sqlx_migrations in share mode").execute(&mut *holder).await?;
-    let first = kenoma
+    sqlx::raw_sql("lock table ostrakon._sqlx_migrations in share mode")
+        .execute(&mut *holder)
+        .await?;
+    let first = ostrakon
         .command(&["migrate"])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()?;
     let migrating: i32 = eventually("a migration that waits", async || {
         let waiting = "select pid from pg_stat_activity where datname = current_database()
-                       and application_name = 'kenoma' and wait_event_type = 'Lock'";
+                       and application_name = 'ostrakon' and wait_event_type = 'Lock'";
         Ok(sqlx::query_scalar(waiting).fetch_optional(&pool).await?)
     })
     .await?;
 
-    let second = kenoma.run(&["migrate"])?;
+    let second = ostrakon.run(&["migrate"])?;
     ensure!(second.code == 4 && second.stdout.is_empty(), "{second:?}");
     ensure!(second.stderr.contains(&format!("process {migrating})")), "{second:?}");
     ensure!(second.stderr.contains("then run it again"), "{second:?}");
@@ -218,10 +220,10 @@ async fn migrate_says_what_is_in_the_way_and_refuses_to_run_twice() -> Result<()
     ensure!(first.stderr.contains(&format!("process {pid} ")), "{first:?}");
     ensure!(first.stderr.contains("Try again in a moment"), "{first:?}");
     holder.rollback().await?;
-    kenoma.migrate()?;
+    ostrakon.migrate()?;
     let there: Option<String> =
-        sqlx::query_scalar("select to_regclass('kenoma.actions')::text").fetch_one(&pool).await?;
-    ensure!(there.as_deref() == Some("kenoma.actions"));
+        sqlx::query_scalar("select to_regclass('ostrakon.actions')::text").fetch_one(&pool).await?;
+    ensure!(there.as_deref() == Some("ostrakon.actions"));
     Ok(())
 }
 
@@ -229,28 +231,31 @@ async fn migrate_says_what_is_in_the_way_and_refuses_to_run_twice() -> Result<()
 async fn a_worker_stops_when_the_ledger_becomes_newer() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(12).await?;
-    let mut worker = Worker::start(&stage.kenoma)?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     make_newer(&stage.pool).await?;
-    let line = worker.expect("kenoma's own tables are those of a newer version now")?;
+    let line = worker.expect("ostrakon's own tables are those of a newer version now")?;
     ensure!(line["level"] == "WARN", "{line}");
     held.rollback().await?;
     let (status, log) = worker.end()?;
     ensure!(status.code() == Some(4), "{status}: {log:#?}");
     let told = log.last().map(message).unwrap_or_default();
-    ensure!(told.starts_with("error: kenoma's own tables were made by a newer version"), "{told}");
-    ensure!(told.contains("update kenoma, and start the worker again"), "{told}");
+    ensure!(
+        told.starts_with("error: ostrakon's own tables were made by a newer version"),
+        "{told}"
+    );
+    ensure!(told.contains("update ostrakon, and start the worker again"), "{told}");
     let run = stage.run(&id).await?;
     ensure!((run.status.as_str(), run.done, run.attempt) == ("queued", 3 * BATCH, 0), "{run:?}");
     ensure!(stage.events(&id).await?.last().is_some_and(|event| event == "interrupted"));
 
-    let again = stage.kenoma.run(&["worker"])?;
-    ensure!(again.code == 4 && again.stderr.contains("update kenoma"), "{again:?}");
-    sqlx::raw_sql("delete from kenoma._sqlx_migrations where version = 9999")
+    let again = stage.ostrakon.run(&["worker"])?;
+    ensure!(again.code == 4 && again.stderr.contains("update ostrakon"), "{again:?}");
+    sqlx::raw_sql("delete from ostrakon._sqlx_migrations where version = 9999")
         .execute(&stage.pool)
         .await?;
-    let _updated = Worker::start(&stage.kenoma)?;
+    let _updated = Worker::start(&stage.ostrakon)?;
     stage.is_like_the_twin(&id).await
 }
 
@@ -273,15 +278,18 @@ async fn commands_refuse_a_newer_ledger() -> Result<()> {
         "user sign_out bob".to_owned(),
     ] {
         let arguments: Vec<&str> = line.split(' ').collect();
-        let done = stage.kenoma.run(&arguments)?;
+        let done = stage.ostrakon.run(&arguments)?;
         ensure!(done.code == 4, "{line}: {done:?}");
-        ensure!(done.stderr.contains("newer version than this program; update kenoma"), "{done:?}");
+        ensure!(
+            done.stderr.contains("newer version than this program; update ostrakon"),
+            "{done:?}"
+        );
     }
     stage.is_untouched().await?;
     let runs: i64 =
-        sqlx::query_scalar("select count(*) from kenoma.runs").fetch_one(&stage.pool).await?;
+        sqlx::query_scalar("select count(*) from ostrakon.runs").fetch_one(&stage.pool).await?;
     ensure!(runs == 1);
-    let looked = stage.kenoma.run(&["user", "delete_activities", "bob", "--dry-run"])?;
+    let looked = stage.ostrakon.run(&["user", "delete_activities", "bob", "--dry-run"])?;
     ensure!(looked.code == 0, "{looked:?}");
     Ok(())
 }

@@ -19,17 +19,17 @@ async fn a_removal_waits_without_a_worker_and_goes_on_by_itself() -> Result<()> 
     sqlx::raw_sql("update users set is_confirmed = false where nickname = 'alice'")
         .execute(&stage.pool)
         .await?;
-    let mut worker = Worker::start(&stage.with("KENOMA_WORKER_CONCURRENCY", "1"))?;
+    let mut worker = Worker::start(&stage.with("OSTRAKON_WORKER_CONCURRENCY", "1"))?;
     let removal = stage.begin(&["user", "rm", "alice", "--yes", "--wait"])?;
     worker.expect("goes on later: it waits for the server to deliver")?;
     let id: String =
-        sqlx::query_scalar("select id from kenoma.runs").fetch_one(&stage.pool).await?;
-    let shown = stage.kenoma.run(&["jobs", "show", &id])?.stdout;
+        sqlx::query_scalar("select id from ostrakon.runs").fetch_one(&stage.pool).await?;
+    let shown = stage.ostrakon.run(&["jobs", "show", &id])?.stdout;
     ensure!(shown.contains("Step         deliveries"), "{shown}");
 
     // Its slot, the only one for long jobs, is free: another run is done meanwhile.
     world.local("bob").await?.posts("hello").create().await?;
-    let done = stage.kenoma.run(&["user", "delete_activities", "bob", "--yes", "--wait"])?;
+    let done = stage.ostrakon.run(&["user", "delete_activities", "bob", "--yes", "--wait"])?;
     ensure!(done.code == 0, "{done:?}");
     let there = "select exists (select from users where nickname = 'alice')";
     ensure!(sqlx::query_scalar::<_, bool>(there).fetch_one(&stage.pool).await?);
@@ -51,7 +51,7 @@ async fn a_removal_waits_without_a_worker_and_goes_on_by_itself() -> Result<()> 
     let done = Done::from(removal.wait_with_output()?);
     ensure!(done.code == 0 && done.stdout.ends_with("User alice deleted.\n"), "{done:?}");
     let (attempt, crashes): (i32, i32) =
-        sqlx::query_as("select attempt, crashes from kenoma.runs where job = 'delete_user'")
+        sqlx::query_as("select attempt, crashes from ostrakon.runs where job = 'delete_user'")
             .fetch_one(&stage.pool)
             .await?;
     ensure!((attempt, crashes) == (0, 0));

@@ -14,9 +14,9 @@ use crate::golden::publish::give_options;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queued_job_leaves_the_rows_of_one_done_inline() -> Result<()> {
     let stage = Stage::new().await?;
-    let worker = Worker::start(&stage.kenoma)?;
+    let worker = Worker::start(&stage.ostrakon)?;
     stage.workers(1).await?;
-    let done = stage.kenoma.run(&[&DELETE_ALICE[..], &["--yes", "--wait"]].concat())?;
+    let done = stage.ostrakon.run(&[&DELETE_ALICE[..], &["--yes", "--wait"]].concat())?;
     ensure!(done.code == 0 && !done.stderr.contains("no worker"), "{done:?}");
     let (queued, last) = done.stdout.split_once('\n').context("one line only")?;
     ensure!(last == "User alice statuses deleted.\n", "{done:?}");
@@ -37,12 +37,12 @@ async fn a_recording_is_replayed_through_the_queue() -> Result<()> {
         transition.load_before(&database).await?;
         let stage = Stage::empty(database).await?;
         // What was recorded is what the original's own task wrote, which tells nobody of it.
-        let kenoma = stage.with("KENOMA_SERVER_REFRESH", "off");
-        let _worker = Worker::start(&kenoma)?;
+        let ostrakon = stage.with("OSTRAKON_SERVER_REFRESH", "off");
+        let _worker = Worker::start(&ostrakon)?;
         let mut arguments = vec!["user"];
         arguments.extend(transition.arguments().iter().map(String::as_str));
         arguments.extend(["--yes", "--wait"]);
-        let done = kenoma.run(&arguments)?;
+        let done = ostrakon.run(&arguments)?;
         ensure!(done.code == 0 && done.stdout.ends_with(transition.stdout()), "{done:?}");
         let mut expected = transition.after().clone();
         give_options(&transition, &mut expected);
@@ -59,7 +59,7 @@ async fn a_run_waits_for_a_worker_and_can_be_watched() -> Result<()> {
     let (id, said) = stage.queue(&DELETE_ALICE)?;
     ensure!(said.stderr.contains("no worker is alive"), "{said:?}");
     let watching = stage.begin(&["jobs", "watch", &id])?;
-    let _worker = Worker::start(&stage.kenoma)?;
+    let _worker = Worker::start(&stage.ostrakon)?;
     let watched = watching.wait_with_output()?;
     let told = String::from_utf8(watched.stdout)?;
     ensure!(watched.status.code() == Some(0), "{told}");
@@ -75,7 +75,7 @@ async fn a_run_waits_for_a_worker_and_can_be_watched() -> Result<()> {
 async fn progress_is_logged_as_json() -> Result<()> {
     let stage = Stage::new().await?;
     let [early, late] = [stage.hold(11).await?, stage.hold(26).await?];
-    let mut worker = Worker::start(&stage.with("KENOMA_WORKER_PROGRESS_INTERVAL", "100ms"))?;
+    let mut worker = Worker::start(&stage.with("OSTRAKON_WORKER_PROGRESS_INTERVAL", "100ms"))?;
     let id = stage.queue_alice()?;
     let first = worker.expect_that("Progress of", |line| line["done"] == 2 * BATCH)?;
     ensure!(first["total"] == TOTAL, "{first}");
@@ -99,11 +99,11 @@ async fn progress_is_logged_as_json() -> Result<()> {
 async fn a_short_job_does_not_wait_behind_long_ones() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(1).await?;
-    let _worker = Worker::start(&stage.with("KENOMA_WORKER_CONCURRENCY", "1"))?;
+    let _worker = Worker::start(&stage.with("OSTRAKON_WORKER_CONCURRENCY", "1"))?;
     let long = stage.queue_alice()?;
     stage.stuck().await?;
     let (behind, _) = stage.queue(&["user", "deactivate_all_from_instance", "far.example"])?;
-    let done = stage.kenoma.run(&[
+    let done = stage.ostrakon.run(&[
         "user",
         "deactivate",
         "carl@far.example",
@@ -131,11 +131,11 @@ async fn a_run_that_is_held_for_a_moment_is_claimed_all_the_same() -> Result<()>
     let stage = Stage::new().await?;
     let id = stage.queue_alice()?;
     let mut held = stage.pool.begin().await?;
-    sqlx::query("select from kenoma.runs where id = $1 for update")
+    sqlx::query("select from ostrakon.runs where id = $1 for update")
         .bind(&id)
         .execute(&mut *held)
         .await?;
-    let _worker = Worker::start(&stage.with("KENOMA_WORKER_RECONCILE_INTERVAL", "1h"))?;
+    let _worker = Worker::start(&stage.with("OSTRAKON_WORKER_RECONCILE_INTERVAL", "1h"))?;
     // The claim.
     stage.others_are_stuck(1).await?;
     held.rollback().await?;
@@ -153,11 +153,11 @@ async fn batches_that_wait_keep_no_connection_from_leases_and_claims() -> Result
         sqlx::query(statement).execute(&mut *held).await?;
     }
     // As many as there are connections beside those for the work.
-    let kenoma = stage
+    let ostrakon = stage
         .with_short_leases()
-        .with("KENOMA_WORKER_CONCURRENCY", "3")
-        .with("KENOMA_WORKER_PROGRESS_INTERVAL", "500ms");
-    let mut worker = Worker::start(&kenoma)?;
+        .with("OSTRAKON_WORKER_CONCURRENCY", "3")
+        .with("OSTRAKON_WORKER_PROGRESS_INTERVAL", "500ms");
+    let mut worker = Worker::start(&ostrakon)?;
     let long = [
         stage.queue(&["user", "delete_activities", "alice"])?.0,
         stage.queue(&["user", "delete_activities", "bob"])?.0,
@@ -169,7 +169,7 @@ async fn batches_that_wait_keep_no_connection_from_leases_and_claims() -> Result
         worker.expect_that("Progress of", |line| line["run_id"] == *id)?;
     }
     let done =
-        stage.kenoma.run(&["user", "deactivate", "dora", "--wait", "--wait-timeout", "4s"])?;
+        stage.ostrakon.run(&["user", "deactivate", "dora", "--wait", "--wait-timeout", "4s"])?;
     ensure!(done.code == 0, "{done:?}");
     held.rollback().await?;
     for id in &long {

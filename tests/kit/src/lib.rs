@@ -1,4 +1,4 @@
-//! Test kit of kenoma: private `PostgreSQL` and Redis servers, a network
+//! Test kit of ostrakon: private `PostgreSQL` and Redis servers, a network
 //! between them that can fail, the database schemas of the three
 //! server flavours, recorded transitions of the real programs and how to compare with them, and
 //! builders that fill a database with accounts and posts, and a stand-in for the running server.

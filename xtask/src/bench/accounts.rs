@@ -63,9 +63,9 @@ pub(super) async fn confirm_all(ground: &mut Ground, users: i32) -> Result<()> {
         bare.push(took);
         ground.fresh_copy(SEEDED).await?;
         // As it is by default: the server is told of each account.
-        ground.kenoma.connect(ground.postgres.url(COPY), None);
+        ground.ostrakon.connect(ground.postgres.url(COPY), None);
         let one = measure::inline(ground, &["user", "confirm_all"]).await?;
-        ground.recorder.note(("confirm_all", "kenoma"), users, round, &one.named())?;
+        ground.recorder.note(("confirm_all", "ostrakon"), users, round, &one.named())?;
         seconds.push(one);
     }
     let of =
@@ -121,7 +121,7 @@ pub(super) async fn list(ground: &mut Ground, users: i32) -> Result<()> {
             ground.settle().await?;
             let (took, peak, lines) = list_once(ground).await?;
             let figures = [("seconds", took), ("memory_mib", peak), ("lines", size(lines))];
-            ground.recorder.note(("list", "kenoma"), until, round, &figures)?;
+            ground.recorder.note(("list", "ostrakon"), until, round, &figures)?;
             if lines < until {
                 bail!("{lines} lines for {until} accounts");
             }
@@ -133,7 +133,7 @@ pub(super) async fn list(ground: &mut Ground, users: i32) -> Result<()> {
         peaks.push(memory);
     }
     show("");
-    show("kenoma user list:");
+    show("ostrakon user list:");
     show_table(&["USERS", "TIME", "MEMORY"], &rows);
     if let [short, long] = &peaks[..] {
         let more = long.largest() - short.median();
@@ -144,7 +144,7 @@ pub(super) async fn list(ground: &mut Ground, users: i32) -> Result<()> {
 
 /// Reads the list to its end; gives seconds, memory and lines.
 async fn list_once(ground: &Ground) -> Result<(f64, f64, i64)> {
-    let mut command = ground.kenoma.command(&["user", "list"]);
+    let mut command = ground.ostrakon.command(&["user", "list"]);
     command.stdout(Stdio::piped()).stderr(Stdio::inherit());
     let begun = Instant::now();
     let mut process = command.spawn()?;
@@ -162,7 +162,7 @@ async fn list_once(ground: &Ground) -> Result<(f64, f64, i64)> {
     }
     let status = process.wait().await?;
     if !status.success() {
-        bail!("kenoma user list failed ({status})");
+        bail!("ostrakon user list failed ({status})");
     }
     Ok((begun.elapsed().as_secs_f64(), peak, lines))
 }

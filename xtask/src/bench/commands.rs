@@ -8,7 +8,7 @@ use super::footprint::time;
 use super::ground::{Ground, SEEDED};
 use crate::console::{show, show_table};
 
-/// What is typed behind `kenoma user`. `new` is made of a hash and a key, which take what they take.
+/// What is typed behind `ostrakon user`. `new` is made of a hash and a key, which take what they take.
 const COMMANDS: [&[&str]; 10] = [
     &["list", "--limit", "20"],
     &["show", Community::PROLIFIC],
@@ -45,6 +45,6 @@ pub(super) async fn run(ground: &mut Ground) -> Result<()> {
     }
     show("");
     show(format!("Each {} times, the whole process, PostgreSQL with fsync:", ground.rounds));
-    show_table(&["kenoma user …", "MEDIAN (SMALLEST TO LARGEST)"], &rows);
+    show_table(&["ostrakon user …", "MEDIAN (SMALLEST TO LARGEST)"], &rows);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! kenoma beside a bare set-based procedure with the same end state.
+//! ostrakon beside a bare set-based procedure with the same end state.
 
 use anyhow::Result;
 
@@ -9,7 +9,7 @@ use super::measure::{self, Measured};
 use super::state::{State, require_agreement};
 use crate::console::{say, show, show_table};
 
-/// Times the floor that kenoma may take, and times the WAL that it may write.
+/// Times the floor that ostrakon may take, and times the WAL that it may write.
 const FLOOR_FACTOR: f64 = 1.15;
 const WAL_FACTOR: f64 = 1.1;
 
@@ -35,7 +35,7 @@ struct Size {
     kind: Kind,
     database: &'static str,
     floors: Vec<Measured>,
-    kenomas: Vec<Measured>,
+    ostrakons: Vec<Measured>,
 }
 
 /// Names of the seeded databases, one for each size.
@@ -46,16 +46,16 @@ pub(super) async fn delete_activities(ground: &mut Ground, posts: &[i32]) -> Res
     let kinds = posts.iter().map(|&posts| Kind::DeleteActivities { posts });
     let sizes = measure_all(ground, kinds.collect()).await?;
     for size in &sizes {
-        let factor = size.kenoma().median() / size.floor().median();
+        let factor = size.ostrakon().median() / size.floor().median();
         let what = format!("{}: times the floor", size.kind.describe());
         ground.judge.at_most(what, factor, FLOOR_FACTOR, "");
         let wal = |of: &[Measured]| figures(of, |one| one.wal_mib).median();
         let what = format!("{}: times the floor's WAL", size.kind.describe());
-        ground.judge.at_most(what, wal(&size.kenomas) / wal(&size.floors), WAL_FACTOR, "");
+        ground.judge.at_most(what, wal(&size.ostrakons) / wal(&size.floors), WAL_FACTOR, "");
         let at_most = size.kind.items() * POSTS_SECONDS / 100_000.0;
-        ground.judge.at_most(size.kind.describe(), size.kenoma().median(), at_most, " s");
-        let per_post_ms = size.kenoma().median() * 1000.0 / size.kind.items();
-        let statements = figures(&size.kenomas, |one| one.statements).median();
+        ground.judge.at_most(size.kind.describe(), size.ostrakon().median(), at_most, " s");
+        let per_post_ms = size.ostrakon().median() * 1000.0 / size.kind.items();
+        let statements = figures(&size.ostrakons, |one| one.statements).median();
         show(format!(
             "{}: the original's {} ms and {} statements per post are {:.0} and {:.0} times as many.",
             size.kind.describe(),
@@ -66,7 +66,7 @@ pub(super) async fn delete_activities(ground: &mut Ground, posts: &[i32]) -> Res
         ));
     }
     if let [smallest, .., largest] = &sizes[..] {
-        let cost = |size: &Size| size.kenoma().median() / size.kind.items();
+        let cost = |size: &Size| size.ostrakon().median() / size.kind.items();
         let what =
             format!("a post of {} beside one of {}", largest.kind.items(), smallest.kind.items());
         ground.judge.at_most(what, cost(largest) / cost(smallest), GROWTH, "");
@@ -80,12 +80,12 @@ pub(super) async fn deactivate_instance(ground: &mut Ground, accounts: i32) -> R
     let sizes = measure_all(ground, kinds.to_vec()).await?;
     for size in &sizes {
         let what = format!("{}: times the floor", size.kind.describe());
-        let factor = size.kenoma().median() / size.floor().median();
+        let factor = size.ostrakon().median() / size.floor().median();
         ground.judge.at_most(what, factor, FLOOR_FACTOR, "");
     }
     if let Some(size) = sizes.first() {
         let at_most = size.kind.items() * ACCOUNTS_SECONDS / 10_000.0;
-        ground.judge.at_most(size.kind.describe(), size.kenoma().median(), at_most, " s");
+        ground.judge.at_most(size.kind.describe(), size.ostrakon().median(), at_most, " s");
     }
     Ok(())
 }
@@ -96,13 +96,13 @@ async fn measure_all(ground: &mut Ground, kinds: Vec<Kind>) -> Result<Vec<Size>>
     let mut sizes = Vec::new();
     for (kind, database) in kinds.into_iter().zip(SEEDED) {
         ground.seed(database, kind.community(ground.community()), kind.floor()).await?;
-        sizes.push(Size { kind, database, floors: Vec::new(), kenomas: Vec::new() });
+        sizes.push(Size { kind, database, floors: Vec::new(), ostrakons: Vec::new() });
     }
     for round in 1..=ground.rounds {
         for size in &mut sizes {
-            let (floor, kenoma) = size.measure(ground, round).await?;
-            if let Some((floor, kenoma)) = floor.zip(kenoma) {
-                require_agreement(&floor, &kenoma)?;
+            let (floor, ostrakon) = size.measure(ground, round).await?;
+            if let Some((floor, ostrakon)) = floor.zip(ostrakon) {
+                require_agreement(&floor, &ostrakon)?;
             }
         }
         say(format!("xtask: round {round} of {} is done", ground.rounds));
@@ -127,7 +127,7 @@ impl Size {
             let (one, who) = if is_floor {
                 (measure::floor(ground, self.kind).await?, "floor")
             } else {
-                (measure::inline(ground, &self.kind.command()).await?, "kenoma")
+                (measure::inline(ground, &self.kind.command()).await?, "ostrakon")
             };
             ground.recorder.note((self.kind.name(), who), self.kind.size(), round, &one.named())?;
             let state = if round == 1 { Some(State::read(ground).await?) } else { None };
@@ -135,7 +135,7 @@ impl Size {
                 self.floors.push(one);
                 states.0 = state;
             } else {
-                self.kenomas.push(one);
+                self.ostrakons.push(one);
                 states.1 = state;
             }
         }
@@ -147,14 +147,14 @@ impl Size {
         figures(&self.floors, |one| one.seconds)
     }
 
-    /// Seconds of kenoma.
-    fn kenoma(&self) -> Figures {
-        figures(&self.kenomas, |one| one.seconds)
+    /// Seconds of ostrakon.
+    fn ostrakon(&self) -> Figures {
+        figures(&self.ostrakons, |one| one.seconds)
     }
 
     fn show(&self) {
-        let Self { kind, floors, kenomas, .. } = self;
-        let (floor, kenoma) = (self.floor(), self.kenoma());
+        let Self { kind, floors, ostrakons, .. } = self;
+        let (floor, ostrakon) = (self.floor(), self.ostrakon());
         show("");
         show(format!("{}, medians (smallest to largest) of {}:", kind.describe(), floors.len()));
         let unit = kind.unit().to_uppercase();
@@ -162,9 +162,9 @@ impl Size {
         let statements = format!("STATEMENTS PER {unit}");
         show_table(
             &["", "TIME", &per_unit, &statements, "WAL", "LONGEST BATCH", "MEMORY"],
-            &[self.row("floor", floors), self.row("kenoma", kenomas)],
+            &[self.row("floor", floors), self.row("ostrakon", ostrakons)],
         );
-        show(format!("kenoma takes {:.2} times the floor.", kenoma.median() / floor.median()));
+        show(format!("ostrakon takes {:.2} times the floor.", ostrakon.median() / floor.median()));
     }
 
     fn row(&self, who: &str, measured: &[Measured]) -> Vec<String> {

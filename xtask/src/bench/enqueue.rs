@@ -50,10 +50,10 @@ const LISTS: [&[&str]; 3] = [
 
 /// Statements of the ledger, each with the pattern by which `pg_stat_statements` knows it.
 const STATEMENTS: [(&str, &str); 4] = [
-    ("insert of a run", "insert into kenoma.runs%"),
+    ("insert of a run", "insert into ostrakon.runs%"),
     ("claim of a run", "select status, cursor is null%"),
-    ("the reconciler's look for due runs", "select * from kenoma.runs%where class = %"),
-    ("runs with the same key", "select id, job, status from kenoma.runs%where dedupe_key%"),
+    ("the reconciler's look for due runs", "select * from ostrakon.runs%where class = %"),
+    ("runs with the same key", "select id, job, status from ostrakon.runs%where dedupe_key%"),
 ];
 
 /// What was measured on a ledger, by name, in milliseconds.
@@ -93,7 +93,7 @@ pub(super) async fn run(ground: &mut Ground, hosts: i32, runs: i64) -> Result<()
 
 /// Asks for a run for each of so many hosts; gives the messages that there were in Redis.
 async fn enqueue_hosts(ground: &mut Ground, hosts: i32) -> Result<f64> {
-    let file = ground.kenoma.folder().join("hosts");
+    let file = ground.ostrakon.folder().join("hosts");
     let mut text = String::new();
     for number in 0..hosts {
         writeln!(text, "host{}.example", number * 2 + 1)?;
@@ -124,8 +124,8 @@ async fn add_runs(ground: &Ground, runs: i64) -> Result<()> {
     let mut db = ground.connect(COPY).await?;
     sqlx::query(include_str!("add_runs.sql")).bind(runs).execute(&mut db).await?;
     sqlx::raw_sql(
-        "insert into kenoma.run_events (run_id, event, actor)
-         select id, 'queued', requested_by from kenoma.runs where requested_by = 'bench@localhost'",
+        "insert into ostrakon.run_events (run_id, event, actor)
+         select id, 'queued', requested_by from ostrakon.runs where requested_by = 'bench@localhost'",
     )
     .execute(&mut db)
     .await?;
@@ -197,7 +197,7 @@ fn count_messages(ground: &Ground) -> Result<f64> {
     let mut messages = 0.0;
     for class in ["short", "long"] {
         for (command, key) in [("ZCARD", "scheduled"), ("LLEN", "active")] {
-            let key = format!("kenoma:{class}:{key}");
+            let key = format!("ostrakon:{class}:{key}");
             messages += ground.redis.command(&[command, &key])?.parse::<f64>()?;
         }
     }

@@ -39,7 +39,7 @@ pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
             ground.recorder.note(("footprint", &who), posts.into(), start, &[("ms", ms)])?;
             times.push(ms);
         }
-        let (name, times) = (format!("kenoma {}", words.join(" ")), Figures::from_iter(times));
+        let (name, times) = (format!("ostrakon {}", words.join(" ")), Figures::from_iter(times));
         rows.push(vec![name.clone(), times.spread(1, " ms")]);
         ground.judge.at_most(name, times.median(), START_MS, " ms");
     }
@@ -61,7 +61,7 @@ pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
 
 /// Runs a command; gives its milliseconds, from the start of the process to its end.
 pub(super) async fn time(ground: &Ground, words: &[&str]) -> Result<f64> {
-    let mut command = ground.kenoma.command(words);
+    let mut command = ground.ostrakon.command(words);
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let begun = Instant::now();
     let output = command.output().await?;

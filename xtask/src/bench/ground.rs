@@ -9,7 +9,7 @@ use testkit::{Community, Postgres, PostgresOptions, Redis};
 use super::figures::Judge;
 use super::record::{Recorder, ram_mib};
 use crate::console::{say, show};
-use crate::kenoma::Kenoma;
+use crate::ostrakon::Ostrakon;
 use crate::{provision, stage};
 
 /// The seeded database that each measurement copies, and the copy that is worked on.
@@ -49,7 +49,7 @@ pub(crate) struct Common {
 /// Servers and program, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Ground {
-    pub(super) kenoma: Kenoma,
+    pub(super) ostrakon: Ostrakon,
     pub(super) postgres: Postgres,
     pub(super) redis: Redis,
     pub(super) recorder: Recorder,
@@ -62,7 +62,7 @@ impl Ground {
     /// Builds the program and starts the servers.
     pub(super) async fn prepare(common: &Common) -> Result<Self> {
         provision::run()?;
-        let kenoma = Kenoma::build().await?;
+        let ostrakon = Ostrakon::build().await?;
         let postgres = start_server()?;
         let redis = Redis::start()?;
         let mut admin = PgConnection::connect(&postgres.url("postgres")).await?;
@@ -72,7 +72,7 @@ impl Ground {
         show(recorder.describe());
         let (judge, rounds) = (Judge::default(), common.rounds);
         let small = common.small;
-        Ok(Self { kenoma, postgres, redis, recorder, judge, rounds, small })
+        Ok(Self { ostrakon, postgres, redis, recorder, judge, rounds, small })
     }
 
     /// The community of this bench, but for what it is about.
@@ -80,7 +80,7 @@ impl Ground {
         if self.small || self.judge.lenient { Community::default() } else { LARGE }
     }
 
-    /// Makes a database with a community and kenoma's own tables, and has `more` done to it.
+    /// Makes a database with a community and ostrakon's own tables, and has `more` done to it.
     pub(super) async fn seed(
         &mut self,
         database: &'static str,
@@ -113,7 +113,7 @@ impl Ground {
 
     /// Has the program work on a database from now on.
     pub(super) fn use_database(&mut self, database: &str) {
-        self.kenoma.connect(self.postgres.url(database), Some(self.redis.url()));
+        self.ostrakon.connect(self.postgres.url(database), Some(self.redis.url()));
     }
 
     /// Copies a seeded database, with everything on disk before the clock runs, and works on it.
@@ -139,12 +139,12 @@ impl Ground {
 
     /// Runs a command that must end well; gives what it printed.
     pub(super) async fn answer(&self, words: &[&str]) -> Result<String> {
-        let output = self.kenoma.command(words).output().await?;
+        let output = self.ostrakon.command(words).output().await?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            bail!("kenoma {} failed ({}): {}", words.join(" "), output.status, said.trim_end());
+            bail!("ostrakon {} failed ({}): {}", words.join(" "), output.status, said.trim_end());
         }
-        String::from_utf8(output.stdout).context("kenoma wrote no UTF-8")
+        String::from_utf8(output.stdout).context("ostrakon wrote no UTF-8")
     }
 }
 

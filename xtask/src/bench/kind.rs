@@ -70,7 +70,7 @@ impl Kind {
         })
     }
 
-    /// Gives the words after `kenoma`.
+    /// Gives the words after `ostrakon`.
     pub(super) const fn command(self) -> [&'static str; 3] {
         match self {
             Self::DeleteActivities { .. } => ["user", "delete_activities", Community::PROLIFIC],

@@ -23,7 +23,7 @@ pub(super) struct Measured {
     /// SQL statements from outside; what triggers and foreign keys do is not counted.
     pub(super) statements: f64,
     /// Longest transaction of a batch, not of the counting and the look after the tables at the end;
-    /// for kenoma as seen by a glance every 25 ms.
+    /// for ostrakon as seen by a glance every 25 ms.
     pub(super) longest_ms: f64,
     /// Largest resident memory of the process; 0 for the bare procedure, which has none.
     pub(super) memory_mib: f64,
@@ -48,7 +48,7 @@ impl Measured {
 /// Runs the bare procedure on the copy.
 pub(super) async fn floor(ground: &Ground, kind: Kind) -> Result<Measured> {
     let mut db = ground.connect(COPY).await?;
-    // As kenoma has it: compiling costs more than any of these statements.
+    // As ostrakon has it: compiling costs more than any of these statements.
     sqlx::raw_sql("set jit = off").execute(&mut db).await?;
     let [.., subject] = kind.command();
     let wal_before = wal_mib(&mut db).await?;
@@ -68,11 +68,11 @@ pub(super) async fn floor(ground: &Ground, kind: Kind) -> Result<Measured> {
 /// Runs a command with `--inline` on the copy.
 pub(super) async fn inline(ground: &Ground, words: &[&str]) -> Result<Measured> {
     let mut admin = ground.connect("postgres").await?;
-    let mut command = ground.kenoma.command(words);
+    let mut command = ground.ostrakon.command(words);
     command.args(["--inline", "--yes", "--json"]).stdout(Stdio::null()).stderr(Stdio::piped());
     let wal_before = wal_mib(&mut admin).await?;
     let begun = now()?;
-    let mut process = command.spawn().context("kenoma cannot be started")?;
+    let mut process = command.spawn().context("ostrakon cannot be started")?;
     let pid = process.id();
     let mut watched = Watched::default();
     let mut glances = interval(GLANCE);
@@ -85,7 +85,7 @@ pub(super) async fn inline(ground: &Ground, words: &[&str]) -> Result<Measured> 
     };
     if !status.success() {
         let said = process.wait_with_output().await?.stderr;
-        bail!("kenoma failed ({status}): {}", String::from_utf8_lossy(&said).trim_end());
+        bail!("ostrakon failed ({status}): {}", String::from_utf8_lossy(&said).trim_end());
     }
     let statements = count_statements(&mut admin).await?;
     let wal_mib = wal_mib(&mut admin).await? - wal_before;
@@ -128,7 +128,7 @@ pub(super) async fn enqueue(ground: &Ground, words: &[&str]) -> Result<String> {
 /// When a run, or that which was asked for last, has ended, in seconds since 1970.
 pub(super) async fn ended(db: &mut PgConnection, run: Option<&str>) -> Result<Option<f64>> {
     let (status, end): (String, Option<f64>) = sqlx::query_as(
-        "select status, extract(epoch from finished_at)::float from kenoma.runs
+        "select status, extract(epoch from finished_at)::float from ostrakon.runs
          where $1::text is null or id = $1 order by id desc limit 1",
     )
     .bind(run)
@@ -158,8 +158,8 @@ impl Watched {
         }
         let age_ms: Option<f64> = sqlx::query_scalar(
             "select max(extract(epoch from clock_timestamp() - xact_start) * 1000)::float
-             from pg_stat_activity where datname = $1 and application_name like 'kenoma:%'
-               and application_name <> 'kenoma:after_care' and application_name not like '%:recount'",
+             from pg_stat_activity where datname = $1 and application_name like 'ostrakon:%'
+               and application_name <> 'ostrakon:after_care' and application_name not like '%:recount'",
         )
         .bind(COPY)
         .fetch_one(admin)

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: how fast kenoma is, beside what would be possible, and whether it keeps its
+//! `cargo xtask bench`: how fast ostrakon is, beside what would be possible, and whether it keeps its
 //! bounds (docs/performance.md).
 
 mod accounts;

@@ -106,11 +106,11 @@ pub(super) async fn by_worker(ground: &Ground, words: &[&str]) -> Result<Measure
 
 /// Starts a worker on the copy, and waits until it has shown itself.
 pub(super) async fn start_worker(ground: &Ground) -> Result<Worker> {
-    let worker = Worker::start(&ground.kenoma)?;
+    let worker = Worker::start(&ground.ostrakon)?;
     let mut db = ground.connect(COPY).await?;
     let waiting = Instant::now();
     loop {
-        let there: bool = sqlx::query_scalar("select exists (select from kenoma.workers)")
+        let there: bool = sqlx::query_scalar("select exists (select from ostrakon.workers)")
             .fetch_one(&mut db)
             .await?;
         if there {
@@ -127,14 +127,14 @@ pub(super) async fn start_worker(ground: &Ground) -> Result<Worker> {
 /// that is confirmed, checkpoint and commit.
 async fn smallest_turn(ground: &mut Ground) -> Result<Turn> {
     let mut db = ground.connect(COPY).await?;
-    ground.kenoma.set("KENOMA_BATCH_ROWS_INITIAL", "1");
-    ground.kenoma.set("KENOMA_BATCH_ROWS_MAX", "1");
+    ground.ostrakon.set("OSTRAKON_BATCH_ROWS_INITIAL", "1");
+    ground.ostrakon.set("OSTRAKON_BATCH_ROWS_MAX", "1");
     measure::inline(ground, &["user", "confirm_all"]).await?;
     let turns = count_turns(ground).await?;
     ensure!(turns >= 0.99 * f64::from(CONFIRMED), "{turns} turns for {CONFIRMED} accounts");
     let worked_ms: f64 = sqlx::query_scalar(
         "select 1000 * extract(epoch from max(r.finished_at) - max(e.at))::float
-         from kenoma.runs r join kenoma.run_events e on e.run_id = r.id and e.event = 'planned'",
+         from ostrakon.runs r join ostrakon.run_events e on e.run_id = r.id and e.event = 'planned'",
     )
     .fetch_one(&mut db)
     .await?;
@@ -155,7 +155,7 @@ async fn smallest_turn(ground: &mut Ground) -> Result<Turn> {
 async fn count_turns(ground: &Ground) -> Result<f64> {
     let turns: f64 = sqlx::query_scalar(
         "select coalesce(sum(calls), 0)::float from pg_stat_statements
-         where query like '%update kenoma.runs set cursor = %'
+         where query like '%update ostrakon.runs set cursor = %'
            and dbid = (select oid from pg_database where datname = $1)",
     )
     .bind(COPY)

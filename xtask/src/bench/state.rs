@@ -32,10 +32,10 @@ impl State {
     }
 }
 
-/// Makes sure that the bare procedure and kenoma left the same.
-pub(super) fn require_agreement(floor: &State, kenoma: &State) -> Result<()> {
-    if let Some(table) = floor.first_difference(kenoma) {
-        bail!("the end states of the floor and of kenoma differ: {table}");
+/// Makes sure that the bare procedure and ostrakon left the same.
+pub(super) fn require_agreement(floor: &State, ostrakon: &State) -> Result<()> {
+    if let Some(table) = floor.first_difference(ostrakon) {
+        bail!("the end states of the floor and of ostrakon differ: {table}");
     }
     show(format!("Both end states agree: {}.", floor.describe()));
     Ok(())

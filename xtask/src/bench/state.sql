@@ -6,10 +6,10 @@ with line (name, line) as (
     from public.activities a
     union all select 'objects', id || (data - 'deleted')::text from public.objects
     union all select 'users', (to_jsonb(u) - 'updated_at')::text from public.users u
-    -- kenoma spreads deliveries over time, which makes them `scheduled`.
+    -- ostrakon spreads deliveries over time, which makes them `scheduled`.
     union all select 'oban_jobs', concat_ws(' ', nullif(nullif(state, 'scheduled'), 'available'), queue, worker, max_attempts, priority, args - 'activity_id')
     from public.oban_jobs
-    -- By these kenoma has the server read accounts anew; the bare procedure tells it nothing.
+    -- By these ostrakon has the server read accounts anew; the bare procedure tells it nothing.
     where worker <> 'Pleroma.Workers.BackgroundWorker'
     union all select 'following_relationships', t::text from public.following_relationships t
     union all select 'hashtags', t::text from public.hashtags t

@@ -85,9 +85,9 @@ async fn work(ground: &Ground, accounts: &[&str], seen: &mut Seen) -> Result<f64
     let mut processes = Vec::new();
     for account in accounts {
         let words = ["user", "delete_activities", account, "--inline", "--yes", "--json"];
-        let mut command = ground.kenoma.command(&words);
+        let mut command = ground.ostrakon.command(&words);
         command.stdout(Stdio::null()).stderr(Stdio::piped());
-        processes.push(command.spawn().context("kenoma cannot be started")?);
+        processes.push(command.spawn().context("ostrakon cannot be started")?);
     }
     let mut glances = interval(GLANCE);
     glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -100,7 +100,7 @@ async fn work(ground: &Ground, accounts: &[&str], seen: &mut Seen) -> Result<f64
         let output = process.wait_with_output().await?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
-            bail!("kenoma failed ({}): {said}", output.status);
+            bail!("ostrakon failed ({}): {said}", output.status);
         }
     }
     Ok(seconds)
@@ -125,7 +125,7 @@ impl Seen {
                             where l.pid = a.pid and l.locktype = 'tuple')) end,
                     left(ltrim(regexp_replace(query, '(--[^\\n]*\\n|\\s)+', ' ', 'g')), 60)
              from pg_stat_activity a
-             where datname = current_database() and application_name like 'kenoma:%'
+             where datname = current_database() and application_name like 'ostrakon:%'
                and xact_start is not null",
         )
         .fetch_all(db)

@@ -4,12 +4,12 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use kenoma_jobs::engine::FailPoint;
+use ostrakon_jobs::engine::FailPoint;
 use tokio::time::sleep;
 
 use super::errand::Errand;
 use super::round::Round;
-use crate::kenoma::Kenoma;
+use crate::ostrakon::Ostrakon;
 
 /// Asked so often before it counts as a violation.
 const TRIES: u32 = 300;
@@ -18,11 +18,11 @@ const TRIES: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Does an errand here and now, with nothing in its way.
-pub(super) async fn undisturbed(kenoma: &Kenoma, errand: &Errand) -> Result<()> {
+pub(super) async fn undisturbed(ostrakon: &Ostrakon, errand: &Errand) -> Result<()> {
     let mut arguments = vec!["user"];
     arguments.extend(errand.arguments.iter().map(String::as_str));
     arguments.extend(["--inline", "--yes", "--quiet"]);
-    let output = kenoma.command(&arguments).output().await?;
+    let output = ostrakon.command(&arguments).output().await?;
     // 6: the spoilt post is parked.
     ensure!(matches!(output.status.code(), Some(0 | 6)), "{errand:?}: {output:?}");
     Ok(())
@@ -36,7 +36,7 @@ pub(super) async fn queue(round: &Round<'_>, errand: &Errand, number: usize) -> 
     let places = [FailPoint::BeforeEnqueueCommit, FailPoint::AfterEnqueueCommit];
     let mut dies_at = (number % 5 == 4).then(|| places[number / 5 % 2]);
     for _ in 0..TRIES {
-        let mut command = round.house.kenoma.command(&arguments);
+        let mut command = round.house.ostrakon.command(&arguments);
         if let Some(place) = dies_at {
             command.env("FAILPOINTS", format!("{}=return", place.name()));
         }
@@ -51,8 +51,8 @@ pub(super) async fn queue(round: &Round<'_>, errand: &Errand, number: usize) -> 
             }
             // Unreachable, or something was in the way: nothing was written.
             (Some(1 | 8), _) => sleep(PAUSE).await,
-            _ => bail!("`kenoma {}` ended with {output:?}", arguments.join(" ")),
+            _ => bail!("`ostrakon {}` ended with {output:?}", arguments.join(" ")),
         }
     }
-    bail!("`kenoma {}` was not taken in {TRIES} tries", arguments.join(" "))
+    bail!("`ostrakon {}` was not taken in {TRIES} tries", arguments.join(" "))
 }

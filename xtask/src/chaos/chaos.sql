@@ -1,7 +1,7 @@
 -- What the schedule does to the database, and what the judge reads. Beside the server's own schema.
 create schema chaos;
 
--- The weather: slow rows, a full disk, statements that never end. Only batches of kenoma feel it.
+-- The weather: slow rows, a full disk, statements that never end. Only batches of ostrakon feel it.
 create table chaos.weather (
     one      boolean primary key default true check (one),
     pause_ms integer not null default 0,
@@ -23,7 +23,7 @@ begin
             raise exception 'this post is spoilt' using errcode = '23514';
         end if;
     end if;
-    if current_setting('application_name') like 'kenoma:%' then
+    if current_setting('application_name') like 'ostrakon:%' then
         select * into weather from chaos.weather;
         if weather.mood <> 'fair' then
             perform nextval('chaos.storms');
@@ -84,10 +84,10 @@ begin
     return null;
 end $$;
 
-create trigger write_down after insert or update on kenoma.runs
+create trigger write_down after insert or update on ostrakon.runs
     for each row execute function chaos.write_down();
 
 -- What the triggers do, they do in the name of the workers' role.
-grant usage on schema chaos to kenoma;
-grant all on all tables in schema chaos to kenoma;
-grant all on all sequences in schema chaos to kenoma;
+grant usage on schema chaos to ostrakon;
+grant all on all tables in schema chaos to ostrakon;
+grant all on all sequences in schema chaos to ostrakon;

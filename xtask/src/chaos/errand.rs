@@ -13,10 +13,10 @@ const NEIGHBOURHOODS: usize = 32;
 /// Accounts that are there to be left alone; the word stands in every row of theirs.
 pub(super) const BYSTANDER: &str = "bystander";
 
-/// Something to ask kenoma for.
+/// Something to ask ostrakon for.
 #[derive(Debug, Clone)]
 pub(super) struct Errand {
-    /// What is typed behind `kenoma user`.
+    /// What is typed behind `ostrakon user`.
     pub(super) arguments: Vec<String>,
 }
 

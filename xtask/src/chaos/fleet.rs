@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use kenoma_jobs::engine::FailPoint;
+use ostrakon_jobs::engine::FailPoint;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -22,22 +22,22 @@ pub(super) const DISTANT: usize = PLACES - 1;
 
 /// Settings under which much happens in little time; docs/reliability.md gives the reasons.
 const SETTINGS: [(&str, &str); 15] = [
-    ("KENOMA_WORKER_CONCURRENCY", "2"),
-    ("KENOMA_WORKER_SHORT_CONCURRENCY", "1"),
-    ("KENOMA_WORKER_LEASE", "2s"),
-    ("KENOMA_WORKER_LEASE_RENEWAL", "500ms"),
-    ("KENOMA_WORKER_RECONCILE_INTERVAL", "300ms"),
-    ("KENOMA_WORKER_POLL_INTERVAL", "50ms"),
-    ("KENOMA_WORKER_MAX_CRASHES", "100"),
-    ("KENOMA_WORKER_MAX_ATTEMPTS", "1000"),
-    ("KENOMA_BATCH_ROWS_INITIAL", "3"),
-    ("KENOMA_BATCH_ROWS_MAX", "3"),
-    ("KENOMA_BATCH_LOCK_TIMEOUT", "2s"),
-    ("KENOMA_BATCH_STATEMENT_TIMEOUT", "4s"),
+    ("OSTRAKON_WORKER_CONCURRENCY", "2"),
+    ("OSTRAKON_WORKER_SHORT_CONCURRENCY", "1"),
+    ("OSTRAKON_WORKER_LEASE", "2s"),
+    ("OSTRAKON_WORKER_LEASE_RENEWAL", "500ms"),
+    ("OSTRAKON_WORKER_RECONCILE_INTERVAL", "300ms"),
+    ("OSTRAKON_WORKER_POLL_INTERVAL", "50ms"),
+    ("OSTRAKON_WORKER_MAX_CRASHES", "100"),
+    ("OSTRAKON_WORKER_MAX_ATTEMPTS", "1000"),
+    ("OSTRAKON_BATCH_ROWS_INITIAL", "3"),
+    ("OSTRAKON_BATCH_ROWS_MAX", "3"),
+    ("OSTRAKON_BATCH_LOCK_TIMEOUT", "2s"),
+    ("OSTRAKON_BATCH_STATEMENT_TIMEOUT", "4s"),
     // Nobody writes anything late here.
-    ("KENOMA_BATCH_LATE_WRITES", "100ms"),
-    ("KENOMA_DATABASE_CONNECT_TIMEOUT", "2s"),
-    ("KENOMA_LOG_FORMAT", "json"),
+    ("OSTRAKON_BATCH_LATE_WRITES", "100ms"),
+    ("OSTRAKON_DATABASE_CONNECT_TIMEOUT", "2s"),
+    ("OSTRAKON_LOG_FORMAT", "json"),
 ];
 
 /// The workers of a round.
@@ -155,17 +155,17 @@ impl<'a> Fleet<'a> {
 
     /// Where the log of every worker of a place stands.
     pub(super) fn log(&self, number: usize) -> PathBuf {
-        self.house.kenoma.folder().join(format!("worker-{number}.log"))
+        self.house.ostrakon.folder().join(format!("worker-{number}.log"))
     }
 
     fn start(&self, number: usize, dies_at: Option<FailPoint>) -> Result<Worker> {
         let log = fs::File::options().create(true).append(true).open(self.log(number))?;
-        let kenoma = &self.house.kenoma;
-        let mut command = Command::new(kenoma.path());
+        let ostrakon = &self.house.ostrakon;
+        let mut command = Command::new(ostrakon.path());
         command
             .arg("worker")
             .env_clear()
-            .envs(kenoma.environment().iter().map(|(name, value)| (name, value)))
+            .envs(ostrakon.environment().iter().map(|(name, value)| (name, value)))
             .envs(SETTINGS)
             // Ctrl-C is for us.
             .process_group(0)
@@ -180,8 +180,8 @@ impl<'a> Fleet<'a> {
         }
         if number == DISTANT {
             command
-                .env("KENOMA_DATABASE_URL", &self.house.postgres_link.1)
-                .env("KENOMA_REDIS_URL", &self.house.redis_link.1)
+                .env("OSTRAKON_DATABASE_URL", &self.house.postgres_link.1)
+                .env("OSTRAKON_REDIS_URL", &self.house.redis_link.1)
                 .envs(self.house.clock.environment());
         }
         let process = command.spawn().context("a worker cannot be started")?;

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 use super::{ask, errand};
 use crate::console::say;
-use crate::kenoma::Kenoma;
+use crate::ostrakon::Ostrakon;
 use crate::stage;
 
 /// The database that every round copies, and the copies.
@@ -16,7 +16,7 @@ const TWIN: &str = "twin";
 pub(super) const ARENA: &str = "arena";
 
 /// The role of the workers, with the least rights.
-pub(super) const ROLE: &str = "kenoma";
+pub(super) const ROLE: &str = "ostrakon";
 
 /// What the messages of all rounds begin with in Redis.
 pub(super) const PREFIX: &str = "chaos";
@@ -34,7 +34,7 @@ pub(super) struct House {
     /// The clock of one worker.
     pub(super) clock: Clock,
     /// The program, set up for the arena.
-    pub(super) kenoma: Kenoma,
+    pub(super) ostrakon: Ostrakon,
     /// Rows before anything was done.
     pub(super) before: State,
     /// Rows after everything was done undisturbed.
@@ -45,7 +45,7 @@ pub(super) struct House {
 impl House {
     /// Starts the servers, seeds the database and does everything once undisturbed.
     pub(super) async fn build() -> Result<Self> {
-        let mut kenoma = Kenoma::build_for_chaos().await?;
+        let mut ostrakon = Ostrakon::build_for_chaos().await?;
         // A crowd of clients needs more than the usual number.
         let extra = vec![("max_connections".to_owned(), "600".to_owned())];
         let postgres = Postgres::start_with(PostgresOptions { durable: true, extra })?;
@@ -53,10 +53,10 @@ impl House {
         say("chaos: seeding, and doing everything once undisturbed …");
         stage::create_database(&postgres, SEEDED).await?;
         let seeding = relaxed_pool(&postgres.url(SEEDED))?;
-        sqlx::raw_sql("create role kenoma login").execute(&seeding).await?;
-        kenoma.connect(postgres.url(SEEDED), None);
-        kenoma.perform(&["migrate"]).await?;
-        let grants = kenoma.answer(&["migrate", "--print-grants"]).await?;
+        sqlx::raw_sql("create role ostrakon login").execute(&seeding).await?;
+        ostrakon.connect(postgres.url(SEEDED), None);
+        ostrakon.perform(&["migrate"]).await?;
+        let grants = ostrakon.answer(&["migrate", "--print-grants"]).await?;
         sqlx::raw_sql(put_together(grants)).execute(&seeding).await?;
         sqlx::raw_sql(include_str!("chaos.sql")).execute(&seeding).await?;
         errand::settle(&seeding).await?;
@@ -65,9 +65,9 @@ impl House {
         seeding.close().await;
 
         stage::copy_database(&postgres, SEEDED, TWIN).await?;
-        kenoma.connect(postgres.url_as(ROLE, "", TWIN), None);
+        ostrakon.connect(postgres.url_as(ROLE, "", TWIN), None);
         for errand in errand::phases().iter().flatten() {
-            ask::undisturbed(&kenoma, errand).await?;
+            ask::undisturbed(&ostrakon, errand).await?;
         }
         let twin = PgPoolOptions::new().max_connections(1).connect(&postgres.url(TWIN)).await?;
         let after = snapshot(&twin).await?;
@@ -76,8 +76,8 @@ impl House {
         let arena_url = postgres.url_as(ROLE, "", ARENA);
         let postgres_link = Proxy::before(&arena_url).await?;
         let redis_link = Proxy::before(&redis.url()).await?;
-        kenoma.connect(arena_url, Some(redis.url()));
-        kenoma.set("KENOMA_REDIS_PREFIX", PREFIX);
+        ostrakon.connect(arena_url, Some(redis.url()));
+        ostrakon.set("OSTRAKON_REDIS_PREFIX", PREFIX);
         Ok(Self {
             admin_url: postgres.url(ARENA),
             postgres: Mutex::new(postgres),
@@ -85,7 +85,7 @@ impl House {
             postgres_link,
             redis_link,
             clock: Clock::set_by("+0")?,
-            kenoma,
+            ostrakon,
             before,
             after,
         })

@@ -53,13 +53,13 @@ impl Round<'_> {
     pub(super) async fn at_work(&self) -> Result<Vec<i32>> {
         let statement =
             "select distinct (regexp_match(lease_owner, '-(\\d+)-[0-9A-Z]{26}$'))[1]::int
-                         from kenoma.runs where status = 'running'";
+                         from ostrakon.runs where status = 'running'";
         patiently(async || sqlx::query_scalar(statement).fetch_all(self.db()).await).await
     }
 
     /// The claims that a process holds: run and fence.
     pub(super) async fn claims_of(&self, pid: i32) -> Result<Vec<(String, i64)>> {
-        let statement = concat!("select id, fence from kenoma.runs where ", held!());
+        let statement = concat!("select id, fence from ostrakon.runs where ", held!());
         patiently(async || sqlx::query_as(statement).bind(pid).fetch_all(self.db()).await).await
     }
 
@@ -68,7 +68,7 @@ impl Round<'_> {
         let (ids, fences): (Vec<String>, Vec<i64>) = claims.iter().cloned().unzip();
         let held: i64 = patiently(async || {
             sqlx::query_scalar(
-                "select count(*) from kenoma.runs
+                "select count(*) from ostrakon.runs
                  join unnest($1::text[], $2::bigint[]) as claim (id, fence) using (id, fence)
                  where status = 'running'",
             )
@@ -113,7 +113,7 @@ impl Round<'_> {
 
     /// Whether any run is being worked on.
     pub(super) async fn is_at_work(&self) -> Result<bool> {
-        let statement = "select exists (select from kenoma.runs where status = 'running')";
+        let statement = "select exists (select from ostrakon.runs where status = 'running')";
         patiently(async || sqlx::query_scalar(statement).fetch_one(self.db()).await).await
     }
 
@@ -124,19 +124,19 @@ impl Round<'_> {
 
     /// Some run.
     pub(super) async fn any_run(&self) -> Result<Option<String>> {
-        let statement = "select id from kenoma.runs order by random() limit 1";
+        let statement = "select id from ostrakon.runs order by random() limit 1";
         patiently(async || sqlx::query_scalar(statement).fetch_optional(self.db()).await).await
     }
 
     /// A run that is being worked on, with much to do.
     pub(super) async fn running_run(&self) -> Result<Option<String>> {
-        let statement = "select id from kenoma.runs where status = 'running' and class = 'long'
+        let statement = "select id from ostrakon.runs where status = 'running' and class = 'long'
                          order by coalesce(total, 0) - done desc limit 1";
         patiently(async || sqlx::query_scalar(statement).fetch_optional(self.db()).await).await
     }
 
     pub(super) async fn status(&self, id: &str) -> Result<String> {
-        let statement = "select status from kenoma.runs where id = $1";
+        let statement = "select status from ostrakon.runs where id = $1";
         patiently(async || sqlx::query_scalar(statement).bind(id).fetch_one(self.db()).await).await
     }
 
@@ -144,7 +144,7 @@ impl Round<'_> {
     pub(super) async fn errand_at_work(&self) -> Result<Option<(String, &Errand)>> {
         let found: Option<(String, String)> = patiently(async || {
             sqlx::query_as(
-                "select id, subject from kenoma.runs
+                "select id, subject from ostrakon.runs
                  where status = 'running' and job = 'delete_activities'
                    and subject <> 'author0' and not (payload ->> 'remote')::boolean
                  order by done, created_at desc limit 1",
@@ -169,7 +169,7 @@ impl Round<'_> {
                         count(*) filter (where status = 'failed') as failed,
                         coalesce(sum(coalesce(total, 1000000) - done - parked
                                      + (status not in ('succeeded', 'incomplete'))::int), 0)::bigint as items_left
-                 from kenoma.runs",
+                 from ostrakon.runs",
             )
             .fetch_one(self.db())
             .await
@@ -179,7 +179,7 @@ impl Round<'_> {
 
     pub(super) async fn last_error(&self) -> Result<Option<String>> {
         let statement = "select job || ' ' || subject || ': ' || coalesce(last_error, 'no reason')
-                         from kenoma.runs where status = 'failed' limit 1";
+                         from ostrakon.runs where status = 'failed' limit 1";
         patiently(async || sqlx::query_scalar(statement).fetch_optional(self.db()).await).await
     }
 }

@@ -19,7 +19,7 @@ pub(super) async fn run(cases: u32) -> Result<ExitCode> {
         let some = AT_ONCE.min(cases - done);
         let mut command = test::model_command().await;
         servers.name_to(&mut command);
-        command.env("KENOMA_MODEL_CASES", some.to_string());
+        command.env("OSTRAKON_MODEL_CASES", some.to_string());
         ensure!(
             run_program(&mut command).await?.success(),
             "the ledger is not what the model says"

@@ -22,13 +22,13 @@ const CROWD: usize = 40;
 /// Runs a command until it is taken or refused.
 async fn command(round: &Round<'_>, arguments: &[&str]) -> Result<Output> {
     for _ in 0..300 {
-        let output = round.house.kenoma.command(arguments).output().await?;
+        let output = round.house.ostrakon.command(arguments).output().await?;
         match output.status.code() {
             Some(1 | 8) => sleep(PAUSE).await,
             _ => return Ok(output),
         }
     }
-    bail!("`kenoma {}` was not taken", arguments.join(" "))
+    bail!("`ostrakon {}` was not taken", arguments.join(" "))
 }
 
 /// Waits until a run has a status, or is finished without ever having had it.
@@ -89,7 +89,7 @@ pub(super) async fn crowd(round: &Round<'_>) -> Result<Option<bool>> {
     let mut arguments = vec!["user"];
     arguments.extend(errand.arguments.iter().map(String::as_str));
     arguments.extend(["--yes", "--quiet"]);
-    let clients = (0..CROWD).map(|_| round.house.kenoma.command(&arguments).output());
+    let clients = (0..CROWD).map(|_| round.house.ostrakon.command(&arguments).output());
     let mut told = 0;
     for output in try_join_all(clients).await? {
         match output.status.code() {

@@ -41,7 +41,7 @@ const TRIES: u32 = 3;
 /// Pause between two looks at workers and queues.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Counts the messages of a queue that kenoma wrote: their ids are ULIDs.
+/// Counts the messages of a queue that ostrakon wrote: their ids are ULIDs.
 const OURS: &str = "
     local ours = 0
     for _, ids in ipairs({

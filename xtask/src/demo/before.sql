@@ -1,4 +1,4 @@
--- What must be known afterwards to judge what was done: schema `before`, which kenoma does not look at.
+-- What must be known afterwards to judge what was done: schema `before`, which ostrakon does not look at.
 create schema before;
 
 -- What the account did, and what it did it to.

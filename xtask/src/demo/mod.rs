@@ -12,7 +12,7 @@ use testkit::{Community, Postgres, Redis};
 use tokio::sync::oneshot;
 
 use crate::console::{say, show, show_table, thousands};
-use crate::kenoma::Kenoma;
+use crate::ostrakon::Ostrakon;
 use crate::program::interrupted;
 use crate::{provision, stage};
 use worker::{Ended, Worker};
@@ -33,7 +33,7 @@ const DATABASE: &str = "social";
 /// Everything that runs; all of it ends, and its folders go, on drop.
 struct Scene {
     worker: Worker,
-    kenoma: Kenoma,
+    ostrakon: Ostrakon,
     redis: Redis,
     postgres: Postgres,
 }
@@ -59,7 +59,7 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
 
 async fn play() -> Result<(Scene, Result<()>)> {
     provision::run()?;
-    let mut kenoma = Kenoma::build().await?;
+    let mut ostrakon = Ostrakon::build().await?;
     let begun = Instant::now();
     let postgres = Postgres::start_durable()?;
     let redis = Redis::start()?;
@@ -74,11 +74,11 @@ async fn play() -> Result<(Scene, Result<()>)> {
     recount::note_before(&mut db).await?;
     let before = census::take(&mut db).await?;
 
-    kenoma.connect(postgres.url(DATABASE), Some(redis.url()));
-    kenoma.perform(&["migrate"]).await?;
-    let worker = Worker::start(&kenoma)?;
-    show(format!("$ kenoma worker    # its log: {}", worker.log().display()));
-    let scene = Scene { worker, kenoma, redis, postgres };
+    ostrakon.connect(postgres.url(DATABASE), Some(redis.url()));
+    ostrakon.perform(&["migrate"]).await?;
+    let worker = Worker::start(&ostrakon)?;
+    show(format!("$ ostrakon worker    # its log: {}", worker.log().display()));
+    let scene = Scene { worker, ostrakon, redis, postgres };
     if let Err(error) = scene.work().await {
         bail!("{error:#}; the end of the worker's log:\n{}", scene.worker.log_tail());
     }
@@ -102,14 +102,14 @@ impl Scene {
         let mut runs = Vec::new();
         for words in [delete, deactivate] {
             let with = |option| [&words[..], &[option]].concat();
-            self.kenoma.perform(&with("--dry-run")).await?;
-            let answer = self.kenoma.answer(&with("--yes")).await?;
+            self.ostrakon.perform(&with("--dry-run")).await?;
+            let answer = self.ostrakon.answer(&with("--yes")).await?;
             runs.push(run_id(&answer)?);
         }
         for run in &runs {
-            self.kenoma.perform(&["jobs", "watch", run]).await?;
+            self.ostrakon.perform(&["jobs", "watch", run]).await?;
         }
-        self.kenoma.perform(&["jobs", "list"]).await
+        self.ostrakon.perform(&["jobs", "list"]).await
     }
 
     fn say_how_to_connect(&self) {
@@ -117,10 +117,10 @@ impl Scene {
         show("Everything goes on running until Enter or Ctrl-C. Look around:");
         show(format!("  psql {}", self.postgres.url(DATABASE)));
         show(format!("  redis-cli -u {}", self.redis.url()));
-        for (name, value) in self.kenoma.environment() {
+        for (name, value) in self.ostrakon.environment() {
             show(format!("  export {name}={value}"));
         }
-        show(format!("  {} jobs list", self.kenoma.path().display()));
+        show(format!("  {} jobs list", self.ostrakon.path().display()));
     }
 }
 
@@ -152,7 +152,7 @@ fn show_speed(ended: &[Ended]) {
 }
 
 /// Both runs have to be in the log. A batch that took long is remarked upon, and no failure: how fast
-/// the machine of a new user is says nothing of whether kenoma works there.
+/// the machine of a new user is says nothing of whether ostrakon works there.
 fn judge_batches(ended: &[Ended]) -> Result<()> {
     if ended.len() < 2 {
         bail!("the worker's log tells of {} runs instead of 2", ended.len());

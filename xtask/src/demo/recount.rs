@@ -1,4 +1,4 @@
-//! The judgement: counts by statements that are not kenoma's.
+//! The judgement: counts by statements that are not ostrakon's.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
--- What must be true now: each line with how many there should be and how many there are. None of kenoma's own
+-- What must be true now: each line with how many there should be and how many there are. None of ostrakon's own
 -- statements is used.
 with own as (
     select * from before.own

@@ -8,9 +8,9 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use tokio::process::{Child, Command};
 
-use crate::kenoma::Kenoma;
+use crate::ostrakon::Ostrakon;
 
-/// A running `kenoma worker`; it is killed on drop.
+/// A running `ostrakon worker`; it is killed on drop.
 #[derive(Debug)]
 pub(crate) struct Worker {
     process: Child,
@@ -30,11 +30,11 @@ pub(crate) struct Ended {
 
 impl Worker {
     /// Starts it; its log goes into a file.
-    pub(crate) fn start(kenoma: &Kenoma) -> Result<Self> {
-        let log = kenoma.folder().join("worker.log");
+    pub(crate) fn start(ostrakon: &Ostrakon) -> Result<Self> {
+        let log = ostrakon.folder().join("worker.log");
         let file = fs::File::create(&log)?;
-        let mut command = kenoma.command(&["worker"]);
-        command.env("KENOMA_LOG_FORMAT", "json");
+        let mut command = ostrakon.command(&["worker"]);
+        command.env("OSTRAKON_LOG_FORMAT", "json");
         // Ctrl-C is for us; the worker is told to stop afterwards.
         command.process_group(0).stdout(Stdio::null()).stderr(file);
         let process = command.spawn().context("the worker cannot be started")?;

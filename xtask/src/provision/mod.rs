@@ -14,7 +14,7 @@ use packages::PackageManager;
 /// Oldest Redis that the project runs on. (The test kit knows the oldest PostgreSQL.)
 const OLDEST_REDIS: u32 = 7;
 
-/// A server that the tests start, or a program with which they check what kenoma wrote or deceive it.
+/// A server that the tests start, or a program with which they check what ostrakon wrote or deceive it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
     Postgres,

@@ -100,7 +100,7 @@ fn read(figures: &Figures, settings: &BrakeSettings) -> Vec<Reading> {
         Some(lock_waiters),
         settings.lock_waiters,
         format!(
-            "{lock_waiters} others wait for locks of kenoma, allowed are {} (brakes.lock_waiters)",
+            "{lock_waiters} others wait for locks of ostrakon, allowed are {} (brakes.lock_waiters)",
             settings.lock_waiters
         ),
     );

@@ -5,7 +5,7 @@ with activity as materialized (
 ), others as (
     -- Not PostgreSQL's own processes, such as autovacuum.
     select * from activity
-    where datname = current_database() and usesysid is not null and application_name not like 'kenoma%'
+    where datname = current_database() and usesysid is not null and application_name not like 'ostrakon%'
 )
 select
     (select pg_has_role(current_user, 'pg_read_all_stats', 'usage')) as sees_others,
@@ -20,12 +20,12 @@ select
      ), blocked as (
          select waiting.pid from waiting
          join activity batch on batch.pid = any (waiting.blockers)
-         where batch.application_name like 'kenoma:%' and not waiting.in_queue
+         where batch.application_name like 'ostrakon:%' and not waiting.in_queue
          union
          select waiting.pid from waiting join blocked on blocked.pid = any (waiting.blockers)
      )
      select count(*) from blocked join activity using (pid)
-     where application_name not like 'kenoma%') as lock_waiters,
+     where application_name not like 'ostrakon%') as lock_waiters,
     -- Whether anybody else is in a transaction at this very moment: each holds a lock on its own.
     exists (select from pg_locks own join others using (pid)
             where own.locktype = 'virtualxid' and own.granted and own.mode = 'ExclusiveLock') as others_in_transaction,
@@ -37,7 +37,7 @@ select
          when not exists (select from others where backend_type is null) then false
     end as others_lately,
     -- Long runs that are being worked on, this one among them, by whichever worker.
-    (select count(*) from kenoma.runs
+    (select count(*) from ostrakon.runs
      where status = 'running' and class = 'long' and lease_expires_at > now() and brake is null) as at_work,
     (select count(*) from others where state = 'active' and backend_type = 'client backend') as active_backends,
     -- Full segments behind the last one that was archived.

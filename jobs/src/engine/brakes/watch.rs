@@ -100,7 +100,7 @@ mod tests {
         ledger::migrate(&mut *pool.acquire().await?).await?;
         // Two at work; a dead worker's, one that is held back, a short one, and one that waits.
         sqlx::raw_sql(
-            "insert into kenoma.runs (id, job, class, payload, subject, dedupe_key, requested_by,
+            "insert into ostrakon.runs (id, job, class, payload, subject, dedupe_key, requested_by,
                                       status, lease_owner, lease_expires_at, brake)
              select lpad(n::text, 26, '0'), 'job', class, '{}', '', n::text, '', status, 'worker',
                     now() + make_interval(secs => lease), brake
@@ -139,8 +139,8 @@ mod tests {
     }
 
     /// Connections that are not company.
-    async fn kenoma_at(url: &str) -> Result<PgPool> {
-        let options = url.parse::<PgConnectOptions>()?.application_name("kenoma");
+    async fn ostrakon_at(url: &str) -> Result<PgPool> {
+        let options = url.parse::<PgConnectOptions>()?.application_name("ostrakon");
         Ok(PgPoolOptions::new().connect_with(options).await?)
     }
 
@@ -152,7 +152,7 @@ mod tests {
         Ok(())
     }
 
-    /// Whether more than one waits for locks of kenoma.
+    /// Whether more than one waits for locks of ostrakon.
     async fn others_wait(pool: &PgPool) -> Result<bool> {
         let settings = BrakeSettings { lock_waiters: 1, ..BrakeSettings::default() };
         let mut db = pool.acquire().await?;
@@ -172,9 +172,9 @@ mod tests {
             .await?;
         let mut server = pool.begin().await?;
         sqlx::query(LOCK).execute(&mut *server).await?;
-        let ours = kenoma_at(database.url()).await?;
+        let ours = ostrakon_at(database.url()).await?;
         let mut batch = ours.begin().await?;
-        let name = "set local application_name = 'kenoma:delete_activities:1'";
+        let name = "set local application_name = 'ostrakon:delete_activities:1'";
         sqlx::raw_sql(name).execute(&mut *batch).await?;
         let batch = tokio::spawn(async move {
             sqlx::query(LOCK).execute(&mut *batch).await?;
@@ -202,13 +202,13 @@ mod tests {
     #[tokio::test]
     async fn one_look_is_enough_for_a_role_that_sees_what_everybody_did_last() -> Result<()> {
         let database = Database::create(Flavour::Pleroma).await?;
-        let pool = kenoma_at(database.url()).await?;
+        let pool = ostrakon_at(database.url()).await?;
         ledger::migrate(&mut *pool.acquire().await?).await?;
         assert_eq!(first_sight(&pool).await?.company, Company::NONE);
         // The connection that grants stays, and is another role's.
-        let rights = "grant usage on schema kenoma to onlooker;
-                      grant select on kenoma.runs to onlooker";
-        let onlooker = kenoma_at(&database.grant("onlooker", rights).await?).await?;
+        let rights = "grant usage on schema ostrakon to onlooker;
+                      grant select on ostrakon.runs to onlooker";
+        let onlooker = ostrakon_at(&database.grant("onlooker", rights).await?).await?;
         assert_eq!(first_sight(&onlooker).await?.company, Company::UNKNOWN);
         assert_eq!(seen_by(&onlooker).await?, Company::NONE);
         Ok(())
@@ -217,9 +217,9 @@ mod tests {
     #[tokio::test]
     async fn whoever_did_something_lately_is_company_although_no_look_saw_it() -> Result<()> {
         let database = Database::create(Flavour::Pleroma).await?;
-        let pool = kenoma_at(database.url()).await?;
+        let pool = ostrakon_at(database.url()).await?;
         ledger::migrate(&mut *pool.acquire().await?).await?;
-        assert!(!seen_by(&pool).await?.present, "nobody but kenoma");
+        assert!(!seen_by(&pool).await?.present, "nobody but ostrakon");
         let mut other = PgConnection::connect(database.url()).await?;
         sqlx::query("select 1").execute(&mut other).await?;
         let company = seen_by(&pool).await?;

@@ -25,7 +25,7 @@ pub struct NewAction<'a> {
 /// Writes it down, in the transaction of the change.
 pub async fn record_action(db: &mut PgConnection, new: &NewAction<'_>) -> sqlx::Result<()> {
     sqlx::query(
-        "insert into kenoma.actions
+        "insert into ostrakon.actions
            (id, command, subject, requested_by, on_behalf_of, reason, detail)
          values ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -71,7 +71,7 @@ pub async fn actions(
     limit: i64,
 ) -> sqlx::Result<Vec<Action>> {
     sqlx::query_as(
-        "select * from kenoma.actions where $1::text is null or lower(subject) = lower($1)
+        "select * from ostrakon.actions where $1::text is null or lower(subject) = lower($1)
          order by at desc, id desc limit $2",
     )
     .bind(subject)

@@ -24,7 +24,7 @@ pub(in crate::engine) async fn wish(
     claim: &Claim,
 ) -> sqlx::Result<Option<Wish>> {
     sqlx::query_as(
-        "select control, speed from kenoma.runs
+        "select control, speed from ostrakon.runs
          where id = $1 and fence = $2 and status = 'running'",
     )
     .bind(&claim.run_id)
@@ -40,7 +40,7 @@ pub(in crate::engine) async fn brake_on(
     braked: &Braked,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "update kenoma.runs set brake = $3, brake_reason = $4,
+        "update ostrakon.runs set brake = $3, brake_reason = $4,
                 braked_at = coalesce(braked_at, clock_timestamp())
          where id = $1 and fence = $2 and status = 'running'",
     )
@@ -60,11 +60,11 @@ pub(in crate::engine) async fn brake_off(db: &mut PgConnection, claim: &Claim) -
         "with was as (
              select id, brake, brake_reason,
                     (extract(epoch from clock_timestamp() - braked_at) * 1000)::bigint as ms
-             from kenoma.runs
+             from ostrakon.runs
              where id = $1 and fence = $2 and status = 'running' and braked_at is not null
              for update
          )
-         update kenoma.runs run
+         update ostrakon.runs run
          set brake = null, brake_reason = null, braked_at = null, braked_ms = braked_ms + was.ms
          from was where run.id = was.id
          returning was.brake, was.brake_reason, was.ms",
@@ -101,7 +101,7 @@ pub async fn set_speed(
             verb: "made faster or slower",
         });
     }
-    sqlx::query("update kenoma.runs set speed = $2 where id = $1")
+    sqlx::query("update ostrakon.runs set speed = $2 where id = $1")
         .bind(id)
         .bind(speed)
         .execute(&mut *tx)

@@ -65,7 +65,7 @@ pub async fn claim(
         return Ok(None);
     };
     let claim: Claim = sqlx::query_as(
-        "update kenoma.runs
+        "update ostrakon.runs
          set status = 'running', lease_owner = $2, fence = fence + 1,
              lease_expires_at = clock_timestamp() + make_interval(secs => $3),
              crashes = crashes + (status = 'running')::int,
@@ -120,7 +120,7 @@ struct Due {
 async fn lock_due(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Option<Due>> {
     let due = sqlx::query_as(
         "select status, cursor is null as untouched, waits_for is not null as waits
-         from kenoma.runs where id = $1
+         from ostrakon.runs where id = $1
            and (status = 'queued' and available_at <= clock_timestamp()
              or status = 'running' and lease_expires_at < clock_timestamp())
          for update skip locked",
@@ -136,7 +136,7 @@ async fn lock_due(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Option<Du
         .execute(&mut *db)
         .await?;
     let queued = sqlx::query_as(
-        "select status, cursor is null as untouched, waits_for is not null as waits from kenoma.runs
+        "select status, cursor is null as untouched, waits_for is not null as waits from ostrakon.runs
          where id = $1 and status = 'queued' and available_at <= clock_timestamp() for update",
     )
     .bind(run_id)
@@ -165,8 +165,8 @@ pub enum Renewed {
 /// commit prolongs the lease. A renewal that waited would keep a connection from others.
 pub async fn renew(db: &mut PgConnection, claim: &Claim, lease: Lease) -> sqlx::Result<Renewed> {
     let renewed = sqlx::query(
-        "update kenoma.runs set lease_expires_at = clock_timestamp() + make_interval(secs => $3)
-         where id in (select id from kenoma.runs where id = $1 and fence = $2
+        "update ostrakon.runs set lease_expires_at = clock_timestamp() + make_interval(secs => $3)
+         where id in (select id from ostrakon.runs where id = $1 and fence = $2
                         and status = 'running' for update skip locked)",
     )
     .bind(&claim.run_id)
@@ -179,7 +179,7 @@ pub async fn renew(db: &mut PgConnection, claim: &Claim, lease: Lease) -> sqlx::
     }
     let left: Option<f64> = sqlx::query_scalar(
         "select greatest(extract(epoch from lease_expires_at - clock_timestamp()), 0)::float8
-         from kenoma.runs where id = $1 and fence = $2 and status = 'running'",
+         from ostrakon.runs where id = $1 and fence = $2 and status = 'running'",
     )
     .bind(&claim.run_id)
     .bind(claim.fence)
@@ -213,7 +213,7 @@ pub(in crate::engine) async fn lock(
     sqlx::query_as(
         "select control, cursor, closing, done, parked, total, attempt, speed, deliveries_until,
                 parked_retry_of
-         from kenoma.runs
+         from ostrakon.runs
          where id = $1 and fence = $2 and status = 'running' for update",
     )
     .bind(&claim.run_id)
@@ -228,7 +228,7 @@ pub(in crate::engine) async fn start(
     claim: &Claim,
     plan: &PlanSummary,
 ) -> sqlx::Result<()> {
-    sqlx::query("update kenoma.runs set plan = $2, total = $3, cursor = $4 where id = $1")
+    sqlx::query("update ostrakon.runs set plan = $2, total = $3, cursor = $4 where id = $1")
         .bind(&claim.run_id)
         .bind(sqlx::types::Json(plan))
         .bind(plan.total)
@@ -281,9 +281,9 @@ pub(in crate::engine) async fn advance(
     }
     sqlx::query_as(
         "with noted as (
-             insert into kenoma.batch_writes (run_id, what) select $1, $7::jsonb where $7 is not null
+             insert into ostrakon.batch_writes (run_id, what) select $1, $7::jsonb where $7 is not null
          )
-         update kenoma.runs set cursor = $2, done = done + $3, attempt = 0, crashes = 0,
+         update ostrakon.runs set cursor = $2, done = done + $3, attempt = 0, crashes = 0,
                 -- There may be more by now than when it was planned.
                 total = greatest(total, done + $3 + parked),
                 lease_expires_at = clock_timestamp() + make_interval(secs => $4),
@@ -312,7 +312,7 @@ pub(in crate::engine) async fn finish(
     error: Option<&str>,
 ) -> sqlx::Result<()> {
     forget_writes(db, claim).await?;
-    sqlx::query("update kenoma.runs set total = done + parked where id = $1 and fence = $2")
+    sqlx::query("update ostrakon.runs set total = done + parked where id = $1 and fence = $2")
         .bind(&claim.run_id)
         .bind(claim.fence)
         .execute(&mut *db)
@@ -355,7 +355,7 @@ async fn end(
 ) -> sqlx::Result<()> {
     tell_of_wait(db, &claim.run_id, &claim.owner).await?;
     let (done, total, parked, planned): (i64, Option<i64>, i64, Option<i64>) = sqlx::query_as(
-        "update kenoma.runs
+        "update ostrakon.runs
          set status = $3, control = 'run', lease_expires_at = null,
              -- A pause is no end: what was asked for is still to be done.
              parked_retry_of = case when $3 = 'paused' then parked_retry_of end,
@@ -386,7 +386,7 @@ pub(in crate::engine) async fn give_back(
     tell_of_wait(db, &claim.run_id, &claim.owner).await?;
     let (error, delay) = failed.unzip();
     sqlx::query(
-        "update kenoma.runs
+        "update ostrakon.runs
          set status = 'queued', lease_expires_at = null, announced_at = null,
              attempt = attempt + ($3::text is not null)::int, last_error = coalesce($3, last_error),
              available_at = clock_timestamp() + make_interval(secs => $4)

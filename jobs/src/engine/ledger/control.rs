@@ -160,7 +160,7 @@ pub async fn retry_parked(db: &mut PgConnection, id: &str, by: &str) -> Result<u
     }
     requeue(&mut tx, id).await?;
     sqlx::query(
-        "update kenoma.runs
+        "update ostrakon.runs
          set parked_retry_of = case when $2 = 'cancelled' or done + parked < total then $2 end
          where id = $1 and $2 <> 'incomplete'",
     )
@@ -189,8 +189,8 @@ async fn retryable(db: &mut PgConnection, id: &str, status: Status) -> Result<u6
 /// Makes sure that no unfinished run does the same work.
 async fn not_superseded(db: &mut PgConnection, id: &str) -> Result<(), ControlError> {
     let other: Option<String> = sqlx::query_scalar(
-        "select other.id from kenoma.runs run
-         join kenoma.runs other on other.dedupe_key = run.dedupe_key
+        "select other.id from ostrakon.runs run
+         join ostrakon.runs other on other.dedupe_key = run.dedupe_key
          where run.id = $1 and other.status in ('queued', 'running', 'paused')",
     )
     .bind(id)
@@ -202,7 +202,7 @@ async fn not_superseded(db: &mut PgConnection, id: &str) -> Result<(), ControlEr
 /// Makes a queued run due now, however long it was to wait for its next try.
 pub async fn hasten(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
     sqlx::query(
-        "update kenoma.runs set available_at = clock_timestamp()
+        "update ostrakon.runs set available_at = clock_timestamp()
          where id = $1 and status = 'queued' and available_at > clock_timestamp()",
     )
     .bind(id)
@@ -225,7 +225,7 @@ pub(super) async fn status_of(db: &mut PgConnection, id: &str) -> Result<Status,
     .bind(milliseconds(IDLE_MAX))
     .execute(&mut *db)
     .await?;
-    sqlx::query_scalar("select status from kenoma.runs where id = $1 for update")
+    sqlx::query_scalar("select status from ostrakon.runs where id = $1 for update")
         .bind(id)
         .fetch_optional(db)
         .await?
@@ -235,7 +235,7 @@ pub(super) async fn status_of(db: &mut PgConnection, id: &str) -> Result<Status,
 async fn set_status(db: &mut PgConnection, id: &str, status: Status, by: &str) -> sqlx::Result<()> {
     tell_of_wait(db, id, by).await?;
     sqlx::query(
-        "update kenoma.runs
+        "update ostrakon.runs
          set status = $2,
              parked_retry_of = case when $2 <> 'cancelled' then parked_retry_of end,
              finished_at = case when $2 = 'cancelled' then clock_timestamp() end
@@ -249,7 +249,7 @@ async fn set_status(db: &mut PgConnection, id: &str, status: Status, by: &str) -
 }
 
 async fn set_control(db: &mut PgConnection, id: &str, control: Control) -> sqlx::Result<()> {
-    sqlx::query("update kenoma.runs set control = $2 where id = $1")
+    sqlx::query("update ostrakon.runs set control = $2 where id = $1")
         .bind(id)
         .bind(control)
         .execute(db)
@@ -259,7 +259,7 @@ async fn set_control(db: &mut PgConnection, id: &str, control: Control) -> sqlx:
 
 async fn requeue(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
     sqlx::query(
-        "update kenoma.runs
+        "update ostrakon.runs
          set status = 'queued', control = 'run', attempt = 0, crashes = 0, finished_at = null,
              closing = null, announced_at = null, available_at = clock_timestamp(),
              failures = case when status = 'paused' then failures else 0 end

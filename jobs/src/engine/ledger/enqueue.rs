@@ -54,7 +54,7 @@ pub async fn enqueue(db: &mut PgConnection, new: &NewRun<'_>) -> sqlx::Result<En
     loop {
         let id = Ulid::generate().to_string();
         let inserted = sqlx::query(
-            "insert into kenoma.runs
+            "insert into ostrakon.runs
                (id, job, class, payload, subject, dedupe_key, plan, total, requested_by, reason)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              on conflict (dedupe_key) where status in ('queued', 'running', 'paused') do nothing",
@@ -78,7 +78,7 @@ pub async fn enqueue(db: &mut PgConnection, new: &NewRun<'_>) -> sqlx::Result<En
             return Ok(Enqueued::New { id });
         }
         let existing: Option<(String, String, Status)> = sqlx::query_as(
-            "select id, job, status from kenoma.runs
+            "select id, job, status from ostrakon.runs
              where dedupe_key = $1 and status in ('queued', 'running', 'paused')",
         )
         .bind(new.dedupe_key)

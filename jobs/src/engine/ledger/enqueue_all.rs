@@ -18,7 +18,7 @@ pub async fn enqueue_all(
     let Some(first) = new.first() else { return Ok(Vec::new()) };
     let ids: Vec<String> = new.iter().map(|_| Ulid::generate().to_string()).collect();
     let written: Vec<String> = sqlx::query_scalar(
-        "insert into kenoma.runs
+        "insert into ostrakon.runs
            (id, job, class, payload, subject, dedupe_key, plan, total, requested_by, reason)
          select new.*, $9, $10
          from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[],
@@ -39,9 +39,9 @@ pub async fn enqueue_all(
     .fetch_all(&mut *db)
     .await?;
     sqlx::query(
-        "insert into kenoma.run_events (run_id, event, actor, detail)
+        "insert into ostrakon.run_events (run_id, event, actor, detail)
          select id, 'queued', requested_by, jsonb_build_object('total', total, 'reason', reason)
-         from kenoma.runs where id = any ($1) order by id",
+         from ostrakon.runs where id = any ($1) order by id",
     )
     .bind(&written)
     .execute(db)

@@ -29,7 +29,7 @@ pub(in crate::engine) async fn record(
     detail: &Value,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "insert into kenoma.run_events (run_id, event, actor, detail) values ($1, $2, $3, $4)",
+        "insert into ostrakon.run_events (run_id, event, actor, detail) values ($1, $2, $3, $4)",
     )
     .bind(run_id)
     .bind(event)
@@ -43,7 +43,7 @@ pub(in crate::engine) async fn record(
 /// Reads the story of a run from its beginning, but for its parked items, of which there may be many.
 pub async fn events(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Vec<Event>> {
     sqlx::query_as(
-        "select at, event, actor, database_user, detail from kenoma.run_events
+        "select at, event, actor, database_user, detail from ostrakon.run_events
          where run_id = $1 and event not in ('parked', 'unparked') order by id",
     )
     .bind(run_id)

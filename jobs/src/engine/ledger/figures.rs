@@ -38,7 +38,7 @@ pub async fn run_figures(db: &mut PgConnection) -> sqlx::Result<Vec<RunFigures>>
                 sum(parked)::bigint as parked,
                 sum(braked_ms / 1000.0 + greatest(0, extract(epoch from
                     least(clock_timestamp(), lease_expires_at) - braked_at)))::float8 as braked
-         from kenoma.runs group by job, status order by job, status",
+         from ostrakon.runs group by job, status order by job, status",
     )
     .fetch_all(db)
     .await
@@ -48,7 +48,7 @@ pub async fn run_figures(db: &mut PgConnection) -> sqlx::Result<Vec<RunFigures>>
 pub async fn longest_waiting(db: &mut PgConnection) -> sqlx::Result<Vec<Waiting>> {
     sqlx::query_as(
         "select class, greatest(0, coalesce(extract(epoch from clock_timestamp() - (
-                    select available_at from kenoma.runs r
+                    select available_at from ostrakon.runs r
                     where r.class = c.class and r.status = 'queued'
                     order by available_at limit 1)), 0))::float8 as seconds
          from unnest($1::text[]) as c (class)",

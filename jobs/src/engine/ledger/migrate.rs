@@ -1,4 +1,4 @@
-//! Makes and checks schema `kenoma`.
+//! Makes and checks schema `ostrakon`.
 
 use std::fmt::Write as _;
 
@@ -15,9 +15,9 @@ use crate::engine::error::waited_in_vain;
 pub enum SchemaState {
     /// As this program knows it.
     Current,
-    /// `kenoma migrate` was never run in this database.
+    /// `ostrakon migrate` was never run in this database.
     Missing,
-    /// Made by an older program: `kenoma migrate` brings it up to date.
+    /// Made by an older program: `ostrakon migrate` brings it up to date.
     Older,
     /// Made by a newer program.
     Newer,
@@ -27,10 +27,10 @@ pub enum SchemaState {
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateFailed {
     /// Somebody else is at it.
-    #[error("somebody else is running `kenoma migrate` in this database just now{0}")]
+    #[error("somebody else is running `ostrakon migrate` in this database just now{0}")]
     Busy(String),
     /// A table could not be had in time.
-    #[error("kenoma's tables are in use and were waited for in vain{0}")]
+    #[error("ostrakon's tables are in use and were waited for in vain{0}")]
     InUse(String),
     /// The schema would not be, or cannot be made, that of the database's owner.
     #[error("{0}")]
@@ -43,14 +43,14 @@ pub enum MigrateFailed {
     Database(#[from] sqlx::Error),
 }
 
-/// Only one process migrates at a time; the key is kenoma's own.
-const ADVISORY_LOCK: &str = "kenoma migrate";
+/// Only one process migrates at a time; the key is ostrakon's own.
+const ADVISORY_LOCK: &str = "ostrakon migrate";
 
 /// Our migrations, with their bookkeeping out of the server's way.
 fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!("../migrations");
-    migrator.dangerous_set_table_name("kenoma._sqlx_migrations");
-    migrator.create_schema("kenoma");
+    migrator.dangerous_set_table_name("ostrakon._sqlx_migrations");
+    migrator.create_schema("ostrakon");
     // Its lock would be waited for without end.
     migrator.set_locking(false);
     migrator
@@ -148,7 +148,7 @@ async fn in_the_way(db: &mut PgConnection) -> sqlx::Result<String> {
          from pg_stat_activity
          where pid <> pg_backend_pid() and pid in
            (select pid from pg_locks join pg_class on pg_class.oid = relation
-            where granted and relnamespace = to_regnamespace('kenoma')
+            where granted and relnamespace = to_regnamespace('ostrakon')
               and database = (select oid from pg_database where datname = current_database()))
          order by xact_start",
     )
@@ -166,8 +166,8 @@ async fn in_the_way(db: &mut PgConnection) -> sqlx::Result<String> {
 /// Compares the schema in the database with the one this program knows.
 pub async fn schema_state(db: &mut PgConnection) -> sqlx::Result<SchemaState> {
     let there: bool = sqlx::query_scalar(
-        "select to_regclass('kenoma._sqlx_migrations') is not null
-            and to_regclass('kenoma.runs') is not null",
+        "select to_regclass('ostrakon._sqlx_migrations') is not null
+            and to_regclass('ostrakon.runs') is not null",
     )
     .fetch_one(&mut *db)
     .await?;
@@ -175,7 +175,7 @@ pub async fn schema_state(db: &mut PgConnection) -> sqlx::Result<SchemaState> {
         return Ok(SchemaState::Missing);
     }
     let found: Option<i64> =
-        sqlx::query_scalar("select max(version) from kenoma._sqlx_migrations where success")
+        sqlx::query_scalar("select max(version) from ostrakon._sqlx_migrations where success")
             .fetch_one(db)
             .await?;
     let known = migrator().iter().map(|migration| migration.version).max();

@@ -1,4 +1,4 @@
-//! The ledger: schema `kenoma` of the very database that the jobs change.
+//! The ledger: schema `ostrakon` of the very database that the jobs change.
 //!
 //! Every statement that changes a run's status stands in this folder, follows
 //! [`Status::may_become`](super::Status::may_become) and writes the event that tells of it in the

@@ -1,4 +1,4 @@
-//! Whose schema `kenoma` is: that of the database's owner, whose dump of the database needs it.
+//! Whose schema `ostrakon` is: that of the database's owner, whose dump of the database needs it.
 
 use sqlx::{Connection as _, FromRow, PgConnection};
 
@@ -14,13 +14,13 @@ macro_rules! hand_over {
     ($($table:literal),+ $(,)?) => {
         /// Done as whoever has them.
         const TO_STAND_IN: &[&str] = &[
-            "alter schema kenoma owner to pg_database_owner",
-            $(concat!("alter table if exists kenoma.", $table, " owner to pg_database_owner")),+
+            "alter schema ostrakon owner to pg_database_owner",
+            $(concat!("alter table if exists ostrakon.", $table, " owner to pg_database_owner")),+
         ];
         /// Done as the database's owner.
         const TO_OWNER: &[&str] = &[
-            "alter schema kenoma owner to current_user",
-            $(concat!("alter table if exists kenoma.", $table, " owner to current_user")),+
+            "alter schema ostrakon owner to current_user",
+            $(concat!("alter table if exists ostrakon.", $table, " owner to current_user")),+
         ];
     };
 }
@@ -49,7 +49,7 @@ pub(super) struct Owners {
     may_become: bool,
     /// Whether the server's tables are the role's own, and so its dumps are those that matter.
     has_the_servers: bool,
-    /// What is another's in schema kenoma, as statements that would mend it.
+    /// What is another's in schema ostrakon, as statements that would mend it.
     not_owned: Vec<String>,
     /// Whether the role may give all of that away.
     may_give: bool,
@@ -60,7 +60,7 @@ impl Owners {
         sqlx::query_as(include_str!("owners.sql")).fetch_one(db).await
     }
 
-    /// Whether the database's owner has what there is of schema `kenoma`.
+    /// Whether the database's owner has what there is of schema `ostrakon`.
     pub(super) fn are_right(&self) -> bool {
         self.not_owned.is_empty() || self.stays()
     }
@@ -82,7 +82,7 @@ impl Owners {
         !self.may_become && self.has_the_servers
     }
 
-    /// Gives schema `kenoma` to the database's owner, and acts in his name from now on, until
+    /// Gives schema `ostrakon` to the database's owner, and acts in his name from now on, until
     /// [`be_oneself`].
     pub(super) async fn become_owner(&self, db: &mut PgConnection) -> Result<(), MigrateFailed> {
         if self.stays() {
@@ -117,12 +117,12 @@ impl Owners {
         let pg_dump = format!("so that a backup by {owner} (pg_dump) can read it");
         if not_owned.is_empty() {
             return format!(
-                "schema kenoma has to belong to {owner}, the owner of this database, {pg_dump}; the \
+                "schema ostrakon has to belong to {owner}, the owner of this database, {pg_dump}; the \
                  role {role} cannot act as {owner}: run this as {owner}, or as a superuser"
             );
         }
         format!(
-            "schema kenoma has to belong to {owner}, the owner of this database, {pg_dump}, and the \
+            "schema ostrakon has to belong to {owner}, the owner of this database, {pg_dump}, and the \
              role {role} cannot mend that: run this once as a superuser, or have one run:\n  {}",
             not_owned.join("\n  ")
         )
@@ -141,11 +141,11 @@ pub(super) async fn be_oneself(db: &mut PgConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Names the role whose backups cannot read schema `kenoma` though it owns the server's tables.
+/// Names the role whose backups cannot read schema `ostrakon` though it owns the server's tables.
 pub async fn owner_without_backup(db: &mut PgConnection) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar(
         "select r.rolname::text from pg_class c join pg_roles r on r.oid = c.relowner
-         where c.oid = to_regclass('public.users') and not has_schema_privilege(r.oid, 'kenoma', 'usage')",
+         where c.oid = to_regclass('public.users') and not has_schema_privilege(r.oid, 'ostrakon', 'usage')",
     )
     .fetch_optional(db)
     .await

@@ -1,13 +1,13 @@
--- Whose the database, the server's tables and schema kenoma are. The catalogue only: it is there for every role.
+-- Whose the database, the server's tables and schema ostrakon are. The catalogue only: it is there for every role.
 with owner as (
     select r.oid, r.rolname from pg_database d join pg_roles r on r.oid = d.datdba
     where d.datname = current_database()
 ), ours (kind, name, owner) as (
-    select 'schema', 'kenoma', nspowner from pg_namespace where nspname = 'kenoma'
+    select 'schema', 'ostrakon', nspowner from pg_namespace where nspname = 'ostrakon'
     union all
     -- The sequence of an identity column is its table's.
     select 'table', c.oid::regclass::text, c.relowner from pg_class c
-    where c.relnamespace = to_regnamespace('kenoma') and c.relkind in ('r', 'p')
+    where c.relnamespace = to_regnamespace('ostrakon') and c.relkind in ('r', 'p')
 ), not_owned as (
     select ours.* from ours, owner where ours.owner <> owner.oid
 )

@@ -16,7 +16,7 @@ pub(in crate::engine) async fn park(
 ) -> sqlx::Result<()> {
     let Parking { item, reason, cursor } = parking;
     let parked = sqlx::query(
-        "insert into kenoma.parked_items (run_id, item, reason, sqlstate, cursor)
+        "insert into ostrakon.parked_items (run_id, item, reason, sqlstate, cursor)
          values ($1, $2, $3, $4, $5) on conflict (run_id, item) do nothing",
     )
     .bind(&claim.run_id)
@@ -29,7 +29,7 @@ pub(in crate::engine) async fn park(
     if parked.rows_affected() == 0 {
         return keep_parked(db, claim, item, reason, sqlstate).await;
     }
-    sqlx::query("update kenoma.runs set parked = parked + 1 where id = $1")
+    sqlx::query("update ostrakon.runs set parked = parked + 1 where id = $1")
         .bind(&claim.run_id)
         .execute(&mut *db)
         .await?;
@@ -48,7 +48,7 @@ pub(in crate::engine) async fn step_over(
     lease: Lease,
 ) -> sqlx::Result<i64> {
     sqlx::query_scalar(
-        "update kenoma.runs
+        "update ostrakon.runs
          set cursor = $2, failures = failures + 1, crashes = 0,
              attempt = case when $4 then attempt else 0 end,
              total = greatest(total, done + parked),
@@ -75,7 +75,7 @@ pub(in crate::engine) struct ToRetry {
 /// version parked cannot be.
 pub(super) async fn mark_for_retry(db: &mut PgConnection, run_id: &str) -> sqlx::Result<u64> {
     let marked = sqlx::query(
-        "update kenoma.parked_items set retry = true where run_id = $1 and cursor is not null",
+        "update ostrakon.parked_items set retry = true where run_id = $1 and cursor is not null",
     )
     .bind(run_id)
     .execute(db)
@@ -89,7 +89,7 @@ pub(in crate::engine) async fn mark_stuck(
     claim: &Claim,
 ) -> sqlx::Result<bool> {
     let marked = sqlx::query(
-        "update kenoma.parked_items set retry = true
+        "update ostrakon.parked_items set retry = true
          where run_id = $1 and sqlstate in ('53200', '55P03', '57014') and cursor is not null",
     )
     .bind(&claim.run_id)
@@ -103,7 +103,7 @@ pub(in crate::engine) async fn retry_no_more(
     db: &mut PgConnection,
     claim: &Claim,
 ) -> sqlx::Result<()> {
-    sqlx::query("update kenoma.parked_items set retry = false where run_id = $1 and retry")
+    sqlx::query("update ostrakon.parked_items set retry = false where run_id = $1 and retry")
         .bind(&claim.run_id)
         .execute(db)
         .await?;
@@ -116,7 +116,7 @@ pub(in crate::engine) async fn next_to_retry(
     claim: &Claim,
 ) -> sqlx::Result<Option<ToRetry>> {
     sqlx::query_as(
-        "select item, cursor from kenoma.parked_items where run_id = $1 and retry
+        "select item, cursor from ostrakon.parked_items where run_id = $1 and retry
          order by at, item limit 1",
     )
     .bind(&claim.run_id)
@@ -130,12 +130,12 @@ pub(in crate::engine) async fn unpark(
     claim: &Claim,
     item: &str,
 ) -> sqlx::Result<()> {
-    sqlx::query("delete from kenoma.parked_items where run_id = $1 and item = $2")
+    sqlx::query("delete from ostrakon.parked_items where run_id = $1 and item = $2")
         .bind(&claim.run_id)
         .bind(item)
         .execute(&mut *db)
         .await?;
-    sqlx::query("update kenoma.runs set done = done + 1, parked = parked - 1 where id = $1")
+    sqlx::query("update ostrakon.runs set done = done + 1, parked = parked - 1 where id = $1")
         .bind(&claim.run_id)
         .execute(&mut *db)
         .await?;
@@ -151,7 +151,7 @@ pub(in crate::engine) async fn keep_parked(
     sqlstate: Option<&str>,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "update kenoma.parked_items
+        "update ostrakon.parked_items
          set retry = false, reason = $3, sqlstate = $4, at = clock_timestamp()
          where run_id = $1 and item = $2",
     )
@@ -172,7 +172,7 @@ pub(in crate::engine) async fn got_on(
     deliveries_until: Option<DateTime<Utc>>,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "update kenoma.runs set attempt = 0, crashes = 0,
+        "update ostrakon.runs set attempt = 0, crashes = 0,
                 lease_expires_at = clock_timestamp() + make_interval(secs => $2),
                 deliveries_until = greatest(deliveries_until, $3)
          where id = $1",

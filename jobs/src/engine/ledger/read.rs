@@ -34,13 +34,13 @@ pub struct Parked {
 
 /// Reads one run.
 pub async fn find(db: &mut PgConnection, id: &str) -> sqlx::Result<Option<Run>> {
-    sqlx::query_as("select * from kenoma.runs where id = $1").bind(id).fetch_optional(db).await
+    sqlx::query_as("select * from ostrakon.runs where id = $1").bind(id).fetch_optional(db).await
 }
 
 /// Finds the unfinished run with a dedupe key.
 pub async fn unfinished(db: &mut PgConnection, dedupe_key: &str) -> sqlx::Result<Option<Run>> {
     sqlx::query_as(
-        "select * from kenoma.runs
+        "select * from ostrakon.runs
          where dedupe_key = $1 and status in ('queued', 'running', 'paused')",
     )
     .bind(dedupe_key)
@@ -54,7 +54,7 @@ pub async fn unfinished_among(
     dedupe_keys: &[String],
 ) -> sqlx::Result<Vec<(String, Run)>> {
     let rows: Vec<Keyed> = sqlx::query_as(
-        "select * from kenoma.runs
+        "select * from ostrakon.runs
          where dedupe_key = any ($1) and status in ('queued', 'running', 'paused')",
     )
     .bind(dedupe_keys)
@@ -73,7 +73,7 @@ struct Keyed {
 
 /// Reads runs, in the order in which they were asked for.
 pub async fn find_all(db: &mut PgConnection, ids: &[String]) -> sqlx::Result<Vec<Run>> {
-    sqlx::query_as("select * from kenoma.runs where id = any ($1) order by created_at, id")
+    sqlx::query_as("select * from ostrakon.runs where id = any ($1) order by created_at, id")
         .bind(ids)
         .fetch_all(db)
         .await
@@ -82,7 +82,7 @@ pub async fn find_all(db: &mut PgConnection, ids: &[String]) -> sqlx::Result<Vec
 /// Lists runs, newest first.
 pub async fn list(db: &mut PgConnection, filter: &RunFilter) -> sqlx::Result<Vec<Run>> {
     sqlx::query_as(
-        "select * from kenoma.runs
+        "select * from ostrakon.runs
          where ($1::text is null or status = $1) and ($2::text is null or job = $2)
          order by id desc limit $3",
     )
@@ -96,7 +96,7 @@ pub async fn list(db: &mut PgConnection, filter: &RunFilter) -> sqlx::Result<Vec
 /// Lists the items that a run left aside.
 pub async fn parked_items(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Vec<Parked>> {
     sqlx::query_as(
-        "select item, reason, sqlstate, at from kenoma.parked_items where run_id = $1 order by at, item",
+        "select item, reason, sqlstate, at from ostrakon.parked_items where run_id = $1 order by at, item",
     )
     .bind(run_id)
     .fetch_all(db)
@@ -112,7 +112,7 @@ pub async fn due(
     limit: i64,
 ) -> sqlx::Result<Vec<Run>> {
     sqlx::query_as(
-        "select * from kenoma.runs
+        "select * from ostrakon.runs
          where class = $1
            and (status = 'queued' and available_at <= clock_timestamp()
              or status = 'running' and lease_expires_at < clock_timestamp())
@@ -148,7 +148,7 @@ pub async fn try_exclusive(
 
 /// Notes that the bell was rung for runs.
 pub async fn mark_announced(db: &mut PgConnection, ids: &[String]) -> sqlx::Result<()> {
-    sqlx::query("update kenoma.runs set announced_at = clock_timestamp() where id = any($1)")
+    sqlx::query("update ostrakon.runs set announced_at = clock_timestamp() where id = any($1)")
         .bind(ids)
         .execute(db)
         .await?;

@@ -25,13 +25,13 @@ pub(in crate::engine) async fn set_back(
     lease: Lease,
 ) -> sqlx::Result<()> {
     let SetBack { cursor, closing, left, what } = set_back;
-    let unparked = sqlx::query("delete from kenoma.parked_items where run_id = $1")
+    let unparked = sqlx::query("delete from ostrakon.parked_items where run_id = $1")
         .bind(&claim.run_id)
         .execute(&mut *db)
         .await?
         .rows_affected();
     sqlx::query(
-        "update kenoma.runs
+        "update ostrakon.runs
          set cursor = $2, closing = $3, parked = 0, failures = 0, parked_retry_of = null,
              total = greatest(total, done + $4),
              lease_expires_at = clock_timestamp() + make_interval(secs => $5)

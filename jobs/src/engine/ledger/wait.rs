@@ -14,7 +14,7 @@ pub(in crate::engine) async fn postpone(
 ) -> sqlx::Result<()> {
     let delay = wait.delay.as_secs_f64();
     let told: Option<String> =
-        sqlx::query_scalar("select waits_for from kenoma.runs where id = $1")
+        sqlx::query_scalar("select waits_for from ostrakon.runs where id = $1")
             .bind(&claim.run_id)
             .fetch_one(&mut *db)
             .await?;
@@ -23,7 +23,7 @@ pub(in crate::engine) async fn postpone(
         tell_of_wait(db, &claim.run_id, &claim.owner).await?;
     }
     sqlx::query(
-        "update kenoma.runs
+        "update ostrakon.runs
          set status = 'queued', lease_expires_at = null, announced_at = null,
              waits_for = $4, waits_since = clock_timestamp(),
              available_at = clock_timestamp() + make_interval(secs => $3)
@@ -52,9 +52,9 @@ pub(super) async fn tell_of_wait(
     let was: Option<(String, i64, i64)> = sqlx::query_as(
         "with was as (
              select id, waits_for, waited_ms / 1000 as seconds, looks
-             from kenoma.runs where id = $1 and waits_for is not null
+             from ostrakon.runs where id = $1 and waits_for is not null
          )
-         update kenoma.runs run
+         update ostrakon.runs run
          set waits_for = null, waits_since = null, waited_ms = 0, looks = 0
          from was where run.id = was.id
          returning was.waits_for, was.seconds, was.looks",

@@ -18,7 +18,7 @@ pub struct Worker {
 /// Notes that a worker is alive.
 pub async fn seen(db: &mut PgConnection, worker: &Worker) -> sqlx::Result<()> {
     sqlx::query(
-        "insert into kenoma.workers (id, host, pid, version) values ($1, $2, $3, $4)
+        "insert into ostrakon.workers (id, host, pid, version) values ($1, $2, $3, $4)
          on conflict (id) do update set seen_at = clock_timestamp()",
     )
     .bind(&worker.id)
@@ -33,7 +33,7 @@ pub async fn seen(db: &mut PgConnection, worker: &Worker) -> sqlx::Result<()> {
 /// Counts the workers seen within `patience`.
 pub async fn alive(db: &mut PgConnection, patience: Duration) -> sqlx::Result<i64> {
     sqlx::query_scalar(
-        "select count(*) from kenoma.workers
+        "select count(*) from ostrakon.workers
          where seen_at > clock_timestamp() - make_interval(secs => $1)",
     )
     .bind(patience.as_secs_f64())
@@ -44,7 +44,7 @@ pub async fn alive(db: &mut PgConnection, patience: Duration) -> sqlx::Result<i6
 /// Strikes a worker that ends, and those not seen for a day.
 pub async fn forget(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
     sqlx::query(
-        "delete from kenoma.workers
+        "delete from ostrakon.workers
          where id = $1 or seen_at < clock_timestamp() - interval '1 day'",
     )
     .bind(id)

@@ -33,7 +33,7 @@ pub(in crate::engine) async fn note_writes(
     claim: &Claim,
     what: &Value,
 ) -> sqlx::Result<()> {
-    sqlx::query("insert into kenoma.batch_writes (run_id, what) values ($1, $2)")
+    sqlx::query("insert into ostrakon.batch_writes (run_id, what) values ($1, $2)")
         .bind(&claim.run_id)
         .bind(what)
         .execute(db)
@@ -46,7 +46,7 @@ pub(in crate::engine) async fn has_writes(
     db: &mut PgConnection,
     claim: &Claim,
 ) -> sqlx::Result<bool> {
-    sqlx::query_scalar("select exists (select from kenoma.batch_writes where run_id = $1)")
+    sqlx::query_scalar("select exists (select from ostrakon.batch_writes where run_id = $1)")
         .bind(&claim.run_id)
         .fetch_one(db)
         .await
@@ -60,7 +60,7 @@ pub(in crate::engine) async fn writes_after(
     limit: i64,
 ) -> sqlx::Result<Vec<Writes>> {
     sqlx::query_as(
-        "select n, what from kenoma.batch_writes where run_id = $1 and n > $2 order by n limit $3",
+        "select n, what from ostrakon.batch_writes where run_id = $1 and n > $2 order by n limit $3",
     )
     .bind(&claim.run_id)
     .bind(after)
@@ -77,9 +77,9 @@ pub(in crate::engine) async fn take_fresh_writes(
     limit: i64,
 ) -> sqlx::Result<Vec<Writes>> {
     sqlx::query_as(
-        "update kenoma.batch_writes set looked = true
+        "update ostrakon.batch_writes set looked = true
          where run_id = $1 and n = any (array(
-             select n from kenoma.batch_writes where run_id = $1 and not looked
+             select n from ostrakon.batch_writes where run_id = $1 and not looked
              order by n limit $2))
          returning n, what",
     )
@@ -97,7 +97,7 @@ pub(in crate::engine) async fn set_closing(
     lease: Lease,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "update kenoma.runs
+        "update ostrakon.runs
          set closing = $2, attempt = 0, crashes = 0,
              lease_expires_at = clock_timestamp() + make_interval(secs => $3)
          where id = $1",
@@ -127,8 +127,8 @@ pub(in crate::engine) async fn forget_writes(
     claim: &Claim,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "with counters as (delete from kenoma.lowered_counters where run_id = $1)
-         delete from kenoma.batch_writes where run_id = $1",
+        "with counters as (delete from ostrakon.lowered_counters where run_id = $1)
+         delete from ostrakon.batch_writes where run_id = $1",
     )
     .bind(&claim.run_id)
     .execute(db)
@@ -143,7 +143,7 @@ pub(in crate::engine) async fn others(db: &mut PgConnection) -> sqlx::Result<Oth
         "with others as materialized (
              select pid from pg_stat_activity
              where datname = current_database() and usesysid is not null
-               and application_name not like 'kenoma%' and pid <> pg_backend_pid()
+               and application_name not like 'ostrakon%' and pid <> pg_backend_pid()
          )
          select exists (select from others) as connected, clock_timestamp() as at,
                 array(select own.virtualtransaction from pg_locks own join others using (pid)

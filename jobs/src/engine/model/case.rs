@@ -230,7 +230,7 @@ impl<'a> Case<'a> {
             ledger::hasten(&mut *self.stage.db.lock().await, id).await?;
             run.later = run.status != Status::Queued;
         } else {
-            let statement = "update kenoma.runs set available_at = created_at where id = $1";
+            let statement = "update ostrakon.runs set available_at = created_at where id = $1";
             self.stage.meddle(statement, id).await?;
             run.later = false;
         }
@@ -307,12 +307,13 @@ impl<'a> Case<'a> {
             return Ok(false);
         };
         let id = &self.ids[held.run];
-        let newer = r#"update kenoma.runs set cursor = cursor || '{"newer": true}' where id = $1"#;
+        let newer =
+            r#"update ostrakon.runs set cursor = cursor || '{"newer": true}' where id = $1"#;
         self.stage.meddle(newer, id).await?;
         let expected = self.model.leave(&held);
         let found = worker.step(self.stage, Outcome::Well, None).await?;
         ensure!(found == expected, "{found:?} and not {expected:?}");
-        let known = "update kenoma.runs set cursor = cursor - 'newer' where id = $1";
+        let known = "update ostrakon.runs set cursor = cursor - 'newer' where id = $1";
         self.stage.meddle(known, id).await?;
         Ok(true)
     }

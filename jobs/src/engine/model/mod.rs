@@ -5,7 +5,7 @@
 //! model; after each step the whole row, its events, its parked items and the effects of its job
 //! have to be the same in both. One turn of the real loop at a time, so a case is one thread.
 //!
-//! `KENOMA_MODEL_CASES` sets the number of cases, `KENOMA_MODEL_SEED` repeats those of a failure.
+//! `OSTRAKON_MODEL_CASES` sets the number of cases, `OSTRAKON_MODEL_SEED` repeats those of a failure.
 
 mod case;
 mod expected;
@@ -35,8 +35,8 @@ fn quarter() -> Result<()> {
         let text = env::var(name).ok().filter(|text| !text.is_empty());
         text.map(|text| text.parse().with_context(|| format!("{name}={text}"))).transpose()
     };
-    let cases = number("KENOMA_MODEL_CASES")?.map_or(Ok(CASES), u32::try_from)?.div_ceil(TESTS);
-    let seed = number("KENOMA_MODEL_SEED")?.unwrap_or_else(rand::random);
+    let cases = number("OSTRAKON_MODEL_CASES")?.map_or(Ok(CASES), u32::try_from)?.div_ceil(TESTS);
+    let seed = number("OSTRAKON_MODEL_SEED")?.unwrap_or_else(rand::random);
     let config = Config {
         cases,
         rng_seed: RngSeed::Fixed(seed),
@@ -54,7 +54,7 @@ fn quarter() -> Result<()> {
     });
     checked.map_err(|failure| {
         anyhow::anyhow!(
-            "{failure}\nOnce more with: KENOMA_MODEL_CASES={} KENOMA_MODEL_SEED={seed}",
+            "{failure}\nOnce more with: OSTRAKON_MODEL_CASES={} OSTRAKON_MODEL_SEED={seed}",
             cases * TESTS
         )
     })

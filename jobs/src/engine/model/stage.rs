@@ -64,7 +64,7 @@ const BATCH: BatchSettings = BatchSettings {
 
 /// Has a lease run out.
 pub(super) const EXPIRE: &str = "
-    update kenoma.runs set lease_expires_at = clock_timestamp() - interval '1 s' where id = $1";
+    update ostrakon.runs set lease_expires_at = clock_timestamp() - interval '1 s' where id = $1";
 
 /// Everything that the model knows, of the runs named, in that order.
 const LOOK: &str = "
@@ -74,13 +74,13 @@ const LOOK: &str = "
            available_at > clock_timestamp() as later, announced_at is not null as announced,
            started_at is not null as started, finished_at is not null as finished,
            (select coalesce(jsonb_agg(jsonb_build_array(event, actor, detail - 'seconds') order by id), '[]')
-            from kenoma.run_events where run_id = run.id) as events,
+            from ostrakon.run_events where run_id = run.id) as events,
            (select coalesce(jsonb_agg(jsonb_build_array(item, reason, sqlstate, retry)
                                      order by at, item), '[]')
-            from kenoma.parked_items where run_id = run.id) as parked_items,
+            from ostrakon.parked_items where run_id = run.id) as parked_items,
            array(select item from tally where name = run.subject order by item) as effects
     from unnest($1::text[]) with ordinality wanted (run_id, number)
-    join kenoma.runs run on run.id = run_id
+    join ostrakon.runs run on run.id = run_id
     order by number";
 
 /// A ledger with its connections.
@@ -112,7 +112,7 @@ impl Stage {
     pub(super) async fn clear(&self) -> Result<()> {
         // One that failed may have left a transaction.
         drop(self.pool.acquire().await?);
-        let statements = "delete from kenoma.runs; delete from tally";
+        let statements = "delete from ostrakon.runs; delete from tally";
         sqlx::raw_sql(statements).execute(&mut *self.db.lock().await).await?;
         Ok(())
     }
@@ -143,7 +143,7 @@ impl Stage {
         Ok(enqueued)
     }
 
-    /// Does something to a run's row that is not kenoma's doing.
+    /// Does something to a run's row that is not ostrakon's doing.
     pub(super) async fn meddle(&self, statement: &'static str, id: &str) -> Result<()> {
         sqlx::query(statement).bind(id).execute(&mut *self.db.lock().await).await?;
         Ok(())
@@ -171,8 +171,8 @@ impl Stage {
     pub(super) async fn put_off(&self, id: &str, delay: Duration) -> Result<()> {
         let left: f64 = sqlx::query_scalar(
             "with before as (select extract(epoch from available_at - clock_timestamp()) as left
-                             from kenoma.runs where id = $1)
-             update kenoma.runs set available_at = clock_timestamp() + interval '1 day'
+                             from ostrakon.runs where id = $1)
+             update ostrakon.runs set available_at = clock_timestamp() + interval '1 day'
              from before where id = $1 returning before.left::float8",
         )
         .bind(id)

@@ -27,7 +27,7 @@ pub enum Fanout {
     /// The server, by a `publish` job.
     Server,
     /// This program, by a `publish_one` job per inbox.
-    Kenoma,
+    Ostrakon,
 }
 
 /// A new activity that other servers are to be told of. Its row is there already.

@@ -1,7 +1,7 @@
-//! The columns of `users` in the releases that kenoma knows.
+//! The columns of `users` in the releases that ostrakon knows.
 //!
 //! A removal empties what says something about a person. A column that is not listed here may be
-//! such a one, so a table that has it belongs to a release, or a descendant, that kenoma does not
+//! such a one, so a table that has it belongs to a release, or a descendant, that ostrakon does not
 //! know.
 
 use super::Flavour;

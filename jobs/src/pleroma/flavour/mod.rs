@@ -99,7 +99,7 @@ impl Shape {
 pub enum ProbeError {
     /// It is not what this program knows.
     #[error(
-        "this is not the database of a server that kenoma knows ({found}); nothing was written"
+        "this is not the database of a server that ostrakon knows ({found}); nothing was written"
     )]
     Unknown {
         /// What was found, or looked for in vain.
@@ -179,7 +179,7 @@ async fn misfit(db: &mut PgConnection, flavour: Flavour) -> sqlx::Result<Option<
         Some(format!("it looks like {name}, but has no {}", list(&misfit.missing)))
     } else if !misfit.unknown.is_empty() {
         Some(format!(
-            "it looks like {name}, but has {}, which no release that kenoma knows has",
+            "it looks like {name}, but has {}, which no release that ostrakon knows has",
             list(&misfit.unknown)
         ))
     } else {

@@ -99,7 +99,7 @@ const fn signs(flavour: Flavour) -> Signs {
 /// What of it is there.
 #[derive(FromRow)]
 pub(super) struct Catalogue {
-    /// What no server that kenoma knows is without.
+    /// What no server that ostrakon knows is without.
     missing: Vec<String>,
     found: Vec<String>,
     oban_version: Option<String>,

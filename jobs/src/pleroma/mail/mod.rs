@@ -1,6 +1,6 @@
 //! Mails that the server sends for us (docs/semantics.md 5.5).
 //!
-//! kenoma has no way to send mail, and needs none: the server keeps mails as jobs.
+//! ostrakon has no way to send mail, and needs none: the server keeps mails as jobs.
 
 mod term;
 mod text;

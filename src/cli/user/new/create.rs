@@ -1,6 +1,6 @@
 //! Everything that makes an account, in one transaction.
 
-use kenoma_jobs::pleroma::{
+use ostrakon_jobs::pleroma::{
     Actor, CreateError, Deed, Fault, KeyPair, NewAccount, PasswordScheme, Welcome, create_account,
     create_password_reset, find_actor, generate_keys, give_roles, hash_password, welcome,
 };

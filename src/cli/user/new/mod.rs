@@ -1,10 +1,10 @@
-//! `kenoma user new NICK EMAIL`
+//! `ostrakon user new NICK EMAIL`
 
 mod create;
 mod dialogue;
 mod password;
 
-use kenoma_jobs::pleroma::{Candidate, Fault, Server};
+use ostrakon_jobs::pleroma::{Candidate, Fault, Server};
 
 use self::password::{Password, PasswordOptions};
 use super::act::{Act, ActOptions, StaffOptions};
@@ -15,7 +15,7 @@ use crate::{
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: kenoma user new alice alice@example.org --moderator -y\n\n\
+#[command(after_help = "Example: ostrakon user new alice alice@example.org --moderator -y\n\n\
     Without a password a link is printed with which the person chooses one.")]
 pub(in crate::cli) struct Options {
     /// Nickname of the new account.

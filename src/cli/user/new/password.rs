@@ -5,7 +5,7 @@ use std::{
     io::{self, BufRead as _, Read as _},
 };
 
-use kenoma_jobs::pleroma::{Fault, Flavour, PasswordScheme, Server, random_password};
+use ostrakon_jobs::pleroma::{Fault, Flavour, PasswordScheme, Server, random_password};
 
 use crate::cli::{Failure, Output};
 

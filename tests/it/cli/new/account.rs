@@ -1,4 +1,4 @@
-//! `kenoma user new`: the new account's addresses and keys, and where they are.
+//! `ostrakon user new`: the new account's addresses and keys, and where they are.
 
 use anyhow::Result;
 use testkit::Flavour;
@@ -6,7 +6,7 @@ use testkit::Flavour;
 use super::house;
 use crate::{
     cli::{FLAVOURS, House},
-    program::Kenoma,
+    program::Ostrakon,
 };
 
 /// Reads a column of the new account as text.
@@ -47,7 +47,7 @@ async fn keys_are_where_the_server_looks_for_them() -> Result<()> {
         if flavour == Flavour::Akkoma {
             // Akkoma had both places for a while.
             house.sql("alter table users add column keys text").await?;
-            Kenoma::renew_least_rights(&house.database).await?;
+            Ostrakon::renew_least_rights(&house.database).await?;
             assert_eq!(house.run(&line.replace("alice", "carol").replace("a@", "c@"))?.code, 0);
             assert!(begins(column(&house, "carol", "keys").await?));
             let keys: Vec<(String, String)> = sqlx::query_as(

@@ -14,9 +14,9 @@ async fn a_flag_file() -> Result<()> {
     let stage = Stage::new().await?;
     let folder = tempfile::tempdir()?;
     let flag = folder.path().join("brake");
-    let kenoma = stage.with("KENOMA_BRAKES_FLAG_FILE", &flag.display().to_string());
+    let ostrakon = stage.with("OSTRAKON_BRAKES_FLAG_FILE", &flag.display().to_string());
     let raise = async || Ok(fs::write(&flag, "")?);
-    is_held_back(&kenoma, &stage.pool, "flag_file", raise, async |()| Ok(fs::remove_file(&flag)?))
+    is_held_back(&ostrakon, &stage.pool, "flag_file", raise, async |()| Ok(fs::remove_file(&flag)?))
         .await
 }
 
@@ -27,9 +27,9 @@ async fn the_end_of_the_window() -> Result<()> {
     let now = Local::now();
     let time = |minutes| (now + TimeDelta::minutes(minutes)).format("%H:%M");
     let window = format!("{}-{}", time(-30), time(30));
-    let kenoma = with_clock(&clock, stage.with("KENOMA_WORKER_WINDOW", &window));
+    let ostrakon = with_clock(&clock, stage.with("OSTRAKON_WORKER_WINDOW", &window));
     let jump = async || clock.set("+1h");
-    is_held_back(&kenoma, &stage.pool, "window", jump, async |()| clock.set("+0")).await
+    is_held_back(&ostrakon, &stage.pool, "window", jump, async |()| clock.set("+0")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,10 +43,10 @@ async fn a_full_disk() -> Result<()> {
         symlink(place, &new)?;
         Ok(fs::rename(&new, &disk)?)
     };
-    let kenoma = stage
-        .with("KENOMA_BRAKES_DISK_FREE_MIB", "1")
-        .with("KENOMA_BRAKES_DISK_PATH", disk.display().to_string());
+    let ostrakon = stage
+        .with("OSTRAKON_BRAKES_DISK_FREE_MIB", "1")
+        .with("OSTRAKON_BRAKES_DISK_PATH", disk.display().to_string());
     // There, nothing is ever free.
     let fill = async || lead_to(std::path::Path::new("/proc"));
-    is_held_back(&kenoma, &stage.pool, "disk_free", fill, async |()| lead_to(folder.path())).await
+    is_held_back(&ostrakon, &stage.pool, "disk_free", fill, async |()| lead_to(folder.path())).await
 }

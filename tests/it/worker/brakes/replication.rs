@@ -8,20 +8,20 @@ use testkit::{Flavour, Postgres, PostgresOptions};
 
 use super::{eventually, is_held_back};
 use crate::{
-    program::Kenoma,
+    program::Ostrakon,
     worker::{stage::quick, story::load_story},
 };
 
 /// A database with the community on a server of its own, and the program for it.
-async fn house(postgres: &Postgres) -> Result<(Kenoma, PgPool)> {
+async fn house(postgres: &Postgres) -> Result<(Ostrakon, PgPool)> {
     let url = postgres.url("postgres");
     let pool = PgPoolOptions::new().max_connections(5).connect(&url).await?;
     pool.execute(Flavour::Pleroma.schema()).await?;
     load_story(&pool).await?;
-    let kenoma = quick(Kenoma::at(&url), testkit::redis()?.url())
-        .with("KENOMA_REDIS_PREFIX", format!("t-{}", ulid::Ulid::generate()));
-    kenoma.migrate()?;
-    Ok((kenoma, pool))
+    let ostrakon = quick(Ostrakon::at(&url), testkit::redis()?.url())
+        .with("OSTRAKON_REDIS_PREFIX", format!("t-{}", ulid::Ulid::generate()));
+    ostrakon.migrate()?;
+    Ok((ostrakon, pool))
 }
 
 /// Writes WAL that concerns no row of the server.
@@ -39,8 +39,8 @@ async fn write_wal(pool: &PgPool, mib: i32) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_lags() -> Result<()> {
     let postgres = Postgres::start()?;
-    let (kenoma, pool) = house(&postgres).await?;
-    let kenoma = kenoma.with("KENOMA_BRAKES_REPLICA_LAG_MIB", "4");
+    let (ostrakon, pool) = house(&postgres).await?;
+    let ostrakon = ostrakon.with("OSTRAKON_BRAKES_REPLICA_LAG_MIB", "4");
     let replica = postgres.start_replica()?;
     let mut there = PgConnection::connect(&replica.url("postgres")).await?;
     let lag = async || {
@@ -52,7 +52,7 @@ async fn a_replica_that_lags() -> Result<()> {
         there.execute("select pg_wal_replay_resume()").await?;
         Ok(())
     };
-    is_held_back(&kenoma, &pool, "replica_lag", lag, catch_up).await
+    is_held_back(&ostrakon, &pool, "replica_lag", lag, catch_up).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,8 +67,8 @@ async fn an_archive_that_is_behind() -> Result<()> {
         ("archive_command".to_owned(), format!("test -e {}", open.display())),
     ];
     let postgres = Postgres::start_with(PostgresOptions { durable: false, extra })?;
-    let (kenoma, pool) = house(&postgres).await?;
-    let kenoma = kenoma.with("KENOMA_BRAKES_WAL_SEGMENTS", "1");
+    let (ostrakon, pool) = house(&postgres).await?;
+    let ostrakon = ostrakon.with("OSTRAKON_BRAKES_WAL_SEGMENTS", "1");
     let segment = async || -> Result<()> {
         write_wal(&pool, 1).await?;
         sqlx::query("select pg_switch_wal()").execute(&pool).await?;
@@ -93,5 +93,5 @@ async fn an_archive_that_is_behind() -> Result<()> {
         // The archiver, which has given up for a minute, is woken.
         segment().await
     };
-    is_held_back(&kenoma, &pool, "wal_archive", close, reopen).await
+    is_held_back(&ostrakon, &pool, "wal_archive", close, reopen).await
 }

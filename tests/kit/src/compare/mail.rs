@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 const SOME_BODY: &str = "(a body)";
 
 /// Replaces a mail by what it says, but for the body: the recorded ones are the original's wording,
-/// and kenoma has its own. A mail that cannot be read stays as it is, and differs from any other.
+/// and ostrakon has its own. A mail that cannot be read stays as it is, and differs from any other.
 pub(super) fn canonical_mail(row: &mut Map<String, Value>) {
     let is_mail = row.get("worker").and_then(Value::as_str) == Some("Pleroma.Workers.MailerWorker");
     let Some(encoded) = row.get_mut("args").and_then(|args| args.get_mut("encoded_email")) else {

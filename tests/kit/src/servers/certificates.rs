@@ -19,7 +19,7 @@ pub struct Certificates {
 impl Certificates {
     /// Makes an authority, and a certificate of it for `localhost` and 127.0.0.1.
     pub fn make() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("kenoma-tls-").tempdir()?;
+        let folder = tempfile::Builder::new().prefix("ostrakon-tls-").tempdir()?;
         let certificates = Self { folder };
         let key = KeyPair::generate()?;
         let mut authority = CertificateParams::new(Vec::new())?;

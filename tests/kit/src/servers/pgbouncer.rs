@@ -29,7 +29,7 @@ impl PgBouncer {
         extra: &[(&str, &str)],
     ) -> Result<Self> {
         let account = Account::unprivileged()?;
-        let guard = Guard::new("kenoma-pgbouncer-", &durable_place(), "pid", "INT", account)?;
+        let guard = Guard::new("ostrakon-pgbouncer-", &durable_place(), "pid", "INT", account)?;
         let port = free_port()?;
         let folder = guard.folder().to_owned();
         let mut settings = format!(

@@ -75,7 +75,7 @@ impl Postgres {
         let programs = postgres_folder()?;
         let account = Account::unprivileged()?;
         let place = if options.durable { durable_place() } else { quick_place() };
-        let guard = Guard::new("kenoma-pg-", &place, "data/postmaster.pid", "QUIT", account)?;
+        let guard = Guard::new("ostrakon-pg-", &place, "data/postmaster.pid", "QUIT", account)?;
         let mut postgres = Self { server: None, programs, account, port: 0, options, guard };
         postgres.make_cluster(&mut make_cluster)?;
         let mut attempt = 1;

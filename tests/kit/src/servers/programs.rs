@@ -27,7 +27,7 @@ pub fn postgres_folder() -> Result<PathBuf> {
              and its contrib extensions (citext, pg_trgm, uuid-ossp). Install them: \
              Debian/Ubuntu `apt install postgresql`; Fedora `dnf install postgresql-server \
              postgresql-contrib`; Alpine `apk add postgresql postgresql-contrib`; Arch \
-             `pacman -S postgresql`. Or set KENOMA_TEST_POSTGRES_URL to a superuser URL that ends \
+             `pacman -S postgresql`. Or set OSTRAKON_TEST_POSTGRES_URL to a superuser URL that ends \
              in /postgres."
         )
     })
@@ -43,7 +43,7 @@ pub fn redis_program(name: &str) -> Result<PathBuf> {
         "`{name}` was not found on PATH. The tests start a private Redis and need redis-server \
          and redis-cli. Install them: Debian/Ubuntu `apt install redis-server redis-tools`; \
          Fedora `dnf install redis` (or valkey); Alpine `apk add redis` (or valkey); Arch \
-         `pacman -S valkey`. Or set KENOMA_TEST_REDIS_URL."
+         `pacman -S valkey`. Or set OSTRAKON_TEST_REDIS_URL."
     )
 }
 

@@ -40,7 +40,7 @@ impl Redis {
 
     /// Starts a server with options.
     pub fn start_with(options: RedisOptions) -> Result<Self> {
-        let guard = Guard::new("kenoma-redis-", &durable_place(), "pid", "TERM", None)?;
+        let guard = Guard::new("ostrakon-redis-", &durable_place(), "pid", "TERM", None)?;
         let mut redis = Self { server: None, port: 0, options, guard };
         let mut attempt = 1;
         loop {

@@ -8,10 +8,10 @@ use anyhow::{Context as _, Result};
 use super::{Postgres, Redis};
 
 /// Names the administration URL of a running `PostgreSQL`; it ends in `/postgres`.
-const POSTGRES_URL: &str = "KENOMA_TEST_POSTGRES_URL";
+const POSTGRES_URL: &str = "OSTRAKON_TEST_POSTGRES_URL";
 
 /// Names the URL of a running Redis.
-const REDIS_URL: &str = "KENOMA_TEST_REDIS_URL";
+const REDIS_URL: &str = "OSTRAKON_TEST_REDIS_URL";
 
 /// A running server: named by the environment, or started by and ending with this process.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Server<Postgres> {
     }
 }
 
-/// Gives the `PostgreSQL` of this test run: `KENOMA_TEST_POSTGRES_URL` when set, else one that is
+/// Gives the `PostgreSQL` of this test run: `OSTRAKON_TEST_POSTGRES_URL` when set, else one that is
 /// started at the first call and ends with the process.
 pub fn postgres() -> Result<&'static Server<Postgres>> {
     static SERVER: OnceLock<Server<Postgres>> = OnceLock::new();
@@ -50,7 +50,7 @@ pub fn postgres() -> Result<&'static Server<Postgres>> {
     })
 }
 
-/// Gives the Redis of this test run: `KENOMA_TEST_REDIS_URL` when set, else one that is started at
+/// Gives the Redis of this test run: `OSTRAKON_TEST_REDIS_URL` when set, else one that is started at
 /// the first call and ends with the process. Tests share it: use a key prefix of your own.
 pub fn redis() -> Result<&'static Server<Redis>> {
     static SERVER: OnceLock<Server<Redis>> = OnceLock::new();

@@ -88,7 +88,7 @@ impl StandIn {
     /// Connects the clients to a database with a [`Community`](crate::Community), and lets them begin.
     pub async fn start(&self, url: &str) -> Result<AtWork> {
         let options: PgConnectOptions = url.parse()?;
-        // A name that kenoma does not take for one of its own.
+        // A name that ostrakon does not take for one of its own.
         let options = options.application_name("server");
         let mut db = options.connect().await?;
         let people = Arc::new(People::read(&mut db, &self.account).await?);

@@ -68,8 +68,8 @@ async fn a_frozen_redis_answers_when_it_is_thawed() -> Result<()> {
     let extra = vec![("maxmemory".to_owned(), "64mb".to_owned())];
     let server = Redis::start_with(RedisOptions { extra })?;
     ensure!(server.command(&["CONFIG", "GET", "maxmemory"])? == "maxmemory\n67108864");
-    server.command(&["ACL", "SETUSER", "kenoma", "on", ">s3cret", "~*", "+@all"])?;
-    let url = server.url_as("kenoma", "s3cret");
+    server.command(&["ACL", "SETUSER", "ostrakon", "on", ">s3cret", "~*", "+@all"])?;
+    let url = server.url_as("ostrakon", "s3cret");
     ensure!(url.ends_with(&server.port().to_string()), "{url}");
     server.freeze()?;
     let mut asking = tokio::process::Command::new(testkit::redis_program("redis-cli")?)
@@ -94,7 +94,7 @@ fn one_server_serves_a_whole_process() -> Result<()> {
 }
 
 /// Names the file in which the child of the next test says where its servers are.
-const REPORT: &str = "KENOMA_TEST_REPORT";
+const REPORT: &str = "OSTRAKON_TEST_REPORT";
 
 #[expect(clippy::disallowed_methods, reason = "another process's end can only be polled")]
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
@@ -112,7 +112,7 @@ fn servers_end_with_a_process_that_is_killed() -> Result<()> {
     let mut child = Command::new(env::current_exe()?)
         .args(["--ignored", "--exact", "servers::child_that_is_killed"])
         .env(REPORT, report.path())
-        .env_remove("KENOMA_TEST_POSTGRES_URL")
+        .env_remove("OSTRAKON_TEST_POSTGRES_URL")
         .spawn()?;
     let said = || fs::read_to_string(report.path()).unwrap_or_default();
     let started = wait_until("the child's servers", || said().ends_with('\n'));

@@ -9,7 +9,7 @@ use testkit::{Community, put_together};
 use tokio::time::{sleep, timeout};
 
 use super::scenario::Deletion;
-use crate::kenoma::Kenoma;
+use crate::ostrakon::Ostrakon;
 
 /// How long a deletion may take.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,7 @@ pub(super) struct Deleted {
 /// Has the posts of the account deleted in the database of this URL.
 pub(super) async fn delete(
     url: &str,
-    kenoma: &Kenoma,
+    ostrakon: &Ostrakon,
     also_set: &[(String, String)],
     deletion: Deletion,
     limits: Limits,
@@ -41,8 +41,8 @@ pub(super) async fn delete(
     let begun = Instant::now();
     match deletion {
         Deletion::None => sleep(limits.enough).await,
-        Deletion::Kenoma(settings) => {
-            let whole = by_kenoma(kenoma, settings, also_set);
+        Deletion::Ostrakon(settings) => {
+            let whole = by_ostrakon(ostrakon, settings, also_set);
             // Cut off where it stands, if it is not over by then: it would go on like that.
             timeout(limits.enough, whole).await.unwrap_or(Ok(()))?;
         }
@@ -63,19 +63,19 @@ pub(super) async fn delete(
     Ok(Deleted { begun, ended, posts: count(url).await? })
 }
 
-async fn by_kenoma(
-    kenoma: &Kenoma,
+async fn by_ostrakon(
+    ostrakon: &Ostrakon,
     settings: &[(&str, &str)],
     also_set: &[(String, String)],
 ) -> Result<()> {
     let words = ["user", "delete_activities", Community::PROLIFIC, "--inline", "--yes", "--json"];
-    let mut command = kenoma.command(&words);
+    let mut command = ostrakon.command(&words);
     command.envs(also_set.iter().map(|(name, value)| (name, value)));
     command.envs(settings.iter().copied()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let output = command.output().await.context("kenoma cannot be started")?;
+    let output = command.output().await.context("ostrakon cannot be started")?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        bail!("kenoma failed ({}): {}", output.status, said.trim_end());
+        bail!("ostrakon failed ({}): {}", output.status, said.trim_end());
     }
     Ok(())
 }

@@ -41,13 +41,13 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=50))]
     clients: u32,
     /// New posts to measure per scenario and round: a deletion that ends sooner is done again on
-    /// another copy, and one by kenoma that takes longer is cut off.
+    /// another copy, and one by ostrakon that takes longer is cut off.
     #[arg(long, value_name = "N", default_value_t = 1_800, value_parser = clap::value_parser!(u32).range(50..=100_000))]
     samples: u32,
     /// Measure only this scenario, beside `alone`. May be given more than once.
     #[arg(long, value_name = "SCENARIO", value_parser = find)]
     only: Vec<&'static Scenario>,
-    /// Another setting for kenoma, such as `KENOMA_BATCH_ROWS_MAX=100`. May be given more than once.
+    /// Another setting for ostrakon, such as `OSTRAKON_BATCH_ROWS_MAX=100`. May be given more than once.
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     env: Vec<(String, String)>,
     /// Seconds after which a bare procedure is cut off.
@@ -168,7 +168,7 @@ impl Bench<'_> {
         let load = Load::start(&url, Arc::clone(&self.town), demand).await?;
         sleep(WARM_UP).await;
         let deleted =
-            delete(&url, &self.ground.kenoma, &self.options.env, deletion, limits).await?;
+            delete(&url, &self.ground.ostrakon, &self.options.env, deletion, limits).await?;
         let stand_in = stand_in.finish().await?;
         let mut samples = load.finish().await?;
         samples.retain(|sample| (deleted.begun..deleted.ended).contains(&sample.due));

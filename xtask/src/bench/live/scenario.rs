@@ -15,8 +15,8 @@ pub(super) struct Scenario {
 pub(super) enum Deletion {
     /// Not at all.
     None,
-    /// By kenoma, with these settings.
-    Kenoma(&'static [(&'static str, &'static str)]),
+    /// By ostrakon, with these settings.
+    Ostrakon(&'static [(&'static str, &'static str)]),
     /// By the bare procedure, in batches of so many rows with a commit each.
     Batches(i32),
     /// By the bare procedure, all in one transaction.
@@ -41,13 +41,13 @@ pub(super) const ALONE: &str = "alone";
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: ALONE, deletion: Deletion::None, bounds: None },
     Scenario {
-        name: "kenoma",
-        deletion: Deletion::Kenoma(&[]),
+        name: "ostrakon",
+        deletion: Deletion::Ostrakon(&[]),
         bounds: Some(Bounds { median: 1.2, p99: 2.0, ms_per_post: Some(3.0) }),
     },
     Scenario {
-        name: "kenoma_nice_2",
-        deletion: Deletion::Kenoma(&[("KENOMA_WORKER_NICE", "2")]),
+        name: "ostrakon_nice_2",
+        deletion: Deletion::Ostrakon(&[("OSTRAKON_WORKER_NICE", "2")]),
         bounds: Some(Bounds { median: 1.2, p99: 1.2, ms_per_post: None }),
     },
     Scenario { name: "batches_of_250", deletion: Deletion::Batches(250), bounds: None },

@@ -15,7 +15,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::latency::Sample;
 
 /// How long a durable write of one page takes when the disk stands still: some thirty times what it takes
-/// otherwise, and more than it has to wait for a batch of kenoma's to be written.
+/// otherwise, and more than it has to wait for a batch of ostrakon's to be written.
 const STALL: Duration = Duration::from_millis(10);
 
 /// How long to wait from one page to the next.

@@ -14,15 +14,15 @@ use testkit::{Community, Outcomes, Postgres, StandIn, put_together};
 use tokio::time::timeout;
 
 use crate::console::{say, show};
-use crate::kenoma::Kenoma;
+use crate::ostrakon::Ostrakon;
 use crate::stage;
 use judge::{Broken, count, judge};
 
 const SEEDED: &str = "beside_seeded";
 const COPY: &str = "beside";
 
-/// The role that kenoma has, with the least rights.
-const ROLE: &str = "kenoma";
+/// The role that ostrakon has, with the least rights.
+const ROLE: &str = "ostrakon";
 
 /// Small, so that everybody meets at the same rows.
 const COMMUNITY: Community = Community {
@@ -64,7 +64,7 @@ impl Job {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// What is typed behind `kenoma user`, one after the other.
+    /// What is typed behind `ostrakon user`, one after the other.
     fn commands(self) -> Vec<Vec<&'static str>> {
         let account = Community::PROLIFIC;
         match self {
@@ -107,13 +107,13 @@ struct Seen {
 /// Does each job beside the server. Returns what was wrong.
 pub(super) async fn play(beside: &Beside<'_>) -> Result<Vec<String>> {
     let jobs = if beside.jobs.is_empty() { Job::value_variants() } else { beside.jobs };
-    let mut kenoma = Kenoma::build_for_chaos().await?;
+    let mut ostrakon = Ostrakon::build_for_chaos().await?;
     let postgres = Postgres::start_durable()?;
-    let before = seed(&postgres, &mut kenoma).await?;
+    let before = seed(&postgres, &mut ostrakon).await?;
     let mut violations = Vec::new();
     show(format!("{:>22}  rounds  committed  too late  lost  longest  wrong", "beside a server"));
     for job in jobs {
-        let seen = rounds(beside, &postgres, &mut kenoma, &before, *job).await?;
+        let seen = rounds(beside, &postgres, &mut ostrakon, &before, *job).await?;
         let Seen { rounds, server, violations: wrong } = seen;
         show(format!(
             "{:>22}  {rounds:>6}  {:>9}  {:>8}  {:>4}  {:>4} ms  {:>5}",
@@ -129,15 +129,15 @@ pub(super) async fn play(beside: &Beside<'_>) -> Result<Vec<String>> {
     Ok(violations)
 }
 
-/// Makes the community, with kenoma's schema and its role; gives what is counted wrong in it anyway.
-async fn seed(postgres: &Postgres, kenoma: &mut Kenoma) -> Result<Broken> {
+/// Makes the community, with ostrakon's schema and its role; gives what is counted wrong in it anyway.
+async fn seed(postgres: &Postgres, ostrakon: &mut Ostrakon) -> Result<Broken> {
     stage::create_database(postgres, SEEDED).await?;
     let mut db = PgConnection::connect(&postgres.url(SEEDED)).await?;
     COMMUNITY.seed(&mut db).await?;
-    sqlx::raw_sql("create role kenoma login").execute(&mut db).await?;
-    kenoma.connect(postgres.url(SEEDED), None);
-    kenoma.answer_quietly(&["migrate", "--quiet"]).await?;
-    let grants = kenoma.answer_quietly(&["migrate", "--print-grants"]).await?;
+    sqlx::raw_sql("create role ostrakon login").execute(&mut db).await?;
+    ostrakon.connect(postgres.url(SEEDED), None);
+    ostrakon.answer_quietly(&["migrate", "--quiet"]).await?;
+    let grants = ostrakon.answer_quietly(&["migrate", "--print-grants"]).await?;
     sqlx::raw_sql(put_together(grants)).execute(&mut db).await?;
     let before = count(&mut db).await?;
     db.close().await?;
@@ -147,7 +147,7 @@ async fn seed(postgres: &Postgres, kenoma: &mut Kenoma) -> Result<Broken> {
 async fn rounds(
     beside: &Beside<'_>,
     postgres: &Postgres,
-    kenoma: &mut Kenoma,
+    ostrakon: &mut Ostrakon,
     before: &Broken,
     job: Job,
 ) -> Result<Seen> {
@@ -156,9 +156,9 @@ async fn rounds(
     while seen.rounds == 0 || Instant::now() < ends {
         seen.rounds += 1;
         stage::copy_database(postgres, SEEDED, COPY).await?;
-        kenoma.connect(postgres.url_as(ROLE, "", COPY), None);
+        ostrakon.connect(postgres.url_as(ROLE, "", COPY), None);
         // Otherwise it would rest for most of the time, and meet few.
-        kenoma.set("KENOMA_WORKER_PERCENT_BUSY", "100");
+        ostrakon.set("OSTRAKON_WORKER_PERCENT_BUSY", "100");
         let stand_in = StandIn {
             clients: CLIENTS,
             pause: PAUSE,
@@ -171,7 +171,7 @@ async fn rounds(
         }
         let mut wrong = Vec::new();
         for command in job.commands() {
-            wrong.extend(perform(kenoma, &command).await?);
+            wrong.extend(perform(ostrakon, &command).await?);
         }
         let outcomes = server.finish().await?;
         wrong.extend(
@@ -191,18 +191,18 @@ async fn rounds(
     Ok(seen)
 }
 
-/// Has kenoma do something here and now; says what was wrong with how it ended.
-async fn perform(kenoma: &Kenoma, words: &[&str]) -> Result<Option<String>> {
+/// Has ostrakon do something here and now; says what was wrong with how it ended.
+async fn perform(ostrakon: &Ostrakon, words: &[&str]) -> Result<Option<String>> {
     let mut arguments = vec!["user"];
     arguments.extend(words);
     arguments.extend(["--inline", "--yes", "--quiet"]);
-    let mut command = kenoma.command(&arguments);
+    let mut command = ostrakon.command(&arguments);
     let Ok(output) = timeout(STUCK, command.output()).await else {
-        bail!("`kenoma {}` has not ended within {STUCK:?}", arguments.join(" "));
+        bail!("`ostrakon {}` has not ended within {STUCK:?}", arguments.join(" "));
     };
     let output = output?;
     let said = String::from_utf8_lossy(&output.stderr);
     Ok((!output.status.success()).then(|| {
-        format!("`kenoma {}` ended with {}: {}", arguments.join(" "), output.status, said.trim())
+        format!("`ostrakon {}` ended with {}: {}", arguments.join(" "), output.status, said.trim())
     }))
 }

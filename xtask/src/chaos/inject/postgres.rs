@@ -35,7 +35,7 @@ pub(super) async fn terminate(round: &Round<'_>, luck: u64) -> Result<Option<boo
         "with ours as materialized (
              select pid, application_name from pg_stat_activity
              where usename = $1 and datname = current_database()
-             order by application_name like 'kenoma:%' desc, hashint8(pid + $2) limit 6)
+             order by application_name like 'ostrakon:%' desc, hashint8(pid + $2) limit 6)
          select application_name from ours where pg_terminate_backend(pid)",
     )
     .bind(ROLE)
@@ -48,7 +48,7 @@ pub(super) async fn terminate(round: &Round<'_>, luck: u64) -> Result<Option<boo
     let Count { made: all, hit: hits } = &mut tally.backends;
     *all += made;
     *hits += hit;
-    Ok(Some(ended.iter().any(|name| name.starts_with("kenoma:"))))
+    Ok(Some(ended.iter().any(|name| name.starts_with("ostrakon:"))))
 }
 
 /// Holds the row of a post that some batch is about to lock; gives the transaction when one waits.
@@ -65,7 +65,7 @@ async fn block_a_batch(
                      where a.actor = run.payload ->> 'actor' and a.data ->> 'type' = 'Create'
                        and a.id > coalesce((run.cursor ->> 'after')::uuid, a.id)
                      order by a.id offset 4 limit 1)
-             from kenoma.runs run
+             from ostrakon.runs run
              where run.status = 'running' and run.job = 'delete_activities')
          order by o.id for update skip locked",
     )
@@ -74,7 +74,7 @@ async fn block_a_batch(
     let waits = eventually("a batch that waits", PATIENCE, async || {
         let waiting: Option<String> = sqlx::query_scalar(
             "select application_name from pg_stat_activity
-             where application_name like 'kenoma:%' and $1 = any (pg_blocking_pids(pid)) limit 1",
+             where application_name like 'ostrakon:%' and $1 = any (pg_blocking_pids(pid)) limit 1",
         )
         .bind(own)
         .fetch_optional(round.db())
@@ -89,13 +89,13 @@ async fn block_a_batch(
 }
 
 /// Waits for what a batch holds that waits itself for this transaction: the batch has to give way
-/// before PostgreSQL looks for a deadlock, and would end somebody who is not kenoma.
+/// before PostgreSQL looks for a deadlock, and would end somebody who is not ostrakon.
 pub(super) async fn deadlock(round: &Round<'_>) -> Result<Option<bool>> {
     let _server = round.house.postgres.lock().await;
     let Some((mut held, _)) = block_a_batch(round).await? else { return Ok(Some(false)) };
     // What batches hold: their runs.
     let wanted = sqlx::query(
-        "select id from kenoma.runs where status = 'running' and job = 'delete_activities'
+        "select id from ostrakon.runs where status = 'running' and job = 'delete_activities'
          order by id for update",
     );
     wanted.execute(&mut *held).await?;
@@ -152,12 +152,12 @@ pub(super) async fn use_up_connections(round: &Round<'_>) -> Result<Option<bool>
     let _server = round.house.postgres.lock().await;
     let hit = round.is_at_work().await?;
     sqlx::raw_sql(
-        "alter role kenoma connection limit 2;
-         select pg_terminate_backend(pid) from pg_stat_activity where usename = 'kenoma'",
+        "alter role ostrakon connection limit 2;
+         select pg_terminate_backend(pid) from pg_stat_activity where usename = 'ostrakon'",
     )
     .execute(round.db())
     .await?;
     sleep(TROUBLE).await;
-    sqlx::raw_sql("alter role kenoma connection limit -1").execute(round.db()).await?;
+    sqlx::raw_sql("alter role ostrakon connection limit -1").execute(round.db()).await?;
     Ok(Some(hit))
 }

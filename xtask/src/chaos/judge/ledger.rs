@@ -11,32 +11,32 @@ use crate::chaos::report::Verdict;
 const NEVER: [(&str, &str); 10] = [
     (
         "a run is not done",
-        "select id || ' is ' || status from kenoma.runs
+        "select id || ' is ' || status from ostrakon.runs
          where status <> case when parked = 0 then 'succeeded' else 'incomplete' end",
     ),
     (
         "done and parked are not what was planned",
         "select format('%s: %s done, %s parked of %s', id, done, parked, plan ->> 'total')
-         from kenoma.runs where (plan ->> 'total')::bigint is distinct from done + parked
+         from ostrakon.runs where (plan ->> 'total')::bigint is distinct from done + parked
             or total is distinct from done + parked",
     ),
     (
         "parked items are not counted right",
-        "select format('%s: %s', id, parked) from kenoma.runs r
-         where parked <> (select count(*) from kenoma.parked_items p where p.run_id = r.id)",
+        "select format('%s: %s', id, parked) from ostrakon.runs r
+         where parked <> (select count(*) from ostrakon.parked_items p where p.run_id = r.id)",
     ),
-    ("a lease outlived its run", "select id from kenoma.runs where lease_expires_at is not null"),
+    ("a lease outlived its run", "select id from ostrakon.runs where lease_expires_at is not null"),
     (
         "a worker whose claim was over wrote something",
         "select format('%s: %s wrote at fence %s', run_id, writer, fence_before)
          from chaos.changes
-         where writer like 'kenoma:%' and fence_before is not null
+         where writer like 'ostrakon:%' and fence_before is not null
            and split_part(writer, ':', 3) <> fence_before::text",
     ),
     (
         "a batch was committed twice",
         "select format('%s at %s', run_id, cursor) from chaos.changes
-         where writer like 'kenoma:%' and cursor is not null
+         where writer like 'ostrakon:%' and cursor is not null
            and (cursor, done, parked) is distinct from (cursor_before, done_before, parked_before)
          group by run_id, cursor, done, parked having count(*) > 1",
     ),
@@ -61,9 +61,9 @@ const NEVER: [(&str, &str); 10] = [
     ),
     (
         "a batch was done after an operator had stopped its run",
-        "select wish.run_id from kenoma.run_events wish
+        "select wish.run_id from ostrakon.run_events wish
          join lateral (
-             select at from kenoma.run_events
+             select at from ostrakon.run_events
              where run_id = wish.run_id and id > wish.id
                and event in ('paused', 'cancelled', 'resume_requested', 'succeeded', 'incomplete')
              order by id limit 1) as obeyed on true
@@ -89,11 +89,11 @@ pub(super) async fn judge(db: &PgPool) -> Result<Verdict> {
         }
     }
     (verdict.runs, verdict.batches, verdict.takeovers) = sqlx::query_as(
-        "select (select count(*) from kenoma.runs),
+        "select (select count(*) from ostrakon.runs),
                 (select count(distinct (run_id, txid)) from chaos.changes
-                 where writer like 'kenoma:%' and (cursor, done, parked)
+                 where writer like 'ostrakon:%' and (cursor, done, parked)
                        is distinct from (cursor_before, done_before, parked_before)),
-                (select count(*) from kenoma.run_events where event = 'taken_over')",
+                (select count(*) from ostrakon.run_events where event = 'taken_over')",
     )
     .fetch_one(db)
     .await?;

@@ -34,13 +34,13 @@ struct Told {
 
 pub(super) async fn judge(db: &PgPool) -> Result<Vec<String>> {
     let events: Vec<Event> = sqlx::query_as(
-        "select run_id, event, (detail ->> 'fence')::bigint as fence from kenoma.run_events
+        "select run_id, event, (detail ->> 'fence')::bigint as fence from ostrakon.run_events
          order by run_id, id",
     )
     .fetch_all(db)
     .await?;
     let runs: Vec<Run> =
-        sqlx::query_as("select id, status, fence, parked from kenoma.runs").fetch_all(db).await?;
+        sqlx::query_as("select id, status, fence, parked from ostrakon.runs").fetch_all(db).await?;
     let mut stories: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
     for event in &events {
         stories.entry(&event.run_id).or_default().push(event);

@@ -1,0 +1,149 @@
+//! The program itself, built with optimisation and run as an administrator would.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::console::{say, show};
+use crate::program::{FAILPOINTS, cargo, run, spelled};
+
+/// When a delivery is due must not depend on what goes wrong.
+const DUE_AT_ONCE: &str = "[federation]\nper_second = 1000000\n";
+
+/// The built program, its environment, and a folder of its own.
+#[derive(Debug)]
+pub(crate) struct Ostrakon {
+    program: PathBuf,
+    environment: Vec<(&'static str, String)>,
+    folder: TempDir,
+}
+
+impl Ostrakon {
+    /// Builds it in release mode.
+    pub(crate) async fn build() -> Result<Self> {
+        let arguments = ["build", "--release", "--package", "ostrakon", "--bin", "ostrakon"];
+        // With the settings that everybody has who sets nothing.
+        Self::build_by(&arguments, "").await
+    }
+
+    /// Builds it as the tests do, which dies at named places when told to.
+    pub(crate) async fn build_for_chaos() -> Result<Self> {
+        let arguments = [&["test", "--no-run", "--workspace"][..], &FAILPOINTS].concat();
+        Self::build_by(&arguments, DUE_AT_ONCE).await
+    }
+
+    async fn build_by(arguments: &[&str], settings: &str) -> Result<Self> {
+        let mut command = cargo();
+        command.args(arguments);
+        say(format!("xtask: `{}` …", spelled(&command)));
+        command.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped());
+        let output = command.stderr(Stdio::inherit()).kill_on_drop(true).output().await?;
+        if !output.status.success() {
+            bail!("ostrakon could not be built ({})", output.status);
+        }
+        let folder = tempfile::Builder::new().prefix("ostrakon-xtask-").tempdir()?;
+        // In place of a config file of this machine.
+        let config = folder.path().join("ostrakon.toml");
+        std::fs::write(&config, settings)?;
+        let environment = vec![("OSTRAKON_CONFIG", config.display().to_string())];
+        Ok(Self { program: executable(&output.stdout)?, environment, folder })
+    }
+
+    /// Names the servers it works with. Without a Redis only `--inline` commands will do.
+    pub(crate) fn connect(&mut self, database_url: String, redis_url: Option<String>) {
+        self.environment.truncate(1);
+        self.environment.push(("OSTRAKON_DATABASE_URL", database_url));
+        self.environment.extend(redis_url.map(|url| ("OSTRAKON_REDIS_URL", url)));
+    }
+
+    /// Sets one more variable, until it is connected anew.
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        self.environment.push((name, value.to_owned()));
+    }
+
+    /// Gives a folder that goes with this value.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.path().to_path_buf()
+    }
+
+    /// Gives where the program is.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.program.clone()
+    }
+
+    /// Gives the variables that name servers and settings.
+    pub(crate) fn environment(&self) -> &[(&'static str, String)] {
+        &self.environment
+    }
+
+    /// Makes a command, with no setting of the caller's environment.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os() {
+            let foreign = |name: &str| {
+                name.starts_with("OSTRAKON_") || name == "DATABASE_URL" || name == "REDIS_URL"
+            };
+            if name.to_str().is_some_and(foreign) {
+                command.env_remove(name);
+            }
+        }
+        command.args(arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+
+    /// Runs a command in front of the spectators: says it, lets it talk, fails if it fails.
+    pub(crate) async fn perform(&self, arguments: &[&str]) -> Result<()> {
+        let mut command = self.command(arguments);
+        let name = spelled(&command);
+        show(format!("$ {name}"));
+        let status = run(&mut command).await?;
+        if status.success() { Ok(()) } else { bail!("`{name}` failed ({status})") }
+    }
+
+    /// Runs a command that must end well, with no spectators; gives its standard output.
+    pub(crate) async fn answer_quietly(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.command(arguments).output().await?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!(
+                "ostrakon {} failed ({}): {}",
+                arguments.join(" "),
+                output.status,
+                said.trim_end()
+            );
+        }
+        String::from_utf8(output.stdout).context("ostrakon wrote no UTF-8")
+    }
+
+    /// The same as [`perform`](Self::perform), and gives its standard output, which is shown once it has ended.
+    pub(crate) async fn answer(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = self.command(arguments);
+        let name = spelled(&command);
+        show(format!("$ {name}"));
+        let output = command.stderr(Stdio::inherit()).output().await?;
+        let text = String::from_utf8(output.stdout).context("ostrakon wrote no UTF-8")?;
+        show(text.trim_end());
+        if output.status.success() {
+            Ok(text)
+        } else {
+            bail!("`{name}` failed ({})", output.status)
+        }
+    }
+}
+
+/// Finds the executable in what cargo says about a build.
+fn executable(messages: &[u8]) -> Result<PathBuf> {
+    let text = String::from_utf8_lossy(messages);
+    text.lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "ostrakon")
+        // Not the program that runs its unit tests.
+        .filter(|message| message["profile"]["test"] == false)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .context("cargo does not say where it put ostrakon")
+}
