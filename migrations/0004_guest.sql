@@ -5,10 +5,10 @@ set local lock_timeout = '5s';
 alter table ostrakon.runs add column if not exists speed double precision not null default 1
     check (speed between 0.01 and 100);
 
--- The brake that holds the batches back now, why, and since when; NULL while none does.
-alter table ostrakon.runs add column if not exists brake text;
-alter table ostrakon.runs add column if not exists brake_reason text;
-alter table ostrakon.runs add column if not exists braked_at timestamptz;
+-- The check that throttles the run now, why, and since when; NULL while none does.
+alter table ostrakon.runs add column if not exists throttle text;
+alter table ostrakon.runs add column if not exists throttle_reason text;
+alter table ostrakon.runs add column if not exists throttled_at timestamptz;
 
--- How long brakes have held it back altogether.
-alter table ostrakon.runs add column if not exists braked_ms bigint not null default 0;
+-- How long it was throttled altogether.
+alter table ostrakon.runs add column if not exists throttled_ms bigint not null default 0;

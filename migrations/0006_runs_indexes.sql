@@ -6,6 +6,6 @@ set local lock_timeout = '5s';
 create index if not exists runs_due on ostrakon.runs (class, available_at, id) where status in ('queued', 'running');
 drop index if exists ostrakon.runs_unfinished;
 
--- `ostrakon jobs list --status` and `--job`, newest first: those that failed are few among all that ever were.
+-- `ostrakon runs list --status` and `--job`, newest first: those that failed are few among all that ever were.
 create index if not exists runs_status on ostrakon.runs (status, id);
 create index if not exists runs_job on ostrakon.runs (job, id);

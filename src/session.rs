@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use ostrakon_jobs::{
     engine::{
-        BatchSettings, BrakeSettings, Driver, Lease, RetrySettings, answered, is_idle,
+        BatchSettings, ThrottleSettings, Driver, Lease, RetrySettings, answered, is_idle,
         ledger::{self, SchemaState},
         watch_client,
     },
@@ -191,7 +191,7 @@ impl Session {
     /// of workers do not count.
     pub(crate) fn inline_driver(&self, stop: CancellationToken) -> Driver {
         let driver = self.driver(stop);
-        Driver { brakes: BrakeSettings { window: None, ..driver.brakes }, ..driver }
+        Driver { throttle: ThrottleSettings { window: None, ..driver.throttle }, ..driver }
     }
 
     /// Gathers what the engine's loop needs.
@@ -201,7 +201,7 @@ impl Session {
             pool: self.batch_pool.clone(),
             lease_pool: self.side_pool.clone(),
             batch: self.batch(),
-            brakes: self.brakes(),
+            throttle: self.throttle(),
             lease: self.lease(),
             retry: RetrySettings::new(
                 i32::try_from(worker.max_attempts).unwrap_or(i32::MAX),
@@ -228,20 +228,20 @@ impl Session {
     }
 
     /// What holds long runs back.
-    fn brakes(&self) -> BrakeSettings {
-        let brakes = &self.settings.brakes;
-        BrakeSettings {
-            interval: brakes.interval,
-            hold: brakes.hold,
-            replica_lag: i64::from(brakes.replica_lag_mib) << 20,
-            lock_waiters: i64::from(brakes.lock_waiters),
-            oban_delay: brakes.oban_delay,
-            wal_segments: i64::from(brakes.wal_segments),
-            vacuum: brakes.vacuum,
-            active_backends: i64::from(brakes.active_backends),
-            disk_free: u64::from(brakes.disk_free_mib) << 20,
-            disk_path: brakes.disk_path.clone(),
-            flag_file: brakes.flag_file.clone(),
+    fn throttle(&self) -> ThrottleSettings {
+        let throttle = &self.settings.throttle;
+        ThrottleSettings {
+            interval: throttle.interval,
+            hold: throttle.hold,
+            replica_lag: i64::from(throttle.replica_lag_mib) << 20,
+            lock_waiters: i64::from(throttle.lock_waiters),
+            oban_delay: throttle.oban_delay,
+            wal_segments: i64::from(throttle.wal_segments),
+            vacuum: throttle.vacuum,
+            active_backends: i64::from(throttle.active_backends),
+            disk_free: u64::from(throttle.disk_free_mib) << 20,
+            disk_path: throttle.disk_path.clone(),
+            flag_file: throttle.flag_file.clone(),
             window: self.settings.worker.window,
         }
     }

@@ -23,8 +23,8 @@ pub(super) struct Display {
     bar: ProgressBar,
     meter: Option<Meter>,
     last_line: Instant,
-    /// Whether it was told that the run is held back.
-    held_back: bool,
+    /// Whether it was told that the run is throttled.
+    throttled: bool,
 }
 
 impl Display {
@@ -41,7 +41,7 @@ impl Display {
         if output.is_live() {
             Output::show_bar(bar.clone());
         }
-        Self { output, bar, meter: None, last_line: Instant::now(), held_back: false }
+        Self { output, bar, meter: None, last_line: Instant::now(), throttled: false }
     }
 
     /// How the command talks beside it.
@@ -51,11 +51,11 @@ impl Display {
 
     /// Shows where the run stands now.
     pub(super) fn show(&mut self, subject: &str, progress: &Progress) {
-        self.tell_brake(subject, progress.held_back.as_deref());
+        self.show_throttle(subject, progress.throttled.as_deref());
         // Nothing is known before the first plan; a bar of nothing would look like the end.
         let Some(total) = progress.total else { return };
-        let held_back = progress.held_back.as_ref().map(|_| "held back");
-        let inside: Vec<&str> = progress.step.as_deref().into_iter().chain(held_back).collect();
+        let throttled = progress.throttled.as_ref().map(|_| "throttled");
+        let inside: Vec<&str> = progress.step.as_deref().into_iter().chain(throttled).collect();
         let subject = &match inside[..] {
             [] => subject.to_owned(),
             _ => format!("{subject} ({})", inside.join(", ")),
@@ -83,15 +83,15 @@ impl Display {
         self.output.note(format!("{subject}: {done} of {total}{parked}{}", pace.in_a_line()));
     }
 
-    /// Says why a run is held back, once, and when it goes on.
-    fn tell_brake(&mut self, subject: &str, reason: Option<&str>) {
-        // The figure in a reason changes; that it is held back is told once.
-        if self.held_back == reason.is_some() {
+    /// Says why a run is throttled, once, and when it goes on.
+    fn show_throttle(&mut self, subject: &str, reason: Option<&str>) {
+        // The figure in a reason changes; that it is throttled is told once.
+        if self.throttled == reason.is_some() {
             return;
         }
-        self.held_back = reason.is_some();
+        self.throttled = reason.is_some();
         let text = match reason {
-            Some(reason) => format!("{subject} is held back: {reason}"),
+            Some(reason) => format!("{subject} is throttled: {reason}"),
             None => format!("{subject} goes on"),
         };
         self.output.note(one_line(&text));

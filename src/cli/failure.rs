@@ -96,8 +96,8 @@ impl Failure {
 /// What to do about a run that stands in the way.
 fn next_step(id: &str, status: Status) -> String {
     match status {
-        Status::Paused => format!("let it go on with: ostrakon jobs resume {id}"),
-        _ => format!("follow it with: ostrakon jobs watch {id}"),
+        Status::Paused => format!("let it go on with: ostrakon runs resume {id}"),
+        _ => format!("follow it with: ostrakon runs watch {id}"),
     }
 }
 
@@ -189,16 +189,16 @@ impl From<ControlError> for Failure {
     fn from(error: ControlError) -> Self {
         match &error {
             ControlError::Unknown(_) => {
-                return Self::NotFound(format!("{error}; list them with: ostrakon jobs list"));
+                return Self::NotFound(format!("{error}; list them with: ostrakon runs list"));
             }
             ControlError::Status { id, status: Status::Paused, verb: "tried again" } => {
-                return Self::Refused(format!("{error}; let it go on: ostrakon jobs resume {id}"));
+                return Self::Refused(format!("{error}; let it go on: ostrakon runs resume {id}"));
             }
             ControlError::Status {
                 id,
                 status: Status::Incomplete | Status::Failed | Status::Cancelled,
                 verb: "resumed",
-            } => return Self::Refused(format!("{error}; have it tried: ostrakon jobs retry {id}")),
+            } => return Self::Refused(format!("{error}; have it tried: ostrakon runs retry {id}")),
             ControlError::Status { status: Status::Succeeded, verb: "tried again", .. } => {
                 return Self::Refused(format!("{error}, as nothing of it is left"));
             }

@@ -36,7 +36,7 @@ pub(super) async fn wait(
         tokio::select! {
             run = until_finished(session, id, output) => run,
             _ = ctrl_c() => Err(Failure::Interrupted(format!(
-                "no longer following; run {id} goes on. Follow it again with: ostrakon jobs watch {id}"
+                "no longer following; run {id} goes on. Follow it again with: ostrakon runs watch {id}"
             ))),
         }
     };
@@ -45,7 +45,7 @@ pub(super) async fn wait(
         Some(patience) => timeout(patience, followed).await.unwrap_or_else(|_elapsed| {
             Err(Failure::TimedOut(format!(
                 "run {id} is not finished after {}, and was left alone; follow it with: ostrakon \
-                 jobs watch {id}",
+                 runs watch {id}",
                 humantime::format_duration(patience)
             )))
         }),
@@ -69,7 +69,7 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
             return Ok(run);
         }
         if run.status == Status::Paused && said != Some(Status::Paused) {
-            output.note(format!("Run {id} is paused; go on with: ostrakon jobs resume {id}"));
+            output.note(format!("Run {id} is paused; go on with: ostrakon runs resume {id}"));
         }
         if run.status == Status::Queued
             && said != Some(Status::Queued)
@@ -105,7 +105,7 @@ fn progress_of(run: &Run) -> Progress {
         total: run.total,
         parked: run.parked,
         step: run.step(),
-        held_back: run.held_back().map(str::to_owned),
+        throttled: run.throttled().map(str::to_owned),
         deliveries_until: run.deliveries_until,
         ..Progress::default()
     }

@@ -58,7 +58,7 @@ pub(super) async fn inline(
         (_, Some(stop)) if run.status == Status::Paused => Err(paused(&run, stop)),
         (Ended::Interrupted, _) => Err(Failure::Interrupted(format!(
             "stopped, but run {id} could not be paused: a worker goes on with it. Pause it with: \
-             ostrakon jobs pause {id}, or stop it for good with: ostrakon jobs cancel {id}"
+             ostrakon runs pause {id}, or stop it for good with: ostrakon runs cancel {id}"
         ))),
         (Ended::Retrying(error, delay), _) => Err(Failure::Failed(format!(
             "run {id} was undone to its last batch: {error}. A worker tries it again in {}, or the \
@@ -66,10 +66,10 @@ pub(super) async fn inline(
             humantime::format_duration(delay)
         ))),
         (Ended::Lost, _) => Err(Failure::Failed(format!(
-            "run {id} was taken over, or the database went away; see: ostrakon jobs show {id}"
+            "run {id} was taken over, or the database went away; see: ostrakon runs show {id}"
         ))),
         (Ended::Paused, _) => Err(Failure::Failed(format!(
-            "run {id} was paused; go on with: ostrakon jobs resume {id}"
+            "run {id} was paused; go on with: ostrakon runs resume {id}"
         ))),
         (Ended::LeftToNewer(reason), _) => Err(Failure::Refused(format!(
             "run {id} was begun by a newer version of ostrakon: {reason}. It was left as it is: update \
@@ -84,8 +84,8 @@ fn paused(run: &Run, stop: Stop) -> Failure {
     let total = run.total.map_or_else(|| "?".to_owned(), thousands);
     let done = format!("{} of {total} items done", thousands(run.done));
     let ways = format!(
-        "Let it go on with: ostrakon jobs resume {id} (then a worker does it, or the same command), or \
-         stop it for good with: ostrakon jobs cancel {id}"
+        "Let it go on with: ostrakon runs resume {id} (then a worker does it, or the same command), or \
+         stop it for good with: ostrakon runs cancel {id}"
     );
     match stop {
         Stop::Signal => Failure::Interrupted(format!("run {id} is paused, {done}. {ways}")),
@@ -148,7 +148,7 @@ impl Inline<'_> {
         };
         let claim = claim.ok_or_else(|| {
             Failure::Refused(format!(
-                "run {id} is being worked on by somebody else; follow it with: ostrakon jobs watch {id}"
+                "run {id} is being worked on by somebody else; follow it with: ostrakon runs watch {id}"
             ))
         })?;
         let stop = CancellationToken::new();
@@ -231,7 +231,7 @@ async fn drop_batch(
         Some(false) => Ok(Ended::Lost),
         None => Err(Failure::Interrupted(format!(
             "the batch is dropped, but run {id} could not be paused: when its lease is over, a worker \
-             goes on with it. Stop it for good with: ostrakon jobs cancel {id}",
+             goes on with it. Stop it for good with: ostrakon runs cancel {id}",
             id = claim.run_id
         ))),
     }

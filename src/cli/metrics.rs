@@ -70,14 +70,14 @@ impl Figures {
         let help = Opts::new("ostrakon_items_parked", "Items left aside with a reason.");
         let parked = registered(registry, IntGaugeVec::new(help, &["job"])?)?;
         let help =
-            Opts::new("ostrakon_braked_seconds_total", "Time for which brakes held runs back.");
-        let braked = registered(registry, CounterVec::new(help, &["job"])?)?;
+            Opts::new("ostrakon_throttled_seconds_total", "Time for which runs were throttled.");
+        let throttled = registered(registry, CounterVec::new(help, &["job"])?)?;
         for of in &self.runs {
             runs.with_label_values(&[of.job.as_str(), of.status.name()]).set(of.runs);
             let job = [of.job.as_str()];
             done.with_label_values(&job).inc_by(u64::try_from(of.done).unwrap_or(0));
             parked.with_label_values(&job).add(of.parked);
-            braked.with_label_values(&job).inc_by(of.braked.max(0.0));
+            throttled.with_label_values(&job).inc_by(of.throttled.max(0.0));
         }
         let help = Opts::new(
             "ostrakon_waiting_seconds",
@@ -101,17 +101,17 @@ impl Figures {
         let help = Opts::new("ostrakon_run_items", "Items that a run under way has in all.");
         let total = registered(registry, IntGaugeVec::new(help, &["job", "run_id"])?)?;
         let help =
-            Opts::new("ostrakon_run_held_back", "1: this brake holds a run under way back now.");
-        let brakes = registered(registry, IntGaugeVec::new(help, &["job", "run_id", "brake"])?)?;
+            Opts::new("ostrakon_run_throttled", "1: this check throttles a run under way now.");
+        let throttles = registered(registry, IntGaugeVec::new(help, &["job", "run_id", "check"])?)?;
         for run in &self.under_way {
             let labels = [run.job.as_str(), run.id.as_str()];
             done.with_label_values(&labels).set(run.done);
             if let Some(items) = run.total {
                 total.with_label_values(&labels).set(items);
             }
-            if let Some(brake) = &run.brake {
+            if let Some(check) = &run.throttle {
                 let [job, id] = labels;
-                brakes.with_label_values(&[job, id, brake.as_str()]).set(1);
+                throttle.with_label_values(&[job, id, check.as_str()]).set(1);
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ mod failure;
 mod follow;
 mod inline;
 mod interrupts;
-mod jobs;
+mod runs;
 mod meanwhile;
 mod metrics;
 mod migrate;
@@ -85,9 +85,9 @@ enum Command {
     User(user::Command),
     /// Run jobs until told to stop.
     Worker(work::Options),
-    /// Look at runs and control them.
-    #[command(subcommand)]
-    Jobs(jobs::Command),
+    /// Show runs and control them.
+    #[command(subcommand, alias = "jobs")]
+    Runs(runs::Command),
     /// Look at what was done at once, by whom and why.
     Actions(actions::Options),
     /// Print figures of all runs in the text format of Prometheus.
@@ -102,17 +102,17 @@ enum Command {
 impl Command {
     /// What a person has to know whom the result did not reach.
     fn what_stays(&self) -> &'static str {
-        use jobs::Command as Jobs;
+        use runs::Command as Runs;
         use user::Command as User;
         match self {
             Self::Actions(_)
             | Self::Metrics
             | Self::Config(_)
-            | Self::Jobs(Jobs::List(_) | Jobs::Show(_) | Jobs::Watch(_))
+            | Self::Jobs(Runs::List(_) | Runs::Show(_) | Runs::Watch(_))
             | Self::User(User::List(_) | User::Show(_) | User::Invites | User::ConvertId(_)) => {
                 "Nothing was changed."
             }
-            _ => "What was done stays done; look at it with: ostrakon actions, ostrakon jobs list",
+            _ => "What was done stays done; look at it with: ostrakon actions, ostrakon runs list",
         }
     }
 }
@@ -163,8 +163,8 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     start_log(&cli, &loaded)?;
     match cli.command {
         Command::User(command) => user::run(command, loaded.settings, output).await,
-        Command::Jobs(command) => {
-            jobs::run(command, Session::connect(loaded.settings).await?, output).await
+        Command::Runs(command) => {
+            runs::run(command, Session::connect(loaded.settings).await?, output).await
         }
         Command::Actions(options) => {
             actions::run(&options, Session::connect(loaded.settings).await?, output).await

@@ -18,8 +18,8 @@ pub(super) struct RunJson<'a> {
     attempt: i32,
     error: Option<&'a str>,
     speed: f64,
-    brake: Option<BrakeJson<'a>>,
-    braked_ms: i64,
+    throttle: Option<ThrottleJson<'a>>,
+    throttled_ms: i64,
     requested_by: Option<&'a str>,
     database_user: Option<&'a str>,
     created_at: Option<String>,
@@ -37,18 +37,18 @@ enum StatusJson {
     None(&'static str),
 }
 
-/// The brake that holds a run back now.
+/// What throttles a run now.
 #[derive(Debug, Serialize)]
-struct BrakeJson<'a> {
+struct ThrottleJson<'a> {
     name: &'a str,
     reason: &'a str,
     since: Option<String>,
 }
 
-impl<'a> BrakeJson<'a> {
+impl<'a> ThrottleJson<'a> {
     fn of(run: &'a Run) -> Option<Self> {
-        let reason = run.held_back()?;
-        Some(Self { name: run.brake.as_deref()?, reason, since: run.braked_at.map(text) })
+        let reason = run.throttled()?;
+        Some(Self { name: run.throttle.as_deref()?, reason, since: run.throttled_at.map(text) })
     }
 }
 
@@ -71,8 +71,8 @@ impl<'a> RunJson<'a> {
             attempt: run.attempt,
             error: run.last_error.as_deref(),
             speed: run.speed,
-            brake: BrakeJson::of(run),
-            braked_ms: run.braked_ms,
+            throttle: ThrottleJson::of(run),
+            throttled_ms: run.throttled_ms,
             requested_by: Some(&run.requested_by),
             database_user: run.database_user.as_deref(),
             created_at: Some(text(run.created_at)),
@@ -96,8 +96,8 @@ impl<'a> RunJson<'a> {
             attempt: 0,
             error: None,
             speed: 1.0,
-            brake: None,
-            braked_ms: 0,
+            throttle: None,
+            throttled_ms: 0,
             requested_by: None,
             database_user: None,
             created_at: None,

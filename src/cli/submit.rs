@@ -202,8 +202,8 @@ pub(super) fn conclude(run: &Run) -> Result<(), Failure> {
     match run.status {
         Status::Succeeded => Ok(()),
         Status::Incomplete => Err(Failure::Parked(format!(
-            "run {id} is incomplete: {}; see: ostrakon jobs show {id}\nOnce the causes are mended: ostrakon \
-             jobs retry {id}",
+            "run {id} is incomplete: {}; see: ostrakon runs show {id}\nOnce the causes are mended: ostrakon \
+             runs retry {id}",
             done_told(run)
         ))),
         Status::Cancelled => Err(Failure::Failed(format!(
@@ -212,7 +212,7 @@ pub(super) fn conclude(run: &Run) -> Result<(), Failure> {
         ))),
         _ => Err(Failure::Failed(format!(
             "run {id} has failed: {}\n{}; what was committed stays. Once the cause is mended, have \
-             what is left done, parked items included: ostrakon jobs retry {id}",
+             what is left done, parked items included: ostrakon runs retry {id}",
             run.last_error.as_deref().unwrap_or("no reason was noted"),
             done_told(run)
         ))),
@@ -305,7 +305,7 @@ async fn announce(
     output: Output,
 ) -> Result<bool, Failure> {
     output.result(format!("Queued {} {} as run {id}.", job.name(), job.subject()));
-    output.note(format!("Follow it with: ostrakon jobs watch {id}"));
+    output.note(format!("Follow it with: ostrakon runs watch {id}"));
     match ring(session, job, id, producer).await {
         Ok(()) => {
             let mut db = session.side_pool.acquire().await?;
@@ -358,6 +358,6 @@ async fn ring(
 pub(super) async fn find(session: &Session, id: &str) -> Result<Run, Failure> {
     let mut db = session.side_pool.acquire().await?;
     ledger::find(&mut db, id).await?.ok_or_else(|| {
-        Failure::NotFound(format!("No run {id}; list them with: ostrakon jobs list"))
+        Failure::NotFound(format!("No run {id}; list them with: ostrakon runs list"))
     })
 }

@@ -9,7 +9,7 @@
 //! meant for another program does no harm when `OSTRAKON_DATABASE_URL` is set.
 
 mod batch;
-mod brakes;
+mod throttle;
 mod conninfo;
 mod database;
 mod duration;
@@ -34,7 +34,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use self::{
-    batch::BatchSettings, brakes::BrakesSettings, database::DatabaseSettings,
+    batch::BatchSettings, throttle::ThrottleSettings, database::DatabaseSettings,
     federation::FederationSettings, key::Accepts, redis::RedisSettings, server::ServerSettings,
     worker::WorkerSettings,
 };
@@ -62,7 +62,7 @@ pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
         redis::KEYS,
         worker::KEYS,
         batch::KEYS,
-        brakes::KEYS,
+        throttle::KEYS,
         server::KEYS,
         federation::KEYS,
         log::KEYS,
@@ -86,8 +86,8 @@ pub(crate) struct Settings {
     pub(crate) worker: WorkerSettings,
     /// How much one transaction does.
     pub(crate) batch: BatchSettings,
-    /// When long runs are held back.
-    pub(crate) brakes: BrakesSettings,
+    /// When long runs are throttled.
+    pub(crate) throttle: ThrottleSettings,
     /// The server's own switches.
     pub(crate) server: ServerSettings,
     /// How other servers are told.

@@ -37,7 +37,7 @@ fn line(claim: &Claim, progress: &Progress, meter: &Meter) {
         rows_per_s = meter.rate(progress).map(f64::round),
         eta_s = meter.eta(progress).map(|eta| eta.as_secs()),
         batches = progress.batches,
-        held_back = progress.held_back,
+        throttled = progress.throttled,
         longest_batch_ms = u64::try_from(progress.longest_batch.as_millis()).unwrap_or(u64::MAX),
         deliveries_until = progress
             .deliveries_until

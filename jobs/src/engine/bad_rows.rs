@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Batch, BatchSettings, BrakeSettings, Class, Count, Driver, Ended, House, Job, JobError, Lease,
+    Batch, BatchSettings, ThrottleSettings, Class, Count, Driver, Ended, House, Job, JobError, Lease,
     Parking, Plan, Progress, Recount, RetrySettings, Skipped, Status, Table, drive,
     error::STATEMENT_TIMEOUT,
     ledger::{self, Enqueued, NewRun, Run},
@@ -217,7 +217,7 @@ impl Stage {
             pool: self.pool.clone(),
             lease_pool: self.pool.clone(),
             batch: BATCH,
-            brakes: BrakeSettings::default(),
+            throttle: ThrottleSettings::default(),
             lease: LEASE,
             retry: RetrySettings {
                 in_a_row_max: IN_A_ROW_MAX,

@@ -300,7 +300,7 @@ impl<J: Job> Drive<'_, J> {
             format!(
                 "the recount found {undone} items that others had written over what the run wrote, \
                  also after they had been set right {SET_BACK_MAX} times: somebody goes on writing \
-                 them. ostrakon jobs retry sets them right again"
+                 them. ostrakon runs retry sets them right again"
             )
         })?;
         self.put_down(db, &closing).await?;
@@ -321,7 +321,7 @@ impl<J: Job> Drive<'_, J> {
             format!(
                 "the recount found {items} {what} where only the {parked} parked ones should be \
                  left, also after the run had gone over all of them {SET_BACK_MAX} times more: \
-                 somebody goes on writing them. ostrakon jobs retry goes over them again"
+                 somebody goes on writing them. ostrakon runs retry goes over them again"
             )
         })?;
         let set_back = SetBack {

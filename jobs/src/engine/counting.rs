@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
     use crate::engine::{
-        BatchSettings, BrakeSettings, Class, Driver, House, Lease, Plan, Progress, RetrySettings,
+        BatchSettings, ThrottleSettings, Class, Driver, House, Lease, Plan, Progress, RetrySettings,
         Skipped, Table,
         drive::drive,
         ledger::{Enqueued, NewRun},
@@ -252,7 +252,7 @@ mod tests {
             pool: database.pool(),
             lease_pool: database.pool(),
             batch: SETTINGS,
-            brakes: BrakeSettings::default(),
+            throttle: ThrottleSettings::default(),
             lease,
             retry: RetrySettings::new(1, 1),
             stop: CancellationToken::new(),

@@ -15,12 +15,12 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    Batch, BatchSettings, BrakeSettings, Class, FailPoint, Job, JobError, Parking, Progress,
+    Batch, BatchSettings, ThrottleSettings, Class, FailPoint, Job, JobError, Parking, Progress,
     Status, Wait,
-    brakes::{self, Sight},
+    throttle::{self, Sight},
     counting::{COUNTING_MAX, Finishing},
     failing::Failing,
-    hold_back::Restraint,
+    between_batches::Throttle,
     lease,
     ledger::{self, Checkpoint, Claim, Control, Figures, Lease, Locked},
     pacing::Pacing,
@@ -38,12 +38,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub struct Driver {
     /// For the batches.
     pub pool: PgPool,
-    /// For the lease and the brakes; small and apart, so that heavy work cannot starve it.
+    /// For the lease and the throttle; small and apart, so that heavy work cannot starve it.
     pub lease_pool: PgPool,
     /// Bounds of batches.
     pub batch: BatchSettings,
     /// What holds long runs back.
-    pub brakes: BrakeSettings,
+    pub throttle: ThrottleSettings,
     /// How long a worker's silence is borne.
     pub lease: Lease,
     /// When to give up.
@@ -129,7 +129,7 @@ pub async fn drive<J: Job>(
     if claim.attempt > 0 {
         drive.pacing.begin_small();
     }
-    drive.run_restrained().await
+    drive.run_throttled().await
 }
 
 pub(super) struct Drive<'a, J: Job> {
@@ -153,30 +153,30 @@ pub(super) struct Drive<'a, J: Job> {
 
 impl<J: Job> Drive<'_, J> {
     /// Works on the run while somebody looks beside it whether the house suffers.
-    async fn run_restrained(&mut self) -> Ended {
+    async fn run_throttled(&mut self) -> Ended {
         if J::CLASS == Class::Short {
             // Somebody waits for it, and it is over before the house could suffer.
             return Box::pin(self.run(None)).await;
         }
-        let (Driver { lease_pool, brakes, .. }, world) = (self.driver, self.world);
+        let (Driver { lease_pool, throttle: settings, .. }, world) = (self.driver, self.world);
         let (sight, seen) = watch::channel(Sight::UNKNOWN);
-        let watching = brakes::watch(lease_pool, world, brakes, J::TABLES, &sight);
+        let watching = throttle::watch(lease_pool, world, settings, J::TABLES, &sight);
         tokio::select! {
-            ended = Box::pin(self.run(Some(Restraint::new(seen)))) => ended,
+            ended = Box::pin(self.run(Some(Throttle::new(seen)))) => ended,
             () = Box::pin(watching) => Ended::Lost,
         }
     }
 
-    async fn run(&mut self, mut restraint: Option<Restraint>) -> Ended {
+    async fn run(&mut self, mut throttle: Option<Throttle>) -> Ended {
         if let Some(ended) = self.give_up().await {
             return ended;
         }
-        if let Some(restraint) = &mut restraint {
-            restraint.first_look().await;
+        if let Some(throttle) = &mut throttle {
+            throttle.first_look().await;
         }
         loop {
-            if let Some(restraint) = &mut restraint {
-                restraint.hold_back(self).await;
+            if let Some(throttle) = &mut throttle {
+                throttle.between_batches(self).await;
             }
             let result = self.attempt().await;
             if let Next::Break(ended) = self.react(result).await {
@@ -392,7 +392,7 @@ impl<J: Job> Drive<'_, J> {
                 batches: progress.batches + 1,
                 longest_batch: progress.longest_batch.max(elapsed),
                 step,
-                held_back: None,
+                throttled: None,
                 deliveries_until: batch.deliveries_until.or(progress.deliveries_until),
             };
         });

@@ -7,7 +7,7 @@
 mod after_care;
 #[cfg(test)]
 mod bad_rows;
-mod brakes;
+mod throttle;
 mod class;
 mod closing;
 mod connection;
@@ -16,7 +16,7 @@ mod drive;
 mod error;
 mod failing;
 pub mod failpoint;
-mod hold_back;
+mod between_batches;
 mod house;
 mod job;
 mod lease;
@@ -37,7 +37,7 @@ mod wire;
 
 pub(crate) use after_care::tables;
 pub use after_care::{AFTER_CARE, AfterCare, Analyzed, Table, TableCare, look_after};
-pub use brakes::{Brake, BrakeSettings, Braked, InvalidWindow, Window};
+pub use throttle::{ThrottleCheck, ThrottleSettings, Throttled, InvalidWindow, Window};
 pub use class::Class;
 pub use closing::{Left, Recount};
 pub use connection::{OWN_SESSION, Settled, own, settle, shares_sessions};

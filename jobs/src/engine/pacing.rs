@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, mem, time::Duration};
 
-use super::brakes::Company;
+use super::throttle::Company;
 
 /// Bounds of a batch.
 #[derive(Debug, Clone, Copy)]

@@ -20,8 +20,8 @@ pub struct Progress {
     pub longest_batch: Duration,
     /// What a job of several steps is doing, as a person says it: `follow relations`.
     pub step: Option<String>,
-    /// Why it is held back now.
-    pub held_back: Option<String>,
+    /// Why it is throttled now.
+    pub throttled: Option<String>,
     /// When the last delivery that the run asked for is due; `None` while all were due at once.
     pub deliveries_until: Option<DateTime<Utc>>,
 }

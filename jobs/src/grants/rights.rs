@@ -87,8 +87,8 @@ const LEDGER: &[Right] = rights! {
         insert "id job class payload subject dedupe_key plan total requested_by reason",
         update "status control plan total done parked cursor attempt crashes last_error fence \
                 lease_owner lease_expires_at available_at announced_at started_at finished_at \
-                parked_retry_of closing failures waits_for waits_since waited_ms looks speed brake \
-                brake_reason braked_at braked_ms deliveries_until";
+                parked_retry_of closing failures waits_for waits_since waited_ms looks speed throttle \
+                throttle_reason throttled_at throttled_ms deliveries_until";
     "ostrakon.run_events": select "", insert "run_id event actor detail";
     "ostrakon.parked_items": select "", insert "", update "reason sqlstate at retry", delete "";
     "ostrakon.batch_writes": select "", insert "run_id what", update "looked", delete "";

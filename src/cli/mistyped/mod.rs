@@ -40,7 +40,7 @@ pub(super) fn report(error: &Error) -> ExitCode {
 /// The command whose sub-command was to be `typed`; empty at the top.
 fn parent(typed: &str) -> &'static str {
     let words: Vec<String> = std::env::args().skip(1).take_while(|word| word != typed).collect();
-    let named = |word: &String| ["user", "jobs", "config"].into_iter().find(|name| name == word);
+    let named = |word: &String| ["user", "runs", "config"].into_iter().find(|name| name == word);
     words.iter().rev().find_map(named).unwrap_or_default()
 }
 
@@ -91,7 +91,7 @@ mod tests {
             for (command, _) in synonyms::look_up(parent, word) {
                 let words: Vec<&str> = command.split(' ').collect();
                 let (group, name) = match words[..] {
-                    [group @ ("user" | "jobs" | "config"), name, ..] => (group, name),
+                    [group @ ("user" | "runs" | "config"), name, ..] => (group, name),
                     [name, ..] => ("", name),
                     [] => ("", ""),
                 };
@@ -132,12 +132,12 @@ mod tests {
           ostrakon user deactivate NICK  switches an account off; ostrakon user activate NICK undoes it
         All commands: ostrakon --help
         "#);
-        insta::assert_snapshot!(told("jobs", "stop"), @r#"
-        ostrakon jobs knows no command "stop"
+        insta::assert_snapshot!(told("runs", "stop"), @r#"
+        ostrakon runs knows no command "stop"
         Did you mean:
-          ostrakon jobs pause RUN   stops a run for a while; ostrakon jobs resume RUN lets it go on
-          ostrakon jobs cancel RUN  stops a run for good; what is done stays done
-        All commands: ostrakon jobs --help
+          ostrakon runs pause RUN   stops a run for a while; ostrakon runs resume RUN lets it go on
+          ostrakon runs cancel RUN  stops a run for good; what is done stays done
+        All commands: ostrakon runs --help
         "#);
         insta::assert_snapshot!(told("user", "xyzzy"), @r#"
         ostrakon user knows no command "xyzzy"
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_finger_never_leads_to_what_cannot_be_undone() {
-        for parent in ["", "user", "jobs"] {
+        for parent in ["", "user", "runs"] {
             let names = names(parent);
             let harmless = names.iter().filter(|name| !similar::is_grave(name));
             for slip in harmless.clone().flat_map(|name| slips(name)) {

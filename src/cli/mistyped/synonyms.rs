@@ -34,14 +34,14 @@ const UNCONFIRM: Meant =
 const INVITES: Meant = ("user invites", "lists all invites");
 const REVOKE: Meant = ("user revoke_invite TOKEN", "revokes an invite");
 const PAUSE: Meant =
-    ("jobs pause RUN", "stops a run for a while; ostrakon jobs resume RUN lets it go on");
-const CANCEL: Meant = ("jobs cancel RUN", "stops a run for good; what is done stays done");
-const RESUME: Meant = ("jobs resume RUN", "lets a paused run go on");
-const RETRY: Meant = ("jobs retry RUN", "has a failed or cancelled run go on where it stopped");
-const RUN: Meant = ("jobs show RUN", "shows a run: plan, progress, story, parked items");
-const RUNS: Meant = ("jobs list", "lists runs, newest first");
-const WATCH: Meant = ("jobs watch RUN", "follows a run to its end");
-const SPEED: Meant = ("jobs speed RUN FACTOR", "lets a run go faster or slower");
+    ("runs pause RUN", "stops a run for a while; ostrakon runs resume RUN lets it go on");
+const CANCEL: Meant = ("runs cancel RUN", "stops a run for good; what is done stays done");
+const RESUME: Meant = ("runs resume RUN", "lets a paused run go on");
+const RETRY: Meant = ("runs retry RUN", "has a failed or cancelled run go on where it stopped");
+const RUN: Meant = ("runs show RUN", "shows a run: plan, progress, story, parked items");
+const RUNS: Meant = ("runs list", "lists runs, newest first");
+const WATCH: Meant = ("runs watch RUN", "follows a run to its end");
+const SPEED: Meant = ("runs speed RUN FACTOR", "lets a run go faster or slower");
 const WORKER: Meant = ("worker", "runs jobs until told to stop");
 const ACTIONS: Meant = ("actions", "tells what was done at once, by whom and why");
 const MIGRATE: Meant = ("migrate", "makes or updates ostrakon's own tables");
@@ -172,7 +172,7 @@ const USER: &[(&[&str], &[Meant])] = &[
     (&["delete_invite", "remove_invite", "uninvite"], &[REVOKE]),
 ];
 
-const JOBS: &[(&[&str], &[Meant])] = &[
+const RUNS: &[(&[&str], &[Meant])] = &[
     (&["stop", "halt", "hold", "suspend", "interrupt"], &[PAUSE, CANCEL]),
     (&["kill", "abort", "delete", "rm", "remove", "end"], &[CANCEL]),
     (&["continue", "start", "unpause", "go"], &[RESUME]),
@@ -218,7 +218,7 @@ const TOP: &[(&[&str], &[Meant])] = &[
 pub(super) fn look_up(parent: &str, word: &str) -> &'static [Meant] {
     let tables: &[_] = match parent {
         "user" => &[USER],
-        "jobs" => &[JOBS],
+        "runs" => &[RUNS],
         "" => &[TOP, USER],
         _ => &[],
     };
@@ -232,5 +232,5 @@ pub(super) fn words() -> Vec<(&'static str, &'static str)> {
     let of = |parent, table: &'static [(&'static [&'static str], _)]| {
         table.iter().flat_map(move |(words, _)| words.iter().map(move |word| (parent, *word)))
     };
-    of("user", USER).chain(of("jobs", JOBS)).chain(of("", TOP)).collect()
+    of("user", USER).chain(of("runs", RUNS)).chain(of("", TOP)).collect()
 }

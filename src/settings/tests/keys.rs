@@ -79,7 +79,7 @@ fn every_key_has_a_field_and_every_field_a_key() {
     expected.extend(fields_in::<RedisSettings>("redis"));
     expected.extend(fields_in::<WorkerSettings>("worker"));
     expected.extend(fields_in::<BatchSettings>("batch"));
-    expected.extend(fields_in::<BrakesSettings>("brakes"));
+    expected.extend(fields_in::<ThrottleSettings>("throttle"));
     expected.extend(fields_in::<ServerSettings>("server"));
     expected.extend(fields_in::<FederationSettings>("federation"));
     expected.extend(fields_in::<LogSettings>("log"));
@@ -92,7 +92,7 @@ fn every_key_has_a_field_and_every_field_a_key() {
             "redis",
             "worker",
             "batch",
-            "brakes",
+            "throttle",
             "server",
             "federation",
             "log"
@@ -213,17 +213,17 @@ fn every_key_has_its_own_variable() {
     OSTRAKON_BATCH_LOCK_TIMEOUT
     OSTRAKON_BATCH_STATEMENT_TIMEOUT
     OSTRAKON_BATCH_LATE_WRITES
-    OSTRAKON_BRAKES_INTERVAL
-    OSTRAKON_BRAKES_HOLD
-    OSTRAKON_BRAKES_REPLICA_LAG_MIB
-    OSTRAKON_BRAKES_LOCK_WAITERS
-    OSTRAKON_BRAKES_OBAN_DELAY
-    OSTRAKON_BRAKES_WAL_SEGMENTS
-    OSTRAKON_BRAKES_VACUUM
-    OSTRAKON_BRAKES_ACTIVE_BACKENDS
-    OSTRAKON_BRAKES_DISK_FREE_MIB
-    OSTRAKON_BRAKES_DISK_PATH
-    OSTRAKON_BRAKES_FLAG_FILE
+    OSTRAKON_THROTTLE_INTERVAL
+    OSTRAKON_THROTTLE_HOLD
+    OSTRAKON_THROTTLE_REPLICA_LAG_MIB
+    OSTRAKON_THROTTLE_LOCK_WAITERS
+    OSTRAKON_THROTTLE_OBAN_DELAY
+    OSTRAKON_THROTTLE_WAL_SEGMENTS
+    OSTRAKON_THROTTLE_VACUUM
+    OSTRAKON_THROTTLE_ACTIVE_BACKENDS
+    OSTRAKON_THROTTLE_DISK_FREE_MIB
+    OSTRAKON_THROTTLE_DISK_PATH
+    OSTRAKON_THROTTLE_FLAG_FILE
     OSTRAKON_SERVER_FEDERATING
     OSTRAKON_SERVER_CLEANUP_ATTACHMENTS
     OSTRAKON_SERVER_CLEANUP_ATTACHMENTS_DELAY

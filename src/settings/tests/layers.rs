@@ -180,17 +180,17 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     batch.lock_timeout | 2s | default
     batch.statement_timeout | 10s | default
     batch.late_writes | 15s | default
-    brakes.interval | 200ms | default
-    brakes.hold | 5s | default
-    brakes.replica_lag_mib | 64 | default
-    brakes.lock_waiters | 10 | default
-    brakes.oban_delay | 1m | default
-    brakes.wal_segments | 32 | default
-    brakes.vacuum | false | default
-    brakes.active_backends | 40 | default
-    brakes.disk_free_mib | 1024 | default
-    brakes.disk_path | - | default
-    brakes.flag_file | /run/ostrakon/brake | default
+    throttle.interval | 200ms | default
+    throttle.hold | 5s | default
+    throttle.replica_lag_mib | 64 | default
+    throttle.lock_waiters | 10 | default
+    throttle.oban_delay | 1m | default
+    throttle.wal_segments | 32 | default
+    throttle.vacuum | false | default
+    throttle.active_backends | 40 | default
+    throttle.disk_free_mib | 1024 | default
+    throttle.disk_path | - | default
+    throttle.flag_file | /run/ostrakon/throttle | default
     server.federating | false | environment OSTRAKON_SERVER_FEDERATING
     server.cleanup_attachments | - | default
     server.cleanup_attachments_delay | - | default

@@ -132,7 +132,7 @@ async fn what_the_server_has_deleted_before_its_turn_is_told() -> Result<()> {
     let told = "2 items were planned, others had removed 1 of them by then";
     ensure!(done.stderr.contains(told), "{done:?}");
     let run: Value = serde_json::from_str(&done.stdout)?;
-    let shown = house.ostrakon.run(&["jobs", "show", run["run_id"].as_str().context("no id")?])?;
+    let shown = house.ostrakon.run(&["runs", "show", run["run_id"].as_str().context("no id")?])?;
     for line in ["Done         1 of 1\n", &format!("Meanwhile    {told}\n")] {
         ensure!(shown.stdout.contains(line), "{shown:?}");
     }

@@ -49,12 +49,12 @@ fn confirm_all(ostrakon: &Ostrakon) -> Result<Done> {
     Ok(done)
 }
 
-/// What `jobs show` tells of the one run.
+/// What `runs show` tells of the one run.
 async fn story(house: &House) -> Result<String> {
     let id: String = sqlx::query_scalar("select id from ostrakon.runs")
         .fetch_one(&house.database.pool())
         .await?;
-    let shown = house.run(&format!("jobs show {id}"))?.stdout;
+    let shown = house.run(&format!("runs show {id}"))?.stdout;
     Ok(shown.split_once("Story:\n").context("no story")?.1.to_owned())
 }
 

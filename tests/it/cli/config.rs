@@ -66,17 +66,17 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| batch.lock_timeout                    2s                                  default
     out| batch.statement_timeout               10s                                 default
     out| batch.late_writes                     0s                                  environment OSTRAKON_BATCH_LATE_WRITES
-    out| brakes.interval                       200ms                               default
-    out| brakes.hold                           5s                                  default
-    out| brakes.replica_lag_mib                64                                  default
-    out| brakes.lock_waiters                   10                                  default
-    out| brakes.oban_delay                     1m                                  default
-    out| brakes.wal_segments                   32                                  default
-    out| brakes.vacuum                         false                               default
-    out| brakes.active_backends                40                                  default
-    out| brakes.disk_free_mib                  1024                                default
-    out| brakes.disk_path                      -                                   default
-    out| brakes.flag_file                      /run/ostrakon/brake                 default
+    out| throttle.interval                       200ms                               default
+    out| throttle.hold                           5s                                  default
+    out| throttle.replica_lag_mib                64                                  default
+    out| throttle.lock_waiters                   10                                  default
+    out| throttle.oban_delay                     1m                                  default
+    out| throttle.wal_segments                   32                                  default
+    out| throttle.vacuum                         false                               default
+    out| throttle.active_backends                40                                  default
+    out| throttle.disk_free_mib                  1024                                default
+    out| throttle.disk_path                      -                                   default
+    out| throttle.flag_file                      /run/ostrakon/throttle                 default
     out| server.federating                     false                               environment OSTRAKON_SERVER_FEDERATING
     out| server.cleanup_attachments            -                                   default
     out| server.cleanup_attachments_delay      -                                   default
@@ -203,7 +203,7 @@ fn a_url_that_cannot_be_used_stops_a_command_and_is_not_told() -> Result<()> {
         ("OSTRAKON_REDIS_URL", "dor-Secret"),
     ] {
         let ostrakon = Ostrakon::at("postgres://nobody@127.0.0.1:1/none").with(variable, url);
-        for line in [&["jobs", "list"][..], &["user", "delete_activities", "alice", "--yes"]] {
+        for line in [&["runs", "list"][..], &["user", "delete_activities", "alice", "--yes"]] {
             let done = ostrakon.run(line)?;
             assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{url}: {done:?}");
             let key = if variable.contains("REDIS") { "redis.url" } else { "database.url" };

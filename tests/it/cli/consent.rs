@@ -141,7 +141,7 @@ async fn the_reason_is_kept() -> Result<()> {
     let (_, ledger) = house.rows().await?;
     assert_eq!(ledger[0]["reason"], "ticket 7: spam\nand more");
     let id = ledger[0]["id"].as_str().unwrap_or_default();
-    insta::assert_snapshot!(house.run(&format!("jobs show {id}"))?.transcript(), @"
+    insta::assert_snapshot!(house.run(&format!("runs show {id}"))?.transcript(), @"
     out| Run          <run>
     out| Job          deactivate_user bob
     out| Status       succeeded

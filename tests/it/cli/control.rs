@@ -1,4 +1,4 @@
-//! `jobs pause | resume | cancel | retry | watch` of runs in every state.
+//! `runs pause | resume | cancel | retry | watch` of runs in every state.
 
 use std::fmt::Write as _;
 
@@ -95,7 +95,7 @@ async fn every_wish_in_every_state() -> Result<()> {
     out| Run <run> is cancelled (0 of 1 item done).
     exit 0
     retry paused -> paused, run
-    err| error: run <run> is paused: it cannot be tried again; let it go on: ostrakon jobs resume <run>
+    err| error: run <run> is paused: it cannot be tried again; let it go on: ostrakon runs resume <run>
     exit 4
     pause succeeded -> succeeded, run
     err| error: run <run> has succeeded: it cannot be paused
@@ -113,7 +113,7 @@ async fn every_wish_in_every_state() -> Result<()> {
     err| error: run <run> has failed: it cannot be paused
     exit 4
     resume failed -> failed, run
-    err| error: run <run> has failed: it cannot be resumed; have it tried: ostrakon jobs retry <run>
+    err| error: run <run> has failed: it cannot be resumed; have it tried: ostrakon runs retry <run>
     exit 4
     cancel failed -> failed, run
     err| error: run <run> has failed: it cannot be cancelled
@@ -126,7 +126,7 @@ async fn every_wish_in_every_state() -> Result<()> {
     err| error: run <run> was cancelled: it cannot be paused
     exit 4
     resume cancelled -> cancelled, run
-    err| error: run <run> was cancelled: it cannot be resumed; have it tried: ostrakon jobs retry <run>
+    err| error: run <run> was cancelled: it cannot be resumed; have it tried: ostrakon runs retry <run>
     exit 4
     cancel cancelled -> cancelled, run
     err| error: run <run> was cancelled already
@@ -139,7 +139,7 @@ async fn every_wish_in_every_state() -> Result<()> {
     err| error: run <run> is incomplete: it cannot be paused
     exit 4
     resume incomplete -> incomplete, run
-    err| error: run <run> is incomplete: it cannot be resumed; have it tried: ostrakon jobs retry <run>
+    err| error: run <run> is incomplete: it cannot be resumed; have it tried: ostrakon runs retry <run>
     exit 4
     cancel incomplete -> incomplete, run
     err| error: run <run> is incomplete: it cannot be cancelled
@@ -156,9 +156,9 @@ async fn every_wish_in_every_state() -> Result<()> {
 async fn a_run_is_not_tried_again_beside_another() -> Result<()> {
     let _redacted = redacted();
     let (house, id) = house().await?;
-    house.run(&format!("jobs cancel {id}"))?;
+    house.run(&format!("runs cancel {id}"))?;
     house.queue("user delete_activities alice --yes")?;
-    let done = house.refused(&format!("jobs retry {id}")).await?;
+    let done = house.refused(&format!("runs retry {id}")).await?;
     insta::assert_snapshot!(done.transcript(), @"
     err| error: run <run> is unfinished and does the same work: nothing to try again
     exit 4
@@ -169,8 +169,8 @@ async fn a_run_is_not_tried_again_beside_another() -> Result<()> {
 #[tokio::test]
 async fn a_cancelled_run_goes_on_where_it_stopped() -> Result<()> {
     let (house, id) = house().await?;
-    house.run(&format!("jobs cancel {id}"))?;
-    house.run(&format!("jobs retry {id}"))?;
+    house.run(&format!("runs cancel {id}"))?;
+    house.run(&format!("runs retry {id}"))?;
     let (code, run) = house.json("user delete_activities alice --yes --inline")?;
     assert_eq!((code, run["run_id"].as_str()), (0, Some(id.as_str())), "{run}");
     assert_eq!(run["status"], "succeeded");
@@ -182,7 +182,7 @@ async fn whoever_watches_is_told_the_end() -> Result<()> {
     let _redacted = redacted();
     let (house, id) = house().await?;
     let mut told = String::new();
-    let watch = format!("jobs watch {id} --wait-timeout 300ms");
+    let watch = format!("runs watch {id} --wait-timeout 300ms");
     for (state, statement) in STATES {
         house.sql(statement).await?;
         write!(told, "{state}\n{}", house.refused(&watch).await?.transcript())?;
@@ -191,32 +191,32 @@ async fn whoever_watches_is_told_the_end() -> Result<()> {
     write!(told, "with a reason\n{}", house.refused(&watch).await?.transcript())?;
     insta::assert_snapshot!(told, @"
     queued
-    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: ostrakon jobs watch <run>
+    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: ostrakon runs watch <run>
     exit 7
     running
-    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: ostrakon jobs watch <run>
+    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: ostrakon runs watch <run>
     exit 7
     paused
-    err| Run <run> is paused; go on with: ostrakon jobs resume <run>
-    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: ostrakon jobs watch <run>
+    err| Run <run> is paused; go on with: ostrakon runs resume <run>
+    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: ostrakon runs watch <run>
     exit 7
     succeeded
     out| Run <run> (delete_activities alice) is done.
     exit 0
     failed
     err| error: run <run> has failed: no reason was noted
-    err| 0 of 1 item done; what was committed stays. Once the cause is mended, have what is left done, parked items included: ostrakon jobs retry <run>
+    err| 0 of 1 item done; what was committed stays. Once the cause is mended, have what is left done, parked items included: ostrakon runs retry <run>
     exit 1
     cancelled
     err| error: run <run> was cancelled: 0 of 1 item done; what was committed stays
     exit 1
     incomplete
-    err| error: run <run> is incomplete: 0 of 1 item done, 1 parked; see: ostrakon jobs show <run>
-    err| Once the causes are mended: ostrakon jobs retry <run>
+    err| error: run <run> is incomplete: 0 of 1 item done, 1 parked; see: ostrakon runs show <run>
+    err| Once the causes are mended: ostrakon runs retry <run>
     exit 6
     with a reason
     err| error: run <run> has failed: no such table
-    err| 0 of 1 item done, 1 parked; what was committed stays. Once the cause is mended, have what is left done, parked items included: ostrakon jobs retry <run>
+    err| 0 of 1 item done, 1 parked; what was committed stays. Once the cause is mended, have what is left done, parked items included: ostrakon runs retry <run>
     exit 1
     ");
     // The same from the command that queues.

@@ -126,7 +126,7 @@ async fn deletions_are_told_of_at_the_pace_that_was_set_and_in_their_order() -> 
         let run: Value = serde_json::from_str(&done.stdout)?;
         let told: DateTime<Utc> = run["deliveries_until"].as_str().context("no time")?.parse()?;
         ensure!((last - told).abs() < TimeDelta::milliseconds(1), "{told} and {last}");
-        let shown = house.run(&format!("jobs show {}", run["run_id"].as_str().unwrap_or("")))?;
+        let shown = house.run(&format!("runs show {}", run["run_id"].as_str().unwrap_or("")))?;
         let line = format!("Deliveries   until about {}", last.format("%Y-%m-%d %H:%M UTC"));
         ensure!(shown.stdout.contains(&line), "{flavour}: {shown:?}");
     }

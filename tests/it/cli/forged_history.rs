@@ -64,10 +64,10 @@ async fn a_thief_of_the_role_stays_visible() -> Result<()> {
     assert_eq!(action["database_user"], "ostrakon_least", "{action}");
     assert!(action["at"].as_str().is_some_and(|at| at > "2026"), "{action}");
     assert!(house.run("actions")?.stdout.contains(" ostrakon_least "));
-    let shown = house.run(&format!("jobs show {id}"))?.stdout;
+    let shown = house.run(&format!("runs show {id}"))?.stdout;
     assert!(shown.contains("(database role ostrakon_least)\n"), "{shown}");
     assert!(shown.contains("looked_at by boss as database role postgres\n"), "{shown}");
-    assert_eq!(house.json(&format!("jobs show {id}"))?.1["database_user"], "ostrakon_least");
+    assert_eq!(house.json(&format!("runs show {id}"))?.1["database_user"], "ostrakon_least");
     Ok(())
 }
 

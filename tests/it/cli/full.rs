@@ -46,9 +46,9 @@ async fn what_cannot_be_printed_is_a_failure() -> Result<()> {
         "user invites".to_owned(),
         "user convert_id 1".to_owned(),
         "user deactivate bob@far.example --dry-run".to_owned(),
-        "jobs list".to_owned(),
-        format!("jobs show {run}"),
-        format!("jobs watch {run} --wait-timeout 1ms"),
+        "runs list".to_owned(),
+        format!("runs show {run}"),
+        format!("runs watch {run} --wait-timeout 1ms"),
         "actions".to_owned(),
         "metrics".to_owned(),
         "migrate".to_owned(),
@@ -78,8 +78,8 @@ async fn what_cannot_be_printed_is_a_failure() -> Result<()> {
         "user set alice --locked",
         "user tag alice x",
         "user deactivate bob@far.example --inline",
-        &format!("jobs pause {run}"),
-        &format!("jobs cancel {run} --json"),
+        &format!("runs pause {run}"),
+        &format!("runs cancel {run} --json"),
     ] {
         let done = printed_in_vain(&house.ostrakon, line)?;
         says_so(line, &done);

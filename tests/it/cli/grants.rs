@@ -87,7 +87,7 @@ async fn a_role_that_lacks_a_right_is_told_where_to_get_it() -> Result<()> {
     assert!(done.stderr.contains("ostrakon migrate --print-grants"), "{done:?}");
     house.sql("revoke all on all tables in schema ostrakon from ostrakon_least").await?;
     house.sql("revoke usage on schema ostrakon from ostrakon_least").await?;
-    let done = house.run("jobs list")?;
+    let done = house.run("runs list")?;
     assert_eq!(done.code, 1, "{done:?}");
     assert!(done.stderr.contains("ostrakon migrate --print-grants"), "{done:?}");
     Ok(())
@@ -99,7 +99,7 @@ async fn grants_are_printed_and_nothing_is_done() -> Result<()> {
     // Without ostrakon's own tables there is nothing to grant on, and they are not made.
     let done = house.run("migrate --print-grants")?;
     assert!(done.code == 4 && done.stderr.contains("ostrakon migrate"), "{done:?}");
-    let there = house.run("jobs list")?;
+    let there = house.run("runs list")?;
     assert!(there.code == 4 && there.stderr.contains("not in this database yet"), "{there:?}");
 
     house.ostrakon.migrate()?;

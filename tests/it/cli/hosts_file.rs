@@ -274,7 +274,7 @@ async fn what_is_queued_already_is_told() -> Result<()> {
     err| Of the list: 0 to do, 2 queued already, 0 with nothing to do, 0 unknown.
     err| spam.example: run <run> (deactivate_instance) is queued already
     err| xn--bcher-kva.example: run <run> (deactivate_instance) is queued already
-    err| error: run <run> (deactivate_instance) is queued already; follow it with: ostrakon jobs watch <run>
+    err| error: run <run> (deactivate_instance) is queued already; follow it with: ostrakon runs watch <run>
     exit 5
     ");
     // So is all of this one that is known.
@@ -291,7 +291,7 @@ async fn what_is_queued_already_is_told() -> Result<()> {
 async fn a_run_of_a_list_is_like_any_other() -> Result<()> {
     let place = Place::new(Flavour::Pleroma).await?;
     let alone = place.house.queue("user deactivate_all_from_instance spam.example --yes")?;
-    place.house.run(&format!("jobs cancel {alone}"))?;
+    place.house.run(&format!("runs cancel {alone}"))?;
     assert_eq!(place.run_on_input("spam.example\n", "--yes")?.code, 0);
     let (_, ledger) = place.house.rows().await?;
     let runs: Vec<&Value> = ledger.iter().filter(|row| row["payload"].is_object()).collect();
@@ -324,7 +324,7 @@ async fn a_list_is_followed_to_its_end() -> Result<()> {
             .run_with_input(&line.split(' ').collect::<Vec<_>>(), "spam.example\nbücher.example")
     });
     for id in place.house.queued(2).await? {
-        assert_eq!(place.house.run(&format!("jobs cancel {id}"))?.code, 0);
+        assert_eq!(place.house.run(&format!("runs cancel {id}"))?.code, 0);
     }
     let done = waiting.join().map_err(|_panic| anyhow::anyhow!("the command panicked"))??;
     assert_eq!(done.code, 1, "{done:?}");

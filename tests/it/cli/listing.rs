@@ -1,4 +1,4 @@
-//! `jobs list`, `jobs show`, and ids that name no run.
+//! `runs list`, `runs show`, and ids that name no run.
 
 use anyhow::Result;
 use testkit::Flavour;
@@ -15,7 +15,7 @@ async fn house() -> Result<House> {
     house.run("user deactivate bob --inline --reason spam")?;
     house.queue("user delete_activities alice --yes")?;
     let id = house.queue("user deactivate_all_from_instance spam.example --yes")?;
-    house.run(&format!("jobs cancel {id}"))?;
+    house.run(&format!("runs cancel {id}"))?;
     Ok(house)
 }
 
@@ -23,7 +23,7 @@ async fn house() -> Result<House> {
 async fn runs_are_listed_newest_first_and_filtered() -> Result<()> {
     let _redacted = redacted();
     let house = house().await?;
-    insta::assert_snapshot!(house.refused("jobs list").await?.transcript(), @"
+    insta::assert_snapshot!(house.refused("runs list").await?.transcript(), @"
     out| RUN                         JOB                  SUBJECT       STATUS     DONE  TOTAL  PARKED  CREATED
     out| <run>  deactivate_instance  spam.example  cancelled  0     1      0       <time> UTC
     out| <run>  delete_activities    alice         queued     0     1      0       <time> UTC
@@ -35,14 +35,14 @@ async fn runs_are_listed_newest_first_and_filtered() -> Result<()> {
         let rows = done.stdout.lines().skip(1);
         Ok(rows.filter_map(|row| row.split_whitespace().nth(2)).map(str::to_owned).collect())
     };
-    assert_eq!(subjects("jobs list --limit 2")?, ["spam.example", "alice"]);
-    assert_eq!(subjects("jobs list --status queued")?, ["alice"]);
-    assert_eq!(subjects("jobs list --status succeeded")?, ["bob"]);
-    assert_eq!(subjects("jobs list --job deactivate_instance")?, ["spam.example"]);
-    assert_eq!(subjects("jobs list --job deactivate_instance --status queued")?, [""; 0]);
+    assert_eq!(subjects("runs list --limit 2")?, ["spam.example", "alice"]);
+    assert_eq!(subjects("runs list --status queued")?, ["alice"]);
+    assert_eq!(subjects("runs list --status succeeded")?, ["bob"]);
+    assert_eq!(subjects("runs list --job deactivate_instance")?, ["spam.example"]);
+    assert_eq!(subjects("runs list --job deactivate_instance --status queued")?, [""; 0]);
     let mut told = String::new();
     for line in ["--status done", "--job delete", "--limit 0", "--limit many"] {
-        told += &house.refused(&format!("jobs list {line}")).await?.transcript();
+        told += &house.refused(&format!("runs list {line}")).await?.transcript();
     }
     insta::assert_snapshot!(told, @"
     err| error: invalid value 'done' for '--status <STATUS>'
@@ -78,7 +78,7 @@ async fn a_run_tells_its_story() -> Result<()> {
     for run in ledger.iter().filter(|row| row["dedupe_key"].is_string()) {
         let id = run["id"].as_str().unwrap_or_default();
         // Ids are read in any case.
-        let line = format!("jobs show {}", id.to_lowercase());
+        let line = format!("runs show {}", id.to_lowercase());
         told += &house.refused(&line).await?.transcript();
     }
     insta::assert_snapshot!(told, @"
@@ -131,13 +131,13 @@ async fn an_id_that_names_no_run() -> Result<()> {
         let done = house.run(&format!("jobs {verb} 01ARZ3NDEKTSV4RRFFQ69G5FAV"))?;
         assert_eq!(
             (done.stdout.as_str(), done.stderr.as_str(), done.code),
-            ("", "No run 01ARZ3NDEKTSV4RRFFQ69G5FAV; list them with: ostrakon jobs list\n", 3),
+            ("", "No run 01ARZ3NDEKTSV4RRFFQ69G5FAV; list them with: ostrakon runs list\n", 3),
             "{verb}"
         );
         for id in ["7", "01ARZ3NDEKTSV4RRFFQ69G5FAVX", "01ARZ3NDEKTSV4RRFFQ69G5FA!"] {
             let done = house.run(&format!("jobs {verb} {id}"))?;
             assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{verb} {id}: {done:?}");
-            assert!(done.stderr.contains("see: ostrakon jobs list"), "{verb} {id}: {done:?}");
+            assert!(done.stderr.contains("see: ostrakon runs list"), "{verb} {id}: {done:?}");
         }
     }
     assert_eq!(house.ledger().await?, [serde_json::Value::Null; 0]);
@@ -156,7 +156,7 @@ async fn texts_of_strangers_cannot_command_a_terminal() -> Result<()> {
         .bind("nothing\nStatus       succeeded")
         .execute(&house.database.pool())
         .await?;
-    let done = house.refused(&format!("jobs show {id}")).await?;
+    let done = house.refused(&format!("runs show {id}")).await?;
     let parked: Vec<&str> =
         done.stdout.lines().skip_while(|line| *line != "Parked items:").skip(1).take(1).collect();
     assert_eq!(parked, ["  https://evil.example/\u{fffd}[2J: nothing Status       succeeded"]);

@@ -22,7 +22,7 @@ async fn figures_are_those_of_the_ledger() -> Result<()> {
         .sql(
             "update ostrakon.runs
              set status = 'running', lease_owner = 'a', total = 9, done = 4, parked = 2,
-                 brake = 'flag_file', braked_at = now() - interval '2 h', braked_ms = 1000,
+                 throttle = 'flag_file', throttled_at = now() - interval '2 h', throttled_ms = 1000,
                  lease_expires_at = now() - interval '1 h'
              where subject = 'alice';
              update ostrakon.runs set available_at = now() - interval '2 h' where subject = 'bob';
@@ -33,17 +33,17 @@ async fn figures_are_those_of_the_ledger() -> Result<()> {
     ensure!((told.code, told.stderr.as_str()) == (0, ""), "{told:?}");
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(&run, "<run>");
-    // The brake was on for an hour and a second until the worker's lease ended; and it waits for two
+    // The run was throttled for an hour and a second until the worker's lease ended; and it waits for two
     // hours and what the test took.
     settings.add_filter("(?m)3601$", "<an hour>");
     settings.add_filter(r"72\d\d\.\d+", "<two hours>");
     settings.bind(|| insta::assert_snapshot!("metrics", told.stdout));
-    // Whoever takes the run over writes down for how long the dead worker's brake held it back.
+    // Whoever takes the run over writes down for how long it was throttled with the dead worker.
     let mut db = house.database.pool().acquire().await?;
     let lease = Lease { duration: Duration::from_mins(1), renewal: Duration::from_secs(20) };
     ledger::claim(&mut db, &run, "b", lease).await?.context("it is not due")?;
     let held: i64 =
-        sqlx::query_scalar("select braked_ms from ostrakon.runs where subject = 'alice'")
+        sqlx::query_scalar("select throttled_ms from ostrakon.runs where subject = 'alice'")
             .fetch_one(&mut *db)
             .await?;
     ensure!(held == 3_601_000, "{held}");

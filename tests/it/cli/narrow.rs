@@ -28,11 +28,11 @@ async fn lists_fit_on_80_columns() -> Result<()> {
         .await?;
     house.run_words(&["user", "sign_out", name, "--reason", &"because of this ".repeat(9)])?;
     let mut told = String::new();
-    for line in ["jobs list", "actions", "config show"] {
+    for line in ["runs list", "actions", "config show"] {
         let lines = at_80_columns(&house, line)?;
         let widest = lines.iter().map(|line| line.chars().count()).max();
         assert!(widest.is_some_and(|widest| widest <= 80), "{line}: {lines:#?}");
-        if line == "jobs list" {
+        if line == "runs list" {
             told = lines.join("\n");
         }
         let everything = lines.join(" ");
@@ -45,7 +45,7 @@ async fn lists_fit_on_80_columns() -> Result<()> {
         a_nickname_of_the_length_that_people_really_have@peer.example; 7 parked
     ");
     // A file has room for one line a run.
-    assert_eq!(house.run("jobs list")?.stdout.lines().count(), 2);
+    assert_eq!(house.run("runs list")?.stdout.lines().count(), 2);
     Ok(())
 }
 
@@ -66,7 +66,7 @@ async fn nothing_of_a_strangers_text_is_hidden() -> Result<()> {
         .execute(&house.database.pool())
         .await?;
     let shown = "al\u{fffd}ice\u{fffd}\u{fffd}\u{fffd}";
-    for line in ["user show alice", &format!("jobs show {run}"), "actions"] {
+    for line in ["user show alice", &format!("runs show {run}"), "actions"] {
         let done = house.run(line)?;
         assert!(done.stdout.contains(shown), "{line}: {done:?}");
         let json = house.run(&format!("{line} --json"))?.stdout;

@@ -91,7 +91,7 @@ async fn on_a_terminal_a_long_job_may_be_done_here() -> Result<()> {
 async fn whoever_follows_learns_that_nobody_works() -> Result<()> {
     let house = house().await?;
     let id = house.queue("user delete_activities alice --yes")?;
-    let done = house.run(&format!("jobs watch {id} --wait-timeout 11s"))?;
+    let done = house.run(&format!("runs watch {id} --wait-timeout 11s"))?;
     assert_eq!(done.code, 7, "{done:?}");
     assert!(done.stderr.contains("waits, and no worker is alive"), "{done:?}");
     Ok(())

@@ -18,8 +18,8 @@ const KEYS: [&str; 19] = [
     "attempt",
     "error",
     "speed",
-    "brake",
-    "braked_ms",
+    "throttle",
+    "throttled_ms",
     "requested_by",
     "database_user",
     "created_at",
@@ -80,7 +80,7 @@ async fn every_command_about_a_run_prints_the_same_object() -> Result<()> {
     );
     assert_eq!((inline.stderr.as_str(), inline.code), ("", 0));
 
-    let listed = objects(&house.run("jobs list --json")?.stdout)?;
+    let listed = objects(&house.run("runs list --json")?.stdout)?;
     assert_eq!(listed, [done[0].clone(), runs[0].clone()]);
     let id = done[0]["run_id"].as_str().unwrap_or_default();
     for command in ["show", "watch"] {
@@ -106,7 +106,7 @@ async fn results_and_remarks_go_different_ways() -> Result<()> {
     let loud = house.run("user delete_activities alice --yes")?;
     assert!(loud.stdout.starts_with("Queued delete_activities alice as run "), "{loud:?}");
     assert_eq!(loud.stdout.lines().count(), 1, "{loud:?}");
-    assert!(loud.stderr.contains("ostrakon jobs watch") && loud.stderr.contains("ostrakon worker"));
+    assert!(loud.stderr.contains("ostrakon runs watch") && loud.stderr.contains("ostrakon worker"));
 
     // Warnings are no chatter.
     let quiet = house.run("user deactivate bob --quiet --queue")?;
@@ -114,9 +114,9 @@ async fn results_and_remarks_go_different_ways() -> Result<()> {
     let lines: Vec<&str> = quiet.stderr.lines().collect();
     assert!(lines.len() == 1 && lines[0].starts_with("warning: NOTHING IS DONE YET"), "{quiet:?}");
 
-    let listed = house.run("jobs list --status failed")?;
+    let listed = house.run("runs list --status failed")?;
     assert_eq!((listed.stdout.as_str(), listed.stderr.as_str()), ("", "No runs.\n"));
-    let listed = house.run("jobs list --status failed --quiet --json")?;
+    let listed = house.run("runs list --status failed --quiet --json")?;
     assert_eq!((listed.stdout.as_str(), listed.stderr.as_str()), ("", ""));
     Ok(())
 }
@@ -136,7 +136,7 @@ async fn a_reader_that_went_away_is_no_reason_to_complain() -> Result<()> {
     let house = house().await?;
     house.queue("user deactivate bob")?;
     for line in
-        ["jobs list", "jobs list --json", "config show", "--help", "user --help", "--version"]
+        ["runs list", "runs list --json", "config show", "--help", "user --help", "--version"]
     {
         let (reader, writer) = std::io::pipe()?;
         drop(reader);

@@ -89,7 +89,7 @@ async fn what_another_had_made_is_mended() -> Result<()> {
     ensure!(strange(&database).await?.is_empty(), "{:?}", strange(&database).await?);
     is_dumped(&owner)?;
     // Whoever was granted something has it still.
-    ensure!(ostrakon.run(&["jobs", "list"])?.code == 0);
+    ensure!(ostrakon.run(&["runs", "list"])?.code == 0);
     let again = Ostrakon::on(&database).run(&["migrate"])?;
     ensure!(again.stdout == "ostrakon's tables are up to date.\n", "{again:?}");
     Ok(())

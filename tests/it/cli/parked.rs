@@ -46,8 +46,8 @@ async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
     assert_eq!(done.code, 6, "{done:?}");
     insta::assert_snapshot!(done.transcript(), @r#"
     err| <time>  WARN An item is parked run_id="<run>" item="https://peer.example/activities/2aadb985-3aa5-44a4-904a-13e3eb2ccd3e" reason="PostgreSQL said: column \"unknown\" does not exist (in PL/pgSQL function update_status_visibility_counter_cache() line 40 at EXECUTE)"
-    err| error: run <run> is incomplete: 300 of 301 items done, 1 parked; see: ostrakon jobs show <run>
-    err| Once the causes are mended: ostrakon jobs retry <run>
+    err| error: run <run> is incomplete: 300 of 301 items done, 1 parked; see: ostrakon runs show <run>
+    err| Once the causes are mended: ostrakon runs retry <run>
     exit 6
     "#);
     let (state, ledger) = house.rows().await?;
@@ -65,7 +65,7 @@ async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
     let figures = ["status", "total", "done", "parked"].map(|key| run[key].to_string());
     assert_eq!(figures, ["\"incomplete\"", "301", "300", "1"]);
     let id = run["id"].as_str().unwrap_or_default();
-    let shown = house.run(&format!("jobs show {id}"))?;
+    let shown = house.run(&format!("runs show {id}"))?;
     let name = left[0]["data"]["id"].as_str().unwrap_or_default();
     insta::assert_snapshot!(shown.transcript().replace(name, "<activity>"), @r#"
     out| Run          <run>
@@ -86,7 +86,7 @@ async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
     out|   <time> incomplete by <worker> (done 300, parked 1, total 301)
     exit 0
     "#);
-    assert_eq!(house.run(&format!("jobs watch {id}"))?.code, 6);
+    assert_eq!(house.run(&format!("runs watch {id}"))?.code, 6);
     Ok(())
 }
 
@@ -143,19 +143,19 @@ async fn a_run_that_did_nothing_has_failed_and_a_retry_does_all() -> Result<()> 
         done.stderr.lines().filter(|line| !line.contains("An item is parked")).collect();
     insta::assert_snapshot!(format!("{}{}", done.stdout, errors.join("\n")), @"
     error: run <run> has failed: nothing could be done: all 9 items are parked, each with its reason
-    0 of 9 items done, 9 parked; what was committed stays. Once the cause is mended, have what is left done, parked items included: ostrakon jobs retry <run>
+    0 of 9 items done, 9 parked; what was committed stays. Once the cause is mended, have what is left done, parked items included: ostrakon runs retry <run>
     ");
     assert_eq!(done.code, 1);
     assert!(house.rows().await?.0 == before, "rows changed");
     let ledger = house.ledger().await?;
     let id = ledger[0]["id"].as_str().unwrap_or_default();
     assert_eq!(ledger[0]["status"], "failed");
-    let shown = house.run(&format!("jobs show {id}"))?.stdout;
+    let shown = house.run(&format!("runs show {id}"))?.stdout;
     assert!(shown.contains("Done         0 of 9, 9 parked\n"), "{shown}");
-    assert_eq!(house.run(&format!("jobs watch {id}"))?.code, 1);
+    assert_eq!(house.run(&format!("runs watch {id}"))?.code, 1);
 
     house.sql("drop trigger boom on oban_jobs").await?;
-    let retried = house.run(&format!("jobs retry {id}"))?;
+    let retried = house.run(&format!("runs retry {id}"))?;
     assert!(retried.stdout.contains("parked items included (0 of 9 items done, 9 parked)"));
     let done = house.run("user delete_activities alice --yes --inline")?;
     assert_eq!((done.code, done.stdout.as_str()), (0, "User alice statuses deleted.\n"));

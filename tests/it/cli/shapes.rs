@@ -83,8 +83,8 @@ async fn the_ledger_is_asked_for_where_it_is_needed() -> Result<()> {
             "user delete_activities alice",
             "user deactivate alice",
             "user deactivate_all_from_instance spam.example --yes",
-            "jobs list",
-            "jobs cancel 01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "runs list",
+            "runs cancel 01ARZ3NDEKTSV4RRFFQ69G5FAV",
         ];
         for (command, done) in commands.iter().zip(house.all_refused(&commands).await?) {
             assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{command}: {done:?}");
@@ -118,7 +118,7 @@ async fn migrate_may_be_repeated() -> Result<()> {
              values (9999, 'of the future', true, '', 0)",
         )
         .await?;
-    for command in ["migrate", "jobs list"] {
+    for command in ["migrate", "runs list"] {
         told += &house.refused(command).await?.transcript();
     }
     insta::assert_snapshot!(told, @r#"

@@ -159,7 +159,7 @@ async fn on_a_terminal_a_person_sees_it_through() -> Result<()> {
     let ostrakon = house.ostrakon.clone();
     let terminal = thread::spawn(move || ostrakon.run_on_terminal("user deactivate alice", ""));
     let ids = house.queued(1).await?;
-    assert_eq!(house.run(&format!("jobs cancel {}", ids[0]))?.code, 0);
+    assert_eq!(house.run(&format!("runs cancel {}", ids[0]))?.code, 0);
     let done = terminal.join().map_err(|_panic| anyhow::anyhow!("the terminal panicked"))??;
     assert_eq!(done.code, 1, "{done:?}");
     assert!(done.stdout.contains("was cancelled"), "{done:?}");

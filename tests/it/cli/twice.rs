@@ -32,7 +32,7 @@ async fn the_first_run_is_named() -> Result<()> {
     }
     let done = house.refused("user delete_activities alice --yes").await?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| error: run <run> (delete_activities) is queued already; follow it with: ostrakon jobs watch <run>
+    err| error: run <run> (delete_activities) is queued already; follow it with: ostrakon runs watch <run>
     exit 5
     ");
     // A host with and without its sub-domains are two wishes.
@@ -49,14 +49,14 @@ async fn the_other_direction_waits_for_the_first() -> Result<()> {
     // Alice is still active: "already activated" would be true only until a worker comes.
     let done = house.refused("user activate alice").await?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| error: run <run> (deactivate_user) is queued already; follow it with: ostrakon jobs watch <run>
+    err| error: run <run> (deactivate_user) is queued already; follow it with: ostrakon runs watch <run>
     exit 5
     ");
     assert!(done.stderr.contains(&id));
     assert_eq!(house.refused("user activate alice --inline").await?.code, 5);
     // Looking is always allowed.
     assert_eq!(house.refused("user activate alice --dry-run").await?.code, 0);
-    assert_eq!(house.run(&format!("jobs cancel {id}"))?.code, 0);
+    assert_eq!(house.run(&format!("runs cancel {id}"))?.code, 0);
     assert_eq!(house.run("user activate alice")?.stdout, "User alice already activated\n");
     Ok(())
 }
@@ -83,10 +83,10 @@ async fn inline_leaves_a_run_that_somebody_holds() -> Result<()> {
     let _redacted = redacted();
     let house = house().await?;
     let id = house.queue("user delete_activities alice --yes")?;
-    assert_eq!(house.run(&format!("jobs pause {id}"))?.code, 0);
+    assert_eq!(house.run(&format!("runs pause {id}"))?.code, 0);
     let done = house.refused("user delete_activities alice --yes --inline").await?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| error: run <run> (delete_activities) is paused already; let it go on with: ostrakon jobs resume <run>
+    err| error: run <run> (delete_activities) is paused already; let it go on with: ostrakon runs resume <run>
     exit 5
     ");
     house
@@ -97,7 +97,7 @@ async fn inline_leaves_a_run_that_somebody_holds() -> Result<()> {
         .await?;
     let done = house.refused("user delete_activities alice --yes --inline").await?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| error: run <run> (delete_activities) is running already; follow it with: ostrakon jobs watch <run>
+    err| error: run <run> (delete_activities) is running already; follow it with: ostrakon runs watch <run>
     exit 5
     ");
     Ok(())

@@ -81,7 +81,7 @@ async fn without_redis_a_run_waits_in_the_ledger() -> Result<()> {
     let done = house.run("user delete_activities alice --yes")?;
     insta::assert_snapshot!(done.transcript(), @"
     out| Queued delete_activities alice as run <run>.
-    err| Follow it with: ostrakon jobs watch <run>
+    err| Follow it with: ostrakon runs watch <run>
     err| warning: Redis at 127.0.0.1:1 is not reachable (Connection refused (os error 111)); is it running, and is redis.url right?
     err| The run is safe in the ledger: a worker will pick it up when Redis is back.
     err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the same command and --inline
@@ -128,7 +128,7 @@ async fn with_redis_and_no_worker_one_is_missed() -> Result<()> {
     let done = house.run("user delete_activities alice --yes --require-redis")?;
     insta::assert_snapshot!(done.transcript(), @"
     out| Queued delete_activities alice as run <run>.
-    err| Follow it with: ostrakon jobs watch <run>
+    err| Follow it with: ostrakon runs watch <run>
     err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the same command and --inline
     exit 0
     ");
@@ -146,7 +146,7 @@ async fn postgresql_that_cannot_be_reached_ends_every_command_alike() -> Result<
         "user delete_activities alice --yes --inline",
         "user deactivate alice --json",
         "user deactivate_all_from_instance spam.example --dry-run",
-        "jobs list",
+        "runs list",
         "migrate",
         "worker",
     ] {
@@ -181,7 +181,7 @@ async fn what_postgresql_objects_to_is_named() -> Result<()> {
         let ostrakon = Ostrakon::nowhere()
             .with("OSTRAKON_DATABASE_URL", url)
             .with("OSTRAKON_DATABASE_CONNECT_TIMEOUT", "500ms");
-        let done = ostrakon.run(&["jobs", "list"])?;
+        let done = ostrakon.run(&["runs", "list"])?;
         assert_polite(&done);
         told += &done.transcript();
     }

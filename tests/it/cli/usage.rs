@@ -24,7 +24,7 @@ fn what_is_no_command_is_refused_with_a_hint() -> Result<()> {
         "user activate alice --wait-timeout 5m",
         "user activate alice --wait --wait-timeout soon",
         "user activate alice --remote",
-        "jobs show",
+        "runs show",
     ] {
         let done = ostrakon.run(&words(line))?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{line}: {done:?}");
@@ -87,16 +87,16 @@ fn what_is_no_command_is_refused_with_a_hint() -> Result<()> {
     Usage: ostrakon user activate <NICK>
 
     For more information, try '--help'.
-    $ ostrakon jobs show
+    $ ostrakon runs show
     error: the following required arguments were not provided:
       <RUN>
 
-    Usage: ostrakon jobs show <RUN>
+    Usage: ostrakon runs show <RUN>
 
     For more information, try '--help'.
     "#);
     // Nothing typed: the whole of what there is.
-    for line in ["", "user", "jobs", "config"] {
+    for line in ["", "user", "runs", "config"] {
         let done = ostrakon.run(&words(line))?;
         assert_eq!(done.code, 2, "{line}: {done:?}");
         assert!(done.stderr.contains("Usage: ostrakon"), "{line}: {done:?}");

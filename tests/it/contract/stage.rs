@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use ostrakon_jobs::{
     AnyJob,
     engine::{
-        BatchSettings, BrakeSettings, Driver, Ended, Lease, PlanSummary, Progress, RetrySettings,
+        BatchSettings, ThrottleSettings, Driver, Ended, Lease, PlanSummary, Progress, RetrySettings,
         ledger::{self, Claim, Enqueued, NewRun, Run},
     },
     pleroma::{self, Server, ServerSwitches},
@@ -158,7 +158,7 @@ impl Stage {
                 share_busy: 1.0,
                 nice: 0.0,
             },
-            brakes: BrakeSettings::default(),
+            throttle: ThrottleSettings::default(),
             lease,
             retry: RetrySettings::new(3, 1_000_000),
             stop: CancellationToken::new(),

@@ -105,7 +105,7 @@ async fn a_row_that_another_table_needs_is_parked_and_the_rest_goes() -> Result<
     house.sql("drop table plugin").await?;
     let run = house.last_run().await?;
     let id = run["id"].as_str().unwrap_or_default();
-    let done = house.run(&format!("jobs retry {id} --parked"))?;
+    let done = house.run(&format!("runs retry {id} --parked"))?;
     assert_eq!(done.code, 0, "{done:?}");
     Ok(())
 }

@@ -49,7 +49,7 @@ async fn a_run_waits_while_a_living_server_does_not_get_through() -> Result<()> 
     let id = stage.queue_alice()?;
     let line = worker.expect("goes on later: it waits for deliveries: ")?;
     ensure!(line["done"] == 0 && line["level"] == "INFO" && line["delay_s"] == 15, "{line}");
-    let shown = stage.ostrakon.run(&["jobs", "show", &id])?.stdout;
+    let shown = stage.ostrakon.run(&["runs", "show", &id])?.stdout;
     let told = shown.lines().find(|line| line.starts_with("Waits for "));
     let told = told.with_context(|| shown.clone())?;
     ensure!(
@@ -60,7 +60,7 @@ async fn a_run_waits_while_a_living_server_does_not_get_through() -> Result<()> 
     ensure!(shown.contains("Status       queued") && shown.contains("Not before "), "{shown}");
     let run = stage.run(&id).await?;
     ensure!((run.done, run.attempt, run.crashes) == (0, 0, 0), "{run:?}");
-    let watched = stage.ostrakon.run(&["jobs", "watch", &id, "--wait-timeout", "2s"])?;
+    let watched = stage.ostrakon.run(&["runs", "watch", &id, "--wait-timeout", "2s"])?;
     ensure!(watched.code == 7 && watched.stderr.contains(" waits for deliveries: "), "{watched:?}");
 
     stage.has(&[DELIVERED]).await?;
@@ -114,7 +114,7 @@ async fn whoever_gives_up_need_not_wait_for_the_next_look() -> Result<()> {
     let mut worker = Worker::start(&stage.with(MAX_WAITING, "100"))?;
     let id = stage.queue_alice()?;
     worker.expect("goes on later: it waits for deliveries: ")?;
-    let done = stage.ostrakon.run(&["jobs", "cancel", &id])?;
+    let done = stage.ostrakon.run(&["runs", "cancel", &id])?;
     ensure!(done.code == 0, "{done:?}");
     stage.reaches(&id, "cancelled").await?;
     stage.has(&[DELIVERED]).await?;
@@ -133,14 +133,14 @@ async fn progress_and_end_tell_until_when_others_are_told() -> Result<()> {
         .with("OSTRAKON_WORKER_PROGRESS_INTERVAL", "100ms");
     let mut worker = Worker::start(&ostrakon)?;
     let id = stage.queue_alice()?;
-    let watching = stage.begin(&["jobs", "watch", &id])?;
+    let watching = stage.begin(&["runs", "watch", &id])?;
     let line = worker.expect(" of 34; deliveries until about ")?;
     ensure!(line["deliveries_until"].is_string(), "{line}");
     held.rollback().await?;
     let line = worker.expect("delete_activities alice is done; deliveries until about ")?;
     let watched = String::from_utf8(watching.wait_with_output()?.stdout)?;
     ensure!(watched.contains(" is done; deliveries until about "), "{watched}");
-    let done = stage.ostrakon.run(&["jobs", "list", "--json"])?;
+    let done = stage.ostrakon.run(&["runs", "list", "--json"])?;
     let run: Value = serde_json::from_str(&done.stdout)?;
     ensure!(run["deliveries_until"] == line["deliveries_until"], "{run} and {line}");
     worker.stop()?;

@@ -26,7 +26,7 @@ async fn a_pause_takes_effect_at_the_end_of_the_batch() -> Result<()> {
     let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
-    let pausing = stage.begin(&["jobs", "pause", &id])?;
+    let pausing = stage.begin(&["runs", "pause", &id])?;
     command_waits(&stage).await?;
     held.rollback().await?;
     let said = String::from_utf8(pausing.wait_with_output()?.stdout)?;
@@ -39,7 +39,7 @@ async fn a_pause_takes_effect_at_the_end_of_the_batch() -> Result<()> {
     stage.reaches(&other, "succeeded").await?;
     ensure!(stage.run(&id).await?.status == "paused");
 
-    let said = stage.ostrakon.run(&["jobs", "resume", &id])?;
+    let said = stage.ostrakon.run(&["runs", "resume", &id])?;
     ensure!(said.code == 0 && said.stdout.contains("is queued again"), "{said:?}");
     let run = stage.reaches(&id, "succeeded").await?;
     ensure!((run.done, run.total) == (TOTAL, Some(TOTAL)), "{run:?}");
@@ -56,12 +56,12 @@ async fn a_paused_run_ends_like_an_undisturbed_one() -> Result<()> {
     let _worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
-    let pausing = stage.begin(&["jobs", "pause", &id])?;
+    let pausing = stage.begin(&["runs", "pause", &id])?;
     command_waits(&stage).await?;
     held.rollback().await?;
     ensure!(pausing.wait_with_output()?.status.success());
     stage.reaches(&id, "paused").await?;
-    ensure!(stage.ostrakon.run(&["jobs", "resume", &id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["runs", "resume", &id])?.code == 0);
     stage.is_like_the_twin(&id).await
 }
 
@@ -72,8 +72,8 @@ async fn a_cancelled_run_says_how_far_it_got_and_can_go_on() -> Result<()> {
     let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
     stage.stuck().await?;
-    let watching = stage.begin(&["jobs", "watch", &id])?;
-    let cancelling = stage.begin(&["jobs", "cancel", &id])?;
+    let watching = stage.begin(&["runs", "watch", &id])?;
+    let cancelling = stage.begin(&["runs", "cancel", &id])?;
     command_waits(&stage).await?;
     held.rollback().await?;
     ensure!(cancelling.wait_with_output()?.status.success());
@@ -88,7 +88,7 @@ async fn a_cancelled_run_says_how_far_it_got_and_can_go_on() -> Result<()> {
     let line = worker.expect("delete_activities alice is cancelled")?;
     ensure!(line["done"] == 3 * BATCH && line["total"] == TOTAL, "{line}");
 
-    let said = stage.ostrakon.run(&["jobs", "retry", &id])?;
+    let said = stage.ostrakon.run(&["runs", "retry", &id])?;
     ensure!(said.code == 0 && said.stdout.contains("15 of 34"), "{said:?}");
     stage.is_like_the_twin(&id).await?;
     let plans = stage.events(&id).await?.iter().filter(|event| *event == "planned").count();

@@ -62,7 +62,7 @@ async fn postgres_is_verified_against_the_authority_that_is_named() -> Result<()
         ),
         ("sslmod=verify-full".to_owned(), 2, "did you mean sslmode?"),
     ] {
-        let done = Ostrakon::at(&url(&parameters)).run(&["jobs", "list"])?;
+        let done = Ostrakon::at(&url(&parameters)).run(&["runs", "list"])?;
         ensure!(done.code == code && done.stderr.contains(told), "{parameters}: {done:?}");
     }
     Ok(())

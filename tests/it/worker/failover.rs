@@ -39,7 +39,7 @@ async fn a_run_goes_on_with_the_replica_that_was_promoted() -> Result<()> {
     primary.stop_immediate()?;
     drop(held);
     // A standby is not what was asked for.
-    let done = ostrakon.run(&["jobs", "list"])?;
+    let done = ostrakon.run(&["runs", "list"])?;
     ensure!(done.code == 8 && done.stderr.contains("it is not read-write"), "{done:?}");
     replica.promote()?;
     let line = worker.expect("Going on with another host of database.url")?;
@@ -47,7 +47,7 @@ async fn a_run_goes_on_with_the_replica_that_was_promoted() -> Result<()> {
     let there = PgPoolOptions::new().connect(&replica.url("postgres")).await?;
     is_like_the_twin(&there, &id).await?;
     // And so do commands, though the first host is still named first.
-    let done = ostrakon.run(&["jobs", "show", &id])?;
+    let done = ostrakon.run(&["runs", "show", &id])?;
     ensure!(done.code == 0 && done.stdout.contains("succeeded"), "{done:?}");
     let log = worker.stop()?;
     ensure!(log.iter().all(|line| line["level"] != "ERROR"), "{log:#?}");
@@ -79,7 +79,7 @@ async fn hosts_are_chosen_as_libpq_chooses_them() -> Result<()> {
         ensure!(done.code == 0 || done.code == 4 && done.stderr.contains("only read"), "{done:?}");
     }
     let alone = format!("{}?target_session_attrs=standby", primary.url("postgres"));
-    let done = Ostrakon::at(&alone).run(&["jobs", "list"])?;
+    let done = Ostrakon::at(&alone).run(&["runs", "list"])?;
     ensure!(done.code == 8 && done.stderr.contains("target_session_attrs = standby"), "{done:?}");
     drop(pool);
     Ok(())

@@ -82,7 +82,7 @@ async fn nothing_that_was_set_for_the_role_changes_anything() -> Result<()> {
             "user list",
             "user show alice",
             "user delete_activities alice --dry-run",
-            "jobs list",
+            "runs list",
             "metrics",
         ];
         let mut seen = Vec::new();
@@ -109,7 +109,7 @@ async fn nothing_that_was_set_for_the_role_changes_anything() -> Result<()> {
 async fn a_role_that_may_only_read_is_named() -> Result<()> {
     let stage = Stage::new().await?;
     set(&stage.pool, "default_transaction_read_only", "on").await?;
-    let done = stage.ostrakon.run(&["jobs", "list"])?;
+    let done = stage.ostrakon.run(&["runs", "list"])?;
     let whom = "default_transaction_read_only is on for the role ostrakon_least in the database";
     ensure!(done.code == 0 && done.stderr.contains(whom), "{done:?}");
     for line in ["user deactivate alice --yes", "user deactivate alice --inline --yes", "worker"] {

@@ -52,13 +52,13 @@ async fn whatever_stops_a_run_pauses_it() -> Result<()> {
         held.rollback().await?;
         let told = Done::from(child.wait_with_output()?);
         ensure!(told.code == 130 && told.stdout.is_empty(), "{name}: {told:?}");
-        for word in ["is paused", &format!("jobs resume {id}"), &format!("jobs cancel {id}")] {
+        for word in ["is paused", &format!("runs resume {id}"), &format!("runs cancel {id}")] {
             ensure!(told.stderr.contains(word), "{name}: {told:?}");
         }
         let run = stage.run(&id).await?;
         ensure!((run.status.as_str(), run.done) == ("paused", done * BATCH), "{name}: {run:?}");
         ensure!(run.attempt == 0 && run.last_error.is_none(), "{name}: {run:?}");
-        ensure!(stage.ostrakon.run(&["jobs", "resume", &id])?.code == 0);
+        ensure!(stage.ostrakon.run(&["runs", "resume", &id])?.code == 0);
     }
     let told = stage.ostrakon.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
     ensure!(told.code == 0, "{told:?}");
@@ -81,7 +81,7 @@ async fn a_second_ctrl_c_drops_the_batch() -> Result<()> {
     let run = stage.run(&id).await?;
     ensure!((run.status.as_str(), run.done) == ("paused", 2 * BATCH), "{run:?}");
     held.rollback().await?;
-    ensure!(stage.ostrakon.run(&["jobs", "resume", &id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["runs", "resume", &id])?.code == 0);
     let _worker = Worker::start(&stage.ostrakon)?;
     stage.is_like_the_twin(&id).await
 }
@@ -149,15 +149,15 @@ async fn a_list_that_is_stopped_begins_nothing_else() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_must_wait_says_so_at_once_and_can_be_stopped() -> Result<()> {
     let stage = Stage::new().await?;
-    // A brake that is on before anything is known of the run.
+    // A check that throttles before anything is known of the run.
     let flag = tempfile::NamedTempFile::new()?;
     let flag = flag.path().display().to_string();
-    let ostrakon = stage.with("OSTRAKON_BRAKES_FLAG_FILE", &flag);
+    let ostrakon = stage.with("OSTRAKON_THROTTLE_FLAG_FILE", &flag);
     let words = [&DELETE_ALICE[..], &["--inline", "--yes"]].concat();
     let mut command = ostrakon.command(&words);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     eventually("a run", async || {
-        let held = "select count(*) from ostrakon.runs where brake is not null";
+        let held = "select count(*) from ostrakon.runs where throttle is not null";
         let held: i64 = sqlx::query_scalar(held).fetch_one(&stage.pool).await?;
         Ok((held > 0).then_some(()))
     })
@@ -165,6 +165,6 @@ async fn a_run_that_must_wait_says_so_at_once_and_can_be_stopped() -> Result<()>
     let id = only_run(&stage).await?;
     signal(&child, "INT")?;
     let told = Done::from(child.wait_with_output()?);
-    ensure!(told.code == 130 && told.stderr.contains("is held back: "), "{told:?}");
+    ensure!(told.code == 130 && told.stderr.contains("is throttled: "), "{told:?}");
     has(&stage, &id, "paused").await
 }

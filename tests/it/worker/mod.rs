@@ -3,7 +3,7 @@
 //! A test holds the row lock of a post to stop a run at a known place; batches are five items small.
 
 mod backlog;
-mod brakes;
+mod throttle;
 mod clients;
 mod clock;
 mod control;

@@ -46,21 +46,21 @@ async fn what_was_parked_is_done_once_it_can_be() -> Result<()> {
     ensure!(posts_left(&stage.pool).await? == [12, 29]);
 
     // Nothing is better yet.
-    let said = stage.ostrakon.run(&["jobs", "retry", &id, "--parked"])?;
+    let said = stage.ostrakon.run(&["runs", "retry", &id, "--parked"])?;
     ensure!(said.code == 0 && said.stdout.contains("for its 2 parked items"), "{said:?}");
     let run = stage.reaches(&id, "incomplete").await?;
     ensure!((run.done, run.parked) == (TOTAL - 2, 2), "{run:?}");
     ensure!(reasons(&stage, &id).await?.iter().all(|reason| reason.contains("spoilt")));
-    ensure!(stage.ostrakon.run(&["jobs", "watch", &id])?.code == 6);
+    ensure!(stage.ostrakon.run(&["runs", "watch", &id])?.code == 6);
 
     mend(&stage.pool, BAD_ROW).await?;
-    let said = stage.ostrakon.run(&["jobs", "retry", &id])?;
+    let said = stage.ostrakon.run(&["runs", "retry", &id])?;
     ensure!(said.code == 0 && said.stdout.contains("parked items included"), "{said:?}");
     stage.reaches(&id, "succeeded").await?;
     forget_repeated_refreshes(&stage).await?;
     stage.is_like_the_twin(&id).await?;
     ensure!(reasons(&stage, &id).await?.is_empty());
-    for wish in [&["jobs", "retry", &id][..], &["jobs", "retry", &id, "--parked"]] {
+    for wish in [&["runs", "retry", &id][..], &["runs", "retry", &id, "--parked"]] {
         let refused = stage.ostrakon.run(wish)?;
         ensure!(
             refused.code == 4 && refused.stderr.contains("nothing of it is left"),
@@ -94,7 +94,7 @@ async fn a_failed_run_can_have_only_its_parked_items_tried_again() -> Result<()>
     worker.expect("has failed")?;
 
     mend(&stage.pool, BAD_ROW).await?;
-    ensure!(stage.ostrakon.run(&["jobs", "retry", &id, "--parked"])?.code == 0);
+    ensure!(stage.ostrakon.run(&["runs", "retry", &id, "--parked"])?.code == 0);
     worker.expect("has failed")?;
     let run = stage.reaches(&id, "failed").await?;
     ensure!((run.done, run.parked) == (failed.done + 1, 0), "{run:?}");
@@ -103,7 +103,7 @@ async fn a_failed_run_can_have_only_its_parked_items_tried_again() -> Result<()>
     ensure!(posts_left(&stage.pool).await? == others, "others than the parked one were touched");
 
     mend(&stage.pool, HOPELESS).await?;
-    ensure!(stage.ostrakon.run(&["jobs", "retry", &id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["runs", "retry", &id])?.code == 0);
     stage.is_like_the_twin(&id).await
 }
 
@@ -117,7 +117,7 @@ async fn a_parked_item_that_somebody_else_did_is_done() -> Result<()> {
     mend(&stage.pool, BAD_ROW).await?;
     let done = stage.ostrakon.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
     ensure!(done.code == 0, "{done:?}");
-    ensure!(stage.ostrakon.run(&["jobs", "retry", &id, "--parked"])?.code == 0);
+    ensure!(stage.ostrakon.run(&["runs", "retry", &id, "--parked"])?.code == 0);
     stage.reaches(&id, "succeeded").await?;
     forget_repeated_refreshes(&stage).await?;
     stage.is_like_the_twin(&id).await
@@ -145,7 +145,7 @@ async fn a_single_item_that_takes_too_long_is_parked_with_the_setting() -> Resul
     );
 
     mend(&stage.pool, TAKES_TOO_LONG).await?;
-    ensure!(stage.ostrakon.run(&["jobs", "retry", &id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["runs", "retry", &id])?.code == 0);
     stage.reaches(&id, "succeeded").await?;
     forget_repeated_refreshes(&stage).await?;
     stage.is_like_the_twin(&id).await

@@ -155,7 +155,7 @@ async fn a_row_that_cannot_be_done_is_parked_and_the_rest_is_done() -> Result<()
     .fetch_all(&stage.pool)
     .await?;
     ensure!(left == [(item.clone(), "number 12".to_owned())], "{left:?}");
-    ensure!(stage.ostrakon.run(&["jobs", "watch", &id])?.code == 6);
+    ensure!(stage.ostrakon.run(&["runs", "watch", &id])?.code == 6);
     Ok(())
 }
 

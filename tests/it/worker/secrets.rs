@@ -126,7 +126,7 @@ async fn passwords_are_told_nowhere() -> Result<()> {
     let run: serde_json::Value = serde_json::from_str(&done.stdout)?;
     let id = run["run_id"].as_str().context("no run")?;
     reaches(&guarded.pool, id, "succeeded").await?;
-    for line in ["config show -vv", "config show --json", "jobs list -vv", "actions -vv"] {
+    for line in ["config show -vv", "config show --json", "runs list -vv", "actions -vv"] {
         says(&ostrakon.run(&line.split(' ').collect::<Vec<_>>())?, 0)?;
     }
     // What every user of the machine sees of the process, and what its own user sees.
@@ -150,7 +150,7 @@ async fn passwords_are_told_nowhere() -> Result<()> {
     )
     .execute(&guarded.pool)
     .await?;
-    says(&ostrakon.run(&["jobs", "list", "-vv"])?, 8)?;
+    says(&ostrakon.run(&["runs", "list", "-vv"])?, 8)?;
     let logins = "select count(*) from pg_stat_activity where usename = 'ostrakon'";
     let left: i64 = sqlx::query_scalar(logins).fetch_one(&guarded.pool).await?;
     ensure!(left == 0, "{left} connections are left");
@@ -188,11 +188,11 @@ async fn passwords_that_are_refused_are_told_nowhere() -> Result<()> {
     }
     // A file that is not TOML, with the password in the line that is wrong.
     let broken = guarded.config("broken.toml", &format!("{good}\" x"), &redis)?;
-    says(&Ostrakon::nowhere().run(&["jobs", "list", "--config", &broken, "-vv"])?, 2)?;
+    says(&Ostrakon::nowhere().run(&["runs", "list", "--config", &broken, "-vv"])?, 2)?;
     // A file that everybody may read: used, and warned of.
     let open = guarded.config("open.toml", &good, &redis)?;
     fs::set_permissions(&open, fs::Permissions::from_mode(0o644))?;
-    let done = Ostrakon::nowhere().run(&["jobs", "list", "--config", &open, "-vv"])?;
+    let done = Ostrakon::nowhere().run(&["runs", "list", "--config", &open, "-vv"])?;
     says(&done, 0)?;
     ensure!(done.stderr.contains("holds a password and every user of this machine may read it"));
     is_silent("the ledger", &guarded.ledger().await?)

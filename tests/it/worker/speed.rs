@@ -15,7 +15,7 @@ use crate::program::Ostrakon;
 async fn rests_after_one_batch(stage: &Stage, id: &str) -> Result<()> {
     eventually("the first batch", async || Ok((stage.run(id).await?.done > 0).then_some(())))
         .await?;
-    ensure!(stage.ostrakon.run(&["jobs", "pause", id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["runs", "pause", id])?.code == 0);
     let run = stage.reaches(id, "paused").await?;
     ensure!(run.done == BATCH, "{run:?}");
     Ok(())
@@ -47,7 +47,7 @@ async fn batches_are_small_while_others_are_at_work() -> Result<()> {
 }
 
 fn speed(ostrakon: &Ostrakon, id: &str, factor: &str) -> Result<String> {
-    let done = ostrakon.run(&["jobs", "speed", id, factor])?;
+    let done = ostrakon.run(&["runs", "speed", id, factor])?;
     ensure!(done.code == 0, "{done:?}");
     Ok(done.stdout)
 }
@@ -61,7 +61,7 @@ async fn a_nice_worker_rests_after_each_batch() -> Result<()> {
     // 100 times as fast as a worker that rests 100 times as long as it works.
     let said = speed(&stage.ostrakon, &id, "100")?;
     ensure!(said.contains("will go on at 100 times the speed of the settings"), "{said}");
-    ensure!(stage.ostrakon.run(&["jobs", "resume", &id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["runs", "resume", &id])?.code == 0);
     stage.is_like_the_twin(&id).await
 }
 
@@ -73,7 +73,7 @@ async fn a_worker_rests_after_each_batch_while_others_are_busy() -> Result<()> {
     let id = stage.queue_alice()?;
     rests_after_one_batch(&stage, &id).await?;
     somebody.rollback().await?;
-    ensure!(stage.ostrakon.run(&["jobs", "resume", &id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["runs", "resume", &id])?.code == 0);
     stage.is_like_the_twin(&id).await
 }
 
@@ -84,15 +84,15 @@ async fn an_operator_slows_a_run_down_and_speeds_it_up_while_it_rests() -> Resul
     speed(&stage.ostrakon, &id, "0.01")?;
     let _worker = Worker::start(&stage.ostrakon)?;
     rests_after_one_batch(&stage, &id).await?;
-    ensure!(stage.ostrakon.run(&["jobs", "resume", &id])?.code == 0);
+    ensure!(stage.ostrakon.run(&["runs", "resume", &id])?.code == 0);
     eventually("the next batch", async || Ok((stage.run(&id).await?.done > BATCH).then_some(())))
         .await?;
     let said = speed(&stage.ostrakon, &id, "1")?;
     ensure!(said.contains("goes on at 1 times the speed of the settings"), "{said}");
     stage.is_like_the_twin(&id).await?;
-    let told = stage.ostrakon.run(&["jobs", "show", &id])?;
+    let told = stage.ostrakon.run(&["runs", "show", &id])?;
     ensure!(told.stdout.contains("speed by ") && told.stdout.contains("(factor 0.01)"), "{told:?}");
-    let refused = stage.ostrakon.run(&["jobs", "speed", &id, "2"])?;
+    let refused = stage.ostrakon.run(&["runs", "speed", &id, "2"])?;
     ensure!(refused.code == 4, "{refused:?}");
     ensure!(refused.stderr.contains("has succeeded: it cannot be made faster"), "{refused:?}");
     Ok(())
@@ -103,11 +103,11 @@ async fn a_speed_that_is_none_changes_nothing() -> Result<()> {
     let stage = Stage::new().await?;
     let id = stage.queue_alice()?;
     for factor in ["0", "-1", "0.001", "101", "fast", "NaN", "inf"] {
-        let refused = stage.ostrakon.run(&["jobs", "speed", &id, "--", factor])?;
+        let refused = stage.ostrakon.run(&["runs", "speed", &id, "--", factor])?;
         ensure!(refused.code == 2, "{factor}: {refused:?}");
         ensure!(refused.stderr.contains("give a number from 0.01 to 100"), "{refused:?}");
     }
-    let shown = stage.ostrakon.run(&["jobs", "show", &id, "--json"])?;
+    let shown = stage.ostrakon.run(&["runs", "show", &id, "--json"])?;
     let shown: Value = serde_json::from_str(&shown.stdout)?;
     ensure!(shown["speed"] == 1.0 && shown["total"] == TOTAL, "{shown}");
     ensure!(stage.events(&id).await? == ["queued"]);

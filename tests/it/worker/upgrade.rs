@@ -73,10 +73,10 @@ async fn a_payload_with_a_field_of_a_newer_version_is_left_to_it() -> Result<()>
     ensure!(row(&stage, &id).await? == before, "the run has changed");
     stage.is_untouched().await?;
 
-    let shown = stage.ostrakon.run(&["jobs", "show", &id])?;
+    let shown = stage.ostrakon.run(&["runs", "show", &id])?;
     ensure!(shown.code == 0, "{shown:?}");
     ensure!(shown.stdout.contains("Waits for    a worker of a newer version:"), "{shown:?}");
-    let watched = stage.ostrakon.run(&["jobs", "watch", &id, "--wait-timeout", "300ms"])?;
+    let watched = stage.ostrakon.run(&["runs", "watch", &id, "--wait-timeout", "300ms"])?;
     ensure!(watched.code == 7, "{watched:?}");
     ensure!(watched.stderr.contains("waits for a worker of a newer version"), "{watched:?}");
     // It is not what this version would ask for.
@@ -158,7 +158,7 @@ async fn migrate_does_not_disturb_a_run() -> Result<()> {
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     make_older(&stage.pool).await?;
-    let refused = stage.ostrakon.run(&["jobs", "list"])?;
+    let refused = stage.ostrakon.run(&["runs", "list"])?;
     ensure!(refused.code == 4 && refused.stderr.contains("ostrakon migrate"), "{refused:?}");
 
     let migrating = stage
@@ -268,9 +268,9 @@ async fn commands_refuse_a_newer_ledger() -> Result<()> {
         "migrate".to_owned(),
         "worker".to_owned(),
         "actions".to_owned(),
-        "jobs list".to_owned(),
-        format!("jobs show {id}"),
-        format!("jobs cancel {id}"),
+        "runs list".to_owned(),
+        format!("runs show {id}"),
+        format!("runs cancel {id}"),
         "user delete_activities bob --yes".to_owned(),
         "user delete_activities bob --yes --inline".to_owned(),
         "user deactivate_all_from_instance far.example --yes".to_owned(),

@@ -24,7 +24,7 @@ async fn a_removal_waits_without_a_worker_and_goes_on_by_itself() -> Result<()> 
     worker.expect("goes on later: it waits for the server to deliver")?;
     let id: String =
         sqlx::query_scalar("select id from ostrakon.runs").fetch_one(&stage.pool).await?;
-    let shown = stage.ostrakon.run(&["jobs", "show", &id])?.stdout;
+    let shown = stage.ostrakon.run(&["runs", "show", &id])?.stdout;
     ensure!(shown.contains("Step         deliveries"), "{shown}");
 
     // Its slot, the only one for long jobs, is free: another run is done meanwhile.

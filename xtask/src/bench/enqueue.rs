@@ -43,9 +43,9 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Commands that look at the ledger.
 const LISTS: [&[&str]; 3] = [
-    &["jobs", "list"],
-    &["jobs", "list", "--status", "failed"],
-    &["jobs", "list", "--job", "delete_user"],
+    &["runs", "list"],
+    &["runs", "list", "--status", "failed"],
+    &["runs", "list", "--job", "delete_user"],
 ];
 
 /// Statements of the ledger, each with the pattern by which `pg_stat_statements` knows it.

@@ -24,7 +24,7 @@ const STARTS: u32 = 21;
 const SPARSE: &str = "dan3";
 
 /// What is started.
-const COMMANDS: [&[&str]; 3] = [&["--version"], &["jobs", "list"], &["user", "show", SPARSE]];
+const COMMANDS: [&[&str]; 3] = [&["--version"], &["runs", "list"], &["user", "show", SPARSE]];
 
 /// Has a worker do a large run, and starts the program many times.
 pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {

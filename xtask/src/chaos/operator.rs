@@ -58,7 +58,7 @@ async fn stop_and_go(
     go: &str,
 ) -> Result<Option<bool>> {
     let Some(id) = round.running_run().await? else { return Ok(Some(false)) };
-    command(round, &["jobs", stop, &id]).await?;
+    command(round, &["runs", stop, &id]).await?;
     if !reaches(round, &id, status).await? {
         // It was done before the wish came through.
         return Ok(Some(false));
@@ -73,7 +73,7 @@ async fn goes_on(round: &Round<'_>, id: &str, status: &str, go: &str) -> Result<
         if round.status(id).await? != status {
             return Ok(Some(()));
         }
-        command(round, &["jobs", go, id]).await?;
+        command(round, &["runs", go, id]).await?;
         Ok(None)
     })
     .await
@@ -82,7 +82,7 @@ async fn goes_on(round: &Round<'_>, id: &str, status: &str, go: &str) -> Result<
 /// Many clients ask at once for a run that is on its way, but stands still: each is told its id.
 pub(super) async fn crowd(round: &Round<'_>) -> Result<Option<bool>> {
     let Some((id, errand)) = round.errand_at_work().await? else { return Ok(Some(false)) };
-    command(round, &["jobs", "pause", &id]).await?;
+    command(round, &["runs", "pause", &id]).await?;
     if !reaches(round, &id, "paused").await? {
         return Ok(Some(false));
     }

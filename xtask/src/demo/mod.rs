@@ -107,9 +107,9 @@ impl Scene {
             runs.push(run_id(&answer)?);
         }
         for run in &runs {
-            self.ostrakon.perform(&["jobs", "watch", run]).await?;
+            self.ostrakon.perform(&["runs", "watch", run]).await?;
         }
-        self.ostrakon.perform(&["jobs", "list"]).await
+        self.ostrakon.perform(&["runs", "list"]).await
     }
 
     fn say_how_to_connect(&self) {
@@ -120,7 +120,7 @@ impl Scene {
         for (name, value) in self.ostrakon.environment() {
             show(format!("  export {name}={value}"));
         }
-        show(format!("  {} jobs list", self.ostrakon.path().display()));
+        show(format!("  {} runs list", self.ostrakon.path().display()));
     }
 }
 

@@ -72,9 +72,9 @@ pub async fn claim(
              -- The bell was answered: should the lease run out, it is rung again at once.
              announced_at = null,
              -- Whoever held it back may have been killed meanwhile, at the latest when its lease ended.
-             braked_ms = braked_ms + greatest(0, extract(epoch from
-                 least(clock_timestamp(), lease_expires_at) - braked_at) * 1000)::bigint,
-             brake = null, brake_reason = null, braked_at = null,
+             throttled_ms = throttled_ms + greatest(0, extract(epoch from
+                 least(clock_timestamp(), lease_expires_at) - throttled_at) * 1000)::bigint,
+             throttle = null, throttle_reason = null, throttled_at = null,
              waited_ms = waited_ms + coalesce(extract(epoch from
                  clock_timestamp() - waits_since) * 1000, 0)::bigint,
              waits_since = null, looks = looks + (status = 'queued' and waits_for is not null)::int,

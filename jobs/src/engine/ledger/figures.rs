@@ -17,9 +17,9 @@ pub struct RunFigures {
     pub done: i64,
     /// Items left aside.
     pub parked: i64,
-    /// Seconds for which brakes have held them back, until now; those of a worker that died until its
+    /// Seconds for which they were throttled, until now; those of a worker that died until its
     /// lease ended.
-    pub braked: f64,
+    pub throttled: f64,
 }
 
 /// How long the run that has been due for longest has waited for a worker.
@@ -36,8 +36,8 @@ pub async fn run_figures(db: &mut PgConnection) -> sqlx::Result<Vec<RunFigures>>
     sqlx::query_as(
         "select job, status, count(*) as runs, sum(done)::bigint as done,
                 sum(parked)::bigint as parked,
-                sum(braked_ms / 1000.0 + greatest(0, extract(epoch from
-                    least(clock_timestamp(), lease_expires_at) - braked_at)))::float8 as braked
+                sum(throttled_ms / 1000.0 + greatest(0, extract(epoch from
+                    least(clock_timestamp(), lease_expires_at) - throttled_at)))::float8 as throttled
          from ostrakon.runs group by job, status order by job, status",
     )
     .fetch_all(db)

@@ -5,7 +5,7 @@
 //! same transaction.
 
 mod action;
-mod brake;
+mod throttle;
 mod claim;
 mod control;
 mod enqueue;
@@ -24,7 +24,7 @@ mod workers;
 mod writes;
 
 pub use action::{Action, NewAction, actions, record_action};
-pub use brake::set_speed;
+pub use throttle::set_speed;
 pub use claim::{Claim, Lease, Renewed, claim, renew};
 pub use control::{
     ControlError, cancel, hasten, pause, pause_dropped, resume, retry, retry_parked,
@@ -42,7 +42,7 @@ pub use read::{
 pub use run::{Control, Run};
 pub use workers::{Worker, alive, forget, seen};
 
-pub(super) use brake::{brake_off, brake_on, wish};
+pub(super) use throttle::{throttle_off, throttle_on, wish};
 pub(super) use event::record;
 pub(super) use leave::leave;
 pub(super) use wait::postpone;

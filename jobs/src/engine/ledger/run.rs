@@ -60,14 +60,14 @@ pub struct Run {
     pub speed: f64,
     /// Whom it waits for while it is queued, or has waited for.
     pub waits_for: Option<String>,
-    /// The brake that holds it back now.
-    pub brake: Option<String>,
+    /// The check that throttles it now.
+    pub throttle: Option<String>,
     /// Why.
-    pub brake_reason: Option<String>,
+    pub throttle_reason: Option<String>,
     /// Since when.
-    pub braked_at: Option<DateTime<Utc>>,
-    /// For how many milliseconds brakes have held it back before.
-    pub braked_ms: i64,
+    pub throttled_at: Option<DateTime<Utc>>,
+    /// For how many milliseconds it was throttled before.
+    pub throttled_ms: i64,
     /// Who asked for it.
     pub requested_by: String,
     /// As which role of the database, which nobody can choose; unknown for runs of older versions.
@@ -97,8 +97,8 @@ impl Run {
         self.waits_for.as_deref().filter(|_| self.status == Status::Queued)
     }
 
-    /// Why it is held back, while it is.
-    pub fn held_back(&self) -> Option<&str> {
-        self.brake_reason.as_deref().filter(|_| self.status == Status::Running)
+    /// Why it is throttled, while it is.
+    pub fn throttled(&self) -> Option<&str> {
+        self.throttle_reason.as_deref().filter(|_| self.status == Status::Running)
     }
 }

@@ -296,7 +296,7 @@ impl Run {
         Err(Trouble::Fail(format!(
             "the recount found {} items where only the {parked} parked ones should be left, also \
              after the run had gone over all of them 3 times more: somebody goes on writing them. \
-             ostrakon jobs retry goes over them again",
+             ostrakon runs retry goes over them again",
             parked + 1
         )))
     }

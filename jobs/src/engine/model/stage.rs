@@ -22,7 +22,7 @@ use super::{
     tally::{Script, TABLE, Tally},
 };
 use crate::engine::{
-    BatchSettings, BrakeSettings, Class, Driver, Ended, Job as _, Lease, Plan, Progress,
+    BatchSettings, ThrottleSettings, Class, Driver, Ended, Job as _, Lease, Plan, Progress,
     RetrySettings,
     drive::{Drive, Next},
     failing::Failing,
@@ -215,7 +215,7 @@ impl Worker {
             pool: stage.pool.clone(),
             lease_pool: stage.pool.clone(),
             batch: BATCH,
-            brakes: BrakeSettings::default(),
+            throttle: ThrottleSettings::default(),
             lease: LEASE,
             retry,
             stop: stop.clone(),

@@ -6,9 +6,9 @@ use serde_json::json;
 use sqlx::{Connection as _, FromRow, PgConnection};
 
 use super::{Claim, ControlError, control::status_of, event::record, run::Control};
-use crate::engine::{Braked, Status};
+use crate::engine::{Throttled, Status};
 
-/// A brake is part of a run's story when it was on for so long.
+/// That a run was throttled is part of its story when it was for so long.
 const WORTH_TELLING: Duration = Duration::from_secs(10);
 
 /// What an operator wants of a run.
@@ -33,51 +33,51 @@ pub(in crate::engine) async fn wish(
     .await
 }
 
-/// Writes down that a brake is on.
-pub(in crate::engine) async fn brake_on(
+/// Writes down that a run is throttled.
+pub(in crate::engine) async fn throttle_on(
     db: &mut PgConnection,
     claim: &Claim,
-    braked: &Braked,
+    throttled: &Throttled,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "update ostrakon.runs set brake = $3, brake_reason = $4,
-                braked_at = coalesce(braked_at, clock_timestamp())
+        "update ostrakon.runs set throttle = $3, throttle_reason = $4,
+                throttled_at = coalesce(throttled_at, clock_timestamp())
          where id = $1 and fence = $2 and status = 'running'",
     )
     .bind(&claim.run_id)
     .bind(claim.fence)
-    .bind(braked.brake.name())
-    .bind(&braked.reason)
+    .bind(throttled.check.name())
+    .bind(&throttled.reason)
     .execute(db)
     .await?;
     Ok(())
 }
 
-/// Writes down that no brake is on any more, and what it was if that took long.
-pub(in crate::engine) async fn brake_off(db: &mut PgConnection, claim: &Claim) -> sqlx::Result<()> {
+/// Writes down that a run is not throttled any more, and what it was if that took long.
+pub(in crate::engine) async fn throttle_off(db: &mut PgConnection, claim: &Claim) -> sqlx::Result<()> {
     let mut tx = db.begin().await?;
     let was: Option<(Option<String>, Option<String>, i64)> = sqlx::query_as(
         "with was as (
-             select id, brake, brake_reason,
-                    (extract(epoch from clock_timestamp() - braked_at) * 1000)::bigint as ms
+             select id, throttle, throttle_reason,
+                    (extract(epoch from clock_timestamp() - throttled_at) * 1000)::bigint as ms
              from ostrakon.runs
-             where id = $1 and fence = $2 and status = 'running' and braked_at is not null
+             where id = $1 and fence = $2 and status = 'running' and throttled_at is not null
              for update
          )
          update ostrakon.runs run
-         set brake = null, brake_reason = null, braked_at = null, braked_ms = braked_ms + was.ms
+         set throttle = null, throttle_reason = null, throttled_at = null, throttled_ms = throttled_ms + was.ms
          from was where run.id = was.id
-         returning was.brake, was.brake_reason, was.ms",
+         returning was.throttle, was.throttle_reason, was.ms",
     )
     .bind(&claim.run_id)
     .bind(claim.fence)
     .fetch_optional(&mut *tx)
     .await?;
-    if let Some((brake, reason, ms)) = was {
+    if let Some((check, reason, ms)) = was {
         let held = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
         if held >= WORTH_TELLING {
-            let detail = json!({ "brake": brake, "reason": reason, "seconds": held.as_secs() });
-            record(&mut tx, &claim.run_id, "braked", &claim.owner, &detail).await?;
+            let detail = json!({ "check": check, "reason": reason, "seconds": held.as_secs() });
+            record(&mut tx, &claim.run_id, "throttled", &claim.owner, &detail).await?;
         }
     }
     tx.commit().await

@@ -1,4 +1,4 @@
-//! `ostrakon jobs show RUN`
+//! `ostrakon runs show RUN`
 
 use ostrakon_jobs::{
     AnyJob,
@@ -49,7 +49,7 @@ fn figures(run: &Run) -> Vec<String> {
         ("Job", Some(format!("{} {}", run.job, run.subject))),
         ("Status", Some(run.status.to_string())),
         ("Waits for", waits_for(run)),
-        ("Held back", run.held_back().map(str::to_owned)),
+        ("Throttled", run.throttled().map(str::to_owned)),
         ("Plan", Some(plan.join(", "))),
         ("Step", run.step().filter(|_| !run.status.is_finished())),
         ("Done", Some(format!("{} of {total}{}", thousands(run.done), rest_told(run)))),

@@ -1,17 +1,17 @@
-//! When a brake is on: at once when a bound is passed, off only when things have been well within it
+//! When a check is on: at once when a bound is passed, off only when things have been well within it
 //! for a while.
 
 use std::time::{Duration, Instant};
 
-use super::{Brake, Braked};
+use super::{ThrottleCheck, Throttled};
 
 /// Well within: this share of a bound, in percent.
 const CLEAR_PERCENT: i64 = 80;
 
-/// What a look saw of one brake.
+/// What a look saw of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reading {
-    pub(super) brake: Brake,
+    pub(super) check: ThrottleCheck,
     pub(super) level: Level,
     /// Why it is on, if it is.
     pub(super) reason: String,
@@ -22,7 +22,7 @@ pub(super) struct Reading {
 pub(super) enum Level {
     /// Well within its bound.
     Clear,
-    /// Too near to the bound to let a brake go, and no reason to put it on.
+    /// Too near to the bound to let a check go, and no reason to put it on.
     Near,
     /// Beyond.
     Over,
@@ -57,11 +57,11 @@ impl Level {
     }
 }
 
-/// Remembers which brakes are on.
+/// Remembers which checks throttle.
 #[derive(Debug)]
 pub(super) struct Gauge {
     hold: Duration,
-    on: Vec<(Braked, Instant)>,
+    on: Vec<(Throttled, Instant)>,
 }
 
 impl Gauge {
@@ -69,20 +69,20 @@ impl Gauge {
         Self { hold, on: Vec::new() }
     }
 
-    /// Takes in what a look at `now` saw. Gives the brake that is on; the longest, if several are.
-    pub(super) fn judge(&mut self, readings: Vec<Reading>, now: Instant) -> Option<Braked> {
-        for Reading { brake, level, reason } in readings {
-            let until = if brake.is_command() { now } else { now + self.hold };
-            let held = self.on.iter_mut().find(|(braked, _)| braked.brake == brake);
+    /// Takes in what a look at `now` saw. Gives the check that is on; the longest, if several are.
+    pub(super) fn judge(&mut self, readings: Vec<Reading>, now: Instant) -> Option<Throttled> {
+        for Reading { check, level, reason } in readings {
+            let until = if check.is_command() { now } else { now + self.hold };
+            let held = self.on.iter_mut().find(|(throttled, _)| throttled.check == check);
             match (level, held) {
-                (Level::Over, Some(held)) => *held = (Braked { brake, reason }, until),
-                (Level::Over, None) => self.on.push((Braked { brake, reason }, until)),
+                (Level::Over, Some(held)) => *held = (Throttled { check, reason }, until),
+                (Level::Over, None) => self.on.push((Throttled { check, reason }, until)),
                 (Level::Near, Some((_, held_until))) => *held_until = until,
                 (Level::Near, None) | (Level::Clear, _) => {}
             }
         }
         self.on.retain(|(_, until)| *until >= now);
-        self.on.first().map(|(braked, _)| braked.clone())
+        self.on.first().map(|(throttled, _)| throttled.clone())
     }
 }
 
@@ -93,11 +93,11 @@ mod tests {
     const HOLD: Duration = Duration::from_secs(5);
 
     fn lag(level: Level) -> Vec<Reading> {
-        vec![Reading { brake: Brake::ReplicaLag, level, reason: format!("{level:?}") }]
+        vec![Reading { check: ThrottleCheck::ReplicaLag, level, reason: format!("{level:?}") }]
     }
 
     #[test]
-    fn figures_near_the_bound_neither_put_a_brake_on_nor_let_it_go() {
+    fn figures_near_the_bound_neither_throttle_nor_release() {
         let begun = Instant::now();
         let second = |n| begun + Duration::from_secs(n);
         let mut gauge = Gauge::new(HOLD);
@@ -120,14 +120,14 @@ mod tests {
             let level = if n % 4 == 0 { Level::Over } else { Level::Clear };
             gauge.judge(lag(level), begun + Duration::from_secs(n)).is_some()
         });
-        assert!(changes.into_iter().all(|braked| braked));
+        assert!(changes.into_iter().all(|throttled| throttled));
     }
 
     #[test]
     fn what_a_person_says_is_obeyed_at_once() {
         let flag = |over| {
-            let (brake, level) = (Brake::FlagFile, Level::of(over));
-            vec![Reading { brake, level, reason: String::new() }]
+            let (check, level) = (ThrottleCheck::FlagFile, Level::of(over));
+            vec![Reading { check, level, reason: String::new() }]
         };
         let begun = Instant::now();
         let mut gauge = Gauge::new(HOLD);

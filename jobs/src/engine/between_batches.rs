@@ -1,4 +1,4 @@
-//! Between two batches: resting, and standing still while a brake is on.
+//! Between two batches: resting, and standing still while a check is on.
 
 use std::time::{Duration, Instant};
 
@@ -7,8 +7,8 @@ use tokio::{sync::watch, time::sleep};
 use tracing::{debug, info};
 
 use super::{
-    Brake, Braked, Job,
-    brakes::Sight,
+    ThrottleCheck, Throttled, Job,
+    throttle::Sight,
     drive::Drive,
     ledger::{self, Claim, Control},
     transaction::answered,
@@ -21,14 +21,14 @@ const GLANCE: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Knows what holds a run back, and what was told of it.
-pub(super) struct Restraint {
+pub(super) struct Throttle {
     /// Nothing is known before the first look.
     sight: watch::Receiver<Sight>,
-    /// The brake that was told of last, and since when one is on.
-    noted: Option<(Brake, Instant)>,
+    /// The check that was told of last, and since when one is on.
+    noted: Option<(ThrottleCheck, Instant)>,
 }
 
-impl Restraint {
+impl Throttle {
     pub(super) const fn new(sight: watch::Receiver<Sight>) -> Self {
         Self { sight, noted: None }
     }
@@ -41,17 +41,17 @@ impl Restraint {
 
     /// Waits until the next batch may begin, or there is something else to do: the process is to
     /// stop, or an operator wants something, which the next turn obeys.
-    pub(super) async fn hold_back<J: Job>(&mut self, drive: &mut Drive<'_, J>) {
+    pub(super) async fn between_batches<J: Job>(&mut self, drive: &mut Drive<'_, J>) {
         let worked = drive.pacing.take_work();
         let begun = Instant::now();
         let mut glanced = begun;
         loop {
-            let Sight { braked, company, at_work } = self.sight.borrow_and_update().clone();
+            let Sight { throttled, company, at_work } = self.sight.borrow_and_update().clone();
             drive.pacing.set_company(company);
             drive.pacing.set_at_work(at_work);
-            self.say(drive, braked.as_ref()).await;
+            self.say(drive, throttled.as_ref()).await;
             let left = drive.pacing.rest_after(worked).saturating_sub(begun.elapsed());
-            let wait = if braked.is_some() { GLANCE } else { left.min(GLANCE) };
+            let wait = if throttled.is_some() { GLANCE } else { left.min(GLANCE) };
             if wait.is_zero() {
                 return;
             }
@@ -72,46 +72,46 @@ impl Restraint {
     }
 
     /// Tells the log, if anything has changed, and then everybody else.
-    async fn say<J: Job>(&mut self, drive: &Drive<'_, J>, braked: Option<&Braked>) {
-        if self.noted.map(|(brake, _)| brake) == braked.map(|braked| braked.brake) {
+    async fn say<J: Job>(&mut self, drive: &Drive<'_, J>, throttled: Option<&Throttled>) {
+        if self.noted.map(|(check, _)| check) == throttled.map(|throttled| throttled.check) {
             return;
         }
         let Claim { job, run_id, subject, .. } = drive.claim;
-        match (braked, self.noted) {
-            (Some(Braked { brake, reason }), _) => {
-                info!(job, run_id, subject, %brake, "{job} {subject} is held back: {reason}");
+        match (throttled, self.noted) {
+            (Some(Throttled { check, reason }), _) => {
+                info!(job, run_id, subject, %check, "{job} {subject} is throttled: {reason}");
             }
-            (None, Some((brake, since))) => {
-                let braked_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-                info!(job, run_id, subject, %brake, braked_ms, "{job} {subject} goes on");
+            (None, Some((check, since))) => {
+                let throttled_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+                info!(job, run_id, subject, %check, throttled_ms, "{job} {subject} goes on");
             }
             (None, None) => {}
         }
-        self.note(drive, braked).await;
+        self.note(drive, throttled).await;
     }
 
     /// Tells the ledger, and whoever follows, if anything has changed.
-    async fn note<J: Job>(&mut self, drive: &Drive<'_, J>, braked: Option<&Braked>) {
+    async fn note<J: Job>(&mut self, drive: &Drive<'_, J>, throttled: Option<&Throttled>) {
         let was = self.noted;
         let since = was.map_or_else(Instant::now, |(_, since)| since);
-        self.noted = braked.map(|braked| (braked.brake, since));
-        if was.is_none() && braked.is_none() {
+        self.noted = throttled.map(|throttled| (throttled.check, since));
+        if was.is_none() && throttled.is_none() {
             return;
         }
-        let reason = braked.map(|braked| braked.reason.clone());
-        drive.progress.send_modify(|progress| progress.held_back = reason);
-        let written = write_down(&drive.driver.lease_pool, drive.claim, braked);
+        let reason = throttled.map(|throttled| throttled.reason.clone());
+        drive.progress.send_modify(|progress| progress.throttled = reason);
+        let written = write_down(&drive.driver.lease_pool, drive.claim, throttled);
         if let Err(error) = answered(PATIENCE, written).await {
-            debug!(run_id = drive.claim.run_id, %error, "A brake could not be written down");
+            debug!(run_id = drive.claim.run_id, %error, "A check could not be written down");
         }
     }
 }
 
-async fn write_down(pool: &PgPool, claim: &Claim, braked: Option<&Braked>) -> sqlx::Result<()> {
+async fn write_down(pool: &PgPool, claim: &Claim, throttled: Option<&Throttled>) -> sqlx::Result<()> {
     let mut db = pool.acquire().await?;
-    match braked {
-        Some(braked) => ledger::brake_on(&mut db, claim, braked).await,
-        None => ledger::brake_off(&mut db, claim).await,
+    match throttled {
+        Some(throttled) => ledger::throttle_on(&mut db, claim, throttled).await,
+        None => ledger::throttle_off(&mut db, claim).await,
     }
 }
 

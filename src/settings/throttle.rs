@@ -1,4 +1,4 @@
-//! `[brakes]`: when long runs are held back.
+//! `[throttle]`: when long runs are throttled.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,23 +10,23 @@ use super::{
 };
 
 pub(super) const KEYS: &[Key] = &[
-    Key::new("brakes.interval", Accepts::Span(50, 60_000)),
-    Key::new("brakes.hold", Accepts::Span(0, 3_600_000)),
-    Key::new("brakes.replica_lag_mib", Accepts::Count(0, 1_000_000)),
-    Key::new("brakes.lock_waiters", Accepts::Count(0, 10_000)),
-    Key::new("brakes.oban_delay", Accepts::Span(0, 86_400_000)),
-    Key::new("brakes.wal_segments", Accepts::Count(0, 1_000_000)),
-    Key::new("brakes.vacuum", Accepts::Flag),
-    Key::new("brakes.active_backends", Accepts::Count(0, 10_000)),
-    Key::new("brakes.disk_free_mib", Accepts::Count(0, 1_000_000_000)),
-    Key::new("brakes.disk_path", Accepts::Path),
-    Key::new("brakes.flag_file", Accepts::Path),
+    Key::new("throttle.interval", Accepts::Span(50, 60_000)),
+    Key::new("throttle.hold", Accepts::Span(0, 3_600_000)),
+    Key::new("throttle.replica_lag_mib", Accepts::Count(0, 1_000_000)),
+    Key::new("throttle.lock_waiters", Accepts::Count(0, 10_000)),
+    Key::new("throttle.oban_delay", Accepts::Span(0, 86_400_000)),
+    Key::new("throttle.wal_segments", Accepts::Count(0, 1_000_000)),
+    Key::new("throttle.vacuum", Accepts::Flag),
+    Key::new("throttle.active_backends", Accepts::Count(0, 10_000)),
+    Key::new("throttle.disk_free_mib", Accepts::Count(0, 1_000_000_000)),
+    Key::new("throttle.disk_path", Accepts::Path),
+    Key::new("throttle.flag_file", Accepts::Path),
 ];
 
-/// When long runs are held back. Zero, like nothing, means that nobody looks.
+/// When long runs are throttled. Zero, like nothing, means that nobody looks.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct BrakesSettings {
+pub(crate) struct ThrottleSettings {
     /// Between two looks.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) interval: Duration,

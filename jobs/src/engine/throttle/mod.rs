@@ -1,8 +1,8 @@
-//! Brakes: what holds a run back between two batches because the house suffers, or is to be left
+//! Throttling: what holds a run back between two batches because the server suffers, or is to be left
 //! alone.
 //!
 //! While a run is worked on, [`watch`] looks at the database several times a second, beside the work
-//! and on a connection of its own. The loop begins no batch while a brake is on, and is quiet while
+//! and on a connection of its own. The loop begins no batch while a check is on, and is quiet while
 //! others are at work.
 
 mod company;
@@ -14,7 +14,7 @@ mod window;
 
 use std::fmt;
 
-pub use settings::BrakeSettings;
+pub use settings::ThrottleSettings;
 pub use window::{InvalidWindow, Window};
 
 pub(super) use company::Company;
@@ -22,7 +22,7 @@ pub(super) use watch::watch;
 
 /// What may hold a run back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Brake {
+pub enum ThrottleCheck {
     /// It is not the time of day for it.
     Window,
     /// A file says stop.
@@ -43,7 +43,7 @@ pub enum Brake {
     DiskFree,
 }
 
-impl Brake {
+impl ThrottleCheck {
     /// Its name in ledger, log and JSON: never changes once released.
     pub const fn name(self) -> &'static str {
         match self {
@@ -65,17 +65,17 @@ impl Brake {
     }
 }
 
-impl fmt::Display for Brake {
+impl fmt::Display for ThrottleCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-/// A brake that is on.
+/// A check that is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Braked {
+pub struct Throttled {
     /// Which.
-    pub brake: Brake,
+    pub check: ThrottleCheck,
     /// Why, with the figure and its bound, as a sentence without its end.
     pub reason: String,
 }
@@ -83,8 +83,8 @@ pub struct Braked {
 /// What is to be seen of the house.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sight {
-    /// The brake that is on.
-    pub(super) braked: Option<Braked>,
+    /// The check that is on.
+    pub(super) throttled: Option<Throttled>,
     /// What is known of others.
     pub(super) company: Company,
     /// Long runs that are being worked on, this one among them.
@@ -93,5 +93,5 @@ pub(super) struct Sight {
 
 impl Sight {
     /// Nothing is known yet.
-    pub(super) const UNKNOWN: Self = Self { braked: None, company: Company::UNKNOWN, at_work: 1 };
+    pub(super) const UNKNOWN: Self = Self { throttled: None, company: Company::UNKNOWN, at_work: 1 };
 }

@@ -1,4 +1,4 @@
-//! `ostrakon jobs`: runs, looked at and controlled.
+//! `ostrakon runs`: runs, looked at and controlled.
 
 mod control;
 mod list;
@@ -37,7 +37,7 @@ pub(super) enum Command {
 /// Names a run.
 #[derive(Debug, clap::Args)]
 pub(super) struct Id {
-    /// The run's id, as `ostrakon jobs list` shows it.
+    /// The run's id, as `ostrakon runs list` shows it.
     #[arg(value_name = "RUN", value_parser = parse_id)]
     id: String,
 }
@@ -83,7 +83,7 @@ fn parse_factor(text: &str) -> Result<f64, String> {
 /// Ids are ULIDs, in any case.
 fn parse_id(text: &str) -> Result<String, String> {
     ulid::Ulid::from_string(&text.to_uppercase()).map(|id| id.to_string()).map_err(|_invalid| {
-        "a run's id has 26 letters and digits; see: ostrakon jobs list".to_owned()
+        "a run's id has 26 letters and digits; see: ostrakon runs list".to_owned()
     })
 }
 

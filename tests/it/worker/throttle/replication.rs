@@ -1,4 +1,4 @@
-//! Brakes that look at what becomes of the WAL; with a PostgreSQL of their own.
+//! Checks that look at what becomes of the WAL; with a PostgreSQL of their own.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, postgres::PgPoolOptions};
 use testkit::{Flavour, Postgres, PostgresOptions};
 
-use super::{eventually, is_held_back};
+use super::{eventually, is_throttled};
 use crate::{
     program::Ostrakon,
     worker::{stage::quick, story::load_story},
@@ -40,7 +40,7 @@ async fn write_wal(pool: &PgPool, mib: i32) -> Result<()> {
 async fn a_replica_that_lags() -> Result<()> {
     let postgres = Postgres::start()?;
     let (ostrakon, pool) = house(&postgres).await?;
-    let ostrakon = ostrakon.with("OSTRAKON_BRAKES_REPLICA_LAG_MIB", "4");
+    let ostrakon = ostrakon.with("OSTRAKON_THROTTLE_REPLICA_LAG_MIB", "4");
     let replica = postgres.start_replica()?;
     let mut there = PgConnection::connect(&replica.url("postgres")).await?;
     let lag = async || {
@@ -52,7 +52,7 @@ async fn a_replica_that_lags() -> Result<()> {
         there.execute("select pg_wal_replay_resume()").await?;
         Ok(())
     };
-    is_held_back(&ostrakon, &pool, "replica_lag", lag, catch_up).await
+    is_throttled(&ostrakon, &pool, "replica_lag", lag, catch_up).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,7 +68,7 @@ async fn an_archive_that_is_behind() -> Result<()> {
     ];
     let postgres = Postgres::start_with(PostgresOptions { durable: false, extra })?;
     let (ostrakon, pool) = house(&postgres).await?;
-    let ostrakon = ostrakon.with("OSTRAKON_BRAKES_WAL_SEGMENTS", "1");
+    let ostrakon = ostrakon.with("OSTRAKON_THROTTLE_WAL_SEGMENTS", "1");
     let segment = async || -> Result<()> {
         write_wal(&pool, 1).await?;
         sqlx::query("select pg_switch_wal()").execute(&pool).await?;
@@ -93,5 +93,5 @@ async fn an_archive_that_is_behind() -> Result<()> {
         // The archiver, which has given up for a minute, is woken.
         segment().await
     };
-    is_held_back(&ostrakon, &pool, "wal_archive", close, reopen).await
+    is_throttled(&ostrakon, &pool, "wal_archive", close, reopen).await
 }

@@ -1,12 +1,12 @@
-//! When a run is held back.
+//! When a run is throttled.
 
 use std::{path::PathBuf, time::Duration};
 
 use super::Window;
 
-/// Bounds beyond which a run is held back. A bound of zero, like `None`, means that nobody looks.
+/// Bounds beyond which a run is throttled. A bound of zero, like `None`, means that nobody looks.
 #[derive(Debug, Clone, Default)]
-pub struct BrakeSettings {
+pub struct ThrottleSettings {
     /// Between two looks.
     pub interval: Duration,
     /// How long a figure must be well within its bound until the run goes on.

@@ -10,7 +10,7 @@ use tokio::{sync::watch, time::sleep};
 use tracing::{debug, info};
 
 use super::{
-    BrakeSettings, Sight,
+    ThrottleSettings, Sight,
     company::{Looks, Others},
     gauge::Gauge,
     look::{at_database, at_machine},
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Between the first looks, which are to tell soon whether others are at work.
 const SOON: Duration = Duration::from_millis(20);
 
-/// Whether it was said which brakes this role cannot look at: once per process.
+/// Whether it was said which checks this role cannot look at: once per process.
 static SAID: AtomicBool = AtomicBool::new(false);
 
 /// Tells what is to be seen, until nobody listens. A look that fails says nothing of the database:
@@ -31,7 +31,7 @@ static SAID: AtomicBool = AtomicBool::new(false);
 pub(in crate::engine) async fn watch<H: House>(
     pool: &PgPool,
     house: &H,
-    settings: &BrakeSettings,
+    settings: &ThrottleSettings,
     tables: &[Table],
     sight: &watch::Sender<Sight>,
 ) {
@@ -51,11 +51,11 @@ pub(in crate::engine) async fn watch<H: House>(
                 (others, at_work) = (seen.others, seen.at_work);
                 say(&seen.unseen);
             }
-            Err(error) => debug!(%error, "The brakes could not look at the database"),
+            Err(error) => debug!(%error, "The throttle could not look at the database"),
         }
         let now = Instant::now();
-        let (braked, company) = (gauge.judge(readings, now), looks.judge(others, now));
-        sight.send_replace(Sight { braked, company, at_work });
+        let (throttled, company) = (gauge.judge(readings, now), looks.judge(others, now));
+        sight.send_replace(Sight { throttled, company, at_work });
         let pause = if looks.are_few() { SOON.min(settings.interval) } else { settings.interval };
         sleep(pause.max(Duration::from_millis(1))).await;
     }
@@ -67,7 +67,7 @@ fn say(unseen: &[&str]) {
     }
     info!(
         settings = unseen.join(", "),
-        "This role may not see what some brakes look at, so they stay off: it needs the rights of \
+        "This role may not see what some checks look at, so they stay off: it needs the rights of \
          pg_read_all_stats"
     );
 }
@@ -84,8 +84,8 @@ mod tests {
 
     use super::*;
     use crate::engine::{
-        Brake,
-        brakes::{Company, gauge::Level},
+        ThrottleCheck,
+        throttle::{Company, gauge::Level},
         ledger,
     };
 
@@ -98,16 +98,16 @@ mod tests {
         let database = Database::create(Flavour::Pleroma).await?;
         let pool = database.pool();
         ledger::migrate(&mut *pool.acquire().await?).await?;
-        // Two at work; a dead worker's, one that is held back, a short one, and one that waits.
+        // Two at work; a dead worker's, one that is throttled, a short one, and one that waits.
         sqlx::raw_sql(
             "insert into ostrakon.runs (id, job, class, payload, subject, dedupe_key, requested_by,
-                                      status, lease_owner, lease_expires_at, brake)
+                                      status, lease_owner, lease_expires_at, throttle)
              select lpad(n::text, 26, '0'), 'job', class, '{}', '', n::text, '', status, 'worker',
-                    now() + make_interval(secs => lease), brake
+                    now() + make_interval(secs => lease), throttle
              from (values (1, 'long', 'running', 60, null), (2, 'long', 'running', 60, null),
                           (3, 'long', 'running', -60, null), (4, 'long', 'running', 60, 'window'),
                           (5, 'short', 'running', 60, null), (6, 'long', 'queued', 60, null))
-                  as run (n, class, status, lease, brake)",
+                  as run (n, class, status, lease, throttle)",
         )
         .execute(&pool)
         .await?;
@@ -118,7 +118,7 @@ mod tests {
     /// What is known after one look, or after as many as it takes.
     async fn sight_of(pool: &PgPool, is_enough: fn(&Sight) -> bool) -> Result<Sight> {
         let (sight, mut seen) = watch::channel(Sight::UNKNOWN);
-        let settings = BrakeSettings::default();
+        let settings = ThrottleSettings::default();
         let known = async {
             seen.changed().await?;
             Ok(seen.wait_for(is_enough).await?.clone())
@@ -154,11 +154,11 @@ mod tests {
 
     /// Whether more than one waits for locks of ostrakon.
     async fn others_wait(pool: &PgPool) -> Result<bool> {
-        let settings = BrakeSettings { lock_waiters: 1, ..BrakeSettings::default() };
+        let settings = ThrottleSettings { lock_waiters: 1, ..ThrottleSettings::default() };
         let mut db = pool.acquire().await?;
         let seen = at_database(&mut db, &Nobody, &settings, &[]).await?;
         let mut readings = seen.readings.iter();
-        Ok(readings.any(|one| one.brake == Brake::LockWaiters && one.level == Level::Over))
+        Ok(readings.any(|one| one.check == ThrottleCheck::LockWaiters && one.level == Level::Over))
     }
 
     #[tokio::test]

@@ -1,10 +1,10 @@
-//! Brakes that look at what others do in the database.
+//! Checks that look at what others do in the database.
 
 use anyhow::{Result, ensure};
 use sqlx::{Connection as _, Executor as _, PgConnection, postgres::PgQueryResult};
 use tokio::task::JoinHandle;
 
-use super::{eventually, is_held_back, is_under_way};
+use super::{eventually, is_throttled, is_under_way};
 use crate::worker::{
     stage::{Stage, quick},
     story::object_of,
@@ -18,7 +18,7 @@ async fn somebody(stage: &Stage) -> Result<PgConnection> {
 #[tokio::test(flavor = "multi_thread")]
 async fn others_who_wait_for_locks_of_a_batch() -> Result<()> {
     let stage = Stage::new().await?;
-    let ostrakon = stage.with("OSTRAKON_BRAKES_LOCK_WAITERS", "1");
+    let ostrakon = stage.with("OSTRAKON_THROTTLE_LOCK_WAITERS", "1");
     let wait = async || {
         // The batch has locked the posts before the one that it waits for.
         let mut waiting = Vec::new();
@@ -42,13 +42,13 @@ async fn others_who_wait_for_locks_of_a_batch() -> Result<()> {
         }
         Ok(())
     };
-    is_held_back(&ostrakon, &stage.pool, "lock_waiters", wait, end).await
+    is_throttled(&ostrakon, &stage.pool, "lock_waiters", wait, end).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_servers_own_queue_that_is_behind() -> Result<()> {
     let stage = Stage::new().await?;
-    let ostrakon = stage.with("OSTRAKON_BRAKES_OBAN_DELAY", "1m");
+    let ostrakon = stage.with("OSTRAKON_THROTTLE_OBAN_DELAY", "1m");
     let fall_behind = async || {
         let jobs = "
             insert into oban_jobs (queue, worker, args, state, scheduled_at, attempted_at) values
@@ -62,7 +62,7 @@ async fn the_servers_own_queue_that_is_behind() -> Result<()> {
         sqlx::query(done).bind(jobs).execute(&stage.pool).await?;
         Ok(())
     };
-    is_held_back(&ostrakon, &stage.pool, "oban_delay", fall_behind, catch_up).await
+    is_throttled(&ostrakon, &stage.pool, "oban_delay", fall_behind, catch_up).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,7 +78,7 @@ async fn a_queue_that_nobody_works_on_is_no_sign_of_a_busy_server() -> Result<()
     .execute(&stage.pool)
     .await?;
     let done = stage.ostrakon.run(&["user", "delete_activities", "alice", "--inline", "--yes"])?;
-    ensure!(done.code == 0 && !done.stderr.contains("held back"), "{done:?}");
+    ensure!(done.code == 0 && !done.stderr.contains("throttled"), "{done:?}");
     Ok(())
 }
 
@@ -87,7 +87,7 @@ async fn many_who_are_busy() -> Result<()> {
     let stage = Stage::new().await?;
     let ostrakon = quick(stage.owner(), testkit::redis()?.url())
         .with("OSTRAKON_REDIS_PREFIX", stage.prefix.clone())
-        .with("OSTRAKON_BRAKES_ACTIVE_BACKENDS", "2");
+        .with("OSTRAKON_THROTTLE_ACTIVE_BACKENDS", "2");
     let crowd = async || {
         for _ in 0..3 {
             let mut other = somebody(&stage).await?;
@@ -102,7 +102,7 @@ async fn many_who_are_busy() -> Result<()> {
         sqlx::query(cancel).execute(&stage.pool).await?;
         Ok(())
     };
-    is_held_back(&ostrakon, &stage.pool, "active_backends", crowd, leave).await
+    is_throttled(&ostrakon, &stage.pool, "active_backends", crowd, leave).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,7 +110,7 @@ async fn a_table_of_the_run_that_is_being_vacuumed() -> Result<()> {
     let stage = Stage::new().await?;
     let ostrakon = quick(stage.owner(), testkit::redis()?.url())
         .with("OSTRAKON_REDIS_PREFIX", stage.prefix.clone())
-        .with("OSTRAKON_BRAKES_VACUUM", "true");
+        .with("OSTRAKON_THROTTLE_VACUUM", "true");
     let vacuum = async || {
         // A page that somebody looks at cannot be frozen: the vacuum waits for it.
         let mut reader = somebody(&stage).await?;
@@ -128,5 +128,5 @@ async fn a_table_of_the_run_that_is_being_vacuumed() -> Result<()> {
         Ok(reader)
     };
     let end = async |reader: PgConnection| Ok(reader.close().await?);
-    is_held_back(&ostrakon, &stage.pool, "vacuum", vacuum, end).await
+    is_throttled(&ostrakon, &stage.pool, "vacuum", vacuum, end).await
 }

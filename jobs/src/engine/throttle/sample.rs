@@ -6,7 +6,7 @@ use chrono::Local;
 use sqlx::{FromRow, PgConnection};
 
 use super::{
-    Brake, BrakeSettings,
+    ThrottleCheck, ThrottleSettings,
     company::{LASTING, Others},
     gauge::{Level, Reading},
 };
@@ -36,19 +36,19 @@ pub(super) struct Seen {
     pub(super) others: Others,
     /// How many long runs are being worked on.
     pub(super) at_work: i64,
-    /// Settings of brakes that this role cannot look at.
+    /// Settings of checks that this role cannot look at.
     pub(super) unseen: Vec<&'static str>,
 }
 
-/// Looks once. The brakes that need no database come first: they work while it is away, too.
-pub(super) fn at_machine(settings: &BrakeSettings) -> Vec<Reading> {
+/// Looks once. The checks that need no database come first: they work while it is away, too.
+pub(super) fn at_machine(settings: &ThrottleSettings) -> Vec<Reading> {
     let window = settings.window.map(|window| {
         let over = !window.contains(Local::now().time());
         let reason = format!("it is not the time for it: worker.window is {window}");
-        Reading { brake: Brake::Window, level: Level::of(over), reason }
+        Reading { check: ThrottleCheck::Window, level: Level::of(over), reason }
     });
     let flag_file = settings.flag_file.as_ref().map(|file| Reading {
-        brake: Brake::FlagFile,
+        check: ThrottleCheck::FlagFile,
         level: Level::of(file.exists()),
         reason: format!("the file {} exists; it goes on when that is removed", file.display()),
     });
@@ -59,7 +59,7 @@ pub(super) fn at_machine(settings: &BrakeSettings) -> Vec<Reading> {
 pub(super) async fn at_database<H: House>(
     db: &mut PgConnection,
     house: &H,
-    settings: &BrakeSettings,
+    settings: &ThrottleSettings,
     tables: &[&str],
 ) -> sqlx::Result<Seen> {
     let figures: Figures = sqlx::query_as(include_str!("look.sql"))
@@ -77,49 +77,49 @@ pub(super) async fn at_database<H: House>(
     Ok(Seen { readings, others, at_work: figures.at_work, unseen })
 }
 
-fn read(figures: &Figures, settings: &BrakeSettings) -> Vec<Reading> {
+fn read(figures: &Figures, settings: &ThrottleSettings) -> Vec<Reading> {
     let mut readings = Vec::new();
-    let mut watch = |brake, figure: Option<i64>, bound: i64, reason: String| {
+    let mut watch = |check, figure: Option<i64>, bound: i64, reason: String| {
         if let (Some(figure), 1..) = (figure, bound) {
-            readings.push(Reading { brake, level: Level::at_most(figure, bound), reason });
+            readings.push(Reading { check, level: Level::at_most(figure, bound), reason });
         }
     };
     let Figures { replica_lag, lock_waiters, active_backends, wal_segments, .. } = *figures;
     watch(
-        Brake::ReplicaLag,
+        ThrottleCheck::ReplicaLag,
         replica_lag,
         settings.replica_lag,
         format!(
-            "a replica has {} MiB of WAL to replay, allowed are {} (brakes.replica_lag_mib)",
+            "a replica has {} MiB of WAL to replay, allowed are {} (throttle.replica_lag_mib)",
             replica_lag.unwrap_or(0) / MIB,
             settings.replica_lag / MIB
         ),
     );
     watch(
-        Brake::LockWaiters,
+        ThrottleCheck::LockWaiters,
         Some(lock_waiters),
         settings.lock_waiters,
         format!(
-            "{lock_waiters} others wait for locks of ostrakon, allowed are {} (brakes.lock_waiters)",
+            "{lock_waiters} others wait for locks of ostrakon, allowed are {} (throttle.lock_waiters)",
             settings.lock_waiters
         ),
     );
     watch(
-        Brake::ActiveBackends,
+        ThrottleCheck::ActiveBackends,
         figures.sees_others.then_some(active_backends),
         settings.active_backends,
         format!(
             "{active_backends} others are busy in the database, allowed are {} \
-             (brakes.active_backends)",
+             (throttle.active_backends)",
             settings.active_backends
         ),
     );
     watch(
-        Brake::WalArchive,
+        ThrottleCheck::WalArchive,
         wal_segments,
         settings.wal_segments,
         format!(
-            "{} WAL segments wait for the archive, allowed are {} (brakes.wal_segments)",
+            "{} WAL segments wait for the archive, allowed are {} (throttle.wal_segments)",
             wal_segments.unwrap_or(0),
             settings.wal_segments
         ),
@@ -127,16 +127,16 @@ fn read(figures: &Figures, settings: &BrakeSettings) -> Vec<Reading> {
     if settings.vacuum {
         let table = figures.vacuumed.as_deref();
         readings.push(Reading {
-            brake: Brake::Vacuum,
+            check: ThrottleCheck::Vacuum,
             level: Level::of(table.is_some()),
-            reason: format!("{} is being vacuumed (brakes.vacuum)", table.unwrap_or_default()),
+            reason: format!("{} is being vacuumed (throttle.vacuum)", table.unwrap_or_default()),
         });
     }
     readings
 }
 
 /// Looks how much of the database's disk is free.
-fn disk(figures: &Figures, settings: &BrakeSettings) -> Option<Reading> {
+fn disk(figures: &Figures, settings: &ThrottleSettings) -> Option<Reading> {
     if settings.disk_free == 0 {
         return None;
     }
@@ -146,10 +146,10 @@ fn disk(figures: &Figures, settings: &BrakeSettings) -> Option<Reading> {
     let mib = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX) / MIB;
     let (free, bound) = (mib(disk.f_bavail.saturating_mul(disk.f_frsize)), mib(settings.disk_free));
     Some(Reading {
-        brake: Brake::DiskFree,
+        check: ThrottleCheck::DiskFree,
         level: Level::at_least(free, bound),
         reason: format!(
-            "{free} MiB are free at {}, needed are {bound} (brakes.disk_free_mib)",
+            "{free} MiB are free at {}, needed are {bound} (throttle.disk_free_mib)",
             path.display()
         ),
     })
@@ -163,7 +163,7 @@ async fn backlog<H: House>(
     if bound.is_zero() {
         return Ok(None);
     }
-    // From where a brake that is on is held.
+    // From where a check that is on is held.
     let near = bound * 4 / 5;
     let Some(backlog) = house.backlog(db, near).await? else { return Ok(None) };
     let level = if backlog.waited > bound { Level::Over } else { Level::Near };
@@ -171,23 +171,23 @@ async fn backlog<H: House>(
         |time: Duration| humantime::format_duration(Duration::from_secs(time.as_secs()));
     let reason = format!(
         "the server's queue {} is behind: a job there has waited for {}, allowed are {} \
-         (brakes.oban_delay)",
+         (throttle.oban_delay)",
         backlog.queue,
         whole_seconds(backlog.waited),
         humantime::format_duration(bound)
     );
-    Ok(Some(Reading { brake: Brake::ObanDelay, level, reason }))
+    Ok(Some(Reading { check: ThrottleCheck::ObanDelay, level, reason }))
 }
 
-/// Names the settings of brakes that are wanted and cannot be looked at.
-fn unseen(figures: &Figures, settings: &BrakeSettings) -> Vec<&'static str> {
+/// Names the settings of checks that are wanted and cannot be looked at.
+fn unseen(figures: &Figures, settings: &ThrottleSettings) -> Vec<&'static str> {
     let blind = !figures.sees_others;
     [
-        ("brakes.replica_lag_mib", settings.replica_lag > 0 && blind),
-        ("brakes.active_backends", settings.active_backends > 0 && blind),
-        ("brakes.vacuum", settings.vacuum && blind),
+        ("throttle.replica_lag_mib", settings.replica_lag > 0 && blind),
+        ("throttle.active_backends", settings.active_backends > 0 && blind),
+        ("throttle.vacuum", settings.vacuum && blind),
         (
-            "brakes.disk_free_mib",
+            "throttle.disk_free_mib",
             settings.disk_free > 0
                 && settings.disk_path.is_none()
                 && figures.data_directory.is_none(),

@@ -1,4 +1,4 @@
-//! `ostrakon jobs pause | resume | cancel | speed | retry`
+//! `ostrakon runs pause | resume | cancel | speed | retry`
 
 use ostrakon_jobs::engine::{Status, ledger};
 

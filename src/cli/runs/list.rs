@@ -1,4 +1,4 @@
-//! `ostrakon jobs list`
+//! `ostrakon runs list`
 
 use clap::ValueEnum;
 use ostrakon_jobs::{

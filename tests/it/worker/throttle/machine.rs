@@ -1,4 +1,4 @@
-//! Brakes that look at the worker's own machine.
+//! Checks that look at the worker's own machine.
 
 use std::{fs, os::unix::fs::symlink};
 
@@ -6,17 +6,17 @@ use anyhow::Result;
 use chrono::{Local, TimeDelta};
 use testkit::Clock;
 
-use super::is_held_back;
+use super::is_throttled;
 use crate::worker::{clock::with_clock, stage::Stage};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flag_file() -> Result<()> {
     let stage = Stage::new().await?;
     let folder = tempfile::tempdir()?;
-    let flag = folder.path().join("brake");
-    let ostrakon = stage.with("OSTRAKON_BRAKES_FLAG_FILE", &flag.display().to_string());
+    let flag = folder.path().join("throttle");
+    let ostrakon = stage.with("OSTRAKON_THROTTLE_FLAG_FILE", &flag.display().to_string());
     let raise = async || Ok(fs::write(&flag, "")?);
-    is_held_back(&ostrakon, &stage.pool, "flag_file", raise, async |()| Ok(fs::remove_file(&flag)?))
+    is_throttled(&ostrakon, &stage.pool, "flag_file", raise, async |()| Ok(fs::remove_file(&flag)?))
         .await
 }
 
@@ -29,7 +29,7 @@ async fn the_end_of_the_window() -> Result<()> {
     let window = format!("{}-{}", time(-30), time(30));
     let ostrakon = with_clock(&clock, stage.with("OSTRAKON_WORKER_WINDOW", &window));
     let jump = async || clock.set("+1h");
-    is_held_back(&ostrakon, &stage.pool, "window", jump, async |()| clock.set("+0")).await
+    is_throttled(&ostrakon, &stage.pool, "window", jump, async |()| clock.set("+0")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,9 +44,9 @@ async fn a_full_disk() -> Result<()> {
         Ok(fs::rename(&new, &disk)?)
     };
     let ostrakon = stage
-        .with("OSTRAKON_BRAKES_DISK_FREE_MIB", "1")
-        .with("OSTRAKON_BRAKES_DISK_PATH", disk.display().to_string());
+        .with("OSTRAKON_THROTTLE_DISK_FREE_MIB", "1")
+        .with("OSTRAKON_THROTTLE_DISK_PATH", disk.display().to_string());
     // There, nothing is ever free.
     let fill = async || lead_to(std::path::Path::new("/proc"));
-    is_held_back(&ostrakon, &stage.pool, "disk_free", fill, async |()| lead_to(folder.path())).await
+    is_throttled(&ostrakon, &stage.pool, "disk_free", fill, async |()| lead_to(folder.path())).await
 }

@@ -1,4 +1,4 @@
--- What brakes look at. $1: whether the archive is asked for, $2: tables of the run, $3: how many seconds are lately.
+-- What the throttle looks at. $1: whether the archive is asked for, $2: tables of the run, $3: how many seconds are lately.
 -- Without the rights of pg_read_all_stats much of it is NULL.
 with activity as materialized (
     select pid, datname, usesysid, application_name, backend_type, state, state_change from pg_stat_activity
@@ -38,7 +38,7 @@ select
     end as others_lately,
     -- Long runs that are being worked on, this one among them, by whichever worker.
     (select count(*) from ostrakon.runs
-     where status = 'running' and class = 'long' and lease_expires_at > now() and brake is null) as at_work,
+     where status = 'running' and class = 'long' and lease_expires_at > now() and throttle is null) as at_work,
     (select count(*) from others where state = 'active' and backend_type = 'client backend') as active_backends,
     -- Full segments behind the last one that was archived.
     case when $1 and current_setting('archive_mode') <> 'off' then
