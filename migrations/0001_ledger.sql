@@ -1,4 +1,4 @@
--- The ledger: what was asked, how far it got, how it ended. Redis only rings the bell.
+-- The ledger: what was asked, how far it got, how it ended. Redis only wakes workers.
 -- Everything lives in schema ostrakon, which the migrator has made; the server's own tables are never touched.
 set local lock_timeout = '5s';
 
@@ -32,7 +32,7 @@ create table ostrakon.runs (
     reason           text,
     created_at       timestamptz not null default clock_timestamp(),
     available_at     timestamptz not null default clock_timestamp(),
-    announced_at     timestamptz,
+    notified_at     timestamptz,
     started_at       timestamptz,
     finished_at      timestamptz,
     check (status <> 'running' or (lease_owner is not null and lease_expires_at is not null))
@@ -57,7 +57,7 @@ create table ostrakon.run_events (
     detail  jsonb not null default '{}'
 );
 
-comment on table ostrakon.run_events is 'The story of each run, append-only';
+comment on table ostrakon.run_events is 'The history of each run, append-only';
 
 create index run_events_run_id on ostrakon.run_events (run_id, id);
 

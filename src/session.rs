@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use ostrakon_jobs::{
     engine::{
-        BatchSettings, ThrottleSettings, Driver, Lease, RetrySettings, answered, is_idle,
+        BatchSettings, Driver, Lease, RetrySettings, ThrottleSettings, answered, is_idle,
         ledger::{self, SchemaState},
         watch_client,
     },

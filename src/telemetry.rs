@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_coloured_only_when_told() -> anyhow::Result<()> {
+    fn text_is_coloured_only_when_asked() -> anyhow::Result<()> {
         let plain = logged("info", Style::Text { ansi: false })?;
         assert!(plain.contains("progress done=3 total=9") && !plain.contains('\x1b'), "{plain:?}");
         assert!(logged("info", Style::Text { ansi: true })?.contains('\x1b'));

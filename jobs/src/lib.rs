@@ -9,9 +9,9 @@ pub mod delete_activities;
 pub mod delete_user;
 pub mod engine;
 mod grants;
-mod house;
 pub mod pleroma;
 mod registry;
+mod server_queues;
 pub mod set_confirmation_for_all;
 pub mod switch_user;
 

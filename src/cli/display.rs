@@ -7,7 +7,7 @@ use std::{
 
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ostrakon_jobs::engine::{Meter, Progress, deliveries_told};
+use ostrakon_jobs::engine::{Meter, Progress, deliveries_note};
 
 use super::{
     Output,
@@ -64,7 +64,7 @@ impl Display {
         let pace = Pace {
             rate: meter.rate(progress),
             left: meter.eta(progress),
-            deliveries: deliveries_told(progress.deliveries_until, Utc::now()),
+            deliveries: deliveries_note(progress.deliveries_until, Utc::now()),
         };
         let count = |items: i64| u64::try_from(items).unwrap_or(0);
         self.bar.set_message(one_line(subject));

@@ -23,13 +23,13 @@ use crate::session::Session;
 const PICKED_UP: Duration = Duration::from_secs(10);
 
 /// How often the ledger is asked, and progress is shown.
-pub(super) const GLANCE: Duration = Duration::from_millis(250);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Follows a run until it ends. Ctrl-C stops following; the run goes on.
 pub(super) async fn wait(
     session: &Session,
     id: &str,
-    patience: Option<Duration>,
+    wait_timeout: Option<Duration>,
     output: Output,
 ) -> Result<Run, Failure> {
     let followed = async {
@@ -40,13 +40,13 @@ pub(super) async fn wait(
             ))),
         }
     };
-    match patience {
+    match wait_timeout {
         None => followed.await,
-        Some(patience) => timeout(patience, followed).await.unwrap_or_else(|_elapsed| {
+        Some(limit) => timeout(limit, followed).await.unwrap_or_else(|_elapsed| {
             Err(Failure::TimedOut(format!(
                 "run {id} is not finished after {}, and was left alone; follow it with: ostrakon \
                  runs watch {id}",
-                humantime::format_duration(patience)
+                humantime::format_duration(limit)
             )))
         }),
     }
@@ -54,7 +54,7 @@ pub(super) async fn wait(
 
 async fn until_finished(session: &Session, id: &str, output: Output) -> Result<Run, Failure> {
     let mut display = Display::new(output);
-    let mut ticks = interval(GLANCE);
+    let mut ticks = interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut said = None;
     let mut waits_for = None;

@@ -8,7 +8,7 @@ use ostrakon_jobs::{
     engine::{
         Ended, Progress, Status, Wait, answered,
         ledger::{self, Claim, ControlError, Run},
-        look_after,
+        maintain,
     },
     pleroma::Server,
 };
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Failure, Output,
     display::Display,
-    follow::GLANCE,
+    follow::POLL_INTERVAL,
     interrupts::{Interrupts, Stop},
     output::thousands,
     submit::find,
@@ -89,9 +89,9 @@ fn paused(run: &Run, stop: Stop) -> Failure {
     );
     match stop {
         Stop::Signal => Failure::Interrupted(format!("run {id} is paused, {done}. {ways}")),
-        Stop::Timeout(patience) => Failure::TimedOut(format!(
+        Stop::Timeout(timeout) => Failure::TimedOut(format!(
             "run {id} was not finished after {} and is paused, {done}. {ways}",
-            humantime::format_duration(patience)
+            humantime::format_duration(timeout)
         )),
     }
 }
@@ -157,11 +157,11 @@ impl Inline<'_> {
         let mut work = Box::pin(async {
             let ended = job.drive(&driver, server, &claim, &sender).await;
             let progress = sender.borrow().clone();
-            look_after(&driver, &claim, job.tables(), &ended, &progress).await;
+            maintain(&driver, &claim, job.tables(), &ended, &progress).await;
             ended
         });
         let mut pausing = pin!(Fuse::terminated());
-        let mut ticks = interval(GLANCE);
+        let mut ticks = interval(POLL_INTERVAL);
         let ended = loop {
             let again = interrupts.stopped().is_some();
             tokio::select! {
@@ -199,11 +199,11 @@ async fn pause(session: &Session, id: &str) -> Result<(), Failure> {
 /// Has a run paused that is worked on here. Where there is nothing to pause, or the ledger cannot be
 /// told, the work is stopped all the same.
 async fn pause_or_give_back(session: &Session, id: &str, stop: &CancellationToken) {
-    let wish = async {
+    let requested = async {
         let mut db = session.side_pool.acquire().await?;
         ledger::pause(&mut db, id, &operator()).await
     };
-    if wish.await.is_err() {
+    if requested.await.is_err() {
         stop.cancel();
     }
 }
@@ -222,11 +222,11 @@ async fn drop_batch(
         let mut db = session.side_pool.acquire().await?;
         ledger::pause_dropped(&mut db, claim, &operator()).await
     };
-    let told = tokio::select! {
-        told = answered(UNDOING_MAX, undone) => told.ok(),
+    let reported = tokio::select! {
+        reported = answered(UNDOING_MAX, undone) => reported.ok(),
         _ = interrupts.next() => None,
     };
-    match told {
+    match reported {
         Some(true) => Ok(Ended::Paused),
         Some(false) => Ok(Ended::Lost),
         None => Err(Failure::Interrupted(format!(

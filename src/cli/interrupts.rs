@@ -29,13 +29,13 @@ pub(super) struct Interrupts {
 
 impl Interrupts {
     /// Takes over from the default, which would end the process at once.
-    pub(super) fn listen(patience: Option<Duration>) -> Result<Self, Failure> {
+    pub(super) fn listen(timeout: Option<Duration>) -> Result<Self, Failure> {
         let listen = || -> io::Result<Self> {
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
                 hang_up: (!ignores_hang_up()).then(|| signal(SignalKind::hangup())).transpose()?,
-                deadline: patience.map(|patience| (Instant::now() + patience, patience)),
+                deadline: timeout.map(|timeout| (Instant::now() + timeout, timeout)),
                 stopped: None,
             })
         };
@@ -62,9 +62,9 @@ impl Interrupts {
         };
         let late = async {
             match deadline {
-                Some((deadline, patience)) => {
+                Some((deadline, timeout)) => {
                     sleep_until(*deadline).await;
-                    *patience
+                    *timeout
                 }
                 None => std::future::pending().await,
             }
@@ -74,7 +74,7 @@ impl Interrupts {
             _ = interrupt.recv() => Stop::Signal,
             _ = terminate.recv() => Stop::Signal,
             _ = hung_up => Stop::Signal,
-            patience = late => Stop::Timeout(patience),
+            timeout = late => Stop::Timeout(timeout),
         };
         if matches!(stop, Stop::Timeout(_)) {
             *deadline = None;

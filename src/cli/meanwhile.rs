@@ -6,7 +6,7 @@ use super::output::{counted, thousands};
 
 /// Says why a run that came to its end has dealt with another number of items than was planned; `None` when
 /// it has not.
-pub(super) fn told(run: &Run) -> Option<String> {
+pub(super) fn describe(run: &Run) -> Option<String> {
     let (planned, total) = (run.plan.total, run.total?);
     let at_its_end = matches!(run.status, Status::Succeeded | Status::Incomplete);
     if !at_its_end || planned == total {

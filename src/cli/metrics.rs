@@ -9,7 +9,7 @@ use prometheus::{
     core::Collector,
 };
 
-use super::{Failure, Output, place::WORKER_PATIENCE};
+use super::{Failure, Output, place::WORKER_TIMEOUT};
 use crate::session::Session;
 
 /// Runs under way that are told of one by one; there are hardly ever more than a few.
@@ -33,7 +33,7 @@ pub(super) async fn run(session: Session, output: Output) -> Result<(), Failure>
     session.require_ledger().await?;
     let figures = Figures::read(&session).await?;
     let text = figures
-        .told()
+        .reported()
         .map_err(|error| Failure::Failed(format!("the figures cannot be written: {error}")))?;
     for line in text.lines() {
         output.result(line);
@@ -50,11 +50,11 @@ impl Figures {
             runs: ledger::run_figures(&mut db).await?,
             waiting: ledger::longest_waiting(&mut db).await?,
             under_way: ledger::list(&mut db, &running).await?,
-            workers: ledger::alive(&mut db, WORKER_PATIENCE).await?,
+            workers: ledger::alive(&mut db, WORKER_TIMEOUT).await?,
         })
     }
 
-    fn told(&self) -> prometheus::Result<String> {
+    fn reported(&self) -> prometheus::Result<String> {
         let registry = Registry::new();
         self.tell_of_all(&registry)?;
         self.tell_of_each(&registry)?;
@@ -111,7 +111,7 @@ impl Figures {
             }
             if let Some(check) = &run.throttle {
                 let [job, id] = labels;
-                throttle.with_label_values(&[job, id, check.as_str()]).set(1);
+                throttles.with_label_values(&[job, id, check.as_str()]).set(1);
             }
         }
         Ok(())

@@ -1,14 +1,13 @@
 //! The command line: what can be typed, and where it goes.
 
 mod actions;
-mod after_care;
 mod config;
 mod display;
 mod failure;
 mod follow;
 mod inline;
 mod interrupts;
-mod runs;
+mod maintenance;
 mod meanwhile;
 mod metrics;
 mod migrate;
@@ -17,6 +16,7 @@ mod output;
 mod place;
 mod plan;
 mod run_json;
+mod runs;
 mod submit;
 mod submit_many;
 mod user;
@@ -108,7 +108,7 @@ impl Command {
             Self::Actions(_)
             | Self::Metrics
             | Self::Config(_)
-            | Self::Jobs(Runs::List(_) | Runs::Show(_) | Runs::Watch(_))
+            | Self::Runs(Runs::List(_) | Runs::Show(_) | Runs::Watch(_))
             | Self::User(User::List(_) | User::Show(_) | User::Invites | User::ConvertId(_)) => {
                 "Nothing was changed."
             }

@@ -11,7 +11,7 @@ use super::{Failure, Output, submit::RunOptions};
 use crate::session::Session;
 
 /// A worker that was not seen for so long, by the database's clock, is taken for dead.
-pub(super) const WORKER_PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const WORKER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The command that a person has just typed.
 pub(super) const SAME_COMMAND: &str = "the same command";
@@ -26,7 +26,7 @@ pub(super) fn no_worker_alive(command: &str) -> String {
 /// Whether a worker is alive.
 pub(super) async fn worker_is_alive(session: &Session) -> Result<bool, Failure> {
     let mut db = session.side_pool.acquire().await?;
-    Ok(ledger::alive(&mut db, WORKER_PATIENCE).await? > 0)
+    Ok(ledger::alive(&mut db, WORKER_TIMEOUT).await? > 0)
 }
 
 /// Has a short job done here where no worker is alive to do it: it is what was asked for, and takes

@@ -1,4 +1,4 @@
-//! From what was typed to a run: plan, question, ledger, bell.
+//! From what was typed to a run: plan, question, ledger, notification.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use chrono::Utc;
 use ostrakon_jobs::{
     AnyJob,
     engine::{
-        self, FailPoint, JobError, PlanSummary, Status, deliveries_told,
+        self, FailPoint, JobError, PlanSummary, Status, deliveries_note,
         ledger::{self, Enqueued, NewRun, Run},
     },
     pleroma::Server,
@@ -14,10 +14,10 @@ use ostrakon_jobs::{
 use tokio::time::sleep;
 
 use super::{
-    Failure, Output, after_care, follow,
+    Failure, Output, follow,
     inline::inline,
     interrupts::Interrupts,
-    meanwhile,
+    maintenance, meanwhile,
     output::{counted, thousands},
     place::{SAME_COMMAND, long_jobs_here, short_jobs_here, warn_without_worker},
     plan::{confirm, show_plan, tell_notes},
@@ -112,7 +112,7 @@ pub(super) async fn submit(
         Box::pin(inline(session, &server, job, &id, &mut interrupts, output)).await?
     } else {
         id = enqueue(session, &server, &request, &plan, output).await?;
-        let alive = announce(session, job, &id, producer, output).await?;
+        let alive = notify(session, job, &id, producer, output).await?;
         if !(options.wait || options.wait_for_worker && alive) {
             let run = find(session, &id).await?;
             output.object(&RunJson::of(&run));
@@ -124,14 +124,14 @@ pub(super) async fn submit(
     if run.status == Status::Succeeded {
         finished(&request, output);
     }
-    if let Some(told) = meanwhile::told(&run) {
-        output.note(format!("{told}."));
+    if let Some(reported) = meanwhile::describe(&run) {
+        output.note(format!("{reported}."));
     }
-    if let Some(told) = deliveries_told(run.deliveries_until, Utc::now()) {
-        output.note(format!("The server goes on telling other servers: {told}."));
+    if let Some(reported) = deliveries_note(run.deliveries_until, Utc::now()) {
+        output.note(format!("The server goes on telling other servers: {reported}."));
     }
     if options.inline {
-        after_care::tell(session, &id, output).await?;
+        maintenance::tell(session, &id, output).await?;
     }
     conclude(&run)
 }
@@ -204,29 +204,29 @@ pub(super) fn conclude(run: &Run) -> Result<(), Failure> {
         Status::Incomplete => Err(Failure::Parked(format!(
             "run {id} is incomplete: {}; see: ostrakon runs show {id}\nOnce the causes are mended: ostrakon \
              runs retry {id}",
-            done_told(run)
+            done_text(run)
         ))),
         Status::Cancelled => Err(Failure::Failed(format!(
             "run {id} was cancelled: {}; what was committed stays",
-            done_told(run)
+            done_text(run)
         ))),
         _ => Err(Failure::Failed(format!(
             "run {id} has failed: {}\n{}; what was committed stays. Once the cause is mended, have \
              what is left done, parked items included: ostrakon runs retry {id}",
             run.last_error.as_deref().unwrap_or("no reason was noted"),
-            done_told(run)
+            done_text(run)
         ))),
     }
 }
 
 /// Tells what a run has done, and what not: `300 of 301 items done, 1 parked`.
-pub(super) fn done_told(run: &Run) -> String {
+pub(super) fn done_text(run: &Run) -> String {
     let total = run.total.map_or_else(|| "? items".to_owned(), |total| counted(total, "items"));
-    format!("{} of {total} done{}", thousands(run.done), rest_told(run))
+    format!("{} of {total} done{}", thousands(run.done), rest_text(run))
 }
 
 /// What there is to say of the items of a run that are not done: `, 1 parked`.
-pub(super) fn rest_told(run: &Run) -> String {
+pub(super) fn rest_text(run: &Run) -> String {
     match run.parked {
         0 => String::new(),
         parked => format!(", {} parked", thousands(parked)),
@@ -262,7 +262,7 @@ async fn enqueue(
             }
             // It may wait for its next try: somebody who asks for it here does not want to wait.
             let mut db = session.side_pool.acquire().await?;
-            ledger::hasten(&mut db, &id).await?;
+            ledger::make_due_now(&mut db, &id).await?;
             Ok(id)
         }
     }
@@ -296,8 +296,8 @@ async fn write_down(
     }
 }
 
-/// Rings the bell, and says how to follow the run. Returns whether a worker is alive.
-async fn announce(
+/// Notifies a worker, and says how to follow the run. Returns whether a worker is alive.
+async fn notify(
     session: &Session,
     job: &AnyJob,
     id: &str,
@@ -306,10 +306,10 @@ async fn announce(
 ) -> Result<bool, Failure> {
     output.result(format!("Queued {} {} as run {id}.", job.name(), job.subject()));
     output.note(format!("Follow it with: ostrakon runs watch {id}"));
-    match ring(session, job, id, producer).await {
+    match send_notification(session, job, id, producer).await {
         Ok(()) => {
             let mut db = session.side_pool.acquire().await?;
-            ledger::mark_announced(&mut db, &[id.to_owned()]).await?;
+            ledger::mark_notified(&mut db, &[id.to_owned()]).await?;
         }
         Err(error) => output.warning(format!(
             "{error}\nThe run is safe in the ledger: a worker will pick it up when Redis is back."
@@ -334,7 +334,7 @@ pub(super) async fn required_redis(
     Ok(Some(producer.map_err(|error| Failure::from(error).and("Nothing was queued."))?))
 }
 
-async fn ring(
+async fn send_notification(
     session: &Session,
     job: &AnyJob,
     id: &str,
@@ -347,11 +347,11 @@ async fn ring(
     let payload =
         job.payload().map_err(|error| QueueError::Message { reason: error.to_string() })?;
     if producer.room(job.class()).await? == 0 {
-        // So many runs wait that the bell has rung often enough; workers find this one by itself.
+        // So many runs wait that workers were notified often enough; they find this one by itself.
         return Ok(());
     }
     let envelope = Envelope { run_id: id.to_owned(), job: job.name().to_owned(), payload };
-    producer.announce(job.class(), envelope).await
+    producer.notify(job.class(), envelope).await
 }
 
 /// Reads a run that must be there.

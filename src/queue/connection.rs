@@ -80,24 +80,24 @@ impl fmt::Debug for RedisSettings {
 pub(crate) struct Connection {
     pub(super) manager: ConnectionManager,
     client: Client,
-    patience: Patience,
+    timeouts: Timeouts,
     address: String,
     prefix: String,
 }
 
 /// How long to wait for a connection and for an answer.
 #[derive(Debug, Clone, Copy)]
-struct Patience {
+struct Timeouts {
     connect: Duration,
     answer: Duration,
 }
 
 /// A worker: a stalled Redis (fork, slow disk) must not end it; the default of 500 ms did.
-const WORKER: Patience =
-    Patience { connect: Duration::from_secs(5), answer: Duration::from_secs(10) };
+const WORKER: Timeouts =
+    Timeouts { connect: Duration::from_secs(5), answer: Duration::from_secs(10) };
 /// Somebody is sitting in front of the terminal.
-const TERMINAL: Patience =
-    Patience { connect: Duration::from_secs(3), answer: Duration::from_secs(3) };
+const TERMINAL: Timeouts =
+    Timeouts { connect: Duration::from_secs(3), answer: Duration::from_secs(3) };
 
 impl Connection {
     /// Prepares a connection for a worker without asking the network: Redis may be absent.
@@ -125,7 +125,7 @@ impl Connection {
 
     /// Opens another socket to the same Redis, within the connection's own time limit.
     pub(super) async fn reconnected(&self) -> Result<Self, QueueError> {
-        let limit = self.patience.connect;
+        let limit = self.timeouts.connect;
         let opening = async {
             let mut manager =
                 ConnectionManager::new_with_config(self.client.clone(), self.config()).await?;
@@ -161,12 +161,12 @@ impl Connection {
         }
     }
 
-    fn prepare(settings: &RedisSettings, patience: Patience) -> Result<Self, QueueError> {
+    fn prepare(settings: &RedisSettings, timeouts: Timeouts) -> Result<Self, QueueError> {
         let client = Self::client(settings)?;
         let address = client.get_connection_info().addr().to_string();
-        let manager = ConnectionManager::new_lazy_with_config(client.clone(), config(patience))
+        let manager = ConnectionManager::new_lazy_with_config(client.clone(), config(timeouts))
             .map_err(|error| bad_url(&error))?;
-        Ok(Self { manager, client, patience, address, prefix: settings.prefix.clone() })
+        Ok(Self { manager, client, timeouts, address, prefix: settings.prefix.clone() })
     }
 
     fn client(settings: &RedisSettings) -> Result<Client, QueueError> {
@@ -183,7 +183,7 @@ impl Connection {
     }
 
     fn config(&self) -> ConnectionManagerConfig {
-        config(self.patience)
+        config(self.timeouts)
     }
 }
 
@@ -191,10 +191,10 @@ fn bad_url(error: &RedisError) -> QueueError {
     QueueError::Url { reason: error.category().to_owned() }
 }
 
-fn config(patience: Patience) -> ConnectionManagerConfig {
+fn config(timeouts: Timeouts) -> ConnectionManagerConfig {
     ConnectionManagerConfig::new()
-        .set_connection_timeout(Some(patience.connect))
-        .set_response_timeout(Some(patience.answer))
+        .set_connection_timeout(Some(timeouts.connect))
+        .set_response_timeout(Some(timeouts.answer))
         // Whoever uses the connection has a back-off of its own, and can be stopped meanwhile.
         .set_number_of_retries(0)
 }

@@ -2,7 +2,7 @@
 
 use redis::RedisError;
 
-/// Why a message could not be announced, fetched or counted.
+/// Why a message could not be sent, fetched or counted.
 ///
 /// No variant carries the Redis URL: only `host:port`, so that a password never reaches a log.
 #[derive(Debug, thiserror::Error)]

@@ -45,7 +45,7 @@ impl Handling {
                 run_id,
                 panic = panic_text(panic.as_ref()),
                 "the handler of a message panicked; the message is dropped, its run stays in the \
-                 ledger and is announced again when its lease has expired"
+                 ledger, and workers are notified of it again when its lease has expired"
             );
         }
     }

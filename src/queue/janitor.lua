@@ -20,7 +20,7 @@ for _, set in ipairs({ 'done', 'dead' }) do
 end
 
 -- A worker that is not heard of for half a minute is gone. What it holds is given to nobody: the
--- ledger rings again for its runs. One that comes back finds itself struck, and begins anew.
+-- ledger has workers notified again of its runs. One that comes back finds itself struck, and begins anew.
 local started = queue .. ':workers:started'
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', started, '-inf', now - 30, 'LIMIT', 0, limit)) do
     local inflight = queue .. ':inflight:' .. name

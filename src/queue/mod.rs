@@ -1,4 +1,4 @@
-//! The bell: typed messages through Redis. The only folder that names apalis.
+//! Notifications: typed messages through Redis. The only folder that names apalis.
 //!
 //! Redis may lose, double or invent messages at any time; what is true stands in the ledger.
 mod connection;

@@ -34,11 +34,11 @@ impl Producer {
         Ok(super::MAX_WAITING.saturating_sub(waiting))
     }
 
-    /// Rings the bell for a run. Ringing twice is harmless; a failed ring leaves the run queued in
-    /// the ledger, and a worker's reconciler rings again.
+    /// Notifies a worker of a run. Twice is harmless; a failure leaves the run queued in
+    /// the ledger, and a worker's reconciler notifies again.
     ///
     /// Does not bound the queue by itself: ask for [`Producer::room`] first.
-    pub(crate) async fn announce(
+    pub(crate) async fn notify(
         &mut self,
         class: Class,
         envelope: Envelope,

@@ -24,7 +24,7 @@ use crate::{
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long that connection may take to answer.
-const WATCH_PATIENCE: Duration = Duration::from_secs(2);
+const WATCH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The way to the database.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(super) struct Link {
     /// Whether the database was reached once; what is found before then ends the command.
     reached: AtomicBool,
     obstacle: Mutex<Option<Obstacle>>,
-    told: AtomicBool,
+    reported: AtomicBool,
     read_only: AtomicBool,
 }
 
@@ -65,7 +65,7 @@ impl Link {
             pooled: AtomicBool::new(false),
             reached: AtomicBool::new(false),
             obstacle: Mutex::new(None),
-            told: AtomicBool::new(false),
+            reported: AtomicBool::new(false),
             read_only: AtomicBool::new(false),
         })
     }
@@ -139,7 +139,7 @@ impl Link {
     /// Warns, once, of settings that nobody but the database's owner can change.
     fn tell(&self, seen: &Settled) {
         if (seen.read_only_by.is_none() && !seen.misses_standby)
-            || self.told.swap(true, Ordering::Relaxed)
+            || self.reported.swap(true, Ordering::Relaxed)
         {
             return;
         }
@@ -254,7 +254,7 @@ impl Link {
         loop {
             tokio::time::sleep(WATCH_INTERVAL).await;
             if let Some(db) = &mut watched
-                && answered(WATCH_PATIENCE, is_idle(db)).await.is_ok()
+                && answered(WATCH_TIMEOUT, is_idle(db)).await.is_ok()
             {
                 continue;
             }

@@ -162,7 +162,7 @@ fn show(value: &Value) -> String {
 
 /// Finds the values that are fine alone and not together.
 fn conflicts(settings: &Settings, entries: &[Entry]) -> Vec<Problem> {
-    let told = |key: &str| {
+    let reported = |key: &str| {
         let entry = entries.iter().find(|entry| entry.key == key);
         entry.map_or_else(String::new, |entry| {
             format!("{} ({})", entry.value.as_deref().unwrap_or_default(), entry.origin)
@@ -170,8 +170,8 @@ fn conflicts(settings: &Settings, entries: &[Entry]) -> Vec<Problem> {
     };
     let conflict = |key: &'static str, bound: &str, other: &str| Problem::Conflict {
         key,
-        found: told(key),
-        limit: format!("at most {bound} {other} = {}", told(other)),
+        found: reported(key),
+        limit: format!("at most {bound} {other} = {}", reported(other)),
     };
     let mut problems = Vec::new();
     if settings.worker.lease_renewal > settings.worker.lease / 2 {

@@ -9,7 +9,6 @@
 //! meant for another program does no harm when `OSTRAKON_DATABASE_URL` is set.
 
 mod batch;
-mod throttle;
 mod conninfo;
 mod database;
 mod duration;
@@ -28,14 +27,15 @@ mod secret;
 mod server;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod worker;
 
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use self::{
-    batch::BatchSettings, throttle::ThrottleSettings, database::DatabaseSettings,
-    federation::FederationSettings, key::Accepts, redis::RedisSettings, server::ServerSettings,
+    batch::BatchSettings, database::DatabaseSettings, federation::FederationSettings, key::Accepts,
+    redis::RedisSettings, server::ServerSettings, throttle::ThrottleSettings,
     worker::WorkerSettings,
 };
 pub(crate) use self::{
@@ -144,7 +144,7 @@ pub(crate) fn check(text: &str, variables: &[(&str, &str)]) {
                     .into_iter()
                     .all(|value| !secret::holds_password(value) || value.contains("***"))
             );
-            let _told = format!("{:?}{:?}", loaded.settings, loaded.warnings);
+            let _reported = format!("{:?}{:?}", loaded.settings, loaded.warnings);
         }
         Err(error) => assert!(!error.to_string().is_empty()),
     }

@@ -96,8 +96,8 @@ fn unknown_parameter(url: &Url, socket: bool) -> Option<Fault> {
     for (name, _) in url.query_pairs() {
         if !known.contains(&&*name) {
             let meant = hint::nearest_word(known, &name);
-            let told = meant.is_some() && !secret;
-            return Some(Fault::Unknown { name: told.then(|| name.into_owned()), meant });
+            let reported = meant.is_some() && !secret;
+            return Some(Fault::Unknown { name: reported.then(|| name.into_owned()), meant });
         }
         secret |= name == "pass";
     }

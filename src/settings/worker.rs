@@ -49,7 +49,7 @@ pub(crate) struct WorkerSettings {
     /// How often leases are renewed; at most half of `lease`.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) lease_renewal: Duration,
-    /// How often due runs are announced again.
+    /// How often workers are notified again of due runs.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) reconcile_interval: Duration,
     /// How often a running job logs its progress.

@@ -6,9 +6,9 @@ use chrono::{SecondsFormat, Utc};
 use ostrakon_jobs::{
     AnyJob,
     engine::{
-        Ended, FailPoint, Progress, Wait, answered, deliveries_told,
+        Ended, FailPoint, Progress, Wait, answered, deliveries_note,
         ledger::{self, Claim},
-        look_after,
+        maintain,
     },
     pleroma::Server,
 };
@@ -16,13 +16,13 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, error, info, warn};
 
-use super::{LEDGER_PATIENCE, progress};
+use super::{LEDGER_TIMEOUT, progress};
 use crate::{
     queue::{Envelope, Message},
     session::Session,
 };
 
-/// The handler of a worker. Messages are only a bell: what is done is what the ledger says.
+/// The handler of a worker. Messages only notify: what is done is what the ledger says.
 #[derive(Clone)]
 pub(super) struct Handler {
     shared: Arc<Shared>,
@@ -54,10 +54,10 @@ impl Handler {
                 return;
             }
         };
-        match answered(LEDGER_PATIENCE, self.claim(&envelope)).await {
+        match answered(LEDGER_TIMEOUT, self.claim(&envelope)).await {
             Ok(Some((job, claim))) => self.work(&job, &claim).await,
             Ok(None) => {}
-            // The reconciler rings again when PostgreSQL is back.
+            // The reconciler notifies again when PostgreSQL is back.
             Err(error) => warn!(run_id = envelope.run_id, %error, "A run could not be claimed"),
         }
     }
@@ -121,7 +121,7 @@ impl Handler {
         drop(logging);
         let progress = sender.borrow().clone();
         report(claim, &ended, &progress, begun);
-        look_after(&driver, claim, job.tables(), &ended, &progress).await;
+        maintain(&driver, claim, job.tables(), &ended, &progress).await;
     }
 }
 
@@ -199,8 +199,8 @@ fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
                 Ended::Paused => "paused",
                 _ => "interrupted, to go on later",
             };
-            let deliveries = deliveries_told(progress.deliveries_until, Utc::now())
-                .map_or_else(String::new, |told| format!("; {told}"));
+            let deliveries = deliveries_note(progress.deliveries_until, Utc::now())
+                .map_or_else(String::new, |reported| format!("; {reported}"));
             info!(
                 job,
                 run_id,

@@ -1,4 +1,4 @@
-//! A worker process: from the bell to the loop, and back when told to stop.
+//! A worker process: from the notification to the loop, and back when told to stop.
 
 mod handler;
 mod lifecycle;
@@ -31,11 +31,11 @@ use lifecycle::Signals;
 const HEARTBEAT: (u64, usize) = (5, 17_280);
 
 /// How long the ledger may take for an answer, apart from the work on a run.
-const LEDGER_PATIENCE: Duration = Duration::from_secs(10);
+const LEDGER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a worker that ends lets its reconciler end a round, and takes to strike itself from the
 /// list of workers.
-const SIGN_OFF_PATIENCE: Duration = Duration::from_secs(2);
+const SIGN_OFF_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs jobs until SIGTERM or Ctrl-C, or until `ostrakon migrate` of a newer version was run.
 pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure> {
@@ -81,12 +81,12 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
         ),
     }
     stop.cancel();
-    let patience = session.settings.worker.shutdown_timeout;
+    let timeout = session.settings.worker.shutdown_timeout;
     tokio::select! {
         () = async { while tasks.join_next().await.is_some() {} } => info!("The worker has stopped"),
         () = signals.again() => warn!("Ended at once: batches under way are undone by PostgreSQL"),
-        () = tokio::time::sleep(patience) => warn!(
-            timeout_s = patience.as_secs(),
+        () = tokio::time::sleep(timeout) => warn!(
+            timeout_s = timeout.as_secs(),
             "Ended: batches that did not finish in time are undone by PostgreSQL"
         ),
     }
@@ -117,7 +117,7 @@ fn consumer_settings(session: &Session, class: Class, id: &str) -> ConsumerSetti
 
 /// Lets the reconciler end its round; after that it cannot put this worker on the list again.
 async fn end(mut reconciling: JoinHandle<()>) {
-    if tokio::time::timeout(SIGN_OFF_PATIENCE, &mut reconciling).await.is_err() {
+    if tokio::time::timeout(SIGN_OFF_TIMEOUT, &mut reconciling).await.is_err() {
         reconciling.abort();
         let _aborted = reconciling.await;
     }
@@ -126,7 +126,7 @@ async fn end(mut reconciling: JoinHandle<()>) {
 /// Strikes the worker from the list; when PostgreSQL is away, time does it.
 async fn sign_off(session: &Session, id: &str) {
     let struck = async { ledger::forget(&mut *session.side_pool.acquire().await?, id).await };
-    match tokio::time::timeout(SIGN_OFF_PATIENCE, struck).await {
+    match tokio::time::timeout(SIGN_OFF_TIMEOUT, struck).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => warn!(%error, "The worker could not be struck from the list of workers"),
         Err(_elapsed) => warn!("The worker could not be struck from the list of workers in time"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{SecondsFormat, Utc};
-use ostrakon_jobs::engine::{Meter, Progress, deliveries_told, ledger::Claim};
+use ostrakon_jobs::engine::{Meter, Progress, deliveries_note, ledger::Claim};
 use tokio::sync::watch;
 use tracing::info;
 
@@ -25,8 +25,8 @@ pub(super) async fn log(claim: Claim, mut progress: watch::Receiver<Progress>, e
 }
 
 fn line(claim: &Claim, progress: &Progress, meter: &Meter) {
-    let deliveries = deliveries_told(progress.deliveries_until, Utc::now())
-        .map_or_else(String::new, |told| format!("; {told}"));
+    let deliveries = deliveries_note(progress.deliveries_until, Utc::now())
+        .map_or_else(String::new, |reported| format!("; {reported}"));
     info!(
         job = claim.job,
         run_id = claim.run_id,

@@ -1,6 +1,6 @@
-//! Rings the bell again for runs that are due and not being worked on.
+//! Notifies workers again of runs that are due and not being worked on.
 //!
-//! Never announced, Redis emptied, a lease run out, a retry due: all are the same here. Ringing too
+//! Never notified of, Redis emptied, a lease run out, a retry due: all are the same here. Notifying too
 //! often is harmless, since a run that is not due is not claimed.
 
 use std::time::{Duration, Instant};
@@ -13,16 +13,16 @@ use sqlx::PgTransaction;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::LEDGER_PATIENCE;
+use super::LEDGER_TIMEOUT;
 use crate::{
     queue::{self, Connection, Envelope, Producer, QueueError},
     session::{Session, host_name},
 };
 
-/// A run that was announced and is still waiting is announced again after so many rounds.
-const PATIENCE_ROUNDS: u32 = 3;
+/// Workers are notified again of a run that is still waiting after so many rounds.
+const TIMEOUT_ROUNDS: u32 = 3;
 
-/// Runs announced in one round, so that a round stays short.
+/// Runs of which workers are notified in one round, so that a round stays short.
 const ANNOUNCED_AT_ONCE: i64 = 200;
 
 /// How long a round may announce: with a slow Redis it is not all that are due. The rest waits for
@@ -55,9 +55,9 @@ pub(super) async fn reconcile(
         pid: i32::try_from(std::process::id()).unwrap_or(i32::MAX),
     };
     let every = session.settings.worker.reconcile_interval;
-    let patience = every * PATIENCE_ROUNDS;
+    let timeout = every * TIMEOUT_ROUNDS;
     let mut reconciler =
-        Reconciler { session, this, connection, patience, outdated, troubled: false };
+        Reconciler { session, this, connection, timeout, outdated, troubled: false };
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -78,22 +78,24 @@ struct Reconciler {
     session: Session,
     this: Worker,
     connection: Connection,
-    patience: Duration,
+    timeout: Duration,
     outdated: CancellationToken,
     troubled: bool,
 }
 
 impl Reconciler {
-    /// One round; an outage is told once, and so is its end.
+    /// One round; an outage is logged once, and so is its end.
     async fn tick(&mut self) {
         match (self.round().await, self.troubled) {
             (Err(trouble), false) => {
-                warn!(error = %trouble, "Due runs cannot be announced for now");
+                warn!(error = %trouble, "Workers cannot be notified of due runs for now");
                 self.troubled = true;
             }
-            (Err(trouble), true) => debug!(error = %trouble, "Still no due runs announced"),
+            (Err(trouble), true) => {
+                debug!(error = %trouble, "Workers still cannot be notified of due runs");
+            }
             (Ok(()), true) => {
-                info!("Due runs are announced again");
+                info!("Workers are notified of due runs again");
                 self.troubled = false;
             }
             (Ok(()), false) => {}
@@ -101,7 +103,7 @@ impl Reconciler {
     }
 
     async fn round(&mut self) -> Result<(), Trouble> {
-        if answered(LEDGER_PATIENCE, self.sign()).await? == SchemaState::Newer {
+        if answered(LEDGER_TIMEOUT, self.sign()).await? == SchemaState::Newer {
             self.outdated.cancel();
             return Ok(());
         }
@@ -129,7 +131,7 @@ impl Reconciler {
         if !ledger::try_exclusive(&mut tx, ADVISORY_LOCK, ANNOUNCING * 2).await? {
             return Ok(None);
         }
-        let runs = ledger::due(&mut tx, class.name(), self.patience, limit).await?;
+        let runs = ledger::due(&mut tx, class.name(), self.timeout, limit).await?;
         Ok(Some(Due { tx, runs }))
     }
 
@@ -139,27 +141,27 @@ impl Reconciler {
         if room == 0 {
             return Ok(());
         }
-        let due = answered(LEDGER_PATIENCE, self.due(class, room)).await?;
+        let due = answered(LEDGER_TIMEOUT, self.due(class, room)).await?;
         let Some(Due { mut tx, runs }) = due else { return Ok(()) };
         let begun = Instant::now();
-        let mut announced = Vec::new();
+        let mut notified = Vec::new();
         for run in runs {
             if begun.elapsed() > ANNOUNCING {
                 break;
             }
             let envelope = Envelope { run_id: run.id.clone(), job: run.job, payload: run.payload };
-            producer.announce(class, envelope).await?;
-            announced.push(run.id);
+            producer.notify(class, envelope).await?;
+            notified.push(run.id);
         }
-        if !announced.is_empty() {
-            FailPoint::AfterRing.reach();
-            debug!(class = class.name(), runs = announced.len(), "Announced due runs");
+        if !notified.is_empty() {
+            FailPoint::AfterNotify.reach();
+            debug!(class = class.name(), runs = notified.len(), "Announced due runs");
         }
         let marked = async {
-            ledger::mark_announced(&mut tx, &announced).await?;
+            ledger::mark_notified(&mut tx, &notified).await?;
             tx.commit().await
         };
-        answered(LEDGER_PATIENCE, marked).await?;
+        answered(LEDGER_TIMEOUT, marked).await?;
         Ok(())
     }
 }

@@ -23,7 +23,10 @@ const KNOWN: [(&str, &str); 5] = [
 ];
 
 /// Calls a function with the path from the root and the text of every file below a folder.
-fn each_file(folder: &str, look: &mut impl FnMut(&str, &str) -> Result<()>) -> Result<()> {
+pub(crate) fn each_file(
+    folder: &str,
+    look: &mut impl FnMut(&str, &str) -> Result<()>,
+) -> Result<()> {
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))? {
         let entry = entry?;
         let path = format!("{folder}/{}", entry.file_name().to_string_lossy());

@@ -125,10 +125,10 @@ fn masked(text: &str) -> String {
 /// standard error and ends with 0 all the same; where it crashes, the words are its own.
 fn wrong_end(step: &Step, done: &Done) -> String {
     let handled = step.exit_code == 0 && !step.stderr.is_empty();
-    let told = done.stderr.starts_with(&step.stderr) && done.code != 0;
+    let reported = done.stderr.starts_with(&step.stderr) && done.code != 0;
     let right = match (step.exit_code, handled) {
         (0, false) => done.code == 0,
-        (0, true) => told,
+        (0, true) => reported,
         _ => done.code != 0 && !done.stderr.is_empty(),
     };
     if right { String::new() } else { format!("ended with {} and {:?}\n", done.code, done.stderr) }

@@ -10,4 +10,5 @@ mod golden;
 mod hostile;
 mod program;
 mod removal;
+mod vocabulary;
 mod worker;

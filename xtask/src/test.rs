@@ -17,7 +17,7 @@ const POSTGRES_URL: &str = "OSTRAKON_TEST_POSTGRES_URL";
 const REDIS_URL: &str = "OSTRAKON_TEST_REDIS_URL";
 
 /// Library packages, the only ones that can have doc tests.
-const LIBRARIES: [&str; 2] = ["runs", "tests/kit"];
+const LIBRARIES: [&str; 2] = ["jobs", "tests/kit"];
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]

@@ -35,14 +35,14 @@ pub enum Cursor {
         /// The last account, of whatever host.
         after: Uuid,
         /// Accounts that were inactive before the run, with relations that are left alone.
-        spared: Vec<Uuid>,
+        excluded: Vec<Uuid>,
     },
     /// Then over all local accounts, whose relations to the host ended.
     Unfollow {
         /// The last account, local or not.
         after: Uuid,
         /// As before.
-        spared: Vec<Uuid>,
+        excluded: Vec<Uuid>,
     },
     /// And once more, to count them anew.
     Recount {

@@ -23,7 +23,7 @@ use steps::count;
 
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
-    pleroma::{Asked, Flavour, Refresh, Server, stale_counters_note},
+    pleroma::{Flavour, PendingRefreshes, Refresh, Server, stale_counters_note},
 };
 
 /// Deactivates all accounts whose nickname is at a host.
@@ -39,7 +39,7 @@ pub struct DeactivateInstance {
     pub on_behalf_of: Option<Uuid>,
     /// What the server was asked to read anew.
     #[serde(skip)]
-    asked: Asked,
+    asked: PendingRefreshes,
     /// What was looked at.
     #[serde(skip)]
     seen: Seen,
@@ -208,7 +208,7 @@ impl DeactivateInstance {
     /// Asks for a host's accounts, and those of its sub-domains if that is wanted; in whose name, if
     /// it is to be in the moderation log.
     pub fn new(host: Host, include_subdomains: bool, on_behalf_of: Option<Uuid>) -> Self {
-        let (asked, seen) = (Asked::default(), Seen::default());
+        let (asked, seen) = (PendingRefreshes::default(), Seen::default());
         Self { host, include_subdomains, on_behalf_of, asked, seen }
     }
 
@@ -233,8 +233,8 @@ impl DeactivateInstance {
             }
             Cursor::CountAnew { after } => self.count_anew(server, db, after, limit).await,
             Cursor::ReadAnew { after } => self.read_anew(server, db, after, limit).await,
-            Cursor::Switch { spared, .. } | Cursor::Unfollow { spared, .. } => {
-                self.take_over(server, db, &spared, false).await
+            Cursor::Switch { excluded, .. } | Cursor::Unfollow { excluded, .. } => {
+                self.take_over(server, db, &excluded, false).await
             }
             Cursor::Recount { .. } => self.take_over(server, db, &[], true).await,
         }

@@ -125,8 +125,8 @@ mod tests {
             ("spam.example:443", "without scheme, port"),
         ] {
             let text = typed.trim_start_matches('@');
-            let told = looks_like(text).unwrap_or_default();
-            assert!(told.contains(named), "{typed}: {told}");
+            let reported = looks_like(text).unwrap_or_default();
+            assert!(reported.contains(named), "{typed}: {reported}");
         }
         for host in ["spam.example", "bücher.example", "xn--bcher-kva.example", "localhost"] {
             assert_eq!(looks_like(host), None);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_of_blocked_domains_are_told_apart_from_lists() {
+    fn tables_of_blocked_domains_are_distinguished_from_lists() {
         for header in [
             "#domain,#severity,#reject_media,#reject_reports,#public_comment,#obfuscate",
             "domain,severity,public_comment,private_comment,reject_media,reject_reports,obfuscate",

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::scattered::Scattered;
-use crate::engine::{List, Remembered};
+use crate::engine::{ClaimCache, List};
 
 /// How many relations or followers are listed at once: 12 MB.
 pub(super) const LIST_MAX: i64 = 500_000;
 
 /// The lists of one claim.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Seen(Remembered<Lists>);
+pub(super) struct Seen(ClaimCache<Lists>);
 
 #[derive(Debug, Default)]
 struct Lists {

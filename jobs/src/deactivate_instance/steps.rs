@@ -21,8 +21,8 @@ use super::{Cursor, DeactivateInstance, seen::LIST_MAX, sql, sql::Statements};
 use crate::{
     engine::Batch,
     pleroma::{
-        Changed, Deed, Person, Server, count_followers, count_following, log_moderation_for,
-        refresh_accounts, refresh_again,
+        Changed, ModerationAction, Person, Server, count_followers, count_following,
+        log_moderation_for, refresh_accounts, refresh_again,
     },
 };
 
@@ -95,7 +95,7 @@ impl DeactivateInstance {
         let at_once: Vec<Uuid> =
             switched.iter().copied().filter(|id| later.binary_search(id).is_err()).collect();
         refresh_accounts(db, server, &at_once, Changed::Activation).await?;
-        log_moderation_for(db, self.on_behalf_of, Deed::Deactivate, &people).await?;
+        log_moderation_for(db, self.on_behalf_of, ModerationAction::Deactivate, &people).await?;
         let rows = Some(count(&accounts));
         Ok(Batch { rows, ..Batch::go_on(count(&switched), Cursor::SwitchOff { after: last }) })
     }
@@ -333,14 +333,14 @@ impl DeactivateInstance {
         &self,
         server: &Server,
         db: &mut PgConnection,
-        spared: &[Uuid],
+        excluded: &[Uuid],
         relations_have_ended: bool,
     ) -> sqlx::Result<Batch<Cursor>> {
         let named = self.named(server, db).await?;
         let off: Vec<Uuid> = named
             .iter()
             .filter(|account| {
-                !account.active && self.means(account) && !spared.contains(&account.id)
+                !account.active && self.means(account) && !excluded.contains(&account.id)
             })
             .map(|account| account.id)
             .collect();

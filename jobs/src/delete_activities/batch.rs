@@ -21,9 +21,9 @@ const DELIVERIES_MAX: i64 = 10_000;
 
 /// How the activities of an account are deleted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Manner {
+pub(crate) struct FederationMode {
     /// Who tells other servers.
-    pub(crate) telling: Telling,
+    pub(crate) telling: DeliverBy,
     /// Whether a Delete names the activity that made the post: the server cannot find that of an
     /// inactive author.
     pub(crate) names_create: bool,
@@ -31,7 +31,7 @@ pub(crate) struct Manner {
 
 /// Who tells other servers of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Telling {
+pub(crate) enum DeliverBy {
     /// The server, by a `publish` job.
     Server,
     /// This program, by a `publish_one` job per inbox.
@@ -40,12 +40,12 @@ pub(crate) enum Telling {
     Nobody,
 }
 
-impl Manner {
+impl FederationMode {
     /// As the settings say, except that the server can tell nothing in the name of an inactive
     /// account.
     pub(super) fn of(server: &Server, actor: &Actor) -> Self {
         let by_server = actor.active && server.federation.fanout == Fanout::Server;
-        let telling = if by_server { Telling::Server } else { Telling::Direct };
+        let telling = if by_server { DeliverBy::Server } else { DeliverBy::Direct };
         Self { telling, names_create: actor.active }
     }
 
@@ -56,7 +56,7 @@ impl Manner {
         db: &mut PgConnection,
         actor: &Actor,
     ) -> sqlx::Result<i64> {
-        if self.telling != Telling::Direct || !actor.local {
+        if self.telling != DeliverBy::Direct || !actor.local {
             return Ok(i64::MAX);
         }
         let inboxes = count_inboxes(db, server, actor).await?;
@@ -76,7 +76,7 @@ pub(crate) async fn delete_some(
     server: &Server,
     db: &mut PgConnection,
     actor: &Actor,
-    manner: Manner,
+    manner: FederationMode,
     purges: Option<&mut Purges>,
     cursor: Cursor,
     limit: i64,
@@ -87,7 +87,7 @@ pub(crate) async fn delete_some(
         let cursor = Cursor { after: cursor.until, ..cursor };
         return Ok(Deleted { batch: Batch::end(cursor), account: false });
     };
-    if actor.local && manner.telling != Telling::Nobody {
+    if actor.local && manner.telling != DeliverBy::Nobody {
         let wait = deliveries_to_wait_for(db, server).await?;
         if wait.is_some() {
             let batch = Batch { wait, ..Batch::go_on(0, cursor) };
@@ -197,7 +197,7 @@ pub(crate) async fn deliveries_to_wait_for(
         return Ok(None);
     }
     let backlog = backlog(db, server).await?;
-    Ok(backlog.map(|backlog| Wait { delay: backlog.look_again, reason: backlog.reason }))
+    Ok(backlog.map(|backlog| Wait { delay: backlog.recheck, reason: backlog.reason }))
 }
 
 /// Steps over the next activity.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 use super::{
-    Manner, Telling,
+    DeliverBy, FederationMode,
     read::{Activity, Facts, Objects, UndoneFacts},
     server_jobs::{About, expiration_job, publish_job, search_job},
 };
@@ -98,7 +98,7 @@ pub(super) const DELETABLE: [&str; 10] = [
 pub(super) fn decide(
     server: &Server,
     actor: &Actor,
-    manner: Manner,
+    manner: FederationMode,
     activities: &[Activity],
     objects: &Objects,
     undone: &HashMap<Uuid, UndoneFacts>,
@@ -133,7 +133,7 @@ pub(super) fn decide(
 struct Decision<'a> {
     server: &'a Server,
     actor: &'a Actor,
-    manner: Manner,
+    manner: FederationMode,
     objects: &'a Objects,
     undone: &'a HashMap<Uuid, UndoneFacts>,
     writes: Writes,
@@ -244,9 +244,9 @@ impl<'a> Decision<'a> {
     /// Has other servers told of a new activity.
     fn tell(&mut self, new: New, about: About) {
         match self.manner.telling {
-            Telling::Server => self.writes.jobs.extend(publish_job(self.server, new.id, about)),
-            Telling::Direct => self.writes.outgoing.push(about.outgoing(new.id, new.ap_id)),
-            Telling::Nobody => {}
+            DeliverBy::Server => self.writes.jobs.extend(publish_job(self.server, new.id, about)),
+            DeliverBy::Direct => self.writes.outgoing.push(about.outgoing(new.id, new.ap_id)),
+            DeliverBy::Nobody => {}
         }
     }
 

@@ -8,8 +8,8 @@ mod about;
 mod batch;
 mod decide;
 mod deletion_rows;
-mod look_again;
 mod read;
+mod recheck;
 mod server_jobs;
 mod sql;
 mod via_server;
@@ -28,11 +28,11 @@ use crate::{
         spread_note, stale_note,
     },
 };
-pub(crate) use batch::{Manner, Telling, delete_some, deliveries_to_wait_for, skip_one};
+pub(crate) use batch::{DeliverBy, FederationMode, delete_some, deliveries_to_wait_for, skip_one};
 pub(crate) use deletion_rows::base_activity;
 pub(crate) use deletion_rows::insert_activity;
-pub(crate) use look_again::{count_undone, look_again};
 pub(crate) use read::{count, last_activity};
+pub(crate) use recheck::{count_undone, recheck};
 pub(crate) use server_jobs::{About, publish_job};
 use via_server::Purges;
 
@@ -141,7 +141,7 @@ impl Job for DeleteActivities {
         limit: i64,
     ) -> Result<Batch<RunCursor>, JobError> {
         let actor = self.actor(server, db).await?;
-        let manner = Manner::of(server, &actor);
+        let manner = FederationMode::of(server, &actor);
         let mut purges =
             self.via_server.then_some(Purges { asked_until: cursor.asked_until, asked: 0 });
         let deleted =
@@ -164,13 +164,13 @@ impl Job for DeleteActivities {
         }))
     }
 
-    async fn look_again(
+    async fn recheck(
         &self,
         server: &Server,
         db: &mut PgConnection,
         written: &Value,
     ) -> Result<Vec<Count>, JobError> {
-        look_again(db, server, &self.actor, written).await
+        recheck(db, server, &self.actor, written).await
     }
 
     async fn count_undone(
@@ -265,7 +265,7 @@ async fn notes(
     if !actor.local || activities == 0 {
         return Ok(Vec::new());
     }
-    if Manner::of(server, actor).telling != Telling::Direct {
+    if FederationMode::of(server, actor).telling != DeliverBy::Direct {
         let spread = spread_note(server, activities);
         return Ok(spread
             .map(|spread| {

@@ -13,7 +13,7 @@ use super::{
     Cursor,
     about::{AboutThem, remove_others},
     decide::{Buried, Writes},
-    look_again::Touched,
+    recheck::Touched,
     server_jobs::insert_attachment_jobs,
     sql,
 };

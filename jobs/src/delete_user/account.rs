@@ -7,7 +7,7 @@ use crate::pleroma::{Flavour, Server};
 
 /// What decides how an account is removed.
 #[derive(Debug, FromRow)]
-pub(super) struct Standing {
+pub(super) struct RemovalState {
     pub(super) is_admin: bool,
     unconfirmed: bool,
     unapproved: bool,
@@ -187,7 +187,7 @@ impl Statements {
     }
 }
 
-impl Standing {
+impl RemovalState {
     pub(super) async fn read(
         db: &mut PgConnection,
         server: &Server,

@@ -31,7 +31,7 @@ pub struct Cursor {
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Step {
     /// Other servers are told, and the profile is emptied.
-    Farewell,
+    AnnounceDeletion,
     /// Notifications that the account caused go.
     Notifications {
         /// The last activity that was walked over.
@@ -79,7 +79,7 @@ pub enum Step {
 
 impl Step {
     /// From where everything is walked over that others may have written meanwhile: the account
-    /// itself has said farewell.
+    /// itself has been announced as deleted.
     pub(super) const BEGINNING: Self = Self::Notifications { after: Uuid::nil() };
 }
 

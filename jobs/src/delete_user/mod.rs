@@ -5,11 +5,11 @@
 //! are found.
 
 mod account;
+mod announce_deletion;
 mod cursor;
-mod farewell;
 mod follow_undo;
-mod leftovers;
 mod notifications;
+mod owned_rows;
 mod plan;
 mod relation_list;
 mod relations;
@@ -21,7 +21,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use account::Standing;
+use account::RemovalState;
 pub use cursor::{Cursor, Step};
 use relation_list::RelationList;
 use relations::Side;
@@ -30,7 +30,7 @@ use crate::{
     delete_activities,
     engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
     pleroma::{
-        Actor, Changed, Deed, Person, Server, find_actor_by_ap_id, log_moderation_for,
+        Actor, Changed, ModerationAction, Person, Server, find_actor_by_ap_id, log_moderation_for,
         refresh_accounts, sign_out,
     },
 };
@@ -90,13 +90,13 @@ impl Job for DeleteUser {
         let Some(account) = self.account(server, db).await? else { return Ok(()) };
         let switched = account::switch_off(db, server, account.id).await?;
         sign_out(db, account.id).await?;
-        let row_goes = Standing::read(db, server, account.id).await?.row_goes(server);
+        let row_goes = RemovalState::read(db, server, account.id).await?.row_goes(server);
         if switched && Self::may_refresh(server, row_goes) {
             // Not as `Activation`: that would have the server end relations that this run ends.
             refresh_accounts(db, server, &[account.id], Changed::Fields).await?;
         }
         let person = Person { id: account.id, nickname: account.nickname.unwrap_or_default() };
-        log_moderation_for(db, self.on_behalf_of, Deed::Delete, &[person]).await?;
+        log_moderation_for(db, self.on_behalf_of, ModerationAction::Delete, &[person]).await?;
         Ok(())
     }
 
@@ -114,7 +114,7 @@ impl Job for DeleteUser {
             return Ok(Plan { counts: Vec::new(), notes: Vec::new(), cursor });
         };
         server.follower_inboxes.forget(account.id);
-        let standing = Standing::read(db, server, account.id).await?;
+        let standing = RemovalState::read(db, server, account.id).await?;
         self.refuse_last_admin(&standing)?;
         let mut cursor = self.first_cursor(server, db, &standing).await?;
         let counts = self.counts(server, db, &account, &cursor).await?;
@@ -175,13 +175,13 @@ impl Job for DeleteUser {
         }))
     }
 
-    async fn look_again(
+    async fn recheck(
         &self,
         server: &Server,
         db: &mut PgConnection,
         written: &Value,
     ) -> Result<Vec<Count>, JobError> {
-        delete_activities::look_again(db, server, &self.actor, written).await
+        delete_activities::recheck(db, server, &self.actor, written).await
     }
 
     async fn count_undone(

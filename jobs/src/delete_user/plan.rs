@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use super::{
     DeleteUser,
-    account::{self, Standing},
+    account::{self, RemovalState},
     cursor::{Cursor, Step},
-    leftovers, notifications, relations, server_removal,
+    notifications, owned_rows, relations, server_removal,
 };
 use crate::{
     delete_activities,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl DeleteUser {
-    pub(super) fn refuse_last_admin(&self, standing: &Standing) -> Result<(), JobError> {
+    pub(super) fn refuse_last_admin(&self, standing: &RemovalState) -> Result<(), JobError> {
         if standing.is_admin && !standing.other_admin && !self.force {
             return Err(JobError::Refuse(format!(
                 "{} is the last admin of this server: make somebody else one first (ostrakon user \
@@ -31,7 +31,7 @@ impl DeleteUser {
         &self,
         server: &Server,
         db: &mut PgConnection,
-        standing: &Standing,
+        standing: &RemovalState,
     ) -> Result<Cursor, JobError> {
         let until = delete_activities::last_activity(db, &self.actor).await?;
         Ok(Cursor {
@@ -41,7 +41,7 @@ impl DeleteUser {
             needed: true,
             deliveries_until: None,
             looked_behind: false,
-            step: Step::Farewell,
+            step: Step::AnnounceDeletion,
         })
     }
 
@@ -57,7 +57,7 @@ impl DeleteUser {
         let requests = relations::count_requests(db, account.id).await?;
         counts.push(Count::new("follow requests", requests));
         if self.thorough {
-            counts.extend(leftovers::count(db, account.id).await?);
+            counts.extend(owned_rows::count(db, account.id).await?);
         }
         Ok(counts)
     }

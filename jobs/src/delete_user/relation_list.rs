@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::relations::Side;
 use crate::{
-    engine::{List, Remembered},
+    engine::{ClaimCache, List},
     pleroma::{Actor, AssociatedObject, Server},
 };
 
@@ -18,7 +18,7 @@ const LIST_MAX: i64 = 300_000;
 
 /// The list of one claim.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct RelationList(Remembered<Option<Listed>>);
+pub(super) struct RelationList(ClaimCache<Option<Listed>>);
 
 /// Relations of one side.
 #[derive(Debug)]

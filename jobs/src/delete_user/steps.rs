@@ -7,14 +7,14 @@ use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::{
-    DeleteUser, account,
+    DeleteUser, account, announce_deletion,
     cursor::{Cursor, Step},
-    farewell, leftovers, notifications,
+    notifications, owned_rows,
     relations::{self, Side},
     server_removal,
 };
 use crate::{
-    delete_activities::{self, Manner, Telling, deliveries_to_wait_for},
+    delete_activities::{self, DeliverBy, FederationMode, deliveries_to_wait_for},
     engine::{Batch, JobError, Parking, Wait},
     pleroma::{
         Actor, Changed, Flavour, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts,
@@ -38,11 +38,11 @@ impl DeleteUser {
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         match &cursor.step {
-            Step::Farewell => self.farewell(server, db, account, cursor).await,
+            Step::AnnounceDeletion => self.announce_deletion(server, db, account, cursor).await,
             Step::Notifications { after } => {
                 self.notifications(db, account, cursor, *after, limit).await
             }
-            Step::Leftovers { kind } => leftovers(db, account, cursor, kind, limit).await,
+            Step::Leftovers { kind } => owned_rows(db, account, cursor, kind, limit).await,
             Step::Posts { after } => self.posts(server, db, account, cursor, *after, limit).await,
             Step::Followers { after } => {
                 self.unfollow(server, db, account, cursor, (Side::Followers, *after), limit).await
@@ -95,7 +95,7 @@ impl DeleteUser {
     /// Tells other servers and empties the profile, in one transaction: from then on the account
     /// is gone for everybody. An account that was emptied before is told of only if somebody is
     /// left who was not told.
-    async fn farewell(
+    async fn announce_deletion(
         &self,
         server: &Server,
         db: &mut PgConnection,
@@ -109,7 +109,7 @@ impl DeleteUser {
             if wait.is_some() {
                 return Ok(Batch { wait, ..Batch::go_on(0, cursor.clone()) });
             }
-            deliveries_until = farewell::announce(db, server, account).await?;
+            deliveries_until = announce_deletion::announce(db, server, account).await?;
         }
         if server.shape.flavour == Flavour::Akkoma {
             notifications::remove_reports(db, account.id).await?;
@@ -125,7 +125,7 @@ impl DeleteUser {
 
     /// They go before the posts, which take some of them along: so the plan can count them.
     async fn first_leftovers(&self, db: &mut PgConnection) -> Result<Step, JobError> {
-        let first = if self.thorough { leftovers::kind_after(db, None).await? } else { None };
+        let first = if self.thorough { owned_rows::kind_after(db, None).await? } else { None };
         Ok(first.map_or(Step::Posts { after: Uuid::nil() }, |kind| Step::Leftovers { kind }))
     }
 
@@ -138,8 +138,8 @@ impl DeleteUser {
         after: Uuid,
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
-        let manner = Manner {
-            telling: if self.federate_posts { Telling::Direct } else { Telling::Nobody },
+        let manner = FederationMode {
+            telling: if self.federate_posts { DeliverBy::Direct } else { DeliverBy::Nobody },
             // Pleroma 2.2 deletes the posts while the account is still active.
             names_create: server.shape.flavour == Flavour::Pleroma22,
         };
@@ -168,21 +168,21 @@ impl DeleteUser {
         account: &Actor,
         cursor: &Cursor,
     ) -> Result<Step, JobError> {
-        let told = cursor.needed && Self::may_refresh(server, cursor.row_goes);
+        let reported = cursor.needed && Self::may_refresh(server, cursor.row_goes);
         match server_removal::is_asked_for(server, cursor.row_goes) {
-            true if told && !cursor.row_goes => {
+            true if reported && !cursor.row_goes => {
                 server_removal::ask(db, server, account.id).await?;
             }
             // Akkoma's other job would put the old profile into its memory once more.
             true if server.shape.flavour == Flavour::Akkoma => {}
-            _ if told => {
+            _ if reported => {
                 refresh_accounts(db, server, &[account.id], Changed::Activation).await?;
             }
             _ => {}
         }
         let needed = cursor.row_goes || account::keeps_keys_for_deliveries(server);
         let deadline = if needed {
-            farewell::deadline(db, server, cursor.deliveries_until).await?
+            announce_deletion::deadline(db, server, cursor.deliveries_until).await?
         } else {
             None
         };
@@ -199,7 +199,7 @@ impl DeleteUser {
         (deadline, looks): (DateTime<Utc>, u32),
     ) -> Result<Batch<Cursor>, JobError> {
         let Some(not_yet_due) =
-            farewell::must_wait(db, account, cursor.deliveries_until, deadline).await?
+            announce_deletion::must_wait(db, account, cursor.deliveries_until, deadline).await?
         else {
             return self.after_deliveries(server, db, account, cursor, deadline).await;
         };
@@ -223,8 +223,8 @@ impl DeleteUser {
         let asked = cursor.row_goes
             && cursor.needed
             && server_removal::is_asked_for(server, cursor.row_goes)
-            && !farewell::is_over(db, deadline).await?;
-        let until = if asked { farewell::deadline(db, server, None).await? } else { None };
+            && !announce_deletion::is_over(db, deadline).await?;
+        let until = if asked { announce_deletion::deadline(db, server, None).await? } else { None };
         let Some(deadline) = until.map(|until| until.min(deadline)) else {
             return Ok(Batch::go_on(0, cursor.at(Step::Account)));
         };
@@ -329,16 +329,16 @@ impl DeleteUser {
 }
 
 /// Removes rows of one kind, then goes on to the next kind.
-async fn leftovers(
+async fn owned_rows(
     db: &mut PgConnection,
     account: &Actor,
     cursor: &Cursor,
     kind: &str,
     limit: i64,
 ) -> Result<Batch<Cursor>, JobError> {
-    let done = leftovers::remove(db, account.id, kind, limit).await?;
+    let done = owned_rows::remove(db, account.id, kind, limit).await?;
     let next = match done {
-        0 => leftovers::kind_after(db, Some(kind)).await?,
+        0 => owned_rows::kind_after(db, Some(kind)).await?,
         _ => Some(kind.to_owned()),
     };
     let next = next.map_or(Step::Posts { after: Uuid::nil() }, |kind| Step::Leftovers { kind });

@@ -22,8 +22,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Batch, BatchSettings, ThrottleSettings, Class, Count, Driver, Ended, House, Job, JobError, Lease,
-    Parking, Plan, Progress, Recount, RetrySettings, Skipped, Status, Table, drive,
+    Batch, BatchSettings, Class, Count, Driver, Ended, Job, JobError, Lease, Parking, Plan,
+    Progress, Recount, RetrySettings, ServerQueues, Skipped, Status, Table, ThrottleSettings,
+    drive,
     error::STATEMENT_TIMEOUT,
     ledger::{self, Enqueued, NewRun, Run},
 };
@@ -66,7 +67,7 @@ struct Cursor {
 #[derive(Debug, Default)]
 struct Mended(AtomicBool);
 
-impl House for Mended {}
+impl ServerQueues for Mended {}
 
 impl Pattern {
     /// The items of a batch, each with its number; all good ones once everything is mended.

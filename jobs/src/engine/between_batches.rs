@@ -7,36 +7,36 @@ use tokio::{sync::watch, time::sleep};
 use tracing::{debug, info};
 
 use super::{
-    ThrottleCheck, Throttled, Job,
-    throttle::Sight,
+    Job, ThrottleCheck, Throttled,
     drive::Drive,
     ledger::{self, Claim, Control},
+    throttle::LoadSnapshot,
     transaction::answered,
 };
 
 /// How often somebody who waits looks whether an operator wants something.
-const GLANCE: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long the ledger may take to say so.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Knows what holds a run back, and what was told of it.
 pub(super) struct Throttle {
     /// Nothing is known before the first look.
-    sight: watch::Receiver<Sight>,
+    snapshot: watch::Receiver<LoadSnapshot>,
     /// The check that was told of last, and since when one is on.
     noted: Option<(ThrottleCheck, Instant)>,
 }
 
 impl Throttle {
-    pub(super) const fn new(sight: watch::Receiver<Sight>) -> Self {
-        Self { sight, noted: None }
+    pub(super) const fn new(snapshot: watch::Receiver<LoadSnapshot>) -> Self {
+        Self { snapshot, noted: None }
     }
 
     /// Waits for the first look.
-    pub(super) async fn first_look(&mut self) {
+    pub(super) async fn first_sample(&mut self) {
         // Nobody who looks any more holds anything back.
-        let _closed = self.sight.changed().await;
+        let _closed = self.snapshot.changed().await;
     }
 
     /// Waits until the next batch may begin, or there is something else to do: the process is to
@@ -44,25 +44,26 @@ impl Throttle {
     pub(super) async fn between_batches<J: Job>(&mut self, drive: &mut Drive<'_, J>) {
         let worked = drive.pacing.take_work();
         let begun = Instant::now();
-        let mut glanced = begun;
+        let mut polled = begun;
         loop {
-            let Sight { throttled, company, at_work } = self.sight.borrow_and_update().clone();
-            drive.pacing.set_company(company);
-            drive.pacing.set_at_work(at_work);
+            let LoadSnapshot { throttled, load, active_runs } =
+                self.snapshot.borrow_and_update().clone();
+            drive.pacing.set_load(load);
+            drive.pacing.set_active_runs(active_runs);
             self.say(drive, throttled.as_ref()).await;
             let left = drive.pacing.rest_after(worked).saturating_sub(begun.elapsed());
-            let wait = if throttled.is_some() { GLANCE } else { left.min(GLANCE) };
+            let wait = if throttled.is_some() { POLL_INTERVAL } else { left.min(POLL_INTERVAL) };
             if wait.is_zero() {
                 return;
             }
             tokio::select! {
                 () = sleep(wait) => {}
                 () = drive.driver.stop.cancelled() => break,
-                Ok(()) = self.sight.changed() => {}
+                Ok(()) = self.snapshot.changed() => {}
             }
             // A rest shorter than this is over before anybody could want anything.
-            if glanced.elapsed() >= GLANCE {
-                glanced = Instant::now();
+            if polled.elapsed() >= POLL_INTERVAL {
+                polled = Instant::now();
                 if !goes_on(drive).await {
                     break;
                 }
@@ -101,13 +102,17 @@ impl Throttle {
         let reason = throttled.map(|throttled| throttled.reason.clone());
         drive.progress.send_modify(|progress| progress.throttled = reason);
         let written = write_down(&drive.driver.lease_pool, drive.claim, throttled);
-        if let Err(error) = answered(PATIENCE, written).await {
+        if let Err(error) = answered(TIMEOUT, written).await {
             debug!(run_id = drive.claim.run_id, %error, "A check could not be written down");
         }
     }
 }
 
-async fn write_down(pool: &PgPool, claim: &Claim, throttled: Option<&Throttled>) -> sqlx::Result<()> {
+async fn write_down(
+    pool: &PgPool,
+    claim: &Claim,
+    throttled: Option<&Throttled>,
+) -> sqlx::Result<()> {
     let mut db = pool.acquire().await?;
     match throttled {
         Some(throttled) => ledger::throttle_on(&mut db, claim, throttled).await,
@@ -117,14 +122,14 @@ async fn write_down(pool: &PgPool, claim: &Claim, throttled: Option<&Throttled>)
 
 /// Whether a run that waits should wait on, at the speed that an operator wants by now.
 async fn goes_on<J: Job>(drive: &mut Drive<'_, J>) -> bool {
-    let wish = async {
+    let requested = async {
         let mut db = drive.driver.lease_pool.acquire().await?;
-        ledger::wish(&mut db, drive.claim).await
+        ledger::requested(&mut db, drive.claim).await
     };
-    match answered(PATIENCE, wish).await {
-        Ok(Some(wish)) => {
-            drive.pacing.set_speed(wish.speed);
-            wish.control == Control::Run
+    match answered(TIMEOUT, requested).await {
+        Ok(Some(requested)) => {
+            drive.pacing.set_speed(requested.speed);
+            requested.control == Control::Run
         }
         // Lost: the next turn finds that out.
         Ok(None) => false,

@@ -156,7 +156,7 @@ impl<J: Job> Drive<'_, J> {
                 let writes = ledger::writes_after(&mut tx, self.claim, *after, LOOK_AT).await?;
                 match writes.last() {
                     Some(last) => {
-                        let found = self.look_again(&mut tx, &writes).await?;
+                        let found = self.recheck(&mut tx, &writes).await?;
                         Phase::Looking {
                             after: last.n,
                             round: *round,
@@ -186,7 +186,7 @@ impl<J: Job> Drive<'_, J> {
 
     /// Whether a run that has nothing left to walk over still has to look again at what it wrote,
     /// because others are there. Then it is so from the next turn on.
-    pub(super) async fn has_to_look_again(
+    pub(super) async fn has_to_recheck(
         &self,
         db: &mut PgConnection,
         locked: &Locked,
@@ -217,13 +217,13 @@ impl<J: Job> Drive<'_, J> {
         open: &[String],
         since: DateTime<Utc>,
     ) -> Result<Option<Wait>, JobError> {
-        let patience = self.driver.batch.late_writes;
+        let timeout = self.driver.batch.late_writes;
         let now = ledger::others(db).await?;
         let waited = now.at.signed_duration_since(since).to_std().unwrap_or_default();
-        let grace = GRACE.min(patience).saturating_sub(waited);
-        let at_work = open.iter().any(|transaction| now.open.contains(transaction));
-        let delay = if grace.is_zero() && at_work {
-            patience.saturating_sub(waited).min(AGAIN)
+        let grace = GRACE.min(timeout).saturating_sub(waited);
+        let active_runs = open.iter().any(|transaction| now.open.contains(transaction));
+        let delay = if grace.is_zero() && active_runs {
+            timeout.saturating_sub(waited).min(AGAIN)
         } else {
             grace
         };
@@ -234,7 +234,7 @@ impl<J: Job> Drive<'_, J> {
     /// Looks at what was not looked at since it was written, and says what of how many batches that was.
     pub(super) async fn look_at_fresh(&self, db: &mut PgConnection) -> Result<i64, JobError> {
         let fresh = ledger::take_fresh_writes(db, self.claim, LOOK_AT).await?;
-        self.look_again(db, &fresh).await?;
+        self.recheck(db, &fresh).await?;
         Ok(i64::try_from(fresh.len()).unwrap_or(i64::MAX))
     }
 
@@ -251,10 +251,10 @@ impl<J: Job> Drive<'_, J> {
     }
 
     /// Sets right what others have written over; gives whether there was anything.
-    async fn look_again(&self, db: &mut PgConnection, writes: &[Writes]) -> Result<bool, JobError> {
+    async fn recheck(&self, db: &mut PgConnection, writes: &[Writes]) -> Result<bool, JobError> {
         let mut set_right: Vec<Count> = Vec::new();
         for Writes { what, .. } in writes {
-            let found = self.job.look_again(self.world, db, what).await.map_err(nobodys_row)?;
+            let found = self.job.recheck(self.world, db, what).await.map_err(nobodys_row)?;
             for found in found {
                 match set_right.iter_mut().find(|count| count.kind == found.kind) {
                     Some(count) => count.items += found.items,
@@ -265,12 +265,12 @@ impl<J: Job> Drive<'_, J> {
         if set_right.is_empty() {
             return Ok(false);
         }
-        let told: Vec<String> =
+        let reported: Vec<String> =
             set_right.iter().map(|count| format!("{} {}", count.items, count.kind)).collect();
         info!(
             run_id = self.claim.run_id,
             "Set right what others had written over: {}",
-            told.join(", ")
+            reported.join(", ")
         );
         ledger::tell_set_right(db, self.claim, &set_right).await?;
         Ok(true)

@@ -143,13 +143,13 @@ mod tests {
 
     use super::*;
     use crate::engine::{
-        BatchSettings, ThrottleSettings, Class, Driver, House, Lease, Plan, Progress, RetrySettings,
-        Skipped, Table,
+        BatchSettings, Class, Driver, Lease, Plan, Progress, RetrySettings, ServerQueues, Skipped,
+        Table, ThrottleSettings,
         drive::drive,
         ledger::{Enqueued, NewRun},
     };
 
-    /// Longer than any turn may take: see [`BatchSettings::patience`].
+    /// Longer than any turn may take: see [`BatchSettings::timeout`].
     const COUNTS_FOR: Duration = Duration::from_secs(6);
 
     const SETTINGS: BatchSettings = BatchSettings {
@@ -170,7 +170,7 @@ mod tests {
 
     struct Nobody;
 
-    impl House for Nobody {}
+    impl ServerQueues for Nobody {}
 
     impl Job for Uncounted {
         const NAME: &'static str = "recount";
@@ -226,7 +226,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_recount_at_the_end_may_take_longer_than_any_batch() -> Result<()> {
-        ensure!(COUNTS_FOR > SETTINGS.patience());
+        ensure!(COUNTS_FOR > SETTINGS.timeout());
         let database = Database::create(Flavour::Pleroma).await?;
         let mut db = database.pool().acquire().await?;
         ledger::migrate(&mut db).await?;

@@ -15,17 +15,17 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    Batch, BatchSettings, ThrottleSettings, Class, FailPoint, Job, JobError, Parking, Progress,
-    Status, Wait,
-    throttle::{self, Sight},
+    Batch, BatchSettings, Class, FailPoint, Job, JobError, Parking, Progress, Status,
+    ThrottleSettings, Wait,
+    between_batches::Throttle,
     counting::{COUNTING_MAX, Finishing},
     failing::Failing,
-    between_batches::Throttle,
     lease,
     ledger::{self, Checkpoint, Claim, Control, Figures, Lease, Locked},
     pacing::Pacing,
     progress::step_of,
     retry::RetrySettings,
+    throttle::{self, LoadSnapshot},
     transaction::{answered, milliseconds, transaction_settings},
     wire,
 };
@@ -152,15 +152,15 @@ pub(super) struct Drive<'a, J: Job> {
 }
 
 impl<J: Job> Drive<'_, J> {
-    /// Works on the run while somebody looks beside it whether the house suffers.
+    /// Works on the run while the throttle samples the load on the server.
     async fn run_throttled(&mut self) -> Ended {
         if J::CLASS == Class::Short {
-            // Somebody waits for it, and it is over before the house could suffer.
+            // Somebody waits for it, and it is over before the server could suffer.
             return Box::pin(self.run(None)).await;
         }
         let (Driver { lease_pool, throttle: settings, .. }, world) = (self.driver, self.world);
-        let (sight, seen) = watch::channel(Sight::UNKNOWN);
-        let watching = throttle::watch(lease_pool, world, settings, J::TABLES, &sight);
+        let (snapshot, seen) = watch::channel(LoadSnapshot::UNKNOWN);
+        let watching = throttle::watch(lease_pool, world, settings, J::TABLES, &snapshot);
         tokio::select! {
             ended = Box::pin(self.run(Some(Throttle::new(seen)))) => ended,
             () = Box::pin(watching) => Ended::Lost,
@@ -172,7 +172,7 @@ impl<J: Job> Drive<'_, J> {
             return ended;
         }
         if let Some(throttle) = &mut throttle {
-            throttle.first_look().await;
+            throttle.first_sample().await;
         }
         loop {
             if let Some(throttle) = &mut throttle {
@@ -199,7 +199,7 @@ impl<J: Job> Drive<'_, J> {
 
     async fn attempt_anything(&mut self) -> Result<Next, JobError> {
         self.in_batch = false;
-        match answered(self.driver.batch.patience(), Box::pin(self.turn())).await? {
+        match answered(self.driver.batch.timeout(), Box::pin(self.turn())).await? {
             Turn::Over(next) => Ok(next),
             Turn::Plan => {
                 answered(COUNTING_MAX, Box::pin(self.plan())).await?;
@@ -219,7 +219,7 @@ impl<J: Job> Drive<'_, J> {
         let Some(locked) = ledger::lock(&mut tx, self.claim).await? else {
             return Ok(Turn::ended(Ended::Lost));
         };
-        if let Some(ended) = self.obey(&mut tx, &locked).await? {
+        if let Some(ended) = self.apply_control(&mut tx, &locked).await? {
             FailPoint::BeforeGiveBackCommit.reach();
             tx.commit().await?;
             FailPoint::AfterGiveBackCommit.reach();
@@ -268,7 +268,7 @@ impl<J: Job> Drive<'_, J> {
             self.tried_once_more = true;
             self.retrying = ledger::mark_stuck(&mut tx, self.claim).await?;
         }
-        if batch.end && !self.retrying && !self.has_to_look_again(&mut tx, &locked).await? {
+        if batch.end && !self.retrying && !self.has_to_recheck(&mut tx, &locked).await? {
             let elapsed = begun.elapsed();
             return Ok(Turn::Finish(tx, Finishing::of(locked, batch, after, elapsed)));
         }
@@ -311,7 +311,7 @@ impl<J: Job> Drive<'_, J> {
     }
 
     /// Follows an operator's wish, or the process's end.
-    async fn obey(
+    async fn apply_control(
         &self,
         db: &mut PgConnection,
         locked: &Locked,
@@ -345,7 +345,7 @@ impl<J: Job> Drive<'_, J> {
     /// Whether it should be looked again at what the latest batches wrote: once a second, while others
     /// are there.
     fn is_time_to_look(&mut self) -> bool {
-        let due = self.pacing.is_in_company() && self.looked.elapsed() >= LOOK_EVERY;
+        let due = self.pacing.is_database_busy() && self.looked.elapsed() >= LOOK_EVERY;
         if due {
             self.looked = Instant::now();
         }

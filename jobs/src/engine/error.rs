@@ -62,9 +62,9 @@ impl JobError {
 /// The one place where an SQLSTATE decides between trying again, parking a row and giving up.
 impl From<SqlxError> for JobError {
     fn from(error: SqlxError) -> Self {
-        let (sqlstate, told) = match &error {
+        let (sqlstate, reported) = match &error {
             SqlxError::Database(database) => {
-                (database.code().map(std::borrow::Cow::into_owned), told(database.as_ref()))
+                (database.code().map(std::borrow::Cow::into_owned), reported(database.as_ref()))
             }
             SqlxError::ColumnDecode { .. } | SqlxError::Decode(_) => {
                 return Self::Row { error: error.into(), sqlstate: None };
@@ -72,7 +72,7 @@ impl From<SqlxError> for JobError {
             // Everything else that sqlx reports is about the connection or the pool.
             _ => return Self::Retry(error.into()),
         };
-        let (error, in_function) = told;
+        let (error, in_function) = reported;
         match (sqlstate.as_deref().map_or(Remedy::Park, remedy), sqlstate) {
             (Remedy::GiveWay, _) => Self::GaveWay(error),
             (Remedy::Shrink, Some(sqlstate)) => Self::Stuck { error, sqlstate },
@@ -87,7 +87,7 @@ impl From<SqlxError> for JobError {
 
 /// PostgreSQL's own words, without sqlx's around them, and where in a function it happened, if it was in
 /// one: the server's trigger is not to be taken for a statement of ours.
-fn told(error: &dyn DatabaseError) -> (anyhow::Error, bool) {
+fn reported(error: &dyn DatabaseError) -> (anyhow::Error, bool) {
     let place = error
         .try_downcast_ref::<PgDatabaseError>()
         .and_then(PgDatabaseError::r#where)

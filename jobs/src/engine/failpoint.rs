@@ -35,8 +35,8 @@ pub enum FailPoint {
     BeforeAcknowledge,
     /// The message is acknowledged.
     AfterAcknowledge,
-    /// The reconciler has rung for a due run, and not noted that.
-    AfterRing,
+    /// The reconciler has notified workers of a due run, and not noted that.
+    AfterNotify,
     /// A run is written into the ledger, and not committed.
     BeforeEnqueueCommit,
     /// A run is in the ledger, and Redis does not know.
@@ -60,7 +60,7 @@ impl FailPoint {
         Self::AfterGiveBackCommit,
         Self::BeforeAcknowledge,
         Self::AfterAcknowledge,
-        Self::AfterRing,
+        Self::AfterNotify,
         Self::BeforeEnqueueCommit,
         Self::AfterEnqueueCommit,
     ];
@@ -82,7 +82,7 @@ impl FailPoint {
             Self::AfterGiveBackCommit => "after_give_back_commit",
             Self::BeforeAcknowledge => "before_acknowledge",
             Self::AfterAcknowledge => "after_acknowledge",
-            Self::AfterRing => "after_ring",
+            Self::AfterNotify => "after_notify",
             Self::BeforeEnqueueCommit => "before_enqueue_commit",
             Self::AfterEnqueueCommit => "after_enqueue_commit",
         }

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::{Class, Count, House, JobError, Plan, Recount, Table};
+use super::{Class, Count, JobError, Plan, Recount, ServerQueues, Table};
 
 /// A typed job. The value is the payload in the queue: a wire format to which fields may only be added.
 ///
@@ -26,7 +26,7 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The server's tables that it writes many rows of, for a look after a large run.
     const TABLES: &'static [Table];
     /// What the job knows of the database it works on; read once, not part of the payload.
-    type World: House;
+    type World: ServerQueues;
     /// Where a run stands; a wire format like the payload. An enum when the job has several steps.
     type Cursor: Serialize + DeserializeOwned + Send + Sync;
 
@@ -75,7 +75,7 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Looks again at what a batch wrote, as [`Batch::written`] tells it: the server may have read a row
     /// before, and written it whole since. Sets right what is not as the batch left it, and what came
     /// with it; tells how much, per kind. Called while the run goes on, and once more at its end.
-    fn look_again(
+    fn recheck(
         &self,
         _world: &Self::World,
         _db: &mut PgConnection,

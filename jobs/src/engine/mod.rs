@@ -4,10 +4,9 @@
 //! a transaction ([`Job::batch`]) and recounts at the end ([`Job::finish`]); everything else,
 //! checkpoints, leases, retries, parking, progress, belongs to the loop in [`drive`].
 
-mod after_care;
 #[cfg(test)]
 mod bad_rows;
-mod throttle;
+mod between_batches;
 mod class;
 mod closing;
 mod connection;
@@ -16,12 +15,11 @@ mod drive;
 mod error;
 mod failing;
 pub mod failpoint;
-mod between_batches;
-mod house;
 mod job;
 mod lease;
 pub mod ledger;
 mod list;
+mod maintenance;
 #[cfg(test)]
 mod model;
 mod pacing;
@@ -30,29 +28,31 @@ mod plan;
 mod progress;
 mod remembered;
 mod retry;
+mod server_queues;
 mod setback;
 mod status;
+mod throttle;
 mod transaction;
 mod wire;
 
-pub(crate) use after_care::tables;
-pub use after_care::{AFTER_CARE, AfterCare, Analyzed, Table, TableCare, look_after};
-pub use throttle::{ThrottleCheck, ThrottleSettings, Throttled, InvalidWindow, Window};
 pub use class::Class;
 pub use closing::{Left, Recount};
 pub use connection::{OWN_SESSION, Settled, own, settle, shares_sessions};
 pub use drive::{Driver, Ended, drive};
 pub use error::JobError;
 pub use failpoint::FailPoint;
-pub use house::{Backlog, House};
 pub use job::{Batch, Job, Parking, Skipped, Wait};
 pub use ledger::Lease;
 pub use list::List;
+pub(crate) use maintenance::tables;
+pub use maintenance::{Analyzed, MAINTENANCE, Maintenance, Table, TableMaintenance, maintain};
 pub use pacing::BatchSettings;
 pub use plan::{Count, Plan, PlanSummary};
-pub use progress::{Meter, Progress, deliveries_told, step_of};
-pub use remembered::Remembered;
+pub use progress::{Meter, Progress, deliveries_note, step_of};
+pub use remembered::ClaimCache;
 pub use retry::RetrySettings;
+pub use server_queues::{Backlog, ServerQueues};
 pub use status::Status;
+pub use throttle::{InvalidWindow, ThrottleCheck, ThrottleSettings, Throttled, Window};
 pub use transaction::{answered, begin, hurry, is_idle, watch_client};
 pub use wire::{Unreadable, read};

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, mem, time::Duration};
 
-use super::throttle::Company;
+use super::throttle::DatabaseLoad;
 
 /// Bounds of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ pub struct BatchSettings {
 impl BatchSettings {
     /// How long a turn of the loop may take until PostgreSQL counts as gone: far longer than any
     /// that the server's own time-outs let live.
-    pub(super) fn patience(&self) -> Duration {
+    pub(super) fn timeout(&self) -> Duration {
         self.statement_timeout * 3 + self.lock_timeout + Duration::from_secs(5)
     }
 }
@@ -45,9 +45,9 @@ pub(super) struct Pacing {
     limit: i64,
     rows_max: i64,
     rows_busy: i64,
-    company: Company,
+    load: DatabaseLoad,
     /// Runs that share what may be worked while others are busy.
-    at_work: f64,
+    active_runs: f64,
     target: f64,
     isolating: bool,
     /// Somebody was in the way, and batches have not grown to their least size again since.
@@ -84,8 +84,8 @@ impl Pacing {
             rows_initial,
             rows_max: settings.rows_max,
             rows_busy: Self::rows_busy(settings),
-            company: Company::NONE,
-            at_work: 1.0,
+            load: DatabaseLoad::NONE,
+            active_runs: 1.0,
             target: settings.target.as_secs_f64(),
             isolating: false,
             avoiding: false,
@@ -112,15 +112,15 @@ impl Pacing {
         // A nicer run works less wherever it is. Where others are busy it does so again, as its batches have fewer
         // rows there and as many of them as before would be met by as many; and once more, so that those who meet
         // one are so few that the slowest hundredth of the others is hardly slower (bench live).
-        let least = self.share_busy / self.at_work / (1.0 + self.nice).powi(2);
-        let rest = (1.0 / least - 1.0) * (self.company.busy / BUSY).min(1.0);
+        let least = self.share_busy / self.active_runs / (1.0 + self.nice).powi(2);
+        let rest = (1.0 / least - 1.0) * (self.load.busy / BUSY).min(1.0);
         let working = (self.speed / (1.0 + rest) / (1.0 + self.nice)).clamp(0.001, 1.0);
         worked.mul_f64(1.0 / working - 1.0)
     }
 
     /// Rows of the next batch.
     pub(super) fn limit(&self) -> i64 {
-        if self.company.present { self.limit.min(self.rows_busy) } else { self.limit }
+        if self.load.present { self.limit.min(self.rows_busy) } else { self.limit }
     }
 
     /// Never more rows than this while others are at work: the nicer, the fewer. Rests alone do not
@@ -133,20 +133,20 @@ impl Pacing {
     }
 
     /// Whether others are at work.
-    pub(super) const fn is_in_company(&self) -> bool {
-        self.company.present
+    pub(super) const fn is_database_busy(&self) -> bool {
+        self.load.present
     }
 
     /// What is known of others by now. Not to be called while a batch is under way.
-    pub(super) const fn set_company(&mut self, company: Company) {
-        self.company = company;
+    pub(super) const fn set_load(&mut self, load: DatabaseLoad) {
+        self.load = load;
     }
 
     /// So many long runs are being worked on: together they work no more than one would alone while
     /// others are busy.
     #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
-    pub(super) fn set_at_work(&mut self, runs: i64) {
-        self.at_work = runs.max(1) as f64;
+    pub(super) fn set_active_runs(&mut self, runs: i64) {
+        self.active_runs = runs.max(1) as f64;
     }
 
     /// A batch is committed after `elapsed`, and the run goes on with another step: what a row cost
@@ -363,7 +363,7 @@ mod tests {
     fn rest(busy: f64, nice: f64, speed: f64) -> u128 {
         let mut pacing = Pacing::new(&BatchSettings { nice, ..SETTINGS });
         pacing.set_speed(speed);
-        pacing.set_company(Company { present: true, busy });
+        pacing.set_load(DatabaseLoad { present: true, busy });
         pacing.committed(None, Duration::from_millis(100));
         let worked = pacing.take_work();
         assert_eq!(pacing.take_work(), Duration::ZERO);
@@ -373,12 +373,12 @@ mod tests {
     #[test]
     fn batches_are_small_while_others_are_at_work_and_grow_step_by_step_afterwards() {
         let mut pacing = Pacing::new(&SETTINGS);
-        pacing.set_company(Company { present: true, busy: 0.0 });
+        pacing.set_load(DatabaseLoad { present: true, busy: 0.0 });
         for _ in 0..10 {
             assert_eq!(pacing.limit(), 25);
             pacing.committed(None, Duration::from_millis(1));
         }
-        pacing.set_company(Company::NONE);
+        pacing.set_load(DatabaseLoad::NONE);
         let mut limits = Vec::new();
         for _ in 0..4 {
             limits.push(pacing.limit());
@@ -392,7 +392,7 @@ mod tests {
         let rows = |rows_busy: i64, nice: f64| {
             let mut pacing = Pacing::new(&BatchSettings { rows_busy, nice, ..SETTINGS });
             let alone = pacing.limit();
-            pacing.set_company(Company { present: true, busy: 0.0 });
+            pacing.set_load(DatabaseLoad { present: true, busy: 0.0 });
             (alone, pacing.limit())
         };
         assert_eq!([0.0, 0.5, 1.0, 2.0].map(|nice| rows(90, nice).1), [90, 60, 45, 30]);
@@ -421,8 +421,8 @@ mod tests {
     fn several_runs_work_no_more_than_one_while_others_are_busy() {
         let rest = |busy: f64, runs: i64| {
             let mut pacing = Pacing::new(&SETTINGS);
-            pacing.set_company(Company { present: true, busy });
-            pacing.set_at_work(runs);
+            pacing.set_load(DatabaseLoad { present: true, busy });
+            pacing.set_active_runs(runs);
             (pacing.rest_after(Duration::from_millis(100)) + Duration::from_micros(1)).as_millis()
         };
         assert_eq!([0, 1, 2, 5].map(|runs| rest(1.0, runs)), [300, 300, 700, 1_900]);

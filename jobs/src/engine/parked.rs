@@ -58,7 +58,7 @@ impl<J: Job> Drive<'_, J> {
             }
             Err(error) => return Err(error),
         }
-        ledger::got_on(&mut tx, self.claim, self.driver.lease, deliveries_until).await?;
+        ledger::made_progress(&mut tx, self.claim, self.driver.lease, deliveries_until).await?;
         FailPoint::BeforeParkCommit.reach();
         tx.commit().await?;
         FailPoint::AfterParkCommit.reach();

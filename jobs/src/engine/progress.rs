@@ -34,7 +34,7 @@ pub fn step_of(cursor: &Value) -> Option<String> {
 
 /// Tells until when deliveries go on, as a person says it: `deliveries until about 14:05 UTC`;
 /// `None` when the last of them was due before `now`.
-pub fn deliveries_told(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<String> {
+pub fn deliveries_note(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<String> {
     let until = until.filter(|until| *until > now)?;
     let form = if until.date_naive() == now.date_naive() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
     Some(format!("deliveries until about {} UTC", until.format(form)))
@@ -125,13 +125,16 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_deliveries_is_told_while_it_is_to_come() {
+    fn the_end_of_deliveries_is_reported_while_it_is_to_come() {
         let now = DateTime::UNIX_EPOCH;
-        let told = |seconds| deliveries_told(DateTime::from_timestamp(seconds, 0), now);
-        assert_eq!(told(50_700).as_deref(), Some("deliveries until about 14:05 UTC"));
-        assert_eq!(told(90_000).as_deref(), Some("deliveries until about 1970-01-02 01:00 UTC"));
-        assert_eq!(told(0), None);
-        assert_eq!(deliveries_told(None, now), None);
+        let reported = |seconds| deliveries_note(DateTime::from_timestamp(seconds, 0), now);
+        assert_eq!(reported(50_700).as_deref(), Some("deliveries until about 14:05 UTC"));
+        assert_eq!(
+            reported(90_000).as_deref(),
+            Some("deliveries until about 1970-01-02 01:00 UTC")
+        );
+        assert_eq!(reported(0), None);
+        assert_eq!(deliveries_note(None, now), None);
     }
 
     #[test]

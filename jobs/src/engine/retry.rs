@@ -10,7 +10,7 @@ pub struct RetrySettings {
     /// Workers that died over a run in a row, without a committed batch between them.
     pub max_crashes: i32,
     /// How often a failing batch is tried again at once, under the same claim.
-    pub quick_tries: u32,
+    pub immediate_retries: u32,
     /// The wait before the first of these tries; doubled each time.
     pub quick_delay: Duration,
     /// Items that are parked one after the other for the same cause, with nothing done in between. After
@@ -31,7 +31,7 @@ impl RetrySettings {
         Self {
             max_attempts,
             max_crashes,
-            quick_tries: 3,
+            immediate_retries: 3,
             quick_delay: Duration::from_millis(100),
             in_a_row_max: 1_000,
             stuck_attempts: 2,
@@ -75,7 +75,7 @@ mod tests {
         let expected = [5, 10, 20, 40, 80, 160, 320, 600, 600].map(Some).into_iter().chain([None]);
         assert_eq!(seconds, expected.collect::<Vec<_>>());
         let quick: Vec<_> =
-            (1..=policy.quick_tries).map(|number| policy.quick_delay(number)).collect();
+            (1..=policy.immediate_retries).map(|number| policy.quick_delay(number)).collect();
         assert_eq!(quick, [100, 200, 400].map(Duration::from_millis));
     }
 }

@@ -46,7 +46,7 @@ impl<J: Job> Drive<'_, J> {
                 }
                 self.set_aside(Bad { reason: error, sqlstate, stuck: false }).await
             }
-            JobError::Retry(error) if self.tries < self.driver.retry.quick_tries => {
+            JobError::Retry(error) if self.tries < self.driver.retry.immediate_retries => {
                 self.again(&error, true).await
             }
             JobError::Stuck { error, .. } if !self.is_alone() => self.again(&error, false).await,
@@ -97,7 +97,7 @@ impl<J: Job> Drive<'_, J> {
     }
 
     async fn set_aside(&mut self, bad: Bad) -> Next {
-        let limit = self.driver.batch.patience();
+        let limit = self.driver.batch.timeout();
         let next = if self.retrying {
             answered(limit, Box::pin(self.leave_parked(&bad))).await
         } else {
@@ -125,7 +125,7 @@ impl<J: Job> Drive<'_, J> {
         if in_a_row >= self.driver.retry.stuck_in_a_row_max {
             ledger::retry_no_more(&mut tx, self.claim).await?;
         }
-        ledger::got_on(&mut tx, self.claim, self.driver.lease, None).await?;
+        ledger::made_progress(&mut tx, self.claim, self.driver.lease, None).await?;
         tx.commit().await?;
         self.tries = 0;
         Ok(Next::Continue(()))
@@ -191,7 +191,7 @@ impl<J: Job> Drive<'_, J> {
 
     /// Ends the claim after a failed try, in the ledger as well.
     pub(super) async fn settle(&self, error: JobError) -> Ended {
-        match answered(self.driver.batch.patience(), Box::pin(self.write_down(&error))).await {
+        match answered(self.driver.batch.timeout(), Box::pin(self.write_down(&error))).await {
             Ok(ended) => ended,
             Err(unreachable) => {
                 // The lease runs out by itself, and whoever claims the run then goes on.
@@ -214,8 +214,8 @@ impl<J: Job> Drive<'_, J> {
         };
         let goes_on = delay.is_some() || matches!(error, JobError::Newer(_));
         // A wish that came while the batch failed must not wait for the next try.
-        let wish = if goes_on { self.follow(&mut tx, &locked).await? } else { None };
-        let ended = if let Some(ended) = wish {
+        let requested = if goes_on { self.follow(&mut tx, &locked).await? } else { None };
+        let ended = if let Some(ended) = requested {
             warn!(
                 run_id = self.claim.run_id,
                 error = text,
@@ -241,18 +241,18 @@ impl<J: Job> Drive<'_, J> {
 
 /// What a person can do about an item that takes too long: the setting by its name.
 fn with_setting(error: &anyhow::Error, sqlstate: &str, limits: &BatchSettings) -> anyhow::Error {
-    let told = |duration| humantime::format_duration(duration).to_string();
+    let reported = |duration| humantime::format_duration(duration).to_string();
     let advice = match sqlstate {
         LOCK_TIMEOUT => format!(
             "somebody else has held a lock that this item needs, time and again for longer than \
              batch.lock_timeout ({}) or half of deadlock_timeout; end that transaction, which \
              pg_stat_activity shows, and try the item again",
-            told(limits.lock_timeout)
+            reported(limits.lock_timeout)
         ),
         STATEMENT_TIMEOUT => format!(
             "this item alone takes longer than batch.statement_timeout ({}); raise the setting and try it \
              again",
-            told(limits.statement_timeout)
+            reported(limits.statement_timeout)
         ),
         _ => "this item alone needs more memory than PostgreSQL has".to_owned(),
     };

@@ -25,7 +25,7 @@ pub(super) const IDLE_MAX: Duration = Duration::from_secs(40);
 /// them among all posts that the server ever had.
 macro_rules! transaction_settings {
     () => {
-        "with patience as materialized (
+        "with wait as materialized (
              select greatest(1, least($1::bigint, min(extract(epoch from timeout::interval) * 500)))::bigint::text as ms
              from (select current_setting('deadlock_timeout') as timeout
                    union all
@@ -36,8 +36,8 @@ macro_rules! transaction_settings {
                      and setdatabase in (0, (select oid from pg_catalog.pg_database where datname = current_database()))
                   ) as known
          )
-         select set_config('lock_timeout', (select ms from patience), true),
-                set_config('ostrakon.lock_patience', (select ms from patience), true),
+         select set_config('lock_timeout', (select ms from wait), true),
+                set_config('ostrakon.lock_wait', (select ms from wait), true),
                 set_config('jit', 'off', true),
                 set_config('plan_cache_mode', 'force_generic_plan', true), "
     };
@@ -69,12 +69,12 @@ pub async fn begin(pool: &PgPool, limits: &BatchSettings) -> sqlx::Result<PgTran
 /// waits for us.
 pub async fn hurry(db: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query(
-        "select set_config(name, greatest(1, patience / 50, least(patience / 5, patience - age))::bigint::text, true)
+        "select set_config(name, greatest(1, wait / 50, least(wait / 5, wait - age))::bigint::text, true)
          from (select 'lock_timeout' as name,
                       -- Empty where an earlier transaction of this connection had it.
-                      nullif(current_setting('ostrakon.lock_patience', true), '')::float8 as patience,
+                      nullif(current_setting('ostrakon.lock_wait', true), '')::float8 as wait,
                       extract(epoch from clock_timestamp() - transaction_timestamp())::float8 * 1000 as age) as known
-         where patience is not null",
+         where wait is not null",
     )
     .execute(db)
     .await?;
@@ -194,7 +194,7 @@ mod tests {
         hurry(&mut tx).await?;
         ensure!(waits_for(&mut tx).await? == "10ms");
         tx.rollback().await?;
-        // Not begun here: nothing is known of its patience.
+        // Not begun here: nothing is known of its lock time-out.
         let mut db = pool.acquire().await?;
         hurry(&mut db).await?;
         ensure!(waits_for(&mut db).await? == "0");

@@ -96,7 +96,7 @@ mod tests {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        spared: Vec<Spared>,
+        excluded: Vec<Spared>,
         #[serde(flatten)]
         step: Step,
     }
@@ -123,8 +123,8 @@ mod tests {
             json!({"nickname": "alice", "step": "account"}),
             json!({"nickname": "alice", "step": "posts", "after": 7, "thorough": true}),
             // Defaults that somebody spelled out.
-            json!({"nickname": "alice", "step": "account", "thorough": false, "reason": null, "spared": []}),
-            json!({"nickname": "alice", "step": "account", "spared": [{"id": 1}]}),
+            json!({"nickname": "alice", "step": "account", "thorough": false, "reason": null, "excluded": []}),
+            json!({"nickname": "alice", "step": "account", "excluded": [{"id": 1}]}),
         ] {
             assert!(read::<Payload>(&stored).is_ok(), "{stored}: {}", refusal(&stored));
         }
@@ -140,7 +140,10 @@ mod tests {
             (json!({"a/b~c": {}}), "unknown field `a/b~c`"),
             // Of another step.
             (json!({"after": 7}), "unknown field `after`"),
-            (json!({"spared": [{"id": 1}, {"id": 2, "why": "x"}]}), "unknown field `spared.1.why`"),
+            (
+                json!({"excluded": [{"id": 1}, {"id": 2, "why": "x"}]}),
+                "unknown field `excluded.1.why`",
+            ),
         ] {
             let mut stored = json!({"nickname": "alice", "step": "account"});
             for (name, value) in more.as_object().into_iter().flatten() {
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn another_type_and_another_step_are_told_as_serde_does() {
+    fn another_type_and_another_step_are_reported_as_serde_does() {
         let stored = json!({"nickname": "alice", "step": "purge"});
         assert!(refusal(&stored).starts_with("unknown variant `purge`"), "{}", refusal(&stored));
         let stored = json!({"nickname": 7, "step": "account"});

@@ -86,7 +86,7 @@ const LEDGER: &[Right] = rights! {
     "ostrakon.runs": select "",
         insert "id job class payload subject dedupe_key plan total requested_by reason",
         update "status control plan total done parked cursor attempt crashes last_error fence \
-                lease_owner lease_expires_at available_at announced_at started_at finished_at \
+                lease_owner lease_expires_at available_at notified_at started_at finished_at \
                 parked_retry_of closing failures waits_for waits_since waited_ms looks speed throttle \
                 throttle_reason throttled_at throttled_ms deliveries_until";
     "ostrakon.run_events": select "", insert "run_id event actor detail";

@@ -30,7 +30,7 @@ pub struct Backlog {
     /// Says how many, and how many may: the end of a sentence that begins with `waits for`.
     pub reason: String,
     /// When it is worth looking again.
-    pub look_again: Duration,
+    pub recheck: Duration,
 }
 
 /// When this process last found that the server gets through its deliveries.
@@ -42,7 +42,7 @@ const LOOK_HOLDS: Duration = Duration::from_secs(10);
 
 /// How long a run waits before it looks at a backlog again. A server with little else to do delivers
 /// thousands in that time.
-const LOOK_AGAIN: Duration = Duration::from_secs(15);
+const RECHECK: Duration = Duration::from_secs(15);
 
 impl Deliveries {
     fn last_look(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -92,7 +92,7 @@ pub async fn backlog(db: &mut PgConnection, server: &Server) -> sqlx::Result<Opt
         "deliveries: more than {max} are due in the server's queue {DELIVERIES}, allowed are {max} \
          (federation.max_waiting)"
     );
-    Ok(Some(Backlog { reason, look_again: LOOK_AGAIN }))
+    Ok(Some(Backlog { reason, recheck: RECHECK }))
 }
 
 /// Inserts jobs in the order given; those among them that are deliveries take the next places.

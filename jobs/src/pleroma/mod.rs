@@ -48,14 +48,16 @@ pub use follow_request::{FollowState, follow_state, forget_request};
 pub use invite::{Invite, create_invite, list_invites, revoke_invites};
 pub use keys::{KeyError, KeyPair, generate_keys};
 pub use mfa::reset_mfa;
-pub use moderation_log::{Deed, Person, find_staff, log_moderation, log_moderation_for};
+pub use moderation_log::{
+    ModerationAction, Person, find_staff, log_moderation, log_moderation_for,
+};
 pub(crate) use oban::DELIVERIES;
 pub use oban::{Document, ObanJob, insert_oban_jobs, oldest_due_job};
 pub use password::{HashError, PasswordScheme, hash_password, random_password};
 pub use password_reset::create_password_reset;
 pub use refresh::{
-    AccountRow, Asked, Changed, refresh_accounts, refresh_again, refresh_rows, stale_counters_note,
-    stale_note,
+    AccountRow, Changed, PendingRefreshes, refresh_accounts, refresh_again, refresh_rows,
+    stale_counters_note, stale_note,
 };
 pub use registration::{
     Candidate, CreateError, Fault, NewAccount, Registration, Welcome, create_account, give_roles,

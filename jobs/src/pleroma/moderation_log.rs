@@ -23,7 +23,7 @@ impl Person {
 
 /// What the log knows how to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed<'a> {
+pub enum ModerationAction<'a> {
     /// Made accounts.
     Create,
     /// Removed accounts.
@@ -80,7 +80,7 @@ async fn find_staff_by_id(db: &mut PgConnection, id: Uuid) -> sqlx::Result<Optio
 pub async fn log_moderation(
     db: &mut PgConnection,
     staff: &Person,
-    deed: Deed<'_>,
+    action: ModerationAction<'_>,
     accounts: &[Person],
 ) -> sqlx::Result<()> {
     if accounts.is_empty() {
@@ -90,7 +90,7 @@ pub async fn log_moderation(
         "insert into public.moderation_log (data, inserted_at, updated_at)
          select $1, moment, moment from date_trunc('second', timezone('UTC', now())) as moment",
     )
-    .bind(entry(staff, deed, accounts))
+    .bind(entry(staff, action, accounts))
     .execute(db)
     .await?;
     Ok(())
@@ -104,32 +104,32 @@ pub async fn log_moderation(
 pub async fn log_moderation_for(
     db: &mut PgConnection,
     staff: Option<Uuid>,
-    deed: Deed<'_>,
+    action: ModerationAction<'_>,
     accounts: &[Person],
 ) -> sqlx::Result<()> {
     let Some(id) = staff else { return Ok(()) };
     match find_staff_by_id(db, id).await? {
-        Some(staff) => log_moderation(db, &staff, deed, accounts).await,
+        Some(staff) => log_moderation(db, &staff, action, accounts).await,
         None => Ok(()),
     }
 }
 
-fn entry(staff: &Person, deed: Deed<'_>, accounts: &[Person]) -> Value {
+fn entry(staff: &Person, action: ModerationAction<'_>, accounts: &[Person]) -> Value {
     let mut data = Map::new();
     data.insert("actor".to_owned(), staff.json());
-    data.insert("action".to_owned(), deed.action().into());
-    data.insert("message".to_owned(), message(staff, deed, accounts).into());
+    data.insert("action".to_owned(), action.action().into());
+    data.insert("message".to_owned(), message(staff, action, accounts).into());
     let people = || accounts.iter().map(Person::json).collect::<Value>();
-    match deed {
-        Deed::Tag(tags) | Deed::Untag(tags) => {
+    match action {
+        ModerationAction::Tag(tags) | ModerationAction::Untag(tags) => {
             let nicknames = accounts.iter().map(|account| account.nickname.as_str());
             data.insert("nicknames".to_owned(), nicknames.collect());
             data.insert("tags".to_owned(), tags.into());
         }
-        Deed::Create => {
+        ModerationAction::Create => {
             data.insert("subjects".to_owned(), people());
         }
-        Deed::Grant(permission) | Deed::Revoke(permission) => {
+        ModerationAction::Grant(permission) | ModerationAction::Revoke(permission) => {
             data.insert("subject".to_owned(), people());
             data.insert("permission".to_owned(), permission.into());
         }
@@ -140,7 +140,7 @@ fn entry(staff: &Person, deed: Deed<'_>, accounts: &[Person]) -> Value {
     Value::Object(data)
 }
 
-impl Deed<'_> {
+impl ModerationAction<'_> {
     const fn action(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -157,26 +157,28 @@ impl Deed<'_> {
     }
 }
 
-fn message(staff: &Person, deed: Deed<'_>, accounts: &[Person]) -> String {
+fn message(staff: &Person, action: ModerationAction<'_>, accounts: &[Person]) -> String {
     let who = &staff.nickname;
     let whom = accounts
         .iter()
         .map(|person| format!("@{}", person.nickname))
         .collect::<Vec<_>>()
         .join(", ");
-    match deed {
-        Deed::Create => format!("@{who} created users: {whom}"),
-        Deed::Delete => format!("@{who} deleted users: {whom}"),
-        Deed::Activate => format!("@{who} activated users: {whom}"),
-        Deed::Deactivate => format!("@{who} deactivated users: {whom}"),
-        Deed::Grant(right) => format!("@{who} made {whom} {right}"),
-        Deed::Revoke(right) => format!("@{who} revoked {right} role from {whom}"),
-        Deed::Tag(tags) => format!("@{who} added tags: {} to users: {whom}", tags.join(", ")),
-        Deed::Untag(tags) => {
+    match action {
+        ModerationAction::Create => format!("@{who} created users: {whom}"),
+        ModerationAction::Delete => format!("@{who} deleted users: {whom}"),
+        ModerationAction::Activate => format!("@{who} activated users: {whom}"),
+        ModerationAction::Deactivate => format!("@{who} deactivated users: {whom}"),
+        ModerationAction::Grant(right) => format!("@{who} made {whom} {right}"),
+        ModerationAction::Revoke(right) => format!("@{who} revoked {right} role from {whom}"),
+        ModerationAction::Tag(tags) => {
+            format!("@{who} added tags: {} to users: {whom}", tags.join(", "))
+        }
+        ModerationAction::Untag(tags) => {
             format!("@{who} removed tags: {} from users: {whom}", tags.join(", "))
         }
-        Deed::ConfirmEmail => format!("@{who} confirmed email for users: {whom}"),
-        Deed::Update => format!("@{who} updated users: {whom}"),
+        ModerationAction::ConfirmEmail => format!("@{who} confirmed email for users: {whom}"),
+        ModerationAction::Update => format!("@{who} updated users: {whom}"),
     }
 }
 
@@ -192,7 +194,7 @@ mod tests {
     fn an_entry_has_the_servers_shape() {
         let (boss, alice, bob) = (person(1, "boss"), person(2, "alice"), person(3, "bob"));
         assert_eq!(
-            entry(&boss, Deed::Deactivate, &[alice.clone(), bob]),
+            entry(&boss, ModerationAction::Deactivate, &[alice.clone(), bob]),
             json!({
                 "actor": { "id": "1", "nickname": "boss", "type": "user" },
                 "action": "deactivate",
@@ -205,7 +207,7 @@ mod tests {
         );
         let tags = ["a".to_owned(), "b".to_owned()];
         assert_eq!(
-            entry(&boss, Deed::Tag(&tags), &[alice]),
+            entry(&boss, ModerationAction::Tag(&tags), &[alice]),
             json!({
                 "actor": { "id": "1", "nickname": "boss", "type": "user" },
                 "action": "tag",

@@ -10,7 +10,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::{Flake, Flavour, ObanJob, Refresh, Server, insert_oban_jobs};
-use crate::engine::Remembered;
+use crate::engine::ClaimCache;
 
 /// What changed in a set of accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,9 +105,9 @@ async fn ask(
 /// The jobs by which accounts are to be read anew, as far as one run knows of them: those that
 /// waited when it began, and its own. So one that still waits is found by its id, however many wait.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Asked(Remembered<Option<HashMap<Uuid, i64>>>);
+pub struct PendingRefreshes(ClaimCache<Option<HashMap<Uuid, i64>>>);
 
-impl Asked {
+impl PendingRefreshes {
     /// Looks for what waits already, once.
     async fn look(&self, db: &mut PgConnection) -> sqlx::Result<()> {
         if self.0.with(|asked| asked.is_some()) {
@@ -153,7 +153,7 @@ pub async fn refresh_again(
     db: &mut PgConnection,
     server: &Server,
     accounts: &[Uuid],
-    asked: &Asked,
+    asked: &PendingRefreshes,
 ) -> sqlx::Result<()> {
     if server.refresh == Refresh::Off || accounts.is_empty() {
         return Ok(());

@@ -10,13 +10,13 @@ use uuid::Uuid;
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
     pleroma::{
-        AccountRow, Changed, Deed, Person, Refresh, Server, log_moderation_for, random_token,
-        refresh_rows,
+        AccountRow, Changed, ModerationAction, Person, Refresh, Server, log_moderation_for,
+        random_token, refresh_rows,
     },
 };
 use sql::Statements;
-use walk::Ahead;
 pub use walk::Cursor;
+use walk::Lookahead;
 
 /// Confirms all local accounts.
 pub type ConfirmAll = SetConfirmationForAll<true>;
@@ -31,7 +31,7 @@ pub struct SetConfirmationForAll<const CONFIRMED: bool> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Uuid>,
     #[serde(skip)]
-    ahead: Ahead,
+    ahead: Lookahead,
 }
 
 /// An account that was written.
@@ -136,7 +136,7 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
     /// In whose name it is done, if in that of a member of the staff.
     #[must_use]
     pub fn new(on_behalf_of: Option<Uuid>) -> Self {
-        Self { on_behalf_of, ahead: Ahead::default() }
+        Self { on_behalf_of, ahead: Lookahead::default() }
     }
 
     /// What does not hold until the running server restarts, where it cannot be told.
@@ -199,7 +199,8 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
                 .filter(|account| !account.confirmed)
                 .map(|account| Person { id: account.id, nickname: account.nickname })
                 .collect();
-            log_moderation_for(db, self.on_behalf_of, Deed::ConfirmEmail, &people).await?;
+            log_moderation_for(db, self.on_behalf_of, ModerationAction::ConfirmEmail, &people)
+                .await?;
         }
         Ok(number)
     }

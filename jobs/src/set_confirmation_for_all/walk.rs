@@ -16,7 +16,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::sql::Statements;
-use crate::engine::Remembered;
+use crate::engine::ClaimCache;
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,9 +54,9 @@ pub(super) struct Step {
 /// The window that is being walked over. It only saves looking at it again: a worker that takes a run
 /// over does without.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Ahead(Remembered<Option<Window>>);
+pub(super) struct Lookahead(ClaimCache<Option<Window>>);
 
-impl Ahead {
+impl Lookahead {
     /// Finds what comes after the cursor's place; `None`: nothing does.
     pub(super) async fn step(
         &self,

@@ -7,9 +7,9 @@ use uuid::Uuid;
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
     pleroma::{
-        Activation, Actor, Changed, Deed, Flavour, Person, Refresh, Server, count_relations,
-        find_actor_by_ap_id, log_moderation_for, lost_deliveries_note, refresh_accounts,
-        set_activation, stale_counters_note,
+        Activation, Actor, Changed, Flavour, ModerationAction, Person, Refresh, Server,
+        count_relations, find_actor_by_ap_id, log_moderation_for, lost_deliveries_note,
+        refresh_accounts, set_activation, stale_counters_note,
     },
 };
 
@@ -89,9 +89,10 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
             activation.counted.iter().copied().filter(|id| *id != actor.id).collect();
         refresh_accounts(db, server, &others, Changed::Fields).await?;
         if activation.accounts > 0 {
-            let deed = if ACTIVE { Deed::Activate } else { Deed::Deactivate };
+            let action =
+                if ACTIVE { ModerationAction::Activate } else { ModerationAction::Deactivate };
             let person = Person { id: actor.id, nickname: actor.nickname.unwrap_or_default() };
-            log_moderation_for(db, self.on_behalf_of, deed, &[person]).await?;
+            log_moderation_for(db, self.on_behalf_of, action, &[person]).await?;
         }
         Ok(())
     }

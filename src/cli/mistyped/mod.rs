@@ -40,7 +40,12 @@ pub(super) fn report(error: &Error) -> ExitCode {
 /// The command whose sub-command was to be `typed`; empty at the top.
 fn parent(typed: &str) -> &'static str {
     let words: Vec<String> = std::env::args().skip(1).take_while(|word| word != typed).collect();
-    let named = |word: &String| ["user", "runs", "config"].into_iter().find(|name| name == word);
+    let named = |word: &String| match word.as_str() {
+        "user" => Some("user"),
+        "runs" | "jobs" => Some("runs"),
+        "config" => Some("config"),
+        _ => None,
+    };
     words.iter().rev().find_map(named).unwrap_or_default()
 }
 
@@ -101,45 +106,45 @@ mod tests {
         }
     }
 
-    fn told(parent: &str, typed: &str) -> String {
+    fn reported(parent: &str, typed: &str) -> String {
         unknown(parent, typed)
     }
 
     #[test]
     fn words_of_other_programs_lead_to_ours() {
-        insta::assert_snapshot!(told("user", "delete"), @r#"
+        insta::assert_snapshot!(reported("user", "delete"), @r#"
         ostrakon user knows no command "delete"
         Did you mean:
           ostrakon user rm NICK          removes an account with everything it did; cannot be undone
           ostrakon user deactivate NICK  switches an account off; ostrakon user activate NICK undoes it
         All commands: ostrakon user --help
         "#);
-        insta::assert_snapshot!(told("user", "Ban"), @r#"
+        insta::assert_snapshot!(reported("user", "Ban"), @r#"
         ostrakon user knows no command "Ban"
         Did you mean:
           ostrakon user deactivate NICK  switches an account off; ostrakon user activate NICK undoes it
         All commands: ostrakon user --help
         "#);
-        insta::assert_snapshot!(told("user", "lsit"), @r#"
+        insta::assert_snapshot!(reported("user", "lsit"), @r#"
         ostrakon user knows no command "lsit"
         Did you mean:
           ostrakon user list
         All commands: ostrakon user --help
         "#);
-        insta::assert_snapshot!(told("", "deactivate"), @r#"
+        insta::assert_snapshot!(reported("", "deactivate"), @r#"
         ostrakon knows no command "deactivate"
         Did you mean:
           ostrakon user deactivate NICK  switches an account off; ostrakon user activate NICK undoes it
         All commands: ostrakon --help
         "#);
-        insta::assert_snapshot!(told("runs", "stop"), @r#"
+        insta::assert_snapshot!(reported("runs", "stop"), @r#"
         ostrakon runs knows no command "stop"
         Did you mean:
           ostrakon runs pause RUN   stops a run for a while; ostrakon runs resume RUN lets it go on
           ostrakon runs cancel RUN  stops a run for good; what is done stays done
         All commands: ostrakon runs --help
         "#);
-        insta::assert_snapshot!(told("user", "xyzzy"), @r#"
+        insta::assert_snapshot!(reported("user", "xyzzy"), @r#"
         ostrakon user knows no command "xyzzy"
         All commands: ostrakon user --help
         "#);

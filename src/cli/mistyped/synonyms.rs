@@ -38,7 +38,7 @@ const PAUSE: Meant =
 const CANCEL: Meant = ("runs cancel RUN", "stops a run for good; what is done stays done");
 const RESUME: Meant = ("runs resume RUN", "lets a paused run go on");
 const RETRY: Meant = ("runs retry RUN", "has a failed or cancelled run go on where it stopped");
-const RUN: Meant = ("runs show RUN", "shows a run: plan, progress, story, parked items");
+const RUN: Meant = ("runs show RUN", "shows a run: plan, progress, history, parked items");
 const RUNS: Meant = ("runs list", "lists runs, newest first");
 const WATCH: Meant = ("runs watch RUN", "follows a run to its end");
 const SPEED: Meant = ("runs speed RUN FACTOR", "lets a run go faster or slower");
@@ -172,7 +172,7 @@ const USER: &[(&[&str], &[Meant])] = &[
     (&["delete_invite", "remove_invite", "uninvite"], &[REVOKE]),
 ];
 
-const RUNS: &[(&[&str], &[Meant])] = &[
+const OF_RUNS: &[(&[&str], &[Meant])] = &[
     (&["stop", "halt", "hold", "suspend", "interrupt"], &[PAUSE, CANCEL]),
     (&["kill", "abort", "delete", "rm", "remove", "end"], &[CANCEL]),
     (&["continue", "start", "unpause", "go"], &[RESUME]),
@@ -185,7 +185,7 @@ const RUNS: &[(&[&str], &[Meant])] = &[
 
 const TOP: &[(&[&str], &[Meant])] = &[
     (&["run", "serve", "daemon", "start", "workers"], &[WORKER]),
-    (&["job", "runs", "run_list", "ps", "queue", "status"], &[RUNS]),
+    (&["job", "run_list", "ps", "queue", "status"], &[RUNS]),
     (&["log", "logs", "audit", "history", "action"], &[ACTIONS]),
     (&["init", "setup", "install", "upgrade", "migration", "migrations"], &[MIGRATE]),
     (&["settings", "configuration", "conf"], &[SETTINGS]),
@@ -218,7 +218,7 @@ const TOP: &[(&[&str], &[Meant])] = &[
 pub(super) fn look_up(parent: &str, word: &str) -> &'static [Meant] {
     let tables: &[_] = match parent {
         "user" => &[USER],
-        "runs" => &[RUNS],
+        "runs" => &[OF_RUNS],
         "" => &[TOP, USER],
         _ => &[],
     };
@@ -232,5 +232,5 @@ pub(super) fn words() -> Vec<(&'static str, &'static str)> {
     let of = |parent, table: &'static [(&'static [&'static str], _)]| {
         table.iter().flat_map(move |(words, _)| words.iter().map(move |word| (parent, *word)))
     };
-    of("user", USER).chain(of("runs", RUNS)).chain(of("", TOP)).collect()
+    of("user", USER).chain(of("runs", OF_RUNS)).chain(of("", TOP)).collect()
 }

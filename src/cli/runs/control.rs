@@ -8,7 +8,7 @@ use crate::{
         output::counted,
         place,
         run_json::RunJson,
-        submit::{done_told, find},
+        submit::{done_text, find},
     },
     session::{Session, operator},
 };
@@ -89,7 +89,7 @@ async fn warn_without_worker(session: &Session, output: Output) -> Result<(), Fa
 
 async fn report(id: &str, text: &str, session: &Session, output: Output) -> Result<(), Failure> {
     let run = find(session, id).await?;
-    output.result(format!("Run {id} {text} ({}).", done_told(&run)));
+    output.result(format!("Run {id} {text} ({}).", done_text(&run)));
     output.object(&RunJson::of(&run));
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use clap::Subcommand;
-use ostrakon_jobs::engine::{deliveries_told, ledger::Run};
+use ostrakon_jobs::engine::{deliveries_note, ledger::Run};
 
 use super::{Failure, Output, follow, run_json::RunJson, submit};
 use crate::session::Session;
@@ -18,7 +18,7 @@ use crate::session::Session;
 pub(super) enum Command {
     /// List runs, newest first.
     List(list::Options),
-    /// Show a run: plan, progress, story, parked items.
+    /// Show a run: plan, progress, history, parked items.
     Show(Id),
     /// Follow a run to its end. Ctrl-C stops following; the run goes on.
     Watch(Watch),
@@ -97,8 +97,8 @@ pub(super) async fn run(command: Command, session: Session, output: Output) -> R
             let run = follow::wait(&session, &options.run.id, options.wait_timeout, output).await?;
             output.object(&RunJson::of(&run));
             submit::conclude(&run)?;
-            let deliveries = deliveries_told(run.deliveries_until, Utc::now())
-                .map_or_else(String::new, |told| format!("; {told}"));
+            let deliveries = deliveries_note(run.deliveries_until, Utc::now())
+                .map_or_else(String::new, |reported| format!("; {reported}"));
             let Run { id, job, subject, .. } = &run;
             output.result(format!("Run {id} ({job} {subject}) is done{deliveries}."));
             Ok(())

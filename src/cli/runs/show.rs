@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::{
     cli::{
-        Failure, Output, after_care, meanwhile,
+        Failure, Output, maintenance, meanwhile,
         output::{counted, one_line, thousands},
         run_json::RunJson,
-        submit::{find, rest_told},
+        submit::{find, rest_text},
     },
     session::Session,
 };
@@ -52,8 +52,8 @@ fn figures(run: &Run) -> Vec<String> {
         ("Throttled", run.throttled().map(str::to_owned)),
         ("Plan", Some(plan.join(", "))),
         ("Step", run.step().filter(|_| !run.status.is_finished())),
-        ("Done", Some(format!("{} of {total}{}", thousands(run.done), rest_told(run)))),
-        ("Meanwhile", meanwhile::told(run)),
+        ("Done", Some(format!("{} of {total}{}", thousands(run.done), rest_text(run)))),
+        ("Meanwhile", meanwhile::describe(run)),
         ("Speed", ((run.speed - 1.0).abs() > f64::EPSILON).then(|| run.speed.to_string())),
         ("Attempt", (run.attempt > 0).then(|| run.attempt.to_string())),
         ("Last error", run.last_error.clone()),
@@ -85,8 +85,8 @@ fn asked_by(run: &Run) -> String {
 /// Says so when this version leaves the run to a newer one, or when the job waits for somebody else.
 fn waits_for(run: &Run) -> Option<String> {
     if let Err(unknown) = AnyJob::of(run) {
-        let told = format!("a worker of a newer version: {unknown}");
-        return (!run.status.is_finished()).then_some(told);
+        let reported = format!("a worker of a newer version: {unknown}");
+        return (!run.status.is_finished()).then_some(reported);
     }
     run.waits_for().map(str::to_owned)
 }
@@ -110,9 +110,9 @@ fn parked_lines(parked: &[Parked]) -> Vec<String> {
 }
 
 fn event_lines(run: &Run, events: &[Event]) -> Vec<String> {
-    let told = |event: &Event| -> Vec<String> {
+    let reported = |event: &Event| -> Vec<String> {
         let at = event.at.format("%Y-%m-%d %H:%M:%S");
-        let tables = after_care::lines(event);
+        let tables = maintenance::lines(event);
         let detail = if tables.is_empty() { detail(&event.detail) } else { String::new() };
         let other =
             event.database_user.as_ref().filter(|_| event.database_user != run.database_user);
@@ -121,17 +121,17 @@ fn event_lines(run: &Run, events: &[Event]) -> Vec<String> {
         let tables = tables.iter().map(|line| format!("    {line}"));
         [line].into_iter().chain(tables).map(|line| one_line(&line)).collect()
     };
-    ["Story:".to_owned()].into_iter().chain(events.iter().flat_map(told)).collect()
+    ["History:".to_owned()].into_iter().chain(events.iter().flat_map(reported)).collect()
 }
 
 /// What an event tells of itself, as text: ` (total 3, reason spam)`.
 fn detail(detail: &Value) -> String {
-    let told = detail.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
-    let told: Vec<String> = told
+    let reported = detail.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let reported: Vec<String> = reported
         .map(|(name, value)| match value {
             Value::String(text) => format!("{name} {text}"),
             other => format!("{name} {other}"),
         })
         .collect();
-    if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) }
+    if reported.is_empty() { String::new() } else { format!(" ({})", reported.join(", ")) }
 }

@@ -1,7 +1,7 @@
 //! From a list to as many runs: one plan, one question, one transaction, one connection to Redis.
 
 mod queue;
-mod see_through;
+mod wait_all;
 
 use std::collections::HashMap;
 
@@ -76,12 +76,12 @@ pub(super) async fn submit(
     confirm_all(&title(&sorted.to_do), is_heavy, &plan, options.yes, output)?;
     tell(&sorted, output);
     if long_jobs_here(session, options, output).await? {
-        return see_through::inline(session, server, sorted.to_do, options, output).await;
+        return wait_all::inline(session, server, sorted.to_do, options, output).await;
     }
     let runs = queue::enqueue(session, server, sorted.to_do, options, output).await?;
-    queue::announce(session, &runs, producer, output).await?;
+    queue::notify(session, &runs, producer, output).await?;
     if options.wait {
-        return see_through::wait(session, &runs, options, output).await;
+        return wait_all::wait(session, &runs, options, output).await;
     }
     queue::show(session, &runs, output).await
 }

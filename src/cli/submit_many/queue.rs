@@ -103,9 +103,9 @@ fn payload(planned: &Planned) -> Result<Value, Failure> {
     planned.job.payload().map_err(|error| Failure::Failed(error.to_string()))
 }
 
-/// Says what was queued, rings the bell for as many as it can hold, and says whether anybody hears
+/// Says what was queued, notifies workers of as many as Redis may hold, and says whether any hears
 /// it. Workers find the others by themselves.
-pub(super) async fn announce(
+pub(super) async fn notify(
     session: &Session,
     runs: &[Listed],
     producer: Option<Producer>,
@@ -115,8 +115,8 @@ pub(super) async fn announce(
         let (name, subject) = (planned.job.name(), planned.job.subject());
         output.result(format!("Queued {name} {subject} as run {id}."));
     }
-    let mut announced = Vec::new();
-    if let Err(error) = ring(session, runs, producer, &mut announced).await {
+    let mut notified = Vec::new();
+    if let Err(error) = send_notification(session, runs, producer, &mut notified).await {
         output.warning(format!(
             "{error}\nThe runs are safe in the ledger: a worker will pick them up when Redis is \
              back."
@@ -124,17 +124,17 @@ pub(super) async fn announce(
     }
     {
         let mut db = session.side_pool.acquire().await?;
-        ledger::mark_announced(&mut db, &announced).await?;
+        ledger::mark_notified(&mut db, &notified).await?;
     }
     warn_without_worker(session, SAME_COMMAND, output).await?;
     Ok(())
 }
 
-async fn ring(
+async fn send_notification(
     session: &Session,
     runs: &[Listed],
     producer: Option<Producer>,
-    announced: &mut Vec<String>,
+    notified: &mut Vec<String>,
 ) -> Result<(), QueueError> {
     let Some(first) = runs.first() else { return Ok(()) };
     let mut producer = match producer {
@@ -147,8 +147,8 @@ async fn ring(
     for Listed { id, planned, payload } in runs.iter().take(room) {
         let job = planned.job.name().to_owned();
         let envelope = Envelope { run_id: id.clone(), job, payload: payload.clone() };
-        producer.announce(class, envelope).await?;
-        announced.push(id.clone());
+        producer.notify(class, envelope).await?;
+        notified.push(id.clone());
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use ostrakon_jobs::{
         ledger::{self, NewAction},
     },
     pleroma::{
-        Actor, Changed, Deed, Person, Refresh, Server, find_actor, find_staff, log_moderation,
-        refresh_accounts,
+        Actor, Changed, ModerationAction, Person, Refresh, Server, find_actor, find_staff,
+        log_moderation, refresh_accounts,
     },
 };
 use serde_json::Value;
@@ -94,11 +94,15 @@ impl<'a> Act<'a> {
     }
 
     /// Writes into the server's moderation log, with `--as` only.
-    pub(super) async fn log(&mut self, deed: Deed<'_>, account: &Actor) -> Result<(), Failure> {
+    pub(super) async fn log(
+        &mut self,
+        action: ModerationAction<'_>,
+        account: &Actor,
+    ) -> Result<(), Failure> {
         if let Some(staff) = &self.staff {
             let nickname = account.nickname.clone().unwrap_or_default();
             let person = Person { id: account.id, nickname };
-            log_moderation(&mut self.db, staff, deed, &[person]).await?;
+            log_moderation(&mut self.db, staff, action, &[person]).await?;
         }
         Ok(())
     }

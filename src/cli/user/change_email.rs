@@ -1,6 +1,8 @@
 //! `ostrakon user change_email NICK EMAIL`
 
-use ostrakon_jobs::pleroma::{self, Deed, EmailChange, Registration, is_blacklisted, valid_email};
+use ostrakon_jobs::pleroma::{
+    self, EmailChange, ModerationAction, Registration, is_blacklisted, valid_email,
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -61,7 +63,7 @@ pub(super) async fn run(
     };
     if changed {
         act.refresh(&[account.id], "the old address is shown, and gets the mails").await?;
-        act.log(Deed::Update, &account).await?;
+        act.log(ModerationAction::Update, &account).await?;
     }
     act.commit("change_email", typed, &json!({ "changed": changed }), output).await?;
     let nickname = account.nickname.as_deref().unwrap_or(typed);

@@ -1,7 +1,7 @@
 //! `ostrakon user confirm NICK`
 
 use ostrakon_jobs::pleroma::{
-    self, Actor, Deed, Welcome, find_actor, is_confirmed, set_confirmation,
+    self, Actor, ModerationAction, Welcome, find_actor, is_confirmed, set_confirmation,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -77,6 +77,6 @@ async fn confirm(act: &mut Act<'_>, account: &Actor) -> Result<Welcome, Failure>
     act.refresh(&[account.id], confirmation_effect(true)).await?;
     act.refresh(&welcome.others, "accounts that follow or are followed show their old counters")
         .await?;
-    act.log(Deed::ConfirmEmail, account).await?;
+    act.log(ModerationAction::ConfirmEmail, account).await?;
     Ok(welcome)
 }

@@ -1,7 +1,8 @@
 //! `ostrakon user set NICK`
 
 use ostrakon_jobs::pleroma::{
-    self, Actor, Deed, Flavour, Refresh, Role, is_last_admin, set_confirmation, set_role,
+    self, Actor, Flavour, ModerationAction, Refresh, Role, is_last_admin, set_confirmation,
+    set_role,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -90,12 +91,12 @@ enum Switch {
 
 impl Options {
     fn wishes(&self) -> Wishes {
-        let wish = |yes: bool, no: bool| (yes || no).then_some(yes);
+        let requested = |yes: bool, no: bool| (yes || no).then_some(yes);
         Wishes {
-            admin: wish(self.admin, self.no_admin),
-            confirmed: wish(self.confirmed, self.no_confirmed),
-            locked: wish(self.locked, self.no_locked),
-            moderator: wish(self.moderator, self.no_moderator),
+            admin: requested(self.admin, self.no_admin),
+            confirmed: requested(self.confirmed, self.no_confirmed),
+            locked: requested(self.locked, self.no_locked),
+            moderator: requested(self.moderator, self.no_moderator),
         }
     }
 }
@@ -110,7 +111,7 @@ impl Wishes {
             (Switch::Moderator, self.moderator),
         ]
         .into_iter()
-        .filter_map(|(switch, wish)| wish.map(|on| (switch, on)))
+        .filter_map(|(switch, requested)| requested.map(|on| (switch, on)))
     }
 }
 
@@ -182,16 +183,16 @@ async fn tell(
     let taken = turned.iter().any(|(switch, on)| is_role(*switch) && !on);
     let remembers = act.server.shape.flavour != Flavour::Pleroma22;
     let (first, rest) = turned.split_at(1);
-    let mut told = true;
+    let mut reported = true;
     for (switch, on) in first {
-        told = act.refresh(&[account.id], switch.effect(*on, keep_sessions)).await?;
+        reported = act.refresh(&[account.id], switch.effect(*on, keep_sessions)).await?;
     }
-    if !told && act.server.refresh == Refresh::Auto {
+    if !reported && act.server.refresh == Refresh::Auto {
         for (switch, on) in rest {
             act.stale(switch.effect(*on, keep_sessions));
         }
     }
-    let sign_out = taken && remembers && !told && !keep_sessions;
+    let sign_out = taken && remembers && !reported && !keep_sessions;
     if sign_out {
         pleroma::sign_out(&mut act.db, account.id).await?;
     }
@@ -212,8 +213,8 @@ async fn turn(
         Switch::Locked => set_role(db, server, account.id, Role::Locked, on).await?,
         Switch::Moderator => set_role(db, server, account.id, Role::Moderator, on).await?,
     };
-    if let Some(deed) = switch.deed(on).filter(|_| changed) {
-        act.log(deed, account).await?;
+    if let Some(action) = switch.action(on).filter(|_| changed) {
+        act.log(action, account).await?;
     }
     Ok(changed)
 }
@@ -244,11 +245,11 @@ impl Switch {
     }
 
     /// What the moderation log calls it, if it has words for it.
-    fn deed(self, on: bool) -> Option<Deed<'static>> {
+    fn action(self, on: bool) -> Option<ModerationAction<'static>> {
         match (self, on) {
-            (Self::Admin | Self::Moderator, true) => Some(Deed::Grant(self.name())),
-            (Self::Admin | Self::Moderator, false) => Some(Deed::Revoke(self.name())),
-            (Self::Confirmed, true) => Some(Deed::ConfirmEmail),
+            (Self::Admin | Self::Moderator, true) => Some(ModerationAction::Grant(self.name())),
+            (Self::Admin | Self::Moderator, false) => Some(ModerationAction::Revoke(self.name())),
+            (Self::Confirmed, true) => Some(ModerationAction::ConfirmEmail),
             (Self::Confirmed, false) | (Self::Locked, _) => None,
         }
     }

@@ -1,7 +1,7 @@
 //! `ostrakon user tag NICK TAG…` and `ostrakon user untag NICK TAG…`
 
 use ostrakon_jobs::pleroma::{
-    Deed, Tags, find_actor, normal_tag, read_tags, tag_fault, write_tags,
+    ModerationAction, Tags, find_actor, normal_tag, read_tags, tag_fault, write_tags,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -61,8 +61,9 @@ pub(super) async fn run<const ADD: bool>(
         write_tags(&mut act.db, account.id, &after).await?;
         let effect = if ADD { "the tags have no effect" } else { "the tags keep their effect" };
         act.refresh(&[account.id], effect).await?;
-        let deed = if ADD { Deed::Tag(&given) } else { Deed::Untag(&given) };
-        act.log(deed, &account).await?;
+        let action =
+            if ADD { ModerationAction::Tag(&given) } else { ModerationAction::Untag(&given) };
+        act.log(action, &account).await?;
     }
     let Tags(tags) = after;
     act.commit(command, typed, &json!({ "before": before.0, "after": tags }), output).await?;

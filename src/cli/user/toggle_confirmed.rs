@@ -1,6 +1,6 @@
 //! `ostrakon user toggle_confirmed NICK`
 
-use ostrakon_jobs::pleroma::{Deed, find_actor, is_confirmed, set_confirmation};
+use ostrakon_jobs::pleroma::{ModerationAction, find_actor, is_confirmed, set_confirmation};
 use serde::Serialize;
 use serde_json::json;
 
@@ -49,7 +49,7 @@ pub(super) async fn run(
     set_confirmation(&mut act.db, &act.server, account.id, confirmed).await?;
     act.refresh(&[account.id], confirmation_effect(confirmed)).await?;
     if confirmed {
-        act.log(Deed::ConfirmEmail, &account).await?;
+        act.log(ModerationAction::ConfirmEmail, &account).await?;
     }
     act.commit("toggle_confirmed", typed, &json!({ "confirmed": confirmed }), output).await?;
     let needs = if confirmed { "doesn't need" } else { "needs" };

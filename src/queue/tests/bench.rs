@@ -41,8 +41,8 @@ impl Bench {
         Ok(Connection::lazy(&self.settings)?)
     }
 
-    pub(super) async fn announce(&self, run_id: &str) -> Result<()> {
-        Ok(self.producer().await?.announce(Class::Short, envelope(run_id)).await?)
+    pub(super) async fn notify(&self, run_id: &str) -> Result<()> {
+        Ok(self.producer().await?.notify(Class::Short, envelope(run_id)).await?)
     }
 
     /// Runs a command whose arguments need not be text.

@@ -11,7 +11,7 @@ const DONE: &[&str] = &["SCARD", "test:short:done"];
 #[tokio::test(flavor = "multi_thread")]
 async fn an_announced_run_is_handled_and_acknowledged() -> Result<()> {
     let bench = Bench::start()?;
-    bench.announce("r1").await?;
+    bench.notify("r1").await?;
     let mut consumer = bench.consumer(1, Gate::open())?;
     consumer.expect(begun("r1")).await?;
     consumer.expect(ended("r1")).await?;
@@ -22,8 +22,8 @@ async fn an_announced_run_is_handled_and_acknowledged() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn classes_have_queues_of_their_own() -> Result<()> {
     let bench = Bench::start()?;
-    bench.producer().await?.announce(Class::Long, super::bench::envelope("long")).await?;
-    bench.announce("short").await?;
+    bench.producer().await?.notify(Class::Long, super::bench::envelope("long")).await?;
+    bench.notify("short").await?;
     let mut connection = bench.connection()?;
     for class in Class::ALL {
         ensure!(waiting(&mut connection, class).await? == 1);
@@ -40,7 +40,7 @@ async fn classes_have_queues_of_their_own() -> Result<()> {
 async fn as_many_handlers_run_at_once_as_there_are_slots() -> Result<()> {
     let bench = Bench::start()?;
     for run_id in ["r1", "r2", "r3", "r4"] {
-        bench.announce(run_id).await?;
+        bench.notify(run_id).await?;
     }
     let gate = Gate::closed();
     let mut consumer = bench.consumer(3, gate.clone())?;
@@ -62,7 +62,7 @@ async fn as_many_handlers_run_at_once_as_there_are_slots() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_worker_gives_signs_of_life_and_keeps_its_message() -> Result<()> {
     let bench = Bench::start()?;
-    bench.announce("long").await?;
+    bench.notify("long").await?;
     let gate = Gate::closed();
     let mut busy = bench.consumer(1, gate.clone())?;
     busy.expect(begun("long")).await?;
@@ -89,10 +89,10 @@ async fn a_busy_worker_gives_signs_of_life_and_keeps_its_message() -> Result<()>
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_is_acknowledged_and_frees_the_slot() -> Result<()> {
     let bench = Bench::start()?;
-    bench.announce("panic").await?;
+    bench.notify("panic").await?;
     let mut consumer = bench.consumer(1, Gate::open())?;
     consumer.expect(begun("panic")).await?;
-    bench.announce("after").await?;
+    bench.notify("after").await?;
     consumer.expect(begun("after")).await?;
     consumer.expect(ended("after")).await?;
     bench.reaches(DONE, 2).await?;
@@ -102,12 +102,12 @@ async fn a_panic_is_acknowledged_and_frees_the_slot() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn shutdown_waits_for_the_running_handler_and_loses_nothing() -> Result<()> {
     let bench = Bench::start()?;
-    bench.announce("running").await?;
+    bench.notify("running").await?;
     let gate = Gate::closed();
     let mut consumer = bench.consumer(2, gate.clone())?;
     consumer.expect(begun("running")).await?;
     consumer.shutdown.cancel();
-    bench.announce("later").await?;
+    bench.notify("later").await?;
     gate.let_pass(1);
     consumer.stop().await?;
     // The end of the handler was reported before the consumer returned.

@@ -32,7 +32,7 @@ async fn one_worker_gets_past_everything_unreadable() -> Result<()> {
     for id in ids {
         bench.send("RPUSH", &[ACTIVE.as_bytes(), id]).await?;
     }
-    bench.announce("good").await?;
+    bench.notify("good").await?;
     let mut consumer = bench.consumer(1, Gate::open())?;
     // The one with a time comes after it: ours are due by every clock.
     ensure!(consumer.ended("good").await? == 9);
@@ -63,13 +63,13 @@ async fn keys_of_the_wrong_type_are_removed_while_serving() -> Result<()> {
     for (number, key) in keys.into_iter().enumerate() {
         bench.redis.command(&["SET", &format!("test:short:{key}"), "forged"])?;
         let run_id = format!("after-{number}");
-        bench.announce(&run_id).await?;
+        bench.notify(&run_id).await?;
         consumer.ended(&run_id).await?;
     }
     // Metadata of the wrong type, of a message that is already being fetched.
     bench.redis.command(&["SET", "test:short:meta:forged", "forged"])?;
     bench.redis.command(&["RPUSH", ACTIVE, "forged"])?;
-    bench.announce("last").await?;
+    bench.notify("last").await?;
     ensure!(consumer.ended("last").await? <= 1);
     consumer.stop().await
 }
@@ -78,13 +78,13 @@ async fn keys_of_the_wrong_type_are_removed_while_serving() -> Result<()> {
 async fn more_due_messages_than_apalis_can_move_are_worked_off() -> Result<()> {
     let bench = Bench::start()?;
     let mut consumer = bench.consumer(4, Gate::open())?;
-    bench.announce("before").await?;
+    bench.notify("before").await?;
     consumer.ended("before").await?;
     let flood = "for i = 1, 9000 do redis.call('ZADD', KEYS[1], i, 'forged-' .. i) end";
     ensure!(crate::queue::MAX_WAITING < 8_000, "apalis fails from there on");
     bench.redis.command(&["EVAL", flood, "1", SCHEDULED])?;
     bench.redis.command(&["ZADD", SCHEDULED, "-5", "never-due", "99999999999", "in-5138"])?;
-    bench.announce("good").await?;
+    bench.notify("good").await?;
     consumer.ended("good").await?;
     bench.reaches(&["ZCARD", SCHEDULED], 0).await?;
     consumer.stop().await
@@ -102,7 +102,7 @@ fn peak_memory() -> Result<u64> {
 async fn what_is_far_too_long_is_never_read() -> Result<()> {
     let bench = Bench::start()?;
     let mut consumer = bench.consumer(1, Gate::open())?;
-    bench.announce("before").await?;
+    bench.notify("before").await?;
     consumer.ended("before").await?;
     let before = peak_memory()?;
     let write = "local long = string.rep('x', 16 * 1024 * 1024)
@@ -114,7 +114,7 @@ async fn what_is_far_too_long_is_never_read() -> Result<()> {
                  return redis.call('ZADD', KEYS[1] .. ':scheduled', 0, long .. 'y')";
     bench.redis.command(&["EVAL", write, "1", "test:short"])?;
     // Redis is busy with writing all that into its file: a command line would not wait for so long.
-    Producer::new(bench.connection()?).announce(Class::Short, envelope("good")).await?;
+    Producer::new(bench.connection()?).notify(Class::Short, envelope("good")).await?;
     // Two of them are messages; an id of that length is none.
     ensure!(consumer.ended("good").await? == 2);
     let more = peak_memory()?.saturating_sub(before);

@@ -13,7 +13,7 @@ use crate::queue::outage::Outage;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_outlives_redis_and_is_not_doubled_in_its_process() -> Result<()> {
     let mut bench = Bench::start()?;
-    bench.announce("long").await?;
+    bench.notify("long").await?;
     let gate = Gate::closed();
     let mut consumer = bench.consumer(2, gate.clone())?;
     consumer.expect(begun("long")).await?;
@@ -21,7 +21,7 @@ async fn a_handler_outlives_redis_and_is_not_doubled_in_its_process() -> Result<
     bench.redis.restart()?;
     // The dead worker's message is delivered again, recognised, and acknowledged.
     bench.reaches(&["SCARD", "test:short:done"], 1).await?;
-    bench.announce("next").await?;
+    bench.notify("next").await?;
     consumer.expect(begun("next")).await?;
     gate.let_pass(2);
     let mut ends = [consumer.event().await?, consumer.event().await?];
@@ -35,12 +35,12 @@ async fn a_handler_outlives_redis_and_is_not_doubled_in_its_process() -> Result<
 #[tokio::test(flavor = "multi_thread")]
 async fn slots_stay_taken_by_handlers_that_outlive_their_worker() -> Result<()> {
     let mut bench = Bench::start()?;
-    bench.announce("first").await?;
+    bench.notify("first").await?;
     let gate = Gate::closed();
     let mut consumer = bench.consumer(1, gate.clone())?;
     consumer.expect(begun("first")).await?;
     bench.redis.restart()?;
-    bench.announce("second").await?;
+    bench.notify("second").await?;
     // The second worker has come up when two have been started; it has no slot to fetch with.
     bench.reaches(&["ZCARD", "test:short:workers:started"], 2).await?;
     gate.let_pass(2);
@@ -55,10 +55,10 @@ async fn an_emptied_redis_is_served_again() -> Result<()> {
     let bench = Bench::start()?;
     let gate = Gate::closed();
     let mut consumer = bench.consumer(2, gate.clone())?;
-    bench.announce("before").await?;
+    bench.notify("before").await?;
     consumer.expect(begun("before")).await?;
     bench.redis.command(&["FLUSHALL"])?;
-    bench.announce("after").await?;
+    bench.notify("after").await?;
     consumer.expect(begun("after")).await?;
     gate.let_pass(2);
     consumer.event().await?;
@@ -69,7 +69,7 @@ async fn an_emptied_redis_is_served_again() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_may_come_later_than_the_worker() -> Result<()> {
     let mut bench = Bench::start()?;
-    bench.announce("waiting").await?;
+    bench.notify("waiting").await?;
     bench.redis.kill()?;
     let mut consumer = bench.consumer(1, Gate::open())?;
     bench.redis.restart()?;
@@ -81,7 +81,7 @@ async fn redis_may_come_later_than_the_worker() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_stops_while_redis_is_away() -> Result<()> {
     let mut bench = Bench::start()?;
-    bench.announce("running").await?;
+    bench.notify("running").await?;
     let gate = Gate::closed();
     let mut consumer = bench.consumer(1, gate.clone())?;
     consumer.expect(begun("running")).await?;

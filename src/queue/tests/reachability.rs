@@ -48,8 +48,8 @@ async fn a_wrong_password_is_not_an_outage_and_can_be_put_right() -> Result<()> 
     ensure!(matches!(error, QueueError::Login { .. }), "{error}");
     bench.redis.command(&["-a", "secret", "CLIENT", "KILL", "TYPE", "normal"])?;
     let refused = loop {
-        match producer.announce(Class::Short, envelope("r")).await {
-            Ok(()) => anyhow::bail!("announced without a password"),
+        match producer.notify(Class::Short, envelope("r")).await {
+            Ok(()) => anyhow::bail!("notified without a password"),
             // The connection that was just killed.
             Err(error) if error.is_unreachable() => {}
             Err(error) => break error,
@@ -57,7 +57,7 @@ async fn a_wrong_password_is_not_an_outage_and_can_be_put_right() -> Result<()> 
     };
     ensure!(matches!(refused, QueueError::Login { .. }), "{refused}");
     bench.redis.command(&["-a", "secret", "CONFIG", "SET", "requirepass", ""])?;
-    Ok(producer.announce(Class::Short, envelope("r")).await?)
+    Ok(producer.notify(Class::Short, envelope("r")).await?)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,11 +14,11 @@ async fn nothing_is_left_of_finished_messages_and_ended_workers() -> Result<()> 
     let mut producer = bench.producer().await?;
     for number in 0..600 {
         let run = super::bench::envelope(&format!("r{number}"));
-        producer.announce(Class::Short, run).await?;
+        producer.notify(Class::Short, run).await?;
     }
     bench.reaches(&["SCARD", "test:short:done"], 600).await?;
     consumer.stop().await?;
-    producer.announce(Class::Short, super::bench::envelope("waiting")).await?;
+    producer.notify(Class::Short, super::bench::envelope("waiting")).await?;
     ensure!(sweep(&mut connection, Class::Short).await? == 600);
     ensure!(sweep(&mut connection, Class::Short).await? == 0);
     // The message that still waits is untouched.

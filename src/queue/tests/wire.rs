@@ -10,7 +10,7 @@ use crate::queue::envelope::EnvelopeCodec;
 #[tokio::test(flavor = "multi_thread")]
 async fn an_announced_run_is_readable_in_redis() -> Result<()> {
     let bench = Bench::start()?;
-    bench.announce("01JD0000000000000000000000").await?;
+    bench.notify("01JD0000000000000000000000").await?;
     insta::assert_snapshot!(
         bench.redis.command(&["HVALS", "test:short:data"])?,
         @r#"{"run_id":"01JD0000000000000000000000","job":"delete_activities","payload":{"nickname":"eve"}}"#

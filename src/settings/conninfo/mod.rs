@@ -144,17 +144,17 @@ impl Conninfo {
         values.fill_in(&variable);
         values.check()?;
         let home = variable("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-        let told = |name: &'static str| move |fault: Fault| (name, fault);
+        let reported = |name: &'static str| move |fault: Fault| (name, fault);
         let read = || -> Result<Self, (&'static str, Fault)> {
             let text = |name| values.get(name).map(str::to_owned);
             Ok(Self {
-                hosts: hosts(&values).map_err(told("port"))?,
+                hosts: hosts(&values).map_err(reported("port"))?,
                 user: text("user"),
                 password: text("password"),
                 database: text("dbname"),
                 passfile: Passfile::new(values.get("passfile"), home.as_deref()),
                 connect_timeout: seconds(values.get("connect_timeout"))
-                    .map_err(told("connect_timeout"))?,
+                    .map_err(reported("connect_timeout"))?,
                 options: text("options"),
                 target: choice("target_session_attrs", &Target::NAMES, &values)?
                     .unwrap_or_default(),

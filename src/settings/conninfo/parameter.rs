@@ -154,6 +154,6 @@ fn find(pair: &Pair) -> Result<&'static (&'static str, Option<&'static str>, Use
     let names: Vec<&'static str> = PARAMETERS.iter().map(|(name, ..)| *name).collect();
     let meant = hint::nearest_word(&names, &pair.name);
     // A name that resembles none may be anything.
-    let told = meant.is_some() && !pair.doubtful;
-    Err(Fault::Unknown { name: told.then(|| pair.name.clone().into_owned()), meant })
+    let reported = meant.is_some() && !pair.doubtful;
+    Err(Fault::Unknown { name: reported.then(|| pair.name.clone().into_owned()), meant })
 }

@@ -104,8 +104,8 @@ fn what_is_refused() {
         "host=h password=Tr0ub dor",
         "host=h sslcert=/x",
     ];
-    let told: Vec<String> = texts.iter().map(|text| seen(text)).collect();
-    insta::assert_snapshot!(told.join("\n"));
+    let reported: Vec<String> = texts.iter().map(|text| seen(text)).collect();
+    insta::assert_snapshot!(reported.join("\n"));
 }
 
 #[test]
@@ -171,16 +171,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn no_part_of_a_secret_is_told((text, secret) in with_secret()) {
-        let mut told = Vec::new();
+    fn no_part_of_a_secret_is_reported((text, secret) in with_secret()) {
+        let mut reported = Vec::new();
         match read(&text) {
             // As the address is told.
-            Ok(info) => told.push(format!("{info:?}")),
-            Err(fault) => told.push(fault),
+            Ok(info) => reported.push(format!("{info:?}")),
+            Err(fault) => reported.push(fault),
         }
-        told.extend(redis::fault(&text));
-        for told in told {
-            prop_assert_eq!(piece_in(&secret, &told), None, "{} in {}", text, told);
+        reported.extend(redis::fault(&text));
+        for reported in reported {
+            prop_assert_eq!(piece_in(&secret, &reported), None, "{} in {}", text, reported);
         }
     }
 

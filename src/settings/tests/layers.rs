@@ -222,7 +222,7 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
 }
 
 #[test]
-fn commands_log_as_text_at_warn_unless_told() {
+fn commands_log_as_text_at_warn_unless_asked() {
     let log = |machine: &Machine| {
         let log = machine.loaded().command_log();
         (log.level, log.format)

@@ -23,8 +23,8 @@ async fn follow(request: &mut PgTransaction<'static>, who: &Account, whom: &Acco
 }
 
 /// Local active accounts whose counters are not what their relations say.
-async fn wrong_counters(house: &House) -> Result<Vec<Value>> {
-    let active = if house.world.flavour() == Flavour::Pleroma22 {
+async fn wrong_counters(fixture: &Fixture) -> Result<Vec<Value>> {
+    let active = if fixture.world.flavour() == Flavour::Pleroma22 {
         "not u.deactivated"
     } else {
         "u.is_active"
@@ -43,7 +43,7 @@ async fn wrong_counters(house: &House) -> Result<Vec<Value>> {
          select to_jsonb(counted) from counted
          where (follower_count, following_count) <> (followers, following)"
     );
-    Ok(sqlx::query_scalar(testkit::put_together(statement)).fetch_all(&house.pool).await?)
+    Ok(sqlx::query_scalar(testkit::put_together(statement)).fetch_all(&fixture.pool).await?)
 }
 
 #[tokio::test]
@@ -64,26 +64,26 @@ async fn counters_are_right_although_the_server_makes_a_relation_meanwhile() -> 
         (Flavour::Pleroma22, &["rm alice --yes"]),
     ] {
         for command in commands {
-            let house = House::new(flavour).await?;
+            let fixture = Fixture::new(flavour).await?;
             let [alice, bob, dora] = [
-                house.world.local("alice").await?,
-                house.world.local("bob").await?,
-                house.world.local("dora").await?,
+                fixture.world.local("alice").await?,
+                fixture.world.local("bob").await?,
+                fixture.world.local("dora").await?,
             ];
-            let carl = house.world.remote("carl", "far.example").await?;
+            let carl = fixture.world.remote("carl", "far.example").await?;
             for end in [&alice, &carl] {
                 end.follows(&bob).await?;
                 end.follows(&dora).await?;
                 bob.follows(end).await?;
             }
-            let mut request = house.request().await?;
+            let mut request = fixture.request().await?;
             follow(&mut request, &bob, &dora).await?;
-            let command = house.begin(&format!("user {command} --inline"))?;
-            house.stuck().await?;
+            let command = fixture.begin(&format!("user {command} --inline"))?;
+            fixture.stuck().await?;
             request.commit().await?;
-            let done = House::end(command)?;
+            let done = Fixture::end(command)?;
             ensure!(done.code == 0, "{flavour}: {done:?}");
-            let wrong = wrong_counters(&house).await?;
+            let wrong = wrong_counters(&fixture).await?;
             ensure!(wrong.is_empty(), "{flavour}: after {done:?}: {wrong:?}");
         }
     }

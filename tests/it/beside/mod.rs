@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A server's database, the program on it, and the server's own transactions.
-struct House {
+struct Fixture {
     pool: PgPool,
     world: World,
     ostrakon: Ostrakon,
@@ -25,7 +25,7 @@ struct House {
     _database: Database,
 }
 
-impl House {
+impl Fixture {
     async fn new(flavour: Flavour) -> Result<Self> {
         let database = Database::create(flavour).await?;
         let ostrakon = Ostrakon::with_least_rights(&database)

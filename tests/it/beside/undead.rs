@@ -12,7 +12,7 @@ use crate::worker::eventually;
 
 /// What somebody does with a post: each has the server write the whole object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Deed {
+enum ModerationAction {
     Like,
     Boost,
     React,
@@ -20,7 +20,13 @@ enum Deed {
     Edit,
 }
 
-const DEEDS: [Deed; 5] = [Deed::Like, Deed::Boost, Deed::React, Deed::Vote, Deed::Edit];
+const ACTIONS: [ModerationAction; 5] = [
+    ModerationAction::Like,
+    ModerationAction::Boost,
+    ModerationAction::React,
+    ModerationAction::Vote,
+    ModerationAction::Edit,
+];
 
 /// A transaction of the server that has read an object, and is about to write it.
 struct LateWrite {
@@ -32,7 +38,12 @@ struct LateWrite {
 
 impl LateWrite {
     /// In the server's order: the activity, then a look at the object. `None` when the post is gone.
-    async fn begin(pool: &PgPool, deed: Deed, by: &str, object: &str) -> Result<Option<Self>> {
+    async fn begin(
+        pool: &PgPool,
+        action: ModerationAction,
+        by: &str,
+        object: &str,
+    ) -> Result<Option<Self>> {
         let mut request = pool.begin().await?;
         // The server's own writers lose each other's writes; that is not what is looked for here.
         sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 7))")
@@ -42,21 +53,21 @@ impl LateWrite {
         let (activity, id) = (Uuid::new_v4(), Uuid::new_v4());
         let mut data = json!({
             "id": format!("{by}/activities/{id}"), "actor": by, "to": [testkit::PUBLIC], "cc": [],
-            "type": match deed {
-                Deed::Like => "Like",
-                Deed::Boost => "Announce",
-                Deed::React => "EmojiReact",
-                Deed::Vote => "Create",
-                Deed::Edit => "Update",
+            "type": match action {
+                ModerationAction::Like => "Like",
+                ModerationAction::Boost => "Announce",
+                ModerationAction::React => "EmojiReact",
+                ModerationAction::Vote => "Create",
+                ModerationAction::Edit => "Update",
             },
             "object": object,
         });
-        match deed {
-            Deed::React => data["content"] = json!("🐈"),
-            Deed::Edit => data["object"] = json!({ "id": object, "type": "Note" }),
+        match action {
+            ModerationAction::React => data["content"] = json!("🐈"),
+            ModerationAction::Edit => data["object"] = json!({ "id": object, "type": "Note" }),
             // The vote is an object of its own, of which no more is needed here.
-            Deed::Vote => data["object"] = json!(format!("{by}/objects/{id}")),
-            Deed::Like | Deed::Boost => {}
+            ModerationAction::Vote => data["object"] = json!(format!("{by}/objects/{id}")),
+            ModerationAction::Like | ModerationAction::Boost => {}
         }
         sqlx::query(
             "insert into activities (id, data, actor, recipients, local, inserted_at, updated_at)
@@ -76,17 +87,17 @@ impl LateWrite {
             return Ok(None);
         }
         let mut late = Self { request, activity, object: object.to_owned(), data };
-        late.change(deed, by);
+        late.change(action, by);
         Ok(Some(late))
     }
 
-    fn change(&mut self, deed: Deed, by: &str) {
-        let (list, count) = match deed {
-            Deed::Like => ("likes", "like_count"),
-            Deed::Boost => ("announcements", "announcement_count"),
-            Deed::React => ("reactions", "reaction_count"),
-            Deed::Vote => ("voters", "votersCount"),
-            Deed::Edit => {
+    fn change(&mut self, action: ModerationAction, by: &str) {
+        let (list, count) = match action {
+            ModerationAction::Like => ("likes", "like_count"),
+            ModerationAction::Boost => ("announcements", "announcement_count"),
+            ModerationAction::React => ("reactions", "reaction_count"),
+            ModerationAction::Vote => ("voters", "votersCount"),
+            ModerationAction::Edit => {
                 self.data["content"] = json!("edited");
                 return;
             }
@@ -155,9 +166,9 @@ const WRONG: &str = "
     select 'pins of ' || u.nickname from users u
     where u.nickname = 'alice' and to_jsonb(u) -> 'pinned_objects' <> '{}'";
 
-async fn wrong(house: &House, posts: &[Post]) -> Result<Vec<String>> {
+async fn wrong(fixture: &Fixture, posts: &[Post]) -> Result<Vec<String>> {
     let rows: Vec<i64> = posts.iter().map(|post| post.object_row).collect();
-    Ok(sqlx::query_scalar(WRONG).bind(rows).fetch_all(&house.pool).await?)
+    Ok(sqlx::query_scalar(WRONG).bind(rows).fetch_all(&fixture.pool).await?)
 }
 
 #[tokio::test]
@@ -168,14 +179,14 @@ async fn what_the_server_writes_over_a_tombstone_is_buried_again() -> Result<()>
         (Flavour::Akkoma, "delete_activities"),
         (Flavour::Pleroma22, "delete_activities"),
     ] {
-        let mut house = House::new(flavour).await?;
-        house.ostrakon = house.ostrakon.with("OSTRAKON_BATCH_LATE_WRITES", "30s");
-        let alice = house.world.local("alice").await?;
-        let bob = house.world.local("bob").await?;
-        let carl = house.world.remote("carl", "far.example").await?;
+        let mut fixture = Fixture::new(flavour).await?;
+        fixture.ostrakon = fixture.ostrakon.with("OSTRAKON_BATCH_LATE_WRITES", "30s");
+        let alice = fixture.world.local("alice").await?;
+        let bob = fixture.world.local("bob").await?;
+        let carl = fixture.world.remote("carl", "far.example").await?;
         let mut posts = Vec::new();
-        for deed in DEEDS {
-            posts.push(alice.posts(&format!("{deed:?}")).tagged("cats").create().await?);
+        for action in ACTIONS {
+            posts.push(alice.posts(&format!("{action:?}")).tagged("cats").create().await?);
         }
         let [answered, liked, boosted] = [
             bob.posts("answered").create().await?,
@@ -187,35 +198,43 @@ async fn what_the_server_writes_over_a_tombstone_is_buried_again() -> Result<()>
         alice.boosts(&boosted).await?;
 
         let mut late = Vec::new();
-        for (deed, post) in DEEDS.iter().zip(&posts) {
-            late.extend(LateWrite::begin(&house.pool, *deed, carl.ap_id(), &post.object).await?);
+        for (action, post) in ACTIONS.iter().zip(&posts) {
+            late.extend(
+                LateWrite::begin(&fixture.pool, *action, carl.ap_id(), &post.object).await?,
+            );
         }
         for other in [&answered, &liked, &boosted] {
             late.extend(
-                LateWrite::begin(&house.pool, Deed::Like, carl.ap_id(), &other.object).await?,
+                LateWrite::begin(
+                    &fixture.pool,
+                    ModerationAction::Like,
+                    carl.ap_id(),
+                    &other.object,
+                )
+                .await?,
             );
         }
         ensure!(late.len() == 8);
-        let mut command = house.begin(&format!("user {command} alice --yes --inline --json"))?;
+        let mut command = fixture.begin(&format!("user {command} alice --yes --inline --json"))?;
         eventually("a run that waits for others", async || {
             ensure!(command.try_wait()?.is_none(), "it is over already");
             let waits = "select run_id from ostrakon.run_events where event = 'waiting' limit 1";
-            Ok(sqlx::query_scalar::<_, String>(waits).fetch_optional(&house.pool).await?)
+            Ok(sqlx::query_scalar::<_, String>(waits).fetch_optional(&fixture.pool).await?)
         })
         .await?;
         for write in late {
             write.end().await?;
         }
-        let done = House::end(command)?;
+        let done = Fixture::end(command)?;
         ensure!(done.code == 0, "{flavour}: {done:?}");
-        let wrong = wrong(&house, &posts).await?;
+        let wrong = wrong(&fixture, &posts).await?;
         ensure!(wrong.is_empty(), "{flavour}: {wrong:#?}");
-        let told = "select coalesce(sum((detail ->> 'posts')::bigint), 0)::bigint
+        let reported = "select coalesce(sum((detail ->> 'posts')::bigint), 0)::bigint
                     from ostrakon.run_events where event = 'set_right'";
-        let told: i64 = sqlx::query_scalar(told).fetch_one(&house.pool).await?;
-        ensure!(told == 5, "{flavour}: {told} posts were buried again");
+        let reported: i64 = sqlx::query_scalar(reported).fetch_one(&fixture.pool).await?;
+        ensure!(reported == 5, "{flavour}: {reported} posts were buried again");
         let kept: i64 = sqlx::query_scalar("select count(*) from ostrakon.batch_writes")
-            .fetch_one(&house.pool)
+            .fetch_one(&fixture.pool)
             .await?;
         ensure!(kept == 0, "{flavour}: {kept} batches are still remembered");
     }
@@ -232,18 +251,18 @@ async fn a_counter_that_is_written_back_between_two_batches_is_right_at_the_end(
         (Flavour::Akkoma, false),
         (Flavour::Pleroma22, true),
     ] {
-        let mut house = House::new(flavour).await?;
-        house.ostrakon = house
+        let mut fixture = Fixture::new(flavour).await?;
+        fixture.ostrakon = fixture
             .ostrakon
             // The transaction that holds a post would be waited for as well.
             .with("OSTRAKON_BATCH_LATE_WRITES", "2s")
             .with("OSTRAKON_BATCH_ROWS_INITIAL", "1")
             .with("OSTRAKON_BATCH_ROWS_BUSY", "1")
             .with("OSTRAKON_BATCH_ROWS_MAX", "1");
-        let alice = house.world.local("alice").await?;
-        let bob = house.world.local("bob").await?;
-        let carl = house.world.remote("carl", "far.example").await?;
-        let dora = house.world.local("dora").await?;
+        let alice = fixture.world.local("alice").await?;
+        let bob = fixture.world.local("bob").await?;
+        let carl = fixture.world.remote("carl", "far.example").await?;
+        let dora = fixture.world.local("dora").await?;
         let answered = carl.posts("answered").create().await?;
         let first = alice.posts("first").replying_to(&answered).create().await?;
         let other = if by_another_run { &bob } else { &alice };
@@ -251,32 +270,33 @@ async fn a_counter_that_is_written_back_between_two_batches_is_right_at_the_end(
         let last = alice.posts("last").create().await?;
 
         let late =
-            LateWrite::begin(&house.pool, Deed::Like, dora.ap_id(), &answered.object).await?;
+            LateWrite::begin(&fixture.pool, ModerationAction::Like, dora.ap_id(), &answered.object)
+                .await?;
         let held =
-            house.hold_object(if by_another_run { last.object_row } else { second.object_row });
+            fixture.hold_object(if by_another_run { last.object_row } else { second.object_row });
         let held = held.await?;
-        let command = house.begin("user delete_activities alice --yes --inline --json")?;
+        let command = fixture.begin("user delete_activities alice --yes --inline --json")?;
         eventually("the first answer to be gone", async || {
             let gone = "select id from objects where id = $1 and data ->> 'type' = 'Tombstone'";
             Ok(sqlx::query_scalar::<_, i64>(gone)
                 .bind(first.object_row)
-                .fetch_optional(&house.pool)
+                .fetch_optional(&fixture.pool)
                 .await?)
         })
         .await?;
         late.context("the post is gone")?.end().await?;
         if by_another_run {
             let done =
-                House::end(house.begin("user delete_activities bob --yes --inline --json")?)?;
+                Fixture::end(fixture.begin("user delete_activities bob --yes --inline --json")?)?;
             ensure!(done.code == 0, "{flavour}: {done:?}");
         }
         held.rollback().await?;
-        let done = House::end(command)?;
+        let done = Fixture::end(command)?;
         ensure!(done.code == 0, "{flavour}: {done:?}");
-        let wrong = wrong(&house, &[first, second, last]).await?;
+        let wrong = wrong(&fixture, &[first, second, last]).await?;
         ensure!(wrong.is_empty(), "{flavour}, {by_another_run}: {wrong:#?}");
         let kept: i64 = sqlx::query_scalar("select count(*) from ostrakon.lowered_counters")
-            .fetch_one(&house.pool)
+            .fetch_one(&fixture.pool)
             .await?;
         ensure!(kept == 0, "{flavour}: {kept} counters are still remembered");
     }
@@ -295,7 +315,7 @@ async fn writer(
     let mut written = 0;
     while !*stop.borrow() {
         let object = &objects[random.random_range(0..objects.len())];
-        let deed = DEEDS[random.random_range(0..DEEDS.len())];
+        let action = ACTIONS[random.random_range(0..ACTIONS.len())];
         // Twice is not what is looked for here.
         let again: bool = sqlx::query_scalar(
             "select exists (select from activities where actor = $1 and data ->> 'object' = $2)",
@@ -308,7 +328,7 @@ async fn writer(
             tokio::task::yield_now().await;
             continue;
         }
-        if let Some(mut late) = LateWrite::begin(&pool, deed, &by, object).await? {
+        if let Some(mut late) = LateWrite::begin(&pool, action, &by, object).await? {
             // What the server thinks about meanwhile.
             sqlx::query("select pg_sleep($1)")
                 .bind(random.random_range(0.0..0.03))
@@ -329,14 +349,14 @@ async fn nothing_is_wrong_after_a_deletion_among_many_writers() -> Result<()> {
         Ok(seed) => seed.parse()?,
         Err(_) => rand::random(),
     };
-    let mut house = House::new(Flavour::Pleroma).await?;
-    house.ostrakon = house
+    let mut fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.ostrakon = fixture
         .ostrakon
         .with("OSTRAKON_BATCH_LATE_WRITES", "30s")
         .with("OSTRAKON_WORKER_PERCENT_BUSY", "100")
         .with("OSTRAKON_BATCH_ROWS_BUSY", "20");
-    let alice = house.world.local("alice").await?;
-    let bob = house.world.local("bob").await?;
+    let alice = fixture.world.local("alice").await?;
+    let bob = fixture.world.local("bob").await?;
     let mut posts = Vec::new();
     let answered = bob.posts("answered").create().await?;
     for number in 0..POSTS {
@@ -349,12 +369,12 @@ async fn nothing_is_wrong_after_a_deletion_among_many_writers() -> Result<()> {
     let mut objects: Vec<String> = posts.iter().map(|post| post.object.clone()).collect();
     objects.push(answered.object.clone());
     for number in 0..WRITERS {
-        let fan = house.world.remote(&format!("fan{number}"), "far.example").await?;
-        let (pool, by) = (house.pool.clone(), fan.ap_id().to_owned());
+        let fan = fixture.world.remote(&format!("fan{number}"), "far.example").await?;
+        let (pool, by) = (fixture.pool.clone(), fan.ap_id().to_owned());
         writers.spawn(writer(pool, by, objects.clone(), seed ^ number, stop.clone()));
     }
-    let command = house.begin("user delete_activities alice --yes --inline --json")?;
-    let done = tokio::task::spawn_blocking(|| House::end(command)).await??;
+    let command = fixture.begin("user delete_activities alice --yes --inline --json")?;
+    let done = tokio::task::spawn_blocking(|| Fixture::end(command)).await??;
     stopping.send(true)?;
     let mut written = 0;
     while let Some(one) = writers.join_next().await {
@@ -363,7 +383,7 @@ async fn nothing_is_wrong_after_a_deletion_among_many_writers() -> Result<()> {
     let again = format!("once more with OSTRAKON_BESIDE_SEED={seed}");
     ensure!(done.code == 0, "{done:?}; {again}");
     ensure!(written > 0, "nobody wrote anything");
-    let wrong = wrong(&house, &posts).await?;
+    let wrong = wrong(&fixture, &posts).await?;
     ensure!(wrong.is_empty(), "{wrong:#?}; {again}");
     Ok(())
 }

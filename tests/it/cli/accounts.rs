@@ -3,13 +3,13 @@
 use anyhow::Result;
 use testkit::Flavour;
 
-use super::{FLAVOURS, House, redacted};
+use super::{FLAVOURS, Fixture, redacted};
 
 #[tokio::test]
 async fn nobody_has_the_nickname() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        house.world.local("alice").await?;
+        let fixture = Fixture::new(flavour).await?;
+        fixture.world.local("alice").await?;
         let expected = [
             ("delete_activities nobody --yes", "No local user nobody\n"),
             ("delete_activities nobody --yes --inline", "No local user nobody\n"),
@@ -25,10 +25,10 @@ async fn nobody_has_the_nickname() -> Result<()> {
             ("deactivate nobody", "No user nobody\n"),
         ];
         let lines = expected.map(|(command, _)| format!("user {command}"));
-        let all = house.all_refused(&lines).await?;
+        let all = fixture.all_refused(&lines).await?;
         for ((command, line), done) in expected.iter().zip(all) {
-            let told = (done.code, done.stdout.as_str(), done.stderr.as_str());
-            assert_eq!(told, (3, "", *line), "{flavour}: {command}");
+            let reported = (done.code, done.stdout.as_str(), done.stderr.as_str());
+            assert_eq!(reported, (3, "", *line), "{flavour}: {command}");
         }
     }
     Ok(())
@@ -36,10 +36,11 @@ async fn nobody_has_the_nickname() -> Result<()> {
 
 #[tokio::test]
 async fn a_remote_account_needs_a_flag() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?;
-    house.world.remote("mallory", "spam.example").await?.posts("buy").create().await?;
-    let done = house.refused("user delete_activities mallory@spam.example --yes --inline").await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?;
+    fixture.world.remote("mallory", "spam.example").await?.posts("buy").create().await?;
+    let done =
+        fixture.refused("user delete_activities mallory@spam.example --yes --inline").await?;
     insta::assert_snapshot!(done.transcript(), @r"
     err| No local user mallory@spam.example
     err| It is an account of another server: add --remote to clean it up here, which tells nobody.
@@ -51,10 +52,11 @@ async fn a_remote_account_needs_a_flag() -> Result<()> {
 #[tokio::test]
 async fn every_spelling_of_an_own_nickname_is_found() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::without_ledger(flavour).await?;
-        house.world.local("alice").await?.posts("hello").create().await?;
+        let fixture = Fixture::without_ledger(flavour).await?;
+        fixture.world.local("alice").await?.posts("hello").create().await?;
         for typed in ["alice", "ALICE", "alice@peer.example", "@Alice@PEER.example"] {
-            let (code, plan) = house.json(&format!("user delete_activities {typed} --dry-run"))?;
+            let (code, plan) =
+                fixture.json(&format!("user delete_activities {typed} --dry-run"))?;
             assert_eq!((code, &plan["total"]), (0, &1.into()), "{flavour}: {typed}: {plan}");
         }
     }
@@ -64,15 +66,15 @@ async fn every_spelling_of_an_own_nickname_is_found() -> Result<()> {
 #[tokio::test]
 async fn an_account_that_is_as_wanted_is_left_alone() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        house.world.local("alice").await?;
-        let bob = house.world.remote("bob", "far.example").await?;
+        let fixture = Fixture::new(flavour).await?;
+        fixture.world.local("alice").await?;
+        let bob = fixture.world.remote("bob", "far.example").await?;
         bob.is_deactivated().await?;
-        let done = house.refused("user activate alice").await?;
+        let done = fixture.refused("user activate alice").await?;
         assert_eq!(done.stdout, "User alice already activated\n", "{flavour}");
         assert_eq!((done.stderr.as_str(), done.code), ("", 0), "{flavour}");
 
-        let done = house.refused("user deactivate bob@far.example").await?;
+        let done = fixture.refused("user deactivate bob@far.example").await?;
         let lines = if flavour == Flavour::Pleroma22 {
             // This release repeats the effects of a deactivation; here there are none.
             "Deactivating bob@far.example\n\
@@ -87,12 +89,12 @@ async fn an_account_that_is_as_wanted_is_left_alone() -> Result<()> {
 
 #[tokio::test]
 async fn pleroma22_deactivates_once_more() -> Result<()> {
-    let house = House::new(Flavour::Pleroma22).await?;
-    let alice = house.world.local("alice").await?;
-    let carol = house.world.local("carol").await?;
+    let fixture = Fixture::new(Flavour::Pleroma22).await?;
+    let alice = fixture.world.local("alice").await?;
+    let carol = fixture.world.local("carol").await?;
     carol.follows(&alice).await?;
     carol.is_deactivated().await?;
-    let done = house.run("user deactivate carol --inline")?;
+    let done = fixture.run("user deactivate carol --inline")?;
     assert_eq!(
         (done.stdout.as_str(), done.code),
         ("Deactivating carol\nSuccessfully unsubscribed all local followers from carol\n", 0)
@@ -103,11 +105,11 @@ async fn pleroma22_deactivates_once_more() -> Result<()> {
 
 #[tokio::test]
 async fn pleroma22_keeps_what_a_deactivated_account_posted() -> Result<()> {
-    let house = House::new(Flavour::Pleroma22).await?;
-    let carol = house.world.local("carol").await?;
+    let fixture = Fixture::new(Flavour::Pleroma22).await?;
+    let carol = fixture.world.local("carol").await?;
     carol.posts("hello").create().await?;
     carol.is_deactivated().await?;
-    let done = house.refused("user delete_activities carol --yes --inline").await?;
+    let done = fixture.refused("user delete_activities carol --yes --inline").await?;
     insta::assert_snapshot!(done.transcript(), @r"
     err| error: carol is deactivated, and this release of Pleroma deletes nothing of deactivated accounts. Activate it first: ostrakon user activate carol
     exit 4
@@ -118,9 +120,9 @@ async fn pleroma22_keeps_what_a_deactivated_account_posted() -> Result<()> {
 #[tokio::test]
 async fn an_account_without_posts_is_done_at_once() -> Result<()> {
     let _redacted = redacted();
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?;
-    let done = house.refused("user delete_activities alice").await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?;
+    let done = fixture.refused("user delete_activities alice").await?;
     insta::assert_snapshot!(done.transcript(), @r"
     out| User alice statuses deleted.
     err| There was nothing to do.

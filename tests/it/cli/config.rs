@@ -66,17 +66,17 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| batch.lock_timeout                    2s                                  default
     out| batch.statement_timeout               10s                                 default
     out| batch.late_writes                     0s                                  environment OSTRAKON_BATCH_LATE_WRITES
-    out| throttle.interval                       200ms                               default
-    out| throttle.hold                           5s                                  default
-    out| throttle.replica_lag_mib                64                                  default
-    out| throttle.lock_waiters                   10                                  default
-    out| throttle.oban_delay                     1m                                  default
-    out| throttle.wal_segments                   32                                  default
-    out| throttle.vacuum                         false                               default
-    out| throttle.active_backends                40                                  default
-    out| throttle.disk_free_mib                  1024                                default
-    out| throttle.disk_path                      -                                   default
-    out| throttle.flag_file                      /run/ostrakon/throttle                 default
+    out| throttle.interval                     200ms                               default
+    out| throttle.hold                         5s                                  default
+    out| throttle.replica_lag_mib              64                                  default
+    out| throttle.lock_waiters                 10                                  default
+    out| throttle.oban_delay                   1m                                  default
+    out| throttle.wal_segments                 32                                  default
+    out| throttle.vacuum                       false                               default
+    out| throttle.active_backends              40                                  default
+    out| throttle.disk_free_mib                1024                                default
+    out| throttle.disk_path                    -                                   default
+    out| throttle.flag_file                    /run/ostrakon/throttle              default
     out| server.federating                     false                               environment OSTRAKON_SERVER_FEDERATING
     out| server.cleanup_attachments            -                                   default
     out| server.cleanup_attachments_delay      -                                   default
@@ -123,8 +123,8 @@ fn a_file_that_cannot_be_trusted_or_read_stops_every_command() -> Result<()> {
     let _redacted = redacted();
     let (folder, path) = file("[worker]\n", 0o666)?;
     let ostrakon = Ostrakon::nowhere();
-    let mut told = String::new();
-    told += &show(&ostrakon, &path, &[])?.transcript();
+    let mut reported = String::new();
+    reported += &show(&ostrakon, &path, &[])?.transcript();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
     for text in [
         "[worker]\nconcurency = 3\n",
@@ -132,14 +132,14 @@ fn a_file_that_cannot_be_trusted_or_read_stops_every_command() -> Result<()> {
         "[batch]\nrows_max = 0\ntarget = \"150\"\n",
     ] {
         fs::write(&path, text)?;
-        told += &show(&ostrakon, &path, &[])?.transcript();
+        reported += &show(&ostrakon, &path, &[])?.transcript();
     }
     // A folder cannot be read, whoever tries.
     let unreadable = folder.path().join("folder.toml");
     fs::create_dir(&unreadable)?;
     let missing = folder.path().join("missing.toml");
     for path in [&unreadable, &missing] {
-        told += &show(&ostrakon, path, &[])?.transcript();
+        reported += &show(&ostrakon, path, &[])?.transcript();
         let done = ostrakon
             .clone()
             .with("OSTRAKON_CONFIG", path.display().to_string())
@@ -147,8 +147,8 @@ fn a_file_that_cannot_be_trusted_or_read_stops_every_command() -> Result<()> {
         assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{done:?}");
         assert!(done.stderr.contains("named by OSTRAKON_CONFIG"), "{done:?}");
     }
-    assert!(!told.contains("hunter2"));
-    insta::assert_snapshot!(told, @r#"
+    assert!(!reported.contains("hunter2"));
+    insta::assert_snapshot!(reported, @r#"
     err| error: refusing the config file <folder>/ostrakon.toml: every user of this machine may write to it (mode 0666)
     err| Look through it, then run: chmod o-w <folder>/ostrakon.toml
     exit 2
@@ -172,7 +172,7 @@ fn a_file_that_cannot_be_trusted_or_read_stops_every_command() -> Result<()> {
 }
 
 #[test]
-fn a_misspelt_variable_is_told_of() -> Result<()> {
+fn a_misspelt_variable_is_reported() -> Result<()> {
     let ostrakon = Ostrakon::nowhere().with("OSTRAKON_WORKER_CONCURENCY", "3");
     let done = ostrakon.run(&["config", "show"])?;
     assert_eq!(
@@ -194,7 +194,7 @@ fn a_misspelt_variable_is_told_of() -> Result<()> {
 }
 
 #[test]
-fn a_url_that_cannot_be_used_stops_a_command_and_is_not_told() -> Result<()> {
+fn a_url_that_cannot_be_used_stops_a_command_and_is_not_reported() -> Result<()> {
     for (variable, url) in [
         ("OSTRAKON_DATABASE_URL", "postgres://pleroma:Tr0ub@dor-Secret/1@127.0.0.1/x"),
         ("OSTRAKON_DATABASE_URL", "postgres://pleroma@127.0.0.1/x?sslmod=Tr0ub"),

@@ -4,12 +4,12 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use testkit::{Account, Flavour, flake_text};
 
-use super::{FLAVOURS, House};
+use super::{FLAVOURS, Fixture};
 
 /// An account that waits for the confirmation of its address.
-async fn unconfirmed(house: &House, nickname: &str) -> Result<Account> {
-    let account = house.world.local(nickname).await?;
-    let statement = match house.world.flavour() {
+async fn unconfirmed(fixture: &Fixture, nickname: &str) -> Result<Account> {
+    let account = fixture.world.local(nickname).await?;
+    let statement = match fixture.world.flavour() {
         Flavour::Pleroma22 => {
             "update users set confirmation_pending = true, confirmation_token = 'tok' where id = $1"
         }
@@ -17,7 +17,7 @@ async fn unconfirmed(house: &House, nickname: &str) -> Result<Account> {
             "update users set is_confirmed = false, confirmation_token = 'tok' where id = $1"
         }
     };
-    sqlx::query(statement).bind(account.id()).execute(&house.database.pool()).await?;
+    sqlx::query(statement).bind(account.id()).execute(&fixture.database.pool()).await?;
     Ok(account)
 }
 
@@ -29,19 +29,19 @@ async fn is_confirmed(account: &Account, flavour: Flavour) -> Result<bool> {
 }
 
 /// What the server's jobs are to do, in order.
-async fn jobs(house: &House) -> Result<Vec<Value>> {
-    let rows = house.rows().await?.0;
+async fn jobs(fixture: &Fixture) -> Result<Vec<Value>> {
+    let rows = fixture.rows().await?.0;
     Ok(rows.rows("oban_jobs").iter().map(|job| job["args"].clone()).collect())
 }
 
 #[tokio::test]
-async fn the_running_server_is_told_where_it_can_be() -> Result<()> {
+async fn the_running_server_is_informed_where_it_can_be() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        let alice = unconfirmed(&house, "alice").await?;
-        house.world.local("bob").await?;
-        let before = house.rows().await?.0;
-        let done = house.run("user confirm Alice@peer.example")?;
+        let fixture = Fixture::new(flavour).await?;
+        let alice = unconfirmed(&fixture, "alice").await?;
+        fixture.world.local("bob").await?;
+        let before = fixture.rows().await?.0;
+        let done = fixture.run("user confirm Alice@peer.example")?;
         assert_eq!(
             (done.stdout.as_str(), done.code),
             ("Alice@peer.example doesn't need confirmation.\n", 0),
@@ -50,18 +50,18 @@ async fn the_running_server_is_told_where_it_can_be() -> Result<()> {
         assert!(is_confirmed(&alice, flavour).await?, "{flavour}");
         assert_eq!(alice.column("confirmation_token").await?, Value::Null, "{flavour}");
         assert_ne!(alice.column("updated_at").await?, before.rows("users")[0]["updated_at"]);
-        let all = jobs(&house).await?;
+        let all = jobs(&fixture).await?;
         let mails = all.iter().filter(|args| args["op"] == "email").count();
         assert_eq!(mails, usize::from(flavour != Flavour::Pleroma22), "{flavour}");
         let refresh = json!({"op": "verify_fields_links", "user_id": flake_text(alice.id())});
         assert_eq!(all.contains(&refresh), flavour == Flavour::Pleroma, "{flavour}: {all:?}");
-        let told = done.stderr.starts_with("note: the change is in the database");
-        assert_eq!(told, flavour != Flavour::Pleroma, "{flavour}: {done:?}");
-        let rows = house.rows().await?.0;
+        let reported = done.stderr.starts_with("note: the change is in the database");
+        assert_eq!(reported, flavour != Flavour::Pleroma, "{flavour}: {done:?}");
+        let rows = fixture.rows().await?.0;
         assert_eq!(rows.rows("users")[1], before.rows("users")[1], "{flavour}");
 
         // Once more: nothing is left to do.
-        let done = house.refused("user confirm alice").await?;
+        let done = fixture.refused("user confirm alice").await?;
         assert_eq!(
             (done.stdout.as_str(), done.stderr.as_str(), done.code),
             ("alice doesn't need confirmation.\n", "", 0),
@@ -73,14 +73,14 @@ async fn the_running_server_is_told_where_it_can_be() -> Result<()> {
 
 #[tokio::test]
 async fn an_account_elsewhere_follows_nobody_by_it() -> Result<()> {
-    let mut house = House::new(Flavour::Pleroma).await?;
-    house.ostrakon = house.ostrakon.with("OSTRAKON_SERVER_AUTOFOLLOWED_NICKNAMES", "bob");
-    let bob = house.world.local("bob").await?;
-    let carl = house.world.remote("carl", "far.example").await?;
-    house
+    let mut fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.ostrakon = fixture.ostrakon.with("OSTRAKON_SERVER_AUTOFOLLOWED_NICKNAMES", "bob");
+    let bob = fixture.world.local("bob").await?;
+    let carl = fixture.world.remote("carl", "far.example").await?;
+    fixture
         .sql("update users set is_confirmed = false, email = 'c@far.example' where not local")
         .await?;
-    let (code, done) = house.json("user confirm CARL@far.example")?;
+    let (code, done) = fixture.json("user confirm CARL@far.example")?;
     let expected = json!({"command": "confirm", "nickname": "carl@far.example", "changed": true,
         "mails": 0, "follow_relations": 0});
     assert_eq!((code, done), (0, expected));
@@ -97,39 +97,39 @@ async fn what_is_required_decides_about_the_mail() -> Result<()> {
         // To the account and to bob, who is on the staff; not to carol, who is not.
         ("OSTRAKON_SERVER_ACCOUNT_APPROVAL_REQUIRED", false, 2),
     ] {
-        let mut house = House::new(Flavour::Akkoma).await?;
-        house.ostrakon = house
+        let mut fixture = Fixture::new(Flavour::Akkoma).await?;
+        fixture.ostrakon = fixture
             .ostrakon
             .with(variable, "true")
             .with("OSTRAKON_SERVER_AUTOFOLLOWED_NICKNAMES", "carol");
-        unconfirmed(&house, "alice").await?;
-        house.world.local("bob").await?;
-        let carol = house.world.local("carol").await?;
-        house.sql("update users set is_moderator = true where nickname = 'bob'").await?;
+        unconfirmed(&fixture, "alice").await?;
+        fixture.world.local("bob").await?;
+        let carol = fixture.world.local("carol").await?;
+        fixture.sql("update users set is_moderator = true where nickname = 'bob'").await?;
         if !approved {
-            house.sql("update users set is_approved = false where nickname = 'alice'").await?;
+            fixture.sql("update users set is_approved = false where nickname = 'alice'").await?;
         }
-        let (code, done) = house.json("user confirm alice")?;
+        let (code, done) = fixture.json("user confirm alice")?;
         assert_eq!((code, &done["mails"]), (0, &json!(mails)), "{variable}");
         // Who still waits follows nobody.
         let follows = i32::from(approved);
         assert_eq!(done["follow_relations"], follows, "{variable}");
         assert_eq!(carol.column("follower_count").await?, follows, "{variable}");
-        assert_eq!(jobs(&house).await?.len(), mails, "{variable}");
+        assert_eq!(jobs(&fixture).await?.len(), mails, "{variable}");
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn the_staff_can_have_it_in_its_log() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    let alice = unconfirmed(&house, "alice").await?;
-    let boss = house.world.local("boss").await?;
-    let done = house.refused("user confirm alice --as boss").await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let alice = unconfirmed(&fixture, "alice").await?;
+    let boss = fixture.world.local("boss").await?;
+    let done = fixture.refused("user confirm alice --as boss").await?;
     assert_eq!(done.code, 4, "{done:?}");
-    house.sql("update users set is_admin = true where nickname = 'boss'").await?;
-    assert_eq!(house.run("user confirm alice --as boss")?.code, 0);
-    let log = house.rows().await?.0.rows("moderation_log").to_vec();
+    fixture.sql("update users set is_admin = true where nickname = 'boss'").await?;
+    assert_eq!(fixture.run("user confirm alice --as boss")?.code, 0);
+    let log = fixture.rows().await?.0.rows("moderation_log").to_vec();
     let person = |id, nickname| json!({"id": flake_text(id), "nickname": nickname, "type": "user"});
     assert_eq!(log.len(), 1);
     assert_eq!(
@@ -148,21 +148,21 @@ async fn the_staff_can_have_it_in_its_log() -> Result<()> {
 async fn nobody_of_that_name_changes_nothing() -> Result<()> {
     let long = "x".repeat(10_000);
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        unconfirmed(&house, "alice").await?;
-        let before = house.rows().await?;
+        let fixture = Fixture::new(flavour).await?;
+        unconfirmed(&fixture, "alice").await?;
+        let before = fixture.rows().await?;
         for typed in ["nobody", "", " ", "alice@far.example", "'; drop table users; --", &long] {
-            let done = house.run_words(&["user", "confirm", typed])?;
+            let done = fixture.run_words(&["user", "confirm", typed])?;
             let line = format!("No local user {typed}\n");
             assert_eq!((done.stdout.as_str(), done.code), ("", 3), "{flavour}: {done:?}");
             assert_eq!(done.stderr, line, "{flavour}");
         }
-        let done = house.run_words(&["user", "confirm", "ali\u{1b}[2J"])?;
+        let done = fixture.run_words(&["user", "confirm", "ali\u{1b}[2J"])?;
         assert_eq!((done.stderr.as_str(), done.code), ("No local user ali\u{fffd}[2J\n", 3));
         for line in ["user confirm", "user confirm alice bob", "user confirm alice --nope"] {
-            assert_eq!(house.run(line)?.code, 2, "{flavour}: {line}");
+            assert_eq!(fixture.run(line)?.code, 2, "{flavour}: {line}");
         }
-        assert!(before == house.rows().await?, "{flavour}: rows changed");
+        assert!(before == fixture.rows().await?, "{flavour}: rows changed");
     }
     Ok(())
 }

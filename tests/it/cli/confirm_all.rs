@@ -6,28 +6,28 @@ use sqlx::postgres::PgPoolOptions;
 use testkit::{Account, Flavour, Postgres, PostgresOptions};
 
 use super::{
-    FLAVOURS, House,
-    told::{person, reads_anew},
+    FLAVOURS, Fixture,
+    reported::{person, reads_anew},
 };
 use crate::program::Ostrakon;
 
 /// Alice and Bob, unconfirmed; Boss, who is an admin; Carol, who was deactivated.
-async fn house(flavour: Flavour) -> Result<(House, Vec<Account>)> {
-    let house = House::new(flavour).await?;
+async fn fixture(flavour: Flavour) -> Result<(Fixture, Vec<Account>)> {
+    let fixture = Fixture::new(flavour).await?;
     let mut accounts = Vec::new();
     for name in ["alice", "bob", "boss", "carol"] {
-        accounts.push(house.world.local(name).await?);
+        accounts.push(fixture.world.local(name).await?);
     }
     accounts[3].is_deactivated().await?;
-    house.sql("update users set is_admin = true where nickname = 'boss'").await?;
-    house.sql("update users set confirmation_token = 'old'").await?;
-    house
+    fixture.sql("update users set is_admin = true where nickname = 'boss'").await?;
+    fixture.sql("update users set confirmation_token = 'old'").await?;
+    fixture
         .sql(match flavour {
             Flavour::Pleroma22 => "update users set confirmation_pending = true",
             Flavour::Pleroma | Flavour::Akkoma => "update users set is_confirmed = false",
         })
         .await?;
-    Ok((house, accounts))
+    Ok((fixture, accounts))
 }
 
 async fn is_confirmed(account: &Account, flavour: Flavour) -> Result<bool> {
@@ -40,8 +40,8 @@ async fn is_confirmed(account: &Account, flavour: Flavour) -> Result<bool> {
 #[tokio::test]
 async fn active_local_accounts_but_the_staffs_are_confirmed() -> Result<()> {
     for flavour in FLAVOURS {
-        let (house, accounts) = house(flavour).await?;
-        let done = house.run("user confirm_all --yes --inline --as BOSS")?;
+        let (fixture, accounts) = fixture(flavour).await?;
+        let done = fixture.run("user confirm_all --yes --inline --as BOSS")?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 0), "{flavour}: {done:?}");
         let mut confirmed = Vec::new();
         for account in &accounts {
@@ -58,9 +58,9 @@ async fn active_local_accounts_but_the_staffs_are_confirmed() -> Result<()> {
             "message": "@boss confirmed email for users: @alice, @bob",
             "subject": [alice, bob],
         });
-        assert_eq!(house.moderation_log().await?, [entry], "{flavour}");
+        assert_eq!(fixture.moderation_log().await?, [entry], "{flavour}");
 
-        let done = house.refused("user confirm_all --inline --as boss").await?;
+        let done = fixture.refused("user confirm_all --inline --as boss").await?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 0), "{flavour}: {done:?}");
     }
     Ok(())
@@ -69,10 +69,10 @@ async fn active_local_accounts_but_the_staffs_are_confirmed() -> Result<()> {
 #[tokio::test]
 async fn everybody_gets_a_fresh_token() -> Result<()> {
     for flavour in FLAVOURS {
-        let (house, accounts) = house(flavour).await?;
+        let (fixture, accounts) = fixture(flavour).await?;
         let mut tokens = Vec::new();
         for _ in 0..2 {
-            let done = house.run("user unconfirm_all --yes --inline")?;
+            let done = fixture.run("user unconfirm_all --yes --inline")?;
             assert_eq!((done.stdout.as_str(), done.code), ("", 0), "{flavour}: {done:?}");
             for account in &accounts[..2] {
                 assert!(!is_confirmed(account, flavour).await?, "{flavour}");
@@ -93,11 +93,11 @@ async fn everybody_gets_a_fresh_token() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_running_server_is_told_once_of_each_account() -> Result<()> {
+async fn the_running_server_is_informed_once_of_each_account() -> Result<()> {
     for flavour in FLAVOURS {
-        let (house, accounts) = house(flavour).await?;
-        let done = house.run("user confirm_all --yes --inline")?;
-        let asked = house.refreshes().await?;
+        let (fixture, accounts) = fixture(flavour).await?;
+        let done = fixture.run("user confirm_all --yes --inline")?;
+        let asked = fixture.refreshes().await?;
         if flavour == Flavour::Pleroma {
             assert_eq!(asked, [0, 1].map(|n| reads_anew(&accounts[n])));
             assert!(!done.stderr.contains("restarts"), "{done:?}");
@@ -111,13 +111,13 @@ async fn the_running_server_is_told_once_of_each_account() -> Result<()> {
 
 #[tokio::test]
 async fn only_the_staff_has_a_log() -> Result<()> {
-    let (house, _) = house(Flavour::Pleroma).await?;
+    let (fixture, _) = fixture(Flavour::Pleroma).await?;
     for name in ["alice", "nobody", "carol"] {
-        let done = house.refused(&format!("user confirm_all --yes --as {name}")).await?;
+        let done = fixture.refused(&format!("user confirm_all --yes --as {name}")).await?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{done:?}");
         assert!(done.stderr.contains(&format!("--as {name}")), "{done:?}");
     }
-    let done = house.refused("user unconfirm_all --yes --as boss").await?;
+    let done = fixture.refused("user unconfirm_all --yes --as boss").await?;
     assert_eq!(done.code, 2, "{done:?}");
     Ok(())
 }

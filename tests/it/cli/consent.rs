@@ -3,23 +3,23 @@
 use anyhow::Result;
 use testkit::Flavour;
 
-use super::{House, redacted};
+use super::{Fixture, redacted};
 use crate::program::Done;
 
-async fn house() -> Result<House> {
-    let house = House::new(Flavour::Pleroma).await?;
-    let alice = house.world.local("alice").await?;
-    let bob = house.world.local("bob").await?;
+async fn fixture() -> Result<Fixture> {
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let alice = fixture.world.local("alice").await?;
+    let bob = fixture.world.local("bob").await?;
     alice.posts("hello").create().await?;
     let post = bob.posts("hi").create().await?;
     alice.likes(&post).await?;
-    Ok(house)
+    Ok(fixture)
 }
 
 #[tokio::test]
 async fn a_dry_run_shows_the_plan_and_writes_nothing() -> Result<()> {
-    let house = house().await?;
-    let done = house.refused("user delete_activities alice --dry-run").await?;
+    let fixture = fixture().await?;
+    let done = fixture.refused("user delete_activities alice --dry-run").await?;
     insta::assert_snapshot!(done.transcript(), @"
     out| delete_activities alice would touch:
     out|   1 post
@@ -28,7 +28,7 @@ async fn a_dry_run_shows_the_plan_and_writes_nothing() -> Result<()> {
     out| Nothing was changed.
     exit 0
     ");
-    let done = house.refused("user delete_activities alice --dry-run --json").await?;
+    let done = fixture.refused("user delete_activities alice --dry-run --json").await?;
     insta::assert_snapshot!(done.transcript(), @r#"
     out| {"dry_run":true,"job":"delete_activities","notes":[],"plan":[{"items":1,"kind":"posts"},{"items":1,"kind":"likes"},{"items":0,"kind":"boosts"}],"subject":"alice","total":2}
     exit 0
@@ -36,11 +36,11 @@ async fn a_dry_run_shows_the_plan_and_writes_nothing() -> Result<()> {
     // --dry-run wins over everything that would act.
     for flags in ["--yes", "--yes --inline", "--yes --wait", "--yes --require-redis"] {
         let done =
-            house.refused(&format!("user delete_activities alice --dry-run {flags}")).await?;
+            fixture.refused(&format!("user delete_activities alice --dry-run {flags}")).await?;
         assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{flags}: {done:?}");
         assert!(done.stdout.ends_with("Nothing was changed.\n"), "{flags}: {done:?}");
     }
-    let done = house.refused("user deactivate bob --dry-run").await?;
+    let done = fixture.refused("user deactivate bob --dry-run").await?;
     insta::assert_snapshot!(done.transcript(), @"
     out| deactivate_user bob would touch:
     out|   1 account
@@ -53,8 +53,8 @@ async fn a_dry_run_shows_the_plan_and_writes_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn without_a_terminal_nobody_is_asked() -> Result<()> {
-    let house = house().await?;
-    let done = house.refused("user delete_activities alice").await?;
+    let fixture = fixture().await?;
+    let done = fixture.refused("user delete_activities alice").await?;
     insta::assert_snapshot!(done.transcript(), @"
     err| delete_activities alice will touch:
     err|   1 post
@@ -65,7 +65,7 @@ async fn without_a_terminal_nobody_is_asked() -> Result<()> {
     exit 4
     ");
     for command in ["delete_activities alice --inline", "delete_activities alice --json --quiet"] {
-        let done = house.refused(&format!("user {command}")).await?;
+        let done = fixture.refused(&format!("user {command}")).await?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{command}: {done:?}");
         assert!(done.stderr.contains("--yes") && done.stderr.contains("--dry-run"), "{done:?}");
     }
@@ -74,8 +74,8 @@ async fn without_a_terminal_nobody_is_asked() -> Result<()> {
 
 #[tokio::test]
 async fn a_quick_command_does_not_ask() -> Result<()> {
-    let house = house().await?;
-    let done = house.run("user deactivate bob --inline")?;
+    let fixture = fixture().await?;
+    let done = fixture.run("user deactivate bob --inline")?;
     insta::assert_snapshot!(done.transcript(), @"
     out| Successfully deactivated bob and unsubscribed all local followers
     exit 0
@@ -84,17 +84,17 @@ async fn a_quick_command_does_not_ask() -> Result<()> {
 }
 
 /// Types an answer on a terminal, where it must change nothing.
-async fn answered_no(house: &House, typed: &str) -> Result<Done> {
-    let before = house.rows().await?;
-    let done = house.ostrakon.run_on_terminal("user delete_activities alice --inline", typed)?;
-    assert!(before == house.rows().await?, "rows changed: {done:?}");
+async fn answered_no(fixture: &Fixture, typed: &str) -> Result<Done> {
+    let before = fixture.rows().await?;
+    let done = fixture.ostrakon.run_on_terminal("user delete_activities alice --inline", typed)?;
+    assert!(before == fixture.rows().await?, "rows changed: {done:?}");
     Ok(done)
 }
 
 #[tokio::test]
 async fn on_a_terminal_no_is_the_default() -> Result<()> {
-    let house = house().await?;
-    let done = answered_no(&house, "\n").await?;
+    let fixture = fixture().await?;
+    let done = answered_no(&fixture, "\n").await?;
     let shown = done.stdout.replace('\u{1b}', "<ESC>");
     insta::assert_snapshot!(shown, @"
 
@@ -107,7 +107,7 @@ async fn on_a_terminal_no_is_the_default() -> Result<()> {
     assert_eq!(done.code, 4);
     // Also at the end of input, and for whatever is not a yes.
     for typed in ["", "n\n", "no\n", "yep\n", "ja\n", "y y\n"] {
-        assert_eq!(answered_no(&house, typed).await?.code, 4, "{typed:?}");
+        assert_eq!(answered_no(&fixture, typed).await?.code, 4, "{typed:?}");
     }
     Ok(())
 }
@@ -115,9 +115,9 @@ async fn on_a_terminal_no_is_the_default() -> Result<()> {
 #[tokio::test]
 async fn on_a_terminal_yes_is_obeyed() -> Result<()> {
     for (flags, typed) in [("", "y\n"), ("--quiet", "YES\n")] {
-        let house = house().await?;
+        let fixture = fixture().await?;
         let line = format!("user delete_activities alice --inline {flags}");
-        let done = house.ostrakon.run_on_terminal(&line, typed)?;
+        let done = fixture.ostrakon.run_on_terminal(&line, typed)?;
         assert_eq!(done.code, 0, "{done:?}");
         // Even when told to be quiet: nobody can answer without the plan.
         assert!(done.stdout.contains("  1 post\n"), "{done:?}");
@@ -126,7 +126,7 @@ async fn on_a_terminal_yes_is_obeyed() -> Result<()> {
         let line = line.trim_start_matches("\u{1b}[2K").trim_start_matches("[y/N] ");
         assert!(line.ends_with("User alice statuses deleted."), "{done:?}");
         assert!(!line.contains("left"), "the line stands behind the bar: {done:?}");
-        let (_, ledger) = house.rows().await?;
+        let (_, ledger) = fixture.rows().await?;
         assert_eq!(ledger[0]["status"], "succeeded");
     }
     Ok(())
@@ -135,13 +135,13 @@ async fn on_a_terminal_yes_is_obeyed() -> Result<()> {
 #[tokio::test]
 async fn the_reason_is_kept() -> Result<()> {
     let _redacted = redacted();
-    let house = house().await?;
+    let fixture = fixture().await?;
     let words = ["user", "deactivate", "bob", "--inline", "--reason", "ticket 7: spam\nand more"];
-    assert_eq!(house.run_words(&words)?.code, 0);
-    let (_, ledger) = house.rows().await?;
+    assert_eq!(fixture.run_words(&words)?.code, 0);
+    let (_, ledger) = fixture.rows().await?;
     assert_eq!(ledger[0]["reason"], "ticket 7: spam\nand more");
     let id = ledger[0]["id"].as_str().unwrap_or_default();
-    insta::assert_snapshot!(house.run(&format!("runs show {id}"))?.transcript(), @"
+    insta::assert_snapshot!(fixture.run(&format!("runs show {id}"))?.transcript(), @"
     out| Run          <run>
     out| Job          deactivate_user bob
     out| Status       succeeded
@@ -152,7 +152,7 @@ async fn the_reason_is_kept() -> Result<()> {
     out| Created      <time> UTC
     out| Started      <time> UTC
     out| Finished     <time> UTC
-    out| Story:
+    out| History:
     out|   <time> queued by tester@<machine> (reason ticket 7: spam and more, total 1)
     out|   <time> started by <worker> (fence 1)
     out|   <time> planned by <worker> (total 1)

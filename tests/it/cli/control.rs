@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use testkit::Flavour;
 
-use super::{House, redacted};
+use super::{Fixture, redacted};
 
 /// Each state as a statement that puts the one run into it.
 const STATES: [(&str, &str); 7] = [
@@ -31,35 +31,35 @@ const STATES: [(&str, &str); 7] = [
     ),
 ];
 
-async fn house() -> Result<(House, String)> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?.posts("hello").create().await?;
-    let id = house.queue("user delete_activities alice --yes")?;
-    Ok((house, id))
+async fn fixture() -> Result<(Fixture, String)> {
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?.posts("hello").create().await?;
+    let id = fixture.queue("user delete_activities alice --yes")?;
+    Ok((fixture, id))
 }
 
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "what is told of each wish in each state")]
 async fn every_wish_in_every_state() -> Result<()> {
     let _redacted = redacted();
-    let (house, id) = house().await?;
-    let server = house.rows().await?.0;
-    let mut told = String::new();
+    let (fixture, id) = fixture().await?;
+    let server = fixture.rows().await?.0;
+    let mut reported = String::new();
     for (state, statement) in STATES {
         for verb in ["pause", "resume", "cancel", "retry"] {
-            house.sql(statement).await?;
-            let before = house.ledger().await?;
-            let done = house.run(&format!("jobs {verb} {id}"))?;
-            let after = house.ledger().await?;
+            fixture.sql(statement).await?;
+            let before = fixture.ledger().await?;
+            let done = fixture.run(&format!("jobs {verb} {id}"))?;
+            let after = fixture.ledger().await?;
             assert_eq!(done.code != 0, before == after, "{verb} of {state}: {done:?}");
             let status = after[0]["status"].as_str().unwrap_or_default();
             let control = after[0]["control"].as_str().unwrap_or_default();
             let transcript = done.transcript();
-            write!(told, "{verb} {state} -> {status}, {control}\n{transcript}")?;
+            write!(reported, "{verb} {state} -> {status}, {control}\n{transcript}")?;
         }
     }
-    assert!(server == house.rows().await?.0);
-    insta::assert_snapshot!(told, @"
+    assert!(server == fixture.rows().await?.0);
+    insta::assert_snapshot!(reported, @"
     pause queued -> paused, run
     out| Run <run> is paused (0 of 1 item done).
     exit 0
@@ -155,10 +155,10 @@ async fn every_wish_in_every_state() -> Result<()> {
 #[tokio::test]
 async fn a_run_is_not_tried_again_beside_another() -> Result<()> {
     let _redacted = redacted();
-    let (house, id) = house().await?;
-    house.run(&format!("runs cancel {id}"))?;
-    house.queue("user delete_activities alice --yes")?;
-    let done = house.refused(&format!("runs retry {id}")).await?;
+    let (fixture, id) = fixture().await?;
+    fixture.run(&format!("runs cancel {id}"))?;
+    fixture.queue("user delete_activities alice --yes")?;
+    let done = fixture.refused(&format!("runs retry {id}")).await?;
     insta::assert_snapshot!(done.transcript(), @"
     err| error: run <run> is unfinished and does the same work: nothing to try again
     exit 4
@@ -168,28 +168,28 @@ async fn a_run_is_not_tried_again_beside_another() -> Result<()> {
 
 #[tokio::test]
 async fn a_cancelled_run_goes_on_where_it_stopped() -> Result<()> {
-    let (house, id) = house().await?;
-    house.run(&format!("runs cancel {id}"))?;
-    house.run(&format!("runs retry {id}"))?;
-    let (code, run) = house.json("user delete_activities alice --yes --inline")?;
+    let (fixture, id) = fixture().await?;
+    fixture.run(&format!("runs cancel {id}"))?;
+    fixture.run(&format!("runs retry {id}"))?;
+    let (code, run) = fixture.json("user delete_activities alice --yes --inline")?;
     assert_eq!((code, run["run_id"].as_str()), (0, Some(id.as_str())), "{run}");
     assert_eq!(run["status"], "succeeded");
     Ok(())
 }
 
 #[tokio::test]
-async fn whoever_watches_is_told_the_end() -> Result<()> {
+async fn whoever_watches_is_informed_the_end() -> Result<()> {
     let _redacted = redacted();
-    let (house, id) = house().await?;
-    let mut told = String::new();
+    let (fixture, id) = fixture().await?;
+    let mut reported = String::new();
     let watch = format!("runs watch {id} --wait-timeout 300ms");
     for (state, statement) in STATES {
-        house.sql(statement).await?;
-        write!(told, "{state}\n{}", house.refused(&watch).await?.transcript())?;
+        fixture.sql(statement).await?;
+        write!(reported, "{state}\n{}", fixture.refused(&watch).await?.transcript())?;
     }
-    house.sql("update ostrakon.runs set status = 'failed', last_error = 'no such table'").await?;
-    write!(told, "with a reason\n{}", house.refused(&watch).await?.transcript())?;
-    insta::assert_snapshot!(told, @"
+    fixture.sql("update ostrakon.runs set status = 'failed', last_error = 'no such table'").await?;
+    write!(reported, "with a reason\n{}", fixture.refused(&watch).await?.transcript())?;
+    insta::assert_snapshot!(reported, @"
     queued
     err| error: run <run> is not finished after 300ms, and was left alone; follow it with: ostrakon runs watch <run>
     exit 7
@@ -220,8 +220,8 @@ async fn whoever_watches_is_told_the_end() -> Result<()> {
     exit 1
     ");
     // The same from the command that queues.
-    house.sql("update ostrakon.runs set status = 'cancelled'").await?;
-    let done = house.run("user delete_activities alice --yes --wait --wait-timeout 300ms")?;
+    fixture.sql("update ostrakon.runs set status = 'cancelled'").await?;
+    let done = fixture.run("user delete_activities alice --yes --wait --wait-timeout 300ms")?;
     assert_eq!(done.code, 7, "{done:?}");
     Ok(())
 }

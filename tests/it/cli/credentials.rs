@@ -5,22 +5,22 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use testkit::Flavour;
 
-use super::{FLAVOURS, House};
+use super::{FLAVOURS, Fixture};
 
-async fn column(house: &House, nickname: &str, name: &str) -> Result<Value> {
+async fn column(fixture: &Fixture, nickname: &str, name: &str) -> Result<Value> {
     let row =
         sqlx::query_scalar("select to_jsonb(u) -> $2 from users u where nickname = $1::citext");
-    Ok(row.bind(nickname).bind(name).fetch_one(&house.database.pool()).await?)
+    Ok(row.bind(nickname).bind(name).fetch_one(&fixture.database.pool()).await?)
 }
 
 /// Whether an account's address is confirmed, in every flavour's column.
-async fn is_confirmed(house: &House, nickname: &str) -> Result<bool> {
-    match house.database.flavour() {
+async fn is_confirmed(fixture: &Fixture, nickname: &str) -> Result<bool> {
+    match fixture.database.flavour() {
         Flavour::Pleroma22 => {
-            Ok(column(house, nickname, "confirmation_pending").await? == json!(false))
+            Ok(column(fixture, nickname, "confirmation_pending").await? == json!(false))
         }
         Flavour::Pleroma | Flavour::Akkoma => {
-            Ok(column(house, nickname, "is_confirmed").await? == json!(true))
+            Ok(column(fixture, nickname, "is_confirmed").await? == json!(true))
         }
     }
 }
@@ -28,10 +28,10 @@ async fn is_confirmed(house: &House, nickname: &str) -> Result<bool> {
 #[tokio::test]
 async fn a_reset_link_is_whole_and_good_for_the_row() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        let alice = house.world.local("alice").await?;
-        let done = house.run("user reset_password Alice")?;
-        let rows = house.rows().await?.0;
+        let fixture = Fixture::new(flavour).await?;
+        let alice = fixture.world.local("alice").await?;
+        let done = fixture.run("user reset_password Alice")?;
+        let rows = fixture.rows().await?.0;
         let [row] = rows.rows("password_reset_tokens") else { anyhow::bail!("not one row") };
         let token = row["token"].as_str().context("no token")?;
         let path = match flavour {
@@ -45,7 +45,7 @@ async fn a_reset_link_is_whole_and_good_for_the_row() -> Result<()> {
         assert_eq!((done.stdout, done.code), (printed, 0), "{flavour}");
         assert_eq!(row["user_id"], json!(alice.id()), "{flavour}");
         let actions: Vec<String> = sqlx::query_scalar("select a::text from ostrakon.actions a")
-            .fetch_all(&house.database.pool())
+            .fetch_all(&fixture.database.pool())
             .await?;
         assert!(actions.len() == 1 && !actions[0].contains(token), "{actions:?}");
     }
@@ -56,8 +56,8 @@ async fn a_reset_link_is_whole_and_good_for_the_row() -> Result<()> {
 async fn backup_codes_outlive_the_second_factor() -> Result<()> {
     let off = json!({"secret": null, "delivery_type": "app", "confirmed": false});
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        house.world.local("alice").await?;
+        let fixture = Fixture::new(flavour).await?;
+        fixture.world.local("alice").await?;
         for (before, codes) in [
             (json!(null), json!([])),
             (json!({}), json!([])),
@@ -72,22 +72,22 @@ async fn backup_codes_outlive_the_second_factor() -> Result<()> {
                 "update users set multi_factor_authentication_settings = nullif($1, 'null')",
             )
             .bind(&before)
-            .execute(&house.database.pool())
+            .execute(&fixture.database.pool())
             .await?;
-            let done = house.run("user reset_mfa alice")?;
+            let done = fixture.run("user reset_mfa alice")?;
             let line = "Multi-Factor Authentication disabled for alice\n";
             assert_eq!((done.stdout.as_str(), done.code), (line, 0), "{flavour} {before}");
             let expected = json!({"enabled": false, "totp": off, "backup_codes": codes});
-            let after = column(&house, "alice", "multi_factor_authentication_settings").await?;
+            let after = column(&fixture, "alice", "multi_factor_authentication_settings").await?;
             assert_eq!(after, expected, "{flavour} {before}");
         }
-        let (code, told) = {
-            let before = house.rows().await?;
-            let told = house.json("user reset-mfa alice")?;
-            assert!(before == house.rows().await?, "{flavour}");
-            told
+        let (code, reported) = {
+            let before = fixture.rows().await?;
+            let reported = fixture.json("user reset-mfa alice")?;
+            assert!(before == fixture.rows().await?, "{flavour}");
+            reported
         };
-        assert_eq!((code, &told["changed"]), (0, &json!(false)), "{flavour}");
+        assert_eq!((code, &reported["changed"]), (0, &json!(false)), "{flavour}");
     }
     Ok(())
 }
@@ -95,22 +95,22 @@ async fn backup_codes_outlive_the_second_factor() -> Result<()> {
 #[tokio::test]
 async fn a_confirmation_goes_back_and_forth() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        house.world.local("alice").await?;
-        house.world.remote("bob", "far.example").await?;
+        let fixture = Fixture::new(flavour).await?;
+        fixture.world.local("alice").await?;
+        fixture.world.remote("bob", "far.example").await?;
         for nickname in ["Alice", "bob@far.example"] {
-            let done = house.run(&format!("user toggle_confirmed {nickname}"))?;
+            let done = fixture.run(&format!("user toggle_confirmed {nickname}"))?;
             let line = format!("{nickname} needs confirmation.\n");
             assert_eq!((done.stdout, done.code), (line, 0), "{flavour}");
-            assert!(!is_confirmed(&house, nickname).await?, "{flavour}");
-            let token = column(&house, nickname, "confirmation_token").await?;
+            assert!(!is_confirmed(&fixture, nickname).await?, "{flavour}");
+            let token = column(&fixture, nickname, "confirmation_token").await?;
             assert_eq!(token.as_str().map(str::len), Some(44), "{flavour}: {token}");
 
-            let done = house.run(&format!("user toggle-confirmed {nickname}"))?;
+            let done = fixture.run(&format!("user toggle-confirmed {nickname}"))?;
             let line = format!("{nickname} doesn't need confirmation.\n");
             assert_eq!((done.stdout, done.code), (line, 0), "{flavour}");
-            assert!(is_confirmed(&house, nickname).await?, "{flavour}");
-            assert_eq!(column(&house, nickname, "confirmation_token").await?, json!(null));
+            assert!(is_confirmed(&fixture, nickname).await?, "{flavour}");
+            assert_eq!(column(&fixture, nickname, "confirmation_token").await?, json!(null));
         }
     }
     Ok(())
@@ -119,12 +119,12 @@ async fn a_confirmation_goes_back_and_forth() -> Result<()> {
 #[tokio::test]
 async fn taking_a_confirmation_back_makes_a_fresh_token_each_time() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        house.world.local("alice").await?;
+        let fixture = Fixture::new(flavour).await?;
+        fixture.world.local("alice").await?;
         let mut tokens = Vec::new();
         for _ in 0..2 {
-            assert_eq!(house.run("user set alice --no-confirmed")?.code, 0);
-            tokens.push(column(&house, "alice", "confirmation_token").await?);
+            assert_eq!(fixture.run("user set alice --no-confirmed")?.code, 0);
+            tokens.push(column(&fixture, "alice", "confirmation_token").await?);
         }
         assert!(tokens[0] != tokens[1] && tokens.iter().all(Value::is_string), "{flavour}");
     }
@@ -133,17 +133,17 @@ async fn taking_a_confirmation_back_makes_a_fresh_token_each_time() -> Result<()
 
 #[tokio::test]
 async fn what_staff_did_is_in_the_moderation_log() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?;
-    house.world.local("boss").await?;
-    house.sql("update users set is_admin = true where nickname = 'boss'").await?;
-    house.run("user toggle_confirmed alice --as boss")?;
-    house.run("user toggle_confirmed alice --as boss")?;
-    house.run("user change_email alice new@mail.example --as boss")?;
-    house.run("user change_email alice new@mail.example --as boss")?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?;
+    fixture.world.local("boss").await?;
+    fixture.sql("update users set is_admin = true where nickname = 'boss'").await?;
+    fixture.run("user toggle_confirmed alice --as boss")?;
+    fixture.run("user toggle_confirmed alice --as boss")?;
+    fixture.run("user change_email alice new@mail.example --as boss")?;
+    fixture.run("user change_email alice new@mail.example --as boss")?;
     let entries: Vec<(String, String)> =
         sqlx::query_as("select data->>'action', data->>'message' from moderation_log order by id")
-            .fetch_all(&house.database.pool())
+            .fetch_all(&fixture.database.pool())
             .await?;
     // The server has no words for taking a confirmation back.
     let expected = [
@@ -158,21 +158,21 @@ async fn what_staff_did_is_in_the_moderation_log() -> Result<()> {
 #[tokio::test]
 async fn an_address_is_changed_and_nothing_else() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        house.world.local("alice").await?;
-        let before = column(&house, "alice", "updated_at").await?;
+        let fixture = Fixture::new(flavour).await?;
+        fixture.world.local("alice").await?;
+        let before = column(&fixture, "alice", "updated_at").await?;
         for email in ["new@mail.example", "NEW@mail.example"] {
-            let done = house.run(&format!("user change_email ALICE {email}"))?;
+            let done = fixture.run(&format!("user change_email ALICE {email}"))?;
             assert_eq!(
                 (done.stdout.as_str(), done.code),
                 ("alice's email updated\n", 0),
                 "{flavour}"
             );
-            assert_eq!(column(&house, "alice", "email").await?, email, "{flavour}");
+            assert_eq!(column(&fixture, "alice", "email").await?, email, "{flavour}");
         }
-        assert_ne!(column(&house, "alice", "updated_at").await?, before, "{flavour}");
-        assert!(is_confirmed(&house, "alice").await?, "{flavour}");
-        let done = house.refused("user change-email alice NEW@mail.example").await?;
+        assert_ne!(column(&fixture, "alice", "updated_at").await?, before, "{flavour}");
+        assert!(is_confirmed(&fixture, "alice").await?, "{flavour}");
+        let done = fixture.refused("user change-email alice NEW@mail.example").await?;
         assert_eq!((done.stdout.as_str(), done.code), ("alice's email updated\n", 0), "{flavour}");
     }
     Ok(())
@@ -181,11 +181,11 @@ async fn an_address_is_changed_and_nothing_else() -> Result<()> {
 #[tokio::test]
 async fn an_address_that_must_not_be_had_is_refused() -> Result<()> {
     for flavour in FLAVOURS {
-        let mut house = House::new(flavour).await?;
-        house.world.local("alice").await?;
-        house.world.local("carol").await?;
-        house.ostrakon = house.ostrakon.with("OSTRAKON_SERVER_EMAIL_BLACKLIST", "spam.example");
-        let before = house.rows().await?;
+        let mut fixture = Fixture::new(flavour).await?;
+        fixture.world.local("alice").await?;
+        fixture.world.local("carol").await?;
+        fixture.ostrakon = fixture.ostrakon.with("OSTRAKON_SERVER_EMAIL_BLACKLIST", "spam.example");
+        let before = fixture.rows().await?;
         for (email, code) in [
             ("carol@peer.example", 4),
             ("CAROL@Peer.Example", 4),
@@ -199,19 +199,19 @@ async fn an_address_that_must_not_be_had_is_refused() -> Result<()> {
             (&"x".repeat(10_000), 2),
             (&format!("{}@mail.example", "x".repeat(10_000)), 2),
         ] {
-            let done = house.run_words(&["user", "change_email", "alice", email])?;
+            let done = fixture.run_words(&["user", "change_email", "alice", email])?;
             assert_eq!((done.code, done.stdout.as_str()), (code, ""), "{flavour}: {done:?}");
             assert!(done.stderr.len() < 250, "{done:?}");
         }
-        assert!(before == house.rows().await?, "{flavour}");
+        assert!(before == fixture.rows().await?, "{flavour}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn each_change_is_told_to_the_running_server_once() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?;
+async fn each_change_is_informed_to_the_running_server_once() -> Result<()> {
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?;
     for (number, command) in [
         "reset_mfa alice",
         "toggle_confirmed alice",
@@ -222,16 +222,16 @@ async fn each_change_is_told_to_the_running_server_once() -> Result<()> {
     .iter()
     .enumerate()
     {
-        assert_eq!(house.run(&format!("user {command}"))?.code, 0);
-        let rows = house.rows().await?.0;
+        assert_eq!(fixture.run(&format!("user {command}"))?.code, 0);
+        let rows = fixture.rows().await?.0;
         let jobs = rows.rows("oban_jobs");
         let last = jobs.last().context("no job")?;
         assert_eq!((jobs.len(), &last["args"]["op"]), (number + 1, &json!("verify_fields_links")));
     }
     // None of these changes the account's row.
-    house.run("user reset_password alice")?;
-    house.run("user reset_mfa alice")?;
-    house.run("user untag alice x")?;
-    assert_eq!(house.rows().await?.0.rows("oban_jobs").len(), 5);
+    fixture.run("user reset_password alice")?;
+    fixture.run("user reset_mfa alice")?;
+    fixture.run("user untag alice x")?;
+    assert_eq!(fixture.rows().await?.0.rows("oban_jobs").len(), 5);
     Ok(())
 }

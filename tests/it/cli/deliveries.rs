@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::Value;
 use testkit::{Account, Flavour, flake_text};
 
-use super::{FLAVOURS, House};
+use super::{FLAVOURS, Fixture};
 use crate::program::{Done, Ostrakon};
 
 /// A job for a delivery, as far as the tests look at it.
@@ -24,13 +24,13 @@ struct Delivery {
 }
 
 /// Reads the jobs in the order in which the server does them: those that are available first.
-async fn deliveries(house: &House) -> Result<Vec<Delivery>> {
+async fn deliveries(fixture: &Fixture) -> Result<Vec<Delivery>> {
     let jobs = sqlx::query_as(
         "select id, state::text, args, inserted_at, scheduled_at from public.oban_jobs
          where queue = 'federator_outgoing' and worker = 'Pleroma.Workers.PublisherWorker'
          order by state::text, scheduled_at, id",
     );
-    Ok(jobs.fetch_all(&house.database.pool()).await?)
+    Ok(jobs.fetch_all(&fixture.database.pool()).await?)
 }
 
 /// Counts the jobs that become due in each second.
@@ -43,8 +43,12 @@ fn by_second(jobs: &[Delivery]) -> BTreeMap<i64, usize> {
 }
 
 /// An account with posts, by their ActivityPub ids in the order of writing.
-async fn prolific(house: &House, nickname: &str, posts: usize) -> Result<(Account, Vec<String>)> {
-    let account = house.world.local(nickname).await?;
+async fn prolific(
+    fixture: &Fixture,
+    nickname: &str,
+    posts: usize,
+) -> Result<(Account, Vec<String>)> {
+    let account = fixture.world.local(nickname).await?;
     let mut ids = Vec::new();
     for number in 0..posts {
         let post = account.posts(&format!("number {number}")).public().create().await?;
@@ -54,8 +58,8 @@ async fn prolific(house: &House, nickname: &str, posts: usize) -> Result<(Accoun
 }
 
 /// The program with so many deliveries per second, and small batches.
-fn paced(house: &House, per_second: &str) -> Ostrakon {
-    house
+fn paced(fixture: &Fixture, per_second: &str) -> Ostrakon {
+    fixture
         .ostrakon
         .clone()
         .with("OSTRAKON_FEDERATION_PER_SECOND", per_second)
@@ -67,30 +71,30 @@ fn paced(house: &House, per_second: &str) -> Ostrakon {
 const DELETE_ALICE: [&str; 5] = ["user", "delete_activities", "alice", "--yes", "--inline"];
 
 /// Has others taken all places of the next hour, and some of the second after it, which is given.
-async fn an_hour_is_taken(house: &House, taken: i32) -> Result<i64> {
+async fn an_hour_is_taken(fixture: &Fixture, taken: i32) -> Result<i64> {
     let second: DateTime<Utc> = sqlx::query_scalar(
         "update ostrakon.delivery_clock
          set second = date_trunc('second', clock_timestamp()) + interval '1 hour', taken = $1
          returning second",
     )
     .bind(taken)
-    .fetch_one(&house.database.pool())
+    .fetch_one(&fixture.database.pool())
     .await?;
     Ok(second.timestamp())
 }
 
 /// Reads the last second given out, and how many of its places are taken.
-async fn clock(house: &House) -> Result<(i64, i32)> {
+async fn clock(fixture: &Fixture) -> Result<(i64, i32)> {
     let (second, taken): (DateTime<Utc>, i32) =
         sqlx::query_as("select second, taken from ostrakon.delivery_clock")
-            .fetch_one(&house.database.pool())
+            .fetch_one(&fixture.database.pool())
             .await?;
     Ok((second.timestamp(), taken))
 }
 
 /// The objects whose deletions are delivered, in the order of the jobs.
-async fn objects(house: &House, jobs: &[Delivery]) -> Result<Vec<String>> {
-    let state = house.rows().await?.0;
+async fn objects(fixture: &Fixture, jobs: &[Delivery]) -> Result<Vec<String>> {
+    let state = fixture.rows().await?.0;
     let mut deletes = BTreeMap::new();
     for row in state.rows("activities").iter().filter(|row| row["data"]["type"] == "Delete") {
         let id = row["id"].as_str().context("no id")?.parse()?;
@@ -106,17 +110,17 @@ async fn objects(house: &House, jobs: &[Delivery]) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn deletions_are_told_of_at_the_pace_that_was_set_and_in_their_order() -> Result<()> {
+async fn deletions_are_delivered_at_the_pace_that_was_set_and_in_their_order() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        let (_, posts) = prolific(&house, "alice", 100).await?;
-        let first = an_hour_is_taken(&house, 0).await?;
-        let done = paced(&house, "10").run(&[&DELETE_ALICE[..], &["--json"]].concat())?;
+        let fixture = Fixture::new(flavour).await?;
+        let (_, posts) = prolific(&fixture, "alice", 100).await?;
+        let first = an_hour_is_taken(&fixture, 0).await?;
+        let done = paced(&fixture, "10").run(&[&DELETE_ALICE[..], &["--json"]].concat())?;
         ensure!(done.code == 0, "{flavour}: {done:?}");
         ensure!(done.stderr.contains("deliveries until about "), "{flavour}: {done:?}");
 
-        let jobs = deliveries(&house).await?;
-        ensure!(objects(&house, &jobs).await? == posts, "{flavour}: not in their order");
+        let jobs = deliveries(&fixture).await?;
+        ensure!(objects(&fixture, &jobs).await? == posts, "{flavour}: not in their order");
         let ids: Vec<i64> = jobs.iter().map(|job| job.id).collect();
         ensure!(ids.is_sorted(), "{flavour}: {ids:?}");
         let expected: BTreeMap<i64, usize> = (0..10).map(|n| (first + n, 10)).collect();
@@ -124,9 +128,10 @@ async fn deletions_are_told_of_at_the_pace_that_was_set_and_in_their_order() -> 
 
         let last = jobs.last().context("no job")?.scheduled_at.and_utc();
         let run: Value = serde_json::from_str(&done.stdout)?;
-        let told: DateTime<Utc> = run["deliveries_until"].as_str().context("no time")?.parse()?;
-        ensure!((last - told).abs() < TimeDelta::milliseconds(1), "{told} and {last}");
-        let shown = house.run(&format!("runs show {}", run["run_id"].as_str().unwrap_or("")))?;
+        let reported: DateTime<Utc> =
+            run["deliveries_until"].as_str().context("no time")?.parse()?;
+        ensure!((last - reported).abs() < TimeDelta::milliseconds(1), "{reported} and {last}");
+        let shown = fixture.run(&format!("runs show {}", run["run_id"].as_str().unwrap_or("")))?;
         let line = format!("Deliveries   until about {}", last.format("%Y-%m-%d %H:%M UTC"));
         ensure!(shown.stdout.contains(&line), "{flavour}: {shown:?}");
     }
@@ -136,17 +141,17 @@ async fn deletions_are_told_of_at_the_pace_that_was_set_and_in_their_order() -> 
 #[tokio::test]
 async fn the_first_places_are_those_of_this_second() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        let (_, posts) = prolific(&house, "alice", 25).await?;
+        let fixture = Fixture::new(flavour).await?;
+        let (_, posts) = prolific(&fixture, "alice", 25).await?;
         let begun = Utc::now().timestamp();
         // One batch: it takes its places at one moment.
-        let ostrakon = paced(&house, "10")
+        let ostrakon = paced(&fixture, "10")
             .with("OSTRAKON_BATCH_ROWS_INITIAL", "100")
             .with("OSTRAKON_BATCH_ROWS_MAX", "100");
         let done = ostrakon.run(&DELETE_ALICE)?;
         ensure!(done.code == 0, "{flavour}: {done:?}");
-        let jobs = deliveries(&house).await?;
-        ensure!(objects(&house, &jobs).await? == posts, "{flavour}: not in their order");
+        let jobs = deliveries(&fixture).await?;
+        ensure!(objects(&fixture, &jobs).await? == posts, "{flavour}: not in their order");
         let (at_once, later) = jobs.split_at(10);
         let as_ever =
             |job: &Delivery| job.state == "available" && job.scheduled_at == job.inserted_at;
@@ -158,7 +163,7 @@ async fn the_first_places_are_those_of_this_second() -> Result<()> {
             (seconds[0].1, seconds[1].1, seconds.len()) == (10, 5, 2),
             "{flavour}: {seconds:?}"
         );
-        ensure!(clock(&house).await? == (seconds[1].0, 5), "{flavour}");
+        ensure!(clock(&fixture).await? == (seconds[1].0, 5), "{flavour}");
     }
     Ok(())
 }
@@ -166,11 +171,11 @@ async fn the_first_places_are_those_of_this_second() -> Result<()> {
 #[tokio::test]
 async fn what_fits_into_this_second_is_written_as_the_original_does() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        prolific(&house, "alice", 5).await?;
-        let (code, run) = house.json("user delete_activities alice --yes --inline")?;
+        let fixture = Fixture::new(flavour).await?;
+        prolific(&fixture, "alice", 5).await?;
+        let (code, run) = fixture.json("user delete_activities alice --yes --inline")?;
         ensure!((code, &run["deliveries_until"]) == (0, &Value::Null), "{flavour}: {run}");
-        let jobs = deliveries(&house).await?;
+        let jobs = deliveries(&fixture).await?;
         let as_ever =
             |job: &Delivery| job.state == "available" && job.scheduled_at == job.inserted_at;
         ensure!(jobs.len() == 5 && jobs.iter().all(as_ever), "{flavour}: {jobs:?}");
@@ -180,18 +185,18 @@ async fn what_fits_into_this_second_is_written_as_the_original_does() -> Result<
 
 #[tokio::test]
 async fn deliveries_that_ostrakon_makes_itself_are_spread_as_well() -> Result<()> {
-    let house = House::new(Flavour::Akkoma).await?;
-    let (alice, _) = prolific(&house, "alice", 4).await?;
+    let fixture = Fixture::new(Flavour::Akkoma).await?;
+    let (alice, _) = prolific(&fixture, "alice", 4).await?;
     for host in ["one.example", "two.example", "three.example"] {
-        house.world.remote("carl", host).await?.follows(&alice).await?;
+        fixture.world.remote("carl", host).await?.follows(&alice).await?;
     }
-    let first = an_hour_is_taken(&house, 3).await?;
-    let ostrakon = paced(&house, "5").with("OSTRAKON_FEDERATION_FANOUT", "ostrakon");
+    let first = an_hour_is_taken(&fixture, 3).await?;
+    let ostrakon = paced(&fixture, "5").with("OSTRAKON_FEDERATION_FANOUT", "ostrakon");
     let done = ostrakon.run(&DELETE_ALICE)?;
     ensure!(done.code == 0, "{done:?}");
-    let seconds = by_second(&deliveries(&house).await?);
+    let seconds = by_second(&deliveries(&fixture).await?);
     ensure!(seconds == BTreeMap::from([(first, 2), (first + 1, 5), (first + 2, 5)]), "{seconds:?}");
-    ensure!(clock(&house).await? == (first + 2, 5));
+    ensure!(clock(&fixture).await? == (first + 2, 5));
     Ok(())
 }
 
@@ -202,18 +207,18 @@ fn begin(ostrakon: &Ostrakon, nickname: &str) -> Result<Child> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_runs_at_once_share_the_places() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
     for nickname in ["alice", "bob"] {
-        prolific(&house, nickname, 40).await?;
+        prolific(&fixture, nickname, 40).await?;
     }
-    let first = an_hour_is_taken(&house, 4).await?;
-    let ostrakon = paced(&house, "10");
+    let first = an_hour_is_taken(&fixture, 4).await?;
+    let ostrakon = paced(&fixture, "10");
     let both = [begin(&ostrakon, "alice")?, begin(&ostrakon, "bob")?];
     for child in both {
         let done = Done::from(child.wait_with_output()?);
         ensure!(done.code == 0, "{done:?}");
     }
-    let jobs = deliveries(&house).await?;
+    let jobs = deliveries(&fixture).await?;
     let mut expected: BTreeMap<i64, usize> = (1..=7).map(|n| (first + n, 10)).collect();
     expected.extend([(first, 6), (first + 8, 4)]);
     ensure!(by_second(&jobs) == expected, "{:?}", by_second(&jobs));
@@ -221,16 +226,16 @@ async fn two_runs_at_once_share_the_places() -> Result<()> {
     let mut times: Vec<_> = jobs.iter().map(|job| job.scheduled_at).collect();
     times.dedup();
     ensure!(times.len() == 80, "{times:?}");
-    ensure!(clock(&house).await? == (first + 8, 4));
+    ensure!(clock(&fixture).await? == (first + 8, 4));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_batch_that_is_undone_gives_its_places_back() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    let (_, posts) = prolific(&house, "alice", 20).await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let (_, posts) = prolific(&fixture, "alice", 20).await?;
     // The deletion of activities comes after the places were taken.
-    house
+    fixture
         .sql(
             "create table spoilt (object text not null);
              grant select on spoilt to public;
@@ -246,15 +251,15 @@ async fn a_batch_that_is_undone_gives_its_places_back() -> Result<()> {
         .await?;
     sqlx::query("insert into spoilt values ($1)")
         .bind(&posts[9])
-        .execute(&house.database.pool())
+        .execute(&fixture.database.pool())
         .await?;
-    let first = an_hour_is_taken(&house, 0).await?;
-    let done = paced(&house, "4").run(&DELETE_ALICE)?;
+    let first = an_hour_is_taken(&fixture, 0).await?;
+    let done = paced(&fixture, "4").run(&DELETE_ALICE)?;
     ensure!(done.code == 6, "{done:?}");
-    let jobs = deliveries(&house).await?;
-    let told = objects(&house, &jobs).await?;
+    let jobs = deliveries(&fixture).await?;
+    let reported = objects(&fixture, &jobs).await?;
     let expected: Vec<String> = [&posts[..9], &posts[10..]].concat();
-    ensure!(told == expected, "{told:?}");
+    ensure!(reported == expected, "{reported:?}");
     let mut seconds: BTreeMap<i64, usize> = (0..4).map(|n| (first + n, 4)).collect();
     seconds.insert(first + 4, 3);
     ensure!(by_second(&jobs) == seconds, "{:?}", by_second(&jobs));
@@ -264,37 +269,40 @@ async fn a_batch_that_is_undone_gives_its_places_back() -> Result<()> {
 #[tokio::test]
 async fn whoever_is_switched_off_too_early_is_warned_of() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        prolific(&house, "alice", 3).await?;
+        let fixture = Fixture::new(flavour).await?;
+        prolific(&fixture, "alice", 3).await?;
         let warns = || -> Result<Vec<bool>> {
             ["user deactivate alice --dry-run", "user rm alice --dry-run"]
                 .into_iter()
                 .map(|line| {
-                    let done = house.run(line)?;
+                    let done = fixture.run(line)?;
                     ensure!(done.code == 0, "{flavour}: {done:?}");
                     Ok(done.stdout.contains("what it has not told by then is lost"))
                 })
                 .collect()
         };
         ensure!(warns()? == [false, false], "{flavour}: nothing was deleted yet");
-        let done = paced(&house, "1").run(&DELETE_ALICE)?;
+        let done = paced(&fixture, "1").run(&DELETE_ALICE)?;
         ensure!(done.code == 0, "{flavour}: {done:?}");
         ensure!(warns()? == [true, true], "{flavour}: two are to be told");
-        house.sql("update oban_jobs set state = 'completed'").await?;
+        fixture.sql("update oban_jobs set state = 'completed'").await?;
         ensure!(warns()? == [false, false], "{flavour}: all are told");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_plan_says_how_long_others_are_told() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    prolific(&house, "alice", 70).await?;
+async fn a_plan_says_how_long_others_are_informed() -> Result<()> {
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    prolific(&fixture, "alice", 70).await?;
     let words = ["user", "delete_activities", "alice", "--dry-run"];
-    let told = paced(&house, "1").run(&words)?.stdout;
-    ensure!(told.contains("told over about 1m, at a pace of 1 a second"), "{told}");
-    ensure!(told.contains("do not deactivate or remove the account before the end"), "{told}");
-    let told = paced(&house, "2").run(&words)?.stdout;
-    ensure!(!told.contains("told over"), "{told}");
+    let reported = paced(&fixture, "1").run(&words)?.stdout;
+    ensure!(reported.contains("told over about 1m, at a pace of 1 a second"), "{reported}");
+    ensure!(
+        reported.contains("do not deactivate or remove the account before the end"),
+        "{reported}"
+    );
+    let reported = paced(&fixture, "2").run(&words)?.stdout;
+    ensure!(!reported.contains("told over"), "{reported}");
     Ok(())
 }

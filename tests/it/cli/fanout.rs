@@ -6,11 +6,11 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use testkit::{Account, Flavour, Post, State};
 
-use super::{FLAVOURS, House};
+use super::{FLAVOURS, Fixture};
 
 /// alice has a follower and a mention on other servers, and somebody has fetched her post.
-async fn seed(house: &House) -> Result<(Account, Post)> {
-    let world = &house.world;
+async fn seed(fixture: &Fixture) -> Result<(Account, Post)> {
+    let world = &fixture.world;
     let alice = world.local("alice").await?;
     let bob = world.local("bob").await?;
     let carl = world.remote("carl", "far.example").await?;
@@ -24,7 +24,7 @@ async fn seed(house: &House) -> Result<(Account, Post)> {
     sqlx::query("insert into deliveries (object_id, user_id) values ($1, $2)")
         .bind(i32::try_from(post.object_row)?)
         .bind(reader.id())
-        .execute(&house.database.pool())
+        .execute(&fixture.database.pool())
         .await?;
     Ok((alice, post))
 }
@@ -91,8 +91,8 @@ fn expected(flavour: Flavour) -> BTreeMap<String, Vec<(String, i64)>> {
     .collect()
 }
 
-async fn assert_delivered(house: &House, flavour: Flavour) -> Result<()> {
-    let after = house.rows().await?.0;
+async fn assert_delivered(fixture: &Fixture, flavour: Flavour) -> Result<()> {
+    let after = fixture.rows().await?.0;
     assert_eq!(deliveries(&after, flavour), expected(flavour), "{flavour}");
     let publish: Vec<_> =
         after.rows("oban_jobs").iter().filter(|job| job["args"]["op"] == "publish").collect();
@@ -106,47 +106,47 @@ async fn assert_delivered(house: &House, flavour: Flavour) -> Result<()> {
 async fn the_deletions_of_an_inactive_account_reach_other_servers() -> Result<()> {
     // Pleroma 2.2 deletes nothing of inactive accounts.
     for flavour in [Flavour::Pleroma, Flavour::Akkoma] {
-        let house = House::new(flavour).await?;
-        let (alice, _) = seed(&house).await?;
+        let fixture = Fixture::new(flavour).await?;
+        let (alice, _) = seed(&fixture).await?;
         alice.is_deactivated().await?;
-        let plan = house.refused("user delete_activities alice --dry-run").await?;
+        let plan = fixture.refused("user delete_activities alice --dry-run").await?;
         assert!(plan.stdout.contains("the account is inactive): up to 1 for each"), "{plan:?}");
-        let done = house.run("user delete_activities alice --yes --inline")?;
+        let done = fixture.run("user delete_activities alice --yes --inline")?;
         assert_eq!(done.code, 0, "{flavour}: {done:?}");
-        assert_delivered(&house, flavour).await?;
+        assert_delivered(&fixture, flavour).await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn ostrakon_makes_the_deliveries_of_an_active_account_when_told_to() -> Result<()> {
+async fn ostrakon_makes_the_deliveries_of_an_active_account_when_asked_to() -> Result<()> {
     for flavour in FLAVOURS {
-        let mut house = House::new(flavour).await?;
-        seed(&house).await?;
-        house.ostrakon = house.ostrakon.with("OSTRAKON_FEDERATION_FANOUT", "ostrakon");
-        let done = house.run("user delete_activities alice --yes --inline")?;
+        let mut fixture = Fixture::new(flavour).await?;
+        seed(&fixture).await?;
+        fixture.ostrakon = fixture.ostrakon.with("OSTRAKON_FEDERATION_FANOUT", "ostrakon");
+        let done = fixture.run("user delete_activities alice --yes --inline")?;
         assert_eq!(done.code, 0, "{flavour}: {done:?}");
-        assert_delivered(&house, flavour).await?;
+        assert_delivered(&fixture, flavour).await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn nobody_is_told_where_federation_is_off() -> Result<()> {
+async fn nobody_is_informed_where_federation_is_off() -> Result<()> {
     for flavour in FLAVOURS {
-        let mut house = House::new(flavour).await?;
-        let (_, post) = seed(&house).await?;
-        house.ostrakon = house
+        let mut fixture = Fixture::new(flavour).await?;
+        let (_, post) = seed(&fixture).await?;
+        fixture.ostrakon = fixture
             .ostrakon
             .with("OSTRAKON_FEDERATION_FANOUT", "ostrakon")
             .with("OSTRAKON_SERVER_FEDERATING", "false");
-        let done = house.run("user delete_activities alice --yes --inline")?;
+        let done = fixture.run("user delete_activities alice --yes --inline")?;
         assert_eq!(done.code, 0, "{flavour}: {done:?}");
-        let after = house.rows().await?.0;
+        let after = fixture.rows().await?.0;
         assert!(deliveries(&after, flavour).is_empty(), "{flavour}");
-        let readers: Vec<_> =
+        let fetchers: Vec<_> =
             after.rows("deliveries").iter().map(|row| &row["object_id"]).collect();
-        assert_eq!(readers, [&json!(post.object_row)], "{flavour}");
+        assert_eq!(fetchers, [&json!(post.object_row)], "{flavour}");
     }
     Ok(())
 }

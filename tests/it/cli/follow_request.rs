@@ -3,7 +3,7 @@
 use anyhow::Result;
 use testkit::State;
 
-use super::{FLAVOURS, House};
+use super::{FLAVOURS, Fixture};
 
 fn relations(state: &State) -> usize {
     state.rows("following_relationships").len()
@@ -12,22 +12,22 @@ fn relations(state: &State) -> usize {
 #[tokio::test]
 async fn an_open_request_is_deleted_and_nothing_else() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        let alice = house.world.local("alice").await?;
-        let bob = house.world.remote("bob", "far.example").await?;
-        let carl = house.world.remote("carl", "far.example").await?;
-        let dora = house.world.local("dora").await?;
+        let fixture = Fixture::new(flavour).await?;
+        let alice = fixture.world.local("alice").await?;
+        let bob = fixture.world.remote("bob", "far.example").await?;
+        let carl = fixture.world.remote("carl", "far.example").await?;
+        let dora = fixture.world.local("dora").await?;
         alice.requests_to_follow(&bob).await?;
         alice.follows(&carl).await?;
         bob.requests_to_follow(&alice).await?;
         dora.requests_to_follow(&bob).await?;
-        let before = house.rows().await?.0;
+        let before = fixture.rows().await?.0;
 
-        let done = house.run("user fix_follow_state Alice bob@FAR.example")?;
+        let done = fixture.run("user fix_follow_state Alice bob@FAR.example")?;
         let line = "alice had asked to follow bob@far.example without an answer; the request is \
                     deleted and can be made again.\n";
         assert_eq!((done.stdout.as_str(), done.code), (line, 0), "{flavour}: {done:?}");
-        let mut after = house.rows().await?.0;
+        let mut after = fixture.rows().await?.0;
         assert_eq!(relations(&after), relations(&before) - 1, "{flavour}");
         let gone = before.rows("following_relationships").iter().find(|row| {
             row["follower_id"] == alice.id().to_string()
@@ -43,13 +43,13 @@ async fn an_open_request_is_deleted_and_nothing_else() -> Result<()> {
 #[tokio::test]
 async fn what_is_not_open_is_left_alone() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        let alice = house.world.local("alice").await?;
-        let carl = house.world.remote("carl", "far.example").await?;
-        house.world.remote("bob", "far.example").await?;
-        house.world.local("dora").await?;
+        let fixture = Fixture::new(flavour).await?;
+        let alice = fixture.world.local("alice").await?;
+        let carl = fixture.world.remote("carl", "far.example").await?;
+        fixture.world.remote("bob", "far.example").await?;
+        fixture.world.local("dora").await?;
         alice.follows(&carl).await?;
-        for (line, code, told) in [
+        for (line, code, reported) in [
             ("alice carl@far.example", 0, "alice follows carl@far.example; nothing to fix.\n"),
             (
                 "alice bob@far.example",
@@ -60,14 +60,14 @@ async fn what_is_not_open_is_left_alone() -> Result<()> {
             ("carl@far.example bob@far.example", 3, "No local user carl@far.example\n"),
             ("alice nobody@far.example", 3, "No user nobody@far.example\n"),
         ] {
-            let done = house.refused(&format!("user fix-follow-state {line}")).await?;
+            let done = fixture.refused(&format!("user fix-follow-state {line}")).await?;
             let said = format!("{}{}", done.stdout, done.stderr);
-            assert_eq!((said.as_str(), done.code), (told, code), "{flavour} {line}");
+            assert_eq!((said.as_str(), done.code), (reported, code), "{flavour} {line}");
         }
-        let done = house.refused("user fix_follow_state alice dora").await?;
+        let done = fixture.refused("user fix_follow_state alice dora").await?;
         assert_eq!((done.code, done.stdout.as_str()), (4, ""), "{flavour}: {done:?}");
-        house.sql("update following_relationships set state = 3").await?;
-        let done = house.refused("user fix_follow_state alice carl@far.example").await?;
+        fixture.sql("update following_relationships set state = 3").await?;
+        let done = fixture.refused("user fix_follow_state alice carl@far.example").await?;
         let line = "carl@far.example has rejected alice's request to follow; nothing to fix.\n";
         assert_eq!((done.stdout.as_str(), done.code), (line, 0), "{flavour}");
     }

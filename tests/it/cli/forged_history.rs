@@ -4,7 +4,7 @@ use anyhow::Result;
 use sqlx::{Connection as _, PgConnection};
 use testkit::Flavour;
 
-use super::House;
+use super::Fixture;
 
 const FORGED: [&str; 12] = [
     "insert into ostrakon.actions (id, command, subject, requested_by, at)
@@ -28,8 +28,8 @@ const FORGED: [&str; 12] = [
     "update ostrakon.runs set database_user = 'postgres'",
 ];
 
-async fn cannot_be_forged(house: &House) -> Result<()> {
-    let mut thief = PgConnection::connect(house.ostrakon.database_url()).await?;
+async fn cannot_be_forged(fixture: &Fixture) -> Result<()> {
+    let mut thief = PgConnection::connect(fixture.ostrakon.database_url()).await?;
     for statement in FORGED {
         let said = sqlx::query(statement).execute(&mut thief).await;
         let said = said.map_or_else(|error| error.to_string(), |done| format!("{done:?}"));
@@ -40,12 +40,12 @@ async fn cannot_be_forged(house: &House) -> Result<()> {
 
 #[tokio::test]
 async fn a_thief_of_the_role_stays_visible() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?.posts("hello").create().await?;
-    let id = house.queue("user delete_activities alice --yes")?;
-    cannot_be_forged(&house).await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?.posts("hello").create().await?;
+    let id = fixture.queue("user delete_activities alice --yes")?;
+    cannot_be_forged(&fixture).await?;
     // What he may write tells of him, and of the time.
-    let mut thief = PgConnection::connect(house.ostrakon.database_url()).await?;
+    let mut thief = PgConnection::connect(fixture.ostrakon.database_url()).await?;
     sqlx::query(
         "insert into ostrakon.actions (id, command, subject, requested_by)
          values (repeat('0', 26), 'set', 'x', 'boss@server')",
@@ -59,32 +59,32 @@ async fn a_thief_of_the_role_stays_visible() -> Result<()> {
     .execute(&mut thief)
     .await?;
     thief.close().await?;
-    house.sql("insert into ostrakon.run_events (run_id, event, actor) select id, 'looked_at', 'boss' from ostrakon.runs").await?;
-    let action: serde_json::Value = serde_json::from_str(&house.run("actions --json")?.stdout)?;
+    fixture.sql("insert into ostrakon.run_events (run_id, event, actor) select id, 'looked_at', 'boss' from ostrakon.runs").await?;
+    let action: serde_json::Value = serde_json::from_str(&fixture.run("actions --json")?.stdout)?;
     assert_eq!(action["database_user"], "ostrakon_least", "{action}");
     assert!(action["at"].as_str().is_some_and(|at| at > "2026"), "{action}");
-    assert!(house.run("actions")?.stdout.contains(" ostrakon_least "));
-    let shown = house.run(&format!("runs show {id}"))?.stdout;
+    assert!(fixture.run("actions")?.stdout.contains(" ostrakon_least "));
+    let shown = fixture.run(&format!("runs show {id}"))?.stdout;
     assert!(shown.contains("(database role ostrakon_least)\n"), "{shown}");
     assert!(shown.contains("looked_at by boss as database role postgres\n"), "{shown}");
-    assert_eq!(house.json(&format!("runs show {id}"))?.1["database_user"], "ostrakon_least");
+    assert_eq!(fixture.json(&format!("runs show {id}"))?.1["database_user"], "ostrakon_least");
     Ok(())
 }
 
 #[tokio::test]
 async fn rights_of_earlier_versions_are_taken_back() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    let owner = crate::program::Ostrakon::on(&house.database);
-    house
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let owner = crate::program::Ostrakon::on(&fixture.database);
+    fixture
         .sql("grant insert on ostrakon.actions, ostrakon.runs, ostrakon.run_events to ostrakon_least")
         .await?;
     let print = ["migrate", "--print-grants", "--role", "ostrakon_least"];
     let printed = owner.run(&print)?.stdout;
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!((lines.first(), lines.last()), (Some(&"begin;"), Some(&"commit;")), "{printed}");
-    house.database.grant("ostrakon_least", &printed).await?;
-    cannot_be_forged(&house).await?;
-    assert_eq!(house.run("user list")?.code, 0);
+    fixture.database.grant("ostrakon_least", &printed).await?;
+    cannot_be_forged(&fixture).await?;
+    assert_eq!(fixture.run("user list")?.code, 0);
     let again = owner.run(&print)?.stdout;
     assert!(again.lines().all(|line| line.starts_with("grant ")), "{again}");
     // Who owns the tables keeps them.

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use testkit::Flavour;
 
-use super::House;
+use super::Fixture;
 use crate::program::{Done, Ostrakon};
 
 /// A disk that is always full.
@@ -31,11 +31,11 @@ fn says_so(line: &str, done: &Done) {
 
 #[tokio::test]
 async fn what_cannot_be_printed_is_a_failure() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?.posts("hello").create().await?;
-    house.world.remote("bob", "far.example").await?;
-    let run = house.queue("user delete_activities alice --yes")?;
-    house.run("user sign_out alice")?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?.posts("hello").create().await?;
+    fixture.world.remote("bob", "far.example").await?;
+    let run = fixture.queue("user delete_activities alice --yes")?;
+    fixture.run("user sign_out alice")?;
     let looks = [
         "--help".to_owned(),
         "--version".to_owned(),
@@ -55,7 +55,7 @@ async fn what_cannot_be_printed_is_a_failure() -> Result<()> {
         "migrate --print-grants".to_owned(),
         "config show".to_owned(),
     ];
-    let before = house.rows().await?;
+    let before = fixture.rows().await?;
     for line in &looks {
         for json in ["", " --json"] {
             let line = format!("{line}{json}");
@@ -64,7 +64,7 @@ async fn what_cannot_be_printed_is_a_failure() -> Result<()> {
             if nothing.contains(&line.as_str()) {
                 continue;
             }
-            let done = printed_in_vain(&house.ostrakon, &line)?;
+            let done = printed_in_vain(&fixture.ostrakon, &line)?;
             if line.contains("watch") {
                 assert_eq!(done.code, 7, "{done:?}");
             } else {
@@ -72,7 +72,7 @@ async fn what_cannot_be_printed_is_a_failure() -> Result<()> {
             }
         }
     }
-    assert!(before == house.rows().await?, "rows changed");
+    assert!(before == fixture.rows().await?, "rows changed");
     // What is done is done, and said to be.
     for line in [
         "user set alice --locked",
@@ -81,41 +81,41 @@ async fn what_cannot_be_printed_is_a_failure() -> Result<()> {
         &format!("runs pause {run}"),
         &format!("runs cancel {run} --json"),
     ] {
-        let done = printed_in_vain(&house.ostrakon, line)?;
+        let done = printed_in_vain(&fixture.ostrakon, line)?;
         says_so(line, &done);
         assert!(done.stderr.contains("stays done"), "{line}: {done:?}");
     }
-    assert!(house.run("user show alice")?.stdout.contains("active, confirmed, approved, locked"));
-    assert!(house.run("user show bob@far.example")?.stdout.contains("deactivated"));
+    assert!(fixture.run("user show alice")?.stdout.contains("active, confirmed, approved, locked"));
+    assert!(fixture.run("user show bob@far.example")?.stdout.contains("deactivated"));
     Ok(())
 }
 
 /// Counts what a lost link would have left.
-async fn secrets(house: &House) -> Result<i64> {
+async fn secrets(fixture: &Fixture) -> Result<i64> {
     let count = "select (select count(*) from user_invite_tokens)
                       + (select count(*) from password_reset_tokens)
                       + (select count(*) from users) + (select count(*) from ostrakon.actions)";
-    Ok(sqlx::query_scalar(count).fetch_one(&house.database.pool()).await?)
+    Ok(sqlx::query_scalar(count).fetch_one(&fixture.database.pool()).await?)
 }
 
 #[tokio::test]
 async fn a_secret_that_nobody_saw_does_not_stay() -> Result<()> {
     // Keys and passwords take their time.
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?;
-    let before = secrets(&house).await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?;
+    let before = secrets(&fixture).await?;
     for line in ["invite", "reset_password alice", "new carol carol@mail.example -y"] {
         for json in ["", " --json"] {
             if line.starts_with("new") && !json.is_empty() {
                 continue;
             }
             let line = format!("user {line}{json}");
-            let done = printed_in_vain(&house.ostrakon, &line)?;
+            let done = printed_in_vain(&fixture.ostrakon, &line)?;
             says_so(&line, &done);
             assert!(done.stderr.contains("nothing was changed"), "{line}: {done:?}");
             // Whoever reads no more has not seen it either.
             let words: Vec<&str> = line.split_whitespace().collect();
-            let mut command = house.ostrakon.command(&words);
+            let mut command = fixture.ostrakon.command(&words);
             let (reader, writer) = std::io::pipe()?;
             drop(reader);
             let child = command.stdout(writer).stderr(Stdio::piped()).spawn()?;
@@ -124,21 +124,21 @@ async fn a_secret_that_nobody_saw_does_not_stay() -> Result<()> {
             assert!(done.stderr.contains("Broken pipe"), "{line}: {done:?}");
         }
     }
-    assert_eq!(secrets(&house).await?, before);
+    assert_eq!(secrets(&fixture).await?, before);
     Ok(())
 }
 
 #[tokio::test]
-async fn whoever_has_read_enough_is_not_told_off() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house
+async fn whoever_has_read_enough_is_not_blamed() -> Result<()> {
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture
         .sql(
             "insert into users (id, nickname, ap_id, bio, local, inserted_at, updated_at)
              select gen_random_uuid(), 'u' || i, 'https://peer.example/users/u' || i, '', true, now(), now()
              from generate_series(1, 20000) i",
         )
         .await?;
-    let mut command = house.ostrakon.command(&["user", "list"]);
+    let mut command = fixture.ostrakon.command(&["user", "list"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut first = String::new();
     // Dropped with the pipe after one line.

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use sqlx::{Connection as _, PgConnection};
 
-use super::{FLAVOURS, House};
+use super::{FLAVOURS, Fixture};
 
 /// What nobody who has only the rights may do: the statement, and what PostgreSQL says to it.
 const FORBIDDEN: [(&str, &str); 15] = [
@@ -28,8 +28,8 @@ const FORBIDDEN: [(&str, &str); 15] = [
 #[tokio::test]
 async fn whoever_has_the_rights_may_do_nothing_else() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        let mut role = PgConnection::connect(house.ostrakon.database_url()).await?;
+        let fixture = Fixture::new(flavour).await?;
+        let mut role = PgConnection::connect(fixture.ostrakon.database_url()).await?;
         for (statement, objection) in FORBIDDEN {
             let said = sqlx::query(statement).execute(&mut role).await;
             let said = said.map_or_else(|error| error.to_string(), |done| format!("{done:?}"));
@@ -43,9 +43,9 @@ async fn whoever_has_the_rights_may_do_nothing_else() -> Result<()> {
 #[tokio::test]
 async fn grants_are_for_the_tables_of_this_server() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::without_ledger(flavour).await?;
-        house.ostrakon.migrate()?;
-        let done = house.run("migrate --print-grants")?;
+        let fixture = Fixture::without_ledger(flavour).await?;
+        fixture.ostrakon.migrate()?;
+        let done = fixture.run("migrate --print-grants")?;
         assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{done:?}");
         assert!(done.stdout.lines().all(|line| line.starts_with("grant ")), "{done:?}");
         let mut settings = insta::Settings::clone_current();
@@ -57,15 +57,15 @@ async fn grants_are_for_the_tables_of_this_server() -> Result<()> {
 
 #[tokio::test]
 async fn what_an_administrator_took_from_everybody_is_granted() -> Result<()> {
-    let house = House::without_ledger(testkit::Flavour::Pleroma).await?;
-    house.ostrakon.migrate()?;
-    house
+    let fixture = Fixture::without_ledger(testkit::Flavour::Pleroma).await?;
+    fixture.ostrakon.migrate()?;
+    fixture
         .sql(
             "revoke usage on schema public from public;
              revoke execute on function associated_object_id(jsonb) from public",
         )
         .await?;
-    let done = house.run("migrate --print-grants")?;
+    let done = fixture.run("migrate --print-grants")?;
     for line in [
         "grant usage on schema public to ostrakon;\n",
         "grant execute on function associated_object_id(jsonb) to ostrakon;\n",
@@ -76,18 +76,18 @@ async fn what_an_administrator_took_from_everybody_is_granted() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_role_that_lacks_a_right_is_told_where_to_get_it() -> Result<()> {
-    let house = House::new(testkit::Flavour::Pleroma).await?;
-    house.world.local("alice").await?;
-    house.sql("revoke insert on password_reset_tokens from ostrakon_least").await?;
-    let done = house.refused("user reset_password alice").await?;
+async fn a_role_that_lacks_a_right_is_informed_where_to_get_it() -> Result<()> {
+    let fixture = Fixture::new(testkit::Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?;
+    fixture.sql("revoke insert on password_reset_tokens from ostrakon_least").await?;
+    let done = fixture.refused("user reset_password alice").await?;
     assert_eq!(done.code, 1);
     let said = "permission denied for table password_reset_tokens; nothing was changed\n";
     assert!(done.stderr.contains(said), "{done:?}");
     assert!(done.stderr.contains("ostrakon migrate --print-grants"), "{done:?}");
-    house.sql("revoke all on all tables in schema ostrakon from ostrakon_least").await?;
-    house.sql("revoke usage on schema ostrakon from ostrakon_least").await?;
-    let done = house.run("runs list")?;
+    fixture.sql("revoke all on all tables in schema ostrakon from ostrakon_least").await?;
+    fixture.sql("revoke usage on schema ostrakon from ostrakon_least").await?;
+    let done = fixture.run("runs list")?;
     assert_eq!(done.code, 1, "{done:?}");
     assert!(done.stderr.contains("ostrakon migrate --print-grants"), "{done:?}");
     Ok(())
@@ -95,25 +95,25 @@ async fn a_role_that_lacks_a_right_is_told_where_to_get_it() -> Result<()> {
 
 #[tokio::test]
 async fn grants_are_printed_and_nothing_is_done() -> Result<()> {
-    let house = House::without_ledger(testkit::Flavour::Akkoma).await?;
+    let fixture = Fixture::without_ledger(testkit::Flavour::Akkoma).await?;
     // Without ostrakon's own tables there is nothing to grant on, and they are not made.
-    let done = house.run("migrate --print-grants")?;
+    let done = fixture.run("migrate --print-grants")?;
     assert!(done.code == 4 && done.stderr.contains("ostrakon migrate"), "{done:?}");
-    let there = house.run("runs list")?;
+    let there = fixture.run("runs list")?;
     assert!(there.code == 4 && there.stderr.contains("not in this database yet"), "{there:?}");
 
-    house.ostrakon.migrate()?;
-    let done = house.run_words(&["migrate", "--print-grants", "--role", "Odd \"name\";--"])?;
+    fixture.ostrakon.migrate()?;
+    let done = fixture.run_words(&["migrate", "--print-grants", "--role", "Odd \"name\";--"])?;
     assert!(
         done.stdout.lines().all(|line| line.ends_with(r#" to "Odd ""name"";--";"#)),
         "{done:?}"
     );
-    let (code, object) = house.json("migrate --print-grants --role helper")?;
+    let (code, object) = fixture.json("migrate --print-grants --role helper")?;
     assert_eq!((code, object["role"].as_str()), (0, Some("helper")));
     assert_eq!(object["grants"][0], "grant usage on schema ostrakon to helper;");
 
     for line in ["migrate --role helper", "migrate --print-grants --role="] {
-        assert_eq!(house.run(line)?.code, 2, "{line}");
+        assert_eq!(fixture.run(line)?.code, 2, "{line}");
     }
     Ok(())
 }

@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 use testkit::{Account, Flavour};
 
 use super::{
-    FLAVOURS, House,
-    told::{person, reads_anew, switches},
+    FLAVOURS, Fixture,
+    reported::{person, reads_anew, switches},
 };
 
 const DEACTIVATE: &str = "user deactivate_all_from_instance";
 
 #[tokio::test]
 async fn what_names_no_single_instance_is_refused() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?;
-    house.world.remote("mallory", "spam.example").await?;
-    let before = house.rows().await?;
-    let mut told = String::new();
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?;
+    fixture.world.remote("mallory", "spam.example").await?;
+    let before = fixture.rows().await?;
+    let mut reported = String::new();
     for host in [
         "",
         " ",
@@ -53,19 +53,19 @@ async fn what_names_no_single_instance_is_refused() -> Result<()> {
         &format!("{}.example", "x".repeat(64)),
     ] {
         let words = ["user", "deactivate_all_from_instance", "--yes", "--inline", "--", host];
-        let done = house.run_words(&words)?;
+        let done = fixture.run_words(&words)?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{host:?}: {done:?}");
-        told += done.stderr.strip_suffix("\nNothing was done.\n").unwrap_or(&done.stderr);
-        told += "\n";
+        reported += done.stderr.strip_suffix("\nNothing was done.\n").unwrap_or(&done.stderr);
+        reported += "\n";
     }
     for host in ["peer.example", "PEER.example."] {
         let words = ["user", "deactivate_all_from_instance", host, "--yes", "--inline"];
-        let done = house.run_words(&words)?;
+        let done = fixture.run_words(&words)?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{host:?}: {done:?}");
-        told += &done.stderr;
+        reported += &done.stderr;
     }
-    assert!(before == house.rows().await?);
-    insta::assert_snapshot!(told, @r#"
+    assert!(before == fixture.rows().await?);
+    insta::assert_snapshot!(reported, @r#"
     error: "" is not the host of an instance: it is empty
     error: " " is not the host of an instance: it is empty
     error: "." is not the host of an instance: it is empty
@@ -104,24 +104,24 @@ async fn what_names_no_single_instance_is_refused() -> Result<()> {
 
 #[tokio::test]
 async fn the_own_host_is_not_hit_by_its_parent() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.remote("mallory", "social.peer.org").await?;
-    let ostrakon = house.ostrakon.clone().with("OSTRAKON_INSTANCE_URL", "https://our.peer.org");
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.remote("mallory", "social.peer.org").await?;
+    let ostrakon = fixture.ostrakon.clone().with("OSTRAKON_INSTANCE_URL", "https://our.peer.org");
     let words =
         ["user", "deactivate_all_from_instance", "peer.org", "--include-subdomains", "--yes"];
-    let before = house.rows().await?;
+    let before = fixture.rows().await?;
     let done = ostrakon.run(&words)?;
     insta::assert_snapshot!(done.transcript(), @"
     err| error: our.peer.org, this server's own host, is a sub-domain of peer.org: its accounts are not deactivated as an instance
     exit 4
     ");
-    assert!(before == house.rows().await?);
+    assert!(before == fixture.rows().await?);
     Ok(())
 }
 
 /// Nicknames that are active.
-async fn active(house: &House) -> Result<BTreeSet<String>> {
-    let (state, _) = house.rows().await?;
+async fn active(fixture: &Fixture) -> Result<BTreeSet<String>> {
+    let (state, _) = fixture.rows().await?;
     let is_active = |row: &&Value| row["is_active"] == true || row["deactivated"] == false;
     let users = state.rows("users").iter().filter(is_active);
     Ok(users.filter_map(|row| row["nickname"].as_str()).map(str::to_owned).collect())
@@ -130,8 +130,8 @@ async fn active(house: &House) -> Result<BTreeSet<String>> {
 #[tokio::test]
 async fn exactly_the_accounts_of_the_host_are_hit() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        house.world.local("evil.com").await?;
+        let fixture = Fixture::new(flavour).await?;
+        fixture.world.local("evil.com").await?;
         let all = [
             ("a", "evil.com"),
             ("b", "EVIL.com"),
@@ -143,10 +143,10 @@ async fn exactly_the_accounts_of_the_host_are_hit() -> Result<()> {
             ("h", "evilxcom"),
         ];
         for (name, host) in all {
-            house.world.remote(name, host).await?;
+            fixture.world.remote(name, host).await?;
         }
         let typed = "Evil.COM.";
-        let done = house.run(&format!("{DEACTIVATE} {typed} --yes --inline"))?;
+        let done = fixture.run(&format!("{DEACTIVATE} {typed} --yes --inline"))?;
         assert_eq!(
             (done.stdout.as_str(), done.code),
             ("Deactivated all users of evil.com.\n", 0),
@@ -162,14 +162,14 @@ async fn exactly_the_accounts_of_the_host_are_hit() -> Result<()> {
             .map(|(name, host)| format!("{name}@{host}"))
             .chain(["evil.com".to_owned()])
             .collect();
-        assert_eq!(active(&house).await?, left, "{flavour}");
+        assert_eq!(active(&fixture).await?, left, "{flavour}");
 
         let done =
-            house.run(&format!("{DEACTIVATE} {typed} --include-subdomains --yes --inline"))?;
+            fixture.run(&format!("{DEACTIVATE} {typed} --include-subdomains --yes --inline"))?;
         assert_eq!((done.stderr.as_str(), done.code), ("", 0), "{done:?}");
         let left: BTreeSet<String> =
             left.into_iter().filter(|name| !name.ends_with(".evil.com")).collect();
-        assert_eq!(active(&house).await?, left, "{flavour}");
+        assert_eq!(active(&fixture).await?, left, "{flavour}");
     }
     Ok(())
 }
@@ -177,13 +177,13 @@ async fn exactly_the_accounts_of_the_host_are_hit() -> Result<()> {
 #[tokio::test]
 async fn both_spellings_of_an_international_host_name_the_same_accounts() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::without_ledger(flavour).await?;
-        house.world.local("alice").await?;
-        house.world.remote("a", "bücher.example").await?;
-        house.world.remote("b", "xn--bcher-kva.example").await?;
-        house.world.remote("c", "bucher.example").await?;
+        let fixture = Fixture::without_ledger(flavour).await?;
+        fixture.world.local("alice").await?;
+        fixture.world.remote("a", "bücher.example").await?;
+        fixture.world.remote("b", "xn--bcher-kva.example").await?;
+        fixture.world.remote("c", "bucher.example").await?;
         for typed in ["bücher.example", "BÜCHER.example.", "xn--bcher-kva.example"] {
-            let (code, plan) = house.json(&format!("{DEACTIVATE} {typed} --dry-run"))?;
+            let (code, plan) = fixture.json(&format!("{DEACTIVATE} {typed} --dry-run"))?;
             assert_eq!((code, &plan["total"]), (0, &2.into()), "{flavour}: {typed}: {plan}");
         }
     }
@@ -193,32 +193,33 @@ async fn both_spellings_of_an_international_host_name_the_same_accounts() -> Res
 #[tokio::test]
 async fn a_host_of_which_no_account_is_known_is_not_done() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        house.world.local("alice").await?;
-        house.world.remote("a", "sub.spam.example").await?;
-        house.world.remote("b", "notspam.example").await?;
-        house.world.remote("c", "x.bücher.example").await?;
+        let fixture = Fixture::new(flavour).await?;
+        fixture.world.local("alice").await?;
+        fixture.world.remote("a", "sub.spam.example").await?;
+        fixture.world.remote("b", "notspam.example").await?;
+        fixture.world.remote("c", "x.bücher.example").await?;
         for flags in ["", "--dry-run", "--yes --inline", "--yes --json"] {
-            let done = house.refused(&format!("{DEACTIVATE} spam.example {flags}")).await?;
-            let told = "no account of spam.example is known here; there is 1 of its sub-domains: add \
+            let done = fixture.refused(&format!("{DEACTIVATE} spam.example {flags}")).await?;
+            let reported = "no account of spam.example is known here; there is 1 of its sub-domains: add \
                         --include-subdomains if you mean it\nNothing was done.\n";
-            assert_eq!((done.stdout.as_str(), done.stderr.as_str(), done.code), ("", told, 3));
+            assert_eq!((done.stdout.as_str(), done.stderr.as_str(), done.code), ("", reported, 3));
         }
-        let done = house.refused(&format!("{DEACTIVATE} bücher.example --yes")).await?;
+        let done = fixture.refused(&format!("{DEACTIVATE} bücher.example --yes")).await?;
         assert!(done.stderr.contains("there is 1 of its sub-domains"), "{done:?}");
-        let done = house.refused(&format!("{DEACTIVATE} pam.example --include-subdomains")).await?;
-        let told = "no account of pam.example is known here\nNothing was done.\n";
-        assert_eq!((done.stdout.as_str(), done.stderr.as_str(), done.code), ("", told, 3));
+        let done =
+            fixture.refused(&format!("{DEACTIVATE} pam.example --include-subdomains")).await?;
+        let reported = "no account of pam.example is known here\nNothing was done.\n";
+        assert_eq!((done.stdout.as_str(), done.stderr.as_str(), done.code), ("", reported, 3));
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_host_whose_accounts_are_all_off_is_known() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?;
-    house.world.remote("a", "spam.example").await?.is_deactivated().await?;
-    let done = house.refused(&format!("{DEACTIVATE} spam.example")).await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?;
+    fixture.world.remote("a", "spam.example").await?.is_deactivated().await?;
+    let done = fixture.refused(&format!("{DEACTIVATE} spam.example")).await?;
     insta::assert_snapshot!(done.transcript(), @"
     out| Deactivated all users of spam.example.
     err| There was nothing to do.
@@ -229,39 +230,39 @@ async fn a_host_whose_accounts_are_all_off_is_known() -> Result<()> {
 
 #[tokio::test]
 async fn without_a_local_account_nothing_is_known_of_the_own_host() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.remote("mallory", "spam.example").await?;
-    let done = house.run(&format!("{DEACTIVATE} spam.example --yes --inline"))?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.remote("mallory", "spam.example").await?;
+    let done = fixture.run(&format!("{DEACTIVATE} spam.example --yes --inline"))?;
     assert_eq!(done.code, 0, "{done:?}");
-    assert!(active(&house).await?.is_empty());
+    assert!(active(&fixture).await?.is_empty());
     Ok(())
 }
 
 #[tokio::test]
-async fn the_staff_is_named_and_the_running_server_told_once() -> Result<()> {
+async fn the_staff_is_named_and_the_running_server_informed_once() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        let boss = house.world.local("boss").await?;
-        let alice = house.world.local("alice").await?;
-        let bystander = house.world.local("bystander").await?;
-        let left = house.world.remote("left", "spam.example").await?;
+        let fixture = Fixture::new(flavour).await?;
+        let boss = fixture.world.local("boss").await?;
+        let alice = fixture.world.local("alice").await?;
+        let bystander = fixture.world.local("bystander").await?;
+        let left = fixture.world.remote("left", "spam.example").await?;
         let mut spammers = Vec::new();
         for name in ["a", "b", "c"] {
-            spammers.push(house.world.remote(name, "spam.example").await?);
+            spammers.push(fixture.world.remote(name, "spam.example").await?);
         }
         left.is_deactivated().await?;
-        house.sql("update users set is_admin = true where nickname = 'boss'").await?;
+        fixture.sql("update users set is_admin = true where nickname = 'boss'").await?;
         // Both of alice's counters change, the first in two steps of the run.
         for spammer in &spammers {
             alice.follows(spammer).await?;
             spammer.follows(&alice).await?;
         }
         bystander.follows(&left).await?;
-        house.sql("update users set following_count = 0 where nickname = 'bystander'").await?;
+        fixture.sql("update users set following_count = 0 where nickname = 'bystander'").await?;
         boss.follows(&alice).await?;
 
         // One account a batch: an account that many batches change is read anew once all the same.
-        let ostrakon = house
+        let ostrakon = fixture
             .ostrakon
             .clone()
             .with("OSTRAKON_BATCH_ROWS_INITIAL", "1")
@@ -281,7 +282,7 @@ async fn the_staff_is_named_and_the_running_server_told_once() -> Result<()> {
                 })
             })
             .collect();
-        assert_eq!(house.moderation_log().await?, entries, "{flavour}");
+        assert_eq!(fixture.moderation_log().await?, entries, "{flavour}");
 
         let switched = |spammer: &Account| match flavour {
             Flavour::Pleroma => reads_anew(spammer),
@@ -293,7 +294,7 @@ async fn the_staff_is_named_and_the_running_server_told_once() -> Result<()> {
         } else {
             assert!(done.stderr.contains("until it restarts"), "{flavour}: {done:?}");
         }
-        assert_eq!(house.refreshes().await?, expected, "{flavour}");
+        assert_eq!(fixture.refreshes().await?, expected, "{flavour}");
     }
     Ok(())
 }

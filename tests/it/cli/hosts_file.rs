@@ -7,29 +7,29 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::Flavour;
 
-use super::{FLAVOURS, House, redacted};
+use super::{FLAVOURS, Fixture, redacted};
 use crate::program::Done;
 
-/// A house with accounts of three hosts, and a folder for files.
+/// A server with accounts of three hosts, and a folder for files.
 struct Place {
-    house: House,
+    fixture: Fixture,
     folder: TempDir,
 }
 
 impl Place {
     async fn new(flavour: Flavour) -> Result<Self> {
-        let house = House::new(flavour).await?;
-        let alice = house.world.local("alice").await?;
+        let fixture = Fixture::new(flavour).await?;
+        let alice = fixture.world.local("alice").await?;
         for (name, host) in [
             ("a", "spam.example"),
             ("b", "spam.example"),
             ("c", "bücher.example"),
             ("d", "x.spam.example"),
         ] {
-            house.world.remote(name, host).await?.follows(&alice).await?;
+            fixture.world.remote(name, host).await?.follows(&alice).await?;
         }
-        house.world.remote("good", "good.example").await?;
-        Ok(Self { house, folder: TempDir::new()? })
+        fixture.world.remote("good", "good.example").await?;
+        Ok(Self { fixture, folder: TempDir::new()? })
     }
 
     /// Runs the command for a file that holds `lines`.
@@ -41,17 +41,17 @@ impl Place {
 
     fn run_on(&self, path: &str, flags: &str) -> Result<Done> {
         let line = format!("user deactivate_all_from_instance --hosts-file {path} {flags}");
-        self.house.run(&line)
+        self.fixture.run(&line)
     }
 
     /// Runs the command for lines on its standard input.
     fn run_on_input(&self, lines: &str, flags: &str) -> Result<Done> {
         let line = format!("user deactivate_all_from_instance --hosts-file - {flags}");
-        self.house.ostrakon.run_with_input(&line.split_whitespace().collect::<Vec<_>>(), lines)
+        self.fixture.ostrakon.run_with_input(&line.split_whitespace().collect::<Vec<_>>(), lines)
     }
 
     async fn inactive(&self) -> Result<Vec<String>> {
-        let (state, _) = self.house.rows().await?;
+        let (state, _) = self.fixture.rows().await?;
         let off = |row: &&Value| row["is_active"] == false || row["deactivated"] == true;
         let users = state.rows("users").iter().filter(off);
         Ok(users.filter_map(|row| row["nickname"].as_str()).map(str::to_owned).collect())
@@ -69,7 +69,7 @@ const LIST: &str =
 async fn the_hosts_of_a_list_are_done_one_after_the_other() -> Result<()> {
     for flavour in FLAVOURS {
         let place = Place::new(flavour).await?;
-        let before = place.house.rows().await?;
+        let before = place.fixture.rows().await?;
         let plan = place.run(LIST, "--dry-run --json")?;
         let counts: Vec<_> = objects(&plan)?
             .iter()
@@ -87,7 +87,7 @@ async fn the_hosts_of_a_list_are_done_one_after_the_other() -> Result<()> {
             ],
             "{flavour}"
         );
-        assert!(before == place.house.rows().await?, "{flavour}");
+        assert!(before == place.fixture.rows().await?, "{flavour}");
 
         let done = place.run_on_input(LIST, "--inline --yes")?;
         let lines = "Deactivated all users of spam.example.\n\
@@ -96,7 +96,7 @@ async fn the_hosts_of_a_list_are_done_one_after_the_other() -> Result<()> {
         assert!(done.stderr.contains(&format!("{nobody}\n")), "{flavour}: {done:?}");
         let off = ["a@spam.example", "b@spam.example", "c@bücher.example"];
         assert_eq!(place.inactive().await?, off, "{flavour}");
-        let (_, ledger) = place.house.rows().await?;
+        let (_, ledger) = place.fixture.rows().await?;
         let done: Vec<_> = ledger.iter().filter(|row| row["status"] == "succeeded").collect();
         assert_eq!(done.len(), 2, "{flavour}");
         for run in done {
@@ -119,7 +119,7 @@ async fn a_list_counts_as_each_of_its_hosts_alone() -> Result<()> {
             let together = objects(&place.run(list, &format!("{flags} --dry-run --json"))?)?;
             for (host, listed) in list.lines().zip(together) {
                 let line = format!("user deactivate_all_from_instance {host} {flags} --dry-run");
-                let (_, mut alone) = place.house.json(&line)?;
+                let (_, mut alone) = place.fixture.json(&line)?;
                 // That the server cannot be told is said once for a list.
                 let notes = alone["notes"].as_array_mut().context("no notes")?;
                 notes.retain(|note| !note.to_string().contains("until it restarts"));
@@ -133,7 +133,7 @@ async fn a_list_counts_as_each_of_its_hosts_alone() -> Result<()> {
 #[tokio::test]
 async fn one_bad_line_stops_the_whole_list() -> Result<()> {
     let place = Place::new(Flavour::Pleroma).await?;
-    let before = place.house.rows().await?;
+    let before = place.fixture.rows().await?;
     let list = "spam.example\n%\n# fine\nhttps://a.example\n192.0.2.1\nbad.domain,suspend,true\n";
     let done = place.run_on_input(list, "--yes")?;
     insta::assert_snapshot!(done.transcript(), @r#"
@@ -154,14 +154,14 @@ async fn one_bad_line_stops_the_whole_list() -> Result<()> {
     exit 4
     ");
     assert_eq!(place.run_on_input("PEER.example\n_\n", "--yes --inline")?.code, 2);
-    assert!(before == place.house.rows().await?);
+    assert!(before == place.fixture.rows().await?);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_list_that_names_nobody_is_refused() -> Result<()> {
     let place = Place::new(Flavour::Pleroma).await?;
-    let before = place.house.rows().await?;
+    let before = place.fixture.rows().await?;
     for list in ["", "\n\n", "# nothing\n  \n"] {
         let done = place.run_on_input(list, "--yes")?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{list:?}: {done:?}");
@@ -181,8 +181,8 @@ async fn a_list_that_names_nobody_is_refused() -> Result<()> {
     ");
     // Either a host or a list of them.
     assert_eq!(place.run_on("/nowhere/hosts.txt", "spam.example --yes")?.code, 2);
-    assert_eq!(place.house.run("user deactivate_all_from_instance --yes")?.code, 2);
-    assert!(before == place.house.rows().await?);
+    assert_eq!(place.fixture.run("user deactivate_all_from_instance --yes")?.code, 2);
+    assert!(before == place.fixture.rows().await?);
     Ok(())
 }
 
@@ -190,7 +190,7 @@ async fn a_list_that_names_nobody_is_refused() -> Result<()> {
 #[tokio::test]
 async fn tables_of_blocked_domains_are_refused_by_name() -> Result<()> {
     let place = Place::new(Flavour::Pleroma).await?;
-    let before = place.house.rows().await?;
+    let before = place.fixture.rows().await?;
     for header in [
         "#domain,#severity,#reject_media,#reject_reports,#public_comment,#obfuscate",
         "domain,severity,public_comment,private_comment,reject_media,reject_reports,obfuscate",
@@ -205,14 +205,14 @@ async fn tables_of_blocked_domains_are_refused_by_name() -> Result<()> {
             "#);
         }
     }
-    assert!(before == place.house.rows().await?);
+    assert!(before == place.fixture.rows().await?);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_list_of_hosts_that_nobody_knows_is_not_done() -> Result<()> {
     let place = Place::new(Flavour::Pleroma).await?;
-    let before = place.house.rows().await?;
+    let before = place.fixture.rows().await?;
     let done = place.run_on_input("nobody.example\nexample.org\n", "--yes")?;
     insta::assert_snapshot!(done.transcript(), @"
     err| Of the list: 0 to do, 0 queued already, 0 with nothing to do, 2 unknown.
@@ -222,14 +222,14 @@ async fn a_list_of_hosts_that_nobody_knows_is_not_done() -> Result<()> {
     exit 3
     ");
     assert_eq!(place.run_on_input("nobody.example\nexample.org\n", "--dry-run")?.code, 3);
-    assert!(before == place.house.rows().await?);
+    assert!(before == place.fixture.rows().await?);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_list_is_asked_about_once() -> Result<()> {
     let place = Place::new(Flavour::Pleroma).await?;
-    let before = place.house.rows().await?;
+    let before = place.fixture.rows().await?;
     let done = place.run_on_input(LIST, "")?;
     insta::assert_snapshot!(done.transcript(), @"
     err| Of the list: 2 to do, 0 queued already, 0 with nothing to do, 1 unknown.
@@ -243,15 +243,15 @@ async fn a_list_is_asked_about_once() -> Result<()> {
     err| Nothing was changed.
     exit 4
     ");
-    assert!(before == place.house.rows().await?);
+    assert!(before == place.fixture.rows().await?);
     Ok(())
 }
 
 #[tokio::test]
-async fn what_is_queued_already_is_told() -> Result<()> {
+async fn what_is_queued_already_is_reported() -> Result<()> {
     let _redacted = redacted();
     let place = Place::new(Flavour::Pleroma).await?;
-    let id = place.house.queue("user deactivate_all_from_instance spam.example --yes")?;
+    let id = place.fixture.queue("user deactivate_all_from_instance spam.example --yes")?;
     let done = place.run_on_input(LIST, "--yes --json")?;
     assert_eq!(done.code, 0, "{done:?}");
     let runs = objects(&done)?;
@@ -268,7 +268,7 @@ async fn what_is_queued_already_is_told() -> Result<()> {
         (&"queued".into(), &"xn--bcher-kva.example".into())
     );
     // All that is left was queued before.
-    let before = place.house.rows().await?;
+    let before = place.fixture.rows().await?;
     let done = place.run_on_input("spam.example\nbücher.example\n", "--yes")?;
     insta::assert_snapshot!(done.transcript(), @"
     err| Of the list: 0 to do, 2 queued already, 0 with nothing to do, 0 unknown.
@@ -279,10 +279,10 @@ async fn what_is_queued_already_is_told() -> Result<()> {
     ");
     // So is all of this one that is known.
     assert_eq!(place.run_on_input(LIST, "--yes")?.code, 5);
-    assert!(before == place.house.rows().await?);
+    assert!(before == place.fixture.rows().await?);
     // Unless they are to be done here.
     assert_eq!(place.run_on_input("spam.example\n", "--yes --inline")?.code, 0);
-    let (_, ledger) = place.house.rows().await?;
+    let (_, ledger) = place.fixture.rows().await?;
     assert_eq!((&ledger[0]["id"], &ledger[0]["status"]), (&id.into(), &"succeeded".into()));
     Ok(())
 }
@@ -290,10 +290,10 @@ async fn what_is_queued_already_is_told() -> Result<()> {
 #[tokio::test]
 async fn a_run_of_a_list_is_like_any_other() -> Result<()> {
     let place = Place::new(Flavour::Pleroma).await?;
-    let alone = place.house.queue("user deactivate_all_from_instance spam.example --yes")?;
-    place.house.run(&format!("runs cancel {alone}"))?;
+    let alone = place.fixture.queue("user deactivate_all_from_instance spam.example --yes")?;
+    place.fixture.run(&format!("runs cancel {alone}"))?;
     assert_eq!(place.run_on_input("spam.example\n", "--yes")?.code, 0);
-    let (_, ledger) = place.house.rows().await?;
+    let (_, ledger) = place.fixture.rows().await?;
     let runs: Vec<&Value> = ledger.iter().filter(|row| row["payload"].is_object()).collect();
     for field in [
         "job",
@@ -317,14 +317,14 @@ async fn a_run_of_a_list_is_like_any_other() -> Result<()> {
 #[tokio::test]
 async fn a_list_is_followed_to_its_end() -> Result<()> {
     let place = Place::new(Flavour::Pleroma).await?;
-    let ostrakon = place.house.ostrakon.clone();
+    let ostrakon = place.fixture.ostrakon.clone();
     let line = "user deactivate_all_from_instance --hosts-file - --yes --wait --json";
     let waiting = thread::spawn(move || {
         ostrakon
             .run_with_input(&line.split(' ').collect::<Vec<_>>(), "spam.example\nbücher.example")
     });
-    for id in place.house.queued(2).await? {
-        assert_eq!(place.house.run(&format!("runs cancel {id}"))?.code, 0);
+    for id in place.fixture.queued(2).await? {
+        assert_eq!(place.fixture.run(&format!("runs cancel {id}"))?.code, 0);
     }
     let done = waiting.join().map_err(|_panic| anyhow::anyhow!("the command panicked"))??;
     assert_eq!(done.code, 1, "{done:?}");

@@ -4,18 +4,18 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use testkit::Flavour;
 
-use super::{FLAVOURS, House};
+use super::{FLAVOURS, Fixture};
 
-async fn house(flavour: Flavour) -> Result<House> {
-    let house = House::new(flavour).await?;
-    house.world.local("alice").await?;
-    Ok(house)
+async fn fixture(flavour: Flavour) -> Result<Fixture> {
+    let fixture = Fixture::new(flavour).await?;
+    fixture.world.local("alice").await?;
+    Ok(fixture)
 }
 
 #[tokio::test]
 async fn limits_make_the_type() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
+        let fixture = fixture(flavour).await?;
         for (options, kind, words) in [
             ("", "one_time", "one time"),
             ("--max-use 5", "reusable", "reusable"),
@@ -26,8 +26,8 @@ async fn limits_make_the_type() -> Result<()> {
                 "reusable date limited",
             ),
         ] {
-            let done = house.run(&format!("user invite {options}"))?;
-            let rows = house.rows().await?.0;
+            let done = fixture.run(&format!("user invite {options}"))?;
+            let rows = fixture.rows().await?.0;
             let row = rows.rows("user_invite_tokens").last().context("no invite")?.clone();
             let token = row["token"].as_str().context("no token")?;
             let url = format!("https://peer.example/registration/{}", token.replace('=', "%3D"));
@@ -42,8 +42,8 @@ async fn limits_make_the_type() -> Result<()> {
 
 #[tokio::test]
 async fn an_invite_for_nobody_is_made_with_a_warning() -> Result<()> {
-    let house = house(Flavour::Pleroma).await?;
-    let done = house.run("user invite --expires-at 2020-01-01 --max-use 0")?;
+    let fixture = fixture(Flavour::Pleroma).await?;
+    let done = fixture.run("user invite --expires-at 2020-01-01 --max-use 0")?;
     assert!(done.stdout.starts_with("Generated user invite token reusable date limited\n"));
     insta::assert_snapshot!(done.stderr, @r"
     warning: nobody can register with this invite: --max-use is 0
@@ -55,8 +55,8 @@ async fn an_invite_for_nobody_is_made_with_a_warning() -> Result<()> {
 
 #[tokio::test]
 async fn what_is_no_limit_is_refused() -> Result<()> {
-    let house = house(Flavour::Pleroma).await?;
-    let done = house
+    let fixture = fixture(Flavour::Pleroma).await?;
+    let done = fixture
         .all_refused(&[
             "user invite --expires-at 2030-02-30",
             "user invite --expires-at 2030-1-1 --max-use 5",
@@ -68,8 +68,8 @@ async fn what_is_no_limit_is_refused() -> Result<()> {
             "user invite --expires",
         ])
         .await?;
-    let told: Vec<_> = done.iter().map(|done| (done.code, done.stdout.as_str())).collect();
-    assert!(told.iter().all(|told| *told == (2, "")), "{told:?}");
+    let reported: Vec<_> = done.iter().map(|done| (done.code, done.stdout.as_str())).collect();
+    assert!(reported.iter().all(|reported| *reported == (2, "")), "{reported:?}");
     assert!(done[0].stderr.starts_with("Could not create invite token: {:error, :invalid_date}\n"));
     for done in &done[1..3] {
         let line = "Could not create invite token: {:error, :invalid_format}\n";
@@ -80,11 +80,11 @@ async fn what_is_no_limit_is_refused() -> Result<()> {
 
 #[tokio::test]
 async fn a_server_without_accounts_does_not_know_its_address() -> Result<()> {
-    let house = House::new(Flavour::Akkoma).await?;
-    let done = house.refused("user invite").await?;
+    let fixture = Fixture::new(Flavour::Akkoma).await?;
+    let done = fixture.refused("user invite").await?;
     assert_eq!((done.code, done.stdout.as_str()), (4, ""), "{done:?}");
     assert!(done.stderr.contains("--instance-url"), "{done:?}");
-    let done = house.run("user invite --instance-url https://new.example")?;
+    let done = fixture.run("user invite --instance-url https://new.example")?;
     assert!(done.stdout.contains("\nhttps://new.example/registration/"), "{done:?}");
     Ok(())
 }
@@ -92,8 +92,8 @@ async fn a_server_without_accounts_does_not_know_its_address() -> Result<()> {
 #[tokio::test]
 async fn a_token_is_revoked_wherever_it_stands() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
-        house
+        let fixture = fixture(flavour).await?;
+        fixture
             .sql(
                 "insert into user_invite_tokens (id, token, used, uses, max_use, invite_type, inserted_at, updated_at)
                  values (1, '-same', false, 1, 3, 'reusable', '2025-01-01', '2025-01-01'),
@@ -103,9 +103,9 @@ async fn a_token_is_revoked_wherever_it_stands() -> Result<()> {
                         (5, null, false, 0, null, 'one_time', '2025-01-01', '2025-01-01')",
             )
             .await?;
-        let done = house.run("user revoke_invite -same")?;
+        let done = fixture.run("user revoke_invite -same")?;
         assert_eq!((done.stdout.as_str(), done.code), ("Invite for token -same was revoked.\n", 0));
-        let rows = house.rows().await?.0;
+        let rows = fixture.rows().await?.0;
         let touched: Vec<(i64, bool, bool)> = rows
             .rows("user_invite_tokens")
             .iter()
@@ -124,9 +124,9 @@ async fn a_token_is_revoked_wherever_it_stands() -> Result<()> {
         assert_eq!(touched, expected, "{flavour}");
 
         // Once more: said again, nothing written.
-        let done = house.refused("user revoke-invite -same").await?;
+        let done = fixture.refused("user revoke-invite -same").await?;
         assert_eq!((done.stdout.as_str(), done.code), ("Invite for token -same was revoked.\n", 0));
-        let done = house.run("user invites --json")?;
+        let done = fixture.run("user invites --json")?;
         let first: Value = serde_json::from_str(done.stdout.lines().next().unwrap_or_default())?;
         assert_eq!((&first["left_uses"], &first["used"]), (&json!(2), &json!(true)), "{flavour}");
     }
@@ -135,13 +135,13 @@ async fn a_token_is_revoked_wherever_it_stands() -> Result<()> {
 
 #[tokio::test]
 async fn the_record_names_no_token() -> Result<()> {
-    let house = house(Flavour::Pleroma).await?;
-    let (_, invite) = house.json("user invite --reason party")?;
+    let fixture = fixture(Flavour::Pleroma).await?;
+    let (_, invite) = fixture.json("user invite --reason party")?;
     let token = invite["token"].as_str().context("no token")?.to_owned();
-    house.run_words(&["user", "revoke_invite", &token])?;
+    fixture.run_words(&["user", "revoke_invite", &token])?;
     let actions: Vec<(String, String, Option<String>, Value)> =
         sqlx::query_as("select command, subject, reason, detail from ostrakon.actions order by id")
-            .fetch_all(&house.database.pool())
+            .fetch_all(&fixture.database.pool())
             .await?;
     let commands: Vec<&str> = actions.iter().map(|action| action.0.as_str()).collect();
     assert_eq!(commands, ["invite", "revoke_invite"]);

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use testkit::State;
 
-use super::{FLAVOURS, House};
+use super::{FLAVOURS, Fixture};
 
 const COMMANDS: [&str; 7] = [
     "user new carol private-mail@peer.example -y --password Zx83sesame",
@@ -36,25 +36,25 @@ fn secrets(rows: &State) -> Vec<String> {
 #[tokio::test]
 async fn the_ledger_and_the_log_hold_nothing_private() -> Result<()> {
     for flavour in FLAVOURS {
-        let mut house = House::new(flavour).await?;
+        let mut fixture = Fixture::new(flavour).await?;
         // There is no server whose deliveries could be waited for.
-        house.ostrakon = house.ostrakon.with("OSTRAKON_SERVER_PUBLISH_WAIT", "0s");
-        house.world.local("alice").await?;
+        fixture.ostrakon = fixture.ostrakon.with("OSTRAKON_SERVER_PUBLISH_WAIT", "0s");
+        fixture.world.local("alice").await?;
         let mut log = String::new();
         for line in COMMANDS {
-            let done = house.run(&format!("{line} -vv"))?;
+            let done = fixture.run(&format!("{line} -vv"))?;
             assert_eq!(done.code, 0, "{line}: {done:?}");
             log.push_str(&done.stderr);
         }
-        let mut private = secrets(&house.rows().await?.0);
+        let mut private = secrets(&fixture.rows().await?.0);
         assert!(private.len() >= 4, "{flavour}: {private:?}");
         private.extend(["private-mail", "Zx83sesame"].map(str::to_owned));
-        let done = house.run("user rm carol --inline --yes -vv")?;
+        let done = fixture.run("user rm carol --inline --yes -vv")?;
         assert_eq!(done.code, 0, "{done:?}");
         log.push_str(&done.stderr);
         assert!(log.contains("insert into public.users"), "no log at the lowest level");
         let dump = "select schema_to_xml('ostrakon', true, false, '')::text";
-        let ledger: String = sqlx::query_scalar(dump).fetch_one(&house.database.pool()).await?;
+        let ledger: String = sqlx::query_scalar(dump).fetch_one(&fixture.database.pool()).await?;
         assert!(ledger.contains("carol"), "the ledger was not read");
         for text in private {
             assert!(!ledger.contains(&text), "{flavour}: the ledger holds {text}");

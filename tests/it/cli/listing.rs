@@ -3,27 +3,27 @@
 use anyhow::Result;
 use testkit::Flavour;
 
-use super::{House, redacted};
+use super::{Fixture, redacted};
 
-/// A house with a run in each of three states.
-async fn house() -> Result<House> {
-    let house = House::new(Flavour::Pleroma).await?;
-    let alice = house.world.local("alice").await?;
+/// A server with a run in each of three states.
+async fn fixture() -> Result<Fixture> {
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let alice = fixture.world.local("alice").await?;
     alice.posts("hello").create().await?;
-    house.world.local("bob").await?;
-    house.world.remote("mallory", "spam.example").await?;
-    house.run("user deactivate bob --inline --reason spam")?;
-    house.queue("user delete_activities alice --yes")?;
-    let id = house.queue("user deactivate_all_from_instance spam.example --yes")?;
-    house.run(&format!("runs cancel {id}"))?;
-    Ok(house)
+    fixture.world.local("bob").await?;
+    fixture.world.remote("mallory", "spam.example").await?;
+    fixture.run("user deactivate bob --inline --reason spam")?;
+    fixture.queue("user delete_activities alice --yes")?;
+    let id = fixture.queue("user deactivate_all_from_instance spam.example --yes")?;
+    fixture.run(&format!("runs cancel {id}"))?;
+    Ok(fixture)
 }
 
 #[tokio::test]
 async fn runs_are_listed_newest_first_and_filtered() -> Result<()> {
     let _redacted = redacted();
-    let house = house().await?;
-    insta::assert_snapshot!(house.refused("runs list").await?.transcript(), @"
+    let fixture = fixture().await?;
+    insta::assert_snapshot!(fixture.refused("runs list").await?.transcript(), @"
     out| RUN                         JOB                  SUBJECT       STATUS     DONE  TOTAL  PARKED  CREATED
     out| <run>  deactivate_instance  spam.example  cancelled  0     1      0       <time> UTC
     out| <run>  delete_activities    alice         queued     0     1      0       <time> UTC
@@ -31,7 +31,7 @@ async fn runs_are_listed_newest_first_and_filtered() -> Result<()> {
     exit 0
     ");
     let subjects = |line: &str| -> Result<Vec<String>> {
-        let done = house.run(line)?;
+        let done = fixture.run(line)?;
         let rows = done.stdout.lines().skip(1);
         Ok(rows.filter_map(|row| row.split_whitespace().nth(2)).map(str::to_owned).collect())
     };
@@ -40,11 +40,11 @@ async fn runs_are_listed_newest_first_and_filtered() -> Result<()> {
     assert_eq!(subjects("runs list --status succeeded")?, ["bob"]);
     assert_eq!(subjects("runs list --job deactivate_instance")?, ["spam.example"]);
     assert_eq!(subjects("runs list --job deactivate_instance --status queued")?, [""; 0]);
-    let mut told = String::new();
+    let mut reported = String::new();
     for line in ["--status done", "--job delete", "--limit 0", "--limit many"] {
-        told += &house.refused(&format!("runs list {line}")).await?.transcript();
+        reported += &fixture.refused(&format!("runs list {line}")).await?.transcript();
     }
-    insta::assert_snapshot!(told, @"
+    insta::assert_snapshot!(reported, @"
     err| error: invalid value 'done' for '--status <STATUS>'
     err|   [possible values: queued, running, paused, succeeded, incomplete, failed, cancelled]
     err| 
@@ -72,16 +72,16 @@ async fn runs_are_listed_newest_first_and_filtered() -> Result<()> {
 #[tokio::test]
 async fn a_run_tells_its_story() -> Result<()> {
     let _redacted = redacted();
-    let house = house().await?;
-    let ledger = house.ledger().await?;
-    let mut told = String::new();
+    let fixture = fixture().await?;
+    let ledger = fixture.ledger().await?;
+    let mut reported = String::new();
     for run in ledger.iter().filter(|row| row["dedupe_key"].is_string()) {
         let id = run["id"].as_str().unwrap_or_default();
         // Ids are read in any case.
         let line = format!("runs show {}", id.to_lowercase());
-        told += &house.refused(&line).await?.transcript();
+        reported += &fixture.refused(&line).await?.transcript();
     }
-    insta::assert_snapshot!(told, @"
+    insta::assert_snapshot!(reported, @"
     out| Run          <run>
     out| Job          deactivate_user bob
     out| Status       succeeded
@@ -92,7 +92,7 @@ async fn a_run_tells_its_story() -> Result<()> {
     out| Created      <time> UTC
     out| Started      <time> UTC
     out| Finished     <time> UTC
-    out| Story:
+    out| History:
     out|   <time> queued by tester@<machine> (reason spam, total 1)
     out|   <time> started by <worker> (fence 1)
     out|   <time> planned by <worker> (total 1)
@@ -105,7 +105,7 @@ async fn a_run_tells_its_story() -> Result<()> {
     out| Done         0 of 1
     out| Asked by     tester@<machine> (database role ostrakon_least)
     out| Created      <time> UTC
-    out| Story:
+    out| History:
     out|   <time> queued by tester@<machine> (total 1)
     exit 0
     out| Run          <run>
@@ -116,7 +116,7 @@ async fn a_run_tells_its_story() -> Result<()> {
     out| Asked by     tester@<machine> (database role ostrakon_least)
     out| Created      <time> UTC
     out| Finished     <time> UTC
-    out| Story:
+    out| History:
     out|   <time> queued by tester@<machine> (total 1)
     out|   <time> cancelled by tester@<machine>
     exit 0
@@ -126,37 +126,37 @@ async fn a_run_tells_its_story() -> Result<()> {
 
 #[tokio::test]
 async fn an_id_that_names_no_run() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
     for verb in ["show", "watch", "pause", "resume", "cancel", "retry"] {
-        let done = house.run(&format!("jobs {verb} 01ARZ3NDEKTSV4RRFFQ69G5FAV"))?;
+        let done = fixture.run(&format!("jobs {verb} 01ARZ3NDEKTSV4RRFFQ69G5FAV"))?;
         assert_eq!(
             (done.stdout.as_str(), done.stderr.as_str(), done.code),
             ("", "No run 01ARZ3NDEKTSV4RRFFQ69G5FAV; list them with: ostrakon runs list\n", 3),
             "{verb}"
         );
         for id in ["7", "01ARZ3NDEKTSV4RRFFQ69G5FAVX", "01ARZ3NDEKTSV4RRFFQ69G5FA!"] {
-            let done = house.run(&format!("jobs {verb} {id}"))?;
+            let done = fixture.run(&format!("jobs {verb} {id}"))?;
             assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{verb} {id}: {done:?}");
             assert!(done.stderr.contains("see: ostrakon runs list"), "{verb} {id}: {done:?}");
         }
     }
-    assert_eq!(house.ledger().await?, [serde_json::Value::Null; 0]);
+    assert_eq!(fixture.ledger().await?, [serde_json::Value::Null; 0]);
     Ok(())
 }
 
 #[tokio::test]
 async fn texts_of_strangers_cannot_command_a_terminal() -> Result<()> {
     let _redacted = redacted();
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?.posts("hello").create().await?;
-    let id = house.queue("user delete_activities alice --yes")?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?.posts("hello").create().await?;
+    let id = fixture.queue("user delete_activities alice --yes")?;
     sqlx::query("insert into ostrakon.parked_items (run_id, item, reason) values ($1, $2, $3)")
         .bind(&id)
         .bind("https://evil.example/\u{1b}[2J")
         .bind("nothing\nStatus       succeeded")
-        .execute(&house.database.pool())
+        .execute(&fixture.database.pool())
         .await?;
-    let done = house.refused(&format!("runs show {id}")).await?;
+    let done = fixture.refused(&format!("runs show {id}")).await?;
     let parked: Vec<&str> =
         done.stdout.lines().skip_while(|line| *line != "Parked items:").skip(1).take(1).collect();
     assert_eq!(parked, ["  https://evil.example/\u{fffd}[2J: nothing Status       succeeded"]);

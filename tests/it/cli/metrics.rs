@@ -6,19 +6,19 @@ use anyhow::{Context as _, Result, ensure};
 use ostrakon_jobs::engine::{Lease, ledger};
 use testkit::Flavour;
 
-use super::House;
+use super::Fixture;
 
 #[tokio::test]
 async fn figures_are_those_of_the_ledger() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
     for name in ["alice", "bob", "carol"] {
-        house.world.local(name).await?;
+        fixture.world.local(name).await?;
     }
-    house.sql("update users set is_confirmed = false").await?;
-    ensure!(house.run("user confirm_all --yes --inline")?.code == 0);
-    let run = house.queue("user rm alice --yes")?;
-    house.queue("user rm bob --yes")?;
-    house
+    fixture.sql("update users set is_confirmed = false").await?;
+    ensure!(fixture.run("user confirm_all --yes --inline")?.code == 0);
+    let run = fixture.queue("user rm alice --yes")?;
+    fixture.queue("user rm bob --yes")?;
+    fixture
         .sql(
             "update ostrakon.runs
              set status = 'running', lease_owner = 'a', total = 9, done = 4, parked = 2,
@@ -29,17 +29,17 @@ async fn figures_are_those_of_the_ledger() -> Result<()> {
              insert into ostrakon.workers (id, host, pid, version) values ('a', 'here', 1, '0')",
         )
         .await?;
-    let told = house.run("metrics")?;
-    ensure!((told.code, told.stderr.as_str()) == (0, ""), "{told:?}");
+    let reported = fixture.run("metrics")?;
+    ensure!((reported.code, reported.stderr.as_str()) == (0, ""), "{reported:?}");
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(&run, "<run>");
     // The run was throttled for an hour and a second until the worker's lease ended; and it waits for two
     // hours and what the test took.
     settings.add_filter("(?m)3601$", "<an hour>");
     settings.add_filter(r"72\d\d\.\d+", "<two hours>");
-    settings.bind(|| insta::assert_snapshot!("metrics", told.stdout));
+    settings.bind(|| insta::assert_snapshot!("metrics", reported.stdout));
     // Whoever takes the run over writes down for how long it was throttled with the dead worker.
-    let mut db = house.database.pool().acquire().await?;
+    let mut db = fixture.database.pool().acquire().await?;
     let lease = Lease { duration: Duration::from_mins(1), renewal: Duration::from_secs(20) };
     ledger::claim(&mut db, &run, "b", lease).await?.context("it is not due")?;
     let held: i64 =
@@ -52,11 +52,11 @@ async fn figures_are_those_of_the_ledger() -> Result<()> {
 
 #[tokio::test]
 async fn figures_have_one_format_and_need_the_ledger() -> Result<()> {
-    let house = House::without_ledger(Flavour::Pleroma).await?;
-    let done = house.run("metrics --json")?;
+    let fixture = Fixture::without_ledger(Flavour::Pleroma).await?;
+    let done = fixture.run("metrics --json")?;
     ensure!((done.code, done.stdout.as_str()) == (2, ""), "{done:?}");
     ensure!(done.stderr.contains("leave out --json"), "{done:?}");
-    let done = house.run("metrics")?;
+    let done = fixture.run("metrics")?;
     ensure!((done.code, done.stdout.as_str()) == (4, ""), "{done:?}");
     ensure!(done.stderr.contains("ostrakon migrate"), "{done:?}");
     Ok(())

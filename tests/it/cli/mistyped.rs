@@ -14,14 +14,14 @@ fn words_of_other_programs_are_understood() -> Result<()> {
         Ok(done.stderr)
     };
     for word in ["delete", "remove", "purge", "DELETE", "delete-user"] {
-        let told = tip(&format!("user {word} mallory --yes"))?;
-        assert!(told.contains("ostrakon user rm NICK "), "{told}");
-        assert!(!told.contains("delete_activities"), "{told}");
+        let reported = tip(&format!("user {word} mallory --yes"))?;
+        assert!(reported.contains("ostrakon user rm NICK "), "{reported}");
+        assert!(!reported.contains("delete_activities"), "{reported}");
     }
     for word in ["ban", "suspend", "block", "inactivate"] {
-        let told = tip(&format!("user {word} mallory"))?;
-        assert!(told.contains("ostrakon user deactivate NICK "), "{told}");
-        assert!(!told.contains("user rm"), "{told}");
+        let reported = tip(&format!("user {word} mallory"))?;
+        assert!(reported.contains("ostrakon user deactivate NICK "), "{reported}");
+        assert!(!reported.contains("user rm"), "{reported}");
     }
     assert!(tip("user silence mallory")?.contains("mrf_tag:force-unlisted"));
     assert!(tip("user reactivate mallory")?.contains("ostrakon user activate NICK "));

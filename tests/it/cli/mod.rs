@@ -3,7 +3,6 @@
 mod account_list;
 mod accounts;
 mod action_list;
-mod after_care;
 mod config;
 mod confirm;
 mod confirm_all;
@@ -23,6 +22,7 @@ mod ids;
 mod invites;
 mod ledger_secrets;
 mod listing;
+mod maintenance;
 mod metrics;
 mod mistyped;
 mod narrow;
@@ -34,12 +34,12 @@ mod owner;
 mod parked;
 mod passwords;
 mod remote;
+mod reported;
 mod shapes;
 mod staff;
 mod switch;
 mod tags;
 mod timelines;
-mod told;
 mod twice;
 mod unreachable;
 mod usage;
@@ -63,14 +63,14 @@ const FLAVOURS: [Flavour; 3] = [Flavour::Pleroma, Flavour::Akkoma, Flavour::Pler
 /// Nobody listens there: port 1 is not given to anybody.
 const NOWHERE: &str = "127.0.0.1:1";
 
-/// A server's database, and the program on it. There is no Redis unless [`House::with_redis`].
-struct House {
+/// A server's database, and the program on it. There is no Redis unless [`Fixture::with_redis`].
+struct Fixture {
     database: Database,
     world: World,
     ostrakon: Ostrakon,
 }
 
-impl House {
+impl Fixture {
     /// Makes a database in which `ostrakon migrate` was never run.
     async fn without_ledger(flavour: Flavour) -> Result<Self> {
         let database = Database::create(flavour).await?;

@@ -3,24 +3,24 @@
 use anyhow::Result;
 use testkit::Flavour;
 
-use super::{House, redacted};
+use super::{Fixture, redacted};
 
-async fn house() -> Result<House> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?.posts("hello").create().await?;
-    house.world.remote("mallory", "spam.example").await?;
-    Ok(house)
+async fn fixture() -> Result<Fixture> {
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?.posts("hello").create().await?;
+    fixture.world.remote("mallory", "spam.example").await?;
+    Ok(fixture)
 }
 
 /// A worker that gave its last sign of life so long ago.
-async fn seen(house: &House, ago: &str) -> Result<()> {
+async fn seen(fixture: &Fixture, ago: &str) -> Result<()> {
     sqlx::query(
         "insert into ostrakon.workers (id, host, pid, version, seen_at)
          values ('w', 'h', 1, '0', clock_timestamp() - $1::text::interval)
          on conflict (id) do update set seen_at = excluded.seen_at",
     )
     .bind(ago)
-    .execute(&house.database.pool())
+    .execute(&fixture.database.pool())
     .await?;
     Ok(())
 }
@@ -28,27 +28,27 @@ async fn seen(house: &House, ago: &str) -> Result<()> {
 #[tokio::test]
 async fn a_short_job_is_done_here() -> Result<()> {
     let _redacted = redacted();
-    let house = house().await?;
-    seen(&house, "5 minutes").await?;
-    insta::assert_snapshot!(house.run("user deactivate mallory@spam.example")?.transcript(), @"
+    let fixture = fixture().await?;
+    seen(&fixture, "5 minutes").await?;
+    insta::assert_snapshot!(fixture.run("user deactivate mallory@spam.example")?.transcript(), @"
     out| Successfully deactivated mallory@spam.example and unsubscribed all local followers
     err| No worker is alive: it is done here.
     exit 0
     ");
-    let (code, run) = house.json("user activate mallory@spam.example")?;
+    let (code, run) = fixture.json("user activate mallory@spam.example")?;
     assert_eq!((code, &run["status"]), (0, &"succeeded".into()), "{run}");
-    assert_eq!(house.run("user toggle_activated mallory@spam.example --wait")?.code, 0);
+    assert_eq!(fixture.run("user toggle_activated mallory@spam.example --wait")?.code, 0);
     // Who queued it before need not wait either.
-    house.queue("user deactivate alice")?;
-    assert_eq!(house.run("user deactivate alice")?.code, 0);
-    let waiting = house.ledger().await?.iter().filter(|row| row["status"] == "queued").count();
+    fixture.queue("user deactivate alice")?;
+    assert_eq!(fixture.run("user deactivate alice")?.code, 0);
+    let waiting = fixture.ledger().await?.iter().filter(|row| row["status"] == "queued").count();
     assert_eq!(waiting, 0);
     // A worker that is alive does it, and so does one that is to come, where that is wanted.
-    house.queue("user activate alice")?;
-    assert_eq!(house.run("user activate alice --queue")?.code, 5);
-    assert_eq!(house.run("user activate alice --queue --inline")?.code, 2);
-    seen(&house, "1 second").await?;
-    let done = house.run("user activate mallory@spam.example")?;
+    fixture.queue("user activate alice")?;
+    assert_eq!(fixture.run("user activate alice --queue")?.code, 5);
+    assert_eq!(fixture.run("user activate alice --queue --inline")?.code, 2);
+    seen(&fixture, "1 second").await?;
+    let done = fixture.run("user activate mallory@spam.example")?;
     assert!(done.stdout.starts_with("Queued activate_user "), "{done:?}");
     assert!(!done.stderr.contains("worker is alive"), "{done:?}");
     Ok(())
@@ -56,12 +56,12 @@ async fn a_short_job_is_done_here() -> Result<()> {
 
 #[tokio::test]
 async fn a_long_job_waits_and_that_is_said_loudly() -> Result<()> {
-    let house = house().await?;
+    let fixture = fixture().await?;
     for line in [
         "user delete_activities alice --yes",
         "user deactivate_all_from_instance spam.example --yes --quiet",
     ] {
-        let done = house.run(line)?;
+        let done = fixture.run(line)?;
         assert_eq!(done.code, 0, "{done:?}");
         let said = "warning: NOTHING IS DONE YET, no worker is alive";
         assert!(done.stderr.lines().any(|line| line.starts_with(said)), "{done:?}");
@@ -72,26 +72,26 @@ async fn a_long_job_waits_and_that_is_said_loudly() -> Result<()> {
 #[tokio::test]
 async fn on_a_terminal_a_long_job_may_be_done_here() -> Result<()> {
     for (typed, code, status) in [("y\ny\n", 0, "succeeded"), ("y\nn\n", 0, "queued")] {
-        let house = house().await?;
-        let done = house.ostrakon.run_on_terminal("user delete_activities alice", typed)?;
+        let fixture = fixture().await?;
+        let done = fixture.ostrakon.run_on_terminal("user delete_activities alice", typed)?;
         assert_eq!(done.code, code, "{typed:?}: {done:?}");
         assert!(done.stdout.contains("No worker is alive. Do it here and now?"), "{done:?}");
-        assert_eq!(house.ledger().await?[0]["status"], status, "{typed:?}: {done:?}");
+        assert_eq!(fixture.ledger().await?[0]["status"], status, "{typed:?}: {done:?}");
     }
-    let house = house().await?;
-    let done = house.ostrakon.run_on_terminal("user delete_activities alice", "n\n")?;
-    assert_eq!((done.code, house.ledger().await?.len()), (4, 0), "{done:?}");
-    seen(&house, "1 second").await?;
-    let done = house.ostrakon.run_on_terminal("user delete_activities alice", "y\n")?;
+    let fixture = fixture().await?;
+    let done = fixture.ostrakon.run_on_terminal("user delete_activities alice", "n\n")?;
+    assert_eq!((done.code, fixture.ledger().await?.len()), (4, 0), "{done:?}");
+    seen(&fixture, "1 second").await?;
+    let done = fixture.ostrakon.run_on_terminal("user delete_activities alice", "y\n")?;
     assert!(!done.stdout.contains("No worker"), "{done:?}");
     Ok(())
 }
 
 #[tokio::test]
 async fn whoever_follows_learns_that_nobody_works() -> Result<()> {
-    let house = house().await?;
-    let id = house.queue("user delete_activities alice --yes")?;
-    let done = house.run(&format!("runs watch {id} --wait-timeout 11s"))?;
+    let fixture = fixture().await?;
+    let id = fixture.queue("user delete_activities alice --yes")?;
+    let done = fixture.run(&format!("runs watch {id} --wait-timeout 11s"))?;
     assert_eq!(done.code, 7, "{done:?}");
     assert!(done.stderr.contains("waits, and no worker is alive"), "{done:?}");
     Ok(())

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use testkit::Flavour;
 
-use super::{FLAVOURS, House, redacted};
+use super::{FLAVOURS, Fixture, redacted};
 
 /// Nicknames that are nobody's.
 fn nobodies() -> Vec<String> {
@@ -45,40 +45,40 @@ const COMMANDS: [(&str, &[&str], &str); 17] = [
     ("toggle_activated", &["--inline"], "No user "),
 ];
 
-async fn house(flavour: Flavour) -> Result<House> {
-    let house = House::new(flavour).await?;
-    house.world.local("alice").await?;
-    house.world.remote("bob", "far.example").await?;
-    house
+async fn fixture(flavour: Flavour) -> Result<Fixture> {
+    let fixture = Fixture::new(flavour).await?;
+    fixture.world.local("alice").await?;
+    fixture.world.remote("bob", "far.example").await?;
+    fixture
         .sql(
             "insert into user_invite_tokens (token, invite_type, inserted_at, updated_at)
              values ('known', 'one_time', '2025-01-01', '2025-01-01')",
         )
         .await?;
-    Ok(house)
+    Ok(fixture)
 }
 
-async fn actions(house: &House) -> Result<i64> {
+async fn actions(fixture: &Fixture) -> Result<i64> {
     let count = sqlx::query_scalar("select count(*) from ostrakon.actions");
-    Ok(count.fetch_one(&house.database.pool()).await?)
+    Ok(count.fetch_one(&fixture.database.pool()).await?)
 }
 
 #[tokio::test]
 async fn nobody_is_found_under_an_odd_nickname() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
-        let before = house.rows().await?;
+        let fixture = fixture(flavour).await?;
+        let before = fixture.rows().await?;
         for (command, rest, line) in COMMANDS {
             for nickname in nobodies() {
                 let words = [&["user", command, &nickname], rest].concat();
-                let done = house.run_words(&words)?;
+                let done = fixture.run_words(&words)?;
                 assert_eq!((done.code, done.stdout.as_str()), (3, ""), "{command} {done:?}");
                 assert!(done.stderr.starts_with(line), "{flavour} {command}: {done:?}");
                 assert!(!done.stderr.contains('\u{1b}'), "{done:?}");
             }
         }
-        assert!(before == house.rows().await?, "{flavour}: rows changed");
-        assert_eq!(actions(&house).await?, 0, "{flavour}");
+        assert!(before == fixture.rows().await?, "{flavour}: rows changed");
+        assert_eq!(actions(&fixture).await?, 0, "{flavour}");
     }
     Ok(())
 }
@@ -86,7 +86,7 @@ async fn nobody_is_found_under_an_odd_nickname() -> Result<()> {
 #[tokio::test]
 async fn accounts_of_other_servers_are_not_ours() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
+        let fixture = fixture(flavour).await?;
         let commands = [
             "reset_password bob@far.example",
             "reset_mfa bob@far.example",
@@ -96,32 +96,32 @@ async fn accounts_of_other_servers_are_not_ours() -> Result<()> {
             "rm bob@far.example --yes --inline",
         ];
         let lines = commands.map(|command| format!("user {command}"));
-        for done in house.all_refused(&lines).await? {
-            let told = (done.code, done.stdout.as_str(), done.stderr.as_str());
-            assert_eq!(told, (3, "", "No local user bob@far.example\n"), "{flavour}");
+        for done in fixture.all_refused(&lines).await? {
+            let reported = (done.code, done.stdout.as_str(), done.stderr.as_str());
+            assert_eq!(reported, (3, "", "No local user bob@far.example\n"), "{flavour}");
         }
-        assert_eq!(actions(&house).await?, 0, "{flavour}");
+        assert_eq!(actions(&fixture).await?, 0, "{flavour}");
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn odd_tokens_revoke_nothing() -> Result<()> {
-    let house = house(Flavour::Pleroma).await?;
-    let before = house.rows().await?;
+    let fixture = fixture(Flavour::Pleroma).await?;
+    let before = fixture.rows().await?;
     let long = "x".repeat(10_000);
     for token in ["", "%", "KNOWN", "known ", "'; drop table users; --", "a\u{7}b", &long] {
-        let done = house.run_words(&["user", "revoke_invite", token])?;
+        let done = fixture.run_words(&["user", "revoke_invite", token])?;
         assert_eq!((done.code, done.stdout.as_str()), (3, ""), "{done:?}");
         assert!(done.stderr.starts_with("No invite found with token "), "{done:?}");
     }
-    assert!(before == house.rows().await?);
+    assert!(before == fixture.rows().await?);
     Ok(())
 }
 
 #[tokio::test]
 async fn what_the_grammar_does_not_know_is_refused() -> Result<()> {
-    let house = house(Flavour::Pleroma).await?;
+    let fixture = fixture(Flavour::Pleroma).await?;
     let lines = [
         "user list alice",
         "user list --king",
@@ -156,20 +156,20 @@ async fn what_the_grammar_does_not_know_is_refused() -> Result<()> {
         "user convert_id",
         "user convert_id 1 2",
     ];
-    for (line, done) in lines.iter().zip(house.all_refused(&lines).await?) {
+    for (line, done) in lines.iter().zip(fixture.all_refused(&lines).await?) {
         assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{line}: {done:?}");
         assert!(done.stderr.starts_with("error: "), "{line}: {done:?}");
     }
-    assert_eq!(actions(&house).await?, 0);
+    assert_eq!(actions(&fixture).await?, 0);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_change_wants_the_ledger_and_a_look_does_not() -> Result<()> {
-    let house = House::without_ledger(Flavour::Pleroma).await?;
-    house.world.local("alice").await?;
+    let fixture = Fixture::without_ledger(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?;
     for line in ["user list", "user show alice", "user invites"] {
-        assert_eq!(house.refused(line).await?.code, 0, "{line}");
+        assert_eq!(fixture.refused(line).await?.code, 0, "{line}");
     }
     for line in [
         "user invite",
@@ -182,7 +182,7 @@ async fn a_change_wants_the_ledger_and_a_look_does_not() -> Result<()> {
         "user change_email alice a@mail.example",
         "user fix_follow_state alice bob@far.example",
     ] {
-        let done = house.refused(line).await?;
+        let done = fixture.refused(line).await?;
         assert!(done.code == 4 && done.stderr.contains("ostrakon migrate"), "{line}: {done:?}");
     }
     Ok(())
@@ -195,18 +195,18 @@ async fn each_command_prints_one_object() -> Result<()> {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter("[A-Za-z0-9_-]{43}(=|%3D)", "<token>$1");
     let _tokens = settings.bind_to_scope();
-    let house = House::new(Flavour::Pleroma).await?;
-    let alice = house.world.local("alice").await?;
-    let bob = house.world.remote("bob", "far.example").await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let alice = fixture.world.local("alice").await?;
+    let bob = fixture.world.remote("bob", "far.example").await?;
     alice.posts("hello").create().await?;
     alice.requests_to_follow(&bob).await?;
-    house
+    fixture
         .sql(
             "insert into user_invite_tokens (token, invite_type, inserted_at, updated_at)
              values ('known', 'one_time', '2025-01-01', '2025-01-01')",
         )
         .await?;
-    let mut told = String::new();
+    let mut reported = String::new();
     for command in [
         "list",
         "show alice",
@@ -225,11 +225,11 @@ async fn each_command_prints_one_object() -> Result<()> {
         "convert_id BCjL2aigzG9M563KXA",
     ] {
         let name = command.split(' ').next().unwrap_or_default();
-        let done = house.run(&format!("user {command} --json"))?;
+        let done = fixture.run(&format!("user {command} --json"))?;
         assert_eq!((done.code, done.stdout.lines().count()), (0, 1), "{done:?}");
         assert!(done.stdout.starts_with(&format!("{{\"command\":\"{name}\",")), "{done:?}");
-        told.extend(["$ ostrakon user ", command, " --json\n", &done.stdout]);
+        reported.extend(["$ ostrakon user ", command, " --json\n", &done.stdout]);
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(reported);
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use testkit::Flavour;
 
-use super::House;
+use super::Fixture;
 
 const KEYS: [&str; 19] = [
     "run_id",
@@ -28,13 +28,13 @@ const KEYS: [&str; 19] = [
     "deliveries_until",
 ];
 
-async fn house() -> Result<House> {
-    let house = House::new(Flavour::Pleroma).await?;
-    let alice = house.world.local("alice").await?;
+async fn fixture() -> Result<Fixture> {
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let alice = fixture.world.local("alice").await?;
     alice.posts("one").create().await?;
     alice.posts("two").create().await?;
-    house.world.local("bob").await?;
-    Ok(house)
+    fixture.world.local("bob").await?;
+    Ok(fixture)
 }
 
 /// Asserts the promise to scripts; gives the object.
@@ -62,15 +62,15 @@ fn objects(stdout: &str) -> Result<Vec<Value>> {
 
 #[tokio::test]
 async fn every_command_about_a_run_prints_the_same_object() -> Result<()> {
-    let house = house().await?;
-    let queued = house.run("user deactivate bob --json --queue")?;
+    let fixture = fixture().await?;
+    let queued = fixture.run("user deactivate bob --json --queue")?;
     let runs = objects(&queued.stdout)?;
     let figures = |run: &Value| [&run["status"], &run["total"], &run["done"]].map(Value::to_string);
     assert_eq!(figures(&runs[0]), ["\"queued\"", "1", "0"]);
     assert_eq!((&runs[0]["started_at"], &runs[0]["finished_at"]), (&Value::Null, &Value::Null));
     assert!(runs[0]["created_at"].is_string() && runs.len() == 1);
 
-    let inline = house.run("user delete_activities alice --yes --inline --json")?;
+    let inline = fixture.run("user delete_activities alice --yes --inline --json")?;
     let done = objects(&inline.stdout)?;
     assert_eq!(figures(&done[0]), ["\"succeeded\"", "2", "2"]);
     assert!(done[0]["finished_at"].is_string() && done.len() == 1);
@@ -80,75 +80,76 @@ async fn every_command_about_a_run_prints_the_same_object() -> Result<()> {
     );
     assert_eq!((inline.stderr.as_str(), inline.code), ("", 0));
 
-    let listed = objects(&house.run("runs list --json")?.stdout)?;
+    let listed = objects(&fixture.run("runs list --json")?.stdout)?;
     assert_eq!(listed, [done[0].clone(), runs[0].clone()]);
     let id = done[0]["run_id"].as_str().unwrap_or_default();
     for command in ["show", "watch"] {
-        let (code, shown) = house.json(&format!("jobs {command} {id}"))?;
+        let (code, shown) = fixture.json(&format!("jobs {command} {id}"))?;
         assert_eq!((code, &shown), (0, &done[0]), "{command}");
     }
     let id = runs[0]["run_id"].as_str().unwrap_or_default();
     for (command, status) in
         [("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled"), ("retry", "queued")]
     {
-        let run = object(house.run(&format!("jobs {command} {id} --json"))?.stdout.trim_end())?;
+        let run = object(fixture.run(&format!("jobs {command} {id} --json"))?.stdout.trim_end())?;
         assert_eq!(run["status"], status, "{command}");
     }
     // Nothing to do, and so no run: the keys are there all the same.
-    let nothing = object(house.run("user activate alice --json")?.stdout.trim_end())?;
+    let nothing = object(fixture.run("user activate alice --json")?.stdout.trim_end())?;
     assert_eq!((&nothing["run_id"], &nothing["status"]), (&Value::Null, &"succeeded".into()));
     Ok(())
 }
 
 #[tokio::test]
 async fn results_and_remarks_go_different_ways() -> Result<()> {
-    let house = house().await?.with_redis()?;
-    let loud = house.run("user delete_activities alice --yes")?;
+    let fixture = fixture().await?.with_redis()?;
+    let loud = fixture.run("user delete_activities alice --yes")?;
     assert!(loud.stdout.starts_with("Queued delete_activities alice as run "), "{loud:?}");
     assert_eq!(loud.stdout.lines().count(), 1, "{loud:?}");
     assert!(loud.stderr.contains("ostrakon runs watch") && loud.stderr.contains("ostrakon worker"));
 
     // Warnings are no chatter.
-    let quiet = house.run("user deactivate bob --quiet --queue")?;
+    let quiet = fixture.run("user deactivate bob --quiet --queue")?;
     assert_eq!(quiet.stdout.lines().count(), 1, "{quiet:?}");
     let lines: Vec<&str> = quiet.stderr.lines().collect();
     assert!(lines.len() == 1 && lines[0].starts_with("warning: NOTHING IS DONE YET"), "{quiet:?}");
 
-    let listed = house.run("runs list --status failed")?;
+    let listed = fixture.run("runs list --status failed")?;
     assert_eq!((listed.stdout.as_str(), listed.stderr.as_str()), ("", "No runs.\n"));
-    let listed = house.run("runs list --status failed --quiet --json")?;
+    let listed = fixture.run("runs list --status failed --quiet --json")?;
     assert_eq!((listed.stdout.as_str(), listed.stderr.as_str()), ("", ""));
     Ok(())
 }
 
 #[tokio::test]
 async fn colours_are_for_terminals() -> Result<()> {
-    let house = house().await?;
-    let plain = house.run("user delete_activities alice")?;
+    let fixture = fixture().await?;
+    let plain = fixture.run("user delete_activities alice")?;
     assert!(!plain.stderr.contains('\u{1b}'), "{plain:?}");
-    let coloured = house.run("user delete_activities alice --color always")?;
+    let coloured = fixture.run("user delete_activities alice --color always")?;
     assert!(coloured.stderr.contains("\u{1b}[1;31merror:\u{1b}[0m"), "{coloured:?}");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_reader_that_went_away_is_no_reason_to_complain() -> Result<()> {
-    let house = house().await?;
-    house.queue("user deactivate bob")?;
+    let fixture = fixture().await?;
+    fixture.queue("user deactivate bob")?;
     for line in
         ["runs list", "runs list --json", "config show", "--help", "user --help", "--version"]
     {
         let (reader, writer) = std::io::pipe()?;
         drop(reader);
         let words: Vec<&str> = line.split(' ').collect();
-        let output = house.ostrakon.command(&words).stdout(writer).output()?;
+        let output = fixture.ostrakon.command(&words).stdout(writer).output()?;
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""), "{line}");
     }
     // Neither is one of the remarks.
     let (reader, writer) = std::io::pipe()?;
     drop(reader);
-    let output = house.ostrakon.command(&["user", "activate", "nobody"]).stderr(writer).output()?;
+    let output =
+        fixture.ostrakon.command(&["user", "activate", "nobody"]).stderr(writer).output()?;
     assert_eq!(output.status.code(), Some(3));
     Ok(())
 }

@@ -4,12 +4,12 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use testkit::{Flavour, PUBLIC, Post};
 
-use super::{FLAVOURS, House, redacted};
+use super::{FLAVOURS, Fixture, redacted};
 
 /// Makes the server's trigger fail on a post: everybody is among the recipients and nowhere else.
-async fn make_unknown(house: &House, post: &Post) -> Result<()> {
+async fn make_unknown(fixture: &Fixture, post: &Post) -> Result<()> {
     // The trigger would fail on this statement as well.
-    let mut tx = house.database.pool().begin().await?;
+    let mut tx = fixture.database.pool().begin().await?;
     sqlx::query("set local session_replication_role = replica").execute(&mut *tx).await?;
     sqlx::query(
         "update activities set recipients = array[$2],
@@ -29,9 +29,9 @@ fn creates<'r>(rows: &'r [Value], actor: &str) -> Vec<&'r Value> {
 #[tokio::test]
 async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
     let _redacted = redacted();
-    let mut house = House::new(Flavour::Pleroma).await?;
-    house.ostrakon = house.ostrakon.with("OSTRAKON_FEDERATION_PER_SECOND", "1000000");
-    let alice = house.world.local("alice").await?;
+    let mut fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.ostrakon = fixture.ostrakon.with("OSTRAKON_FEDERATION_PER_SECOND", "1000000");
+    let alice = fixture.world.local("alice").await?;
     let mut bad = None;
     for number in 0..301 {
         let post = alice.posts("hello").create().await?;
@@ -40,9 +40,9 @@ async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
         }
     }
     let bad = bad.ok_or_else(|| anyhow::anyhow!("no post"))?;
-    make_unknown(&house, &bad).await?;
+    make_unknown(&fixture, &bad).await?;
 
-    let done = house.run("user delete_activities alice --yes --inline")?;
+    let done = fixture.run("user delete_activities alice --yes --inline")?;
     assert_eq!(done.code, 6, "{done:?}");
     insta::assert_snapshot!(done.transcript(), @r#"
     err| <time>  WARN An item is parked run_id="<run>" item="https://peer.example/activities/2aadb985-3aa5-44a4-904a-13e3eb2ccd3e" reason="PostgreSQL said: column \"unknown\" does not exist (in PL/pgSQL function update_status_visibility_counter_cache() line 40 at EXECUTE)"
@@ -50,7 +50,7 @@ async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
     err| Once the causes are mended: ostrakon runs retry <run>
     exit 6
     "#);
-    let (state, ledger) = house.rows().await?;
+    let (state, ledger) = fixture.rows().await?;
     let left = creates(state.rows("activities"), alice.ap_id());
     assert_eq!(left.len(), 1);
     assert_eq!(left[0]["id"], bad.activity.to_string());
@@ -65,7 +65,7 @@ async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
     let figures = ["status", "total", "done", "parked"].map(|key| run[key].to_string());
     assert_eq!(figures, ["\"incomplete\"", "301", "300", "1"]);
     let id = run["id"].as_str().unwrap_or_default();
-    let shown = house.run(&format!("runs show {id}"))?;
+    let shown = fixture.run(&format!("runs show {id}"))?;
     let name = left[0]["data"]["id"].as_str().unwrap_or_default();
     insta::assert_snapshot!(shown.transcript().replace(name, "<activity>"), @r#"
     out| Run          <run>
@@ -79,32 +79,32 @@ async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
     out| Finished     <time> UTC
     out| Parked items:
     out|   <activity>: PostgreSQL said: column "unknown" does not exist (in PL/pgSQL function update_status_visibility_counter_cache() line 40 at EXECUTE) [42703]
-    out| Story:
+    out| History:
     out|   <time> queued by tester@<machine> (total 301)
     out|   <time> started by <worker> (fence 1)
     out|   <time> planned by <worker> (total 301)
     out|   <time> incomplete by <worker> (done 300, parked 1, total 301)
     exit 0
     "#);
-    assert_eq!(house.run(&format!("runs watch {id}"))?.code, 6);
+    assert_eq!(fixture.run(&format!("runs watch {id}"))?.code, 6);
     Ok(())
 }
 
 #[tokio::test]
 async fn what_the_server_would_not_delete_stays() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        let alice = house.world.local("alice").await?;
+        let fixture = Fixture::new(flavour).await?;
+        let alice = fixture.world.local("alice").await?;
         alice.posts("before").create().await?;
         let image = alice.posts("image").create().await?;
         alice.posts("after").create().await?;
         sqlx::query("update objects set data = data || '{\"type\": \"Image\"}' where id = $1")
             .bind(image.object_row)
-            .execute(&house.database.pool())
+            .execute(&fixture.database.pool())
             .await?;
-        let (code, run) = house.json("user delete_activities alice --yes --inline")?;
+        let (code, run) = fixture.json("user delete_activities alice --yes --inline")?;
         assert_eq!((code, &run["done"], &run["parked"]), (6, &2.into(), &1.into()), "{flavour}");
-        let (state, ledger) = house.rows().await?;
+        let (state, ledger) = fixture.rows().await?;
         let left = creates(state.rows("activities"), alice.ap_id());
         assert_eq!(left.len(), 1, "{flavour}");
         let parked = ledger.iter().find(|row| row["item"].is_string());
@@ -115,7 +115,7 @@ async fn what_the_server_would_not_delete_stays() -> Result<()> {
             "{flavour}"
         );
         // Asking again finds the same item, and says so again.
-        let (code, run) = house.json("user delete_activities alice --yes --inline")?;
+        let (code, run) = fixture.json("user delete_activities alice --yes --inline")?;
         assert_eq!((code, &run["total"], &run["parked"]), (1, &1.into(), &1.into()), "{flavour}");
         assert_eq!(run["status"], "failed", "{flavour}: nothing was done");
     }
@@ -131,14 +131,14 @@ const REFUSES_ALL: &str = "
 #[tokio::test]
 async fn a_run_that_did_nothing_has_failed_and_a_retry_does_all() -> Result<()> {
     let _redacted = redacted();
-    let house = House::new(Flavour::Pleroma).await?;
-    let alice = house.world.local("alice").await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let alice = fixture.world.local("alice").await?;
     for _ in 0..9 {
         alice.posts("hello").create().await?;
     }
-    let before = house.rows().await?.0;
-    house.sql(REFUSES_ALL).await?;
-    let done = house.run("user delete_activities alice --yes --inline --quiet")?;
+    let before = fixture.rows().await?.0;
+    fixture.sql(REFUSES_ALL).await?;
+    let done = fixture.run("user delete_activities alice --yes --inline --quiet")?;
     let errors: Vec<&str> =
         done.stderr.lines().filter(|line| !line.contains("An item is parked")).collect();
     insta::assert_snapshot!(format!("{}{}", done.stdout, errors.join("\n")), @"
@@ -146,20 +146,20 @@ async fn a_run_that_did_nothing_has_failed_and_a_retry_does_all() -> Result<()> 
     0 of 9 items done, 9 parked; what was committed stays. Once the cause is mended, have what is left done, parked items included: ostrakon runs retry <run>
     ");
     assert_eq!(done.code, 1);
-    assert!(house.rows().await?.0 == before, "rows changed");
-    let ledger = house.ledger().await?;
+    assert!(fixture.rows().await?.0 == before, "rows changed");
+    let ledger = fixture.ledger().await?;
     let id = ledger[0]["id"].as_str().unwrap_or_default();
     assert_eq!(ledger[0]["status"], "failed");
-    let shown = house.run(&format!("runs show {id}"))?.stdout;
+    let shown = fixture.run(&format!("runs show {id}"))?.stdout;
     assert!(shown.contains("Done         0 of 9, 9 parked\n"), "{shown}");
-    assert_eq!(house.run(&format!("runs watch {id}"))?.code, 1);
+    assert_eq!(fixture.run(&format!("runs watch {id}"))?.code, 1);
 
-    house.sql("drop trigger boom on oban_jobs").await?;
-    let retried = house.run(&format!("runs retry {id}"))?;
+    fixture.sql("drop trigger boom on oban_jobs").await?;
+    let retried = fixture.run(&format!("runs retry {id}"))?;
     assert!(retried.stdout.contains("parked items included (0 of 9 items done, 9 parked)"));
-    let done = house.run("user delete_activities alice --yes --inline")?;
+    let done = fixture.run("user delete_activities alice --yes --inline")?;
     assert_eq!((done.code, done.stdout.as_str()), (0, "User alice statuses deleted.\n"));
-    let (state, ledger) = house.rows().await?;
+    let (state, ledger) = fixture.rows().await?;
     assert_eq!(creates(state.rows("activities"), alice.ap_id()).len(), 0);
     let figures = ["status", "total", "done", "parked"].map(|key| ledger[0][key].to_string());
     assert_eq!(figures, ["\"succeeded\"", "9", "9", "0"]);
@@ -169,17 +169,17 @@ async fn a_run_that_did_nothing_has_failed_and_a_retry_does_all() -> Result<()> 
 #[tokio::test]
 async fn bad_posts_side_by_side_keep_nothing_behind_them() -> Result<()> {
     for (good, code, status) in [(5, 6, "incomplete"), (0, 1, "failed")] {
-        let house = House::new(Flavour::Pleroma).await?;
-        let alice = house.world.local("alice").await?;
+        let fixture = Fixture::new(Flavour::Pleroma).await?;
+        let alice = fixture.world.local("alice").await?;
         for _ in 0..60 {
-            make_unknown(&house, &alice.posts("hello").create().await?).await?;
+            make_unknown(&fixture, &alice.posts("hello").create().await?).await?;
         }
         for _ in 0..good {
             alice.posts("hello").create().await?;
         }
-        let done = house.run("user delete_activities alice --yes --inline --quiet")?;
+        let done = fixture.run("user delete_activities alice --yes --inline --quiet")?;
         assert_eq!((done.code, done.stdout.as_str()), (code, ""), "{done:?}");
-        let (state, ledger) = house.rows().await?;
+        let (state, ledger) = fixture.rows().await?;
         assert_eq!(creates(state.rows("activities"), alice.ap_id()).len(), 60);
         let figures = ["status", "done", "parked"].map(|key| ledger[0][key].clone());
         assert_eq!(figures, [json!(status), json!(good), json!(60)]);

@@ -11,20 +11,20 @@ use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use testkit::Flavour;
 
-use super::{FLAVOURS, House};
+use super::{FLAVOURS, Fixture};
 
 const PASSWORD: &str = "Größe\u{301}, \"$(id)\" & 鍵";
 
 /// Makes an account whose password comes from the standard input; gives its hash.
-async fn hash_of(house: &House, nickname: &str, options: &[&str]) -> Result<String> {
+async fn hash_of(fixture: &Fixture, nickname: &str, options: &[&str]) -> Result<String> {
     let email = format!("{nickname}@peer.example");
     let mut words = vec!["user", "new", nickname, email.as_str(), "-y", "--password-stdin"];
     words.extend(options);
-    let done = house.ostrakon.run_with_input(&words, &format!("{PASSWORD}\nsecond line\n"))?;
+    let done = fixture.ostrakon.run_with_input(&words, &format!("{PASSWORD}\nsecond line\n"))?;
     ensure!(done.code == 0, "{done:?}");
     Ok(sqlx::query_scalar("select password_hash from users where nickname = $1::citext")
         .bind(nickname)
-        .fetch_one(&house.database.pool())
+        .fetch_one(&fixture.database.pool())
         .await?)
 }
 
@@ -67,10 +67,10 @@ fn argon2_by_reference(hash: &str) -> Result<Option<String>> {
     asked("argon2", &words, PASSWORD).map(Some)
 }
 
-async fn assert_argon2(house: &House, options: &[&str]) -> Result<()> {
+async fn assert_argon2(fixture: &Fixture, options: &[&str]) -> Result<()> {
     // One salt in sixteen cannot be typed on a command line.
     for attempt in 0..20 {
-        let hash = hash_of(house, &format!("argon{attempt}"), options).await?;
+        let hash = hash_of(fixture, &format!("argon{attempt}"), options).await?;
         assert!(hash.starts_with("$argon2id$v=19$m=65536,t=8,p=2$"), "{hash}");
         if let Some(expected) = argon2_by_reference(&hash)? {
             assert_eq!(hash, expected);
@@ -83,14 +83,14 @@ async fn assert_argon2(house: &House, options: &[&str]) -> Result<()> {
 #[tokio::test]
 async fn another_program_comes_to_the_same_hash() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        house.world.local("bob").await?;
+        let fixture = Fixture::new(flavour).await?;
+        fixture.world.local("bob").await?;
         if flavour == Flavour::Akkoma {
-            assert_argon2(&house, &[]).await?;
-            let hash = hash_of(&house, "alice", &["--password-hash", "pbkdf2"]).await?;
+            assert_argon2(&fixture, &[]).await?;
+            let hash = hash_of(&fixture, "alice", &["--password-hash", "pbkdf2"]).await?;
             assert_eq!(hash, pbkdf2_by_python(&hash)?);
         } else {
-            let hash = hash_of(&house, "alice", &[]).await?;
+            let hash = hash_of(&fixture, "alice", &[]).await?;
             assert!(hash.starts_with("$pbkdf2-sha512$160000$"), "{hash}");
             assert_eq!(hash, pbkdf2_by_python(&hash)?);
         }
@@ -100,11 +100,11 @@ async fn another_program_comes_to_the_same_hash() -> Result<()> {
 
 #[tokio::test]
 async fn argon2_on_pleroma_is_done_with_a_warning_and_refused_where_unknown() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("bob").await?;
-    assert_argon2(&house, &["--password-hash", "argon2"]).await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("bob").await?;
+    assert_argon2(&fixture, &["--password-hash", "argon2"]).await?;
     let line = "user new alice a@peer.example -y --password-hash argon2";
-    let done = house.run(line)?;
+    let done = fixture.run(line)?;
     assert_eq!(
         (done.stderr.as_str(), done.code),
         (
@@ -113,9 +113,9 @@ async fn argon2_on_pleroma_is_done_with_a_warning_and_refused_where_unknown() ->
             0
         )
     );
-    let house = House::new(Flavour::Pleroma22).await?;
-    house.world.local("bob").await?;
-    let done = house.refused(line).await?;
+    let fixture = Fixture::new(Flavour::Pleroma22).await?;
+    fixture.world.local("bob").await?;
+    let done = fixture.refused(line).await?;
     assert_eq!(
         (done.stdout.as_str(), done.stderr.as_str(), done.code),
         (
@@ -130,23 +130,23 @@ async fn argon2_on_pleroma_is_done_with_a_warning_and_refused_where_unknown() ->
 
 #[tokio::test]
 async fn the_password_gets_nowhere_but_into_its_hash() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("bob").await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("bob").await?;
     let secret = "hunter2-hunter2";
     let typed = ["user", "new", "alice", "a@peer.example", "-y", "--password", secret];
-    let done = house.ostrakon.run(&typed)?;
+    let done = fixture.ostrakon.run(&typed)?;
     let line = ["user", "new", "carol", "c@peer.example", "-y", "--password-stdin", "-vv"];
-    let piped = house.ostrakon.run_with_input(&line, &format!("{secret}\r\n"))?;
+    let piped = fixture.ostrakon.run_with_input(&line, &format!("{secret}\r\n"))?;
     for done in [&done, &piped] {
         assert_eq!(done.code, 0, "{done:?}");
         assert!(done.stdout.contains("  - password: [given]\n"), "{done:?}");
         assert!(!done.stdout.contains(secret) && !done.stderr.contains(secret), "{done:?}");
     }
     assert!(done.stderr.starts_with("warning: everybody on this machine can see"), "{done:?}");
-    let rows = serde_json::to_string(&house.rows().await?.0)?;
+    let rows = serde_json::to_string(&fixture.rows().await?.0)?;
     let actions: Vec<String> =
         sqlx::query_scalar("select to_jsonb(a)::text from ostrakon.actions a")
-            .fetch_all(&house.database.pool())
+            .fetch_all(&fixture.database.pool())
             .await?;
     assert_eq!(actions.len(), 2);
     assert!(!rows.contains(secret) && !actions.concat().contains(secret));
@@ -155,13 +155,13 @@ async fn the_password_gets_nowhere_but_into_its_hash() -> Result<()> {
 
 #[tokio::test]
 async fn a_password_must_come_from_one_place_and_be_there() -> Result<()> {
-    let house = House::new(Flavour::Akkoma).await?;
-    house.world.local("bob").await?;
-    let before = house.rows().await?;
+    let fixture = Fixture::new(Flavour::Akkoma).await?;
+    fixture.world.local("bob").await?;
+    let before = fixture.rows().await?;
     let new = ["user", "new", "alice", "a@peer.example"];
     let run = |options: &[&str], input: &[u8]| -> Result<(i32, String)> {
         let words: Vec<&OsStr> = new.iter().chain(options).map(OsStr::new).collect();
-        let mut child = house
+        let mut child = fixture
             .ostrakon
             .command(&words)
             .stdin(Stdio::piped())
@@ -173,7 +173,7 @@ async fn a_password_must_come_from_one_place_and_be_there() -> Result<()> {
         Ok((done.code, done.stderr))
     };
     let endless = vec![b'x'; 70_000];
-    for (options, input, code, told) in [
+    for (options, input, code, reported) in [
         (&["--password-stdin"][..], &b"x\n"[..], 2, "say -y too"),
         (&["-y", "--password-stdin", "--password", "x"], b"x\n", 2, "cannot be used with"),
         (&["-y", "--password-hash", "md5"], b"", 2, "invalid value 'md5'"),
@@ -186,8 +186,8 @@ async fn a_password_must_come_from_one_place_and_be_there() -> Result<()> {
     ] {
         let (found, stderr) = run(options, input)?;
         assert_eq!(found, code, "{options:?}: {stderr}");
-        assert!(stderr.contains(told), "{options:?}: {stderr}");
+        assert!(stderr.contains(reported), "{options:?}: {stderr}");
     }
-    assert!(before == house.rows().await?, "rows changed");
+    assert!(before == fixture.rows().await?, "rows changed");
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::Value;
 use testkit::State;
 
-use super::{FLAVOURS, House};
+use super::{FLAVOURS, Fixture};
 
 /// Rows of a table for which something holds.
 fn rows<'s>(state: &'s State, table: &str, holds: impl Fn(&Value) -> bool) -> Vec<&'s Value> {
@@ -12,10 +12,10 @@ fn rows<'s>(state: &'s State, table: &str, holds: impl Fn(&Value) -> bool) -> Ve
 }
 
 #[tokio::test]
-async fn posts_go_here_and_nobody_is_told() -> Result<()> {
+async fn posts_go_here_and_nobody_is_informed() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        let world = &house.world;
+        let fixture = Fixture::new(flavour).await?;
+        let world = &fixture.world;
         let alice = world.local("alice").await?;
         let mallory = world.remote("mallory", "spam.example").await?;
         // Same server, same first letters: must not be mixed up.
@@ -29,24 +29,24 @@ async fn posts_go_here_and_nobody_is_told() -> Result<()> {
         mallory.boosts(&hello).await?;
         mallory2.likes(&hello).await?;
         let kept = mallory2.posts("kept").create().await?;
-        let before = house.rows().await?.0;
+        let before = fixture.rows().await?.0;
 
         let done =
-            house.run("user delete_activities Mallory@spam.example --remote --yes --inline")?;
+            fixture.run("user delete_activities Mallory@spam.example --remote --yes --inline")?;
         assert_eq!(
             (done.stdout.as_str(), done.code),
             ("User Mallory@spam.example statuses deleted.\n", 0),
             "{flavour}: {done:?}"
         );
-        let after = house.rows().await?.0;
+        let after = fixture.rows().await?.0;
 
         let actor = mallory.ap_id();
         let left = rows(&after, "activities", |row| row["actor"] == actor);
         assert!(left.is_empty(), "{flavour}: {left:?}");
-        let told = rows(&after, "activities", |row| {
+        let reported = rows(&after, "activities", |row| {
             matches!(row["data"]["type"].as_str(), Some("Delete" | "Undo"))
         });
-        assert!(told.is_empty(), "{flavour}: {told:?}");
+        assert!(reported.is_empty(), "{flavour}: {reported:?}");
         let jobs = rows(&after, "oban_jobs", |row| {
             row["worker"].as_str().is_some_and(|worker| worker.contains("Publisher"))
         });
@@ -93,12 +93,12 @@ async fn posts_go_here_and_nobody_is_told() -> Result<()> {
 
 #[tokio::test]
 async fn the_flag_does_not_silence_an_own_account() -> Result<()> {
-    let house = House::new(testkit::Flavour::Pleroma).await?;
-    let alice = house.world.local("alice").await?;
+    let fixture = Fixture::new(testkit::Flavour::Pleroma).await?;
+    let alice = fixture.world.local("alice").await?;
     alice.posts("hello").create().await?;
-    let done = house.run("user delete_activities alice --remote --yes --inline")?;
+    let done = fixture.run("user delete_activities alice --remote --yes --inline")?;
     assert_eq!(done.code, 0, "{done:?}");
-    let after = house.rows().await?.0;
+    let after = fixture.rows().await?.0;
     let deletes = rows(&after, "activities", |row| row["data"]["type"] == "Delete");
     assert_eq!(deletes.len(), 1);
     Ok(())

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use testkit::Flavour;
 
-use super::{FLAVOURS, House, redacted};
+use super::{FLAVOURS, Fixture, redacted};
 
 const COMMANDS: [&str; 5] = [
     "user delete_activities alice --yes --inline",
@@ -14,27 +14,27 @@ const COMMANDS: [&str; 5] = [
 ];
 
 /// Schemas of the database, but PostgreSQL's own.
-async fn schemas(house: &House) -> Result<Vec<String>> {
+async fn schemas(fixture: &Fixture) -> Result<Vec<String>> {
     let rows = sqlx::query_scalar(
         "select nspname::text from pg_namespace
          where nspname not like 'pg\\_%' and nspname <> 'information_schema' order by 1",
     );
-    Ok(rows.fetch_all(&house.database.pool()).await?)
+    Ok(rows.fetch_all(&fixture.database.pool()).await?)
 }
 
 #[tokio::test]
 async fn an_empty_database_is_refused() -> Result<()> {
-    let house = House::without_ledger(Flavour::Pleroma).await?;
-    house.sql("drop schema public cascade; create schema public").await?;
-    let mut told = Vec::new();
+    let fixture = Fixture::without_ledger(Flavour::Pleroma).await?;
+    fixture.sql("drop schema public cascade; create schema public").await?;
+    let mut reported = Vec::new();
     for command in COMMANDS {
-        let done = house.run(command)?;
+        let done = fixture.run(command)?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{command}: {done:?}");
-        told.push(done.stderr);
+        reported.push(done.stderr);
     }
-    assert_eq!(schemas(&house).await?, ["public"]);
-    told.dedup();
-    insta::assert_snapshot!(told.join("---\n"), @"error: this is not the database of a server that ostrakon knows (no users.id, users.ap_id, users.nickname and 28 more); nothing was written");
+    assert_eq!(schemas(&fixture).await?, ["public"]);
+    reported.dedup();
+    insta::assert_snapshot!(reported.join("---\n"), @"error: this is not the database of a server that ostrakon knows (no users.id, users.ap_id, users.nickname and 28 more); nothing was written");
     Ok(())
 }
 
@@ -58,10 +58,10 @@ async fn a_database_that_lacks_a_column_is_refused() -> Result<()> {
             "alter table users drop column pinned_activities cascade",
         ),
     ] {
-        let house = House::new(flavour).await?;
-        house.world.local("alice").await?.posts("hello").create().await?;
-        house.sql(statement).await?;
-        for (command, done) in COMMANDS.iter().zip(house.all_refused(&COMMANDS).await?) {
+        let fixture = Fixture::new(flavour).await?;
+        fixture.world.local("alice").await?.posts("hello").create().await?;
+        fixture.sql(statement).await?;
+        for (command, done) in COMMANDS.iter().zip(fixture.all_refused(&COMMANDS).await?) {
             assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{command}: {done:?}");
             let named = done.stderr.contains(missing);
             assert!(named && done.stderr.contains("nothing was written"), "{done:?}");
@@ -73,9 +73,9 @@ async fn a_database_that_lacks_a_column_is_refused() -> Result<()> {
 #[tokio::test]
 async fn the_ledger_is_asked_for_where_it_is_needed() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::without_ledger(flavour).await?;
-        house.world.local("alice").await?.posts("hello").create().await?;
-        house.world.remote("mallory", "spam.example").await?;
+        let fixture = Fixture::without_ledger(flavour).await?;
+        fixture.world.local("alice").await?.posts("hello").create().await?;
+        fixture.world.remote("mallory", "spam.example").await?;
         let commands = [
             "user delete_activities alice --yes",
             "user delete_activities alice --yes --inline",
@@ -86,7 +86,7 @@ async fn the_ledger_is_asked_for_where_it_is_needed() -> Result<()> {
             "runs list",
             "runs cancel 01ARZ3NDEKTSV4RRFFQ69G5FAV",
         ];
-        for (command, done) in commands.iter().zip(house.all_refused(&commands).await?) {
+        for (command, done) in commands.iter().zip(fixture.all_refused(&commands).await?) {
             assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{command}: {done:?}");
             assert_eq!(
                 done.stderr,
@@ -95,9 +95,9 @@ async fn the_ledger_is_asked_for_where_it_is_needed() -> Result<()> {
                 "{command}"
             );
         }
-        let done = house.refused("user delete_activities alice --dry-run").await?;
+        let done = fixture.refused("user delete_activities alice --dry-run").await?;
         assert_eq!(done.code, 0, "{done:?}");
-        assert_eq!(schemas(&house).await?, ["public"]);
+        assert_eq!(schemas(&fixture).await?, ["public"]);
     }
     Ok(())
 }
@@ -105,13 +105,13 @@ async fn the_ledger_is_asked_for_where_it_is_needed() -> Result<()> {
 #[tokio::test]
 async fn migrate_may_be_repeated() -> Result<()> {
     let _redacted = redacted();
-    let house = House::without_ledger(Flavour::Pleroma).await?;
-    let mut told = String::new();
+    let fixture = Fixture::without_ledger(Flavour::Pleroma).await?;
+    let mut reported = String::new();
     for command in ["migrate", "migrate", "migrate --json", "migrate --quiet"] {
-        told += &house.refused(command).await?.transcript();
+        reported += &fixture.refused(command).await?.transcript();
     }
-    assert_eq!(schemas(&house).await?, ["ostrakon", "public"]);
-    house
+    assert_eq!(schemas(&fixture).await?, ["ostrakon", "public"]);
+    fixture
         .sql(
             "insert into ostrakon._sqlx_migrations
              (version, description, success, checksum, execution_time)
@@ -119,9 +119,9 @@ async fn migrate_may_be_repeated() -> Result<()> {
         )
         .await?;
     for command in ["migrate", "runs list"] {
-        told += &house.refused(command).await?.transcript();
+        reported += &fixture.refused(command).await?.transcript();
     }
-    insta::assert_snapshot!(told, @r#"
+    insta::assert_snapshot!(reported, @r#"
     out| ostrakon's tables were made in schema ostrakon.
     exit 0
     out| ostrakon's tables are up to date.
@@ -140,9 +140,9 @@ async fn migrate_may_be_repeated() -> Result<()> {
 
 #[tokio::test]
 async fn migrate_at_once_is_done_once() -> Result<()> {
-    let house = House::without_ledger(Flavour::Pleroma).await?;
+    let fixture = Fixture::without_ledger(Flavour::Pleroma).await?;
     let running: Vec<_> = (0..4)
-        .map(|_| house.ostrakon.command(&["migrate"]).spawn())
+        .map(|_| fixture.ostrakon.command(&["migrate"]).spawn())
         .collect::<std::io::Result<_>>()?;
     let mut done = 0;
     for mut process in running {
@@ -153,7 +153,7 @@ async fn migrate_at_once_is_done_once() -> Result<()> {
         }
     }
     assert!(done > 0);
-    let again = house.run("migrate")?;
+    let again = fixture.run("migrate")?;
     assert!(again.code == 0 && again.stdout.contains("up to date"), "{again:?}");
     Ok(())
 }

@@ -4,38 +4,38 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use testkit::{Flavour, flake_text};
 
-use super::{FLAVOURS, House};
+use super::{FLAVOURS, Fixture};
 
 /// A server with an account and an admin.
-async fn house(flavour: Flavour) -> Result<House> {
-    let house = House::new(flavour).await?;
-    house.world.local("alice").await?;
-    house.world.local("boss").await?;
-    house.sql("update users set is_admin = true where nickname = 'boss'").await?;
-    Ok(house)
+async fn fixture(flavour: Flavour) -> Result<Fixture> {
+    let fixture = Fixture::new(flavour).await?;
+    fixture.world.local("alice").await?;
+    fixture.world.local("boss").await?;
+    fixture.sql("update users set is_admin = true where nickname = 'boss'").await?;
+    Ok(fixture)
 }
 
-async fn moderation_log(house: &House) -> Result<Vec<Value>> {
+async fn moderation_log(fixture: &Fixture) -> Result<Vec<Value>> {
     let rows = sqlx::query_scalar("select data from moderation_log order by id");
-    Ok(rows.fetch_all(&house.database.pool()).await?)
+    Ok(rows.fetch_all(&fixture.database.pool()).await?)
 }
 
 #[tokio::test]
 async fn of_an_option_and_its_opposite_the_later_counts() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
+        let fixture = fixture(flavour).await?;
         for (options, status) in [
             ("--moderator", true),
             ("--moderator --no-moderator", false),
             ("--no-moderator --moderator", true),
             ("--moderator --moderator --no-moderator --no-moderator", false),
         ] {
-            let done = house.run(&format!("user set Alice {options}"))?;
+            let done = fixture.run(&format!("user set Alice {options}"))?;
             let line = format!("Moderator status of alice: {status}\n");
             assert_eq!((done.stdout, done.code), (line, 0), "{flavour} {options}");
             let stored: bool =
                 sqlx::query_scalar("select is_moderator from users where nickname = 'alice'")
-                    .fetch_one(&house.database.pool())
+                    .fetch_one(&fixture.database.pool())
                     .await?;
             assert_eq!(stored, status, "{flavour} {options}");
         }
@@ -46,8 +46,8 @@ async fn of_an_option_and_its_opposite_the_later_counts() -> Result<()> {
 #[tokio::test]
 async fn what_is_so_already_is_not_written() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
-        let done = house
+        let fixture = fixture(flavour).await?;
+        let done = fixture
             .refused("user set alice --no-admin --no-moderator --no-locked --confirmed --as boss")
             .await?;
         let confirmed = match flavour {
@@ -64,16 +64,16 @@ async fn what_is_so_already_is_not_written() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_takes_the_last_admins_role_is_told() -> Result<()> {
+async fn who_takes_the_last_admins_role_is_informed() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
-        house.world.local("old").await?.is_deactivated().await?;
-        house.world.remote("far", "far.example").await?;
-        house
+        let fixture = fixture(flavour).await?;
+        fixture.world.local("old").await?.is_deactivated().await?;
+        fixture.world.remote("far", "far.example").await?;
+        fixture
             .sql("update users set is_admin = true where nickname in ('old', 'far@far.example')")
             .await?;
         let warned = |line: &str| -> Result<bool> {
-            let done = house.run(line)?;
+            let done = fixture.run(line)?;
             assert_eq!(done.code, 0, "{flavour}: {done:?}");
             Ok(done.stderr.contains("the last active admin"))
         };
@@ -90,8 +90,8 @@ async fn who_takes_the_last_admins_role_is_told() -> Result<()> {
 async fn reports_are_forgotten_with_the_last_role_on_akkoma() -> Result<()> {
     // Pleroma 2.2 has no such notifications.
     for flavour in [Flavour::Pleroma, Flavour::Akkoma] {
-        let house = house(flavour).await?;
-        let alice = house.world.local("reporter").await?;
+        let fixture = fixture(flavour).await?;
+        let alice = fixture.world.local("reporter").await?;
         let flag = alice.publishes(json!({"type": "Flag", "to": [], "cc": []})).await?;
         sqlx::query(
             "insert into notifications (user_id, activity_id, type, inserted_at, updated_at)
@@ -100,23 +100,23 @@ async fn reports_are_forgotten_with_the_last_role_on_akkoma() -> Result<()> {
              where nickname in ('alice', 'boss')",
         )
         .bind(flag)
-        .execute(&house.database.pool())
+        .execute(&fixture.database.pool())
         .await?;
         let reports = || async {
             let rows = sqlx::query_scalar::<_, String>(
                 "select u.nickname || ' ' || n.type from notifications n
                  join users u on u.id = n.user_id order by 1",
             );
-            rows.fetch_all(&house.database.pool()).await
+            rows.fetch_all(&fixture.database.pool()).await
         };
         let all = ["alice mention", "alice pleroma:report", "boss mention", "boss pleroma:report"];
         // Nobody's last role is lost by these.
-        house.run("user set alice --no-admin --no-moderator")?;
-        house.run("user set alice --admin --moderator")?;
-        house.run("user set alice --no-moderator --locked")?;
+        fixture.run("user set alice --no-admin --no-moderator")?;
+        fixture.run("user set alice --admin --moderator")?;
+        fixture.run("user set alice --no-moderator --locked")?;
         assert_eq!(reports().await?, all, "{flavour}");
 
-        assert_eq!(house.run("user set alice --no-admin")?.code, 0);
+        assert_eq!(fixture.run("user set alice --no-admin")?.code, 0);
         let left = reports().await?;
         if flavour == Flavour::Akkoma {
             assert_eq!(left, ["alice mention", "boss mention", "boss pleroma:report"]);
@@ -130,15 +130,15 @@ async fn reports_are_forgotten_with_the_last_role_on_akkoma() -> Result<()> {
 #[tokio::test]
 async fn the_moderation_log_has_the_servers_entries() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
-        house.run("user set alice --no-confirmed --as boss")?;
-        house.run("user set alice --moderator --locked --confirmed --as boss")?;
-        house.run("user set alice --no-moderator --admin --as BOSS")?;
-        house.run("user set alice --no-locked")?;
+        let fixture = fixture(flavour).await?;
+        fixture.run("user set alice --no-confirmed --as boss")?;
+        fixture.run("user set alice --moderator --locked --confirmed --as boss")?;
+        fixture.run("user set alice --no-moderator --admin --as BOSS")?;
+        fixture.run("user set alice --no-locked")?;
         let ids: Vec<uuid::Uuid> = sqlx::query_scalar(
             "select id from users where nickname in ('alice', 'boss') order by nickname",
         )
-        .fetch_all(&house.database.pool())
+        .fetch_all(&fixture.database.pool())
         .await?;
         let actor = json!({"id": flake_text(ids[1]), "nickname": "boss", "type": "user"});
         let subject = json!([{"id": flake_text(ids[0]), "nickname": "alice", "type": "user"}]);
@@ -153,7 +153,7 @@ async fn the_moderation_log_has_the_servers_entries() -> Result<()> {
             right("grant", "admin", "@boss made @alice admin"),
             right("revoke", "moderator", "@boss revoked moderator role from @alice"),
         ];
-        assert_eq!(moderation_log(&house).await?, expected, "{flavour}");
+        assert_eq!(moderation_log(&fixture).await?, expected, "{flavour}");
     }
     Ok(())
 }
@@ -161,11 +161,11 @@ async fn the_moderation_log_has_the_servers_entries() -> Result<()> {
 #[tokio::test]
 async fn only_active_local_staff_can_be_named() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
-        house.world.remote("far", "far.example").await?;
-        house.sql("update users set is_admin = true where nickname = 'far@far.example'").await?;
+        let fixture = fixture(flavour).await?;
+        fixture.world.remote("far", "far.example").await?;
+        fixture.sql("update users set is_admin = true where nickname = 'far@far.example'").await?;
         for staff in ["alice", "nobody", "far@far.example"] {
-            let done = house.refused(&format!("user set alice --moderator --as {staff}")).await?;
+            let done = fixture.refused(&format!("user set alice --moderator --as {staff}")).await?;
             assert_eq!((done.code, done.stdout.as_str()), (4, ""), "{flavour} {staff}: {done:?}");
         }
     }
@@ -185,9 +185,10 @@ const SIGNED_IN: &str = "
 
 /// Whoever is signed in would keep a role as long as the running server remembers it.
 #[tokio::test]
-async fn a_role_that_is_taken_takes_the_sessions_where_the_server_cannot_be_told() -> Result<()> {
+async fn a_role_that_is_taken_takes_the_sessions_where_the_server_cannot_be_informed() -> Result<()>
+{
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
+        let fixture = fixture(flavour).await?;
         for (options, fields, refresh, ends) in [
             ("--no-admin", "[]", "auto", flavour == Flavour::Akkoma),
             ("--no-moderator", "[]", "auto", flavour == Flavour::Akkoma),
@@ -198,28 +199,28 @@ async fn a_role_that_is_taken_takes_the_sessions_where_the_server_cannot_be_told
             ("--no-admin", r#"[{"name": "x"}]"#, "auto", flavour != Flavour::Pleroma22),
             ("--no-admin", "[]", "off", flavour != Flavour::Pleroma22),
         ] {
-            house.sql(SIGNED_IN).await?;
+            fixture.sql(SIGNED_IN).await?;
             sqlx::query("update users set raw_fields = $1::text::jsonb where nickname = 'alice'")
                 .bind(fields)
-                .execute(&house.database.pool())
+                .execute(&fixture.database.pool())
                 .await?;
-            let ostrakon = house.ostrakon.clone().with("OSTRAKON_SERVER_REFRESH", refresh);
+            let ostrakon = fixture.ostrakon.clone().with("OSTRAKON_SERVER_REFRESH", refresh);
             let line = format!("user set alice {options}");
             let done = ostrakon.run(&line.split(' ').collect::<Vec<_>>())?;
             assert_eq!(done.code, 0, "{flavour} {options}: {done:?}");
-            let told = done.stderr.contains("alice was signed out of all apps");
-            assert_eq!(told, ends, "{flavour} {options} {fields} {refresh}: {done:?}");
-            let rows = house.rows().await?.0;
+            let reported = done.stderr.contains("alice was signed out of all apps");
+            assert_eq!(reported, ends, "{flavour} {options} {fields} {refresh}: {done:?}");
+            let rows = fixture.rows().await?.0;
             for table in ["oauth_tokens", "oauth_authorizations"] {
                 let gone = rows.rows(table).is_empty();
                 assert_eq!(gone, ends, "{flavour} {options} {fields} {refresh}: {table}");
             }
         }
         // Nothing is taken: nobody is signed out.
-        house.sql(SIGNED_IN).await?;
-        house.sql("update users set is_admin = false where nickname = 'alice'").await?;
-        house.run("user set alice --no-admin")?;
-        assert_eq!(house.rows().await?.0.rows("oauth_tokens").len(), 1, "{flavour}");
+        fixture.sql(SIGNED_IN).await?;
+        fixture.sql("update users set is_admin = false where nickname = 'alice'").await?;
+        fixture.run("user set alice --no-admin")?;
+        assert_eq!(fixture.rows().await?.0.rows("oauth_tokens").len(), 1, "{flavour}");
     }
     Ok(())
 }
@@ -227,9 +228,9 @@ async fn a_role_that_is_taken_takes_the_sessions_where_the_server_cannot_be_told
 /// Each change says what does not hold yet, before anything else is printed.
 #[tokio::test]
 async fn what_does_not_hold_yet_is_said() -> Result<()> {
-    let house = house(Flavour::Akkoma).await?;
-    house.world.local("carol").await?;
-    house.sql("update users set is_confirmed = false where nickname <> 'boss'").await?;
+    let fixture = fixture(Flavour::Akkoma).await?;
+    fixture.world.local("carol").await?;
+    fixture.sql("update users set is_confirmed = false where nickname <> 'boss'").await?;
     for (line, effect) in [
         ("set alice --admin", "the rights of an admin do not work"),
         ("set alice --moderator", "the rights of a moderator do not work"),
@@ -245,7 +246,7 @@ async fn what_does_not_hold_yet_is_said() -> Result<()> {
         ("change_email alice new@peer.example", "the old address is shown"),
         ("set alice --no-admin", "the role may still be shown"),
     ] {
-        let done = house.run(&format!("user {line}"))?;
+        let done = fixture.run(&format!("user {line}"))?;
         assert_eq!(done.code, 0, "{line}: {done:?}");
         let note = done.stderr.lines().next().unwrap_or_default();
         let first = note.starts_with("note: the change is in the database, but a running server");
@@ -256,23 +257,23 @@ async fn what_does_not_hold_yet_is_said() -> Result<()> {
         ("confirm_all", "refusing every request (403)"),
         ("unconfirm_all", "letting in those who are signed in"),
     ] {
-        let done = house.run(&format!("user {line} --dry-run"))?;
+        let done = fixture.run(&format!("user {line} --dry-run"))?;
         assert!(done.stderr.contains(effect) || done.stdout.contains(effect), "{line}: {done:?}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn the_running_server_is_told_where_that_is_possible() -> Result<()> {
+async fn the_running_server_is_informed_where_that_is_possible() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
-        let done = house.run("user set alice --moderator --locked")?;
-        let rows = house.rows().await?.0;
+        let fixture = fixture(flavour).await?;
+        let done = fixture.run("user set alice --moderator --locked")?;
+        let rows = fixture.rows().await?.0;
         let jobs = rows.rows("oban_jobs");
         if flavour == Flavour::Pleroma {
             let alice: uuid::Uuid =
                 sqlx::query_scalar("select id from users where nickname = 'alice'")
-                    .fetch_one(&house.database.pool())
+                    .fetch_one(&fixture.database.pool())
                     .await?;
             let args = json!({"op": "verify_fields_links", "user_id": flake_text(alice)});
             assert_eq!((jobs.len(), &jobs[0]["args"]), (1, &args));
@@ -285,7 +286,7 @@ async fn the_running_server_is_told_where_that_is_possible() -> Result<()> {
             );
         }
         // Nothing changes: nothing to tell.
-        let done = house.refused("user set alice --moderator --locked").await?;
+        let done = fixture.refused("user set alice --moderator --locked").await?;
         assert_eq!(done.stderr, "", "{flavour}");
     }
     Ok(())

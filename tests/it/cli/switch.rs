@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use testkit::{Account, Flavour};
 
 use super::{
-    FLAVOURS, House,
-    told::{person, reads_anew, switches},
+    FLAVOURS, Fixture,
+    reported::{person, reads_anew, switches},
 };
 
 async fn is_active(account: &Account, flavour: Flavour) -> Result<bool> {
@@ -21,23 +21,23 @@ async fn is_active(account: &Account, flavour: Flavour) -> Result<bool> {
 #[tokio::test]
 async fn toggling_goes_both_ways() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        house.world.local("boss").await?;
-        let alice = house.world.local("alice").await?;
-        let bob = house.world.remote("bob", "far.example").await?;
+        let fixture = Fixture::new(flavour).await?;
+        fixture.world.local("boss").await?;
+        let alice = fixture.world.local("alice").await?;
+        let bob = fixture.world.remote("bob", "far.example").await?;
         for (typed, account) in [("ALICE", &alice), ("bob@far.example", &bob)] {
             for (state, active) in [("deactivated", false), ("activated", true)] {
-                let done = house.run(&format!("user toggle_activated {typed} --inline"))?;
+                let done = fixture.run(&format!("user toggle_activated {typed} --inline"))?;
                 let line = format!("Activation status of {typed}: {state}\n");
                 assert_eq!((done.stdout, done.code), (line, 0), "{flavour}");
                 assert_eq!(is_active(account, flavour).await?, active, "{flavour}: {typed}");
             }
         }
-        let done = house.refused("user toggle_activated nobody --inline").await?;
+        let done = fixture.refused("user toggle_activated nobody --inline").await?;
         assert_eq!((done.stderr.as_str(), done.code), ("No user nobody\n", 3), "{flavour}");
         // A run is on its way: the state that toggling would go by is about to be another one.
-        house.queue("user toggle_activated alice")?;
-        assert_eq!(house.refused("user toggle_activated alice --json --queue").await?.code, 5);
+        fixture.queue("user toggle_activated alice")?;
+        assert_eq!(fixture.refused("user toggle_activated alice --json --queue").await?.code, 5);
     }
     Ok(())
 }
@@ -45,10 +45,10 @@ async fn toggling_goes_both_ways() -> Result<()> {
 #[tokio::test]
 async fn the_log_names_the_staff() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        let boss = house.world.local("boss").await?;
-        let alice = house.world.local("alice").await?;
-        house.sql("update users set is_moderator = true where nickname = 'boss'").await?;
+        let fixture = Fixture::new(flavour).await?;
+        let boss = fixture.world.local("boss").await?;
+        let alice = fixture.world.local("alice").await?;
+        fixture.sql("update users set is_moderator = true where nickname = 'boss'").await?;
         let expected = |action: &str| {
             json!({
                 "actor": person(&boss),
@@ -58,17 +58,17 @@ async fn the_log_names_the_staff() -> Result<()> {
             })
         };
         for command in ["deactivate", "activate", "toggle_activated"] {
-            let done = house.run(&format!("user {command} alice --inline --as Boss"))?;
+            let done = fixture.run(&format!("user {command} alice --inline --as Boss"))?;
             assert_eq!(done.code, 0, "{flavour}: {done:?}");
         }
         let log = ["deactivate", "activate", "deactivate"].map(expected);
-        assert_eq!(house.moderation_log().await?, log, "{flavour}");
+        assert_eq!(fixture.moderation_log().await?, log, "{flavour}");
         // Nothing is switched, nothing is logged; without --as neither.
-        house.run("user deactivate alice --inline --as boss")?;
-        house.run("user activate alice --inline")?;
-        assert_eq!(house.moderation_log().await?, log, "{flavour}");
+        fixture.run("user deactivate alice --inline --as boss")?;
+        fixture.run("user activate alice --inline")?;
+        assert_eq!(fixture.moderation_log().await?, log, "{flavour}");
         for command in ["activate alice", "deactivate alice", "toggle_activated alice"] {
-            let done = house.refused(&format!("user {command} --inline --as alice")).await?;
+            let done = fixture.refused(&format!("user {command} --inline --as alice")).await?;
             assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{flavour}: {done:?}");
         }
     }
@@ -76,9 +76,9 @@ async fn the_log_names_the_staff() -> Result<()> {
 }
 
 /// Alice follows two local accounts, one of whom follows her; a third has nothing to do with her.
-async fn friends(flavour: Flavour) -> Result<(House, [Account; 4])> {
-    let house = House::new(flavour).await?;
-    let world = &house.world;
+async fn friends(flavour: Flavour) -> Result<(Fixture, [Account; 4])> {
+    let fixture = Fixture::new(flavour).await?;
+    let world = &fixture.world;
     let accounts = [
         world.local("alice").await?,
         world.local("bob").await?,
@@ -92,15 +92,15 @@ async fn friends(flavour: Flavour) -> Result<(House, [Account; 4])> {
     alice.follows(&far).await?;
     bob.follows(alice).await?;
     dora.follows(bob).await?;
-    Ok((house, accounts))
+    Ok((fixture, accounts))
 }
 
 #[tokio::test]
-async fn the_running_server_is_told_once_of_each_account() -> Result<()> {
+async fn the_running_server_is_informed_once_of_each_account() -> Result<()> {
     for flavour in FLAVOURS {
-        let (house, [alice, bob, carol, _]) = friends(flavour).await?;
-        let done = house.run("user deactivate alice --inline")?;
-        let asked = house.refreshes().await?;
+        let (fixture, [alice, bob, carol, _]) = friends(flavour).await?;
+        let done = fixture.run("user deactivate alice --inline")?;
+        let asked = fixture.refreshes().await?;
         if flavour == Flavour::Pleroma {
             assert_eq!(asked, [&alice, &bob, &carol].map(reads_anew));
             assert_eq!(done.stderr, "");
@@ -114,57 +114,57 @@ async fn the_running_server_is_told_once_of_each_account() -> Result<()> {
 
 #[tokio::test]
 async fn a_profile_with_fields_is_switched_by_the_server() -> Result<()> {
-    let (house, [alice, bob, ..]) = friends(Flavour::Pleroma).await?;
-    house
+    let (fixture, [alice, bob, ..]) = friends(Flavour::Pleroma).await?;
+    fixture
         .sql(
             "update users set raw_fields = '[{\"name\": \"a\", \"value\": \"b\"}]'
               where nickname in ('alice', 'carol')",
         )
         .await?;
-    let done = house.run("user deactivate alice --inline")?;
+    let done = fixture.run("user deactivate alice --inline")?;
     assert!(done.stderr.contains("with fields in their profile"), "{done:?}");
     let expected = [switches(Flavour::Pleroma, &alice, false), reads_anew(&bob)];
-    assert_eq!(house.refreshes().await?, expected);
+    assert_eq!(fixture.refreshes().await?, expected);
     Ok(())
 }
 
 #[tokio::test]
-async fn where_nobody_is_told_signing_out_is_the_way() -> Result<()> {
+async fn where_nobody_is_informed_signing_out_is_the_way() -> Result<()> {
     for flavour in FLAVOURS {
-        let (mut house, _) = friends(flavour).await?;
-        house.ostrakon = house.ostrakon.clone().with("OSTRAKON_SERVER_REFRESH", "off");
-        let done = house.run("user deactivate alice --inline")?;
+        let (mut fixture, _) = friends(flavour).await?;
+        fixture.ostrakon = fixture.ostrakon.clone().with("OSTRAKON_SERVER_REFRESH", "off");
+        let done = fixture.run("user deactivate alice --inline")?;
         let named = done.stderr.contains("ostrakon user sign_out alice");
         assert_eq!(named, flavour != Flavour::Pleroma22, "{flavour}: {done:?}");
-        assert_eq!(house.refreshes().await?, Vec::<Value>::new(), "{flavour}");
+        assert_eq!(fixture.refreshes().await?, Vec::<Value>::new(), "{flavour}");
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn on_a_terminal_a_person_sees_it_through() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?;
-    house.world.local("bob").await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?;
+    fixture.world.local("bob").await?;
     // Nobody is there who would do it.
-    let done = house.ostrakon.run_on_terminal("user deactivate bob", "")?;
+    let done = fixture.ostrakon.run_on_terminal("user deactivate bob", "")?;
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.stdout.contains("No worker is alive: it is done here."), "{done:?}");
     assert!(done.stdout.contains("Successfully deactivated bob"), "{done:?}");
-    house.sql("delete from ostrakon.runs").await?;
+    fixture.sql("delete from ostrakon.runs").await?;
 
-    house
+    fixture
         .sql("insert into ostrakon.workers (id, host, pid, version) values ('w', 'h', 1, '0')")
         .await?;
-    let ostrakon = house.ostrakon.clone();
+    let ostrakon = fixture.ostrakon.clone();
     let terminal = thread::spawn(move || ostrakon.run_on_terminal("user deactivate alice", ""));
-    let ids = house.queued(1).await?;
-    assert_eq!(house.run(&format!("runs cancel {}", ids[0]))?.code, 0);
+    let ids = fixture.queued(1).await?;
+    assert_eq!(fixture.run(&format!("runs cancel {}", ids[0]))?.code, 0);
     let done = terminal.join().map_err(|_panic| anyhow::anyhow!("the terminal panicked"))??;
     assert_eq!(done.code, 1, "{done:?}");
     assert!(done.stdout.contains("was cancelled"), "{done:?}");
 
-    let done = house.ostrakon.run_on_terminal("user deactivate alice --no-wait", "")?;
+    let done = fixture.ostrakon.run_on_terminal("user deactivate alice --no-wait", "")?;
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.stdout.contains("Queued deactivate_user alice as run"), "{done:?}");
     Ok(())

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use testkit::Flavour;
 use uuid::Uuid;
 
-use super::{FLAVOURS, House};
+use super::{FLAVOURS, Fixture};
 
 const ALL_AT_ONCE: &str = "user delete_activities alice --yes --inline";
 
@@ -25,19 +25,19 @@ struct Activity {
 }
 
 /// Reads all activities, the oldest first.
-async fn activities(house: &House) -> Result<Vec<Activity>> {
+async fn activities(fixture: &Fixture) -> Result<Vec<Activity>> {
     let rows = sqlx::query_as(
         "select id, actor, data ->> 'type' as kind, data ->> 'object' as object
          from public.activities order by id",
     );
-    Ok(rows.fetch_all(&house.database.pool()).await?)
+    Ok(rows.fetch_all(&fixture.database.pool()).await?)
 }
 
 /// Posts, a like and a boost of alice's, between two posts of bob's.
-async fn house(flavour: Flavour) -> Result<House> {
-    let house = House::new(flavour).await?;
-    let alice = house.world.local("alice").await?;
-    let bob = house.world.local("bob").await?;
+async fn fixture(flavour: Flavour) -> Result<Fixture> {
+    let fixture = Fixture::new(flavour).await?;
+    let alice = fixture.world.local("alice").await?;
+    let bob = fixture.world.local("bob").await?;
     let post = bob.posts("to be liked").public().create().await?;
     for number in 0..12 {
         alice.posts(&format!("number {number}")).public().create().await?;
@@ -45,17 +45,17 @@ async fn house(flavour: Flavour) -> Result<House> {
     alice.likes(&post).await?;
     alice.boosts(&post).await?;
     bob.posts("the newest").public().create().await?;
-    Ok(house)
+    Ok(fixture)
 }
 
 #[tokio::test]
 async fn the_newest_activity_is_still_that_of_whoever_wrote_last() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
-        let before = activities(&house).await?;
-        let done = house.run(ALL_AT_ONCE)?;
+        let fixture = fixture(flavour).await?;
+        let before = activities(&fixture).await?;
+        let done = fixture.run(ALL_AT_ONCE)?;
         ensure!(done.code == 0, "{flavour}: {done:?}");
-        let after = activities(&house).await?;
+        let after = activities(&fixture).await?;
         let newest = |rows: &[Activity]| rows.last().map(|row| row.id);
         ensure!(newest(&after) == newest(&before), "{flavour}: {after:?}");
         // One batch: all that it wrote stands together, before everything that alice did.
@@ -71,21 +71,21 @@ async fn the_newest_activity_is_still_that_of_whoever_wrote_last() -> Result<()>
 #[tokio::test]
 async fn what_is_written_stands_right_before_what_it_is_about() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
-        let before = activities(&house).await?;
+        let fixture = fixture(flavour).await?;
+        let before = activities(&fixture).await?;
         let creates: HashMap<&str, Uuid> = before
             .iter()
             .filter(|row| row.kind == "Create")
             .map(|row| (row.object.as_str(), row.id))
             .collect();
-        let one_by_one = house
+        let one_by_one = fixture
             .ostrakon
             .clone()
             .with("OSTRAKON_BATCH_ROWS_INITIAL", "1")
             .with("OSTRAKON_BATCH_ROWS_MAX", "1");
         let done = one_by_one.run(&ALL_AT_ONCE.split(' ').collect::<Vec<_>>())?;
         ensure!(done.code == 0, "{flavour}: {done:?}");
-        let after = activities(&house).await?;
+        let after = activities(&fixture).await?;
         let deletes: Vec<&Activity> = after.iter().filter(|row| row.kind == "Delete").collect();
         ensure!(deletes.len() == 12, "{flavour}: {deletes:?}");
         for delete in deletes {

@@ -3,73 +3,73 @@
 use anyhow::Result;
 use testkit::Flavour;
 
-use super::{House, redacted};
+use super::{Fixture, redacted};
 
-async fn house() -> Result<House> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?.posts("hello").create().await?;
-    house.world.remote("mallory", "spam.example").await?;
-    Ok(house)
+async fn fixture() -> Result<Fixture> {
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?.posts("hello").create().await?;
+    fixture.world.remote("mallory", "spam.example").await?;
+    Ok(fixture)
 }
 
 #[tokio::test]
 async fn the_first_run_is_named() -> Result<()> {
     let _redacted = redacted();
-    let house = house().await?;
+    let fixture = fixture().await?;
     for command in [
         "user delete_activities alice --yes",
         "user deactivate alice",
         "user deactivate_all_from_instance spam.example --yes",
     ] {
-        let id = house.queue(command)?;
+        let id = fixture.queue(command)?;
         // Another spelling, and no --yes: nobody is asked for what cannot be queued anyway.
         let again = command.replace("alice", "Alice@peer.example").replace(" --yes", "");
-        let done = house.refused(&format!("{again} --queue")).await?;
+        let done = fixture.refused(&format!("{again} --queue")).await?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 5), "{done:?}");
         assert!(done.stderr.contains(&id), "{done:?}");
-        let (code, run) = house.json(&format!("{command} --queue"))?;
+        let (code, run) = fixture.json(&format!("{command} --queue"))?;
         assert_eq!((code, run["run_id"].as_str()), (5, Some(id.as_str())), "{run}");
     }
-    let done = house.refused("user delete_activities alice --yes").await?;
+    let done = fixture.refused("user delete_activities alice --yes").await?;
     insta::assert_snapshot!(done.transcript(), @"
     err| error: run <run> (delete_activities) is queued already; follow it with: ostrakon runs watch <run>
     exit 5
     ");
     // A host with and without its sub-domains are two wishes.
     let wider = "user deactivate_all_from_instance spam.example --include-subdomains --yes";
-    assert_ne!(house.queue(wider)?, "");
+    assert_ne!(fixture.queue(wider)?, "");
     Ok(())
 }
 
 #[tokio::test]
 async fn the_other_direction_waits_for_the_first() -> Result<()> {
     let _redacted = redacted();
-    let house = house().await?;
-    let id = house.queue("user deactivate alice")?;
+    let fixture = fixture().await?;
+    let id = fixture.queue("user deactivate alice")?;
     // Alice is still active: "already activated" would be true only until a worker comes.
-    let done = house.refused("user activate alice").await?;
+    let done = fixture.refused("user activate alice").await?;
     insta::assert_snapshot!(done.transcript(), @"
     err| error: run <run> (deactivate_user) is queued already; follow it with: ostrakon runs watch <run>
     exit 5
     ");
     assert!(done.stderr.contains(&id));
-    assert_eq!(house.refused("user activate alice --inline").await?.code, 5);
+    assert_eq!(fixture.refused("user activate alice --inline").await?.code, 5);
     // Looking is always allowed.
-    assert_eq!(house.refused("user activate alice --dry-run").await?.code, 0);
-    assert_eq!(house.run(&format!("runs cancel {id}"))?.code, 0);
-    assert_eq!(house.run("user activate alice")?.stdout, "User alice already activated\n");
+    assert_eq!(fixture.refused("user activate alice --dry-run").await?.code, 0);
+    assert_eq!(fixture.run(&format!("runs cancel {id}"))?.code, 0);
+    assert_eq!(fixture.run("user activate alice")?.stdout, "User alice already activated\n");
     Ok(())
 }
 
 #[tokio::test]
 async fn inline_takes_up_a_queued_run() -> Result<()> {
-    let house = house().await?;
-    let id = house.queue("user delete_activities alice --yes")?;
+    let fixture = fixture().await?;
+    let id = fixture.queue("user delete_activities alice --yes")?;
     // As if it had failed a moment ago and were to be tried again later.
-    house
+    fixture
         .sql("update ostrakon.runs set attempt = 1, available_at = now() + interval '1 h'")
         .await?;
-    let (code, run) = house.json("user delete_activities alice --yes --inline")?;
+    let (code, run) = fixture.json("user delete_activities alice --yes --inline")?;
     assert_eq!(
         (code, run["run_id"].as_str(), &run["status"]),
         (0, Some(id.as_str()), &"succeeded".into()),
@@ -81,21 +81,21 @@ async fn inline_takes_up_a_queued_run() -> Result<()> {
 #[tokio::test]
 async fn inline_leaves_a_run_that_somebody_holds() -> Result<()> {
     let _redacted = redacted();
-    let house = house().await?;
-    let id = house.queue("user delete_activities alice --yes")?;
-    assert_eq!(house.run(&format!("runs pause {id}"))?.code, 0);
-    let done = house.refused("user delete_activities alice --yes --inline").await?;
+    let fixture = fixture().await?;
+    let id = fixture.queue("user delete_activities alice --yes")?;
+    assert_eq!(fixture.run(&format!("runs pause {id}"))?.code, 0);
+    let done = fixture.refused("user delete_activities alice --yes --inline").await?;
     insta::assert_snapshot!(done.transcript(), @"
     err| error: run <run> (delete_activities) is paused already; let it go on with: ostrakon runs resume <run>
     exit 5
     ");
-    house
+    fixture
         .sql(
             "update ostrakon.runs set status = 'running', lease_owner = 'other',
              lease_expires_at = now() + interval '1 h'",
         )
         .await?;
-    let done = house.refused("user delete_activities alice --yes --inline").await?;
+    let done = fixture.refused("user delete_activities alice --yes --inline").await?;
     insta::assert_snapshot!(done.transcript(), @"
     err| error: run <run> (delete_activities) is running already; follow it with: ostrakon runs watch <run>
     exit 5
@@ -105,11 +105,11 @@ async fn inline_leaves_a_run_that_somebody_holds() -> Result<()> {
 
 #[tokio::test]
 async fn a_finished_run_does_not_stand_in_the_way() -> Result<()> {
-    let house = house().await?;
+    let fixture = fixture().await?;
     for command in ["deactivate", "activate", "deactivate"] {
-        assert_eq!(house.run(&format!("user {command} alice --inline"))?.code, 0);
+        assert_eq!(fixture.run(&format!("user {command} alice --inline"))?.code, 0);
     }
-    let (_, ledger) = house.rows().await?;
+    let (_, ledger) = fixture.rows().await?;
     assert_eq!(ledger.iter().filter(|row| row["status"] == "succeeded").count(), 3);
     Ok(())
 }

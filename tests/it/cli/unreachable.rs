@@ -9,7 +9,7 @@ use std::{
 use anyhow::Result;
 use testkit::{Database, Flavour};
 
-use super::{House, NOWHERE, redacted};
+use super::{Fixture, NOWHERE, redacted};
 use crate::program::{Done, Ostrakon};
 
 /// Must never be seen.
@@ -75,10 +75,10 @@ fn assert_polite(done: &Done) {
 #[tokio::test]
 async fn without_redis_a_run_waits_in_the_ledger() -> Result<()> {
     let _redacted = redacted();
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?.posts("hello").create().await?;
-    let before = house.rows().await?.0;
-    let done = house.run("user delete_activities alice --yes")?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?.posts("hello").create().await?;
+    let before = fixture.rows().await?.0;
+    let done = fixture.run("user delete_activities alice --yes")?;
     insta::assert_snapshot!(done.transcript(), @"
     out| Queued delete_activities alice as run <run>.
     err| Follow it with: ostrakon runs watch <run>
@@ -87,27 +87,28 @@ async fn without_redis_a_run_waits_in_the_ledger() -> Result<()> {
     err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the same command and --inline
     exit 0
     ");
-    let (after, ledger) = house.rows().await?;
+    let (after, ledger) = fixture.rows().await?;
     assert!(before == after);
-    assert_eq!((&ledger[0]["status"], &ledger[0]["announced_at"]), (&"queued".into(), &().into()));
+    assert_eq!((&ledger[0]["status"], &ledger[0]["notified_at"]), (&"queued".into(), &().into()));
     Ok(())
 }
 
 #[tokio::test]
-async fn whoever_wants_redis_is_told_before_anything_is_written() -> Result<()> {
+async fn whoever_wants_redis_is_informed_before_anything_is_written() -> Result<()> {
     let _redacted = redacted();
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("alice").await?.posts("hello").create().await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("alice").await?.posts("hello").create().await?;
     let line = "user delete_activities alice --yes --require-redis";
-    insta::assert_snapshot!(house.refused(line).await?.transcript(), @"
+    insta::assert_snapshot!(fixture.refused(line).await?.transcript(), @"
     err| error: Redis at 127.0.0.1:1 is not reachable (Connection refused (os error 111)); is it running, and is redis.url right?
     err| Nothing was queued.
     exit 8
     ");
 
     let url = format!("redis://:{SECRET}@{}/0", server(refuse_as_redis)?);
-    let house = House { ostrakon: house.ostrakon.clone().with("OSTRAKON_REDIS_URL", url), ..house };
-    let done = house.refused(line).await?;
+    let fixture =
+        Fixture { ostrakon: fixture.ostrakon.clone().with("OSTRAKON_REDIS_URL", url), ..fixture };
+    let done = fixture.refused(line).await?;
     assert_polite(&done);
     insta::assert_snapshot!(done.transcript(), @"
     err| error: Redis at <address> refused the login (Password authentication failed - AuthenticationFailed); check the user and password in redis.url
@@ -115,7 +116,7 @@ async fn whoever_wants_redis_is_told_before_anything_is_written() -> Result<()> 
     exit 8
     ");
     // Asked for nothing: there is nothing to do, and Redis does not matter.
-    let done = house.refused("user activate alice --require-redis").await?;
+    let done = fixture.refused("user activate alice --require-redis").await?;
     assert_eq!((done.stdout.as_str(), done.code), ("User alice already activated\n", 0));
     Ok(())
 }
@@ -123,16 +124,16 @@ async fn whoever_wants_redis_is_told_before_anything_is_written() -> Result<()> 
 #[tokio::test]
 async fn with_redis_and_no_worker_one_is_missed() -> Result<()> {
     let _redacted = redacted();
-    let house = House::new(Flavour::Pleroma).await?.with_redis()?;
-    house.world.local("alice").await?.posts("hello").create().await?;
-    let done = house.run("user delete_activities alice --yes --require-redis")?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?.with_redis()?;
+    fixture.world.local("alice").await?.posts("hello").create().await?;
+    let done = fixture.run("user delete_activities alice --yes --require-redis")?;
     insta::assert_snapshot!(done.transcript(), @"
     out| Queued delete_activities alice as run <run>.
     err| Follow it with: ostrakon runs watch <run>
     err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the same command and --inline
     exit 0
     ");
-    assert!(house.ledger().await?[0]["announced_at"].is_string());
+    assert!(fixture.ledger().await?[0]["notified_at"].is_string());
     Ok(())
 }
 
@@ -141,7 +142,7 @@ async fn postgresql_that_cannot_be_reached_ends_every_command_alike() -> Result<
     let _redacted = redacted();
     let nowhere = Ostrakon::nowhere()
         .with("OSTRAKON_DATABASE_URL", format!("postgres://ostrakon:{SECRET}@{NOWHERE}/pleroma"));
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for line in [
         "user delete_activities alice --yes --inline",
         "user deactivate alice --json",
@@ -153,10 +154,10 @@ async fn postgresql_that_cannot_be_reached_ends_every_command_alike() -> Result<
         let done = nowhere.run(&line.split(' ').collect::<Vec<_>>())?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 8), "{line}: {done:?}");
         assert_polite(&done);
-        told.push(done.stderr);
+        reported.push(done.stderr);
     }
-    told.dedup();
-    insta::assert_snapshot!(told.join("\n---\n"), @"
+    reported.dedup();
+    insta::assert_snapshot!(reported.join("\n---\n"), @"
     error: PostgreSQL at 127.0.0.1:1 is not reachable (Connection refused (os error 111)); is it running, and is database.url right?
     Nothing was changed.
     ");
@@ -169,7 +170,7 @@ async fn what_postgresql_objects_to_is_named() -> Result<()> {
     let database = Database::create(Flavour::Pleroma).await?;
     let url = database.url();
     let name = url.rsplit('/').next().unwrap_or_default();
-    let mut told = String::new();
+    let mut reported = String::new();
     for url in [
         format!("postgres://ostrakon:{SECRET}@{}/pleroma", server(refuse_as_postgres)?),
         format!("postgres://ostrakon:{SECRET}@{}/pleroma", server(stay_silent)?),
@@ -183,9 +184,9 @@ async fn what_postgresql_objects_to_is_named() -> Result<()> {
             .with("OSTRAKON_DATABASE_CONNECT_TIMEOUT", "500ms");
         let done = ostrakon.run(&["runs", "list"])?;
         assert_polite(&done);
-        told += &done.transcript();
+        reported += &done.transcript();
     }
-    insta::assert_snapshot!(told, @r#"
+    insta::assert_snapshot!(reported, @r#"
     err| error: PostgreSQL at <address> refused the login (password authentication failed for user "ostrakon"); check the user and password in database.url
     err| Nothing was changed.
     exit 8
@@ -211,7 +212,7 @@ async fn what_postgresql_objects_to_is_named() -> Result<()> {
 #[test]
 fn a_database_must_be_named_and_its_name_be_readable() -> Result<()> {
     let _redacted = redacted();
-    let mut told = String::new();
+    let mut reported = String::new();
     let unset = Ostrakon::nowhere();
     for ostrakon in [
         unset.clone(),
@@ -225,9 +226,9 @@ fn a_database_must_be_named_and_its_name_be_readable() -> Result<()> {
     ] {
         let done = ostrakon.run(&["user", "activate", "alice"])?;
         assert_polite(&done);
-        told += &done.transcript();
+        reported += &done.transcript();
     }
-    insta::assert_snapshot!(told, @r#"
+    insta::assert_snapshot!(reported, @r#"
     err| error: no database is given
     err| Set `url` under [database] in the config file, or the environment variable OSTRAKON_DATABASE_URL or DATABASE_URL, to a URL such as "postgres://ostrakon@localhost/pleroma".
     exit 2

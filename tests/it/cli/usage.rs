@@ -13,7 +13,7 @@ fn words(line: &str) -> Vec<&str> {
 #[test]
 fn what_is_no_command_is_refused_with_a_hint() -> Result<()> {
     let ostrakon = Ostrakon::nowhere();
-    let mut told = String::new();
+    let mut reported = String::new();
     for line in [
         "usr",
         "user delete_activitys alice",
@@ -28,9 +28,9 @@ fn what_is_no_command_is_refused_with_a_hint() -> Result<()> {
     ] {
         let done = ostrakon.run(&words(line))?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{line}: {done:?}");
-        write!(told, "$ ostrakon {line}\n{}", done.stderr)?;
+        write!(reported, "$ ostrakon {line}\n{}", done.stderr)?;
     }
-    insta::assert_snapshot!(told, @r#"
+    insta::assert_snapshot!(reported, @r#"
     $ ostrakon usr
     error: ostrakon knows no command "usr"
     Did you mean:
@@ -116,7 +116,7 @@ fn hyphens_stand_for_underscores() -> Result<()> {
 }
 
 #[test]
-fn the_version_is_told() -> Result<()> {
+fn the_version_is_reported() -> Result<()> {
     let expected = format!("ostrakon {}\n", env!("CARGO_PKG_VERSION"));
     for flag in ["--version", "-V"] {
         let done = Ostrakon::nowhere().run(&[flag])?;

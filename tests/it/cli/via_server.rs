@@ -4,26 +4,26 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use testkit::{Flavour, flake_text};
 
-use super::{FLAVOURS, House, told::reads_anew};
+use super::{FLAVOURS, Fixture, reported::reads_anew};
 use crate::program::Ostrakon;
 
 /// The jobs by which posts are left to the server, with the time between each and the one before.
-async fn purges(house: &House) -> Result<Vec<(Value, f64)>> {
+async fn purges(fixture: &Fixture) -> Result<Vec<(Value, f64)>> {
     let jobs = sqlx::query_as(
         "select jsonb_build_array(queue, max_attempts, state, args),
                 extract(epoch from scheduled_at
                         - lag(scheduled_at, 1, scheduled_at) over (order by id))::float8
          from public.oban_jobs where worker = 'Pleroma.Workers.PurgeExpiredActivity' order by id",
     );
-    Ok(jobs.fetch_all(&house.database.pool()).await?)
+    Ok(jobs.fetch_all(&fixture.database.pool()).await?)
 }
 
 #[tokio::test]
 async fn posts_are_left_to_the_server_and_likes_are_not() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        let alice = house.world.local("alice").await?;
-        let bob = house.world.local("bob").await?;
+        let fixture = Fixture::new(flavour).await?;
+        let alice = fixture.world.local("alice").await?;
+        let bob = fixture.world.local("bob").await?;
         let theirs = bob.posts("hi").create().await?;
         let mut posts = Vec::new();
         for text in ["one", "two", "three"] {
@@ -31,9 +31,9 @@ async fn posts_are_left_to_the_server_and_likes_are_not() -> Result<()> {
         }
         alice.likes(&theirs).await?;
         alice.boosts(&theirs).await?;
-        let before = house.rows().await?.0;
+        let before = fixture.rows().await?.0;
         // One activity a batch: the posts keep their distance over batches.
-        let ostrakon = house
+        let ostrakon = fixture
             .ostrakon
             .clone()
             .with("OSTRAKON_BATCH_ROWS_INITIAL", "1")
@@ -48,7 +48,7 @@ async fn posts_are_left_to_the_server_and_likes_are_not() -> Result<()> {
         assert!(done.stderr.contains("about 50 a second"), "{flavour}: {done:?}");
 
         let queue = if flavour == Flavour::Pleroma { "background" } else { "activity_expiration" };
-        let asked = purges(&house).await?;
+        let asked = purges(&fixture).await?;
         let jobs: Vec<Value> = asked.iter().map(|(job, _)| job.clone()).collect();
         let expected: Vec<Value> = posts
             .iter()
@@ -60,7 +60,7 @@ async fn posts_are_left_to_the_server_and_likes_are_not() -> Result<()> {
         assert_eq!(jobs, expected, "{flavour}");
         assert!(asked[1..].iter().all(|(_, between)| *between > 0.0199), "{flavour}: {asked:?}");
 
-        let after = house.rows().await?.0;
+        let after = fixture.rows().await?.0;
         for post in &posts {
             let row = |row: &&Value| row["id"] == post.object_row;
             let object = |state: &testkit::State| state.rows("objects").iter().find(row).cloned();
@@ -75,7 +75,11 @@ async fn posts_are_left_to_the_server_and_likes_are_not() -> Result<()> {
             .collect();
         assert_eq!(left, ["Create", "Create", "Create", "Undo", "Undo"], "{flavour}");
         assert!(
-            house.refreshes().await?.iter().all(|job| job[1] != "Pleroma.Workers.BackgroundWorker")
+            fixture
+                .refreshes()
+                .await?
+                .iter()
+                .all(|job| job[1] != "Pleroma.Workers.BackgroundWorker")
         );
     }
     Ok(())
@@ -83,17 +87,17 @@ async fn posts_are_left_to_the_server_and_likes_are_not() -> Result<()> {
 
 #[tokio::test]
 async fn what_the_server_would_trip_over_is_done_here() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    let alice = house.world.local("alice").await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let alice = fixture.world.local("alice").await?;
     let kept = alice.posts("kept by the server").create().await?;
     alice.posts("pruned").create().await?;
-    house.sql("delete from objects where data ->> 'content' like '%pruned%'").await?;
-    let done = house.run("user delete_activities alice --via-server --inline --yes")?;
+    fixture.sql("delete from objects where data ->> 'content' like '%pruned%'").await?;
+    let done = fixture.run("user delete_activities alice --via-server --inline --yes")?;
     assert_eq!(done.code, 0, "{done:?}");
-    let asked = purges(&house).await?;
+    let asked = purges(&fixture).await?;
     assert_eq!(asked.len(), 1, "{asked:?}");
     assert_eq!(asked[0].0[3]["activity_id"], flake_text(kept.activity));
-    let after = house.rows().await?.0;
+    let after = fixture.rows().await?.0;
     let creates = after.rows("activities").iter().filter(|row| row["data"]["type"] == "Create");
     assert_eq!(creates.count(), 1);
     Ok(())
@@ -102,20 +106,20 @@ async fn what_the_server_would_trip_over_is_done_here() -> Result<()> {
 #[tokio::test]
 async fn what_the_server_cannot_delete_is_deleted_here() -> Result<()> {
     for flavour in [Flavour::Pleroma, Flavour::Akkoma] {
-        let house = House::new(flavour).await?;
+        let fixture = Fixture::new(flavour).await?;
         if flavour == Flavour::Pleroma {
             // As Pleroma 2.9 has it.
-            house
+            fixture
                 .sql(
                     "create table user_follows_hashtag (
                        id bigserial primary key, hashtag_id bigint references hashtags,
                        user_id uuid references users on delete cascade)",
                 )
                 .await?;
-            Ostrakon::renew_least_rights(&house.database).await?;
+            Ostrakon::renew_least_rights(&fixture.database).await?;
         }
-        let alice = house.world.local("alice").await?;
-        let bob = house.world.local("bob").await?;
+        let alice = fixture.world.local("alice").await?;
+        let bob = fixture.world.local("bob").await?;
         let plain = alice.posts("no tag").create().await?;
         let unfollowed = alice.posts("a tag").tagged("unfollowed").create().await?;
         let shared = alice.posts("their tag too").tagged("shared").create().await?;
@@ -125,23 +129,23 @@ async fn what_the_server_cannot_delete_is_deleted_here() -> Result<()> {
             alice.posts("own tag").tagged("own").tagged("shared").create().await?,
             alice.posts("own tag again").tagged("own").create().await?,
         ];
-        house
+        fixture
             .sql(
                 "insert into user_follows_hashtag (hashtag_id, user_id)
                  select h.id, u.id from hashtags h, users u
                  where h.name in ('own', 'shared') and u.nickname = 'bob'",
             )
             .await?;
-        let done = house.run("user delete_activities alice --via-server --inline --yes")?;
+        let done = fixture.run("user delete_activities alice --via-server --inline --yes")?;
         assert_eq!(done.code, 0, "{flavour}: {done:?}");
-        let asked: Vec<Value> = purges(&house)
+        let asked: Vec<Value> = purges(&fixture)
             .await?
             .into_iter()
             .map(|(job, _)| job[3]["activity_id"].clone())
             .collect();
         let left = [&plain, &unfollowed, &shared].map(|post| json!(flake_text(post.activity)));
         assert_eq!(asked, left, "{flavour}");
-        let after = house.rows().await?.0;
+        let after = fixture.rows().await?.0;
         for post in &own {
             let row = after.rows("objects").iter().find(|row| row["id"] == post.object_row);
             assert!(row.is_some_and(|row| row["data"]["type"] == "Tombstone"), "{flavour}");
@@ -156,14 +160,14 @@ async fn what_the_server_cannot_delete_is_deleted_here() -> Result<()> {
 #[tokio::test]
 async fn only_an_active_account_of_this_server_has_posts_for_it() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        let alice = house.world.local("alice").await?;
+        let fixture = Fixture::new(flavour).await?;
+        let alice = fixture.world.local("alice").await?;
         alice.posts("hello").create().await?;
         alice.is_deactivated().await?;
-        let done = house.refused("user delete_activities alice --via-server --yes").await?;
+        let done = fixture.refused("user delete_activities alice --via-server --yes").await?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{flavour}: {done:?}");
         let done =
-            house.refused("user delete_activities alice --via-server --remote --yes").await?;
+            fixture.refused("user delete_activities alice --via-server --remote --yes").await?;
         assert_eq!(done.code, 2, "{flavour}: {done:?}");
     }
     Ok(())
@@ -172,14 +176,14 @@ async fn only_an_active_account_of_this_server_has_posts_for_it() -> Result<()> 
 #[tokio::test]
 async fn the_account_is_read_anew_once() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = House::new(flavour).await?;
-        let alice = house.world.local("alice").await?;
+        let fixture = Fixture::new(flavour).await?;
+        let alice = fixture.world.local("alice").await?;
         for _ in 0..3 {
             alice.posts("hello").create().await?;
         }
-        let carol = house.world.local("carol").await?;
+        let carol = fixture.world.local("carol").await?;
         carol.posts("for a few").followers_only().create().await?;
-        let ostrakon = house
+        let ostrakon = fixture
             .ostrakon
             .clone()
             .with("OSTRAKON_BATCH_ROWS_INITIAL", "1")
@@ -188,13 +192,13 @@ async fn the_account_is_read_anew_once() -> Result<()> {
         for name in ["carol", "alice"] {
             let done = ostrakon.run(&["user", "delete_activities", name, "--inline", "--yes"])?;
             assert_eq!(done.code, 0, "{flavour}: {done:?}");
-            let told =
+            let reported =
                 done.stderr.contains("the number of posts and the pins of the account change");
-            assert_eq!(told, flavour != Flavour::Pleroma, "{flavour}: {done:?}");
+            assert_eq!(reported, flavour != Flavour::Pleroma, "{flavour}: {done:?}");
         }
         let expected =
             if flavour == Flavour::Pleroma { vec![reads_anew(&alice)] } else { Vec::new() };
-        assert_eq!(house.refreshes().await?, expected, "{flavour}");
+        assert_eq!(fixture.refreshes().await?, expected, "{flavour}");
     }
     Ok(())
 }

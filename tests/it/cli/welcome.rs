@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use testkit::{Account, Flavour, State, decoded_mail, flake_text};
 use uuid::Uuid;
 
-use super::{FLAVOURS, House};
+use super::{FLAVOURS, Fixture};
 
 const NEW: &str = "user new alice a@peer.example -y";
 
@@ -20,10 +20,10 @@ fn mails(state: &State) -> Result<Vec<Value>> {
         .collect()
 }
 
-async fn id_of(house: &House, nickname: &str) -> Result<Uuid> {
+async fn id_of(fixture: &Fixture, nickname: &str) -> Result<Uuid> {
     Ok(sqlx::query_scalar("select id from users where nickname = $1::citext")
         .bind(nickname)
-        .fetch_one(&house.database.pool())
+        .fetch_one(&fixture.database.pool())
         .await?)
 }
 
@@ -38,17 +38,17 @@ fn relations(state: &State) -> Vec<(String, String)> {
 }
 
 /// A server whose new accounts follow and are followed, with people who must be left out.
-async fn sociable(flavour: Flavour) -> Result<(House, [Account; 5])> {
-    let mut house = House::new(flavour).await?;
+async fn sociable(flavour: Flavour) -> Result<(Fixture, [Account; 5])> {
+    let mut fixture = Fixture::new(flavour).await?;
     // Alice is named too: nobody follows oneself.
-    house.ostrakon = house
+    fixture.ostrakon = fixture
         .ostrakon
         .with(
             "OSTRAKON_SERVER_AUTOFOLLOWED_NICKNAMES",
             "BOB,both,gone,alice,carl@far.example,nobody",
         )
         .with("OSTRAKON_SERVER_AUTOFOLLOWING_NICKNAMES", "dora,both,gone");
-    let world = &house.world;
+    let world = &fixture.world;
     let bob = world.local("bob").await?;
     let dora = world.local("dora").await?;
     let both = world.local("both").await?;
@@ -56,18 +56,18 @@ async fn sociable(flavour: Flavour) -> Result<(House, [Account; 5])> {
     gone.is_deactivated().await?;
     let carl = world.remote("carl", "far.example").await?;
     bob.follows(&dora).await?;
-    Ok((house, [bob, dora, both, gone, carl]))
+    Ok((fixture, [bob, dora, both, gone, carl]))
 }
 
 #[tokio::test]
 async fn the_configured_follows_are_made() -> Result<()> {
     for flavour in FLAVOURS {
-        let (house, [bob, dora, both, gone, carl]) = sociable(flavour).await?;
-        let before = house.rows().await?.0;
-        let (code, done) = house.json(NEW)?;
+        let (fixture, [bob, dora, both, gone, carl]) = sociable(flavour).await?;
+        let before = fixture.rows().await?.0;
+        let (code, done) = fixture.json(NEW)?;
         assert_eq!((code, &done["follow_relations"]), (0, &json!(4)), "{flavour}");
-        let after = house.rows().await?.0;
-        let alice = id_of(&house, "alice").await?.to_string();
+        let after = fixture.rows().await?.0;
+        let alice = id_of(&fixture, "alice").await?.to_string();
         let id = |account: &Account| account.id().to_string();
         let mut expected = relations(&before);
         expected.extend([
@@ -90,8 +90,9 @@ async fn the_configured_follows_are_made() -> Result<()> {
         assert_eq!((&row["follower_count"], &row["following_count"]), (&json!(2), &json!(2)));
         // The new one as well: the server may remember another one by that name.
         let jobs = after.rows("oban_jobs").iter();
-        let told: Vec<_> = jobs.filter(|job| job["args"]["op"] == "verify_fields_links").collect();
-        let users: Vec<_> = told.iter().map(|job| &job["args"]["user_id"]).collect();
+        let reported: Vec<_> =
+            jobs.filter(|job| job["args"]["op"] == "verify_fields_links").collect();
+        let users: Vec<_> = reported.iter().map(|job| &job["args"]["user_id"]).collect();
         let new = json!(flake_text(alice.parse()?));
         let of_all = [&bob, &dora, &both].map(|account| json!(flake_text(account.id())));
         let of_all: Vec<_> = std::iter::once(&new).chain(&of_all).collect();
@@ -103,16 +104,16 @@ async fn the_configured_follows_are_made() -> Result<()> {
 
 #[tokio::test]
 async fn a_block_keeps_apart_and_a_relation_is_made_once() -> Result<()> {
-    let (house, [bob, dora, both, ..]) = sociable(Flavour::Akkoma).await?;
-    let alice = house.world.local("alice").await?;
-    house.sql("update users set is_confirmed = false where nickname = 'alice'").await?;
+    let (fixture, [bob, dora, both, ..]) = sociable(Flavour::Akkoma).await?;
+    let alice = fixture.world.local("alice").await?;
+    fixture.sql("update users set is_confirmed = false where nickname = 'alice'").await?;
     bob.blocks(&alice).await?;
     alice.blocks(&dora).await?;
     alice.follows(&both).await?;
-    let (code, done) = house.json("user confirm alice")?;
+    let (code, done) = fixture.json("user confirm alice")?;
     assert_eq!((code, &done["follow_relations"]), (0, &json!(1)));
     let (alice, both) = (alice.id().to_string(), both.id().to_string());
-    let all = relations(&house.rows().await?.0);
+    let all = relations(&fixture.rows().await?.0);
     let of_alice: Vec<_> = all.into_iter().filter(|(a, b)| *a == alice || *b == alice).collect();
     let mut expected = vec![(alice.clone(), both.clone()), (both, alice)];
     expected.sort();
@@ -123,24 +124,24 @@ async fn a_block_keeps_apart_and_a_relation_is_made_once() -> Result<()> {
 #[tokio::test]
 async fn a_mail_asks_to_confirm_with_the_accounts_own_link() -> Result<()> {
     for flavour in [Flavour::Pleroma, Flavour::Akkoma] {
-        let (mut house, [bob, ..]) = sociable(flavour).await?;
-        house.ostrakon = house
+        let (mut fixture, [bob, ..]) = sociable(flavour).await?;
+        fixture.ostrakon = fixture
             .ostrakon
             .with("OSTRAKON_SERVER_ACCOUNT_ACTIVATION_REQUIRED", "true")
             .with("OSTRAKON_SERVER_NAME", "Tom & \"Co\"");
-        let (code, _) = house.json(&format!("{NEW} --name <Alice>"))?;
+        let (code, _) = fixture.json(&format!("{NEW} --name <Alice>"))?;
         assert_eq!(code, 0, "{flavour}");
-        let after = house.rows().await?.0;
+        let after = fixture.rows().await?.0;
         let [mail] = &mails(&after)?[..] else { anyhow::bail!("{flavour}: not one mail") };
         assert_eq!(mail["subject"], "Tom & \"Co\" account confirmation");
         assert_eq!(mail["to"], json!([{ "tuple": ["<Alice>", "a@peer.example"] }]));
         // Nobody said who sends mails.
         assert_eq!(mail["from"], json!({ "tuple": ["Tom & \"Co\"", "noreply@peer.example"] }));
-        let id = id_of(&house, "alice").await?;
+        let id = id_of(&fixture, "alice").await?;
         let token: String =
             sqlx::query_scalar("select confirmation_token from users where id = $1")
                 .bind(id)
-                .fetch_one(&house.database.pool())
+                .fetch_one(&fixture.database.pool())
                 .await?;
         let link = format!(
             "href=\"https://peer.example/api/account/confirm_email/{}/{}\"",
@@ -159,14 +160,17 @@ async fn a_mail_asks_to_confirm_with_the_accounts_own_link() -> Result<()> {
 #[tokio::test]
 async fn the_staff_hears_of_an_account_that_waits() -> Result<()> {
     for flavour in FLAVOURS {
-        let (mut house, [bob, ..]) = sociable(flavour).await?;
-        house.ostrakon = house.ostrakon.with("OSTRAKON_SERVER_ACCOUNT_APPROVAL_REQUIRED", "true");
-        house.sql("update users set is_moderator = true where nickname in ('bob', 'gone')").await?;
-        house.sql("update users set is_admin = true where nickname in ('dora', 'both')").await?;
-        house.sql("update users set email = null where nickname = 'both'").await?;
+        let (mut fixture, [bob, ..]) = sociable(flavour).await?;
+        fixture.ostrakon =
+            fixture.ostrakon.with("OSTRAKON_SERVER_ACCOUNT_APPROVAL_REQUIRED", "true");
+        fixture
+            .sql("update users set is_moderator = true where nickname in ('bob', 'gone')")
+            .await?;
+        fixture.sql("update users set is_admin = true where nickname in ('dora', 'both')").await?;
+        fixture.sql("update users set email = null where nickname = 'both'").await?;
         // The new admin is not on the staff yet when that is written to.
-        assert_eq!(house.json(&format!("{NEW} --admin"))?.0, 0, "{flavour}");
-        let after = house.rows().await?.0;
+        assert_eq!(fixture.json(&format!("{NEW} --admin"))?.0, 0, "{flavour}");
+        let after = fixture.rows().await?.0;
         let alice = after.rows("users").iter().find(|row| row["nickname"] == "alice");
         let alice = alice.context("no alice")?;
         assert_eq!(bob.column("follower_count").await?, 0, "{flavour}");
@@ -203,11 +207,11 @@ async fn mails_go_to_the_queue_that_the_release_has() -> Result<()> {
         (Flavour::Pleroma, true, ("mailer", 1)),
         (Flavour::Akkoma, false, ("mailer", 1)),
     ] {
-        let house = House::new(flavour).await?;
-        house.world.local("bob").await?;
+        let fixture = Fixture::new(flavour).await?;
+        fixture.world.local("bob").await?;
         if drop {
             // What came with 2.7.
-            house
+            fixture
                 .sql(
                     "delete from schema_migrations where version = 20240527144418;
                      drop table bookmark_folders cascade; drop table rich_media_card;
@@ -215,8 +219,8 @@ async fn mails_go_to_the_queue_that_the_release_has() -> Result<()> {
                 )
                 .await?;
         }
-        assert_eq!(house.json(NEW)?.0, 0);
-        let after = house.rows().await?.0;
+        assert_eq!(fixture.json(NEW)?.0, 0);
+        let after = fixture.rows().await?.0;
         let is_mail = |job: &&Value| job["worker"] == "Pleroma.Workers.MailerWorker";
         let mails: Vec<&Value> = after.rows("oban_jobs").iter().filter(is_mail).collect();
         let [job] = mails[..] else { anyhow::bail!("not one mail") };
@@ -228,17 +232,17 @@ async fn mails_go_to_the_queue_that_the_release_has() -> Result<()> {
 
 #[tokio::test]
 async fn the_staff_can_have_it_in_its_log() -> Result<()> {
-    let house = House::new(Flavour::Akkoma).await?;
-    let boss = house.world.local("boss").await?;
+    let fixture = Fixture::new(Flavour::Akkoma).await?;
+    let boss = fixture.world.local("boss").await?;
     let line = format!("{NEW} --moderator --admin --as Boss --reason \"new\"");
-    let done = house.refused(&line).await?;
+    let done = fixture.refused(&line).await?;
     assert!(done.code == 4 && done.stderr.contains("--as Boss"), "{done:?}");
-    house.sql("update users set is_moderator = true").await?;
-    assert_eq!(house.run(&line)?.code, 0);
-    let alice = id_of(&house, "alice").await?;
+    fixture.sql("update users set is_moderator = true").await?;
+    assert_eq!(fixture.run(&line)?.code, 0);
+    let alice = id_of(&fixture, "alice").await?;
     let person = |id, nickname| json!({"id": flake_text(id), "nickname": nickname, "type": "user"});
     let (boss, alice) = (person(boss.id(), "boss"), person(alice, "alice"));
-    let log = house.rows().await?.0.rows("moderation_log").to_vec();
+    let log = fixture.rows().await?.0.rows("moderation_log").to_vec();
     let data: Vec<&Value> = log.iter().map(|row| &row["data"]).collect();
     let right = |name: &str| {
         json!({"action": "grant", "actor": boss, "subject": [alice], "permission": name,

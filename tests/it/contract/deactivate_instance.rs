@@ -131,12 +131,12 @@ async fn begun_by_an_older_version(flavour: Flavour, cursor: &str, ended: bool) 
         .execute(&pool)
         .await?;
     }
-    let spared: uuid::Uuid =
+    let excluded: uuid::Uuid =
         sqlx::query_scalar("select id from users where nickname = 's11@spam.example'")
             .fetch_one(&pool)
             .await?;
     let cursor: serde_json::Value =
-        serde_json::from_str(&cursor.replace("SPARED", &spared.to_string()))?;
+        serde_json::from_str(&cursor.replace("SPARED", &excluded.to_string()))?;
     sqlx::query("update ostrakon.runs set cursor = $1, status = 'queued', started_at = now()")
         .bind(cursor)
         .execute(&pool)
@@ -168,11 +168,11 @@ async fn what_an_older_version_has_begun_is_brought_to_its_end() -> Result<()> {
     for flavour in [Flavour::Akkoma, Flavour::Pleroma22] {
         for (cursor, ended) in [
             (
-                r#"{"step":"switch","after":"ffffffff-ffff-ffff-ffff-ffffffffffff","spared":["SPARED"]}"#,
+                r#"{"step":"switch","after":"ffffffff-ffff-ffff-ffff-ffffffffffff","excluded":["SPARED"]}"#,
                 false,
             ),
             (
-                r#"{"step":"unfollow","after":"00000000-0000-0000-0000-000000000000","spared":["SPARED"]}"#,
+                r#"{"step":"unfollow","after":"00000000-0000-0000-0000-000000000000","excluded":["SPARED"]}"#,
                 false,
             ),
             (r#"{"step":"recount","after":"00000000-0000-0000-0000-000000000000"}"#, true),

@@ -21,7 +21,7 @@ use super::{
 /// now, as many as Redis holds.
 const FILL: &str = "
     insert into ostrakon.runs (id, job, class, payload, subject, dedupe_key, status, plan, total, requested_by,
-        created_at, available_at, announced_at, finished_at)
+        created_at, available_at, notified_at, finished_at)
     select '01' || lpad(n::text, 24, '0'), 'deactivate_instance', 'long', '{}', 'host' || n, 'host' || n,
            case when n % 2 = 0 then 'queued' else 'succeeded' end,
            '{\"counts\": [], \"notes\": [], \"total\": 0}', 0, 'test',
@@ -34,14 +34,14 @@ const FILL: &str = "
 /// Rows that a statement may read: the announced runs, and a page of others.
 const ROWS: f64 = 1_210.0;
 
-const PATIENCE: Duration = Duration::from_mins(10);
+const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Does what commands, workers and reconciler do.
 async fn use_ledger(db: &mut PgConnection) -> Result<()> {
-    let due = ledger::due(db, "long", PATIENCE, 200).await?;
+    let due = ledger::due(db, "long", TIMEOUT, 200).await?;
     ensure!(due.len() == 200, "{} long runs are due", due.len());
     let first = due.first().context("nothing is due")?.id.clone();
-    ensure!(ledger::due(db, "short", PATIENCE, 200).await?.is_empty());
+    ensure!(ledger::due(db, "short", TIMEOUT, 200).await?.is_empty());
     let plan = PlanSummary { counts: vec![], notes: vec![], total: 1, cursor: Value::Null };
     let new = NewRun {
         job: "activate_user",
@@ -56,11 +56,11 @@ async fn use_ledger(db: &mut PgConnection) -> Result<()> {
     ledger::enqueue(db, &new).await?;
     ledger::enqueue(db, &new).await?;
     ledger::enqueue_all(db, &[NewRun { dedupe_key: "bob", ..new }]).await?;
-    let short = ledger::due(db, "short", PATIENCE, 200).await?;
+    let short = ledger::due(db, "short", TIMEOUT, 200).await?;
     ensure!(short.len() == 2, "{} short runs are due", short.len());
     ledger::unfinished(db, "alice").await?.context("alice is not queued")?;
     ledger::unfinished_among(db, &["alice".to_owned(), "bob".to_owned()]).await?;
-    ledger::mark_announced(db, std::slice::from_ref(&first)).await?;
+    ledger::mark_notified(db, std::slice::from_ref(&first)).await?;
     let claim = ledger::claim(db, &first, "worker", Stage::LONG_LEASE).await?;
     ledger::renew(db, &claim.context("it is not due")?, Stage::LONG_LEASE).await?;
     ledger::find(db, &first).await?.context("it is gone")?;

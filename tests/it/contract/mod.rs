@@ -132,7 +132,7 @@ fn bystanders_are_untouched(before: &State, after: &State, bystander: &str) -> R
         rows.filter(|(_, row)| row.to_string().contains(bystander)).collect()
     };
     let bystanders = rows(before);
-    ensure!(bystanders.len() > 3, "there is nobody to be spared");
+    ensure!(bystanders.len() > 3, "there is nobody to be excluded");
     ensure!(bystanders == rows(after), "rows of {bystander} were changed");
     Ok(())
 }

@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result, ensure};
 use ostrakon_jobs::{
     AnyJob,
     engine::{
-        BatchSettings, ThrottleSettings, Driver, Ended, Lease, PlanSummary, Progress, RetrySettings,
+        BatchSettings, Driver, Ended, Lease, PlanSummary, Progress, RetrySettings,
+        ThrottleSettings,
         ledger::{self, Claim, Enqueued, NewRun, Run},
     },
     pleroma::{self, Server, ServerSwitches},

@@ -5,16 +5,16 @@ use std::{fs, process::Stdio};
 use anyhow::{Context as _, Result};
 use testkit::{Account, Flavour};
 
-use super::House;
+use super::Fixture;
 
 /// At most so much, however large the rows are.
 const MIB_MAX: u64 = 64;
 
 /// Runs a command to its end; gives its exit code and the most memory that it was seen to use.
-fn run_watched(house: &House, line: &str) -> Result<(i32, u64)> {
+fn run_watched(fixture: &Fixture, line: &str) -> Result<(i32, u64)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let mut child =
-        house.ostrakon.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        fixture.ostrakon.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let file = format!("/proc/{}/status", child.id());
     let mut most = 0;
     loop {
@@ -31,16 +31,16 @@ fn run_watched(house: &House, line: &str) -> Result<(i32, u64)> {
 }
 
 /// Posts of 1 MB, an author who liked posts with long lists, a Delete to very many.
-async fn seed(house: &House) -> Result<Account> {
-    let alice = house.world.local("alice").await?;
-    let bob = house.world.local("bob").await?;
+async fn seed(fixture: &Fixture) -> Result<Account> {
+    let alice = fixture.world.local("alice").await?;
+    let bob = fixture.world.local("bob").await?;
     for number in 0..60 {
         alice.posts(&format!("post {number}")).create().await?;
         let theirs = bob.posts(&format!("bob {number}")).create().await?;
         alice.likes(&theirs).await?;
     }
     // Random enough not to shrink in the database. There is no index for texts of that length.
-    house
+    fixture
         .sql(
             "drop index objects_fts; drop index if exists objects_likes;
              update objects set data = data || jsonb_build_object('source', text)
@@ -57,12 +57,12 @@ async fn seed(house: &House) -> Result<Account> {
 
 #[tokio::test]
 async fn memory_does_not_follow_the_size_of_rows() -> Result<()> {
-    let house = House::new(Flavour::Akkoma).await?;
-    let alice = seed(&house).await?;
-    let (code, mib) = run_watched(&house, "user delete_activities alice --yes --inline")?;
+    let fixture = Fixture::new(Flavour::Akkoma).await?;
+    let alice = seed(&fixture).await?;
+    let (code, mib) = run_watched(&fixture, "user delete_activities alice --yes --inline")?;
     assert_eq!(code, 0);
     assert!((1..=MIB_MAX).contains(&mib), "{mib} MiB");
-    let left = house
+    let left = fixture
         .number(
             "select count(*) from activities
              where actor = $1 and data ->> 'type' in ('Create', 'Like')",

@@ -20,13 +20,13 @@ use crate::program::{Done, Ostrakon};
 use documents::Documents;
 
 /// A server's database, and the program on it with the least rights.
-struct House {
+struct Fixture {
     database: Database,
     world: World,
     ostrakon: Ostrakon,
 }
 
-impl House {
+impl Fixture {
     async fn new(flavour: Flavour) -> Result<Self> {
         let database = Database::create(flavour).await?;
         let ostrakon = Ostrakon::with_least_rights(&database)

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use testkit::{Account, Flavour, Post};
 
-use super::House;
+use super::Fixture;
 
 /// Has a post liked and bookmarked by so many, and the likes notified.
-async fn crowd(house: &House, post: &Post, author: &Account, number: i32) -> Result<()> {
-    let mut tx = house.pool().begin().await?;
+async fn crowd(fixture: &Fixture, post: &Post, author: &Account, number: i32) -> Result<()> {
+    let mut tx = fixture.pool().begin().await?;
     sqlx::raw_sql("set local session_replication_role = replica").execute(&mut *tx).await?;
     sqlx::query(
         "insert into activities (id, data, actor, recipients, local, inserted_at, updated_at)
@@ -48,22 +48,22 @@ const SLOW: &str = "create function dawdle() returns trigger language plpgsql as
 #[tokio::test]
 async fn what_is_too_much_for_a_batch_goes_in_portions() -> Result<()> {
     for flavour in Flavour::ALL {
-        let house = House::new(flavour).await?;
-        let alice = house.world.local("alice").await?;
+        let fixture = Fixture::new(flavour).await?;
+        let alice = fixture.world.local("alice").await?;
         alice.posts("before").create().await?;
         let loved = alice.posts("loved").create().await?;
         alice.likes(&loved).await?;
         alice.posts("after").create().await?;
-        crowd(&house, &loved, &alice, 300).await?;
-        house.sql(SLOW).await?;
+        crowd(&fixture, &loved, &alice, 300).await?;
+        fixture.sql(SLOW).await?;
         // All of it at once would take twice as long.
-        let done = house
+        let done = fixture
             .ostrakon
             .clone()
             .with("OSTRAKON_BATCH_STATEMENT_TIMEOUT", "300ms")
             .run(&["user", "delete_activities", "alice", "--yes", "--inline"])?;
         assert_eq!(done.code, 0, "{flavour}: {done:?}");
-        let left = house
+        let left = fixture
             .number(
                 "select (select count(*) from activities where data ->> 'type' <> 'Delete' and $1 <> '')
                       + (select count(*) from notifications)",
@@ -71,10 +71,10 @@ async fn what_is_too_much_for_a_batch_goes_in_portions() -> Result<()> {
             )
             .await?;
         assert_eq!(left, 0, "{flavour}");
-        let run = house.last_run().await?;
+        let run = fixture.last_run().await?;
         assert_eq!((&run["done"], &run["total"]), (&4.into(), &4.into()), "{flavour}");
         assert_eq!(
-            house.number("select note_count::bigint from users where ap_id = $1", &alice).await?,
+            fixture.number("select note_count::bigint from users where ap_id = $1", &alice).await?,
             0
         );
     }
@@ -83,18 +83,18 @@ async fn what_is_too_much_for_a_batch_goes_in_portions() -> Result<()> {
 
 #[tokio::test]
 async fn so_do_the_notifications_of_a_single_post() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    let alice = house.world.local("alice").await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let alice = fixture.world.local("alice").await?;
     let loved = alice.posts("loved").create().await?;
-    crowd(&house, &loved, &alice, 300).await?;
-    house.sql(SLOW).await?;
-    let done = house
+    crowd(&fixture, &loved, &alice, 300).await?;
+    fixture.sql(SLOW).await?;
+    let done = fixture
         .ostrakon
         .clone()
         .with("OSTRAKON_BATCH_STATEMENT_TIMEOUT", "200ms")
         .run(&["user", "rm", "alice", "--yes", "--inline"])?;
     assert_eq!(done.code, 0, "{done:?}");
-    let left = house.number("select count(*) from notifications where $1 <> ''", &alice).await?;
+    let left = fixture.number("select count(*) from notifications where $1 <> ''", &alice).await?;
     assert_eq!(left, 0);
     Ok(())
 }

@@ -3,19 +3,19 @@
 use anyhow::{Result, ensure};
 use testkit::{Account, Flavour, Post};
 
-use super::{House, cases, documents::Documents};
+use super::{Fixture, cases, documents::Documents};
 
 /// Posts, likes and boosts of an account, all of them odd. Gives the posts' rows.
 async fn seed(
-    house: &House,
+    fixture: &Fixture,
     documents: &mut Documents,
     account: &Account,
     theirs: &[Post],
 ) -> Result<Vec<i64>> {
-    let pool = house.pool();
+    let pool = fixture.pool();
     // An invalid address is what Pleroma 2.2 itself does not accept.
     let without: &[&str] =
-        if house.database.flavour() == Flavour::Pleroma22 { &["to", "cc"] } else { &[] };
+        if fixture.database.flavour() == Flavour::Pleroma22 { &["to", "cc"] } else { &[] };
     let mut rows = Vec::new();
     for number in 0..30 {
         let mut post = account.posts(&format!("post {number}"));
@@ -48,35 +48,35 @@ async fn whatever_strangers_wrote_goes() -> Result<()> {
 }
 
 async fn goes(flavour: Flavour, documents: &mut Documents) -> Result<()> {
-    let house = House::new(flavour).await?;
-    let alice = house.world.local("alice").await?;
-    let carl = house.world.remote("carl", "far.example").await?;
-    let bob = house.world.local("bob").await?;
+    let fixture = Fixture::new(flavour).await?;
+    let alice = fixture.world.local("alice").await?;
+    let carl = fixture.world.remote("carl", "far.example").await?;
+    let bob = fixture.world.local("bob").await?;
     let mut theirs = Vec::new();
     for number in 0..8 {
         theirs.push(bob.posts(&format!("bob {number}")).create().await?);
     }
-    let alices = seed(&house, documents, &alice, &theirs).await?;
-    let carls = seed(&house, documents, &carl, &theirs).await?;
+    let alices = seed(&fixture, documents, &alice, &theirs).await?;
+    let carls = seed(&fixture, documents, &carl, &theirs).await?;
     for post in &theirs {
-        documents.spoil_object(&house.pool(), post.object_row, &["actor"]).await?;
+        documents.spoil_object(&fixture.pool(), post.object_row, &["actor"]).await?;
     }
-    house.sql("create table before as select id, data from objects").await?;
+    fixture.sql("create table before as select id, data from objects").await?;
 
     for (line, account, rows) in [
         ("user delete_activities alice --yes --inline", &alice, &alices),
         ("user delete_activities carl@far.example --remote --yes --inline", &carl, &carls),
     ] {
-        let done = house.run(line)?;
-        let parked = house.parked().await?;
+        let done = fixture.run(line)?;
+        let parked = fixture.parked().await?;
         ensure!(done.code == 0 && parked.is_empty(), "{done:?}: {parked:?}");
-        nothing_is_left(&house, account, rows).await?;
+        nothing_is_left(&fixture, account, rows).await?;
     }
-    neighbours_keep_the_rest(&house, &bob).await
+    neighbours_keep_the_rest(&fixture, &bob).await
 }
 
-async fn nothing_is_left(house: &House, account: &Account, rows: &[i64]) -> Result<()> {
-    let left = house
+async fn nothing_is_left(fixture: &Fixture, account: &Account, rows: &[i64]) -> Result<()> {
+    let left = fixture
         .number(
             "select count(*) from activities
              where actor = $1 and data ->> 'type' in ('Create', 'Like', 'Announce')",
@@ -89,14 +89,14 @@ async fn nothing_is_left(house: &House, account: &Account, rows: &[i64]) -> Resu
            and data ?& '{id,formerType,deleted}' and (select count(*) from jsonb_object_keys(data)) = 4",
     )
     .bind(rows)
-    .fetch_one(&house.pool())
+    .fetch_one(&fixture.pool())
     .await?;
     ensure!(usize::try_from(buried)? == rows.len(), "{buried} of {} are buried", rows.len());
     Ok(())
 }
 
-async fn neighbours_keep_the_rest(house: &House, bob: &Account) -> Result<()> {
-    let changed = house
+async fn neighbours_keep_the_rest(fixture: &Fixture, bob: &Account) -> Result<()> {
+    let changed = fixture
         .number(
             "select count(*) from objects o join before b using (id),
                     cast('{likes,like_count,announcements,announcement_count,repliesCount,quotesCount}'
@@ -106,7 +106,7 @@ async fn neighbours_keep_the_rest(house: &House, bob: &Account) -> Result<()> {
         )
         .await?;
     ensure!(changed == 0, "{changed} posts of bob were changed");
-    let wrong = house
+    let wrong = fixture
         .number(
             "select count(*) from objects where data ->> 'actor' = $1 and not (
                  jsonb_typeof(data -> 'likes') = 'array' and jsonb_typeof(data -> 'announcements') = 'array'
@@ -136,9 +136,9 @@ async fn foreign_counters_neither_fail_nor_lose_their_meaning() -> Result<()> {
         ("\"99999999999999999999\"", "\"99999999999999999999\""),
         ("{\"a\": [1]}", "{\"a\": [1]}"),
     ];
-    let house = House::new(Flavour::Pleroma).await?;
-    let alice = house.world.local("alice").await?;
-    let bob = house.world.local("bob").await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let alice = fixture.world.local("alice").await?;
+    let bob = fixture.world.local("bob").await?;
     let mut parents = Vec::new();
     for (counter, expected) in COUNTERS {
         let parent = bob.posts("parent").create().await?;
@@ -151,18 +151,18 @@ async fn foreign_counters_neither_fail_nor_lose_their_meaning() -> Result<()> {
         )
         .bind(parent.object_row)
         .bind(counter)
-        .execute(&house.pool())
+        .execute(&fixture.pool())
         .await?;
         parents.push((parent.object_row, counter, expected));
     }
-    let done = house.run("user delete_activities alice --yes --inline")?;
+    let done = fixture.run("user delete_activities alice --yes --inline")?;
     assert_eq!(done.code, 0, "{done:?}");
     for (row, counter, expected) in parents {
         let (replies, quotes): (String, String) = sqlx::query_as(
             "select (data -> 'repliesCount')::text, (data -> 'quotesCount')::text from objects where id = $1",
         )
         .bind(row)
-        .fetch_one(&house.pool())
+        .fetch_one(&fixture.pool())
         .await?;
         assert_eq!([replies.as_str(), quotes.as_str()], [expected; 2], "{counter}");
     }

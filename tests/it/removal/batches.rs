@@ -3,15 +3,15 @@
 use anyhow::Result;
 use testkit::Flavour;
 
-use super::House;
+use super::Fixture;
 
 #[tokio::test]
 async fn what_quick_rows_have_taught_is_forgotten_before_the_posts() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
     for number in 0..60 {
-        house.alice.posts(&format!("post {number}")).create().await?;
+        fixture.alice.posts(&format!("post {number}")).create().await?;
     }
-    let ostrakon = house
+    let ostrakon = fixture
         .ostrakon
         .clone()
         .with("OSTRAKON_BATCH_ROWS_INITIAL", "4")
@@ -27,7 +27,7 @@ async fn what_quick_rows_have_taught_is_forgotten_before_the_posts() -> Result<(
         "select count(*) from objects where data ->> 'type' = 'Tombstone'
          group by xmin order by min(xmin::text::bigint)",
     )
-    .fetch_all(&house.database.pool())
+    .fetch_all(&fixture.database.pool())
     .await?;
     assert_eq!(batches, [4, 20, 36]);
     Ok(())

@@ -4,14 +4,14 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use testkit::{Flavour, flake_text};
 
-use super::House;
+use super::Fixture;
 
 /// The jobs for the server, oldest first.
-async fn jobs(house: &House) -> Result<Vec<Value>> {
+async fn jobs(fixture: &Fixture) -> Result<Vec<Value>> {
     let jobs = sqlx::query_scalar(
         "select jsonb_build_array(queue, worker, max_attempts, state, args) from oban_jobs order by id",
     );
-    Ok(jobs.fetch_all(&house.database.pool()).await?)
+    Ok(jobs.fetch_all(&fixture.database.pool()).await?)
 }
 
 fn is(job: &Value, op: &str) -> bool {
@@ -21,20 +21,21 @@ fn is(job: &Value, op: &str) -> bool {
 #[tokio::test]
 async fn akkoma_removes_it_when_nothing_else_is_left_to_do() -> Result<()> {
     for flavour in Flavour::ALL {
-        let house = House::new(flavour).await?;
-        let bob = house.world.local("bob").await?;
-        house.world.remote("carl", "far.example").await?.follows(&house.alice).await?;
-        bob.follows(&house.alice).await?;
-        house.alice.follows(&bob).await?;
-        house.alice.posts("hello").create().await?;
+        let fixture = Fixture::new(flavour).await?;
+        let bob = fixture.world.local("bob").await?;
+        fixture.world.remote("carl", "far.example").await?.follows(&fixture.alice).await?;
+        bob.follows(&fixture.alice).await?;
+        fixture.alice.follows(&bob).await?;
+        fixture.alice.posts("hello").create().await?;
         for again in [false, true] {
-            let done = house.run("user rm alice --yes --inline")?;
+            let done = fixture.run("user rm alice --yes --inline")?;
             assert_eq!(done.code, 0, "{flavour}: {done:?}");
             let noted = done.stderr.contains("a running server goes on showing");
             assert_eq!(noted, !again && flavour != Flavour::Pleroma, "{flavour}: {done:?}");
-            let jobs = jobs(&house).await?;
+            let jobs = jobs(&fixture).await?;
             if flavour == Flavour::Akkoma {
-                let args = json!({ "op": "delete_user", "user_id": flake_text(house.alice.id()) });
+                let args =
+                    json!({ "op": "delete_user", "user_id": flake_text(fixture.alice.id()) });
                 let worker = "Pleroma.Workers.BackgroundWorker";
                 let expected = json!(["background", worker, 1, "available", args]);
                 assert_eq!(jobs.last(), Some(&expected));
@@ -50,26 +51,26 @@ async fn akkoma_removes_it_when_nothing_else_is_left_to_do() -> Result<()> {
 }
 
 #[tokio::test]
-async fn nobody_is_asked_when_the_server_shall_not_be_told() -> Result<()> {
-    let house = House::new(Flavour::Akkoma).await?;
-    let ostrakon = house.ostrakon.clone().with("OSTRAKON_SERVER_REFRESH", "off");
+async fn nobody_is_asked_when_the_server_shall_not_be_informed() -> Result<()> {
+    let fixture = Fixture::new(Flavour::Akkoma).await?;
+    let ostrakon = fixture.ostrakon.clone().with("OSTRAKON_SERVER_REFRESH", "off");
     let done = ostrakon.run(&["user", "rm", "alice", "--yes", "--inline"])?;
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.stderr.contains("until it restarts, because server.refresh is off"), "{done:?}");
-    assert!(!jobs(&house).await?.iter().any(|job| is(job, "delete_user")));
+    assert!(!jobs(&fixture).await?.iter().any(|job| is(job, "delete_user")));
     Ok(())
 }
 
 #[tokio::test]
 async fn pleroma_2_1_names_its_columns_otherwise() -> Result<()> {
-    let house = House::new(Flavour::Pleroma22).await?;
-    house
+    let fixture = Fixture::new(Flavour::Pleroma22).await?;
+    fixture
         .sql("alter table users rename is_locked to locked; update users set locked = true")
         .await?;
-    crate::program::Ostrakon::renew_least_rights(&house.database).await?;
-    let done = house.run("user rm alice --yes --inline")?;
+    crate::program::Ostrakon::renew_least_rights(&fixture.database).await?;
+    let done = fixture.run("user rm alice --yes --inline")?;
     assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
-    let row = house.alice_row().await?;
+    let row = fixture.alice_row().await?;
     assert_eq!((&row["locked"], &row["deactivated"]), (&json!(false), &json!(true)));
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! `ostrakon user rm`, beyond what was recorded.
 
+mod announce_deletion;
 mod batches;
-mod farewell;
-mod leftovers;
 mod memory;
+mod owned_rows;
 mod silence;
 
 use anyhow::{Context as _, Result};
@@ -13,14 +13,14 @@ use testkit::{Account, Database, Flavour, State, World, snapshot};
 use crate::program::{Done, Ostrakon};
 
 /// A server's database with alice in it, and the program on it.
-struct House {
+struct Fixture {
     database: Database,
     world: World,
     alice: Account,
     ostrakon: Ostrakon,
 }
 
-impl House {
+impl Fixture {
     async fn new(flavour: Flavour) -> Result<Self> {
         let database = Database::create(flavour).await?;
         let world = World::new(&database);

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 use testkit::{Flavour, flake_text};
 
-use super::House;
+use super::Fixture;
 
 /// A session of alice's.
 const SESSION: &str =
@@ -18,17 +18,17 @@ const SESSION: &str =
 #[tokio::test]
 async fn a_queued_removal_has_switched_the_account_off_and_signed_it_out() -> Result<()> {
     for flavour in Flavour::ALL {
-        let house = House::new(flavour).await?;
-        let boss = house.world.local("boss").await?;
-        house.sql("update users set is_admin = true where nickname = 'boss'").await?;
-        house.sql(SESSION).await?;
-        house.alice.posts("hello").create().await?;
-        let before = house.rows().await?;
+        let fixture = Fixture::new(flavour).await?;
+        let boss = fixture.world.local("boss").await?;
+        fixture.sql("update users set is_admin = true where nickname = 'boss'").await?;
+        fixture.sql(SESSION).await?;
+        fixture.alice.posts("hello").create().await?;
+        let before = fixture.rows().await?;
 
-        let done = house.run("user rm alice --yes --as BOSS")?;
+        let done = fixture.run("user rm alice --yes --as BOSS")?;
         assert_eq!(done.code, 0, "{done:?}");
-        let after = house.rows().await?;
-        let row = house.alice_row().await?;
+        let after = fixture.rows().await?;
+        let row = fixture.alice_row().await?;
         let off = match flavour {
             Flavour::Pleroma22 => &row["deactivated"],
             Flavour::Pleroma | Flavour::Akkoma => {
@@ -42,7 +42,7 @@ async fn a_queued_removal_has_switched_the_account_off_and_signed_it_out() -> Re
         for table in ["activities", "objects", "following_relationships"] {
             assert_eq!(before.rows(table), after.rows(table), "{flavour}");
         }
-        let flake = flake_text(house.alice.id());
+        let flake = flake_text(fixture.alice.id());
         let refreshed: Vec<_> =
             after.rows("oban_jobs").iter().map(|job| job["args"].clone()).collect();
         let expected = match flavour {
@@ -60,7 +60,7 @@ async fn a_queued_removal_has_switched_the_account_off_and_signed_it_out() -> Re
                 "actor": person("boss", boss.id()),
                 "action": "delete",
                 "message": "@boss deleted users: @alice",
-                "subject": [person("alice", house.alice.id())],
+                "subject": [person("alice", fixture.alice.id())],
             })],
             "{flavour}"
         );
@@ -71,19 +71,19 @@ async fn a_queued_removal_has_switched_the_account_off_and_signed_it_out() -> Re
 #[tokio::test]
 async fn the_last_admin_is_removed_only_by_force() -> Result<()> {
     for flavour in Flavour::ALL {
-        let house = House::new(flavour).await?;
-        house.sql("update users set is_admin = true where nickname = 'alice'").await?;
+        let fixture = Fixture::new(flavour).await?;
+        fixture.sql("update users set is_admin = true where nickname = 'alice'").await?;
         // Neither of these could take over.
-        let sleeper = house.world.local("sleeper").await?;
+        let sleeper = fixture.world.local("sleeper").await?;
         sleeper.is_deactivated().await?;
-        house.world.remote("far", "far.example").await?;
-        house.sql("update users set is_admin = true where nickname <> 'alice'").await?;
-        let before = house.rows().await?;
-        let done = house.run("user rm alice --yes --inline")?;
+        fixture.world.remote("far", "far.example").await?;
+        fixture.sql("update users set is_admin = true where nickname <> 'alice'").await?;
+        let before = fixture.rows().await?;
+        let done = fixture.run("user rm alice --yes --inline")?;
         assert_eq!(done.code, 4, "{done:?}");
         assert!(done.stderr.contains("alice is the last admin"), "{done:?}");
-        assert!(before == house.rows().await?, "{flavour}");
-        let done = house.run("user rm alice --yes --inline --force")?;
+        assert!(before == fixture.rows().await?, "{flavour}");
+        let done = fixture.run("user rm alice --yes --inline --force")?;
         assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
     }
     Ok(())
@@ -91,9 +91,9 @@ async fn the_last_admin_is_removed_only_by_force() -> Result<()> {
 
 #[tokio::test]
 async fn nobody_but_the_staff_can_be_named() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.world.local("bob").await?;
-    let before = house.rows().await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.world.local("bob").await?;
+    let before = fixture.rows().await?;
     for line in [
         "user rm alice --yes --inline --as bob",
         "user rm alice --yes --inline --as ghost",
@@ -101,9 +101,9 @@ async fn nobody_but_the_staff_can_be_named() -> Result<()> {
         "user rm alice --king",
         "user rm",
     ] {
-        let done = house.run(line)?;
+        let done = fixture.run(line)?;
         assert_ne!(done.code, 0, "{line}");
-        assert!(before == house.rows().await?, "{line}");
+        assert!(before == fixture.rows().await?, "{line}");
     }
     Ok(())
 }

@@ -50,13 +50,13 @@ async fn a_run_waits_while_a_living_server_does_not_get_through() -> Result<()> 
     let line = worker.expect("goes on later: it waits for deliveries: ")?;
     ensure!(line["done"] == 0 && line["level"] == "INFO" && line["delay_s"] == 15, "{line}");
     let shown = stage.ostrakon.run(&["runs", "show", &id])?.stdout;
-    let told = shown.lines().find(|line| line.starts_with("Waits for "));
-    let told = told.with_context(|| shown.clone())?;
+    let reported = shown.lines().find(|line| line.starts_with("Waits for "));
+    let reported = reported.with_context(|| shown.clone())?;
     ensure!(
-        told.contains("more than 100 are due in the server's queue federator_outgoing"),
-        "{told}"
+        reported.contains("more than 100 are due in the server's queue federator_outgoing"),
+        "{reported}"
     );
-    ensure!(told.ends_with("allowed are 100 (federation.max_waiting)"), "{told}");
+    ensure!(reported.ends_with("allowed are 100 (federation.max_waiting)"), "{reported}");
     ensure!(shown.contains("Status       queued") && shown.contains("Not before "), "{shown}");
     let run = stage.run(&id).await?;
     ensure!((run.done, run.attempt, run.crashes) == (0, 0, 0), "{run:?}");
@@ -124,7 +124,7 @@ async fn whoever_gives_up_need_not_wait_for_the_next_look() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn progress_and_end_tell_until_when_others_are_told() -> Result<()> {
+async fn progress_and_end_tell_until_when_others_are_informed() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(11).await?;
     sqlx::raw_sql(AN_HOUR_AHEAD).execute(&stage.pool).await?;

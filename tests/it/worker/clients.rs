@@ -4,7 +4,7 @@ use std::process::Output;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{stage::Stage, story::DELETE_ALICE};
+use super::{history::DELETE_ALICE, stage::Stage};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_hundred_clients_at_once_one_makes_the_run() -> Result<()> {

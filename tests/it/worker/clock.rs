@@ -7,9 +7,9 @@ use serde_json::Value;
 use testkit::Clock;
 
 use super::{
+    history::DELETE_ALICE,
     process::Worker,
     stage::{Stage, eventually, queue},
-    story::DELETE_ALICE,
 };
 use crate::program::Ostrakon;
 
@@ -54,7 +54,7 @@ async fn a_clock_that_jumps_costs_no_lease_and_no_try() -> Result<()> {
     Ok(())
 }
 
-/// Whoever rings the bell and whoever hears it have clocks that differ; nobody rings again.
+/// Who notifies and who is notified have clocks that differ; nobody notifies again.
 async fn is_heard(ringing: &str, hearing: &str) -> Result<()> {
     let stage = Stage::new().await?;
     let (ringing, hearing) = (Clock::set_by(ringing)?, Clock::set_by(hearing)?);
@@ -67,12 +67,12 @@ async fn is_heard(ringing: &str, hearing: &str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bell_rung_by_a_clock_ahead_is_heard_at_once() -> Result<()> {
+async fn a_notification_by_a_clock_ahead_is_handled_immediately() -> Result<()> {
     is_heard("+1h", "+0").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_whose_clock_is_behind_hears_the_bell_at_once() -> Result<()> {
+async fn a_worker_whose_clock_is_behind_is_woken_immediately() -> Result<()> {
     is_heard("+0", "-1h").await
 }
 
@@ -105,8 +105,8 @@ async fn workers_whose_clocks_differ_leave_each_other_alone() -> Result<()> {
     })
     .await?;
     for worker in wrong.into_iter().chain([right]) {
-        let told = worker.stop()?;
-        ensure!(told.iter().all(|line| line["level"] == "INFO"), "{told:#?}");
+        let reported = worker.stop()?;
+        ensure!(reported.iter().all(|line| line["level"] == "INFO"), "{reported:#?}");
     }
     Ok(())
 }

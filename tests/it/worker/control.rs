@@ -3,9 +3,9 @@
 use anyhow::{Result, ensure};
 
 use super::{
+    history::TOTAL,
     process::Worker,
     stage::{BATCH, Stage, eventually},
-    story::TOTAL,
 };
 
 /// Waits until an operator's command waits for the batch under way.
@@ -43,9 +43,9 @@ async fn a_pause_takes_effect_at_the_end_of_the_batch() -> Result<()> {
     ensure!(said.code == 0 && said.stdout.contains("is queued again"), "{said:?}");
     let run = stage.reaches(&id, "succeeded").await?;
     ensure!((run.done, run.total) == (TOTAL, Some(TOTAL)), "{run:?}");
-    let story = ["queued", "started", "planned", "pause_requested", "paused"];
-    let story = [&story[..], &["resume_requested", "resumed", "succeeded"]].concat();
-    ensure!(stage.events(&id).await? == story);
+    let history = ["queued", "started", "planned", "pause_requested", "paused"];
+    let history = [&history[..], &["resume_requested", "resumed", "succeeded"]].concat();
+    ensure!(stage.events(&id).await? == history);
     Ok(())
 }
 
@@ -80,10 +80,10 @@ async fn a_cancelled_run_says_how_far_it_got_and_can_go_on() -> Result<()> {
     let run = stage.reaches(&id, "cancelled").await?;
     ensure!(run.done == 3 * BATCH, "{run:?}");
     let watched = watching.wait_with_output()?;
-    let told = String::from_utf8(watched.stderr)?;
+    let reported = String::from_utf8(watched.stderr)?;
     ensure!(
-        watched.status.code() == Some(1) && told.contains("cancelled: 15 of 34 items done"),
-        "{told}"
+        watched.status.code() == Some(1) && reported.contains("cancelled: 15 of 34 items done"),
+        "{reported}"
     );
     let line = worker.expect("delete_activities alice is cancelled")?;
     ensure!(line["done"] == 3 * BATCH && line["total"] == TOTAL, "{line}");

@@ -81,11 +81,11 @@ async fn sigterm_gives_eight_runs_back_with_their_checkpoints() -> Result<()> {
     }
     stuck(&stage.pool, 8).await?;
     worker.signal("TERM")?;
-    let told = Instant::now();
+    let reported = Instant::now();
     worker.expect("Stopping")?;
     held.rollback().await?;
     let (status, log) = worker.end()?;
-    ensure!(status.code() == Some(0) && told.elapsed() < Duration::from_secs(5), "{log:#?}");
+    ensure!(status.code() == Some(0) && reported.elapsed() < Duration::from_secs(5), "{log:#?}");
     for id in &ids {
         let run = stage.run(id).await?;
         ensure!((run.status.as_str(), run.done) == ("queued", 2 * BATCH), "{run:?}");

@@ -5,9 +5,9 @@ use sqlx::{PgPool, postgres::PgPoolOptions};
 use testkit::{Flavour, Postgres, PostgresOptions};
 
 use super::{
+    history::{DELETE_ALICE, TOTAL, hold, is_like_the_twin, load_story},
     process::Worker,
     stage::{BATCH, Stage, eventually, quick, reaches, run, stuck},
-    story::{DELETE_ALICE, TOTAL, hold, is_like_the_twin, load_story},
 };
 use crate::program::Ostrakon;
 
@@ -46,11 +46,12 @@ async fn only_batches_do_not_wait_for_the_disk() -> Result<()> {
     )
     .fetch_all(&stage.pool)
     .await?;
-    let batches = commits.iter().filter(|(got_on, ended, _)| *got_on && !ended).count();
+    let batches =
+        commits.iter().filter(|(made_progress, ended, _)| *made_progress && !ended).count();
     ensure!(i64::try_from(batches)? >= TOTAL / BATCH, "{commits:?}");
     ensure!(commits.last().is_some_and(|(_, ended, _)| *ended), "{commits:?}");
-    for (got_on, ended, waits) in &commits {
-        let expected = if *got_on && !ended { "off" } else { "on" };
+    for (made_progress, ended, waits) in &commits {
+        let expected = if *made_progress && !ended { "off" } else { "on" };
         ensure!(waits == expected, "{commits:?}");
     }
     Ok(())

@@ -46,7 +46,7 @@ async fn postgres_is_verified_against_the_authority_that_is_named() -> Result<()
     .fetch_one(&pool)
     .await?;
     ensure!(plain == 0, "{plain} connections are not encrypted");
-    for (parameters, code, told) in [
+    for (parameters, code, reported) in [
         (
             format!("sslmode=verify-full&sslrootcert={}", text(&others.authority())),
             8,
@@ -63,7 +63,7 @@ async fn postgres_is_verified_against_the_authority_that_is_named() -> Result<()
         ("sslmod=verify-full".to_owned(), 2, "did you mean sslmode?"),
     ] {
         let done = Ostrakon::at(&url(&parameters)).run(&["runs", "list"])?;
-        ensure!(done.code == code && done.stderr.contains(told), "{parameters}: {done:?}");
+        ensure!(done.code == code && done.stderr.contains(reported), "{parameters}: {done:?}");
     }
     Ok(())
 }
@@ -88,7 +88,7 @@ async fn redis_is_verified_against_the_authority_that_is_named() -> Result<()> {
     let (_redis, port) = encrypted_redis(&ours, "no")?;
     let stage = Stage::on_redis(&format!("rediss://localhost:{port}/0")).await?;
     let ask = ["user", "delete_activities", "alice", "--yes", "--require-redis"];
-    for (file, code, told) in [
+    for (file, code, reported) in [
         (None, 8, "Redis at localhost"),
         (Some(others.authority()), 8, "Redis at localhost"),
         (Some("/nowhere/ca.pem".into()), 2, "/nowhere/ca.pem cannot be read"),
@@ -99,7 +99,7 @@ async fn redis_is_verified_against_the_authority_that_is_named() -> Result<()> {
             None => stage.ostrakon.clone(),
         };
         let done = ostrakon.run(&ask)?;
-        ensure!(done.code == code && done.stderr.contains(told), "{file:?}: {done:?}");
+        ensure!(done.code == code && done.stderr.contains(reported), "{file:?}: {done:?}");
     }
     let ostrakon = stage.with("OSTRAKON_REDIS_CA_FILE", &text(&ours.authority()));
     let worker = Worker::start(&ostrakon)?;

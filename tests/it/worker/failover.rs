@@ -5,9 +5,9 @@ use sqlx::{Executor as _, PgPool, postgres::PgPoolOptions};
 use testkit::{Flavour, Postgres};
 
 use super::{
+    history::{DELETE_ALICE, hold, is_like_the_twin, load_story},
     process::Worker,
     stage::{queue, quick, short_leases, stuck},
-    story::{DELETE_ALICE, hold, is_like_the_twin, load_story},
 };
 use crate::program::Ostrakon;
 

@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 use ostrakon_jobs::engine::FailPoint;
 
 use super::{
+    history::{DELETE_ALICE, TOTAL, posts_left, spoil},
     process::Worker,
     stage::{BATCH, Stage},
-    story::{DELETE_ALICE, TOTAL, posts_left, spoil},
 };
 use crate::program::Ostrakon;
 
@@ -49,9 +49,9 @@ dies! {
     after_acknowledge: AfterAcknowledge "return" undisturbed;
     before_park_commit: BeforeParkCommit "return" with_a_bad_row;
     after_park_commit: AfterParkCommit "return" with_a_bad_row;
-    before_give_back_commit: BeforeGiveBackCommit "return" told_to_stop;
-    after_give_back_commit: AfterGiveBackCommit "return" told_to_stop;
-    after_ring: AfterRing "return" never_announced;
+    before_give_back_commit: BeforeGiveBackCommit "return" stopped;
+    after_give_back_commit: AfterGiveBackCommit "return" stopped;
+    after_notify: AfterNotify "return" never_notified;
     before_enqueue_commit: BeforeEnqueueCommit "return" while_asking;
     after_enqueue_commit: AfterEnqueueCommit "return" while_asking;
 }
@@ -105,7 +105,7 @@ async fn with_a_bad_row(point: FailPoint, when: &str) -> Result<()> {
     Ok(())
 }
 
-async fn told_to_stop(point: FailPoint, when: &str) -> Result<()> {
+async fn stopped(point: FailPoint, when: &str) -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(12).await?;
     let mut worker = Worker::start(&armed(&stage, point, when))?;
@@ -122,7 +122,7 @@ async fn told_to_stop(point: FailPoint, when: &str) -> Result<()> {
     stage.is_like_the_twin(&id).await
 }
 
-async fn never_announced(point: FailPoint, when: &str) -> Result<()> {
+async fn never_notified(point: FailPoint, when: &str) -> Result<()> {
     let stage = Stage::new().await?;
     // Nobody listens at that port.
     let deaf = stage.with("OSTRAKON_REDIS_URL", "redis://127.0.0.1:1");

@@ -44,7 +44,7 @@ async fn messages_without_a_true_run_only_warn() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_differs_from_its_run_only_warns() -> Result<()> {
     let (stage, redis) = Stage::with_redis().await?;
-    // Nobody rings but this test, once the first round is over and the run's own message is gone.
+    // Nobody notifies but this test, once the first round is over and the run's own message is gone.
     let ostrakon = stage.with("OSTRAKON_WORKER_RECONCILE_INTERVAL", "1h");
     let mut worker = Worker::start(&ostrakon)?;
     stage.workers(1).await?;

@@ -12,9 +12,9 @@ use anyhow::{Result, ensure};
 use sqlx::{Executor as _, PgPool, PgTransaction};
 
 use super::{
+    history::{hold_also, looks_for_deadlocks_after, object_of},
     process::Worker,
     stage::Stage,
-    story::{hold_also, looks_for_deadlocks_after, object_of},
 };
 
 /// As the server has it from its first statement on, when somebody posts.

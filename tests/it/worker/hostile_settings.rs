@@ -7,9 +7,9 @@ use sqlx::{Executor as _, PgPool, postgres::PgPoolOptions};
 use testkit::{Flavour, Postgres, put_together};
 
 use super::{
+    history::load_story,
     process::Worker,
     stage::{Stage, quick},
-    story::load_story,
 };
 use crate::program::Ostrakon;
 
@@ -143,14 +143,14 @@ async fn a_commit_that_waits_for_a_standby_is_explained() -> Result<()> {
     let mut command = ostrakon.command(&["user", "deactivate", "alice", "--inline", "--yes"]);
     let mut child =
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn()?;
-    let mut told = BufReader::new(child.stderr.take().context("no standard error")?);
+    let mut reported = BufReader::new(child.stderr.take().context("no standard error")?);
     let mut line = String::new();
-    told.read_line(&mut line)?;
+    reported.read_line(&mut line)?;
     ensure!(line.contains("synchronous_standby_names") && line.contains("Ctrl-C"), "{line}");
     pool.execute("alter system reset synchronous_standby_names").await?;
     pool.execute("select pg_reload_conf()").await?;
     let mut rest = String::new();
-    told.read_to_string(&mut rest)?;
+    reported.read_to_string(&mut rest)?;
     ensure!(child.wait()?.success(), "{rest}");
     Ok(())
 }

@@ -8,9 +8,9 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use super::{
+    history::DELETE_ALICE,
     process::Worker,
     stage::{BATCH, Stage, eventually},
-    story::DELETE_ALICE,
 };
 use crate::program::Done;
 
@@ -50,18 +50,18 @@ async fn whatever_stops_a_run_pauses_it() -> Result<()> {
         // The wish waits for the batch, which waits for the row.
         stage.others_are_stuck(1).await?;
         held.rollback().await?;
-        let told = Done::from(child.wait_with_output()?);
-        ensure!(told.code == 130 && told.stdout.is_empty(), "{name}: {told:?}");
+        let reported = Done::from(child.wait_with_output()?);
+        ensure!(reported.code == 130 && reported.stdout.is_empty(), "{name}: {reported:?}");
         for word in ["is paused", &format!("runs resume {id}"), &format!("runs cancel {id}")] {
-            ensure!(told.stderr.contains(word), "{name}: {told:?}");
+            ensure!(reported.stderr.contains(word), "{name}: {reported:?}");
         }
         let run = stage.run(&id).await?;
         ensure!((run.status.as_str(), run.done) == ("paused", done * BATCH), "{name}: {run:?}");
         ensure!(run.attempt == 0 && run.last_error.is_none(), "{name}: {run:?}");
         ensure!(stage.ostrakon.run(&["runs", "resume", &id])?.code == 0);
     }
-    let told = stage.ostrakon.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
-    ensure!(told.code == 0, "{told:?}");
+    let reported = stage.ostrakon.run(&[&DELETE_ALICE[..], &["--inline", "--yes"]].concat())?;
+    ensure!(reported.code == 0, "{reported:?}");
     stage.is_like_the_twin(&only_run(&stage).await?).await
 }
 
@@ -76,8 +76,8 @@ async fn a_second_ctrl_c_drops_the_batch() -> Result<()> {
     stage.others_are_stuck(1).await?;
     signal(&child, "INT")?;
     // Nobody has given the row free.
-    let told = Done::from(child.wait_with_output()?);
-    ensure!(told.code == 130 && told.stderr.contains("is paused"), "{told:?}");
+    let reported = Done::from(child.wait_with_output()?);
+    ensure!(reported.code == 130 && reported.stderr.contains("is paused"), "{reported:?}");
     let run = stage.run(&id).await?;
     ensure!((run.status.as_str(), run.done) == ("paused", 2 * BATCH), "{run:?}");
     held.rollback().await?;
@@ -87,24 +87,24 @@ async fn a_second_ctrl_c_drops_the_batch() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn patience_has_an_end_here_as_well() -> Result<()> {
+async fn waiting_has_an_end_here_as_well() -> Result<()> {
     let stage = Stage::new().await?;
     let held = stage.hold(12).await?;
     let child = inline(&stage, &["--wait-timeout", "1s"])?;
     // On a busy machine that may be before the batch with the row.
     eventually("a wish", async || {
-        let wish = "select count(*) from pg_stat_activity
+        let requested = "select count(*) from pg_stat_activity
                     where application_name = 'ostrakon' and wait_event_type = 'Lock'
                       and datname = current_database()";
-        let waiting: i64 = sqlx::query_scalar(wish).fetch_one(&stage.pool).await?;
+        let waiting: i64 = sqlx::query_scalar(requested).fetch_one(&stage.pool).await?;
         let paused = "select count(*) from ostrakon.runs where status = 'paused'";
         let paused: i64 = sqlx::query_scalar(paused).fetch_one(&stage.pool).await?;
         Ok((waiting + paused > 0).then_some(()))
     })
     .await?;
     held.rollback().await?;
-    let told = Done::from(child.wait_with_output()?);
-    ensure!(told.code == 7 && told.stderr.contains("is paused"), "{told:?}");
+    let reported = Done::from(child.wait_with_output()?);
+    ensure!(reported.code == 7 && reported.stderr.contains("is paused"), "{reported:?}");
     let run = stage.run(&only_run(&stage).await?).await?;
     ensure!(run.status == "paused" && run.done <= 3 * BATCH, "{run:?}");
     Ok(())
@@ -133,12 +133,12 @@ async fn a_list_that_is_stopped_begins_nothing_else() -> Result<()> {
     signal(&child, "INT")?;
     stage.others_are_stuck(1).await?;
     held.rollback().await?;
-    let told = Done::from(child.wait_with_output()?);
-    ensure!(told.code == 130, "{told:?}");
+    let reported = Done::from(child.wait_with_output()?);
+    ensure!(reported.code == 130, "{reported:?}");
     // The first host may have been through with that batch.
     let run = stage.run(&id).await?;
     ensure!(["paused", "succeeded"].contains(&run.status.as_str()), "{run:?}");
-    ensure!(told.stderr.contains("Nothing was begun for 1 host of the list"), "{told:?}");
+    ensure!(reported.stderr.contains("Nothing was begun for 1 host of the list"), "{reported:?}");
     ensure!(only_run(&stage).await? == id);
     let runs: i64 =
         sqlx::query_scalar("select count(*) from ostrakon.runs").fetch_one(&stage.pool).await?;
@@ -164,7 +164,7 @@ async fn a_run_that_must_wait_says_so_at_once_and_can_be_stopped() -> Result<()>
     .await?;
     let id = only_run(&stage).await?;
     signal(&child, "INT")?;
-    let told = Done::from(child.wait_with_output()?);
-    ensure!(told.code == 130 && told.stderr.contains("is throttled: "), "{told:?}");
+    let reported = Done::from(child.wait_with_output()?);
+    ensure!(reported.code == 130 && reported.stderr.contains("is throttled: "), "{reported:?}");
     has(&stage, &id, "paused").await
 }

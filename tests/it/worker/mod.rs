@@ -3,7 +3,6 @@
 //! A test holds the row lock of a post to stop a run at a known place; batches are five items small.
 
 mod backlog;
-mod throttle;
 mod clients;
 mod clock;
 mod control;
@@ -17,6 +16,7 @@ mod failover;
 mod failpoints;
 mod forged;
 mod giving_way;
+mod history;
 mod hostile_settings;
 mod inline;
 mod network;
@@ -34,7 +34,7 @@ mod speed;
 mod stage;
 mod starting;
 mod stopping;
-mod story;
+mod throttle;
 mod upgrade;
 mod waiting;
 mod work;

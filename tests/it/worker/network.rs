@@ -167,7 +167,7 @@ async fn a_worker_that_is_cut_off_while_it_claims_keeps_nothing_from_others() ->
     Ok(())
 }
 
-/// Every part of the only worker works: nobody rings for a run but its own reconciler.
+/// Every part of the only worker works: nobody notifies it of a run but its own reconciler.
 async fn comes_back(stage: &Stage) -> Result<()> {
     let unheard = stage.with("OSTRAKON_REDIS_URL", "redis://127.0.0.1:1");
     let (last, _) = queue(&unheard, &["user", "deactivate", "carl@far.example"])?;
@@ -190,8 +190,8 @@ async fn a_worker_whose_postgres_never_answers_again_gives_up_and_ends() -> Resu
     let (status, log) = worker.end()?;
     let soon = signalled.elapsed() < Duration::from_secs(5);
     ensure!(status.code() == Some(0) && soon, "{log:#?}");
-    let told = |text: &str| log.iter().filter(|line| message(line).contains(text)).count();
-    ensure!(told("Due runs cannot be announced for now") == 1, "{log:#?}");
+    let reported = |text: &str| log.iter().filter(|line| message(line).contains(text)).count();
+    ensure!(reported("Workers cannot be notified of due runs for now") == 1, "{log:#?}");
     let last = log.last().context("nothing was logged")?;
     ensure!(message(last).contains("could not be struck from the list"), "{last}");
     held.rollback().await?;
@@ -210,7 +210,7 @@ async fn a_black_hole_before_redis_costs_no_run() -> Result<()> {
     held.rollback().await?;
     net.stage.went_straight(&id).await?;
     worker.expect("no jobs are fetched from this queue now")?;
-    // Rung for in vain: this worker hears nothing.
+    // Notified in vain: this worker hears nothing.
     let (unheard, _) = net.stage.queue(&["user", "deactivate", "carl@far.example"])?;
     net.redis.set(Link::Open);
     worker.expect("jobs are fetched from this queue again")?;

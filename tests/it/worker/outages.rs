@@ -3,9 +3,9 @@
 use anyhow::{Result, ensure};
 
 use super::{
+    history::DELETE_ALICE,
     process::{Worker, message},
     stage::Stage,
-    story::DELETE_ALICE,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,10 +26,10 @@ async fn a_run_goes_on_without_redis() -> Result<()> {
     // The message of the first run is delivered again, and is not done again.
     ensure!(stage.events(&id).await? == ["queued", "started", "planned", "succeeded"]);
     let log = worker.stop()?;
-    let told = |text: &str| log.iter().filter(|line| message(line).contains(text)).count();
+    let reported = |text: &str| log.iter().filter(|line| message(line).contains(text)).count();
     // Once by each of the two queues and once by the reconciler, however long it took.
-    ensure!(told("no jobs are fetched from this queue now") == 2, "{log:#?}");
-    ensure!(told("Due runs cannot be announced for now") <= 1, "{log:#?}");
+    ensure!(reported("no jobs are fetched from this queue now") == 2, "{log:#?}");
+    ensure!(reported("Workers cannot be notified of due runs for now") <= 1, "{log:#?}");
     let foreign = |line: &&serde_json::Value| {
         line["target"].as_str().is_some_and(|target| target.starts_with("apalis"))
     };

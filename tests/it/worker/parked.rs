@@ -3,9 +3,9 @@
 use anyhow::{Context as _, Result, ensure};
 
 use super::{
+    history::{DELETE_ALICE, TOTAL, mend, posts_left, spoil},
     process::Worker,
     stage::Stage,
-    story::{DELETE_ALICE, TOTAL, mend, posts_left, spoil},
 };
 
 /// Data that is wrong: a check is violated.
@@ -60,8 +60,8 @@ async fn what_was_parked_is_done_once_it_can_be() -> Result<()> {
     forget_repeated_refreshes(&stage).await?;
     stage.is_like_the_twin(&id).await?;
     ensure!(reasons(&stage, &id).await?.is_empty());
-    for wish in [&["runs", "retry", &id][..], &["runs", "retry", &id, "--parked"]] {
-        let refused = stage.ostrakon.run(wish)?;
+    for requested in [&["runs", "retry", &id][..], &["runs", "retry", &id, "--parked"]] {
+        let refused = stage.ostrakon.run(requested)?;
         ensure!(
             refused.code == 4 && refused.stderr.contains("nothing of it is left"),
             "{refused:?}"
@@ -69,12 +69,12 @@ async fn what_was_parked_is_done_once_it_can_be() -> Result<()> {
     }
 
     let events = stage.events(&id).await?;
-    let told: Vec<&str> = ["queued", "started", "planned", "parked", "parked", "incomplete"]
+    let reported: Vec<&str> = ["queued", "started", "planned", "parked", "parked", "incomplete"]
         .into_iter()
         .chain(["parked_retry_requested", "resumed", "incomplete"])
         .chain(["retry_requested", "resumed", "unparked", "unparked", "succeeded"])
         .collect();
-    ensure!(events == told, "{events:?}");
+    ensure!(events == reported, "{events:?}");
     Ok(())
 }
 
@@ -138,10 +138,10 @@ async fn a_single_item_that_takes_too_long_is_parked_with_the_setting() -> Resul
     let run = stage.reaches(&id, "incomplete").await?;
     ensure!((run.done, run.parked, run.attempt) == (TOTAL - 1, 1, 0), "{run:?}");
     ensure!(posts_left(&stage.pool).await? == [12]);
-    let told = reasons(&stage, &id).await?;
+    let reported = reasons(&stage, &id).await?;
     ensure!(
-        told[0].contains("this item alone takes longer than batch.statement_timeout"),
-        "{told:?}"
+        reported[0].contains("this item alone takes longer than batch.statement_timeout"),
+        "{reported:?}"
     );
 
     mend(&stage.pool, TAKES_TOO_LONG).await?;

@@ -5,9 +5,9 @@ use sqlx::postgres::PgPoolOptions;
 use testkit::{Flavour, Postgres};
 
 use super::{
+    history::{DELETE_ALICE, hold, is_like_the_twin, load_story},
     process::{Worker, message},
     stage::{Stage, eventually, queue, quick, short_leases, stuck},
-    story::{DELETE_ALICE, hold, is_like_the_twin, load_story},
 };
 use crate::program::Ostrakon;
 
@@ -44,7 +44,7 @@ async fn a_row_that_is_held_for_long_costs_a_try_and_no_row() -> Result<()> {
     // Ever smaller batches got as far as the row before it.
     ensure!((run.status.as_str(), run.done, run.attempt) == ("queued", 11, 1), "{run:?}");
     let error = "PostgreSQL said: canceling statement due to lock timeout";
-    ensure!(run.last_error.as_ref().is_some_and(|told| told.starts_with(error)), "{run:?}");
+    ensure!(run.last_error.as_ref().is_some_and(|reported| reported.starts_with(error)), "{run:?}");
     ensure!(run.parked == 0, "a row that is only held is not parked");
     held.rollback().await?;
     // Time passes.

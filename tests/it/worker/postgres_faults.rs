@@ -7,9 +7,9 @@ use sqlx::PgPool;
 use testkit::put_together;
 
 use super::{
+    history::TOTAL,
     process::Worker,
     stage::{Stage, eventually},
-    story::TOTAL,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,7 +192,7 @@ async fn cutting_the_connections_beside_the_work_costs_nothing() -> Result<()> {
     stage.next_is_done().await?;
     // Each time others came in their place. One that nobody was using is replaced without a word.
     ensure!(cut.len() >= 5, "{cut:?}");
-    let told = worker.stop()?;
-    ensure!(told.iter().all(|line| line["level"] != "ERROR"), "{told:#?}");
+    let reported = worker.stop()?;
+    ensure!(reported.iter().all(|line| line["level"] != "ERROR"), "{reported:#?}");
     Ok(())
 }

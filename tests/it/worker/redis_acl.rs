@@ -9,7 +9,7 @@ use super::{
 };
 
 const EXAMPLE: &str = include_str!("../../../config/redis-acl.example");
-const PASSWORD: &str = "bell-7Xq";
+const PASSWORD: &str = "word-7Xq";
 
 /// Makes the user of the example; gives the URL with which to be it.
 fn make_user(redis: &Redis) -> Result<String> {
@@ -31,7 +31,7 @@ async fn the_example_user_does_all_that_ostrakon_does() -> Result<()> {
     let url = format!("{}/3", make_user(&redis)?);
     let mut stage = Stage::on_redis(&url).await?;
     stage.ostrakon = stage.with("OSTRAKON_REDIS_PREFIX", "ostrakon");
-    // A bell that is lost: the reconciler has to ring it again.
+    // A notification that is lost: the reconciler has to repeat it.
     let lost = stage.queue_alice()?;
     redis.command(&["FLUSHALL"])?;
     let worker = Worker::start(&stage.ostrakon)?;

@@ -13,8 +13,8 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 use testkit::{Flavour, Postgres, Redis};
 
 use super::{
+    history::load_story,
     stage::{eventually, reaches},
-    story::load_story,
 };
 use crate::program::{Done, Ostrakon};
 
@@ -107,7 +107,7 @@ fn says(done: &Done, code: i32) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn passwords_are_told_nowhere() -> Result<()> {
+async fn passwords_are_shown_nowhere() -> Result<()> {
     let guarded = Guarded::start().await?;
     let config = guarded.config(
         "ostrakon.toml",
@@ -166,7 +166,7 @@ async fn passwords_are_told_nowhere() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn passwords_that_are_refused_are_told_nowhere() -> Result<()> {
+async fn passwords_that_are_refused_are_shown_nowhere() -> Result<()> {
     let guarded = Guarded::start().await?;
     let good = guarded.postgres_url(POSTGRES_PASSWORD);
     let redis = guarded.redis_url(REDIS_PASSWORD);

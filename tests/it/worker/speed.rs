@@ -5,9 +5,9 @@ use serde_json::Value;
 use sqlx::PgTransaction;
 
 use super::{
+    history::TOTAL,
     process::Worker,
     stage::{BATCH, Stage, eventually},
-    story::TOTAL,
 };
 use crate::program::Ostrakon;
 
@@ -90,8 +90,11 @@ async fn an_operator_slows_a_run_down_and_speeds_it_up_while_it_rests() -> Resul
     let said = speed(&stage.ostrakon, &id, "1")?;
     ensure!(said.contains("goes on at 1 times the speed of the settings"), "{said}");
     stage.is_like_the_twin(&id).await?;
-    let told = stage.ostrakon.run(&["runs", "show", &id])?;
-    ensure!(told.stdout.contains("speed by ") && told.stdout.contains("(factor 0.01)"), "{told:?}");
+    let reported = stage.ostrakon.run(&["runs", "show", &id])?;
+    ensure!(
+        reported.stdout.contains("speed by ") && reported.stdout.contains("(factor 0.01)"),
+        "{reported:?}"
+    );
     let refused = stage.ostrakon.run(&["runs", "speed", &id, "2"])?;
     ensure!(refused.code == 4, "{refused:?}");
     ensure!(refused.stderr.contains("has succeeded: it cannot be made faster"), "{refused:?}");

@@ -10,7 +10,7 @@ use serde_json::Value;
 use sqlx::{FromRow, PgPool, PgTransaction};
 use testkit::{Database, Flavour, Redis};
 
-use super::story::{
+use super::history::{
     DELETE_ALICE, hold, is_like_the_twin, is_untouched, load_story, looks_for_deadlocks_after,
 };
 use crate::program::{Done, Ostrakon};

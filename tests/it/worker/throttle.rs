@@ -13,15 +13,18 @@ use sqlx::PgPool;
 use tokio::time::timeout;
 
 use super::{
+    history::{DELETE_ALICE, hold, is_like_the_twin},
     process::Worker,
     stage::{BATCH, DEADLINE, Stage, eventually, run, stuck},
-    story::{DELETE_ALICE, hold, is_like_the_twin},
 };
 use crate::program::Ostrakon;
 
 /// A program that looks often and lets go soon.
 fn attentive(ostrakon: &Ostrakon) -> Ostrakon {
-    ostrakon.clone().with("OSTRAKON_THROTTLE_INTERVAL", "50ms").with("OSTRAKON_THROTTLE_HOLD", "200ms")
+    ostrakon
+        .clone()
+        .with("OSTRAKON_THROTTLE_INTERVAL", "50ms")
+        .with("OSTRAKON_THROTTLE_HOLD", "200ms")
 }
 
 /// Waits until the throttle has looked once more from the beginning: one look begins after another that began after
@@ -74,7 +77,8 @@ async fn is_throttled<C>(
     // The log has it before the ledger, which a disk that stands still may keep waiting.
     eventually("a throttle in the ledger", async || {
         let throttle = "select throttle from ostrakon.runs where id = $1";
-        let throttle: Option<String> = sqlx::query_scalar(throttle).bind(&id).fetch_one(pool).await?;
+        let throttle: Option<String> =
+            sqlx::query_scalar(throttle).bind(&id).fetch_one(pool).await?;
         Ok(throttle.map(|_| ()))
     })
     .await?;
@@ -87,10 +91,10 @@ async fn is_throttled<C>(
     ensure!(shown["throttle"]["name"] == check && shown["throttle"]["reason"] == reason, "{shown}");
     ensure!(shown["status"] == "running" && shown["done"] == 3 * BATCH, "{shown}");
 
-    let told = ostrakon.run(&["metrics"])?;
+    let reported = ostrakon.run(&["metrics"])?;
     let labels = format!("{{check=\"{check}\",job=\"delete_activities\",run_id=\"{id}\"}}");
     let throttled = format!("ostrakon_run_throttled{labels} 1");
-    ensure!(told.stdout.lines().any(|line| line == throttled), "{told:?}");
+    ensure!(reported.stdout.lines().any(|line| line == throttled), "{reported:?}");
 
     relieve(cause).await?;
     worker.expect("delete_activities alice goes on")?;
@@ -98,8 +102,8 @@ async fn is_throttled<C>(
     let shown: Value =
         serde_json::from_str(&ostrakon.run(&["runs", "show", &id, "--json"])?.stdout)?;
     ensure!(shown["throttle"].is_null() && shown["throttled_ms"].as_i64() > Some(0), "{shown}");
-    let told = ostrakon.run(&["metrics"])?;
-    ensure!(!told.stdout.contains("ostrakon_run_throttled{"), "{told:?}");
+    let reported = ostrakon.run(&["metrics"])?;
+    ensure!(!reported.stdout.contains("ostrakon_run_throttled{"), "{reported:?}");
     ensure!(run(pool, &id).await?.attempt == 0, "throttling is no failure");
     Ok(())
 }
@@ -127,8 +131,7 @@ async fn a_run_that_is_held_back_obeys_an_operator_and_keeps_its_lease() -> Resu
     let id = stage.queue_alice()?;
     worker.expect("delete_activities alice is throttled: ")?;
     // Longer than a lease.
-    let later =
-        "select clock_timestamp() > throttled_at + interval '1.5 s' from ostrakon.runs where id = $1";
+    let later = "select clock_timestamp() > throttled_at + interval '1.5 s' from ostrakon.runs where id = $1";
     eventually("a run that is throttled for long", async || {
         let later: Option<bool> =
             sqlx::query_scalar(later).bind(&id).fetch_one(&stage.pool).await?;
@@ -144,7 +147,7 @@ async fn a_run_that_is_held_back_obeys_an_operator_and_keeps_its_lease() -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_is_told_to_stop_gives_a_run_back_that_is_held_back() -> Result<()> {
+async fn a_worker_that_is_informed_to_stop_gives_a_run_back_that_is_held_back() -> Result<()> {
     let stage = Stage::new().await?;
     let folder = tempfile::tempdir()?;
     let flag = folder.path().join("throttle");
@@ -163,7 +166,7 @@ async fn a_worker_that_is_told_to_stop_gives_a_run_back_that_is_held_back() -> R
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_follows_is_told_why_nothing_happens() -> Result<()> {
+async fn whoever_follows_is_informed_why_nothing_happens() -> Result<()> {
     let stage = Stage::new().await?;
     let folder = tempfile::tempdir()?;
     let flag = folder.path().join("throttle");
@@ -178,12 +181,12 @@ async fn whoever_follows_is_told_why_nothing_happens() -> Result<()> {
     is_read_again(&stage).await?;
     std::fs::remove_file(&flag)?;
     worker.expect("delete_activities alice goes on")?;
-    let told = String::from_utf8(watching.wait_with_output()?.stderr)?;
+    let reported = String::from_utf8(watching.wait_with_output()?.stderr)?;
     let reason = format!(
         "alice is throttled: the file {} exists; it goes on when that is removed",
         flag.display()
     );
-    ensure!(told.contains(&reason) && told.contains("alice goes on"), "{told}");
+    ensure!(reported.contains(&reason) && reported.contains("alice goes on"), "{reported}");
     let inline = [&DELETE_ALICE[..], &["--inline", "--yes"]].concat();
     let done = ostrakon.run(&inline)?;
     ensure!(done.code == 0, "{done:?}");

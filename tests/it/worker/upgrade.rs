@@ -7,9 +7,9 @@ use sqlx::PgPool;
 use testkit::{Database, Flavour};
 
 use super::{
+    history::DELETE_ALICE,
     process::{Worker, message},
     stage::{BATCH, Stage, eventually},
-    story::DELETE_ALICE,
 };
 use crate::program::{Done, Ostrakon};
 
@@ -40,15 +40,15 @@ async fn a_newer_versions_run_is_left_alone() -> Result<()> {
 
 /// Everything of a run's row that a worker may write.
 async fn row(stage: &Stage, id: &str) -> Result<Value> {
-    let statement = "select to_jsonb(run) - 'announced_at' from ostrakon.runs run where id = $1";
+    let statement = "select to_jsonb(run) - 'notified_at' from ostrakon.runs run where id = $1";
     Ok(sqlx::query_scalar(statement).bind(id).fetch_one(&stage.pool).await?)
 }
 
 /// Writes a field into a run's payload or cursor, as a newer version might have.
 async fn set(stage: &Stage, id: &str, column: &str, value: Value) -> Result<()> {
     let statement = match column {
-        "payload" => "update ostrakon.runs set payload = $2, announced_at = null where id = $1",
-        _ => "update ostrakon.runs set cursor = $2, announced_at = null where id = $1",
+        "payload" => "update ostrakon.runs set payload = $2, notified_at = null where id = $1",
+        _ => "update ostrakon.runs set cursor = $2, notified_at = null where id = $1",
     };
     sqlx::query(statement).bind(id).bind(value).execute(&stage.pool).await?;
     Ok(())
@@ -240,12 +240,12 @@ async fn a_worker_stops_when_the_ledger_becomes_newer() -> Result<()> {
     held.rollback().await?;
     let (status, log) = worker.end()?;
     ensure!(status.code() == Some(4), "{status}: {log:#?}");
-    let told = log.last().map(message).unwrap_or_default();
+    let reported = log.last().map(message).unwrap_or_default();
     ensure!(
-        told.starts_with("error: ostrakon's own tables were made by a newer version"),
-        "{told}"
+        reported.starts_with("error: ostrakon's own tables were made by a newer version"),
+        "{reported}"
     );
-    ensure!(told.contains("update ostrakon, and start the worker again"), "{told}");
+    ensure!(reported.contains("update ostrakon, and start the worker again"), "{reported}");
     let run = stage.run(&id).await?;
     ensure!((run.status.as_str(), run.done, run.attempt) == ("queued", 3 * BATCH, 0), "{run:?}");
     ensure!(stage.events(&id).await?.last().is_some_and(|event| event == "interrupted"));

@@ -5,9 +5,9 @@ use serde_json::Value;
 use testkit::{Database, Flavour, Transition, compare, snapshot};
 
 use super::{
+    history::{DELETE_ALICE, TOTAL},
     process::Worker,
     stage::{BATCH, Stage, stuck},
-    story::{DELETE_ALICE, TOTAL},
 };
 use crate::golden::publish::give_options;
 
@@ -61,9 +61,9 @@ async fn a_run_waits_for_a_worker_and_can_be_watched() -> Result<()> {
     let watching = stage.begin(&["runs", "watch", &id])?;
     let _worker = Worker::start(&stage.ostrakon)?;
     let watched = watching.wait_with_output()?;
-    let told = String::from_utf8(watched.stdout)?;
-    ensure!(watched.status.code() == Some(0), "{told}");
-    ensure!(told == format!("Run {id} (delete_activities alice) is done.\n"), "{told}");
+    let reported = String::from_utf8(watched.stdout)?;
+    ensure!(watched.status.code() == Some(0), "{reported}");
+    ensure!(reported == format!("Run {id} (delete_activities alice) is done.\n"), "{reported}");
     stage.is_like_the_twin(&id).await?;
     stage.workers(1).await?;
     let (_, said) = stage.queue(&["user", "deactivate", "carl@far.example"])?;
@@ -175,9 +175,9 @@ async fn batches_that_wait_keep_no_connection_from_leases_and_claims() -> Result
     for id in &long {
         stage.reaches(id, "succeeded").await?;
     }
-    let told = worker.stop()?;
+    let reported = worker.stop()?;
     // sqlx tells of statements that take long; they did.
-    let mut ours = told.iter().filter(|line| line["target"] != "sqlx::query");
-    ensure!(ours.all(|line| line["level"] == "INFO"), "{told:#?}");
+    let mut ours = reported.iter().filter(|line| line["target"] != "sqlx::query");
+    ensure!(ours.all(|line| line["level"] == "INFO"), "{reported:#?}");
     Ok(())
 }

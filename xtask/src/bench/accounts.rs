@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result, bail};
 use testkit::Community;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
+use super::env::{BenchEnv, COPY, SEEDED};
 use super::figures::Figures;
-use super::ground::{COPY, Ground, SEEDED};
 use super::measure::{self, peak_memory_mib};
 use crate::console::{say, show, show_table, thousands};
 
@@ -32,13 +32,13 @@ const LINES_PER_LOOK: i64 = 200;
 
 /// Adds so many accounts of this server, and as many others, after those added before.
 pub(super) async fn add(
-    ground: &Ground,
+    env: &BenchEnv,
     database: &str,
     (after, until): (i64, i64),
     confirmed: bool,
 ) -> Result<()> {
     say(format!("xtask: adding {} accounts …", thousands((until - after) * 2)));
-    let mut db = ground.connect(database).await?;
+    let mut db = env.connect(database).await?;
     sqlx::raw_sql("set session_replication_role = replica").execute(&mut db).await?;
     sqlx::query(include_str!("add_accounts.sql"))
         .bind(after * 2 + 1)
@@ -51,21 +51,21 @@ pub(super) async fn add(
 }
 
 /// Confirms so many accounts, among as many of other servers.
-pub(super) async fn confirm_all(ground: &mut Ground, users: i32) -> Result<()> {
+pub(super) async fn confirm_all(env: &mut BenchEnv, users: i32) -> Result<()> {
     let users = i64::from(users);
-    ground.seed(SEEDED, COMMUNITY, "").await?;
-    add(ground, SEEDED, (0, users), false).await?;
+    env.seed(SEEDED, COMMUNITY, "").await?;
+    add(env, SEEDED, (0, users), false).await?;
     let (mut seconds, mut bare) = (Vec::new(), Vec::new());
-    for round in 1..=ground.rounds {
-        ground.fresh_copy(SEEDED).await?;
-        let took = bare_update(ground).await?;
-        ground.recorder.note(("confirm_all", "bare update"), users, round, &[("seconds", took)])?;
+    for round in 1..=env.rounds {
+        env.fresh_copy(SEEDED).await?;
+        let took = bare_update(env).await?;
+        env.recorder.note(("confirm_all", "bare update"), users, round, &[("seconds", took)])?;
         bare.push(took);
-        ground.fresh_copy(SEEDED).await?;
+        env.fresh_copy(SEEDED).await?;
         // As it is by default: the server is told of each account.
-        ground.ostrakon.connect(ground.postgres.url(COPY), None);
-        let one = measure::inline(ground, &["user", "confirm_all"]).await?;
-        ground.recorder.note(("confirm_all", "ostrakon"), users, round, &one.named())?;
+        env.ostrakon.connect(env.postgres.url(COPY), None);
+        let one = measure::inline(env, &["user", "confirm_all"]).await?;
+        env.recorder.note(("confirm_all", "ostrakon"), users, round, &one.named())?;
         seconds.push(one);
     }
     let of =
@@ -85,7 +85,7 @@ pub(super) async fn confirm_all(ground: &mut Ground, users: i32) -> Result<()> {
     ));
     // 10 s for 100,000 users.
     let at_most = size(users) * 10.0 / 100_000.0;
-    ground.judge.at_most(
+    env.judge.at_most(
         format!("confirm_all of {} users", thousands(users)),
         time.median(),
         at_most,
@@ -95,8 +95,8 @@ pub(super) async fn confirm_all(ground: &mut Ground, users: i32) -> Result<()> {
 }
 
 /// Confirms them by one statement on the copy; gives the seconds that it takes.
-async fn bare_update(ground: &Ground) -> Result<f64> {
-    let mut db = ground.connect(COPY).await?;
+async fn bare_update(env: &BenchEnv) -> Result<f64> {
+    let mut db = env.connect(COPY).await?;
     let begun = Instant::now();
     sqlx::raw_sql(
         "update users set is_confirmed = true, confirmation_token = null, updated_at = now()
@@ -108,20 +108,20 @@ async fn bare_update(ground: &Ground) -> Result<f64> {
 }
 
 /// Lists the accounts of this server, ten thousand of them and then all.
-pub(super) async fn list(ground: &mut Ground, users: i32) -> Result<()> {
-    ground.seed(SEEDED, COMMUNITY, "").await?;
+pub(super) async fn list(env: &mut BenchEnv, users: i32) -> Result<()> {
+    env.seed(SEEDED, COMMUNITY, "").await?;
     let mut rows = Vec::new();
     let mut peaks = Vec::new();
     let mut there = 0;
     for until in [SHORT_LIST.min(i64::from(users) / 10), i64::from(users)] {
-        add(ground, SEEDED, (there, until), true).await?;
+        add(env, SEEDED, (there, until), true).await?;
         there = until;
         let (mut seconds, mut memory) = (Vec::new(), Vec::new());
-        for round in 1..=ground.rounds {
-            ground.settle().await?;
-            let (took, peak, lines) = list_once(ground).await?;
+        for round in 1..=env.rounds {
+            env.settle().await?;
+            let (took, peak, lines) = list_once(env).await?;
             let figures = [("seconds", took), ("memory_mib", peak), ("lines", size(lines))];
-            ground.recorder.note(("list", "ostrakon"), until, round, &figures)?;
+            env.recorder.note(("list", "ostrakon"), until, round, &figures)?;
             if lines < until {
                 bail!("{lines} lines for {until} accounts");
             }
@@ -137,14 +137,14 @@ pub(super) async fn list(ground: &mut Ground, users: i32) -> Result<()> {
     show_table(&["USERS", "TIME", "MEMORY"], &rows);
     if let [short, long] = &peaks[..] {
         let more = long.largest() - short.median();
-        ground.judge.at_most("list: memory more than for the shorter one", more, MORE_MIB, " MiB");
+        env.judge.at_most("list: memory more than for the shorter one", more, MORE_MIB, " MiB");
     }
     Ok(())
 }
 
 /// Reads the list to its end; gives seconds, memory and lines.
-async fn list_once(ground: &Ground) -> Result<(f64, f64, i64)> {
-    let mut command = ground.ostrakon.command(&["user", "list"]);
+async fn list_once(env: &BenchEnv) -> Result<(f64, f64, i64)> {
+    let mut command = env.ostrakon.command(&["user", "list"]);
     command.stdout(Stdio::piped()).stderr(Stdio::inherit());
     let begun = Instant::now();
     let mut process = command.spawn()?;

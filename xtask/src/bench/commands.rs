@@ -3,9 +3,9 @@
 use anyhow::Result;
 use testkit::Community;
 
+use super::env::{BenchEnv, SEEDED};
 use super::figures::Figures;
 use super::footprint::time;
-use super::ground::{Ground, SEEDED};
 use crate::console::{show, show_table};
 
 /// What is typed behind `ostrakon user`. `new` is made of a hash and a key, which take what they take.
@@ -26,25 +26,25 @@ const COMMANDS: [&[&str]; 10] = [
 const LIMIT_MS: f64 = 50.0;
 
 /// Runs each command so often, and shows the median and the longest of its times.
-pub(super) async fn run(ground: &mut Ground) -> Result<()> {
-    let community = Community { posts: 2_000, spam_accounts: 1_000, ..ground.community() };
-    ground.seed(SEEDED, community, "").await?;
+pub(super) async fn run(env: &mut BenchEnv) -> Result<()> {
+    let community = Community { posts: 2_000, spam_accounts: 1_000, ..env.community() };
+    env.seed(SEEDED, community, "").await?;
     let mut rows = Vec::new();
     for words in COMMANDS {
         let name = words.join(" ");
         let words = [&["user"], words].concat();
         let mut times = Vec::new();
-        for round in 1..=ground.rounds {
-            let ms = time(ground, &words).await?;
-            ground.recorder.note(("commands", &name), 2_000, round, &[("ms", ms)])?;
+        for round in 1..=env.rounds {
+            let ms = time(env, &words).await?;
+            env.recorder.note(("commands", &name), 2_000, round, &[("ms", ms)])?;
             times.push(ms);
         }
         let times = Figures::from_iter(times);
         rows.push(vec![name.clone(), times.spread(1, " ms")]);
-        ground.judge.at_most(format!("user {name}"), times.median(), LIMIT_MS, " ms");
+        env.judge.at_most(format!("user {name}"), times.median(), LIMIT_MS, " ms");
     }
     show("");
-    show(format!("Each {} times, the whole process, PostgreSQL with fsync:", ground.rounds));
+    show(format!("Each {} times, the whole process, PostgreSQL with fsync:", env.rounds));
     show_table(&["ostrakon user …", "MEDIAN (SMALLEST TO LARGEST)"], &rows);
     Ok(())
 }

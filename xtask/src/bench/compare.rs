@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
+use super::env::BenchEnv;
 use super::figures::Figures;
-use super::ground::Ground;
 use super::kind::Kind;
 use super::measure::{self, Measured};
 use super::state::{State, require_agreement};
@@ -42,18 +42,18 @@ struct Size {
 const SEEDED: [&str; 4] = ["seeded_1", "seeded_2", "seeded_3", "seeded_4"];
 
 /// Deletes everything of an account, at several sizes.
-pub(super) async fn delete_activities(ground: &mut Ground, posts: &[i32]) -> Result<()> {
+pub(super) async fn delete_activities(env: &mut BenchEnv, posts: &[i32]) -> Result<()> {
     let kinds = posts.iter().map(|&posts| Kind::DeleteActivities { posts });
-    let sizes = measure_all(ground, kinds.collect()).await?;
+    let sizes = measure_all(env, kinds.collect()).await?;
     for size in &sizes {
         let factor = size.ostrakon().median() / size.floor().median();
         let what = format!("{}: times the floor", size.kind.describe());
-        ground.judge.at_most(what, factor, FLOOR_FACTOR, "");
+        env.judge.at_most(what, factor, FLOOR_FACTOR, "");
         let wal = |of: &[Measured]| figures(of, |one| one.wal_mib).median();
         let what = format!("{}: times the floor's WAL", size.kind.describe());
-        ground.judge.at_most(what, wal(&size.ostrakons) / wal(&size.floors), WAL_FACTOR, "");
+        env.judge.at_most(what, wal(&size.ostrakons) / wal(&size.floors), WAL_FACTOR, "");
         let at_most = size.kind.items() * POSTS_SECONDS / 100_000.0;
-        ground.judge.at_most(size.kind.describe(), size.ostrakon().median(), at_most, " s");
+        env.judge.at_most(size.kind.describe(), size.ostrakon().median(), at_most, " s");
         let per_post_ms = size.ostrakon().median() * 1000.0 / size.kind.items();
         let statements = figures(&size.ostrakons, |one| one.statements).median();
         show(format!(
@@ -69,43 +69,43 @@ pub(super) async fn delete_activities(ground: &mut Ground, posts: &[i32]) -> Res
         let cost = |size: &Size| size.ostrakon().median() / size.kind.items();
         let what =
             format!("a post of {} beside one of {}", largest.kind.items(), smallest.kind.items());
-        ground.judge.at_most(what, cost(largest) / cost(smallest), GROWTH, "");
+        env.judge.at_most(what, cost(largest) / cost(smallest), GROWTH, "");
     }
     Ok(())
 }
 
 /// Deactivates the accounts of a host.
-pub(super) async fn deactivate_instance(ground: &mut Ground, accounts: i32) -> Result<()> {
+pub(super) async fn deactivate_instance(env: &mut BenchEnv, accounts: i32) -> Result<()> {
     let kinds = [SPAM, TALKED_TO].map(|follows| Kind::DeactivateInstance { accounts, follows });
-    let sizes = measure_all(ground, kinds.to_vec()).await?;
+    let sizes = measure_all(env, kinds.to_vec()).await?;
     for size in &sizes {
         let what = format!("{}: times the floor", size.kind.describe());
         let factor = size.ostrakon().median() / size.floor().median();
-        ground.judge.at_most(what, factor, FLOOR_FACTOR, "");
+        env.judge.at_most(what, factor, FLOOR_FACTOR, "");
     }
     if let Some(size) = sizes.first() {
         let at_most = size.kind.items() * ACCOUNTS_SECONDS / 10_000.0;
-        ground.judge.at_most(size.kind.describe(), size.ostrakon().median(), at_most, " s");
+        env.judge.at_most(size.kind.describe(), size.ostrakon().median(), at_most, " s");
     }
     Ok(())
 }
 
 /// Measures both at each size. Each round goes through all sizes, so that a machine that becomes
 /// slower or quicker meanwhile does so for all; and who begins changes from round to round.
-async fn measure_all(ground: &mut Ground, kinds: Vec<Kind>) -> Result<Vec<Size>> {
+async fn measure_all(env: &mut BenchEnv, kinds: Vec<Kind>) -> Result<Vec<Size>> {
     let mut sizes = Vec::new();
     for (kind, database) in kinds.into_iter().zip(SEEDED) {
-        ground.seed(database, kind.community(ground.community()), kind.floor()).await?;
+        env.seed(database, kind.community(env.community()), kind.floor()).await?;
         sizes.push(Size { kind, database, floors: Vec::new(), ostrakons: Vec::new() });
     }
-    for round in 1..=ground.rounds {
+    for round in 1..=env.rounds {
         for size in &mut sizes {
-            let (floor, ostrakon) = size.measure(ground, round).await?;
+            let (floor, ostrakon) = size.measure(env, round).await?;
             if let Some((floor, ostrakon)) = floor.zip(ostrakon) {
                 require_agreement(&floor, &ostrakon)?;
             }
         }
-        say(format!("xtask: round {round} of {} is done", ground.rounds));
+        say(format!("xtask: round {round} of {} is done", env.rounds));
     }
     for size in &sizes {
         size.show();
@@ -117,20 +117,20 @@ impl Size {
     /// Measures both once. In the first round it gives the states that they leave.
     async fn measure(
         &mut self,
-        ground: &mut Ground,
+        env: &mut BenchEnv,
         round: u32,
     ) -> Result<(Option<State>, Option<State>)> {
         let mut states = (None, None);
         let floor_first = !round.is_multiple_of(2);
         for is_floor in [floor_first, !floor_first] {
-            ground.fresh_copy(self.database).await?;
+            env.fresh_copy(self.database).await?;
             let (one, who) = if is_floor {
-                (measure::floor(ground, self.kind).await?, "floor")
+                (measure::floor(env, self.kind).await?, "floor")
             } else {
-                (measure::inline(ground, &self.kind.command()).await?, "ostrakon")
+                (measure::inline(env, &self.kind.command()).await?, "ostrakon")
             };
-            ground.recorder.note((self.kind.name(), who), self.kind.size(), round, &one.named())?;
-            let state = if round == 1 { Some(State::read(ground).await?) } else { None };
+            env.recorder.note((self.kind.name(), who), self.kind.size(), round, &one.named())?;
+            let state = if round == 1 { Some(State::read(env).await?) } else { None };
             if is_floor {
                 self.floors.push(one);
                 states.0 = state;

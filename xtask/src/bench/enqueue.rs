@@ -9,9 +9,9 @@ use testkit::Community;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::accounts;
+use super::env::{BenchEnv, COPY, SEEDED};
 use super::figures::Figures;
 use super::footprint::time;
-use super::ground::{COPY, Ground, SEEDED};
 use super::measure;
 use super::overhead::start_worker;
 use crate::console::{say, show, show_table, thousands};
@@ -39,7 +39,7 @@ const TIMES: i64 = 21;
 const SLOWER: f64 = 1.25;
 
 /// How long anything may take that is waited for.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Commands that look at the ledger.
 const LISTS: [&[&str]; 3] = [
@@ -60,15 +60,15 @@ const STATEMENTS: [(&str, &str); 4] = [
 type Times = Vec<(String, Figures)>;
 
 /// Measures both.
-pub(super) async fn run(ground: &mut Ground, hosts: i32, runs: i64) -> Result<()> {
-    ground.seed(SEEDED, COMMUNITY, "").await?;
+pub(super) async fn run(env: &mut BenchEnv, hosts: i32, runs: i64) -> Result<()> {
+    env.seed(SEEDED, COMMUNITY, "").await?;
     // As many accounts of this server, for the runs below.
-    accounts::add(ground, SEEDED, (0, i64::from(hosts).max(TIMES * 8)), true).await?;
-    let fullest = enqueue_hosts(ground, hosts).await?;
-    ground.fresh_copy(SEEDED).await?;
-    let (empty, few) = measure_ledger(ground, 0).await?;
-    add_runs(ground, runs).await?;
-    let (full, many) = measure_ledger(ground, 1).await?;
+    accounts::add(env, SEEDED, (0, i64::from(hosts).max(TIMES * 8)), true).await?;
+    let fullest = enqueue_hosts(env, hosts).await?;
+    env.fresh_copy(SEEDED).await?;
+    let (empty, few) = measure_ledger(env, 0).await?;
+    add_runs(env, runs).await?;
+    let (full, many) = measure_ledger(env, 1).await?;
     show("");
     show(format!("A ledger with {} queued runs and as many finished ones:", thousands(runs)));
     let row = |((name, empty), (_, full)): (&(String, Figures), &(String, Figures))| {
@@ -79,21 +79,21 @@ pub(super) async fn run(ground: &mut Ground, hosts: i32, runs: i64) -> Result<()
     for (who, times) in [("empty", &empty), ("full", &full)] {
         for (name, figures) in times {
             let figures = [("median_ms", figures.median()), ("largest_ms", figures.largest())];
-            ground.recorder.note(("ledger", &format!("{who}: {name}")), runs, 0, &figures)?;
+            env.recorder.note(("ledger", &format!("{who}: {name}")), runs, 0, &figures)?;
         }
     }
     for ((name, empty), (_, full)) in empty.iter().zip(&full).take(2 + LISTS.len()) {
         let what = format!("{name}, full ledger: times as long");
-        ground.judge.at_most(what, full.median() / empty.median(), SLOWER, "");
+        env.judge.at_most(what, full.median() / empty.median(), SLOWER, "");
     }
     let messages = fullest.max(few).max(many);
-    ground.judge.at_most("messages in Redis", messages, MESSAGES, "");
+    env.judge.at_most("messages in Redis", messages, MESSAGES, "");
     Ok(())
 }
 
 /// Asks for a run for each of so many hosts; gives the messages that there were in Redis.
-async fn enqueue_hosts(ground: &mut Ground, hosts: i32) -> Result<f64> {
-    let file = ground.ostrakon.folder().join("hosts");
+async fn enqueue_hosts(env: &mut BenchEnv, hosts: i32) -> Result<f64> {
+    let file = env.ostrakon.folder().join("hosts");
     let mut text = String::new();
     for number in 0..hosts {
         writeln!(text, "host{}.example", number * 2 + 1)?;
@@ -102,12 +102,12 @@ async fn enqueue_hosts(ground: &mut Ground, hosts: i32) -> Result<f64> {
     let file = file.display().to_string();
     let words = ["user", "deactivate_all_from_instance", "--hosts-file", &file, "--yes", "--json"];
     let (mut seconds, mut messages) = (Vec::new(), 0.0_f64);
-    for round in 1..=ground.rounds {
-        ground.fresh_copy(SEEDED).await?;
-        let took = time(ground, &words).await? / 1000.0;
-        let waiting = count_messages(ground)?;
+    for round in 1..=env.rounds {
+        env.fresh_copy(SEEDED).await?;
+        let took = time(env, &words).await? / 1000.0;
+        let waiting = count_messages(env)?;
         let figures = [("seconds", took), ("messages", waiting)];
-        ground.recorder.note(("enqueue", "hosts"), hosts.into(), round, &figures)?;
+        env.recorder.note(("enqueue", "hosts"), hosts.into(), round, &figures)?;
         seconds.push(took);
         messages = messages.max(waiting);
     }
@@ -115,13 +115,13 @@ async fn enqueue_hosts(ground: &mut Ground, hosts: i32) -> Result<f64> {
     let what = format!("{} hosts from a file", thousands(hosts.into()));
     show("");
     show(format!("{what}: {}, {messages:.0} messages in Redis", seconds.spread(2, " s")));
-    ground.judge.at_most(what, seconds.median(), HOSTS_SECONDS, " s");
+    env.judge.at_most(what, seconds.median(), HOSTS_SECONDS, " s");
     Ok(messages)
 }
 
-async fn add_runs(ground: &Ground, runs: i64) -> Result<()> {
+async fn add_runs(env: &BenchEnv, runs: i64) -> Result<()> {
     say(format!("xtask: adding {} runs …", thousands(runs * 2)));
-    let mut db = ground.connect(COPY).await?;
+    let mut db = env.connect(COPY).await?;
     sqlx::query(include_str!("add_runs.sql")).bind(runs).execute(&mut db).await?;
     sqlx::raw_sql(
         "insert into ostrakon.run_events (run_id, event, actor)
@@ -134,50 +134,50 @@ async fn add_runs(ground: &Ground, runs: i64) -> Result<()> {
 }
 
 /// Measures commands and statements on the ledger as it is; `turn` says which accounts are left.
-async fn measure_ledger(ground: &Ground, turn: i64) -> Result<(Times, f64)> {
-    ground.settle().await?;
+async fn measure_ledger(env: &BenchEnv, turn: i64) -> Result<(Times, f64)> {
+    env.settle().await?;
     let nickname = |number: i64| format!("member{}", (turn * TIMES * 3 + number + 1) * 2);
     let mut times = Vec::new();
     let (mut enqueued, mut inline) = (Vec::new(), Vec::new());
     for number in 0..TIMES {
         let words = ["user", "deactivate", &nickname(number), "--yes", "--queue"];
-        enqueued.push(time(ground, &words).await?);
+        enqueued.push(time(env, &words).await?);
         let words = ["user", "deactivate", &nickname(TIMES + number), "--yes", "--inline"];
-        inline.push(time(ground, &words).await?);
+        inline.push(time(env, &words).await?);
     }
     times.push(("enqueue, the whole process".to_owned(), Figures::from_iter(enqueued)));
     times.push(("a small run --inline".to_owned(), Figures::from_iter(inline)));
     for words in LISTS {
         let mut listed = Vec::new();
         for _ in 0..TIMES {
-            listed.push(time(ground, words).await?);
+            listed.push(time(env, words).await?);
         }
         times.push((words.join(" "), Figures::from_iter(listed)));
     }
     let nicknames: Vec<String> = (TIMES * 2..TIMES * 3).map(nickname).collect();
-    let (latencies, messages) = by_worker(ground, &nicknames).await?;
+    let (latencies, messages) = by_worker(env, &nicknames).await?;
     times.push(("a short run by a worker, from asking to its end".to_owned(), latencies));
     for (name, pattern) in STATEMENTS {
-        times.push((name.to_owned(), statement(ground, pattern).await?));
+        times.push((name.to_owned(), statement(env, pattern).await?));
     }
     Ok((times, messages))
 }
 
 /// Has a worker, which goes through the queued runs at the same time, do short runs; gives how long
 /// each took, and the most messages that were in Redis.
-async fn by_worker(ground: &Ground, nicknames: &[String]) -> Result<(Figures, f64)> {
-    let worker = start_worker(ground).await?;
-    let mut db = ground.connect(COPY).await?;
+async fn by_worker(env: &BenchEnv, nicknames: &[String]) -> Result<(Figures, f64)> {
+    let worker = start_worker(env).await?;
+    let mut db = env.connect(COPY).await?;
     let (mut latencies, mut messages) = (Vec::new(), 0.0_f64);
-    let mut glances = interval(Duration::from_millis(20));
-    glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut lookups = interval(Duration::from_millis(20));
+    lookups.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for nickname in nicknames {
         let begun = measure::now()?;
-        let run = measure::enqueue(ground, &["user", "deactivate", nickname]).await?;
-        let end = timeout(PATIENCE, async {
+        let run = measure::enqueue(env, &["user", "deactivate", nickname]).await?;
+        let end = timeout(TIMEOUT, async {
             loop {
-                glances.tick().await;
-                messages = messages.max(count_messages(ground)?);
+                lookups.tick().await;
+                messages = messages.max(count_messages(env)?);
                 if let Some(end) = measure::ended(&mut db, Some(&run)).await? {
                     break anyhow::Ok(end);
                 }
@@ -193,19 +193,19 @@ async fn by_worker(ground: &Ground, nicknames: &[String]) -> Result<(Figures, f6
 }
 
 /// Counts the messages that wait in the queues of both classes.
-fn count_messages(ground: &Ground) -> Result<f64> {
+fn count_messages(env: &BenchEnv) -> Result<f64> {
     let mut messages = 0.0;
     for class in ["short", "long"] {
         for (command, key) in [("ZCARD", "scheduled"), ("LLEN", "active")] {
             let key = format!("ostrakon:{class}:{key}");
-            messages += ground.redis.command(&[command, &key])?.parse::<f64>()?;
+            messages += env.redis.command(&[command, &key])?.parse::<f64>()?;
         }
     }
     Ok(messages)
 }
 
 /// Reads the mean, the shortest and the longest time of a statement.
-async fn statement(ground: &Ground, pattern: &str) -> Result<Figures> {
+async fn statement(env: &BenchEnv, pattern: &str) -> Result<Figures> {
     let times: (f64, f64, f64) = sqlx::query_as(
         "select coalesce(sum(total_exec_time) / nullif(sum(calls), 0), 0)::float,
                 coalesce(min(min_exec_time), 0)::float, coalesce(max(max_exec_time), 0)::float
@@ -214,7 +214,7 @@ async fn statement(ground: &Ground, pattern: &str) -> Result<Figures> {
     )
     .bind(pattern)
     .bind(COPY)
-    .fetch_one(&mut ground.connect("postgres").await?)
+    .fetch_one(&mut env.connect("postgres").await?)
     .await?;
     Ok([times.0, times.1, times.2].into_iter().collect())
 }

@@ -6,8 +6,8 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use testkit::Community;
 
+use super::env::{BenchEnv, SEEDED};
 use super::figures::Figures;
-use super::ground::{Ground, SEEDED};
 use super::overhead::by_worker;
 use crate::console::{show, show_table, thousands};
 
@@ -27,41 +27,41 @@ const SPARSE: &str = "dan3";
 const COMMANDS: [&[&str]; 3] = [&["--version"], &["runs", "list"], &["user", "show", SPARSE]];
 
 /// Has a worker do a large run, and starts the program many times.
-pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
-    ground.seed(SEEDED, Community { posts, ..ground.community() }, "").await?;
+pub(super) async fn run(env: &mut BenchEnv, posts: i32) -> Result<()> {
+    env.seed(SEEDED, Community { posts, ..env.community() }, "").await?;
     let mut rows = Vec::new();
     for words in COMMANDS {
         let mut times = Vec::new();
-        time(ground, words).await?;
+        time(env, words).await?;
         for start in 1..=STARTS {
-            let ms = time(ground, words).await?;
+            let ms = time(env, words).await?;
             let who = words.join(" ");
-            ground.recorder.note(("footprint", &who), posts.into(), start, &[("ms", ms)])?;
+            env.recorder.note(("footprint", &who), posts.into(), start, &[("ms", ms)])?;
             times.push(ms);
         }
         let (name, times) = (format!("ostrakon {}", words.join(" ")), Figures::from_iter(times));
         rows.push(vec![name.clone(), times.spread(1, " ms")]);
-        ground.judge.at_most(name, times.median(), START_MS, " ms");
+        env.judge.at_most(name, times.median(), START_MS, " ms");
     }
     let mut peaks = Vec::new();
-    for round in 1..=ground.rounds {
-        ground.fresh_copy(SEEDED).await?;
-        let one = by_worker(ground, &["user", "delete_activities", Community::PROLIFIC]).await?;
-        ground.recorder.note(("footprint", "worker"), posts.into(), round, &one.named())?;
+    for round in 1..=env.rounds {
+        env.fresh_copy(SEEDED).await?;
+        let one = by_worker(env, &["user", "delete_activities", Community::PROLIFIC]).await?;
+        env.recorder.note(("footprint", "worker"), posts.into(), round, &one.named())?;
         peaks.push(one.memory_mib);
     }
     let peaks = Figures::from_iter(peaks);
     let name = format!("a worker, after {} posts", thousands(posts.into()));
     rows.push(vec![name.clone(), peaks.spread(1, " MiB")]);
-    ground.judge.at_most(name, peaks.largest(), MEMORY_MIB, " MiB");
+    env.judge.at_most(name, peaks.largest(), MEMORY_MIB, " MiB");
     show("");
     show_table(&["", "MEDIAN (SMALLEST TO LARGEST)"], &rows);
     Ok(())
 }
 
 /// Runs a command; gives its milliseconds, from the start of the process to its end.
-pub(super) async fn time(ground: &Ground, words: &[&str]) -> Result<f64> {
-    let mut command = ground.ostrakon.command(words);
+pub(super) async fn time(env: &BenchEnv, words: &[&str]) -> Result<f64> {
+    let mut command = env.ostrakon.command(words);
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let begun = Instant::now();
     let output = command.output().await?;

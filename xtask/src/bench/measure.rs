@@ -9,11 +9,11 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::ground::{COPY, Ground};
+use super::env::{BenchEnv, COPY};
 use super::kind::Kind;
 
 /// How often a measured process and its transaction are looked at.
-const GLANCE: Duration = Duration::from_millis(25);
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 /// What a run took.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,7 +23,7 @@ pub(super) struct Measured {
     /// SQL statements from outside; what triggers and foreign keys do is not counted.
     pub(super) statements: f64,
     /// Longest transaction of a batch, not of the counting and the look after the tables at the end;
-    /// for ostrakon as seen by a glance every 25 ms.
+    /// for ostrakon as sampled every 25 ms.
     pub(super) longest_ms: f64,
     /// Largest resident memory of the process; 0 for the bare procedure, which has none.
     pub(super) memory_mib: f64,
@@ -46,8 +46,8 @@ impl Measured {
 }
 
 /// Runs the bare procedure on the copy.
-pub(super) async fn floor(ground: &Ground, kind: Kind) -> Result<Measured> {
-    let mut db = ground.connect(COPY).await?;
+pub(super) async fn floor(env: &BenchEnv, kind: Kind) -> Result<Measured> {
+    let mut db = env.connect(COPY).await?;
     // As ostrakon has it: compiling costs more than any of these statements.
     sqlx::raw_sql("set jit = off").execute(&mut db).await?;
     let [.., subject] = kind.command();
@@ -66,21 +66,21 @@ pub(super) async fn floor(ground: &Ground, kind: Kind) -> Result<Measured> {
 }
 
 /// Runs a command with `--inline` on the copy.
-pub(super) async fn inline(ground: &Ground, words: &[&str]) -> Result<Measured> {
-    let mut admin = ground.connect("postgres").await?;
-    let mut command = ground.ostrakon.command(words);
+pub(super) async fn inline(env: &BenchEnv, words: &[&str]) -> Result<Measured> {
+    let mut admin = env.connect("postgres").await?;
+    let mut command = env.ostrakon.command(words);
     command.args(["--inline", "--yes", "--json"]).stdout(Stdio::null()).stderr(Stdio::piped());
     let wal_before = wal_mib(&mut admin).await?;
     let begun = now()?;
     let mut process = command.spawn().context("ostrakon cannot be started")?;
     let pid = process.id();
     let mut watched = Watched::default();
-    let mut glances = interval(GLANCE);
-    glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut lookups = interval(POLL_INTERVAL);
+    lookups.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let status = loop {
         tokio::select! {
             status = process.wait() => break status?,
-            _ = glances.tick() => watched.glance(pid, &mut admin).await?,
+            _ = lookups.tick() => watched.lookup(pid, &mut admin).await?,
         }
     };
     if !status.success() {
@@ -89,27 +89,27 @@ pub(super) async fn inline(ground: &Ground, words: &[&str]) -> Result<Measured> 
     }
     let statements = count_statements(&mut admin).await?;
     let wal_mib = wal_mib(&mut admin).await? - wal_before;
-    let ended = ended(&mut ground.connect(COPY).await?, None).await?;
+    let ended = ended(&mut env.connect(COPY).await?, None).await?;
     let seconds = ended.context("the run did not end")? - begun;
     Ok(Measured { wal_mib, ..watched.measured(seconds, statements) })
 }
 
 /// Queues a command on the copy, and looks on until a worker that runs already has done it.
 pub(super) async fn by_worker(
-    ground: &Ground,
+    env: &BenchEnv,
     words: &[&str],
     worker: Option<u32>,
 ) -> Result<Measured> {
-    let mut admin = ground.connect("postgres").await?;
-    let mut db = ground.connect(COPY).await?;
+    let mut admin = env.connect("postgres").await?;
+    let mut db = env.connect(COPY).await?;
     let begun = now()?;
-    let run = enqueue(ground, words).await?;
+    let run = enqueue(env, words).await?;
     let mut watched = Watched::default();
-    let mut glances = interval(GLANCE);
-    glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut lookups = interval(POLL_INTERVAL);
+    lookups.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let end = loop {
-        glances.tick().await;
-        watched.glance(worker, &mut admin).await?;
+        lookups.tick().await;
+        watched.lookup(worker, &mut admin).await?;
         if let Some(end) = ended(&mut db, Some(&run)).await? {
             break end;
         }
@@ -119,8 +119,8 @@ pub(super) async fn by_worker(
 }
 
 /// Queues a command; gives the run's id.
-pub(super) async fn enqueue(ground: &Ground, words: &[&str]) -> Result<String> {
-    let answer = ground.answer(&[words, &["--yes", "--json", "--queue"]].concat()).await?;
+pub(super) async fn enqueue(env: &BenchEnv, words: &[&str]) -> Result<String> {
+    let answer = env.answer(&[words, &["--yes", "--json", "--queue"]].concat()).await?;
     let run: Value = serde_json::from_str(answer.trim())?;
     run["run_id"].as_str().map(str::to_owned).with_context(|| format!("no run in {answer}"))
 }
@@ -152,14 +152,14 @@ struct Watched {
 }
 
 impl Watched {
-    async fn glance(&mut self, process: Option<u32>, admin: &mut PgConnection) -> Result<()> {
+    async fn lookup(&mut self, process: Option<u32>, admin: &mut PgConnection) -> Result<()> {
         if let Some(mib) = process.and_then(peak_memory_mib) {
             self.memory_mib = mib;
         }
         let age_ms: Option<f64> = sqlx::query_scalar(
             "select max(extract(epoch from clock_timestamp() - xact_start) * 1000)::float
              from pg_stat_activity where datname = $1 and application_name like 'ostrakon:%'
-               and application_name <> 'ostrakon:after_care' and application_name not like '%:recount'",
+               and application_name <> 'ostrakon:maintenance' and application_name not like '%:recount'",
         )
         .bind(COPY)
         .fetch_one(admin)

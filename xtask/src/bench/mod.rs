@@ -5,9 +5,9 @@ mod accounts;
 mod commands;
 mod compare;
 mod enqueue;
+mod env;
 mod figures;
 mod footprint;
-mod ground;
 mod kind;
 mod live;
 mod measure;
@@ -24,7 +24,7 @@ use anyhow::{Result, bail};
 
 use crate::console::{say, show};
 use crate::program::interrupted;
-use ground::{Common, Ground};
+use env::{BenchEnv, Common};
 
 /// What can be typed.
 #[derive(Debug, clap::Subcommand)]
@@ -191,59 +191,59 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
 
 async fn measure_and_judge(options: &Options) -> Result<()> {
     let begun = Instant::now();
-    let mut ground = Ground::prepare(options.common()).await?;
-    let ground = &mut ground;
+    let mut env = BenchEnv::prepare(options.common()).await?;
+    let env = &mut env;
     match options {
-        Options::DeleteActivities { posts, .. } => compare::delete_activities(ground, posts).await,
+        Options::DeleteActivities { posts, .. } => compare::delete_activities(env, posts).await,
         Options::DeactivateInstance { accounts, .. } => {
-            compare::deactivate_instance(ground, *accounts).await
+            compare::deactivate_instance(env, *accounts).await
         }
-        Options::DeleteUser { posts, .. } => removal::run(ground, *posts).await,
-        Options::ConfirmAll { users, .. } => accounts::confirm_all(ground, *users).await,
-        Options::List { users, .. } => accounts::list(ground, *users).await,
-        Options::Overhead { posts, .. } => overhead::run(ground, *posts).await,
-        Options::Enqueue { hosts, runs, .. } => enqueue::run(ground, *hosts, *runs).await,
-        Options::Footprint { posts, .. } => footprint::run(ground, *posts).await,
-        Options::Two { posts, .. } => two::run(ground, *posts).await,
-        Options::Commands { .. } => commands::run(ground).await,
-        Options::Live(options) => live::run(ground, options).await,
+        Options::DeleteUser { posts, .. } => removal::run(env, *posts).await,
+        Options::ConfirmAll { users, .. } => accounts::confirm_all(env, *users).await,
+        Options::List { users, .. } => accounts::list(env, *users).await,
+        Options::Overhead { posts, .. } => overhead::run(env, *posts).await,
+        Options::Enqueue { hosts, runs, .. } => enqueue::run(env, *hosts, *runs).await,
+        Options::Footprint { posts, .. } => footprint::run(env, *posts).await,
+        Options::Two { posts, .. } => two::run(env, *posts).await,
+        Options::Commands { .. } => commands::run(env).await,
+        Options::Live(options) => live::run(env, options).await,
         Options::All { quick: true, .. } => {
-            ground.judge.lenient = true;
-            ground.rounds = ground.rounds.min(2);
-            all(ground, &Sizes::quick()).await
+            env.judge.lenient = true;
+            env.rounds = env.rounds.min(2);
+            all(env, &Sizes::quick()).await
         }
-        Options::All { largest, .. } => all(ground, &Sizes::full(*largest)).await,
+        Options::All { largest, .. } => all(env, &Sizes::full(*largest)).await,
     }?;
     say(format!("xtask: measured in {:.0} s", begun.elapsed().as_secs_f64()));
-    ground.judge.conclude()
+    env.judge.conclude()
 }
 
 /// Measures everything; the largest last, as it takes longest.
-async fn all(ground: &mut Ground, sizes: &Sizes) -> Result<()> {
+async fn all(env: &mut BenchEnv, sizes: &Sizes) -> Result<()> {
     let heading = |name: &str| {
         show("");
         show(format!("== {name}"));
     };
     heading("commands");
-    commands::run(ground).await?;
+    commands::run(env).await?;
     heading("confirm_all");
-    accounts::confirm_all(ground, sizes.users).await?;
+    accounts::confirm_all(env, sizes.users).await?;
     heading("list");
-    accounts::list(ground, sizes.listed).await?;
+    accounts::list(env, sizes.listed).await?;
     heading("delete_user");
-    removal::run(ground, sizes.removed_posts).await?;
+    removal::run(env, sizes.removed_posts).await?;
     heading("two");
-    two::run(ground, sizes.two_posts).await?;
+    two::run(env, sizes.two_posts).await?;
     heading("overhead");
-    overhead::run(ground, sizes.run_posts).await?;
+    overhead::run(env, sizes.run_posts).await?;
     heading("footprint");
-    footprint::run(ground, sizes.run_posts).await?;
+    footprint::run(env, sizes.run_posts).await?;
     heading("enqueue");
-    enqueue::run(ground, sizes.hosts, sizes.runs).await?;
+    enqueue::run(env, sizes.hosts, sizes.runs).await?;
     heading("deactivate_instance");
-    compare::deactivate_instance(ground, sizes.spam_accounts).await?;
+    compare::deactivate_instance(env, sizes.spam_accounts).await?;
     heading("delete_activities");
-    compare::delete_activities(ground, &sizes.posts).await
+    compare::delete_activities(env, &sizes.posts).await
 }
 
 impl Options {

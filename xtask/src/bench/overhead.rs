@@ -8,8 +8,8 @@ use testkit::Community;
 use tokio::time::sleep;
 
 use super::accounts;
+use super::env::{BenchEnv, COPY, SEEDED};
 use super::figures::Figures;
-use super::ground::{COPY, Ground, SEEDED};
 use super::measure::{self, Measured};
 use crate::console::{say, show, show_table, thousands};
 use crate::demo::worker::Worker;
@@ -36,33 +36,33 @@ struct Turn {
 }
 
 /// Measures the same job both ways, and the loop when there is nothing to do.
-pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
-    ground.seed(SEEDED, Community { posts, ..ground.community() }, "").await?;
-    ground.seed(TURNS, accounts::COMMUNITY, "").await?;
-    accounts::add(ground, TURNS, (0, CONFIRMED.into()), false).await?;
+pub(super) async fn run(env: &mut BenchEnv, posts: i32) -> Result<()> {
+    env.seed(SEEDED, Community { posts, ..env.community() }, "").await?;
+    env.seed(TURNS, accounts::COMMUNITY, "").await?;
+    accounts::add(env, TURNS, (0, CONFIRMED.into()), false).await?;
     let (mut inlines, mut workers, mut turns) = (Vec::new(), Vec::new(), Vec::new());
     let mut batches = 0.0;
-    for round in 1..=ground.rounds {
+    for round in 1..=env.rounds {
         for is_inline in [!round.is_multiple_of(2), round.is_multiple_of(2)] {
-            ground.fresh_copy(SEEDED).await?;
+            env.fresh_copy(SEEDED).await?;
             let (one, who) = if is_inline {
-                let one = measure::inline(ground, &DELETE).await?;
-                batches = count_turns(ground).await?;
+                let one = measure::inline(env, &DELETE).await?;
+                batches = count_turns(env).await?;
                 inlines.push(one.seconds);
                 (one, "inline")
             } else {
-                let one = by_worker(ground, &DELETE).await?;
+                let one = by_worker(env, &DELETE).await?;
                 workers.push(one.seconds);
                 (one, "worker")
             };
-            ground.recorder.note(("overhead", who), posts.into(), round, &one.named())?;
+            env.recorder.note(("overhead", who), posts.into(), round, &one.named())?;
         }
-        ground.fresh_copy(TURNS).await?;
-        let turn = smallest_turn(ground).await?;
+        env.fresh_copy(TURNS).await?;
+        let turn = smallest_turn(env).await?;
         let figures = [("smallest_turn_ms", turn.smallest), ("bare_commit_ms", turn.commit)];
-        ground.recorder.note(("overhead", "loop"), CONFIRMED.into(), round, &figures)?;
+        env.recorder.note(("overhead", "loop"), CONFIRMED.into(), round, &figures)?;
         turns.push(turn);
-        say(format!("xtask: round {round} of {} is done", ground.rounds));
+        say(format!("xtask: round {round} of {} is done", env.rounds));
     }
     let (inline, worker) = (Figures::from_iter(inlines), Figures::from_iter(workers));
     let smallest: Figures = turns.iter().map(|turn| turn.smallest).collect();
@@ -89,25 +89,25 @@ pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
         of_the_run(commit.median()) * 100.0
     ));
     let through = worker.median() / inline.median();
-    ground.judge.at_most("through Redis and a worker: times --inline", through, 1.0 + PART, "");
+    env.judge.at_most("through Redis and a worker: times --inline", through, 1.0 + PART, "");
     let own = of_the_run(smallest.median() - commit.median());
-    ground.judge.at_most("the loop without its commits: part of the run", own, PART, "");
+    env.judge.at_most("the loop without its commits: part of the run", own, PART, "");
     Ok(())
 }
 
 /// Has a worker do a command that is queued once it runs.
-pub(super) async fn by_worker(ground: &Ground, words: &[&str]) -> Result<Measured> {
-    let worker = start_worker(ground).await?;
-    let one = measure::by_worker(ground, words, worker.id()).await;
+pub(super) async fn by_worker(env: &BenchEnv, words: &[&str]) -> Result<Measured> {
+    let worker = start_worker(env).await?;
+    let one = measure::by_worker(env, words, worker.id()).await;
     let one = one.with_context(|| format!("the worker's log ends in:\n{}", worker.log_tail()))?;
     worker.stop().await?;
     Ok(one)
 }
 
 /// Starts a worker on the copy, and waits until it has shown itself.
-pub(super) async fn start_worker(ground: &Ground) -> Result<Worker> {
-    let worker = Worker::start(&ground.ostrakon)?;
-    let mut db = ground.connect(COPY).await?;
+pub(super) async fn start_worker(env: &BenchEnv) -> Result<Worker> {
+    let worker = Worker::start(&env.ostrakon)?;
+    let mut db = env.connect(COPY).await?;
     let waiting = Instant::now();
     loop {
         let there: bool = sqlx::query_scalar("select exists (select from ostrakon.workers)")
@@ -125,12 +125,12 @@ pub(super) async fn start_worker(ground: &Ground) -> Result<Worker> {
 
 /// Measures the loop by a run that has next to nothing to do: each turn is begin, lock, one account
 /// that is confirmed, checkpoint and commit.
-async fn smallest_turn(ground: &mut Ground) -> Result<Turn> {
-    let mut db = ground.connect(COPY).await?;
-    ground.ostrakon.set("OSTRAKON_BATCH_ROWS_INITIAL", "1");
-    ground.ostrakon.set("OSTRAKON_BATCH_ROWS_MAX", "1");
-    measure::inline(ground, &["user", "confirm_all"]).await?;
-    let turns = count_turns(ground).await?;
+async fn smallest_turn(env: &mut BenchEnv) -> Result<Turn> {
+    let mut db = env.connect(COPY).await?;
+    env.ostrakon.set("OSTRAKON_BATCH_ROWS_INITIAL", "1");
+    env.ostrakon.set("OSTRAKON_BATCH_ROWS_MAX", "1");
+    measure::inline(env, &["user", "confirm_all"]).await?;
+    let turns = count_turns(env).await?;
     ensure!(turns >= 0.99 * f64::from(CONFIRMED), "{turns} turns for {CONFIRMED} accounts");
     let worked_ms: f64 = sqlx::query_scalar(
         "select 1000 * extract(epoch from max(r.finished_at) - max(e.at))::float
@@ -152,14 +152,14 @@ async fn smallest_turn(ground: &mut Ground) -> Result<Turn> {
 }
 
 /// Counts the checkpoints that were written on the copy.
-async fn count_turns(ground: &Ground) -> Result<f64> {
+async fn count_turns(env: &BenchEnv) -> Result<f64> {
     let turns: f64 = sqlx::query_scalar(
         "select coalesce(sum(calls), 0)::float from pg_stat_statements
          where query like '%update ostrakon.runs set cursor = %'
            and dbid = (select oid from pg_database where datname = $1)",
     )
     .bind(COPY)
-    .fetch_one(&mut ground.connect("postgres").await?)
+    .fetch_one(&mut env.connect("postgres").await?)
     .await?;
     if turns < 1.0 {
         bail!("the statement that writes a checkpoint is another one now: no turn can be counted");

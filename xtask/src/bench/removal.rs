@@ -4,8 +4,8 @@ use anyhow::Result;
 use testkit::Community;
 
 use super::accounts;
+use super::env::{BenchEnv, SEEDED};
 use super::figures::Figures;
-use super::ground::{Ground, SEEDED};
 use super::measure::{self, Measured};
 use crate::console::{say, show, show_table, thousands};
 
@@ -17,23 +17,23 @@ const WORDS: [[&str; 3]; 2] =
     [["user", "delete_activities", Community::PROLIFIC], ["user", "rm", Community::PROLIFIC]];
 
 /// Measures both, and takes turns who begins.
-pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
-    ground.seed(SEEDED, Community { posts, ..ground.community() }, "").await?;
-    let relations = count_relations(ground).await?;
+pub(super) async fn run(env: &mut BenchEnv, posts: i32) -> Result<()> {
+    env.seed(SEEDED, Community { posts, ..env.community() }, "").await?;
+    let relations = count_relations(env).await?;
     let mut measured: [Vec<Measured>; 2] = [Vec::new(), Vec::new()];
-    for round in 1..=ground.rounds {
+    for round in 1..=env.rounds {
         let mut turns: Vec<_> = WORDS.into_iter().zip(&mut measured).collect();
         if round.is_multiple_of(2) {
             turns.reverse();
         }
         for (words, measured) in turns {
-            ground.fresh_copy(SEEDED).await?;
-            let one = measure::inline(ground, &words).await?;
+            env.fresh_copy(SEEDED).await?;
+            let one = measure::inline(env, &words).await?;
             let [_, who, _] = words;
-            ground.recorder.note(("delete_user", who), posts.into(), round, &one.named())?;
+            env.recorder.note(("delete_user", who), posts.into(), round, &one.named())?;
             measured.push(one);
         }
-        say(format!("xtask: round {round} of {} is done", ground.rounds));
+        say(format!("xtask: round {round} of {} is done", env.rounds));
     }
     let [activities, account] =
         measured.each_ref().map(|of| of.iter().map(|one| one.seconds).collect::<Figures>());
@@ -57,7 +57,7 @@ pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
         &["", "TIME", "LONGEST BATCH", "MEMORY"],
         &[row("delete_activities", &measured[0], &activities), row("rm", &measured[1], &account)],
     );
-    ground.judge.at_most(
+    env.judge.at_most(
         "rm: more than delete_activities, for each follow relation",
         (account.median() - activities.median()) * 1000.0 / accounts::size(relations),
         RELATION_MS,
@@ -67,8 +67,8 @@ pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
 }
 
 /// Counts the account's follow relations, in both directions.
-async fn count_relations(ground: &Ground) -> Result<i64> {
-    let mut db = ground.connect(SEEDED).await?;
+async fn count_relations(env: &BenchEnv) -> Result<i64> {
+    let mut db = env.connect(SEEDED).await?;
     Ok(sqlx::query_scalar(
         "select count(*) from following_relationships r
          join users u on u.id in (r.follower_id, r.following_id)

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::ground::{COPY, Ground};
+use super::env::{BenchEnv, COPY};
 use crate::console::show;
 
 /// Rows and digests of the tables that are written.
@@ -11,8 +11,8 @@ pub(super) struct State(Vec<(String, i64, String)>);
 
 impl State {
     /// Reads the copy.
-    pub(super) async fn read(ground: &Ground) -> Result<Self> {
-        let mut db = ground.connect(COPY).await?;
+    pub(super) async fn read(env: &BenchEnv) -> Result<Self> {
+        let mut db = env.connect(COPY).await?;
         Ok(Self(sqlx::query_as(include_str!("state.sql")).fetch_all(&mut db).await?))
     }
 

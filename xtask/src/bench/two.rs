@@ -11,13 +11,13 @@ use tokio::process::Child;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::accounts::size;
+use super::env::{BenchEnv, COPY, SEEDED};
 use super::figures::Figures;
-use super::ground::{COPY, Ground, SEEDED};
 use super::measure::now;
 use crate::console::{say, show, show_table, thousands};
 
 /// How often it is looked at what the processes wait for.
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 const ACCOUNTS: [&str; 2] = [Community::PROLIFIC, Community::SECOND];
 
@@ -34,33 +34,32 @@ struct Seen {
 const SHOWN: usize = 8;
 
 /// Deletes the posts of two accounts of this server, in both ways.
-pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
-    let community = Community { posts: posts.saturating_mul(2), ..ground.community() };
-    ground.seed_among(SEEDED, community, 2, "").await?;
+pub(super) async fn run(env: &mut BenchEnv, posts: i32) -> Result<()> {
+    let community = Community { posts: posts.saturating_mul(2), ..env.community() };
+    env.seed_among(SEEDED, community, 2, "").await?;
     let (mut serial, mut parallel) = (Vec::new(), Vec::new());
     let (mut seen_serial, mut seen_parallel) = (Seen::default(), Seen::default());
-    for round in 1..=ground.rounds {
+    for round in 1..=env.rounds {
         for at_once in [round.is_multiple_of(2), !round.is_multiple_of(2)] {
-            ground.fresh_copy(SEEDED).await?;
+            env.fresh_copy(SEEDED).await?;
             let (who, times, seen) = if at_once {
                 ("at once", &mut parallel, &mut seen_parallel)
             } else {
                 ("one after the other", &mut serial, &mut seen_serial)
             };
             let seconds = if at_once {
-                work(ground, &ACCOUNTS, seen).await?
+                work(env, &ACCOUNTS, seen).await?
             } else {
-                work(ground, &ACCOUNTS[..1], seen).await?
-                    + work(ground, &ACCOUNTS[1..], seen).await?
+                work(env, &ACCOUNTS[..1], seen).await? + work(env, &ACCOUNTS[1..], seen).await?
             };
-            seen.count_deadlocks(&mut ground.connect(COPY).await?).await?;
-            ground.recorder.note(("two", who), posts.into(), round, &[("seconds", seconds)])?;
+            seen.count_deadlocks(&mut env.connect(COPY).await?).await?;
+            env.recorder.note(("two", who), posts.into(), round, &[("seconds", seconds)])?;
             times.push(seconds);
         }
-        say(format!("xtask: round {round} of {} is done", ground.rounds));
+        say(format!("xtask: round {round} of {} is done", env.rounds));
     }
     for (who, seen) in [("one after the other", &seen_serial), ("at once", &seen_parallel)] {
-        ground.recorder.note(("two", who), posts.into(), 0, &seen.named())?;
+        env.recorder.note(("two", who), posts.into(), 0, &seen.named())?;
     }
     let (serial, parallel) = (Figures::from_iter(serial), Figures::from_iter(parallel));
     show("");
@@ -79,21 +78,21 @@ pub(super) async fn run(ground: &mut Ground, posts: i32) -> Result<()> {
 }
 
 /// Has each account's posts deleted by a process of its own; gives the seconds until the last ends.
-async fn work(ground: &Ground, accounts: &[&str], seen: &mut Seen) -> Result<f64> {
-    let mut db = ground.connect(COPY).await?;
+async fn work(env: &BenchEnv, accounts: &[&str], seen: &mut Seen) -> Result<f64> {
+    let mut db = env.connect(COPY).await?;
     let begun = now()?;
     let mut processes = Vec::new();
     for account in accounts {
         let words = ["user", "delete_activities", account, "--inline", "--yes", "--json"];
-        let mut command = ground.ostrakon.command(&words);
+        let mut command = env.ostrakon.command(&words);
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         processes.push(command.spawn().context("ostrakon cannot be started")?);
     }
-    let mut glances = interval(GLANCE);
-    glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut lookups = interval(POLL_INTERVAL);
+    lookups.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !all_ended(&mut processes)? {
-        glances.tick().await;
-        seen.glance(&mut db).await?;
+        lookups.tick().await;
+        seen.lookup(&mut db).await?;
     }
     let seconds = now()? - begun;
     for process in processes {
@@ -117,7 +116,7 @@ fn all_ended(processes: &mut [Child]) -> Result<bool> {
 impl Seen {
     /// Looks once at what each batch waits for. Whoever is the first to wait for a row holds the
     /// right to be the next, which names the table.
-    async fn glance(&mut self, db: &mut PgConnection) -> Result<()> {
+    async fn lookup(&mut self, db: &mut PgConnection) -> Result<()> {
         let batches: Vec<(Option<String>, String)> = sqlx::query_as(
             "select case when wait_event_type in ('Lock', 'IO', 'LWLock', 'IPC') then
                         concat_ws(' ', wait_event_type, wait_event, (

@@ -7,8 +7,8 @@ use anyhow::{Result, bail, ensure};
 use ostrakon_jobs::engine::FailPoint;
 use tokio::time::sleep;
 
-use super::errand::Errand;
 use super::round::Round;
+use super::task::Task;
 use crate::ostrakon::Ostrakon;
 
 /// Asked so often before it counts as a violation.
@@ -17,26 +17,26 @@ const TRIES: u32 = 300;
 /// Pause before somebody asks again who was told that a server is away.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Does an errand here and now, with nothing in its way.
-pub(super) async fn undisturbed(ostrakon: &Ostrakon, errand: &Errand) -> Result<()> {
+/// Does a task here and now, with nothing in its way.
+pub(super) async fn undisturbed(ostrakon: &Ostrakon, task: &Task) -> Result<()> {
     let mut arguments = vec!["user"];
-    arguments.extend(errand.arguments.iter().map(String::as_str));
+    arguments.extend(task.arguments.iter().map(String::as_str));
     arguments.extend(["--inline", "--yes", "--quiet"]);
     let output = ostrakon.command(&arguments).output().await?;
     // 6: the spoilt post is parked.
-    ensure!(matches!(output.status.code(), Some(0 | 6)), "{errand:?}: {output:?}");
+    ensure!(matches!(output.status.code(), Some(0 | 6)), "{task:?}: {output:?}");
     Ok(())
 }
 
-/// Has an errand queued. Every fifth client dies while it asks.
-pub(super) async fn queue(round: &Round<'_>, errand: &Errand, number: usize) -> Result<()> {
+/// Has a task queued. Every fifth client dies while it asks.
+pub(super) async fn queue(round: &Round<'_>, task: &Task, number: usize) -> Result<()> {
     let mut arguments = vec!["user"];
-    arguments.extend(errand.arguments.iter().map(String::as_str));
+    arguments.extend(task.arguments.iter().map(String::as_str));
     arguments.extend(["--yes", "--quiet", "--queue"]);
     let places = [FailPoint::BeforeEnqueueCommit, FailPoint::AfterEnqueueCommit];
     let mut dies_at = (number % 5 == 4).then(|| places[number / 5 % 2]);
     for _ in 0..TRIES {
-        let mut command = round.house.ostrakon.command(&arguments);
+        let mut command = round.environment.ostrakon.command(&arguments);
         if let Some(place) = dies_at {
             command.env("FAILPOINTS", format!("{}=return", place.name()));
         }

@@ -1,22 +1,22 @@
 -- What the schedule does to the database, and what the judge reads. Beside the server's own schema.
 create schema chaos;
 
--- The weather: slow rows, a full disk, statements that never end. Only batches of ostrakon feel it.
-create table chaos.weather (
+-- The conditions for batches: slow rows, a full disk, statements that never end. Only batches of ostrakon feel it.
+create table chaos.conditions (
     one      boolean primary key default true check (one),
     pause_ms integer not null default 0,
     mood     text not null default 'fair' check (mood in ('fair', 'full', 'stuck'))
 );
-insert into chaos.weather default values;
+insert into chaos.conditions default values;
 
--- Counts what the weather did to a batch; a sequence keeps its value when the batch is undone.
-create sequence chaos.storms;
+-- Counts what the conditions did to a batch; a sequence keeps its value when the batch is undone.
+create sequence chaos.injections;
 
 -- Posts that PostgreSQL refuses to delete.
 create table chaos.spoilt (id uuid primary key);
 
-create function chaos.feel_weather() returns trigger language plpgsql as $$
-declare weather chaos.weather;
+create function chaos.apply_conditions() returns trigger language plpgsql as $$
+declare conditions chaos.conditions;
 begin
     if tg_op = 'DELETE' and tg_table_name = 'activities' then
         if exists (select from chaos.spoilt where id = old.id) then
@@ -24,27 +24,27 @@ begin
         end if;
     end if;
     if current_setting('application_name') like 'ostrakon:%' then
-        select * into weather from chaos.weather;
-        if weather.mood <> 'fair' then
-            perform nextval('chaos.storms');
+        select * into conditions from chaos.conditions;
+        if conditions.mood <> 'fair' then
+            perform nextval('chaos.injections');
         end if;
-        if weather.mood = 'full' then
+        if conditions.mood = 'full' then
             raise exception 'could not extend file: No space left on device' using errcode = '53100';
-        elsif weather.mood = 'stuck' then
+        elsif conditions.mood = 'stuck' then
             perform pg_sleep(60);
-        elsif weather.pause_ms > 0 then
-            perform pg_sleep(weather.pause_ms / 1000.0);
+        elsif conditions.pause_ms > 0 then
+            perform pg_sleep(conditions.pause_ms / 1000.0);
         end if;
     end if;
     return case when tg_op = 'DELETE' then old else new end;
 end $$;
 
-create trigger feel_weather before delete on public.activities
-    for each row execute function chaos.feel_weather();
-create trigger feel_weather before update or delete on public.following_relationships
-    for each row execute function chaos.feel_weather();
-create trigger feel_weather before update on public.users
-    for each row execute function chaos.feel_weather();
+create trigger apply_conditions before delete on public.activities
+    for each row execute function chaos.apply_conditions();
+create trigger apply_conditions before update or delete on public.following_relationships
+    for each row execute function chaos.apply_conditions();
+create trigger apply_conditions before update on public.users
+    for each row execute function chaos.apply_conditions();
 
 -- Every committed change of a run, and who wrote it: a batch names its claim in application_name.
 create table chaos.changes (

@@ -86,13 +86,13 @@ impl Fault {
 
 /// Faults in random order, each as often as its weight says; shuffled anew when all are dealt.
 #[derive(Debug)]
-pub(super) struct Deck {
+pub(super) struct FaultSchedule {
     faults: Vec<Fault>,
     dealt: usize,
     first: bool,
 }
 
-impl Deck {
+impl FaultSchedule {
     /// Only these; all when none is named.
     pub(super) fn of(only: &[Fault]) -> Self {
         let faults = if only.is_empty() { Fault::all().to_vec() } else { only.to_vec() };

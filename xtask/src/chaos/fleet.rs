@@ -12,12 +12,12 @@ use ostrakon_jobs::engine::FailPoint;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::house::House;
+use super::environment::Environment;
 
 /// Places for workers. The first one's is never killed; the last one's has a network and a clock of
 /// its own.
 pub(super) const PLACES: usize = 5;
-pub(super) const VETERAN: usize = 0;
+pub(super) const LONG_LIVED_WORKER: usize = 0;
 pub(super) const DISTANT: usize = PLACES - 1;
 
 /// Settings under which much happens in little time; docs/reliability.md gives the reasons.
@@ -42,7 +42,7 @@ const SETTINGS: [(&str, &str); 15] = [
 
 /// The workers of a round.
 pub(super) struct Fleet<'a> {
-    house: &'a House,
+    environment: &'a Environment,
     places: Vec<Mutex<Place>>,
     born: AtomicU32,
 }
@@ -103,16 +103,16 @@ impl Place {
 
     /// Whether the worker here may be killed.
     pub(super) fn is_mortal(&self) -> bool {
-        self.number != VETERAN
+        self.number != LONG_LIVED_WORKER
     }
 }
 
 impl<'a> Fleet<'a> {
     /// Starts a worker at every place.
-    pub(super) fn launch(house: &'a House) -> Result<Self> {
+    pub(super) fn launch(environment: &'a Environment) -> Result<Self> {
         let place = |number| Mutex::new(Place { number, worker: None });
         let mut fleet =
-            Self { house, places: (0..PLACES).map(place).collect(), born: AtomicU32::new(0) };
+            Self { environment, places: (0..PLACES).map(place).collect(), born: AtomicU32::new(0) };
         for number in 0..PLACES {
             let worker = fleet.start(number, None)?;
             fleet.places[number].get_mut().worker = Some(worker);
@@ -127,8 +127,8 @@ impl<'a> Fleet<'a> {
 
     /// A place whose worker may be killed and that nobody else is busy with, beginning at a random
     /// one; its worker is one of `processes`, if any are named.
-    pub(super) fn victim(&self, luck: u64, processes: &[i32]) -> Option<MutexGuard<'_, Place>> {
-        let first = usize::try_from(luck % PLACES as u64).unwrap_or(0);
+    pub(super) fn victim(&self, random: u64, processes: &[i32]) -> Option<MutexGuard<'_, Place>> {
+        let first = usize::try_from(random % PLACES as u64).unwrap_or(0);
         let suits = |worker: &Worker| processes.is_empty() || processes.contains(&worker.pid());
         (0..PLACES)
             .filter_map(|step| self.places[(first + step) % PLACES].try_lock().ok())
@@ -155,12 +155,12 @@ impl<'a> Fleet<'a> {
 
     /// Where the log of every worker of a place stands.
     pub(super) fn log(&self, number: usize) -> PathBuf {
-        self.house.ostrakon.folder().join(format!("worker-{number}.log"))
+        self.environment.ostrakon.folder().join(format!("worker-{number}.log"))
     }
 
     fn start(&self, number: usize, dies_at: Option<FailPoint>) -> Result<Worker> {
         let log = fs::File::options().create(true).append(true).open(self.log(number))?;
-        let ostrakon = &self.house.ostrakon;
+        let ostrakon = &self.environment.ostrakon;
         let mut command = Command::new(ostrakon.path());
         command
             .arg("worker")
@@ -175,14 +175,14 @@ impl<'a> Fleet<'a> {
         if let Some(place) = dies_at {
             // Not the same moment each time: the places of batches are passed often.
             let born = self.born.fetch_add(1, Ordering::Relaxed);
-            let spared = if may_come_often(place) { born % 7 } else { 0 };
-            command.env("FAILPOINTS", format!("{}={spared}*off->return", place.name()));
+            let excluded = if may_come_often(place) { born % 7 } else { 0 };
+            command.env("FAILPOINTS", format!("{}={excluded}*off->return", place.name()));
         }
         if number == DISTANT {
             command
-                .env("OSTRAKON_DATABASE_URL", &self.house.postgres_link.1)
-                .env("OSTRAKON_REDIS_URL", &self.house.redis_link.1)
-                .envs(self.house.clock.environment());
+                .env("OSTRAKON_DATABASE_URL", &self.environment.postgres_link.1)
+                .env("OSTRAKON_REDIS_URL", &self.environment.redis_link.1)
+                .envs(self.environment.clock.environment());
         }
         let process = command.spawn().context("a worker cannot be started")?;
         Ok(Worker { process, dies_at })

@@ -6,11 +6,11 @@ use anyhow::Result;
 use sqlx::FromRow;
 use tokio::time::sleep;
 
-use super::errand::Errand;
 use super::round::Round;
+use super::task::Task;
 
 /// PostgreSQL may be away for a while: one of the faults.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long somebody waits for a worker to have something to do.
@@ -37,7 +37,7 @@ async fn patiently<T>(mut ask: impl AsyncFnMut() -> sqlx::Result<T>) -> Result<T
     loop {
         match ask().await {
             Ok(answer) => return Ok(answer),
-            Err(error) if begun.elapsed() > PATIENCE => return Err(error.into()),
+            Err(error) if begun.elapsed() > TIMEOUT => return Err(error.into()),
             Err(_) => sleep(PAUSE).await,
         }
     }
@@ -96,7 +96,7 @@ impl Round<'_> {
     /// Waits for a run to be worked on: a fault that hits nobody shows nothing.
     pub(super) async fn waits_for_work(&self) {
         let begun = Instant::now();
-        while !self.is_done() && begun.elapsed() < PATIENCE {
+        while !self.is_done() && begun.elapsed() < TIMEOUT {
             if self.is_at_work().await.is_ok_and(|at_work| at_work) {
                 return;
             }
@@ -140,8 +140,8 @@ impl Round<'_> {
         patiently(async || sqlx::query_scalar(statement).bind(id).fetch_one(self.db()).await).await
     }
 
-    /// An errand whose run has just begun, with that run.
-    pub(super) async fn errand_at_work(&self) -> Result<Option<(String, &Errand)>> {
+    /// A task whose run has just begun, with that run.
+    pub(super) async fn task_in_progress(&self) -> Result<Option<(String, &Task)>> {
         let found: Option<(String, String)> = patiently(async || {
             sqlx::query_as(
                 "select id, subject from ostrakon.runs
@@ -153,12 +153,12 @@ impl Round<'_> {
             .await
         })
         .await?;
-        let errands = self.phases.iter().flatten();
+        let tasks = self.phases.iter().flatten();
         Ok(found.and_then(|(id, subject)| {
-            let errand = errands
-                .filter(|errand| errand.arguments[0] == "delete_activities")
-                .find(|errand| errand.arguments[1] == subject);
-            Some((id, errand?))
+            let task = tasks
+                .filter(|task| task.arguments[0] == "delete_activities")
+                .find(|task| task.arguments[1] == subject);
+            Some((id, task?))
         }))
     }
 

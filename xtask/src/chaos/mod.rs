@@ -3,10 +3,9 @@
 
 mod ask;
 mod beside;
-mod errand;
+mod environment;
 mod fault;
 mod fleet;
-mod house;
 mod inject;
 mod judge;
 mod look;
@@ -14,6 +13,7 @@ mod model;
 mod operator;
 mod report;
 mod round;
+mod task;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
@@ -25,8 +25,8 @@ use crate::console::{say, show};
 use crate::program::interrupted;
 use crate::{fuzz, provision};
 use beside::{Beside, Job};
-use fault::{Deck, Fault};
-use house::House;
+use environment::Environment;
+use fault::{Fault, FaultSchedule};
 use report::Report;
 
 /// What can be typed.
@@ -99,19 +99,19 @@ async fn play(options: &Options) -> Result<ExitCode> {
         return Ok(verdict(&beside_a_server(options, seed, Some(span)).await?));
     }
     let mut random = StdRng::seed_from_u64(seed);
-    let mut deck = Deck::of(&options.only);
-    let house = House::build().await?;
+    let mut schedule = FaultSchedule::of(&options.only);
+    let environment = Environment::build().await?;
     let ends = Instant::now() + Duration::from_secs_f64(options.minutes * 60.0);
     let mut report = Report::begin(seed);
     loop {
         let number = report.rounds + 1;
-        round::play(&house, number, ends, &mut deck, &mut random, &mut report).await?;
+        round::play(&environment, number, ends, &mut schedule, &mut random, &mut report).await?;
         say(format!("chaos: round {number} is judged; {}", report.line()));
-        if Instant::now() >= ends && (deck.was_dealt() || !options.only.is_empty()) {
+        if Instant::now() >= ends && (schedule.was_dealt() || !options.only.is_empty()) {
             break;
         }
     }
-    report.violations.extend(judge::queue(&house).await?);
+    report.violations.extend(judge::queue(&environment).await?);
     report.show();
     let mut beside = Vec::new();
     if options.only.is_empty() {

@@ -11,7 +11,7 @@ use super::inject::eventually;
 use super::round::Round;
 
 /// How long an operator's wish may take while everything else goes wrong.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Pause before somebody asks again who was told that a server is away.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -22,7 +22,7 @@ const CROWD: usize = 40;
 /// Runs a command until it is taken or refused.
 async fn command(round: &Round<'_>, arguments: &[&str]) -> Result<Output> {
     for _ in 0..300 {
-        let output = round.house.ostrakon.command(arguments).output().await?;
+        let output = round.environment.ostrakon.command(arguments).output().await?;
         match output.status.code() {
             Some(1 | 8) => sleep(PAUSE).await,
             _ => return Ok(output),
@@ -33,7 +33,7 @@ async fn command(round: &Round<'_>, arguments: &[&str]) -> Result<Output> {
 
 /// Waits until a run has a status, or is finished without ever having had it.
 async fn reaches(round: &Round<'_>, id: &str, wanted: &str) -> Result<bool> {
-    eventually(&format!("run {id} to be {wanted}"), PATIENCE, async || {
+    eventually(&format!("run {id} to be {wanted}"), TIMEOUT, async || {
         let status = round.status(id).await?;
         let finished = ["succeeded", "incomplete", "failed"].contains(&status.as_str());
         Ok((finished || status == wanted).then_some(status == wanted))
@@ -69,7 +69,7 @@ async fn stop_and_go(
 
 /// Lets a run go on, until it does: the answer of a command may be lost, but not its effect.
 async fn goes_on(round: &Round<'_>, id: &str, status: &str, go: &str) -> Result<()> {
-    eventually(&format!("run {id} to go on"), PATIENCE, async || {
+    eventually(&format!("run {id} to go on"), TIMEOUT, async || {
         if round.status(id).await? != status {
             return Ok(Some(()));
         }
@@ -81,24 +81,24 @@ async fn goes_on(round: &Round<'_>, id: &str, status: &str, go: &str) -> Result<
 
 /// Many clients ask at once for a run that is on its way, but stands still: each is told its id.
 pub(super) async fn crowd(round: &Round<'_>) -> Result<Option<bool>> {
-    let Some((id, errand)) = round.errand_at_work().await? else { return Ok(Some(false)) };
+    let Some((id, task)) = round.task_in_progress().await? else { return Ok(Some(false)) };
     command(round, &["runs", "pause", &id]).await?;
     if !reaches(round, &id, "paused").await? {
         return Ok(Some(false));
     }
     let mut arguments = vec!["user"];
-    arguments.extend(errand.arguments.iter().map(String::as_str));
+    arguments.extend(task.arguments.iter().map(String::as_str));
     arguments.extend(["--yes", "--quiet"]);
-    let clients = (0..CROWD).map(|_| round.house.ostrakon.command(&arguments).output());
-    let mut told = 0;
+    let clients = (0..CROWD).map(|_| round.environment.ostrakon.command(&arguments).output());
+    let mut reported = 0;
     for output in try_join_all(clients).await? {
         match output.status.code() {
-            Some(5) if String::from_utf8_lossy(&output.stderr).contains(&id) => told += 1,
+            Some(5) if String::from_utf8_lossy(&output.stderr).contains(&id) => reported += 1,
             // A server was away, and nothing was written.
             Some(1 | 8) => {}
             _ => round.violation(format!("a client of a crowd was answered {output:?}")),
         }
     }
     goes_on(round, &id, "paused", "resume").await?;
-    Ok(Some(told > CROWD / 2))
+    Ok(Some(reported > CROWD / 2))
 }

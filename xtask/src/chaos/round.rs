@@ -12,11 +12,11 @@ use rustix::process::Signal;
 use sqlx::PgPool;
 use tokio::time::sleep;
 
-use super::errand::{self, Errand};
-use super::fault::{Deck, Fault};
-use super::fleet::{Fleet, PLACES, VETERAN, was_killed};
-use super::house::{House, PREFIX};
+use super::environment::{Environment, PREFIX};
+use super::fault::{Fault, FaultSchedule};
+use super::fleet::{Fleet, LONG_LIVED_WORKER, PLACES, was_killed};
 use super::report::{Report, Tally};
+use super::task::{self, Task};
 use super::{ask, inject, judge};
 use crate::console::say;
 
@@ -39,7 +39,7 @@ const PAUSE_MS: i32 = 25;
 const TRIES: u32 = 3;
 
 /// Pause between two looks at workers and queues.
-const GLANCE: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Counts the messages of a queue that ostrakon wrote: their ids are ULIDs.
 const OURS: &str = "
@@ -56,11 +56,11 @@ const OURS: &str = "
 
 /// What the makers of faults share.
 pub(super) struct Round<'a> {
-    pub(super) house: &'a House,
+    pub(super) environment: &'a Environment,
     pub(super) fleet: Fleet<'a>,
     /// Whether there is time for faults that last for minutes.
     pub(super) is_long: bool,
-    pub(super) phases: Vec<Vec<Errand>>,
+    pub(super) phases: Vec<Vec<Task>>,
     db: PgPool,
     tally: Mutex<Tally>,
     is_done: AtomicBool,
@@ -68,31 +68,31 @@ pub(super) struct Round<'a> {
 
 /// Plays a round and adds it to the report.
 pub(super) async fn play(
-    house: &House,
+    environment: &Environment,
     number: u32,
     ends: Instant,
-    deck: &mut Deck,
+    schedule: &mut FaultSchedule,
     random: &mut StdRng,
     report: &mut Report,
 ) -> Result<()> {
-    let db = house.fresh_arena().await?;
-    sqlx::query("update chaos.weather set pause_ms = $1").bind(PAUSE_MS).execute(&db).await?;
+    let db = environment.fresh_arena().await?;
+    sqlx::query("update chaos.conditions set pause_ms = $1").bind(PAUSE_MS).execute(&db).await?;
     let round = Round {
-        house,
-        fleet: Fleet::launch(house)?,
+        environment,
+        fleet: Fleet::launch(environment)?,
         is_long: ends.saturating_duration_since(Instant::now()) > Duration::from_mins(5),
-        phases: errand::phases(),
+        phases: task::phases(),
         db: db.clone(),
         tally: Mutex::default(),
         is_done: AtomicBool::new(false),
     };
-    let storm = storm(&round, ends, deck, random);
-    let (worked, (), watched) = tokio::join!(work(&round), storm, watch(&round));
+    let inject_faults = inject_faults(&round, ends, schedule, random);
+    let (worked, (), watched) = tokio::join!(work(&round), inject_faults, watch(&round));
     for failed in [worked, watched].into_iter().filter_map(Result::err) {
         round.violation(format!("{failed:#}"));
     }
-    round.send_home().await?;
-    let verdict = judge::round(house, &db).await?;
+    round.stop_workers().await?;
+    let verdict = judge::round(environment, &db).await?;
     db.close().await;
     let tally = round.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     for violation in tally.violations.iter().chain(&verdict.violations) {
@@ -107,7 +107,7 @@ async fn work(round: &Round<'_>) -> Result<()> {
     let done = async {
         for phase in &round.phases {
             iter(phase.iter().enumerate())
-                .map(|(number, errand)| ask::queue(round, errand, number))
+                .map(|(number, task)| ask::queue(round, task, number))
                 .buffer_unordered(CLIENTS)
                 .try_collect::<Vec<()>>()
                 .await?;
@@ -121,12 +121,17 @@ async fn work(round: &Round<'_>) -> Result<()> {
 }
 
 /// Makes faults until the work is done or the time is up.
-async fn storm(round: &Round<'_>, ends: Instant, deck: &mut Deck, random: &mut StdRng) {
+async fn inject_faults(
+    round: &Round<'_>,
+    ends: Instant,
+    schedule: &mut FaultSchedule,
+    random: &mut StdRng,
+) {
     let mut under_way = FuturesUnordered::new();
-    while !round.is_done() && (Instant::now() < ends || !deck.was_dealt()) {
-        let (fault, luck) = deck.deal(random);
+    while !round.is_done() && (Instant::now() < ends || !schedule.was_dealt()) {
+        let (fault, chance) = schedule.deal(random);
         let gap = Duration::from_millis(random.random_range(GAP_MS));
-        under_way.push(make(round, fault, luck));
+        under_way.push(make(round, fault, chance));
         tokio::select! {
             () = sleep(gap) => {}
             Some(()) = under_way.next() => sleep(gap).await,
@@ -138,16 +143,16 @@ async fn storm(round: &Round<'_>, ends: Instant, deck: &mut Deck, random: &mut S
     while under_way.next().await.is_some() {}
 }
 
-/// Makes a fault; again if it hit nobody, unless that is a matter of luck.
-async fn make(round: &Round<'_>, fault: Fault, luck: u64) {
+/// Makes a fault; again if it hit nobody, unless that is a matter of chance.
+async fn make(round: &Round<'_>, fault: Fault, chance: u64) {
     let mut tries = 0;
     while !round.is_done() {
         round.waits_for_work().await;
-        match inject::make(round, fault, luck).await {
+        match inject::make(round, fault, chance).await {
             // Counted when it has struck.
             Ok(_) if fault == Fault::WorkerFailpoint => return,
             // Everybody was busy.
-            Ok(None) => sleep(GLANCE).await,
+            Ok(None) => sleep(POLL_INTERVAL).await,
             Ok(Some(hit)) => {
                 round.tally().fault(fault, hit);
                 tries += 1;
@@ -191,7 +196,7 @@ async fn watch(round: &Round<'_>) -> Result<()> {
             round.look_at_queues();
             round.look_at_memory(begun).await;
         }
-        sleep(GLANCE).await;
+        sleep(POLL_INTERVAL).await;
     }
     Ok(())
 }
@@ -237,13 +242,13 @@ impl Round<'_> {
                     begun.elapsed()
                 );
             }
-            sleep(GLANCE).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
     fn look_at_queues(&self) {
         // Whoever does something to Redis holds it.
-        let Ok(redis) = self.house.redis.try_lock() else { return };
+        let Ok(redis) = self.environment.redis.try_lock() else { return };
         let messages = ["long", "short"].map(|class| {
             let answer = redis.command(&["EVAL", OURS, "1", &format!("{PREFIX}:{class}")]);
             // A key of the wrong type is one of the faults.
@@ -254,7 +259,7 @@ impl Round<'_> {
     }
 
     async fn look_at_memory(&self, begun: Instant) {
-        let mut place = self.fleet.place(VETERAN).await;
+        let mut place = self.fleet.place(LONG_LIVED_WORKER).await;
         let Some(worker) = place.worker() else { return };
         let Some(kib) = memory_kib(worker.pid()) else { return };
         let mut tally = self.tally();
@@ -264,7 +269,7 @@ impl Round<'_> {
     }
 
     /// Has all workers stop.
-    async fn send_home(&self) -> Result<()> {
+    async fn stop_workers(&self) -> Result<()> {
         let stopping = (0..PLACES).map(|number| async move {
             let mut place = self.fleet.place(number).await;
             let Some(worker) = place.worker() else { return Ok(()) };

@@ -51,18 +51,18 @@ async fn publishing(db: &mut PgConnection) -> Result<[(String, i64, i64); 2]> {
     )
     .fetch_all(&mut *db)
     .await?;
-    let told: Vec<String> = sqlx::query_scalar(
+    let reported: Vec<String> = sqlx::query_scalar(
         "select coalesce(args ->> 'activity_id', '') from public.oban_jobs
          where worker = 'Pleroma.Workers.PublisherWorker' and args ->> 'op' = 'publish'",
     )
     .fetch_all(db)
     .await?;
     let made: BTreeSet<String> = made.into_iter().map(flake_text).collect();
-    let distinct: BTreeSet<&String> = told.iter().collect();
+    let distinct: BTreeSet<&String> = reported.iter().collect();
     let matching = distinct.into_iter().filter(|id| made.contains(*id)).count();
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     Ok([
-        ("publish jobs".to_owned(), count(made.len()), count(told.len())),
+        ("publish jobs".to_owned(), count(made.len()), count(reported.len())),
         ("Deletes and Undos with a publish job".to_owned(), count(made.len()), count(matching)),
     ])
 }

@@ -69,8 +69,8 @@ pub async fn claim(
          set status = 'running', lease_owner = $2, fence = fence + 1,
              lease_expires_at = clock_timestamp() + make_interval(secs => $3),
              crashes = crashes + (status = 'running')::int,
-             -- The bell was answered: should the lease run out, it is rung again at once.
-             announced_at = null,
+             -- The notification was answered: should the lease run out, workers are notified again immediately.
+             notified_at = null,
              -- Whoever held it back may have been killed meanwhile, at the latest when its lease ended.
              throttled_ms = throttled_ms + greatest(0, extract(epoch from
                  least(clock_timestamp(), lease_expires_at) - throttled_at) * 1000)::bigint,
@@ -387,7 +387,7 @@ pub(in crate::engine) async fn give_back(
     let (error, delay) = failed.unzip();
     sqlx::query(
         "update ostrakon.runs
-         set status = 'queued', lease_expires_at = null, announced_at = null,
+         set status = 'queued', lease_expires_at = null, notified_at = null,
              attempt = attempt + ($3::text is not null)::int, last_error = coalesce($3, last_error),
              available_at = clock_timestamp() + make_interval(secs => $4)
          where id = $1 and fence = $2",

@@ -200,7 +200,7 @@ async fn not_superseded(db: &mut PgConnection, id: &str) -> Result<(), ControlEr
 }
 
 /// Makes a queued run due now, however long it was to wait for its next try.
-pub async fn hasten(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
+pub async fn make_due_now(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
     sqlx::query(
         "update ostrakon.runs set available_at = clock_timestamp()
          where id = $1 and status = 'queued' and available_at > clock_timestamp()",
@@ -261,7 +261,7 @@ async fn requeue(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
     sqlx::query(
         "update ostrakon.runs
          set status = 'queued', control = 'run', attempt = 0, crashes = 0, finished_at = null,
-             closing = null, announced_at = null, available_at = clock_timestamp(),
+             closing = null, notified_at = null, available_at = clock_timestamp(),
              failures = case when status = 'paused' then failures else 0 end
          where id = $1",
     )

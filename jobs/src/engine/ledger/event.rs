@@ -1,16 +1,16 @@
-//! The story of a run.
+//! The history of a run.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
 
-/// One line of a run's story.
+/// One line of a run's history.
 #[derive(Debug, Clone, FromRow)]
 pub struct Event {
     /// By the database's clock.
     pub at: DateTime<Utc>,
     /// What happened: `queued`, `started`, `resumed`, `taken_over`, `interrupted`, `left`, `retrying`,
-    /// `waiting`, `waited`, `parked`, `paused`, `cancelled`, `failed`, `succeeded`, `after_care`, …
+    /// `waiting`, `waited`, `parked`, `paused`, `cancelled`, `failed`, `succeeded`, `maintenance`, …
     pub event: String,
     /// The operator or the worker.
     pub actor: String,
@@ -20,7 +20,7 @@ pub struct Event {
     pub detail: Value,
 }
 
-/// Adds a line to the story of a run.
+/// Adds a line to the history of a run.
 pub(in crate::engine) async fn record(
     db: &mut PgConnection,
     run_id: &str,
@@ -40,7 +40,7 @@ pub(in crate::engine) async fn record(
     Ok(())
 }
 
-/// Reads the story of a run from its beginning, but for its parked items, of which there may be many.
+/// Reads the history of a run from its beginning, but for its parked items, of which there may be many.
 pub async fn events(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Vec<Event>> {
     sqlx::query_as(
         "select at, event, actor, database_user, detail from ostrakon.run_events

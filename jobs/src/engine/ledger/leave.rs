@@ -13,7 +13,7 @@ pub(in crate::engine) async fn leave(
 ) -> sqlx::Result<()> {
     tell_of_wait(db, &claim.run_id, &claim.owner).await?;
     sqlx::query(
-        "update ostrakon.runs set status = 'queued', lease_expires_at = null, announced_at = null
+        "update ostrakon.runs set status = 'queued', lease_expires_at = null, notified_at = null
          where id = $1 and fence = $2",
     )
     .bind(&claim.run_id)

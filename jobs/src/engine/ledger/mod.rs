@@ -5,7 +5,6 @@
 //! same transaction.
 
 mod action;
-mod throttle;
 mod claim;
 mod control;
 mod enqueue;
@@ -19,15 +18,15 @@ mod parked;
 mod read;
 mod run;
 mod set_back;
+mod throttle;
 mod wait;
 mod workers;
 mod writes;
 
 pub use action::{Action, NewAction, actions, record_action};
-pub use throttle::set_speed;
 pub use claim::{Claim, Lease, Renewed, claim, renew};
 pub use control::{
-    ControlError, cancel, hasten, pause, pause_dropped, resume, retry, retry_parked,
+    ControlError, cancel, make_due_now, pause, pause_dropped, resume, retry, retry_parked,
 };
 pub use enqueue::{Enqueued, NewRun, enqueue};
 pub use enqueue_all::enqueue_all;
@@ -36,22 +35,24 @@ pub use figures::{RunFigures, Waiting, longest_waiting, run_figures};
 pub use migrate::{MigrateFailed, Migrated, SchemaState, migrate, schema_state};
 pub use owner::owner_without_backup;
 pub use read::{
-    Parked, RunFilter, due, find, find_all, list, mark_announced, parked_items, try_exclusive,
+    Parked, RunFilter, due, find, find_all, list, mark_notified, parked_items, try_exclusive,
     unfinished, unfinished_among,
 };
 pub use run::{Control, Run};
+pub use throttle::set_speed;
 pub use workers::{Worker, alive, forget, seen};
 
-pub(super) use throttle::{throttle_off, throttle_on, wish};
 pub(super) use event::record;
 pub(super) use leave::leave;
+pub(super) use throttle::{requested, throttle_off, throttle_on};
 pub(super) use wait::postpone;
 
 pub(super) use claim::{
     Checkpoint, Figures, Locked, advance, end_as_before, fail, finish, give_back, lock, start, stop,
 };
 pub(super) use parked::{
-    ToRetry, got_on, keep_parked, mark_stuck, next_to_retry, park, retry_no_more, step_over, unpark,
+    ToRetry, keep_parked, made_progress, mark_stuck, next_to_retry, park, retry_no_more, step_over,
+    unpark,
 };
 pub(super) use set_back::{SetBack, set_back};
 pub(super) use writes::{

@@ -165,7 +165,7 @@ pub(in crate::engine) async fn keep_parked(
 }
 
 /// Notes that the run has got on a step, and prolongs the lease.
-pub(in crate::engine) async fn got_on(
+pub(in crate::engine) async fn made_progress(
     db: &mut PgConnection,
     claim: &Claim,
     lease: Lease,

@@ -103,12 +103,12 @@ pub async fn parked_items(db: &mut PgConnection, run_id: &str) -> sqlx::Result<V
     .await
 }
 
-/// Finds runs of a class that are due and that nobody works on, unless they were announced less
-/// than `patience` ago. At most `limit`, longest waiting first.
+/// Finds runs of a class that are due and that nobody works on, unless workers were notified of them less
+/// than `timeout` ago. At most `limit`, longest waiting first.
 pub async fn due(
     db: &mut PgConnection,
     class: &str,
-    patience: Duration,
+    timeout: Duration,
     limit: i64,
 ) -> sqlx::Result<Vec<Run>> {
     sqlx::query_as(
@@ -116,13 +116,13 @@ pub async fn due(
          where class = $1
            and (status = 'queued' and available_at <= clock_timestamp()
              or status = 'running' and lease_expires_at < clock_timestamp())
-           and (announced_at is null
-             or announced_at < clock_timestamp() - make_interval(secs => $2))
+           and (notified_at is null
+             or notified_at < clock_timestamp() - make_interval(secs => $2))
          order by available_at, id
          limit $3",
     )
     .bind(class)
-    .bind(patience.as_secs_f64())
+    .bind(timeout.as_secs_f64())
     .bind(limit)
     .fetch_all(db)
     .await
@@ -146,9 +146,9 @@ pub async fn try_exclusive(
     Ok(alone)
 }
 
-/// Notes that the bell was rung for runs.
-pub async fn mark_announced(db: &mut PgConnection, ids: &[String]) -> sqlx::Result<()> {
-    sqlx::query("update ostrakon.runs set announced_at = clock_timestamp() where id = any($1)")
+/// Notes that workers were notified of runs.
+pub async fn mark_notified(db: &mut PgConnection, ids: &[String]) -> sqlx::Result<()> {
+    sqlx::query("update ostrakon.runs set notified_at = clock_timestamp() where id = any($1)")
         .bind(ids)
         .execute(db)
         .await?;

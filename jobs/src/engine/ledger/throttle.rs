@@ -6,23 +6,23 @@ use serde_json::json;
 use sqlx::{Connection as _, FromRow, PgConnection};
 
 use super::{Claim, ControlError, control::status_of, event::record, run::Control};
-use crate::engine::{Throttled, Status};
+use crate::engine::{Status, Throttled};
 
-/// That a run was throttled is part of its story when it was for so long.
+/// That a run was throttled is part of its history when it was for so long.
 const WORTH_TELLING: Duration = Duration::from_secs(10);
 
 /// What an operator wants of a run.
 #[derive(Debug, Clone, Copy, FromRow)]
-pub(in crate::engine) struct Wish {
+pub(in crate::engine) struct RequestedControl {
     pub(in crate::engine) control: Control,
     pub(in crate::engine) speed: f64,
 }
 
 /// Reads what an operator wants, without a lock. `None` when the claim is lost.
-pub(in crate::engine) async fn wish(
+pub(in crate::engine) async fn requested(
     db: &mut PgConnection,
     claim: &Claim,
-) -> sqlx::Result<Option<Wish>> {
+) -> sqlx::Result<Option<RequestedControl>> {
     sqlx::query_as(
         "select control, speed from ostrakon.runs
          where id = $1 and fence = $2 and status = 'running'",
@@ -54,7 +54,10 @@ pub(in crate::engine) async fn throttle_on(
 }
 
 /// Writes down that a run is not throttled any more, and what it was if that took long.
-pub(in crate::engine) async fn throttle_off(db: &mut PgConnection, claim: &Claim) -> sqlx::Result<()> {
+pub(in crate::engine) async fn throttle_off(
+    db: &mut PgConnection,
+    claim: &Claim,
+) -> sqlx::Result<()> {
     let mut tx = db.begin().await?;
     let was: Option<(Option<String>, Option<String>, i64)> = sqlx::query_as(
         "with was as (

@@ -1,4 +1,4 @@
-//! Waiting for somebody else: two lines of a run's story, however often it looks whether it may go on.
+//! Waiting for somebody else: two lines of a run's history, however often it looks whether it may go on.
 
 use serde_json::json;
 use sqlx::PgConnection;
@@ -13,18 +13,18 @@ pub(in crate::engine) async fn postpone(
     wait: &Wait,
 ) -> sqlx::Result<()> {
     let delay = wait.delay.as_secs_f64();
-    let told: Option<String> =
+    let reported: Option<String> =
         sqlx::query_scalar("select waits_for from ostrakon.runs where id = $1")
             .bind(&claim.run_id)
             .fetch_one(&mut *db)
             .await?;
-    let is_new = told.is_none_or(|told| !is_same(&told, &wait.reason));
+    let is_new = reported.is_none_or(|reported| !is_same(&reported, &wait.reason));
     if is_new {
         tell_of_wait(db, &claim.run_id, &claim.owner).await?;
     }
     sqlx::query(
         "update ostrakon.runs
-         set status = 'queued', lease_expires_at = null, announced_at = null,
+         set status = 'queued', lease_expires_at = null, notified_at = null,
              waits_for = $4, waits_since = clock_timestamp(),
              available_at = clock_timestamp() + make_interval(secs => $3)
          where id = $1 and fence = $2",

@@ -30,13 +30,13 @@ pub async fn seen(db: &mut PgConnection, worker: &Worker) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Counts the workers seen within `patience`.
-pub async fn alive(db: &mut PgConnection, patience: Duration) -> sqlx::Result<i64> {
+/// Counts the workers seen within `timeout`.
+pub async fn alive(db: &mut PgConnection, timeout: Duration) -> sqlx::Result<i64> {
     sqlx::query_scalar(
         "select count(*) from ostrakon.workers
          where seen_at > clock_timestamp() - make_interval(secs => $1)",
     )
-    .bind(patience.as_secs_f64())
+    .bind(timeout.as_secs_f64())
     .fetch_one(db)
     .await
 }

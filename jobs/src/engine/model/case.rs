@@ -28,7 +28,7 @@ pub(super) struct Case<'a> {
     /// By worker: its claim in the model and on the stage.
     workers: [Option<(Held, Worker)>; WORKERS],
     /// Messages, each the number of its run.
-    bell: Vec<usize>,
+    notification: Vec<usize>,
     /// Names that were given to jobs.
     names: usize,
 }
@@ -45,15 +45,15 @@ impl<'a> Case<'a> {
             model: Model::new(items),
             ids: Vec::new(),
             workers: [const { None }; WORKERS],
-            bell: Vec::new(),
+            notification: Vec::new(),
             names: 0,
         };
         case.enqueue(true).await?;
         for (number, operation) in operations.iter().enumerate() {
             let before: Vec<Status> = case.model.runs.iter().map(|run| run.status).collect();
-            let told = || format!("operation {number}, {operation:?}");
-            if case.apply(*operation).await.with_context(told)? {
-                case.compare(&before).await.with_context(told)?;
+            let reported = || format!("operation {number}, {operation:?}");
+            if case.apply(*operation).await.with_context(reported)? {
+                case.compare(&before).await.with_context(reported)?;
             }
         }
         Ok(())
@@ -77,20 +77,20 @@ impl<'a> Case<'a> {
     /// Does one operation. Returns false when there is nothing that it could be done to.
     async fn apply(&mut self, operation: Operation) -> Result<bool> {
         match operation {
-            Operation::Enqueue { rings } => self.enqueue(rings).await?,
-            Operation::Ring { again } => self.ring(again).await?,
+            Operation::Enqueue { notifies } => self.enqueue(notifies).await?,
+            Operation::Notify { again } => self.notify(again).await?,
             Operation::Deliver(pick) => return self.deliver(pick).await,
             Operation::Duplicate(pick) => {
-                self.bell.extend(pick.of(&self.bell));
+                self.notification.extend(pick.of(&self.notification));
                 return Ok(false);
             }
             Operation::Acknowledge(pick) => {
-                let places: Vec<usize> = (0..self.bell.len()).collect();
-                pick.of(&places).map(|place| self.bell.swap_remove(place));
+                let places: Vec<usize> = (0..self.notification.len()).collect();
+                pick.of(&places).map(|place| self.notification.swap_remove(place));
                 return Ok(false);
             }
             Operation::LoseAll => {
-                self.bell.clear();
+                self.notification.clear();
                 return Ok(false);
             }
             Operation::Renew(pick) => return self.renew(pick).await,
@@ -142,7 +142,7 @@ impl<'a> Case<'a> {
         pick.of(&there)
     }
 
-    async fn enqueue(&mut self, rings: bool) -> Result<()> {
+    async fn enqueue(&mut self, notifies: bool) -> Result<()> {
         self.names += 1;
         let enqueued = self.stage.enqueue(&format!("tally {}", self.names), self.items).await?;
         match (self.model.enqueue(), enqueued) {
@@ -157,20 +157,20 @@ impl<'a> Case<'a> {
             }
             (expected, found) => anyhow::bail!("expected {expected:?} in the way, found {found:?}"),
         }
-        if rings {
+        if notifies {
             let newest = self.ids.len() - 1;
             let mut db = self.stage.db.lock().await;
-            ledger::mark_announced(&mut db, &self.ids[newest..]).await?;
-            self.model.runs[newest].announced = true;
-            self.bell.push(newest);
+            ledger::mark_notified(&mut db, &self.ids[newest..]).await?;
+            self.model.runs[newest].notified = true;
+            self.notification.push(newest);
         }
         Ok(())
     }
 
-    async fn ring(&mut self, again: bool) -> Result<()> {
-        let patience = if again { Duration::ZERO } else { Duration::from_hours(1) };
+    async fn notify(&mut self, again: bool) -> Result<()> {
+        let timeout = if again { Duration::ZERO } else { Duration::from_hours(1) };
         let mut db = self.stage.db.lock().await;
-        let due = ledger::due(&mut db, Class::Short.name(), patience, 100).await?;
+        let due = ledger::due(&mut db, Class::Short.name(), timeout, 100).await?;
         let mut found: Vec<String> = due.into_iter().map(|run| run.id).collect();
         let expected = self.model.due(again);
         let mut wanted: Vec<String> =
@@ -179,18 +179,20 @@ impl<'a> Case<'a> {
         wanted.sort_unstable();
         ensure!(found == wanted, "due are {found:?} and not {wanted:?}");
         if !found.is_empty() {
-            ledger::mark_announced(&mut db, &found).await?;
+            ledger::mark_notified(&mut db, &found).await?;
         }
         for number in expected {
-            self.model.runs[number].announced = true;
-            self.bell.push(number);
+            self.model.runs[number].notified = true;
+            self.notification.push(number);
         }
         Ok(())
     }
 
     async fn deliver(&mut self, pick: Pick) -> Result<bool> {
         let free = self.workers.iter().position(Option::is_none);
-        let (Some(number), Some(worker)) = (pick.of(&self.bell), free) else { return Ok(false) };
+        let (Some(number), Some(worker)) = (pick.of(&self.notification), free) else {
+            return Ok(false);
+        };
         let owner = format!("worker {worker}");
         let mut db = self.stage.db.lock().await;
         let claim = ledger::claim(&mut db, &self.ids[number], &owner, LEASE).await?;
@@ -227,7 +229,7 @@ impl<'a> Case<'a> {
         let id = &self.ids[number];
         let run = &mut self.model.runs[number];
         if hastens {
-            ledger::hasten(&mut *self.stage.db.lock().await, id).await?;
+            ledger::make_due_now(&mut *self.stage.db.lock().await, id).await?;
             run.later = run.status != Status::Queued;
         } else {
             let statement = "update ostrakon.runs set available_at = created_at where id = $1";

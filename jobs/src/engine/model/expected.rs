@@ -56,7 +56,7 @@ impl Model {
     }
 
     pub(super) fn due(&self, again: bool) -> Vec<usize> {
-        let due = |run: &Run| run.is_due() && (again || !run.announced);
+        let due = |run: &Run| run.is_due() && (again || !run.notified);
         (0..self.runs.len()).filter(|number| due(&self.runs[*number])).collect()
     }
 
@@ -77,7 +77,7 @@ impl Model {
         run.fence += 1;
         run.lease_owner = Some(owner.to_owned());
         run.leased = Some(true);
-        run.announced = false;
+        run.notified = false;
         run.started = true;
         if let Some(event) = event {
             run.tell(event, owner, json!({ "fence": run.fence }));

@@ -60,10 +60,10 @@ pub(super) enum Meanwhile {
 /// One thing that happens. Runs, workers and messages are picked among those there are.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Operation {
-    /// Somebody asks for the job, and may ring the bell.
-    Enqueue { rings: bool },
-    /// The reconciler rings for what is due; `again` also for what was announced.
-    Ring { again: bool },
+    /// Somebody asks for the job, and may notify a worker.
+    Enqueue { notifies: bool },
+    /// The reconciler notifies workers of what is due; `again` also of what they were notified of.
+    Notify { again: bool },
     /// A free worker gets a message and claims its run.
     Deliver(Pick),
     /// Redis delivers a message twice.
@@ -143,8 +143,8 @@ fn parked_to_the_end() -> Vec<Operation> {
 fn operation() -> impl Strategy<Value = Operation> {
     let pick = || any::<u8>().prop_map(Pick);
     prop_oneof![
-        2 => any::<bool>().prop_map(|rings| Operation::Enqueue { rings }),
-        4 => prop::bool::weighted(0.3).prop_map(|again| Operation::Ring { again }),
+        2 => any::<bool>().prop_map(|notifies| Operation::Enqueue { notifies }),
+        4 => prop::bool::weighted(0.3).prop_map(|again| Operation::Notify { again }),
         14 => pick().prop_map(Operation::Deliver),
         1 => pick().prop_map(Operation::Duplicate),
         1 => pick().prop_map(Operation::Acknowledge),

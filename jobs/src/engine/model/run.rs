@@ -40,7 +40,7 @@ pub(super) struct Run {
     pub(super) leased: Option<bool>,
     /// Whether it is to wait.
     pub(super) later: bool,
-    pub(super) announced: bool,
+    pub(super) notified: bool,
     pub(super) started: bool,
     pub(super) finished: bool,
     /// Name, actor, detail.
@@ -82,7 +82,7 @@ impl Run {
             lease_owner: None,
             leased: None,
             later: false,
-            announced: false,
+            notified: false,
             started: false,
             finished: false,
             events: vec![("queued".to_owned(), OPERATOR.to_owned(), queued)],
@@ -149,13 +149,13 @@ impl Run {
         self.status = Status::Queued;
         self.control = Control::Run;
         (self.attempt, self.crashes, self.set_back) = (0, 0, 0);
-        (self.finished, self.announced, self.later) = (false, false, false);
+        (self.finished, self.notified, self.later) = (false, false, false);
     }
 
     pub(super) fn give_back(&mut self) {
         self.status = Status::Queued;
         self.leased = None;
-        self.announced = false;
+        self.notified = false;
     }
 
     pub(super) fn end(

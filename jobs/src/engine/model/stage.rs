@@ -22,8 +22,8 @@ use super::{
     tally::{Script, TABLE, Tally},
 };
 use crate::engine::{
-    BatchSettings, ThrottleSettings, Class, Driver, Ended, Job as _, Lease, Plan, Progress,
-    RetrySettings,
+    BatchSettings, Class, Driver, Ended, Job as _, Lease, Plan, Progress, RetrySettings,
+    ThrottleSettings,
     drive::{Drive, Next},
     failing::Failing,
     ledger::{self, Claim, Enqueued, NewRun},
@@ -71,7 +71,7 @@ const LOOK: &str = "
     select status, control, coalesce((closing ->> 'set_back')::int, 0) as set_back,
            (cursor ->> 'at')::bigint as cursor, done, parked, total, attempt,
            crashes, failures, last_error, parked_retry_of, waits_for, looks, fence, lease_owner, lease_expires_at > clock_timestamp() as leased,
-           available_at > clock_timestamp() as later, announced_at is not null as announced,
+           available_at > clock_timestamp() as later, notified_at is not null as notified,
            started_at is not null as started, finished_at is not null as finished,
            (select coalesce(jsonb_agg(jsonb_build_array(event, actor, detail - 'seconds') order by id), '[]')
             from ostrakon.run_events where run_id = run.id) as events,
@@ -205,7 +205,7 @@ impl Worker {
         let retry = RetrySettings {
             max_attempts: MAX_ATTEMPTS,
             max_crashes: MAX_CRASHES,
-            quick_tries: QUICK_TRIES,
+            immediate_retries: QUICK_TRIES,
             quick_delay: Duration::ZERO,
             in_a_row_max: IN_A_ROW_MAX,
             failures_max: FAILURES_MAX,

@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 
 use super::operation::Outcome;
 use crate::engine::{
-    Batch, Class, Count, House, Job, JobError, Left, Parking, Plan, Recount, Skipped, Table, Wait,
+    Batch, Class, Count, Job, JobError, Left, Parking, Plan, Recount, ServerQueues, Skipped, Table,
+    Wait,
 };
 
 /// Where the effects go.
@@ -47,7 +48,7 @@ pub(super) struct Script {
     pub(super) dying: Notify,
 }
 
-impl House for Script {}
+impl ServerQueues for Script {}
 
 impl Script {
     pub(super) fn new() -> Self {

@@ -59,12 +59,12 @@ impl Level {
 
 /// Remembers which checks throttle.
 #[derive(Debug)]
-pub(super) struct Gauge {
+pub(super) struct Hysteresis {
     hold: Duration,
     on: Vec<(Throttled, Instant)>,
 }
 
-impl Gauge {
+impl Hysteresis {
     pub(super) const fn new(hold: Duration) -> Self {
         Self { hold, on: Vec::new() }
     }
@@ -100,25 +100,25 @@ mod tests {
     fn figures_near_the_bound_neither_throttle_nor_release() {
         let begun = Instant::now();
         let second = |n| begun + Duration::from_secs(n);
-        let mut gauge = Gauge::new(HOLD);
-        assert_eq!(gauge.judge(lag(Level::Near), second(0)), None);
-        assert!(gauge.judge(lag(Level::Over), second(1)).is_some());
+        let mut hysteresis = Hysteresis::new(HOLD);
+        assert_eq!(hysteresis.judge(lag(Level::Near), second(0)), None);
+        assert!(hysteresis.judge(lag(Level::Over), second(1)).is_some());
         for n in 2..60 {
-            assert!(gauge.judge(lag(Level::Near), second(n)).is_some(), "{n}");
+            assert!(hysteresis.judge(lag(Level::Near), second(n)).is_some(), "{n}");
         }
         for n in 60..65 {
-            assert!(gauge.judge(lag(Level::Clear), second(n)).is_some(), "{n}");
+            assert!(hysteresis.judge(lag(Level::Clear), second(n)).is_some(), "{n}");
         }
-        assert_eq!(gauge.judge(lag(Level::Clear), second(65)), None);
+        assert_eq!(hysteresis.judge(lag(Level::Clear), second(65)), None);
     }
 
     #[test]
     fn figures_that_go_up_and_down_do_not_flap() {
         let begun = Instant::now();
-        let mut gauge = Gauge::new(HOLD);
+        let mut hysteresis = Hysteresis::new(HOLD);
         let changes = (0..100).map(|n| {
             let level = if n % 4 == 0 { Level::Over } else { Level::Clear };
-            gauge.judge(lag(level), begun + Duration::from_secs(n)).is_some()
+            hysteresis.judge(lag(level), begun + Duration::from_secs(n)).is_some()
         });
         assert!(changes.into_iter().all(|throttled| throttled));
     }
@@ -130,9 +130,9 @@ mod tests {
             vec![Reading { check, level, reason: String::new() }]
         };
         let begun = Instant::now();
-        let mut gauge = Gauge::new(HOLD);
-        assert!(gauge.judge(flag(true), begun).is_some());
-        assert_eq!(gauge.judge(flag(false), begun + Duration::from_millis(1)), None);
+        let mut hysteresis = Hysteresis::new(HOLD);
+        assert!(hysteresis.judge(flag(true), begun).is_some());
+        assert_eq!(hysteresis.judge(flag(false), begun + Duration::from_millis(1)), None);
     }
 
     #[test]

@@ -11,11 +11,11 @@ pub(super) const LASTING: Duration = Duration::from_secs(10);
 
 /// Looks until they can tell by themselves that nobody is there. Before, others are assumed to be as busy
 /// as can be.
-const FIRST_LOOKS: u32 = 10;
+const MIN_SAMPLES: u32 = 10;
 
 /// What is known of others in the database.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::engine) struct Company {
+pub(in crate::engine) struct DatabaseLoad {
     /// Whether they were at work lately: then batches are small.
     pub(in crate::engine) present: bool,
     /// How busy they are, from 0 to 1, as the share of looks that saw one in a transaction: then there
@@ -23,7 +23,7 @@ pub(in crate::engine) struct Company {
     pub(in crate::engine) busy: f64,
 }
 
-impl Company {
+impl DatabaseLoad {
     /// Nothing is known yet.
     pub(in crate::engine) const UNKNOWN: Self = Self { present: true, busy: 1.0 };
 
@@ -33,46 +33,46 @@ impl Company {
 
 /// What one look saw of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Others {
+pub(super) struct OtherSessions {
     /// Whether one was in a transaction at that moment.
     pub(super) in_transaction: bool,
     /// Whether one did anything within [`LASTING`], if this role may know that of all of them.
     pub(super) lately: Option<bool>,
 }
 
-impl Others {
+impl OtherSessions {
     /// What to assume when it could not be seen.
     pub(super) const UNSEEN: Self = Self { in_transaction: true, lately: Some(true) };
 }
 
 /// Remembers the latest looks.
 #[derive(Debug, Default)]
-pub(super) struct Looks {
+pub(super) struct SampleWindow {
     taken: u32,
     latest: VecDeque<(Instant, bool)>,
 }
 
-impl Looks {
+impl SampleWindow {
     /// Takes in what a look at `now` saw of others, and says what is known of them by now.
-    pub(super) fn judge(&mut self, others: Others, now: Instant) -> Company {
+    pub(super) fn judge(&mut self, others: OtherSessions, now: Instant) -> DatabaseLoad {
         self.taken = self.taken.saturating_add(1);
         self.latest.retain(|(then, _)| now.duration_since(*then) < LASTING);
         self.latest.push_back((now, others.in_transaction));
         let nobody_was_there = others.lately == Some(false);
         let busy = if self.are_few() && !nobody_was_there { 1.0 } else { self.busy() };
-        Company { present: others.lately == Some(true) || busy > 0.0, busy }
+        DatabaseLoad { present: others.lately == Some(true) || busy > 0.0, busy }
     }
 
     /// The share of the latest looks that saw somebody.
     fn busy(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a few thousand at most")]
-        let share = |looks: usize| looks as f64 / self.latest.len() as f64;
+        let share = |samples: usize| samples as f64 / self.latest.len() as f64;
         share(self.latest.iter().filter(|(_, seen)| *seen).count())
     }
 
     /// Whether too little was seen to say anything.
     pub(super) const fn are_few(&self) -> bool {
-        self.taken < FIRST_LOOKS
+        self.taken < MIN_SAMPLES
     }
 }
 
@@ -80,34 +80,45 @@ impl Looks {
 mod tests {
     use super::*;
 
-    const NOBODY: Others = Others { in_transaction: false, lately: Some(false) };
+    const NOBODY: OtherSessions = OtherSessions { in_transaction: false, lately: Some(false) };
 
     #[test]
     fn somebody_is_assumed_to_be_there_until_nobody_was_seen_for_long_enough() {
         let begun = Instant::now();
-        let mut looks = Looks::default();
-        let unseen = Others { lately: None, ..NOBODY };
-        let judged: Vec<Company> = (0..12).map(|_| looks.judge(unseen, begun)).collect();
-        assert_eq!(judged, [[Company::UNKNOWN; 9].as_slice(), &[Company::NONE; 3]].concat());
+        let mut samples = SampleWindow::default();
+        let unseen = OtherSessions { lately: None, ..NOBODY };
+        let judged: Vec<DatabaseLoad> = (0..12).map(|_| samples.judge(unseen, begun)).collect();
+        assert_eq!(
+            judged,
+            [[DatabaseLoad::UNKNOWN; 9].as_slice(), &[DatabaseLoad::NONE; 3]].concat()
+        );
     }
 
     #[test]
     fn whoever_may_know_that_nobody_did_anything_lately_need_not_look_again() {
         let begun = Instant::now();
-        assert_eq!(Looks::default().judge(NOBODY, begun), Company::NONE);
-        let in_transaction = Others { in_transaction: true, ..NOBODY };
-        assert_eq!(Looks::default().judge(in_transaction, begun), Company::UNKNOWN, "a long one");
-        let lately = Others { lately: Some(true), ..NOBODY };
-        assert_eq!(Looks::default().judge(lately, begun), Company::UNKNOWN, "between two");
+        assert_eq!(SampleWindow::default().judge(NOBODY, begun), DatabaseLoad::NONE);
+        let in_transaction = OtherSessions { in_transaction: true, ..NOBODY };
+        assert_eq!(
+            SampleWindow::default().judge(in_transaction, begun),
+            DatabaseLoad::UNKNOWN,
+            "a long one"
+        );
+        let lately = OtherSessions { lately: Some(true), ..NOBODY };
+        assert_eq!(
+            SampleWindow::default().judge(lately, begun),
+            DatabaseLoad::UNKNOWN,
+            "between two"
+        );
     }
 
     #[test]
     #[expect(clippy::float_cmp, reason = "shares of a few looks")]
     fn whoever_was_seen_once_counts_for_a_while() {
         let begun = Instant::now();
-        let mut looks = Looks { taken: FIRST_LOOKS, ..Looks::default() };
+        let mut samples = SampleWindow { taken: MIN_SAMPLES, ..SampleWindow::default() };
         let mut busy = |in_transaction, now| {
-            looks.judge(Others { in_transaction, ..NOBODY }, begun + now).busy
+            samples.judge(OtherSessions { in_transaction, ..NOBODY }, begun + now).busy
         };
         assert_eq!(busy(true, Duration::ZERO), 1.0);
         assert_eq!(busy(false, LASTING / 4), 0.5);

@@ -5,9 +5,9 @@
 //! and on a connection of its own. The loop begins no batch while a check is on, and is quiet while
 //! others are at work.
 
-mod company;
-mod gauge;
-mod look;
+mod hysteresis;
+mod load;
+mod sample;
 mod settings;
 mod watch;
 mod window;
@@ -17,7 +17,7 @@ use std::fmt;
 pub use settings::ThrottleSettings;
 pub use window::{InvalidWindow, Window};
 
-pub(super) use company::Company;
+pub(super) use load::DatabaseLoad;
 pub(super) use watch::watch;
 
 /// What may hold a run back.
@@ -80,18 +80,19 @@ pub struct Throttled {
     pub reason: String,
 }
 
-/// What is to be seen of the house.
+/// What the latest sample showed.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Sight {
+pub(super) struct LoadSnapshot {
     /// The check that is on.
     pub(super) throttled: Option<Throttled>,
     /// What is known of others.
-    pub(super) company: Company,
+    pub(super) load: DatabaseLoad,
     /// Long runs that are being worked on, this one among them.
-    pub(super) at_work: i64,
+    pub(super) active_runs: i64,
 }
 
-impl Sight {
+impl LoadSnapshot {
     /// Nothing is known yet.
-    pub(super) const UNKNOWN: Self = Self { throttled: None, company: Company::UNKNOWN, at_work: 1 };
+    pub(super) const UNKNOWN: Self =
+        Self { throttled: None, load: DatabaseLoad::UNKNOWN, active_runs: 1 };
 }

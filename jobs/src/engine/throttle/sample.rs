@@ -1,4 +1,4 @@
-//! One look at the house.
+//! One sample of the load on the server.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use sqlx::{FromRow, PgConnection};
 
 use super::{
     ThrottleCheck, ThrottleSettings,
-    company::{LASTING, Others},
-    gauge::{Level, Reading},
+    hysteresis::{Level, Reading},
+    load::{LASTING, OtherSessions},
 };
-use crate::engine::House;
+use crate::engine::ServerQueues;
 
 const MIB: i64 = 1024 * 1024;
 
@@ -20,7 +20,7 @@ struct Figures {
     sees_others: bool,
     others_in_transaction: bool,
     others_lately: Option<bool>,
-    at_work: i64,
+    active_runs: i64,
     replica_lag: Option<i64>,
     lock_waiters: i64,
     active_backends: i64,
@@ -33,9 +33,9 @@ struct Figures {
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) readings: Vec<Reading>,
-    pub(super) others: Others,
+    pub(super) others: OtherSessions,
     /// How many long runs are being worked on.
-    pub(super) at_work: i64,
+    pub(super) active_runs: i64,
     /// Settings of checks that this role cannot look at.
     pub(super) unseen: Vec<&'static str>,
 }
@@ -56,13 +56,13 @@ pub(super) fn at_machine(settings: &ThrottleSettings) -> Vec<Reading> {
 }
 
 /// Looks at the database once, for a run that writes to `tables`.
-pub(super) async fn at_database<H: House>(
+pub(super) async fn at_database<H: ServerQueues>(
     db: &mut PgConnection,
-    house: &H,
+    server_queues: &H,
     settings: &ThrottleSettings,
     tables: &[&str],
 ) -> sqlx::Result<Seen> {
-    let figures: Figures = sqlx::query_as(include_str!("look.sql"))
+    let figures: Figures = sqlx::query_as(include_str!("sample.sql"))
         .bind(settings.wal_segments > 0)
         .bind(tables)
         .bind(LASTING.as_secs_f64())
@@ -70,11 +70,13 @@ pub(super) async fn at_database<H: House>(
         .await?;
     let mut readings = read(&figures, settings);
     readings.extend(disk(&figures, settings));
-    readings.extend(backlog(db, house, settings.oban_delay).await?);
-    let others =
-        Others { in_transaction: figures.others_in_transaction, lately: figures.others_lately };
+    readings.extend(backlog(db, server_queues, settings.oban_delay).await?);
+    let others = OtherSessions {
+        in_transaction: figures.others_in_transaction,
+        lately: figures.others_lately,
+    };
     let unseen = unseen(&figures, settings);
-    Ok(Seen { readings, others, at_work: figures.at_work, unseen })
+    Ok(Seen { readings, others, active_runs: figures.active_runs, unseen })
 }
 
 fn read(figures: &Figures, settings: &ThrottleSettings) -> Vec<Reading> {
@@ -155,9 +157,9 @@ fn disk(figures: &Figures, settings: &ThrottleSettings) -> Option<Reading> {
     })
 }
 
-async fn backlog<H: House>(
+async fn backlog<H: ServerQueues>(
     db: &mut PgConnection,
-    house: &H,
+    server_queues: &H,
     bound: Duration,
 ) -> sqlx::Result<Option<Reading>> {
     if bound.is_zero() {
@@ -165,7 +167,7 @@ async fn backlog<H: House>(
     }
     // From where a check that is on is held.
     let near = bound * 4 / 5;
-    let Some(backlog) = house.backlog(db, near).await? else { return Ok(None) };
+    let Some(backlog) = server_queues.backlog(db, near).await? else { return Ok(None) };
     let level = if backlog.waited > bound { Level::Over } else { Level::Near };
     let whole_seconds =
         |time: Duration| humantime::format_duration(Duration::from_secs(time.as_secs()));

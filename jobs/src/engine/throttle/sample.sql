@@ -38,7 +38,7 @@ select
     end as others_lately,
     -- Long runs that are being worked on, this one among them, by whichever worker.
     (select count(*) from ostrakon.runs
-     where status = 'running' and class = 'long' and lease_expires_at > now() and throttle is null) as at_work,
+     where status = 'running' and class = 'long' and lease_expires_at > now() and throttle is null) as active_runs,
     (select count(*) from others where state = 'active' and backend_type = 'client backend') as active_backends,
     -- Full segments behind the last one that was archived.
     case when $1 and current_setting('archive_mode') <> 'off' then

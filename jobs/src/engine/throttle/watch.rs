@@ -10,15 +10,15 @@ use tokio::{sync::watch, time::sleep};
 use tracing::{debug, info};
 
 use super::{
-    ThrottleSettings, Sight,
-    company::{Looks, Others},
-    gauge::Gauge,
-    look::{at_database, at_machine},
+    LoadSnapshot, ThrottleSettings,
+    hysteresis::Hysteresis,
+    load::{OtherSessions, SampleWindow},
+    sample::{at_database, at_machine},
 };
-use crate::engine::{House, Table, transaction::answered};
+use crate::engine::{ServerQueues, Table, transaction::answered};
 
 /// How long a look may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Between the first looks, which are to tell soon whether others are at work.
 const SOON: Duration = Duration::from_millis(20);
@@ -28,35 +28,35 @@ static SAID: AtomicBool = AtomicBool::new(false);
 
 /// Tells what is to be seen, until nobody listens. A look that fails says nothing of the database:
 /// a batch would fail as well, and that has its own remedies.
-pub(in crate::engine) async fn watch<H: House>(
+pub(in crate::engine) async fn watch<H: ServerQueues>(
     pool: &PgPool,
-    house: &H,
+    server_queues: &H,
     settings: &ThrottleSettings,
     tables: &[Table],
-    sight: &watch::Sender<Sight>,
+    snapshot: &watch::Sender<LoadSnapshot>,
 ) {
     let tables: Vec<&str> = tables.iter().map(|table| table.name).collect();
-    let mut gauge = Gauge::new(settings.hold);
-    let mut looks = Looks::default();
-    while !sight.is_closed() {
+    let mut hysteresis = Hysteresis::new(settings.hold);
+    let mut samples = SampleWindow::default();
+    while !snapshot.is_closed() {
         let mut readings = at_machine(settings);
-        let (mut others, mut at_work) = (Others::UNSEEN, 1);
+        let (mut others, mut active_runs) = (OtherSessions::UNSEEN, 1);
         let seen = async {
             let mut db = pool.acquire().await?;
-            at_database(&mut db, house, settings, &tables).await
+            at_database(&mut db, server_queues, settings, &tables).await
         };
-        match answered(PATIENCE, seen).await {
+        match answered(TIMEOUT, seen).await {
             Ok(seen) => {
                 readings.extend(seen.readings);
-                (others, at_work) = (seen.others, seen.at_work);
+                (others, active_runs) = (seen.others, seen.active_runs);
                 say(&seen.unseen);
             }
             Err(error) => debug!(%error, "The throttle could not look at the database"),
         }
         let now = Instant::now();
-        let (throttled, company) = (gauge.judge(readings, now), looks.judge(others, now));
-        sight.send_replace(Sight { throttled, company, at_work });
-        let pause = if looks.are_few() { SOON.min(settings.interval) } else { settings.interval };
+        let (throttled, load) = (hysteresis.judge(readings, now), samples.judge(others, now));
+        snapshot.send_replace(LoadSnapshot { throttled, load, active_runs });
+        let pause = if samples.are_few() { SOON.min(settings.interval) } else { settings.interval };
         sleep(pause.max(Duration::from_millis(1))).await;
     }
 }
@@ -84,14 +84,13 @@ mod tests {
 
     use super::*;
     use crate::engine::{
-        ThrottleCheck,
-        throttle::{Company, gauge::Level},
-        ledger,
+        ThrottleCheck, ledger,
+        throttle::{DatabaseLoad, hysteresis::Level},
     };
 
     struct Nobody;
 
-    impl House for Nobody {}
+    impl ServerQueues for Nobody {}
 
     #[tokio::test]
     async fn long_runs_that_are_worked_on_are_counted() -> Result<()> {
@@ -111,34 +110,37 @@ mod tests {
         )
         .execute(&pool)
         .await?;
-        assert_eq!(first_sight(&pool).await?.at_work, 2);
+        assert_eq!(first_snapshot(&pool).await?.active_runs, 2);
         Ok(())
     }
 
     /// What is known after one look, or after as many as it takes.
-    async fn sight_of(pool: &PgPool, is_enough: fn(&Sight) -> bool) -> Result<Sight> {
-        let (sight, mut seen) = watch::channel(Sight::UNKNOWN);
+    async fn snapshot_of(
+        pool: &PgPool,
+        is_enough: fn(&LoadSnapshot) -> bool,
+    ) -> Result<LoadSnapshot> {
+        let (snapshot, mut seen) = watch::channel(LoadSnapshot::UNKNOWN);
         let settings = ThrottleSettings::default();
         let known = async {
             seen.changed().await?;
             Ok(seen.wait_for(is_enough).await?.clone())
         };
         tokio::select! {
-            () = watch(pool, &Nobody, &settings, &[], &sight) => bail!("nobody listened"),
+            () = watch(pool, &Nobody, &settings, &[], &snapshot) => bail!("nobody listened"),
             known = known => known,
         }
     }
 
-    async fn first_sight(pool: &PgPool) -> Result<Sight> {
-        sight_of(pool, |_| true).await
+    async fn first_snapshot(pool: &PgPool) -> Result<LoadSnapshot> {
+        snapshot_of(pool, |_| true).await
     }
 
     /// What is known of others when there were enough looks.
-    async fn seen_by(pool: &PgPool) -> Result<Company> {
-        Ok(sight_of(pool, |sight| sight.company.busy < 1.0).await?.company)
+    async fn seen_by(pool: &PgPool) -> Result<DatabaseLoad> {
+        Ok(snapshot_of(pool, |snapshot| snapshot.load.busy < 1.0).await?.load)
     }
 
-    /// Connections that are not company.
+    /// Connections of ostrakon, which do not count as load.
     async fn ostrakon_at(url: &str) -> Result<PgPool> {
         let options = url.parse::<PgConnectOptions>()?.application_name("ostrakon");
         Ok(PgPoolOptions::new().connect_with(options).await?)
@@ -204,26 +206,26 @@ mod tests {
         let database = Database::create(Flavour::Pleroma).await?;
         let pool = ostrakon_at(database.url()).await?;
         ledger::migrate(&mut *pool.acquire().await?).await?;
-        assert_eq!(first_sight(&pool).await?.company, Company::NONE);
+        assert_eq!(first_snapshot(&pool).await?.load, DatabaseLoad::NONE);
         // The connection that grants stays, and is another role's.
         let rights = "grant usage on schema ostrakon to onlooker;
                       grant select on ostrakon.runs to onlooker";
         let onlooker = ostrakon_at(&database.grant("onlooker", rights).await?).await?;
-        assert_eq!(first_sight(&onlooker).await?.company, Company::UNKNOWN);
-        assert_eq!(seen_by(&onlooker).await?, Company::NONE);
+        assert_eq!(first_snapshot(&onlooker).await?.load, DatabaseLoad::UNKNOWN);
+        assert_eq!(seen_by(&onlooker).await?, DatabaseLoad::NONE);
         Ok(())
     }
 
     #[tokio::test]
-    async fn whoever_did_something_lately_is_company_although_no_look_saw_it() -> Result<()> {
+    async fn whoever_did_something_lately_counts_although_no_look_saw_it() -> Result<()> {
         let database = Database::create(Flavour::Pleroma).await?;
         let pool = ostrakon_at(database.url()).await?;
         ledger::migrate(&mut *pool.acquire().await?).await?;
         assert!(!seen_by(&pool).await?.present, "nobody but ostrakon");
         let mut other = PgConnection::connect(database.url()).await?;
         sqlx::query("select 1").execute(&mut other).await?;
-        let company = seen_by(&pool).await?;
-        assert!(company.present && company.busy <= 0.0, "{company:?}");
+        let load = seen_by(&pool).await?;
+        assert!(load.present && load.busy <= 0.0, "{load:?}");
         Ok(())
     }
 }

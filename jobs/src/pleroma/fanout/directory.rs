@@ -17,7 +17,7 @@ use super::{
 
 /// Where an account of another server receives activities.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub(super) struct Mailbox {
+pub(super) struct InboxPair {
     inbox: String,
     shared_inbox: Option<String>,
 }
@@ -34,25 +34,25 @@ struct Addressed {
 
 /// Everything that decides where a batch of activities goes.
 #[derive(Debug, Default)]
-pub(super) struct Directory {
+pub(super) struct RecipientIndex {
     addressed: HashMap<Uuid, Addressed>,
     /// Where followers on other servers receive.
-    followers: Arc<[Mailbox]>,
+    followers: Arc<[InboxPair]>,
     /// Where accounts that an activity addresses by name receive.
-    named: HashMap<Uuid, Vec<Mailbox>>,
+    named: HashMap<Uuid, Vec<InboxPair>>,
     /// Where those receive who fetched an object, by its row.
-    readers: HashMap<i64, Vec<Mailbox>>,
+    fetchers: HashMap<i64, Vec<InboxPair>>,
     /// Hosts that did not answer lately, and since when; `None`: for too long.
     unreachable: HashMap<String, Option<String>>,
 }
 
-impl Mailbox {
+impl InboxPair {
     pub(super) fn shared(&self) -> &str {
         self.shared_inbox.as_deref().filter(|inbox| !inbox.is_empty()).unwrap_or(&self.inbox)
     }
 }
 
-impl Directory {
+impl RecipientIndex {
     pub(super) async fn read(
         db: &mut PgConnection,
         server: &Server,
@@ -71,7 +71,7 @@ impl Directory {
             outgoing.iter().filter_map(|activity| activity.deleted_object).collect();
         let mut directory = Self {
             named: named(db, server, &activities).await?,
-            readers: readers(db, &rows).await?,
+            fetchers: fetchers(db, &rows).await?,
             followers,
             addressed,
             ..Self::default()
@@ -81,8 +81,8 @@ impl Directory {
         Ok(directory)
     }
 
-    fn mailboxes(&self) -> impl Iterator<Item = &Mailbox> {
-        let others = self.named.values().chain(self.readers.values());
+    fn mailboxes(&self) -> impl Iterator<Item = &InboxPair> {
+        let others = self.named.values().chain(self.fetchers.values());
         self.followers.iter().chain(others.flatten())
     }
 
@@ -99,23 +99,23 @@ impl Directory {
     ) -> BTreeMap<String, bool> {
         let Some(addressed) = self.addressed.get(&activity.id.0) else { return BTreeMap::new() };
         let followers = self.followers.iter().filter(|_| addressed.to_followers);
-        let readers = activity.deleted_object.and_then(|row| self.readers.get(&row));
+        let fetchers = activity.deleted_object.and_then(|row| self.fetchers.get(&row));
         let named = self.named.get(&activity.id.0).into_iter().flatten();
         let all = followers
-            .chain(readers.into_iter().flatten())
+            .chain(fetchers.into_iter().flatten())
             .map(|mailbox| (mailbox, false))
             .chain(named.map(|mailbox| (mailbox, true)));
         let mut inboxes = BTreeMap::new();
         for (mailbox, mentioned) in all {
             let inbox = if addressed.shared { mailbox.shared() } else { &mailbox.inbox };
-            if self.may_be_told(inbox, addressed.public, federation) {
+            if self.may_be_notified(inbox, addressed.public, federation) {
                 *inboxes.entry(inbox.to_owned()).or_default() |= mentioned;
             }
         }
         inboxes
     }
 
-    fn may_be_told(&self, inbox: &str, public: bool, federation: &Federation) -> bool {
+    fn may_be_notified(&self, inbox: &str, public: bool, federation: &Federation) -> bool {
         host(inbox).is_some_and(|host| {
             let given_up = self.unreachable.get(&host).is_some_and(Option::is_none);
             !given_up && (public || !is_quarantined(&host, &federation.quarantined_instances))
@@ -155,7 +155,7 @@ pub(super) async fn followers(
     db: &mut PgConnection,
     server: &Server,
     actor: &Actor,
-) -> sqlx::Result<Vec<Mailbox>> {
+) -> sqlx::Result<Vec<InboxPair>> {
     let sql = match server.shape.flavour {
         Flavour::Pleroma22 => {
             "select distinct u.inbox, u.shared_inbox
@@ -201,7 +201,7 @@ async fn named(
     db: &mut PgConnection,
     server: &Server,
     activities: &[Uuid],
-) -> sqlx::Result<HashMap<Uuid, Vec<Mailbox>>> {
+) -> sqlx::Result<HashMap<Uuid, Vec<InboxPair>>> {
     let sql = match server.shape.flavour {
         Flavour::Pleroma22 => {
             "select distinct a.id, u.inbox, u.shared_inbox
@@ -222,21 +222,21 @@ async fn named(
     };
     let rows: Vec<(Uuid, String, Option<String>)> =
         sqlx::query_as(sql).bind(activities).fetch_all(db).await?;
-    let mut named: HashMap<Uuid, Vec<Mailbox>> = HashMap::new();
+    let mut named: HashMap<Uuid, Vec<InboxPair>> = HashMap::new();
     for (activity, inbox, shared_inbox) in rows {
-        named.entry(activity).or_default().push(Mailbox { inbox, shared_inbox });
+        named.entry(activity).or_default().push(InboxPair { inbox, shared_inbox });
     }
     Ok(named)
 }
 
 /// Takes the readers of objects out of the database.
-async fn readers(
+async fn fetchers(
     db: &mut PgConnection,
     objects: &[i64],
-) -> sqlx::Result<HashMap<i64, Vec<Mailbox>>> {
-    let mut readers: HashMap<i64, Vec<Mailbox>> = HashMap::new();
+) -> sqlx::Result<HashMap<i64, Vec<InboxPair>>> {
+    let mut fetchers: HashMap<i64, Vec<InboxPair>> = HashMap::new();
     if objects.is_empty() {
-        return Ok(readers);
+        return Ok(fetchers);
     }
     let rows: Vec<(i64, String, Option<String>)> = sqlx::query_as(
         "with forgotten as (
@@ -253,9 +253,9 @@ async fn readers(
     .fetch_all(db)
     .await?;
     for (object, inbox, shared_inbox) in rows {
-        readers.entry(object).or_default().push(Mailbox { inbox, shared_inbox });
+        fetchers.entry(object).or_default().push(InboxPair { inbox, shared_inbox });
     }
-    Ok(readers)
+    Ok(fetchers)
 }
 
 async fn unreachable(
@@ -283,8 +283,8 @@ mod tests {
     const TO_FOLLOWERS: Addressed =
         Addressed { id: ID, to_followers: true, public: false, shared: true };
 
-    fn mailbox(inbox: &str, shared: Option<&str>) -> Mailbox {
-        Mailbox { inbox: inbox.to_owned(), shared_inbox: shared.map(str::to_owned) }
+    fn mailbox(inbox: &str, shared: Option<&str>) -> InboxPair {
+        InboxPair { inbox: inbox.to_owned(), shared_inbox: shared.map(str::to_owned) }
     }
 
     const ID: Uuid = Uuid::from_u128(7);
@@ -294,10 +294,10 @@ mod tests {
     }
 
     /// Everything that is known of an activity that is addressed so.
-    fn directory(addressed: Addressed) -> Directory {
+    fn directory(addressed: Addressed) -> RecipientIndex {
         let carl =
             mailbox("https://far.example/users/carl/inbox", Some("https://far.example/inbox"));
-        Directory {
+        RecipientIndex {
             addressed: [(ID, addressed)].into(),
             followers: vec![
                 carl,
@@ -307,7 +307,7 @@ mod tests {
             ]
             .into(),
             named: HashMap::new(),
-            readers: [(4, vec![mailbox("https://reader.example/inbox", None)])].into(),
+            fetchers: [(4, vec![mailbox("https://reader.example/inbox", None)])].into(),
             unreachable: [
                 ("gone.example".to_owned(), None),
                 ("old.example".to_owned(), Some("2026-01-01T00:00:00".to_owned())),

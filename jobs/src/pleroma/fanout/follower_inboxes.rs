@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     super::{Actor, Server},
-    directory::{Mailbox, followers},
+    directory::{InboxPair, followers},
 };
 
 /// They are read again after so long. Every batch needs all of them: to read them each time would
@@ -28,7 +28,7 @@ pub struct FollowerInboxes(Mutex<Vec<Known>>);
 struct Known {
     account: Uuid,
     read_at: Instant,
-    inboxes: Arc<[Mailbox]>,
+    inboxes: Arc<[InboxPair]>,
 }
 
 impl FollowerInboxes {
@@ -38,7 +38,7 @@ impl FollowerInboxes {
         db: &mut PgConnection,
         server: &Server,
         actor: &Actor,
-    ) -> sqlx::Result<Arc<[Mailbox]>> {
+    ) -> sqlx::Result<Arc<[InboxPair]>> {
         let kept = self.with(|known| {
             known.retain(|one| one.read_at.elapsed() < KEPT);
             known.iter().find(|one| one.account == actor.id).map(|one| Arc::clone(&one.inboxes))
@@ -46,7 +46,7 @@ impl FollowerInboxes {
         if let Some(inboxes) = kept {
             return Ok(inboxes);
         }
-        let inboxes: Arc<[Mailbox]> = followers(db, server, actor).await?.into();
+        let inboxes: Arc<[InboxPair]> = followers(db, server, actor).await?.into();
         let read =
             Known { account: actor.id, read_at: Instant::now(), inboxes: Arc::clone(&inboxes) };
         self.with(|known| {

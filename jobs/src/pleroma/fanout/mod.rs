@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{Actor, Flake, ObanJob, Server};
 use delivery::delivery;
 pub use directory::followers_address;
-use directory::{Directory, Mailbox};
+use directory::{InboxPair, RecipientIndex};
 pub use follower_inboxes::FollowerInboxes;
 
 /// Who finds out the inboxes that an activity goes to.
@@ -54,7 +54,7 @@ pub async fn fan_out(
     if !server.federating || outgoing.is_empty() {
         return Ok(Vec::new());
     }
-    let directory = Directory::read(db, server, actor, outgoing).await?;
+    let directory = RecipientIndex::read(db, server, actor, outgoing).await?;
     let beginning = delivery::beginning(server);
     Ok(outgoing
         .iter()
@@ -79,6 +79,6 @@ pub async fn count_inboxes(
         return Ok(0);
     }
     let followers = server.follower_inboxes.of(db, server, actor).await?;
-    let inboxes: BTreeSet<&str> = followers.iter().map(Mailbox::shared).collect();
+    let inboxes: BTreeSet<&str> = followers.iter().map(InboxPair::shared).collect();
     Ok(i64::try_from(inboxes.len()).unwrap_or(i64::MAX))
 }

@@ -127,7 +127,7 @@ const RELEASES: &[(&str, Kit, &[&str], Option<&str>)] = &[
 ];
 
 #[tokio::test]
-async fn releases_are_told_apart_or_refused() -> Result<()> {
+async fn releases_are_distinguished_or_refused() -> Result<()> {
     for kit in Kit::ALL {
         let database = Database::create(kit).await?;
         let mut db = PgConnection::connect(database.url()).await?;

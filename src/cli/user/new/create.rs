@@ -1,8 +1,9 @@
 //! Everything that makes an account, in one transaction.
 
 use ostrakon_jobs::pleroma::{
-    Actor, CreateError, Deed, Fault, KeyPair, NewAccount, PasswordScheme, Welcome, create_account,
-    create_password_reset, find_actor, generate_keys, give_roles, hash_password, welcome,
+    Actor, CreateError, Fault, KeyPair, ModerationAction, NewAccount, PasswordScheme, Welcome,
+    create_account, create_password_reset, find_actor, generate_keys, give_roles, hash_password,
+    welcome,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -68,12 +69,12 @@ fn taken(fault: Fault, output: Output) -> Result<(), Failure> {
 
 /// Writes into the server's log what its own staff would have done in two steps.
 async fn log(act: &mut Act<'_>, options: &Options, account: &Actor) -> Result<(), Failure> {
-    act.log(Deed::Create, account).await?;
+    act.log(ModerationAction::Create, account).await?;
     if options.moderator {
-        act.log(Deed::Grant("moderator"), account).await?;
+        act.log(ModerationAction::Grant("moderator"), account).await?;
     }
     if options.admin {
-        act.log(Deed::Grant("admin"), account).await?;
+        act.log(ModerationAction::Grant("admin"), account).await?;
     }
     Ok(())
 }

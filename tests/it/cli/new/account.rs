@@ -3,35 +3,35 @@
 use anyhow::Result;
 use testkit::Flavour;
 
-use super::house;
+use super::fixture;
 use crate::{
-    cli::{FLAVOURS, House},
+    cli::{FLAVOURS, Fixture},
     program::Ostrakon,
 };
 
 /// Reads a column of the new account as text.
-async fn column(house: &House, nickname: &str, column: &str) -> Result<Option<String>> {
+async fn column(fixture: &Fixture, nickname: &str, column: &str) -> Result<Option<String>> {
     Ok(sqlx::query_scalar("select to_jsonb(u) ->> $2 from users u where nickname = $1::citext")
         .bind(nickname)
         .bind(column)
-        .fetch_one(&house.database.pool())
+        .fetch_one(&fixture.database.pool())
         .await?)
 }
 
 #[tokio::test]
 async fn without_an_account_the_address_must_be_given() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
     let line = "user new alice a@social.example -y --password x";
-    let done = house.refused(line).await?;
+    let done = fixture.refused(line).await?;
     assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{done:?}");
     assert!(done.stderr.contains("error: the server's address is not known"), "{done:?}");
-    let done = house.run(&format!("{line} --instance-url https://social.example:8443"))?;
+    let done = fixture.run(&format!("{line} --instance-url https://social.example:8443"))?;
     assert_eq!(done.code, 0, "{done:?}");
     for (name, address) in [
         ("ap_id", "https://social.example:8443/users/alice"),
         ("featured_address", "https://social.example:8443/users/alice/collections/featured"),
     ] {
-        assert_eq!(column(&house, "alice", name).await?.as_deref(), Some(address));
+        assert_eq!(column(&fixture, "alice", name).await?.as_deref(), Some(address));
     }
     Ok(())
 }
@@ -42,19 +42,19 @@ async fn keys_are_where_the_server_looks_for_them() -> Result<()> {
     let line = "user new alice a@peer.example -y --password x";
     let begins = |key: Option<String>| key.is_some_and(|key| key.starts_with("-----BEGIN RSA"));
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
-        assert_eq!(house.run(line)?.code, 0);
+        let fixture = fixture(flavour).await?;
+        assert_eq!(fixture.run(line)?.code, 0);
         if flavour == Flavour::Akkoma {
             // Akkoma had both places for a while.
-            house.sql("alter table users add column keys text").await?;
-            Ostrakon::renew_least_rights(&house.database).await?;
-            assert_eq!(house.run(&line.replace("alice", "carol").replace("a@", "c@"))?.code, 0);
-            assert!(begins(column(&house, "carol", "keys").await?));
+            fixture.sql("alter table users add column keys text").await?;
+            Ostrakon::renew_least_rights(&fixture.database).await?;
+            assert_eq!(fixture.run(&line.replace("alice", "carol").replace("a@", "c@"))?.code, 0);
+            assert!(begins(column(&fixture, "carol", "keys").await?));
             let keys: Vec<(String, String)> = sqlx::query_as(
                 "select key_id, public_key from signing_keys where key_id not like '%/bob#%'
                  and private_key like '-----BEGIN RSA PRIVATE KEY-----%' order by 1",
             )
-            .fetch_all(&house.database.pool())
+            .fetch_all(&fixture.database.pool())
             .await?;
             let ids: Vec<&str> = keys.iter().map(|(id, _)| id.as_str()).collect();
             let of = |nickname| format!("https://peer.example/users/{nickname}#main-key");
@@ -62,11 +62,11 @@ async fn keys_are_where_the_server_looks_for_them() -> Result<()> {
             assert!(keys.iter().all(|(_, public)| public.ends_with("PUBLIC KEY-----\n\n")));
             let key: Option<String> = sqlx::query_scalar(STORED)
                 .bind(of("carol"))
-                .fetch_optional(&house.database.pool())
+                .fetch_optional(&fixture.database.pool())
                 .await?;
-            assert_eq!(key, column(&house, "carol", "keys").await?);
+            assert_eq!(key, column(&fixture, "carol", "keys").await?);
         } else {
-            let key = column(&house, "alice", "keys").await?;
+            let key = column(&fixture, "alice", "keys").await?;
             assert_eq!(begins(key), flavour == Flavour::Pleroma, "{flavour}");
         }
     }
@@ -75,9 +75,9 @@ async fn keys_are_where_the_server_looks_for_them() -> Result<()> {
 
 #[tokio::test]
 async fn an_older_pleroma_lacks_columns() -> Result<()> {
-    let house = house(Flavour::Pleroma22).await?;
-    house.sql("alter table users drop column accepts_chat_messages").await?;
-    let done = house.run("user new alice a@peer.example -y --password x")?;
+    let fixture = fixture(Flavour::Pleroma22).await?;
+    fixture.sql("alter table users drop column accepts_chat_messages").await?;
+    let done = fixture.run("user new alice a@peer.example -y --password x")?;
     assert_eq!(done.code, 0, "{done:?}");
     Ok(())
 }
@@ -86,14 +86,14 @@ async fn an_older_pleroma_lacks_columns() -> Result<()> {
 #[tokio::test]
 async fn a_new_account_is_read_anew_where_that_is_possible() -> Result<()> {
     for flavour in FLAVOURS {
-        let house = house(flavour).await?;
-        let done = house.run("user new alice a@peer.example -y --password x")?;
+        let fixture = fixture(flavour).await?;
+        let done = fixture.run("user new alice a@peer.example -y --password x")?;
         assert_eq!(done.code, 0, "{done:?}");
         assert!(!done.stderr.contains("running server"), "nothing is stale: {done:?}");
         let asked: bool = sqlx::query_scalar(
             "select exists (select from oban_jobs where args ->> 'op' = 'verify_fields_links')",
         )
-        .fetch_one(&house.database.pool())
+        .fetch_one(&fixture.database.pool())
         .await?;
         assert_eq!(asked, flavour == Flavour::Pleroma, "{flavour}");
     }

@@ -6,8 +6,8 @@ use tokio::task::JoinHandle;
 
 use super::{eventually, is_throttled, is_under_way};
 use crate::worker::{
+    history::object_of,
     stage::{Stage, quick},
-    story::object_of,
 };
 
 /// Connects beside the pool, as somebody else.

@@ -9,11 +9,11 @@ use testkit::{Flavour, Postgres, PostgresOptions};
 use super::{eventually, is_throttled};
 use crate::{
     program::Ostrakon,
-    worker::{stage::quick, story::load_story},
+    worker::{history::load_story, stage::quick},
 };
 
 /// A database with the community on a server of its own, and the program for it.
-async fn house(postgres: &Postgres) -> Result<(Ostrakon, PgPool)> {
+async fn fixture(postgres: &Postgres) -> Result<(Ostrakon, PgPool)> {
     let url = postgres.url("postgres");
     let pool = PgPoolOptions::new().max_connections(5).connect(&url).await?;
     pool.execute(Flavour::Pleroma.schema()).await?;
@@ -39,7 +39,7 @@ async fn write_wal(pool: &PgPool, mib: i32) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_lags() -> Result<()> {
     let postgres = Postgres::start()?;
-    let (ostrakon, pool) = house(&postgres).await?;
+    let (ostrakon, pool) = fixture(&postgres).await?;
     let ostrakon = ostrakon.with("OSTRAKON_THROTTLE_REPLICA_LAG_MIB", "4");
     let replica = postgres.start_replica()?;
     let mut there = PgConnection::connect(&replica.url("postgres")).await?;
@@ -67,7 +67,7 @@ async fn an_archive_that_is_behind() -> Result<()> {
         ("archive_command".to_owned(), format!("test -e {}", open.display())),
     ];
     let postgres = Postgres::start_with(PostgresOptions { durable: false, extra })?;
-    let (ostrakon, pool) = house(&postgres).await?;
+    let (ostrakon, pool) = fixture(&postgres).await?;
     let ostrakon = ostrakon.with("OSTRAKON_THROTTLE_WAL_SEGMENTS", "1");
     let segment = async || -> Result<()> {
         write_wal(&pool, 1).await?;

@@ -82,17 +82,17 @@ analyze post;
 -- Each account reacts to a post at most once in each way.
 create temp table reaction on commit drop as
 with popular as (
-    select n, author, ms, n <= (select posts from seed) as own, pg_temp.dice(n, 11, 1000) as luck
+    select n, author, ms, n <= (select posts from seed) as own, pg_temp.dice(n, 11, 1000) as chance
     from post where audience in ('public', 'unlisted')
 ), wanted as (
     select n, ms, 'Like' as type, case when own then
-        case when luck < 2 then 60 when luck < 80 then 4 when luck < 400 then 1 else 0 end
-        else case when luck < 300 then 1 else 0 end end as times
+        case when chance < 2 then 60 when chance < 80 then 4 when chance < 400 then 1 else 0 end
+        else case when chance < 300 then 1 else 0 end end as times
     from popular
     union all
-    select n, ms, 'Announce', case when own and luck < 2 then 20 when luck % 10 = 3 then 1 else 0 end from popular
+    select n, ms, 'Announce', case when own and chance < 2 then 20 when chance % 10 = 3 then 1 else 0 end from popular
     union all
-    select n, ms, 'EmojiReact', case when luck % 16 = 5 then 1 else 0 end from popular
+    select n, ms, 'EmojiReact', case when chance % 16 = 5 then 1 else 0 end from popular
 ), made as (
     -- Not by the prolific account, and each by another account.
     select w.n as post, w.type, 2 + (w.n * 31 + k)::int % (locals + others - 1) as actor,

@@ -149,10 +149,10 @@ impl Drop for Redis {
 /// Says whether a server answers PING with PONG: while it reads its file it answers LOADING.
 fn answers_ping(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let patience = Duration::from_secs(1);
+    let timeout = Duration::from_secs(1);
     let ask = || -> std::io::Result<[u8; 5]> {
-        let mut stream = TcpStream::connect_timeout(&address, patience)?;
-        stream.set_read_timeout(Some(patience))?;
+        let mut stream = TcpStream::connect_timeout(&address, timeout)?;
+        stream.set_read_timeout(Some(timeout))?;
         stream.write_all(b"PING\r\n")?;
         let mut answer = [0; 5];
         stream.read_exact(&mut answer)?;

@@ -10,7 +10,7 @@ use testkit::{Community, flake_text};
 use uuid::Uuid;
 
 use super::load::Kind;
-use super::town::Town;
+use super::population::Population;
 
 const AS_PUBLIC: &str = "https://www.w3.org/ns/activitystreams#Public";
 
@@ -23,7 +23,7 @@ const PUBLISHED: &str = "2026-01-01T00:00:00.000000Z";
 
 /// One client's way of doing things.
 pub(super) struct Acts {
-    town: Arc<Town>,
+    population: Arc<Population>,
     random: StdRng,
     /// Part of every id that this client makes.
     node: u64,
@@ -31,9 +31,9 @@ pub(super) struct Acts {
 }
 
 impl Acts {
-    pub(super) fn new(town: Arc<Town>) -> Self {
+    pub(super) fn new(population: Arc<Population>) -> Self {
         let node = Uuid::new_v4().as_u64_pair().1;
-        Self { town, random: StdRng::seed_from_u64(node), node, made: 0 }
+        Self { population, random: StdRng::seed_from_u64(node), node, made: 0 }
     }
 
     pub(super) async fn perform(&mut self, db: &mut PgConnection, kind: Kind) -> sqlx::Result<()> {
@@ -48,8 +48,8 @@ impl Acts {
     /// A public post. From its second statement to its commit it holds the row of the host in
     /// `counter_cache`.
     async fn post(&mut self, db: &mut PgConnection) -> sqlx::Result<()> {
-        let town = Arc::clone(&self.town);
-        let author = &town.authors[self.random.random_range(0..town.authors.len())];
+        let population = Arc::clone(&self.population);
+        let author = &population.authors[self.random.random_range(0..population.authors.len())];
         let flake = self.flake();
         let (object, activity) = (url("objects"), url("activities"));
         let (to, cc) = (json!([AS_PUBLIC]), json!([author.followers]));
@@ -88,9 +88,9 @@ impl Acts {
 
     /// A like of a post of somebody else.
     async fn like(&mut self, db: &mut PgConnection) -> sqlx::Result<()> {
-        let town = Arc::clone(&self.town);
-        let liker = &town.authors[self.random.random_range(0..town.authors.len())];
-        let post = &town.posts[self.random.random_range(0..town.posts.len())];
+        let population = Arc::clone(&self.population);
+        let liker = &population.authors[self.random.random_range(0..population.authors.len())];
+        let post = &population.posts[self.random.random_range(0..population.posts.len())];
         let flake = self.flake();
         let like = json!({
             "id": url("activities"), "type": "Like", "actor": liker.ap_id, "object": post.object,
@@ -127,7 +127,8 @@ impl Acts {
 
     /// The first page of somebody's home timeline.
     async fn home(&mut self, db: &mut PgConnection) -> sqlx::Result<()> {
-        let reader = &self.town.authors[self.random.random_range(0..self.town.authors.len())];
+        let reader =
+            &self.population.authors[self.random.random_range(0..self.population.authors.len())];
         sqlx::query(
             "select a.id, a.data, o.data
              from activities a

@@ -18,7 +18,7 @@ pub(super) struct Limits {
     /// foreground.
     pub(super) enough: Duration,
     /// Every other bare procedure is cut off after this.
-    pub(super) patience: Duration,
+    pub(super) timeout: Duration,
 }
 
 /// What became of a deletion.
@@ -48,12 +48,12 @@ pub(super) async fn delete(
         }
         Deletion::Batches(rows) => {
             let call = format!("call floor_delete_activities($1, 0, 0, 0, {rows}, true)");
-            call_procedure(url, &call, limits.patience).await?;
+            call_procedure(url, &call, limits.timeout).await?;
         }
         Deletion::OneTransaction => {
             // As many rows at a time as in the batches, so that only the commits are missing.
             let call = "call floor_delete_activities($1, 0, 0, 0, 250, false)";
-            call_procedure(url, call, limits.patience).await?;
+            call_procedure(url, call, limits.timeout).await?;
         }
         Deletion::OneByOne => {
             call_procedure(url, "call one_transaction_per_post($1, 0)", limits.enough).await?;

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use super::acts::Acts;
 use super::latency::Sample;
-use super::town::Town;
+use super::population::Population;
 
 /// What the server is asked to do. Each kind has clients of its own, so that one that stalls does
 /// not hide behind another: a real server has one pool of connections, and all of it stalls.
@@ -72,7 +72,11 @@ pub(super) struct Load {
 
 impl Load {
     /// Connects the clients and starts the schedule.
-    pub(super) async fn start(url: &str, town: Arc<Town>, demand: Demand) -> Result<Self> {
+    pub(super) async fn start(
+        url: &str,
+        population: Arc<Population>,
+        demand: Demand,
+    ) -> Result<Self> {
         let enough = Arc::new(AtomicBool::new(false));
         let mut clients = JoinSet::new();
         let mut schedules = Vec::new();
@@ -82,7 +86,7 @@ impl Load {
             let due = Arc::new(Mutex::new(due));
             for _ in 0..demand.clients {
                 let db = PgConnection::connect(url).await.context("a client cannot connect")?;
-                clients.spawn(work(db, Acts::new(Arc::clone(&town)), kind, Arc::clone(&due)));
+                clients.spawn(work(db, Acts::new(Arc::clone(&population)), kind, Arc::clone(&due)));
             }
         }
         for (kind, sender) in schedules {

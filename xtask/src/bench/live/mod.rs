@@ -4,10 +4,10 @@ mod acts;
 mod deletion;
 mod latency;
 mod load;
+mod population;
 mod report;
 mod scenario;
 mod stalls;
-mod town;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use anyhow::Result;
 use testkit::{Community, Outcomes, StandIn};
 use tokio::time::sleep;
 
-use super::ground::{COPY, Common, Ground, SEEDED};
+use super::env::{BenchEnv, COPY, Common, SEEDED};
 use super::kind::Kind as Job;
 use crate::console::say;
 use deletion::{Deleted, Limits, delete};
 use latency::{Quantiles, Sample};
 use load::{Demand, Kind, Load};
+use population::Population;
 use report::{Measured, Of, judge, show};
 use scenario::{ALONE, Deletion, SCENARIOS, Scenario, find};
 use stalls::{Stall, Watch};
-use town::Town;
 
 /// What can be typed.
 #[derive(Debug, Clone, clap::Args)]
@@ -52,7 +52,7 @@ pub(crate) struct Options {
     env: Vec<(String, String)>,
     /// Seconds after which a bare procedure is cut off.
     #[arg(long, value_name = "S", default_value_t = 180, value_parser = clap::value_parser!(u32).range(1..=3_600))]
-    patience: u32,
+    timeout: u32,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -71,28 +71,28 @@ const CLIENTS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Measures everything and shows it.
-pub(super) async fn run(ground: &mut Ground, options: &Options) -> Result<()> {
+pub(super) async fn run(env: &mut BenchEnv, options: &Options) -> Result<()> {
     let job = Job::DeleteActivities { posts: options.posts };
     let procedures =
         concat!(include_str!("../floor_delete_activities.sql"), include_str!("original.sql"));
-    ground.seed(SEEDED, job.community(ground.community()), procedures).await?;
-    let mut db = ground.connect(SEEDED).await?;
-    let town = Arc::new(Town::read(&mut db).await?);
+    env.seed(SEEDED, job.community(env.community()), procedures).await?;
+    let mut db = env.connect(SEEDED).await?;
+    let population = Arc::new(Population::read(&mut db).await?);
     drop(db);
 
-    let mut bench = Bench { options, ground, town };
+    let mut bench = Bench { options, env, population };
     let mut all = Vec::new();
-    for round in 1..=bench.ground.rounds {
+    for round in 1..=bench.env.rounds {
         for scenario in scenarios(options) {
             let measured = bench.measure(scenario).await?;
-            let of = bench.ground.rounds;
+            let of = bench.env.rounds;
             say(format!("xtask: round {round} of {of}: {} is done", scenario.name));
-            measured.record(&bench.ground.recorder, round, options)?;
+            measured.record(&bench.env.recorder, round, options)?;
             all.push(measured);
         }
     }
     show(&all, options);
-    judge(&all, &mut bench.ground.judge);
+    judge(&all, &mut bench.env.judge);
     Ok(())
 }
 
@@ -116,17 +116,17 @@ struct Pass {
 
 struct Bench<'a> {
     options: &'a Options,
-    ground: &'a mut Ground,
-    town: Arc<Town>,
+    env: &'a mut BenchEnv,
+    population: Arc<Population>,
 }
 
 impl Bench<'_> {
     /// Measures a scenario, on as many copies as it takes to have enough samples.
     async fn measure(&mut self, scenario: &'static Scenario) -> Result<Measured> {
-        let Options { samples: enough, rate, patience, .. } = *self.options;
+        let Options { samples: enough, rate, timeout, .. } = *self.options;
         let limits = Limits {
             enough: Duration::from_secs_f64(f64::from(enough) / f64::from(rate) * 1.05),
-            patience: Duration::from_secs(patience.into()),
+            timeout: Duration::from_secs(timeout.into()),
         };
         let (mut samples, mut stalls) = (Vec::new(), Vec::new());
         let (mut seconds, mut posts, mut stand_in) = (0.0, 0, (0, 0));
@@ -154,8 +154,8 @@ impl Bench<'_> {
 
     /// One deletion.
     async fn pass(&mut self, deletion: Deletion, limits: Limits) -> Result<Pass> {
-        self.ground.fresh_copy(SEEDED).await?;
-        let url = self.ground.postgres.url(COPY);
+        self.env.fresh_copy(SEEDED).await?;
+        let url = self.env.postgres.url(COPY);
         let demand = Demand { rate: self.options.rate.into(), clients: self.options.clients };
         let stand_in = StandIn {
             clients: CLIENTS,
@@ -165,10 +165,9 @@ impl Bench<'_> {
         };
         let watch = Watch::start()?;
         let stand_in = stand_in.start(&url).await?;
-        let load = Load::start(&url, Arc::clone(&self.town), demand).await?;
+        let load = Load::start(&url, Arc::clone(&self.population), demand).await?;
         sleep(WARM_UP).await;
-        let deleted =
-            delete(&url, &self.ground.ostrakon, &self.options.env, deletion, limits).await?;
+        let deleted = delete(&url, &self.env.ostrakon, &self.options.env, deletion, limits).await?;
         let stand_in = stand_in.finish().await?;
         let mut samples = load.finish().await?;
         samples.retain(|sample| (deleted.begun..deleted.ended).contains(&sample.due));

@@ -118,7 +118,7 @@ const RULES: [Rule; 14] = [
 ];
 
 /// Examples that are told of each kind.
-const TOLD: usize = 3;
+const REPORTED: usize = 3;
 
 /// What breaks each rule.
 pub(super) type Broken = Vec<BTreeSet<String>>;
@@ -137,10 +137,10 @@ pub(super) async fn count(db: &mut PgConnection) -> Result<Broken> {
 /// Says what is wrong that was right before.
 pub(super) fn judge(before: &Broken, after: &Broken) -> Vec<String> {
     let pairs = RULES.iter().zip(before.iter().zip(after));
-    let told = pairs.filter_map(|(rule, (before, after))| {
+    let reported = pairs.filter_map(|(rule, (before, after))| {
         let new: Vec<&str> = after.difference(before).map(String::as_str).collect();
-        let some = new[..new.len().min(TOLD)].join(", ");
+        let some = new[..new.len().min(REPORTED)].join(", ");
         (!new.is_empty()).then(|| format!("{} ({} times): {some}", rule.what, new.len()))
     });
-    told.collect()
+    reported.collect()
 }

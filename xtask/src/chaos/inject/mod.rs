@@ -19,17 +19,17 @@ use super::round::Round;
 const DEADLINE: Duration = Duration::from_secs(90);
 
 /// Pause between two looks at what gives no event to wait for.
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Makes a fault. Returns whether it hit a run that was being worked on; `None` when it could not be
 /// made now, since all who could suffer it were busy with others.
-pub(super) async fn make(round: &Round<'_>, fault: Fault, luck: u64) -> Result<Option<bool>> {
+pub(super) async fn make(round: &Round<'_>, fault: Fault, random: u64) -> Result<Option<bool>> {
     match fault {
-        Fault::WorkerKill => workers::kill(round, luck).await,
-        Fault::WorkerFailpoint => workers::die_at(round, luck).await,
-        Fault::WorkerZombie => workers::freeze(round, luck).await,
-        Fault::WorkerTerm => workers::terminate(round, luck).await,
-        Fault::WorkerClock => workers::jump(round, luck).await,
+        Fault::WorkerKill => workers::kill(round, random).await,
+        Fault::WorkerFailpoint => workers::die_at(round, random).await,
+        Fault::WorkerZombie => workers::freeze(round, random).await,
+        Fault::WorkerTerm => workers::terminate(round, random).await,
+        Fault::WorkerClock => workers::jump(round, random).await,
         Fault::RedisKill => redis::kill(round).await,
         Fault::RedisFlush => redis::flush(round).await,
         Fault::RedisClientKill => redis::cut(round).await,
@@ -37,17 +37,17 @@ pub(super) async fn make(round: &Round<'_>, fault: Fault, luck: u64) -> Result<O
         Fault::RedisReadonly => redis::refuse_writes(round).await,
         Fault::RedisFreeze => redis::freeze(round).await,
         Fault::RedisBacklog => queues::pile_up(round).await,
-        Fault::RedisGarbage => queues::write_nonsense(round, luck).await,
+        Fault::RedisGarbage => queues::write_nonsense(round, random).await,
         Fault::PostgresStop => postgres::stop(round).await,
-        Fault::PostgresTerminate => postgres::terminate(round, luck).await,
+        Fault::PostgresTerminate => postgres::terminate(round, random).await,
         Fault::PostgresDeadlock => postgres::deadlock(round).await,
         Fault::PostgresLock => postgres::hold_row(round).await,
-        Fault::PostgresSlow => postgres::storm(round, "stuck").await,
+        Fault::PostgresSlow => postgres::spoil_batches(round, "stuck").await,
         Fault::PostgresConnections => postgres::use_up_connections(round).await,
-        Fault::PostgresFull => postgres::storm(round, "full").await,
-        Fault::NetworkSlow => network::slow(round, luck).await,
+        Fault::PostgresFull => postgres::spoil_batches(round, "full").await,
+        Fault::NetworkSlow => network::slow(round, random).await,
         Fault::NetworkReset => network::reset(round).await,
-        Fault::NetworkHole => network::swallow(round, luck).await,
+        Fault::NetworkHole => network::swallow(round, random).await,
         Fault::OperatorPause => operator::pause(round).await,
         Fault::OperatorCancel => operator::cancel(round).await,
         Fault::OperatorCrowd => operator::crowd(round).await,
@@ -57,7 +57,7 @@ pub(super) async fn make(round: &Round<'_>, fault: Fault, luck: u64) -> Result<O
 /// Looks until there is something to see.
 pub(super) async fn eventually<T>(
     what: &str,
-    patience: Duration,
+    timeout: Duration,
     mut look: impl AsyncFnMut() -> Result<Option<T>>,
 ) -> Result<T> {
     let started = Instant::now();
@@ -65,9 +65,9 @@ pub(super) async fn eventually<T>(
         if let Some(seen) = look().await? {
             return Ok(seen);
         }
-        if started.elapsed() > patience {
-            bail!("{what}: not within {patience:?}");
+        if started.elapsed() > timeout {
+            bail!("{what}: not within {timeout:?}");
         }
-        sleep(GLANCE).await;
+        sleep(POLL_INTERVAL).await;
     }
 }

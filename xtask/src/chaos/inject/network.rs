@@ -17,16 +17,16 @@ const HOLE: Duration = Duration::from_secs(6);
 const LONG_HOLE: Duration = Duration::from_secs(90);
 
 fn set(round: &Round<'_>, link: Link) {
-    round.house.postgres_link.0.set(link);
-    round.house.redis_link.0.set(link);
+    round.environment.postgres_link.0.set(link);
+    round.environment.redis_link.0.set(link);
 }
 
 /// Every piece of data takes its time.
-pub(super) async fn slow(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
+pub(super) async fn slow(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
     let mut place = round.fleet.place(DISTANT).await;
     let Some(worker) = place.worker() else { return Ok(None) };
     let hit = round.works_soon(worker.pid()).await?;
-    let latency = Duration::from_millis(50 + luck % 300);
+    let latency = Duration::from_millis(50 + random % 300);
     set(round, Link::Slow { latency, jitter: latency / 2 });
     sleep(SLOW).await;
     set(round, Link::Open);
@@ -38,17 +38,17 @@ pub(super) async fn reset(round: &Round<'_>) -> Result<Option<bool>> {
     let mut place = round.fleet.place(DISTANT).await;
     let Some(worker) = place.worker() else { return Ok(None) };
     let hit = round.works_soon(worker.pid()).await?;
-    let cut = round.house.postgres_link.0.reset() + round.house.redis_link.0.reset();
+    let cut = round.environment.postgres_link.0.reset() + round.environment.redis_link.0.reset();
     Ok(Some(hit && cut > 0))
 }
 
 /// Nothing arrives, in neither direction, for longer than the lease.
-pub(super) async fn swallow(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
+pub(super) async fn swallow(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
     let mut place = round.fleet.place(DISTANT).await;
     let Some(worker) = place.worker() else { return Ok(None) };
     let hit = round.works_soon(worker.pid()).await?;
     set(round, Link::BlackHole);
-    sleep(if luck.is_multiple_of(8) && round.is_long { LONG_HOLE } else { HOLE }).await;
+    sleep(if random.is_multiple_of(8) && round.is_long { LONG_HOLE } else { HOLE }).await;
     set(round, Link::Open);
     Ok(Some(hit))
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use tokio::time::sleep;
 
 use super::{DEADLINE, eventually};
-use crate::chaos::house::ROLE;
+use crate::chaos::environment::ROLE;
 use crate::chaos::report::Count;
 use crate::chaos::round::Round;
 
@@ -14,11 +14,11 @@ use crate::chaos::round::Round;
 const TROUBLE: Duration = Duration::from_secs(2);
 
 /// How long somebody waits for a run to be where a fault can hit it.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Stops it as a crash would, and starts it again.
 pub(super) async fn stop(round: &Round<'_>) -> Result<Option<bool>> {
-    let mut postgres = round.house.postgres.lock().await;
+    let mut postgres = round.environment.postgres.lock().await;
     let hit = round.is_at_work().await?;
     postgres.stop_immediate()?;
     postgres.restart()?;
@@ -28,8 +28,8 @@ pub(super) async fn stop(round: &Round<'_>) -> Result<Option<bool>> {
 }
 
 /// Ends some of our connections, whatever they are for.
-pub(super) async fn terminate(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
-    let _server = round.house.postgres.lock().await;
+pub(super) async fn terminate(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
+    let _server = round.environment.postgres.lock().await;
     let at_work = round.is_at_work().await?;
     let ended: Vec<String> = sqlx::query_scalar(
         "with ours as materialized (
@@ -39,7 +39,7 @@ pub(super) async fn terminate(round: &Round<'_>, luck: u64) -> Result<Option<boo
          select application_name from ours where pg_terminate_backend(pid)",
     )
     .bind(ROLE)
-    .bind(i64::try_from(luck % 1_000_000).unwrap_or(0))
+    .bind(i64::try_from(random % 1_000_000).unwrap_or(0))
     .fetch_all(round.db())
     .await?;
     let made = i64::try_from(ended.len()).unwrap_or(0);
@@ -71,7 +71,7 @@ async fn block_a_batch(
     )
     .execute(&mut *held)
     .await?;
-    let waits = eventually("a batch that waits", PATIENCE, async || {
+    let waits = eventually("a batch that waits", TIMEOUT, async || {
         let waiting: Option<String> = sqlx::query_scalar(
             "select application_name from pg_stat_activity
              where application_name like 'ostrakon:%' and $1 = any (pg_blocking_pids(pid)) limit 1",
@@ -91,7 +91,7 @@ async fn block_a_batch(
 /// Waits for what a batch holds that waits itself for this transaction: the batch has to give way
 /// before PostgreSQL looks for a deadlock, and would end somebody who is not ostrakon.
 pub(super) async fn deadlock(round: &Round<'_>) -> Result<Option<bool>> {
-    let _server = round.house.postgres.lock().await;
+    let _server = round.environment.postgres.lock().await;
     let Some((mut held, _)) = block_a_batch(round).await? else { return Ok(Some(false)) };
     // What batches hold: their runs.
     let wanted = sqlx::query(
@@ -105,7 +105,7 @@ pub(super) async fn deadlock(round: &Round<'_>) -> Result<Option<bool>> {
 
 /// Holds a row for longer than a batch waits for it.
 pub(super) async fn hold_row(round: &Round<'_>) -> Result<Option<bool>> {
-    let _server = round.house.postgres.lock().await;
+    let _server = round.environment.postgres.lock().await;
     let Some((held, waiting)) = block_a_batch(round).await? else { return Ok(Some(false)) };
     let gave_up = eventually("a batch that gives up", DEADLINE, async || {
         let waits: bool = sqlx::query_scalar(
@@ -123,12 +123,12 @@ pub(super) async fn hold_row(round: &Round<'_>) -> Result<Option<bool>> {
 }
 
 /// A full disk, or statements that never end, for a while.
-pub(super) async fn storm(round: &Round<'_>, mood: &str) -> Result<Option<bool>> {
-    let _server = round.house.postgres.lock().await;
-    let before = storms(round).await?;
+pub(super) async fn spoil_batches(round: &Round<'_>, mood: &str) -> Result<Option<bool>> {
+    let _server = round.environment.postgres.lock().await;
+    let before = injections(round).await?;
     set_mood(round, mood).await?;
-    let struck = eventually("a batch in the storm", PATIENCE, async || {
-        Ok((storms(round).await? > before).then_some(()))
+    let struck = eventually("a batch that is hit", TIMEOUT, async || {
+        Ok((injections(round).await? > before).then_some(()))
     });
     let hit = struck.await.is_ok();
     // Longer than a statement may take.
@@ -137,19 +137,19 @@ pub(super) async fn storm(round: &Round<'_>, mood: &str) -> Result<Option<bool>>
     Ok(Some(hit))
 }
 
-async fn storms(round: &Round<'_>) -> Result<i64> {
-    let statement = "select case when is_called then last_value else 0 end from chaos.storms";
+async fn injections(round: &Round<'_>) -> Result<i64> {
+    let statement = "select case when is_called then last_value else 0 end from chaos.injections";
     Ok(sqlx::query_scalar(statement).fetch_one(round.db()).await?)
 }
 
 async fn set_mood(round: &Round<'_>, mood: &str) -> Result<()> {
-    sqlx::query("update chaos.weather set mood = $1").bind(mood).execute(round.db()).await?;
+    sqlx::query("update chaos.conditions set mood = $1").bind(mood).execute(round.db()).await?;
     Ok(())
 }
 
 /// Lets nobody in any more, and throws some out.
 pub(super) async fn use_up_connections(round: &Round<'_>) -> Result<Option<bool>> {
-    let _server = round.house.postgres.lock().await;
+    let _server = round.environment.postgres.lock().await;
     let hit = round.is_at_work().await?;
     sqlx::raw_sql(
         "alter role ostrakon connection limit 2;

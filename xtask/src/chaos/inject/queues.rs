@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::chaos::house::PREFIX;
+use crate::chaos::environment::PREFIX;
 use crate::chaos::round::Round;
 
 /// Puts messages into a queue as if they had been due for long.
@@ -14,7 +14,7 @@ const PILE_UP: &str = "
 
 /// 10,000 messages that are due at once.
 pub(super) async fn pile_up(round: &Round<'_>) -> Result<Option<bool>> {
-    let redis = round.house.redis.lock().await;
+    let redis = round.environment.redis.lock().await;
     let hit = round.is_at_work().await?;
     let message =
         r#"{"run_id":"01ARZ3NDEKTSV4RRFFQ69G5FAV","job":"delete_activities","payload":{}}"#;
@@ -23,11 +23,11 @@ pub(super) async fn pile_up(round: &Round<'_>) -> Result<Option<bool>> {
 }
 
 /// Garbage, forgeries of true runs, and keys of the wrong type.
-pub(super) async fn write_nonsense(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
+pub(super) async fn write_nonsense(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
     let run = round.any_run().await?;
-    let redis = round.house.redis.lock().await;
+    let redis = round.environment.redis.lock().await;
     let hit = round.is_at_work().await?;
-    let queue = format!("{PREFIX}:{}", if luck.is_multiple_of(2) { "long" } else { "short" });
+    let queue = format!("{PREFIX}:{}", if random.is_multiple_of(2) { "long" } else { "short" });
     let forged = format!(
         r#"{{"run_id":"{}","job":"delete_user","payload":{{"nickname":"bystander"}}}}"#,
         run.as_deref().unwrap_or("nobody")
@@ -35,14 +35,14 @@ pub(super) async fn write_nonsense(round: &Round<'_>, luck: u64) -> Result<Optio
     let messages =
         ["garbage", "", "{}", "[1,2", &forged, r#"{"run_id":7,"job":[],"payload":null}"#];
     // Before its message: once that is read and done with, nothing leads to what is written beside it.
-    redis.command(&["SET", &format!("{queue}:meta:forged-{luck}-1"), "no hash"])?;
+    redis.command(&["SET", &format!("{queue}:meta:forged-{random}-1"), "no hash"])?;
     for (number, message) in messages.iter().enumerate() {
-        let id = format!("forged-{luck}-{number}");
+        let id = format!("forged-{random}-{number}");
         redis.command(&["HSET", &format!("{queue}:data"), &id, message])?;
         redis.command(&["RPUSH", &format!("{queue}:active"), &id])?;
     }
     redis.command(&["RPUSH", &format!("{queue}:active"), "nothing-behind-it"])?;
-    if luck.is_multiple_of(3) {
+    if random.is_multiple_of(3) {
         redis.command(&["DEL", &format!("{queue}:done")])?;
         redis.command(&["SET", &format!("{queue}:done"), "no set"])?;
     }

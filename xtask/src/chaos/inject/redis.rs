@@ -15,7 +15,7 @@ const FREEZE: Duration = Duration::from_secs(12);
 
 /// Kills it, and starts it again with what it had written down.
 pub(super) async fn kill(round: &Round<'_>) -> Result<Option<bool>> {
-    let mut redis = round.house.redis.lock().await;
+    let mut redis = round.environment.redis.lock().await;
     let hit = round.is_at_work().await?;
     redis.kill()?;
     redis.restart()?;
@@ -24,7 +24,7 @@ pub(super) async fn kill(round: &Round<'_>) -> Result<Option<bool>> {
 
 /// Empties it.
 pub(super) async fn flush(round: &Round<'_>) -> Result<Option<bool>> {
-    let redis = round.house.redis.lock().await;
+    let redis = round.environment.redis.lock().await;
     let hit = round.is_at_work().await?;
     redis.command(&["FLUSHALL"])?;
     Ok(Some(hit))
@@ -32,7 +32,7 @@ pub(super) async fn flush(round: &Round<'_>) -> Result<Option<bool>> {
 
 /// Cuts every connection.
 pub(super) async fn cut(round: &Round<'_>) -> Result<Option<bool>> {
-    let redis = round.house.redis.lock().await;
+    let redis = round.environment.redis.lock().await;
     let hit = round.is_at_work().await?;
     let cut: i64 = redis.command(&["CLIENT", "KILL", "SKIPME", "yes"])?.trim().parse()?;
     Ok(Some(hit && cut > 0))
@@ -40,7 +40,7 @@ pub(super) async fn cut(round: &Round<'_>) -> Result<Option<bool>> {
 
 /// Leaves it no memory.
 pub(super) async fn fill_memory(round: &Round<'_>) -> Result<Option<bool>> {
-    let redis = round.house.redis.lock().await;
+    let redis = round.environment.redis.lock().await;
     let hit = round.is_at_work().await?;
     redis.command(&["CONFIG", "SET", "maxmemory", "1"])?;
     sleep(TROUBLE).await;
@@ -50,7 +50,7 @@ pub(super) async fn fill_memory(round: &Round<'_>) -> Result<Option<bool>> {
 
 /// Makes it the replica of nobody: it takes no writes.
 pub(super) async fn refuse_writes(round: &Round<'_>) -> Result<Option<bool>> {
-    let redis = round.house.redis.lock().await;
+    let redis = round.environment.redis.lock().await;
     let hit = round.is_at_work().await?;
     redis.command(&["REPLICAOF", "127.0.0.1", "1"])?;
     sleep(TROUBLE).await;
@@ -60,7 +60,7 @@ pub(super) async fn refuse_writes(round: &Round<'_>) -> Result<Option<bool>> {
 
 /// Freezes it.
 pub(super) async fn freeze(round: &Round<'_>) -> Result<Option<bool>> {
-    let redis = round.house.redis.lock().await;
+    let redis = round.environment.redis.lock().await;
     let hit = round.is_at_work().await?;
     redis.freeze()?;
     sleep(FREEZE).await;

@@ -22,15 +22,15 @@ const SIGTERM: i32 = 15;
 /// A worker that is at work, and that nobody else is busy with.
 async fn victim_at_work<'a>(
     round: &'a Round<'_>,
-    luck: u64,
+    random: u64,
 ) -> Result<Option<MutexGuard<'a, Place>>> {
     let at_work = round.at_work().await?;
-    Ok(if at_work.is_empty() { None } else { round.fleet.victim(luck, &at_work) })
+    Ok(if at_work.is_empty() { None } else { round.fleet.victim(random, &at_work) })
 }
 
 /// Kills a worker.
-pub(super) async fn kill(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
-    let Some(mut place) = victim_at_work(round, luck).await? else { return Ok(None) };
+pub(super) async fn kill(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
+    let Some(mut place) = victim_at_work(round, random).await? else { return Ok(None) };
     let Some(worker) = place.worker() else { return Ok(None) };
     let pid = worker.pid();
     worker.kill()?;
@@ -43,10 +43,10 @@ pub(super) async fn kill(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
 
 /// Puts a worker in the place of another that dies by itself at a named place of the loop. Whoever
 /// looks after the dead counts it when it has.
-pub(super) async fn die_at(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
-    let Some(mut place) = round.fleet.victim(luck / 7, &[]) else { return Ok(None) };
+pub(super) async fn die_at(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
+    let Some(mut place) = round.fleet.victim(random / 7, &[]) else { return Ok(None) };
     let all = FailPoint::ALL;
-    let point = all[usize::try_from(luck % all.len() as u64).unwrap_or(0)];
+    let point = all[usize::try_from(random % all.len() as u64).unwrap_or(0)];
     if matches!(point, FailPoint::BeforeEnqueueCommit | FailPoint::AfterEnqueueCommit) {
         // Places of a command, not of a worker: clients die there.
         return Ok(None);
@@ -57,8 +57,8 @@ pub(super) async fn die_at(round: &Round<'_>, luck: u64) -> Result<Option<bool>>
 }
 
 /// Freezes a worker for longer than its lease, so that others take its runs over, and thaws it.
-pub(super) async fn freeze(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
-    let Some(mut place) = victim_at_work(round, luck).await? else { return Ok(None) };
+pub(super) async fn freeze(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
+    let Some(mut place) = victim_at_work(round, random).await? else { return Ok(None) };
     let Some(worker) = place.worker() else { return Ok(None) };
     worker.signal(Signal::STOP)?;
     let held = round.claims_of(worker.pid()).await?;
@@ -72,8 +72,8 @@ pub(super) async fn freeze(round: &Round<'_>, luck: u64) -> Result<Option<bool>>
 }
 
 /// Tells a worker to stop, and waits for its end.
-pub(super) async fn terminate(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
-    let Some(mut place) = victim_at_work(round, luck).await? else { return Ok(None) };
+pub(super) async fn terminate(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
+    let Some(mut place) = victim_at_work(round, random).await? else { return Ok(None) };
     let Some(worker) = place.worker() else { return Ok(None) };
     let hit = round.held_by(worker.pid()).await? > 0;
     worker.signal(Signal::TERM)?;
@@ -94,13 +94,13 @@ pub(super) async fn terminate(round: &Round<'_>, luck: u64) -> Result<Option<boo
 }
 
 /// Has the clock of a worker jump forward or back, and to what it was.
-pub(super) async fn jump(round: &Round<'_>, luck: u64) -> Result<Option<bool>> {
+pub(super) async fn jump(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
     let mut place = round.fleet.place(DISTANT).await;
     let Some(worker) = place.worker() else { return Ok(None) };
     let pid = worker.pid();
     let hit = round.works_soon(pid).await?;
-    let clock = &round.house.clock;
-    clock.set(if luck.is_multiple_of(2) { "+1h" } else { "-1h" })?;
+    let clock = &round.environment.clock;
+    clock.set(if random.is_multiple_of(2) { "+1h" } else { "-1h" })?;
     sleep(WRONG_TIME).await;
     clock.set("+0")?;
     Ok(Some(hit))

@@ -77,14 +77,14 @@ const NEVER: [(&str, &str); 10] = [
 ];
 
 /// What is told of each kind of violation.
-const TOLD: usize = 3;
+const REPORTED: usize = 3;
 
 pub(super) async fn judge(db: &PgPool) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     for (what, statement) in NEVER {
         let found: Vec<String> = sqlx::query_scalar(statement).fetch_all(db).await?;
         if !found.is_empty() {
-            let some: Vec<&str> = found.iter().take(TOLD).map(String::as_str).collect();
+            let some: Vec<&str> = found.iter().take(REPORTED).map(String::as_str).collect();
             verdict.violations.push(format!("{what} ({} times): {}", found.len(), some.join("; ")));
         }
     }

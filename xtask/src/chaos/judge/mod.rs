@@ -1,21 +1,21 @@
 //! The judge. Reads only the databases: what is true stands there.
 
+mod history;
 mod ledger;
 mod queue;
 mod rows;
-mod story;
 
 use anyhow::Result;
 use sqlx::PgPool;
 
-use super::house::House;
+use super::environment::Environment;
 use super::report::Verdict;
 pub(super) use queue::queue;
 
 /// Judges a round whose runs are done and whose workers have gone home.
-pub(super) async fn round(house: &House, db: &PgPool) -> Result<Verdict> {
+pub(super) async fn round(environment: &Environment, db: &PgPool) -> Result<Verdict> {
     let mut verdict = ledger::judge(db).await?;
-    verdict.violations.extend(story::judge(db).await?);
-    verdict.violations.extend(rows::judge(house, db).await?);
+    verdict.violations.extend(history::judge(db).await?);
+    verdict.violations.extend(rows::judge(environment, db).await?);
     Ok(verdict)
 }

@@ -5,27 +5,27 @@ use serde_json::Value;
 use sqlx::PgPool;
 use testkit::{State, compare, snapshot};
 
-use crate::chaos::errand::BYSTANDER;
-use crate::chaos::house::House;
+use crate::chaos::environment::Environment;
+use crate::chaos::task::BYSTANDER;
 
 /// Differences that are told; one is bad enough.
-const TOLD: usize = 5;
+const REPORTED: usize = 5;
 
 /// Rows of bystanders that there are at least.
 const BYSTANDERS: usize = 50;
 
-pub(super) async fn judge(house: &House, db: &PgPool) -> Result<Vec<String>> {
+pub(super) async fn judge(environment: &Environment, db: &PgPool) -> Result<Vec<String>> {
     let after = snapshot(db).await?;
-    let differences = compare(&house.before, &house.after, &after);
+    let differences = compare(&environment.before, &environment.after, &after);
     let mut violations: Vec<String> = differences
         .iter()
-        .take(TOLD)
+        .take(REPORTED)
         .map(|difference| format!("not as undisturbed: {difference}"))
         .collect();
-    if differences.len() > TOLD {
-        violations.push(format!("not as undisturbed: {} more", differences.len() - TOLD));
+    if differences.len() > REPORTED {
+        violations.push(format!("not as undisturbed: {} more", differences.len() - REPORTED));
     }
-    let (before, after) = (bystanders(&house.before), bystanders(&after));
+    let (before, after) = (bystanders(&environment.before), bystanders(&after));
     if before.len() < BYSTANDERS {
         violations.push(format!("only {} rows are there to be left alone", before.len()));
     }

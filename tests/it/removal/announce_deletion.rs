@@ -7,14 +7,14 @@ use serde_json::json;
 use sqlx::PgPool;
 use testkit::{Flavour, flake_text};
 
-use super::{House, inboxes};
+use super::{Fixture, inboxes};
 use crate::worker::eventually;
 
 #[tokio::test]
-async fn each_reachable_inbox_of_followers_is_told_once() -> Result<()> {
+async fn each_reachable_inbox_of_followers_is_informed_once() -> Result<()> {
     for flavour in Flavour::ALL {
-        let house = House::new(flavour).await?;
-        let world = &house.world;
+        let fixture = Fixture::new(flavour).await?;
+        let world = &fixture.world;
         for (nickname, host) in [
             ("carl", "far.example"),
             ("cleo", "far.example"),
@@ -22,11 +22,11 @@ async fn each_reachable_inbox_of_followers_is_told_once() -> Result<()> {
             ("quin", "quarantined.example"),
             ("otto", "old.example"),
         ] {
-            world.remote(nickname, host).await?.follows(&house.alice).await?;
+            world.remote(nickname, host).await?.follows(&fixture.alice).await?;
         }
         let stranger = world.remote("sam", "stranger.example").await?;
-        house.alice.follows(&stranger).await?;
-        house
+        fixture.alice.follows(&stranger).await?;
+        fixture
             .sql(
                 "update users set shared_inbox = null where nickname = 'otto@old.example';
                  insert into instances (host, unreachable_since, inserted_at, updated_at) values
@@ -36,14 +36,14 @@ async fn each_reachable_inbox_of_followers_is_told_once() -> Result<()> {
                  where host = 'old.example'",
             )
             .await?;
-        let ostrakon = house
+        let ostrakon = fixture
             .ostrakon
             .clone()
             .with("OSTRAKON_FEDERATION_QUARANTINED_INSTANCES", "Quarantined.example");
         let done = ostrakon.run(&["user", "rm", "alice", "--yes", "--inline"])?;
         assert_eq!(done.code, 0, "{flavour}: {done:?}");
 
-        let deliveries = house.jobs("publish_one").await?;
+        let deliveries = fixture.jobs("publish_one").await?;
         // The last one is told that alice follows nobody there any more.
         let expected = [
             "https://far.example/inbox",
@@ -58,30 +58,30 @@ async fn each_reachable_inbox_of_followers_is_told_once() -> Result<()> {
         assert_eq!(since(expected[0]), Some(json!(null)), "{flavour}");
         assert!(since(expected[1]).is_some_and(|since| since.is_string()), "{flavour}");
         // No job is left with which the server would fail.
-        let publish = house.jobs("publish").await?;
+        let publish = fixture.jobs("publish").await?;
         assert!(publish.is_empty(), "{flavour}: {publish:?}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn posts_are_told_of_only_when_asked_for() -> Result<()> {
+async fn posts_are_delivered_only_when_asked_for() -> Result<()> {
     for flavour in Flavour::ALL {
         for (option, expected) in [("", 1), (" --federate-posts", 3)] {
-            let house = House::new(flavour).await?;
-            house.world.remote("carl", "far.example").await?.follows(&house.alice).await?;
-            house.alice.posts("hello").public().create().await?;
-            house.alice.posts("hello again").public().create().await?;
-            house.alice.posts("only here").direct_to(&house.alice).create().await?;
-            let done = house.run(&format!("user rm alice --yes --inline{option}"))?;
+            let fixture = Fixture::new(flavour).await?;
+            fixture.world.remote("carl", "far.example").await?.follows(&fixture.alice).await?;
+            fixture.alice.posts("hello").public().create().await?;
+            fixture.alice.posts("hello again").public().create().await?;
+            fixture.alice.posts("only here").direct_to(&fixture.alice).create().await?;
+            let done = fixture.run(&format!("user rm alice --yes --inline{option}"))?;
             assert_eq!(done.code, 0, "{flavour}: {done:?}");
-            let deliveries = house.jobs("publish_one").await?;
+            let deliveries = fixture.jobs("publish_one").await?;
             assert_eq!(
                 inboxes(&deliveries),
                 vec!["https://far.example/inbox"; expected],
                 "{flavour}"
             );
-            assert!(house.jobs("publish").await?.is_empty(), "{flavour}");
+            assert!(fixture.jobs("publish").await?.is_empty(), "{flavour}");
         }
     }
     Ok(())
@@ -98,10 +98,10 @@ async fn standing(pool: &PgPool) -> Result<(String, Option<String>, bool)> {
 #[tokio::test]
 async fn a_row_goes_when_the_server_has_delivered_and_forgotten_it() -> Result<()> {
     for flavour in Flavour::ALL {
-        let house = House::new(flavour).await?;
-        house.never_confirmed().await?;
-        house.world.remote("carl", "far.example").await?.follows(&house.alice).await?;
-        let child = house
+        let fixture = Fixture::new(flavour).await?;
+        fixture.never_confirmed().await?;
+        fixture.world.remote("carl", "far.example").await?.follows(&fixture.alice).await?;
+        let child = fixture
             .ostrakon
             .clone()
             .with("OSTRAKON_SERVER_PUBLISH_WAIT", "5m")
@@ -109,33 +109,33 @@ async fn a_row_goes_when_the_server_has_delivered_and_forgotten_it() -> Result<(
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        let pool = house.database.pool();
+        let pool = fixture.database.pool();
         // The worker is free meanwhile, and no try is used up.
         eventually("the run to wait", async || {
             let (status, step, free) = standing(&pool).await?;
             Ok((status == "queued" && step.as_deref() == Some("deliveries") && free).then_some(()))
         })
         .await?;
-        let row = house.alice_row().await?;
+        let row = fixture.alice_row().await?;
         assert_eq!(row["email"], json!(null), "{flavour}");
         if flavour != Flavour::Akkoma {
             assert!(row["keys"].is_string(), "{flavour}: the server has to sign with them");
         }
-        let refreshes: Vec<_> = house
+        let refreshes: Vec<_> = fixture
             .rows()
             .await?
             .rows("oban_jobs")
             .iter()
-            .filter(|job| job["args"]["user_id"] == flake_text(house.alice.id()))
+            .filter(|job| job["args"]["user_id"] == flake_text(fixture.alice.id()))
             .cloned()
             .collect();
         assert_eq!(refreshes.is_empty(), flavour == Flavour::Akkoma, "{flavour}");
-        house
+        fixture
             .sql("update oban_jobs set state = 'completed' where args ->> 'op' = 'publish_one'")
             .await?;
         let (status, ..) = standing(&pool).await?;
         assert_ne!(status, "succeeded", "{flavour}: the server still knows the account");
-        house.sql("update oban_jobs set state = 'completed'").await?;
+        fixture.sql("update oban_jobs set state = 'completed'").await?;
         if flavour != Flavour::Pleroma22 {
             eventually("the server to be asked", async || {
                 let (status, step, free) = standing(&pool).await?;
@@ -143,9 +143,9 @@ async fn a_row_goes_when_the_server_has_delivered_and_forgotten_it() -> Result<(
                 Ok((asked && free).then_some(()))
             })
             .await?;
-            assert_eq!(house.jobs("delete_user").await?.len(), 1, "{flavour}");
+            assert_eq!(fixture.jobs("delete_user").await?.len(), 1, "{flavour}");
             // The server takes the row along.
-            house
+            fixture
                 .sql(
                     "delete from users where nickname = 'alice';
                      update oban_jobs set state = 'completed'",
@@ -154,7 +154,7 @@ async fn a_row_goes_when_the_server_has_delivered_and_forgotten_it() -> Result<(
         }
         let done = crate::program::Done::from(child.wait_with_output()?);
         assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
-        assert!(house.alice_row().await.is_err(), "{flavour}: the row is still there");
+        assert!(fixture.alice_row().await.is_err(), "{flavour}: the row is still there");
         let attempts: i32 =
             sqlx::query_scalar("select attempt from ostrakon.runs").fetch_one(&pool).await?;
         assert_eq!(attempts, 0, "{flavour}");
@@ -168,16 +168,16 @@ async fn a_row_goes_when_the_server_has_delivered_and_forgotten_it() -> Result<(
 #[tokio::test]
 async fn a_server_that_does_not_deliver_is_not_waited_for_for_ever() -> Result<()> {
     for flavour in Flavour::ALL {
-        let house = House::new(flavour).await?;
-        house.never_confirmed().await?;
-        house.world.remote("carl", "far.example").await?.follows(&house.alice).await?;
-        let ostrakon = house.ostrakon.clone().with("OSTRAKON_SERVER_PUBLISH_WAIT", "500ms");
+        let fixture = Fixture::new(flavour).await?;
+        fixture.never_confirmed().await?;
+        fixture.world.remote("carl", "far.example").await?.follows(&fixture.alice).await?;
+        let ostrakon = fixture.ostrakon.clone().with("OSTRAKON_SERVER_PUBLISH_WAIT", "500ms");
         let done = ostrakon.run(&["user", "rm", "alice", "--yes", "--inline"])?;
         assert_eq!(done.code, 0, "{done:?}");
-        assert!(house.alice_row().await.is_err(), "{flavour}: the row is still there");
+        assert!(fixture.alice_row().await.is_err(), "{flavour}: the row is still there");
         let waited: i64 =
             sqlx::query_scalar("select count(*) from ostrakon.run_events where event = 'waiting'")
-                .fetch_one(&house.database.pool())
+                .fetch_one(&fixture.database.pool())
                 .await?;
         assert!(waited > 0, "{flavour}");
     }
@@ -187,28 +187,28 @@ async fn a_server_that_does_not_deliver_is_not_waited_for_for_ever() -> Result<(
 #[tokio::test]
 async fn a_row_waits_for_deliveries_that_are_not_yet_due() -> Result<()> {
     for flavour in Flavour::ALL {
-        let house = House::new(flavour).await?;
-        house.never_confirmed().await?;
-        let stranger = house.world.remote("sam", "stranger.example").await?;
-        house.alice.follows(&stranger).await?;
+        let fixture = Fixture::new(flavour).await?;
+        fixture.never_confirmed().await?;
+        let stranger = fixture.world.remote("sam", "stranger.example").await?;
+        fixture.alice.follows(&stranger).await?;
         for (nickname, host) in [("carl", "far.example"), ("cleo", "near.example")] {
-            house.world.remote(nickname, host).await?.follows(&house.alice).await?;
+            fixture.world.remote(nickname, host).await?.follows(&fixture.alice).await?;
         }
         // Others have taken all places of the next hour.
-        house
+        fixture
             .sql(
                 "update ostrakon.delivery_clock
                  set second = date_trunc('second', clock_timestamp()) + interval '1 hour'",
             )
             .await?;
-        let ostrakon = house
+        let ostrakon = fixture
             .ostrakon
             .clone()
             .with("OSTRAKON_FEDERATION_PER_SECOND", "1")
             .with("OSTRAKON_SERVER_PUBLISH_WAIT", "2s");
         let words = ["user", "rm", "alice", "--yes", "--inline"];
         let mut child = ostrakon.command(&words).stderr(Stdio::piped()).spawn()?;
-        let pool = house.database.pool();
+        let pool = fixture.database.pool();
         eventually("the run to wait", async || {
             let (status, step, free) = standing(&pool).await?;
             Ok((status == "queued" && step.as_deref() == Some("deliveries") && free).then_some(()))
@@ -217,7 +217,7 @@ async fn a_row_waits_for_deliveries_that_are_not_yet_due() -> Result<()> {
         child.kill()?;
         child.wait()?;
 
-        let (jobs, last_is_told, waited_from_last, look_again): (i64, bool, bool, f64) =
+        let (jobs, last_is_delivered, waited_from_last, recheck): (i64, bool, bool, f64) =
             sqlx::query_as(
                 "select count(*), abs(extract(epoch from
                             max(scheduled_at) - timezone('UTC', run.deliveries_until))) < 0.001,
@@ -231,28 +231,28 @@ async fn a_row_waits_for_deliveries_that_are_not_yet_due() -> Result<()> {
             )
             .fetch_one(&pool)
             .await?;
-        assert_eq!((jobs, last_is_told, waited_from_last), (3, true, true), "{flavour}");
+        assert_eq!((jobs, last_is_delivered, waited_from_last), (3, true, true), "{flavour}");
         // Nothing can change sooner.
-        assert!(look_again > 200.0, "{flavour}: {look_again}");
-        house.alice_row().await.with_context(|| format!("{flavour}: nobody was told yet"))?;
+        assert!(recheck > 200.0, "{flavour}: {recheck}");
+        fixture.alice_row().await.with_context(|| format!("{flavour}: nobody was told yet"))?;
 
         // The second half of the wait: they are due, and the server has done them.
-        house.sql("update oban_jobs set state = 'completed'").await?;
+        fixture.sql("update oban_jobs set state = 'completed'").await?;
         let done = ostrakon.run(&words)?;
         assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
-        assert!(house.alice_row().await.is_err(), "{flavour}: the row is still there");
+        assert!(fixture.alice_row().await.is_err(), "{flavour}: the row is still there");
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_row_that_goes_at_once_is_not_refreshed() -> Result<()> {
-    let house = House::new(Flavour::Pleroma).await?;
-    house.never_confirmed().await?;
-    let done = house.run("user rm alice --yes --inline")?;
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.never_confirmed().await?;
+    let done = fixture.run("user rm alice --yes --inline")?;
     assert_eq!(done.code, 0, "{done:?}");
-    let jobs = house.jobs("verify_fields_links").await?;
+    let jobs = fixture.jobs("verify_fields_links").await?;
     assert!(jobs.is_empty(), "the server would fail over the missing row: {jobs:?}");
-    house.alice_row().await.err().context("the row is still there")?;
+    fixture.alice_row().await.err().context("the row is still there")?;
     Ok(())
 }

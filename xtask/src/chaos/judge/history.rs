@@ -1,4 +1,4 @@
-//! The story of each run: told again from its events, it must lead to where the run stands.
+//! The history of each run: told again from its events, it must lead to where the run stands.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ struct Run {
 
 /// What the events told so far say of a run.
 #[derive(Debug, Default)]
-struct Told {
+struct Reported {
     status: &'static str,
     fence: i64,
     parked: i64,
@@ -46,25 +46,25 @@ pub(super) async fn judge(db: &PgPool) -> Result<Vec<String>> {
         stories.entry(&event.run_id).or_default().push(event);
     }
     let gaps = runs.iter().filter_map(|run| {
-        let story = stories.get(run.id.as_str()).map_or(&[][..], Vec::as_slice);
-        let gap = tell(story).and_then(|told| told.agrees_with(run)).err()?;
-        let names: Vec<&str> = story.iter().map(|event| event.name.as_str()).collect();
-        Some(format!("the story of run {} has a gap: {gap}: {names:?}", run.id))
+        let history = stories.get(run.id.as_str()).map_or(&[][..], Vec::as_slice);
+        let gap = tell(history).and_then(|reported| reported.agrees_with(run)).err()?;
+        let names: Vec<&str> = history.iter().map(|event| event.name.as_str()).collect();
+        Some(format!("the history of run {} has a gap: {gap}: {names:?}", run.id))
     });
     Ok(gaps.collect())
 }
 
-fn tell(story: &[&Event]) -> Result<Told, String> {
-    let mut told = Told::default();
-    for event in story {
-        told.go_on(event).map_err(|()| {
-            format!("{} while it was {:?} at fence {}", event.name, told.status, told.fence)
+fn tell(history: &[&Event]) -> Result<Reported, String> {
+    let mut reported = Reported::default();
+    for event in history {
+        reported.go_on(event).map_err(|()| {
+            format!("{} while it was {:?} at fence {}", event.name, reported.status, reported.fence)
         })?;
     }
-    Ok(told)
+    Ok(reported)
 }
 
-impl Told {
+impl Reported {
     fn go_on(&mut self, event: &Event) -> Result<(), ()> {
         // Whether it waits or works cannot be told apart.
         let may_stand =

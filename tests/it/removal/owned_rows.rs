@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use testkit::Flavour;
 
-use super::House;
+use super::Fixture;
 
 /// One row of each kind for alice and one for bob.
 const ROWS: &str = "
@@ -38,29 +38,29 @@ const TABLES: [(&str, &str); 7] = [
 async fn what_the_original_leaves_behind_goes_when_asked_for() -> Result<()> {
     for flavour in Flavour::ALL {
         for (option, goes) in [("", false), (" --thorough", true)] {
-            let house = House::new(flavour).await?;
-            let bob = house.world.local("bob").await?;
+            let fixture = Fixture::new(flavour).await?;
+            let bob = fixture.world.local("bob").await?;
             let post = bob.posts("hello").create().await?;
-            house.alice.bookmarks(&post).await?;
-            house.sql(ROWS).await?;
-            let before = house.rows().await?;
+            fixture.alice.bookmarks(&post).await?;
+            fixture.sql(ROWS).await?;
+            let before = fixture.rows().await?;
 
-            let plan = house.run(&format!("user rm alice --dry-run --json{option}"))?;
-            assert!(before == house.rows().await?, "{flavour}: the plan wrote something");
+            let plan = fixture.run(&format!("user rm alice --dry-run --json{option}"))?;
+            assert!(before == fixture.rows().await?, "{flavour}: the plan wrote something");
             let plan: Value = serde_json::from_str(&plan.stdout)?;
-            let done = house.run(&format!("user rm alice --yes --inline --json{option}"))?;
+            let done = fixture.run(&format!("user rm alice --yes --inline --json{option}"))?;
             assert_eq!(done.code, 0, "{flavour}: {done:?}");
             let run: Value = serde_json::from_str(&done.stdout)?;
             assert_eq!(run["done"], plan["total"], "{flavour}");
 
-            let after = house.rows().await?;
+            let after = fixture.rows().await?;
             let whose = |table: &str, column: &str, account: &testkit::Account| {
                 let is_theirs = |row: &&Value| row[column] == json!(account.id());
                 after.rows(table).iter().filter(is_theirs).count()
             };
             for (table, column) in TABLES.into_iter().chain([("bookmarks", "user_id")]) {
                 let left = usize::from(!goes);
-                assert_eq!(whose(table, column, &house.alice), left, "{flavour}: {table}");
+                assert_eq!(whose(table, column, &fixture.alice), left, "{flavour}: {table}");
             }
             for (table, column) in TABLES {
                 assert_eq!(whose(table, column, &bob), 1, "{flavour}: {table} of bob");
@@ -73,20 +73,20 @@ async fn what_the_original_leaves_behind_goes_when_asked_for() -> Result<()> {
 #[tokio::test]
 async fn a_row_that_reports_need_stays_and_is_named() -> Result<()> {
     for flavour in Flavour::ALL {
-        let house = House::new(flavour).await?;
-        house.never_confirmed().await?;
-        house
+        let fixture = Fixture::new(flavour).await?;
+        fixture.never_confirmed().await?;
+        fixture
             .sql(
                 "insert into report_notes (user_id, content, inserted_at, updated_at)
                  select id, 'seen', now(), now() from users where nickname = 'alice'",
             )
             .await?;
-        let done = house.run("user rm alice --yes --inline")?;
+        let done = fixture.run("user rm alice --yes --inline")?;
         // The row is the only item.
         assert_eq!(done.code, 1, "{flavour}: {done:?}");
         assert!(done.stderr.contains("the only item is parked"), "{flavour}: {done:?}");
-        assert_eq!(house.alice_row().await?["email"], json!(null), "{flavour}");
-        assert_eq!(house.rows().await?.rows("report_notes").len(), 1, "{flavour}");
+        assert_eq!(fixture.alice_row().await?["email"], json!(null), "{flavour}");
+        assert_eq!(fixture.rows().await?.rows("report_notes").len(), 1, "{flavour}");
     }
     Ok(())
 }

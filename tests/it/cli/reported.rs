@@ -5,9 +5,9 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use testkit::{Account, Flavour, flake_text};
 
-use super::House;
+use super::Fixture;
 
-impl House {
+impl Fixture {
     /// The entries of the staff's log, oldest first.
     pub(super) async fn moderation_log(&self) -> Result<Vec<Value>> {
         let entries = sqlx::query_scalar("select data from public.moderation_log order by id");

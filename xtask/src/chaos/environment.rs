@@ -5,7 +5,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use testkit::{Clock, Postgres, PostgresOptions, Proxy, Redis, State, put_together, snapshot};
 use tokio::sync::Mutex;
 
-use super::{ask, errand};
+use super::{ask, task};
 use crate::console::say;
 use crate::ostrakon::Ostrakon;
 use crate::stage;
@@ -22,7 +22,7 @@ pub(super) const ROLE: &str = "ostrakon";
 pub(super) const PREFIX: &str = "chaos";
 
 /// Everything that outlives a round.
-pub(super) struct House {
+pub(super) struct Environment {
     /// Held while somebody does something to the server.
     pub(super) postgres: Mutex<Postgres>,
     /// Held while somebody does something to the server.
@@ -42,7 +42,7 @@ pub(super) struct House {
     admin_url: String,
 }
 
-impl House {
+impl Environment {
     /// Starts the servers, seeds the database and does everything once undisturbed.
     pub(super) async fn build() -> Result<Self> {
         let mut ostrakon = Ostrakon::build_for_chaos().await?;
@@ -59,19 +59,20 @@ impl House {
         let grants = ostrakon.answer(&["migrate", "--print-grants"]).await?;
         sqlx::raw_sql(put_together(grants)).execute(&seeding).await?;
         sqlx::raw_sql(include_str!("chaos.sql")).execute(&seeding).await?;
-        errand::settle(&seeding).await?;
+        task::settle(&seeding).await?;
         sqlx::raw_sql("vacuum analyze").execute(&seeding).await?;
         let before = snapshot(&seeding).await?;
         seeding.close().await;
 
         stage::copy_database(&postgres, SEEDED, TWIN).await?;
         ostrakon.connect(postgres.url_as(ROLE, "", TWIN), None);
-        for errand in errand::phases().iter().flatten() {
-            ask::undisturbed(&ostrakon, errand).await?;
+        for task in task::phases().iter().flatten() {
+            ask::undisturbed(&ostrakon, task).await?;
         }
-        let twin = PgPoolOptions::new().max_connections(1).connect(&postgres.url(TWIN)).await?;
-        let after = snapshot(&twin).await?;
-        twin.close().await;
+        let reference_db =
+            PgPoolOptions::new().max_connections(1).connect(&postgres.url(TWIN)).await?;
+        let after = snapshot(&reference_db).await?;
+        reference_db.close().await;
 
         let arena_url = postgres.url_as(ROLE, "", ARENA);
         let postgres_link = Proxy::before(&arena_url).await?;

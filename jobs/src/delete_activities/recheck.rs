@@ -63,7 +63,7 @@ pub(crate) async fn count_undone(
 }
 
 /// Looks again at what a batch wrote for an account, and sets right what others wrote over it.
-pub(crate) async fn look_again(
+pub(crate) async fn recheck(
     db: &mut PgConnection,
     server: &Server,
     actor: &str,

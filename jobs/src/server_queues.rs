@@ -6,11 +6,11 @@ use std::time::Duration;
 use sqlx::PgConnection;
 
 use crate::{
-    engine::{Backlog, House},
+    engine::{Backlog, ServerQueues},
     pleroma::{Server, oldest_due_job},
 };
 
-impl House for Server {
+impl ServerQueues for Server {
     async fn backlog(
         &self,
         db: &mut PgConnection,

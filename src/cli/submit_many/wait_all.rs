@@ -16,8 +16,9 @@ use super::{
 };
 use crate::{
     cli::{
-        Failure, Output, after_care, follow, inline,
+        Failure, Output, follow, inline,
         interrupts::{Interrupts, Stop},
+        maintenance,
         output::counted,
         run_json::RunJson,
         submit::{RunOptions, conclude, may_take_up},
@@ -42,9 +43,9 @@ pub(super) async fn wait(
     let begun = Instant::now();
     let mut ends = Ends::default();
     for Listed { id, planned, .. } in runs {
-        let patience: Option<Duration> =
-            options.wait_timeout.map(|patience| patience.saturating_sub(begun.elapsed()));
-        let run = follow::wait(session, id, patience, output).await?;
+        let timeout: Option<Duration> =
+            options.wait_timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
+        let run = follow::wait(session, id, timeout, output).await?;
         ends.note(planned, &run, output);
     }
     ends.conclude()
@@ -76,7 +77,7 @@ pub(super) async fn inline(
         match one(session, server, &planned, options, &mut interrupts, output).await {
             Ok(run) => {
                 ends.note(&planned, &run, output);
-                after_care::tell(session, &run.id, output).await?;
+                maintenance::tell(session, &run.id, output).await?;
             }
             Err(Failure::Unreachable(text)) => {
                 return Err(Failure::Unreachable(text).and(&not_begun(rest)));
@@ -131,7 +132,7 @@ async fn take_up(
     let mut db = session.side_pool.acquire().await?;
     match ledger::unfinished(&mut db, &planned.job.dedupe_key()).await? {
         Some(run) if may_take_up(&run, &planned.job, options) => {
-            ledger::hasten(&mut db, &run.id).await?;
+            ledger::make_due_now(&mut db, &run.id).await?;
             Ok(run.id)
         }
         Some(run) => Err(Failure::AlreadyQueued { id: run.id, job: run.job, status: run.status }),

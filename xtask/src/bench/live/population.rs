@@ -17,7 +17,7 @@ const FOLLOWED: usize = 200;
 
 /// The accounts of this server, and posts to like.
 #[derive(Debug)]
-pub(super) struct Town {
+pub(super) struct Population {
     pub(super) authors: Vec<Author>,
     pub(super) posts: Vec<Liked>,
 }
@@ -45,7 +45,7 @@ pub(super) struct Liked {
     followers: String,
 }
 
-impl Town {
+impl Population {
     /// Reads accounts and their newest posts.
     pub(super) async fn read(db: &mut PgConnection) -> Result<Self> {
         let mut authors: Vec<Author> = sqlx::query_as(

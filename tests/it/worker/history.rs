@@ -15,15 +15,15 @@ pub(super) const TOTAL: i64 = 34;
 pub(super) const DELETE_ALICE: [&str; 3] = ["user", "delete_activities", "alice"];
 
 /// Alice's posts, likes and boosts; what is left of them; and which row is which post's.
-struct Story {
+struct History {
     before: State,
     after: State,
     objects: Vec<i64>,
 }
 
-static STORY: OnceCell<Story> = OnceCell::const_new();
+static STORY: OnceCell<History> = OnceCell::const_new();
 
-impl Story {
+impl History {
     async fn get() -> Result<&'static Self> {
         STORY.get_or_try_init(Self::tell).await
     }
@@ -66,7 +66,7 @@ impl Story {
 /// Fills a database elsewhere with the community, and has batches wait there for held rows as long
 /// as their own settings say.
 pub(super) async fn load_story(pool: &PgPool) -> Result<()> {
-    Story::get().await?.before.load(pool).await?;
+    History::get().await?.before.load(pool).await?;
     looks_for_deadlocks_after(pool, "10min").await
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn looks_for_deadlocks_after(pool: &PgPool, span: &str) -> Resu
 
 /// Locks the row of one of alice's posts.
 pub(super) async fn hold(pool: &PgPool, post: usize) -> Result<PgTransaction<'static>> {
-    let object = Story::get().await?.objects[post - 1];
+    let object = History::get().await?.objects[post - 1];
     let mut transaction = pool.begin().await?;
     lock_object(&mut transaction, object).await?;
     Ok(transaction)
@@ -89,12 +89,12 @@ pub(super) async fn hold(pool: &PgPool, post: usize) -> Result<PgTransaction<'st
 
 /// Names the row of one of alice's posts.
 pub(super) async fn object_of(post: usize) -> Result<i64> {
-    Ok(Story::get().await?.objects[post - 1])
+    Ok(History::get().await?.objects[post - 1])
 }
 
 /// Locks one more row in a transaction that holds one.
 pub(super) async fn hold_also(held: &mut PgTransaction<'static>, post: usize) -> Result<()> {
-    lock_object(held, Story::get().await?.objects[post - 1]).await
+    lock_object(held, History::get().await?.objects[post - 1]).await
 }
 
 async fn lock_object(held: &mut PgTransaction<'static>, object: i64) -> Result<()> {
@@ -105,7 +105,7 @@ async fn lock_object(held: &mut PgTransaction<'static>, object: i64) -> Result<(
 
 /// Makes PostgreSQL refuse, with an SQLSTATE, to delete one of alice's posts.
 pub(super) async fn spoil(pool: &PgPool, post: usize, sqlstate: &'static str) -> Result<()> {
-    let object = Story::get().await?.objects[post - 1];
+    let object = History::get().await?.objects[post - 1];
     sqlx::raw_sql(
         "create table if not exists public.spoilt (id uuid primary key, sqlstate text not null);
          grant select on public.spoilt to public;
@@ -163,8 +163,8 @@ pub(super) async fn posts_left(pool: &PgPool) -> Result<Vec<usize>> {
     )
     .fetch_all(pool)
     .await?;
-    let story = Story::get().await?;
-    let numbered = story.objects.iter().enumerate();
+    let history = History::get().await?;
+    let numbered = history.objects.iter().enumerate();
     let left = numbered.filter(|(_, object)| objects.contains(object));
     Ok(left.map(|(index, _)| index + 1).collect())
 }
@@ -173,7 +173,7 @@ pub(super) async fn posts_left(pool: &PgPool) -> Result<Vec<usize>> {
 pub(super) async fn is_like_the_twin(pool: &PgPool, id: &str) -> Result<()> {
     let run = reaches(pool, id, "succeeded").await?;
     ensure!((run.done, run.total, run.parked) == (TOTAL, Some(TOTAL), 0), "{run:?}");
-    let Story { before, after, .. } = Story::get().await?;
+    let History { before, after, .. } = History::get().await?;
     let differences = compare(before, after, &snapshot(pool).await?);
     ensure!(differences.is_empty(), "{differences:#?}");
     Ok(())
@@ -181,6 +181,6 @@ pub(super) async fn is_like_the_twin(pool: &PgPool, id: &str) -> Result<()> {
 
 /// Checks that no row of the server has changed.
 pub(super) async fn is_untouched(pool: &PgPool) -> Result<()> {
-    ensure!(Story::get().await?.before == snapshot(pool).await?, "rows have changed");
+    ensure!(History::get().await?.before == snapshot(pool).await?, "rows have changed");
     Ok(())
 }

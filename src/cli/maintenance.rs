@@ -1,7 +1,7 @@
 //! What the tables of a large run are like after it, as a person reads it.
 
 use ostrakon_jobs::engine::{
-    AFTER_CARE, AfterCare, Analyzed, TableCare,
+    Analyzed, MAINTENANCE, Maintenance, TableMaintenance,
     ledger::{self, Event},
 };
 
@@ -13,7 +13,7 @@ use crate::session::Session;
 
 /// What an event tells of the tables; nothing when it is about something else.
 pub(super) fn lines(event: &Event) -> Vec<String> {
-    let care = if event.event == AFTER_CARE { AfterCare::of(&event.detail) } else { None };
+    let care = if event.event == MAINTENANCE { Maintenance::of(&event.detail) } else { None };
     let Some(care) = care else { return Vec::new() };
     let tables = care.tables.iter().map(|table| line(table, &care.role));
     let advice = care.tables.iter().filter(|table| table.is_mostly_empty()).map(advice);
@@ -24,15 +24,15 @@ pub(super) fn lines(event: &Event) -> Vec<String> {
 pub(super) async fn tell(session: &Session, id: &str, output: Output) -> Result<(), Failure> {
     let mut db = session.side_pool.acquire().await?;
     let events = ledger::events(&mut db, id).await?;
-    let care = events.iter().rfind(|event| event.event == AFTER_CARE);
+    let care = events.iter().rfind(|event| event.event == MAINTENANCE);
     for line in care.map(lines).unwrap_or_default() {
         output.note(line);
     }
     Ok(())
 }
 
-fn line(care: &TableCare, role: &str) -> String {
-    let TableCare { table, dead_rows, reusable_bytes, .. } = care;
+fn line(care: &TableMaintenance, role: &str) -> String {
+    let TableMaintenance { table, dead_rows, reusable_bytes, .. } = care;
     let analyzed = match care.analyzed {
         Analyzed::Yes => "analyzed".to_owned(),
         Analyzed::NotAllowed => {
@@ -55,7 +55,7 @@ fn space(bytes: i64) -> String {
     }
 }
 
-fn advice(care: &TableCare) -> String {
+fn advice(care: &TableMaintenance) -> String {
     let size = size(care.reusable_bytes).unwrap_or_default();
     format!(
         "{table}: most of it is empty. VACUUM FULL {table} would give about {size} back to the disk, \
@@ -78,10 +78,10 @@ mod tests {
 
     use super::*;
 
-    fn told(table: &serde_json::Value) -> Vec<String> {
+    fn reported(table: &serde_json::Value) -> Vec<String> {
         lines(&Event {
             at: DateTime::UNIX_EPOCH,
-            event: AFTER_CARE.to_owned(),
+            event: MAINTENANCE.to_owned(),
             actor: "worker".to_owned(),
             database_user: None,
             detail: json!({ "role": "ostrakon", "tables": [table] }),
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_table_that_is_mostly_empty_comes_with_the_price_of_its_space() {
         let gib = 1_i64 << 30;
-        insta::assert_snapshot!(told(&json!({
+        insta::assert_snapshot!(reported(&json!({
             "table": "public.objects", "analyzed": "yes", "dead_rows": 1_000_000,
             "bytes": gib, "reusable_bytes": gib / 4 * 3,
         })).join("\n"), @"
@@ -105,7 +105,7 @@ mod tests {
         let lines: Vec<String> = ["not_allowed", "in_use", "too_long"]
             .into_iter()
             .flat_map(|analyzed| {
-                told(&json!({
+                reported(&json!({
                     "table": "public.users", "analyzed": analyzed, "dead_rows": 1,
                     "bytes": 8192, "reusable_bytes": 90,
                 }))

@@ -48,7 +48,7 @@ pub(crate) struct Common {
 
 /// Servers and program, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Ground {
+pub(super) struct BenchEnv {
     pub(super) ostrakon: Ostrakon,
     pub(super) postgres: Postgres,
     pub(super) redis: Redis,
@@ -58,7 +58,7 @@ pub(super) struct Ground {
     small: bool,
 }
 
-impl Ground {
+impl BenchEnv {
     /// Builds the program and starts the servers.
     pub(super) async fn prepare(common: &Common) -> Result<Self> {
         provision::run()?;

@@ -1,7 +1,7 @@
 //! The work that is done under fire, and the people it is about.
 //!
-//! Each errand has a neighbourhood of its own, so that the rows at the end do not depend on which
-//! errand was done first.
+//! Each task has a neighbourhood of its own, so that the rows at the end do not depend on which
+//! task was done first.
 
 use anyhow::Result;
 use sqlx::PgPool;
@@ -15,31 +15,31 @@ pub(super) const BYSTANDER: &str = "bystander";
 
 /// Something to ask ostrakon for.
 #[derive(Debug, Clone)]
-pub(super) struct Errand {
+pub(super) struct Task {
     /// What is typed behind `ostrakon user`.
     pub(super) arguments: Vec<String>,
 }
 
-impl Errand {
+impl Task {
     fn new(arguments: &[&str]) -> Self {
         Self { arguments: arguments.iter().map(|word| (*word).to_owned()).collect() }
     }
 }
 
 /// The errands in phases: what one phase holds may be done in any order and at the same time.
-pub(super) fn phases() -> Vec<Vec<Errand>> {
+pub(super) fn phases() -> Vec<Vec<Task>> {
     let first = (0..NEIGHBOURHOODS).map(|n| match n % 8 {
-        4 => Errand::new(&["rm", &format!("author{n}")]),
-        5 => Errand::new(&["deactivate_all_from_instance", &format!("spam{n}.example")]),
-        6 => Errand::new(&["deactivate", &format!("author{n}")]),
-        7 => Errand::new(&["delete_activities", &format!("author{n}@bots{n}.example"), "--remote"]),
-        _ => Errand::new(&["delete_activities", &format!("author{n}")]),
+        4 => Task::new(&["rm", &format!("author{n}")]),
+        5 => Task::new(&["deactivate_all_from_instance", &format!("spam{n}.example")]),
+        6 => Task::new(&["deactivate", &format!("author{n}")]),
+        7 => Task::new(&["delete_activities", &format!("author{n}@bots{n}.example"), "--remote"]),
+        _ => Task::new(&["delete_activities", &format!("author{n}")]),
     });
     let second = (0..NEIGHBOURHOODS)
         .filter(|n| n % 8 == 6)
-        .map(|n| Errand::new(&["activate", &format!("author{n}")]));
-    let third = [Errand::new(&["unconfirm_all"])];
-    let fourth = [Errand::new(&["confirm_all"])];
+        .map(|n| Task::new(&["activate", &format!("author{n}")]));
+    let third = [Task::new(&["unconfirm_all"])];
+    let fourth = [Task::new(&["confirm_all"])];
     vec![first.collect(), second.collect(), third.into(), fourth.into()]
 }
 

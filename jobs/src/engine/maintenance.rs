@@ -33,7 +33,7 @@ macro_rules! tables {
 pub(crate) use tables;
 
 /// Name of the event that tells of it.
-pub const AFTER_CARE: &str = "after_care";
+pub const MAINTENANCE: &str = "maintenance";
 
 /// Items from which a run is large. Fewer are no more than what autovacuum meets every day, even
 /// where it waits for a tenth of a table of a small server to change.
@@ -51,16 +51,16 @@ const ALL_MAX: Duration = Duration::from_mins(3);
 
 /// What the tables of a run are like after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AfterCare {
+pub struct Maintenance {
     /// The role that looked.
     pub role: String,
     /// Those that this database has.
-    pub tables: Vec<TableCare>,
+    pub tables: Vec<TableMaintenance>,
 }
 
 /// What a table is like.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TableCare {
+pub struct TableMaintenance {
     /// With its schema.
     pub table: String,
     /// What became of ANALYZE.
@@ -87,7 +87,7 @@ pub enum Analyzed {
     TooLong,
 }
 
-impl TableCare {
+impl TableMaintenance {
     /// Whether so much of a table could be given back to the disk that a person may want to weigh
     /// that against its price: from half of a table that is not small.
     pub const fn is_mostly_empty(&self) -> bool {
@@ -96,7 +96,7 @@ impl TableCare {
     }
 }
 
-impl AfterCare {
+impl Maintenance {
     /// Reads it from its event.
     pub fn of(detail: &Value) -> Option<Self> {
         serde_json::from_value(detail.clone()).ok()
@@ -105,7 +105,7 @@ impl AfterCare {
 
 /// Looks after the tables of a run that has just come to its end, if it was large. Leaves off when the
 /// process is told to stop.
-pub async fn look_after(
+pub async fn maintain(
     driver: &Driver,
     claim: &Claim,
     tables: &[Table],
@@ -118,12 +118,12 @@ pub async fn look_after(
         return;
     }
     let care = Care { driver, claim, tables };
-    let told = tokio::select! {
+    let reported = tokio::select! {
         biased;
         () = driver.stop.cancelled() => return,
-        told = answered(ALL_MAX, Box::pin(care.look_after_tables())) => told,
+        reported = answered(ALL_MAX, Box::pin(care.maintain_tables())) => reported,
     };
-    if let Err(error) = told {
+    if let Err(error) = reported {
         warn!(run_id = claim.run_id, %error,
             "The run is done; its tables were not looked after, which autovacuum will do");
     }
@@ -146,7 +146,7 @@ struct Look {
 }
 
 impl Care<'_> {
-    async fn look_after_tables(&self) -> sqlx::Result<()> {
+    async fn maintain_tables(&self) -> sqlx::Result<()> {
         let mut analyzed = Vec::new();
         for look in self.look().await? {
             let table =
@@ -163,7 +163,7 @@ impl Care<'_> {
                 let look = after.iter().find(|look| look.place == place)?;
                 let Look { dead_rows, bytes, reusable_bytes, .. } = *look;
                 let table = name.to_owned();
-                Some(TableCare { table, analyzed, dead_rows, bytes, reusable_bytes })
+                Some(TableMaintenance { table, analyzed, dead_rows, bytes, reusable_bytes })
             })
             .collect();
         self.tell(tables).await
@@ -173,7 +173,7 @@ impl Care<'_> {
         let mut tx = self.driver.pool.begin().await?;
         sqlx::query(
             "select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
-                    set_config('application_name', 'ostrakon:after_care', true),
+                    set_config('application_name', 'ostrakon:maintenance', true),
                     -- As autovacuum does, a little at a time.
                     set_config('vacuum_cost_delay', '2ms', true)",
         )
@@ -210,14 +210,14 @@ impl Care<'_> {
         }
     }
 
-    /// Writes it into the run's story and into the log.
-    async fn tell(&self, tables: Vec<TableCare>) -> sqlx::Result<()> {
+    /// Writes it into the run's history and into the log.
+    async fn tell(&self, tables: Vec<TableMaintenance>) -> sqlx::Result<()> {
         let mut tx = self.begin_quietly().await?;
         let role = sqlx::query_scalar("select current_user::text").fetch_one(&mut *tx).await?;
-        let care = AfterCare { role, tables };
+        let care = Maintenance { role, tables };
         let detail = serde_json::to_value(&care).unwrap_or_default();
         let owner = &self.claim.owner;
-        ledger::record(&mut tx, &self.claim.run_id, AFTER_CARE, owner, &detail).await?;
+        ledger::record(&mut tx, &self.claim.run_id, MAINTENANCE, owner, &detail).await?;
         tx.commit().await?;
         let of = |yes| {
             let tables = care.tables.iter().filter(|care| (care.analyzed == Analyzed::Yes) == yes);
@@ -260,7 +260,8 @@ mod tests {
     fn only_what_is_large_and_mostly_empty_is_worth_a_lock() {
         let is_mostly_empty = |bytes, reusable_bytes| {
             let (table, analyzed) = ("public.objects".to_owned(), Analyzed::Yes);
-            TableCare { table, analyzed, dead_rows: 1, bytes, reusable_bytes }.is_mostly_empty()
+            TableMaintenance { table, analyzed, dead_rows: 1, bytes, reusable_bytes }
+                .is_mostly_empty()
         };
         let gib = 1024 * 1024 * 1024;
         assert!(is_mostly_empty(gib, gib / 2));

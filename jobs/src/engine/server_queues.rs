@@ -5,8 +5,8 @@ use std::time::Duration;
 use sqlx::PgConnection;
 
 /// What a job knows of the database it works on, as far as the engine asks it of anything.
-pub trait House: Send + Sync {
-    /// Looks for a job of the house's own that is due and has waited for longer than `bound` in a
+pub trait ServerQueues: Send + Sync {
+    /// Looks for a job of the server's own that is due and has waited for longer than `bound` in a
     /// queue that is being worked on. Gives the one that has waited the longest.
     fn backlog(
         &self,
@@ -17,7 +17,7 @@ pub trait House: Send + Sync {
     }
 }
 
-/// A queue of the house's own that is behind.
+/// A queue of the server's own that is behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backlog {
     /// Its name.
