@@ -1,5 +1,5 @@
--- The ledger: what was asked, how far it got, how it ended. Redis only wakes workers.
--- Everything lives in schema ostrakon, which the migrator has made; the server's own tables are never touched.
+-- The ledger: what was requested, how far it got, how it ended. Redis only wakes workers.
+-- Everything is in schema ostrakon, which the migrator creates; the server's own tables are never touched.
 set local lock_timeout = '5s';
 
 create table ostrakon.runs (
@@ -7,24 +7,24 @@ create table ostrakon.runs (
     job              text not null,
     class            text not null check (class in ('short', 'long')),
     payload          jsonb not null,
-    -- What a person typed: a nickname, a host.
+    -- What the operator typed: a nickname, a host.
     subject          text not null,
     dedupe_key       text not null,
     status           text not null default 'queued'
                      check (status in ('queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled')),
-    -- What an operator wants of a run that is being worked on; obeyed between two batches.
+    -- What the operator requests of a run that is being worked on; obeyed between two batches.
     control          text not null default 'run' check (control in ('run', 'pause', 'cancel')),
     plan             jsonb not null default '{}',
     total            bigint,
     done             bigint not null default 0,
     parked           bigint not null default 0,
-    -- NULL until the first worker has planned the run afresh.
+    -- NULL until the first worker has planned the run again.
     cursor           jsonb,
-    -- Failed tries in a row, and deaths of workers in a row: a committed batch sets both back to 0.
+    -- Failed tries in a row, and worker crashes in a row: a committed batch resets both to 0.
     attempt          integer not null default 0,
     crashes          integer not null default 0,
     last_error       text,
-    -- Who may write: every claim raises the fence, so that a zombie's writes are refused.
+    -- Which worker may write: every claim raises the fence, so that a zombie's writes are refused.
     fence            bigint not null default 0,
     lease_owner      text,
     lease_expires_at timestamptz,
@@ -40,11 +40,11 @@ create table ostrakon.runs (
 
 comment on table ostrakon.runs is 'One row per requested job: the truth about it';
 
--- Asking twice gives the id of the first, while that one is unfinished.
+-- A second request returns the id of the first run while that is unfinished.
 create unique index runs_unfinished_dedupe_key on ostrakon.runs (dedupe_key)
     where status in ('queued', 'running', 'paused');
 
--- What the reconciler looks through every few seconds.
+-- What the reconciler scans every few seconds.
 create index runs_unfinished on ostrakon.runs (available_at) where status in ('queued', 'running');
 
 create table ostrakon.run_events (

@@ -1,10 +1,10 @@
--- Spreading over time what the server is given to deliver, over all runs and workers together.
+-- Spreading over time the deliveries that all runs and workers together hand to the server.
 set local lock_timeout = '5s';
 
--- One row. Locked by whoever takes places, until the commit: a batch that is undone gives them back.
+-- One row. A transaction that takes places locks it until the commit: a batch that is rolled back returns them.
 create table if not exists ostrakon.delivery_clock (
     only_row boolean primary key default true check (only_row),
-    -- The last second of which places were given out, and how many of them are taken.
+    -- The last second of which places were taken, and how many of them.
     second   timestamptz not null,
     taken    integer not null check (taken >= 0)
 );
@@ -13,5 +13,5 @@ comment on table ostrakon.delivery_clock is 'Until when the deliveries that ostr
 
 insert into ostrakon.delivery_clock (second, taken) values ('epoch', 0) on conflict do nothing;
 
--- When the last delivery that the run asked for is due; NULL while all were due at once.
+-- When the last delivery that the run requested is due; NULL while all were due immediately.
 alter table ostrakon.runs add column if not exists deliveries_until timestamptz;

@@ -1,5 +1,5 @@
--- What follows a run's last batch, while others go on writing.
+-- What follows a run's last batch while other sessions keep writing.
 set local lock_timeout = '5s';
 
--- How far the end has got; NULL before it.
+-- Progress of the end of the run; NULL before it.
 alter table ostrakon.runs add column if not exists closing jsonb;

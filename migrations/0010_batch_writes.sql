@@ -1,12 +1,12 @@
--- What a run's batches wrote and others may overwrite with what they had read before.
+-- What a run's batches wrote and other sessions may overwrite with what they read earlier.
 set local lock_timeout = '5s';
 
 create table if not exists ostrakon.batch_writes (
     run_id text not null references ostrakon.runs (id) on delete cascade,
     n      bigint generated always as identity,
-    -- As the job put it; kept until its run is done.
+    -- In the job's own format; kept until its run is done.
     what   jsonb not null,
-    -- Whether it was looked at since.
+    -- Whether it was rechecked since.
     looked boolean not null default false,
     primary key (run_id, n)
 );

@@ -1,5 +1,6 @@
--- Who was logged in to the database when a request, an event or an action was written. Unlike the names beside it, nobody
--- can choose it: a role with the least rights may not write these columns. NULL in rows of older versions.
+-- The role that was logged in to the database when a request, an event or an action was written. Unlike the names
+-- alongside it, nobody can choose it: a role with least privilege may not write these columns. NULL in rows of older
+-- versions.
 set local lock_timeout = '5s';
 
 alter table ostrakon.runs add column if not exists database_user text;

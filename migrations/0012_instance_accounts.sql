@@ -1,12 +1,12 @@
--- Accounts with which the deactivation of an instance is not through when they are switched off.
+-- Accounts that the deactivation of an instance has deactivated, but not finished with.
 set local lock_timeout = '5s';
 
 create table ostrakon.instance_accounts (
-    -- The host, behind a dot if its sub-domains are meant as well.
+    -- The host; with a leading dot if its subdomains are included.
     instance    text not null,
-    -- An id of public.users; no reference, as the server's tables are left alone.
+    -- An id of public.users; no reference, since the server's tables are left alone.
     account     uuid not null,
-    -- Whether the running server has to be asked to read it anew, once its relations have ended.
+    -- Whether the running server must be asked to reload the account, once its relations have ended.
     refresh_due boolean not null,
     primary key (instance, account)
 );

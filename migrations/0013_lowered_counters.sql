@@ -1,14 +1,14 @@
--- Counters of replies and quotes that runs lowered, so that what the server writes back late can be told from the
--- replies and quotes that are new.
+-- Counters of replies and quotes that runs lowered, to distinguish what the server writes back late from replies and
+-- quotes that are new.
 set local lock_timeout = '5s';
 
 create table if not exists ostrakon.lowered_counters (
     run_id         text not null references ostrakon.runs (id) on delete cascade,
-    -- An id of public.objects; no reference, as the server's tables are left alone.
+    -- An id of public.objects; no reference, since the server's tables are left alone.
     object         bigint not null,
-    -- The lowest that the counter was found at, reckoned back to before the run first lowered it; none if it is no number.
+    -- The lowest value found, adjusted to before the run first lowered it; NULL if it is not a number.
     replies_before bigint,
-    -- By how much it was lowered since, by this run and by others.
+    -- Amount by which this run and others have lowered it since.
     replies_lost   bigint not null,
     quotes_before  bigint,
     quotes_lost    bigint not null,
@@ -17,5 +17,5 @@ create table if not exists ostrakon.lowered_counters (
 
 comment on table ostrakon.lowered_counters is 'Objects whose counters of replies or quotes an unfinished run lowered; kept until the run is done';
 
--- Both indexes serve for one object of one run: before the table is analyzed PostgreSQL may take either.
+-- Both indexes serve for one object of one run: before the table is analyzed, PostgreSQL may use either.
 create index if not exists lowered_counters_object on ostrakon.lowered_counters (object);

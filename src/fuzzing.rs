@@ -1,6 +1,6 @@
-//! What reads the texts of strangers, as the fuzz targets and the tests call it.
+//! Parsers of untrusted text, as the fuzz targets and the tests call them.
 //!
-//! Each function takes any bytes, and panics when what was made of them cannot be.
+//! Each function accepts any bytes, and panics if the result violates an invariant.
 
 use ostrakon_jobs::{
     deactivate_instance::Host,
@@ -13,17 +13,17 @@ use crate::{
     settings,
 };
 
-/// The longest that is ever told of a message that cannot be read, in bytes.
+/// Maximum length of the error for an unreadable message, in bytes.
 const LONGEST_REASON: usize = 4 * 1024;
 
-/// Separates the config file from the environment, one `NAME=VALUE` a line.
+/// Separator between the config file and the environment, which has one `NAME=VALUE` per line.
 const ENVIRONMENT: &str = "\n# environment\n";
 
-/// The name of a target, which is that of its folder of seeds too, and what it calls.
+/// Name of a target, also the name of its seed folder, and the function that it calls.
 #[cfg(test)]
 type Target = (&'static str, fn(&[u8]));
 
-/// All of them.
+/// All fuzz targets.
 #[cfg(test)]
 const TARGETS: [Target; 6] = [
     ("message", message),
@@ -34,13 +34,13 @@ const TARGETS: [Target; 6] = [
     ("email", email),
 ];
 
-/// A message out of Redis.
+/// Parses a message from Redis.
 pub fn message(bytes: &[u8]) {
     match read_message(bytes) {
         Message::Run(envelope) => {
             assert!(envelope.run_id.len() <= 128 && envelope.job.len() <= 128);
-            // What is understood means the same when it is written down again. Not the payload to
-            // the last digit: numbers that no job has are rounded.
+            // A parsed message keeps its meaning when serialised again. The payload is exempt:
+            // large numbers, which no job has, are rounded.
             let written = serde_json::to_vec(&envelope).unwrap_or_default();
             let Message::Run(again) = read_message(&written) else { panic!("{written:?}") };
             assert_eq!((again.run_id, again.job), (envelope.run_id, envelope.job));
@@ -49,7 +49,7 @@ pub fn message(bytes: &[u8]) {
     }
 }
 
-/// A config file, and the environment behind it.
+/// Parses a config file, followed by an environment.
 pub fn config(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let (file, environment) = text.split_once(ENVIRONMENT).unwrap_or((text, ""));
@@ -57,23 +57,23 @@ pub fn config(bytes: &[u8]) {
     settings::check(file, &variables);
 }
 
-/// A file for `--hosts-file`.
+/// Parses a file for `--hosts-file`.
 pub fn hosts_file(bytes: &[u8]) {
     check_hosts_file(bytes);
 }
 
-/// A host as an operator types it.
+/// Parses a host as an operator types it.
 pub fn host(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let Ok(host) = Host::parse(&text) else { return };
-    // Nothing in it is a pattern, a second host or a path, and it means itself.
+    // The host contains no pattern, second host or path, and parses to itself.
     assert!(host.as_str().bytes().all(|byte| !b"%_*/@: \\".contains(&byte)));
     assert!(host.as_str().is_ascii() && host.as_str().contains('.'));
     assert_eq!(Host::parse(host.as_str()).as_ref(), Ok(&host));
     assert_eq!(Host::parse(&host.unicode()).as_ref(), Ok(&host));
 }
 
-/// A nickname for a new account.
+/// Parses a nickname for a new account.
 pub fn nickname(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let rules = Registration::default();
@@ -84,11 +84,11 @@ pub fn nickname(bytes: &[u8]) {
     }
 }
 
-/// An e-mail address for an account.
+/// Parses an e-mail address for an account.
 pub fn email(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if valid_email(&text) {
-        // Nothing that ends a header or begins another address.
+        // The address contains nothing that ends a header or begins another address.
         assert!(
             text.is_ascii() && !text.contains(|c: char| c.is_control() || " ,;<>\"".contains(c))
         );

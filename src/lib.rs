@@ -1,9 +1,10 @@
 //! ostrakon: background jobs for administrators of Pleroma and Akkoma servers.
 //!
-//! The program is all that is public here; a library, so that the fuzz targets can call what reads
-//! the bytes of strangers.
+//! The program is the only public interface. It is a library so that the fuzz targets can call the
+//! parsers of untrusted bytes.
 
 mod cli;
+mod failure;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -15,7 +16,7 @@ mod worker;
 
 use std::process::ExitCode;
 
-/// Runs the process: reads its command line, does what that says, gives the exit code.
+/// Runs the process: parses its command line, executes the command, returns the exit code.
 pub fn main() -> ExitCode {
     cli::main()
 }

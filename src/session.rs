@@ -1,4 +1,4 @@
-//! A process's connection to the server's database, and everything settled about it at the start.
+//! A process's connection to the server's database, and all settings resolved at startup.
 
 mod link;
 mod place;
@@ -20,44 +20,44 @@ use sqlx::{
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use self::link::{Link, Obstacle, refuses_options};
-use crate::{cli::Failure, settings::Settings};
+use crate::{
+    failure::Failure,
+    settings::{SIDE_CONNECTIONS, Settings},
+};
 
-/// What is told when the ledger is a newer version's.
+/// Message if the ledger belongs to a newer version.
 pub(crate) const NEWER_LEDGER: &str =
     "ostrakon's own tables were made by a newer version than this program; update ostrakon";
 
 /// Connections of a process that runs no worker.
-const COMMAND_CONNECTIONS: u32 = 6;
+pub(crate) const COMMAND_CONNECTIONS: u32 = 6;
 
-/// Connections for the batches of a run in such a process. A pool hands out its connections in turn, and
-/// each of them plans every statement anew.
-const BATCH_CONNECTIONS: u32 = 1;
+/// Connections for the batches of an inline run. A single one: a pool rotates its connections, and
+/// each of them plans every statement again.
+pub(crate) const BATCH_CONNECTIONS: u32 = 1;
 
-/// Connections of a worker beside those of its jobs.
-const SIDE_CONNECTIONS: u32 = 3;
-
-/// How long a connection that nobody uses may take to show that it still leads to the server.
+/// Time limit for the liveness check of an idle connection.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
-/// How long the first connection may take until something may be wrong.
+/// Time after which a slow first connection is examined for errors.
 const DOUBT: Duration = Duration::from_millis(50);
 
-/// How long a connection that was tested counts as tested.
+/// Time for which a tested connection needs no other test.
 const TESTED: Duration = Duration::from_millis(20);
 
-/// The server's database, reached.
+/// Open session with the server's database.
 #[derive(Clone)]
 pub(crate) struct Session {
-    /// For what commands do at once.
+    /// Pool for what commands do immediately.
     pub(crate) pool: PgPool,
-    /// For the batches of runs.
+    /// Pool for the batches of runs.
     batch_pool: PgPool,
-    /// For leases, reconciler and readers: small and, in a worker, apart, so that heavy work cannot
-    /// starve them.
+    /// Pool for leases, reconciler and readers. Small, and separate in a worker, so that heavy work
+    /// cannot starve it.
     pub(crate) side_pool: PgPool,
-    /// What is settled.
+    /// Settings in force.
     pub(crate) settings: Arc<Settings>,
-    /// Follows the database to another of its hosts.
+    /// Task that follows the database to another of its hosts.
     _follower: Option<Arc<AbortOnDropHandle<()>>>,
 }
 
@@ -68,7 +68,7 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// Connects for a command. All that it does shares few connections: to make another takes
+    /// Connects for a command, which shares few connections for all its work: opening another takes
     /// longer than most commands.
     pub(crate) async fn connect(settings: Settings) -> Result<Self, Failure> {
         let link = Arc::new(Link::new(&settings)?);
@@ -85,11 +85,10 @@ impl Session {
         })
     }
 
-    /// Connects for a worker, with a connection for each of its jobs, and some beside them.
+    /// Connects for a worker, with one connection per job and [`SIDE_CONNECTIONS`] more.
     pub(crate) async fn connect_worker(settings: Settings) -> Result<Self, Failure> {
         let link = Arc::new(Link::new(&settings)?);
-        let jobs = settings.worker.concurrency + settings.worker.short_concurrency;
-        let pool = work_pool(&link, jobs);
+        let pool = work_pool(&link, settings.worker.jobs());
         let preparing = Arc::clone(&link);
         let side_pool = pool_options(&link, SIDE_CONNECTIONS)
             .after_connect(move |db, _| {
@@ -100,7 +99,7 @@ impl Session {
         let follower = Box::pin(reach(&link, vec![side_pool.clone(), pool.clone()])).await?;
         if link.is_read_only() {
             return Err(Failure::Refused(format!(
-                "PostgreSQL at {} lets ostrakon only read: it is a standby, or \
+                "PostgreSQL at {} allows ostrakon only to read: it is a standby, or \
                  default_transaction_read_only is on; the worker was not started",
                 link.address()
             )));
@@ -109,7 +108,7 @@ impl Session {
         Ok(Self { pool, batch_pool, side_pool, settings: Arc::new(settings), _follower: follower })
     }
 
-    /// Looks at the database: which server it belongs to, and how that is configured.
+    /// Examines the database: which server it belongs to, and how that server is configured.
     pub(crate) async fn server(&self) -> Result<Server, Failure> {
         let server = &self.settings.server;
         let switches = ServerSwitches {
@@ -170,7 +169,7 @@ impl Session {
         }
     }
 
-    /// Makes sure that the ledger is there.
+    /// Checks that the ledger exists and has this version's schema.
     pub(crate) async fn require_ledger(&self) -> Result<(), Failure> {
         let mut db = self.side_pool.acquire().await?;
         let problem = match ledger::schema_state(&mut db).await? {
@@ -187,14 +186,14 @@ impl Session {
         Err(Failure::Refused(problem.to_owned()))
     }
 
-    /// Gathers what the engine's loop needs for a run that somebody wants here and now: the hours
-    /// of workers do not count.
+    /// Builds the driver of an inline run. The user wants the run now, so the window of workers
+    /// does not apply.
     pub(crate) fn inline_driver(&self, stop: CancellationToken) -> Driver {
         let driver = self.driver(stop);
         Driver { throttle: ThrottleSettings { window: None, ..driver.throttle }, ..driver }
     }
 
-    /// Gathers what the engine's loop needs.
+    /// Builds the driver of a run.
     pub(crate) fn driver(&self, stop: CancellationToken) -> Driver {
         let worker = &self.settings.worker;
         Driver {
@@ -211,7 +210,7 @@ impl Session {
         }
     }
 
-    /// Bounds of one transaction.
+    /// Limits of one transaction.
     pub(crate) fn batch(&self) -> BatchSettings {
         let batch = &self.settings.batch;
         BatchSettings {
@@ -227,7 +226,7 @@ impl Session {
         }
     }
 
-    /// What holds long runs back.
+    /// Checks that throttle long runs.
     fn throttle(&self) -> ThrottleSettings {
         let throttle = &self.settings.throttle;
         ThrottleSettings {
@@ -246,7 +245,7 @@ impl Session {
         }
     }
 
-    /// How long a silent worker keeps its runs.
+    /// Lease of a run: how long a silent worker keeps it.
     pub(crate) fn lease(&self) -> Lease {
         let worker = &self.settings.worker;
         Lease { duration: worker.lease, renewal: worker.lease_renewal }
@@ -259,18 +258,18 @@ fn pool_options(link: &Link, connections: u32) -> PgPoolOptions {
         .min_connections(0)
         .acquire_timeout(link.timeout)
         .idle_timeout(Duration::from_mins(1))
-        // sqlx would wait for ever for connections that were swallowed: here, the pool's own test
-        // is replaced by one with a limit.
+        // sqlx's own test waits without limit on a connection whose packets are dropped;
+        // `before_acquire` replaces it with a bounded one.
         .test_before_acquire(false)
         .before_acquire(|connection, meta| {
-            // One that was just given back was tested then.
+            // A connection that was just returned was tested then.
             let tested = meta.idle_for < TESTED;
             Box::pin(async move { Ok(tested || lives(connection).await?) })
         })
         .after_release(|connection, _| Box::pin(lives(connection)))
 }
 
-/// A pool of connections whose statements end when this process does.
+/// Pool of connections whose statements end when this process does.
 fn work_pool(link: &Arc<Link>, connections: u32) -> PgPool {
     let preparing = Arc::clone(link);
     pool_options(link, connections)
@@ -279,7 +278,7 @@ fn work_pool(link: &Arc<Link>, connections: u32) -> PgPool {
             Box::pin(async move {
                 link.prepare(db).await?;
                 match link.obstacle() {
-                    // Not even that much in a session that may be somebody else's.
+                    // Not even this setting in a session that other clients may share.
                     Some(_) => Ok(()),
                     None => watch_client(db).await,
                 }
@@ -288,8 +287,8 @@ fn work_pool(link: &Arc<Link>, connections: u32) -> PgPool {
         .connect_lazy_with(link.options())
 }
 
-/// Reaches the database by the first of these pools, through whatever is between, and has all of
-/// them follow it when it has several hosts.
+/// Connects to the database through the first of these pools, past a pooler if there is one. If the
+/// database has several hosts, all pools follow it.
 async fn reach(
     link: &Arc<Link>,
     pools: Vec<PgPool>,
@@ -319,8 +318,8 @@ async fn reach(
     }))
 }
 
-/// Makes the pool's first connection, and says what makes it useless. If that takes its time, one
-/// without the pool, which tries again and again, tells why.
+/// Opens the pool's first connection, and returns what makes it unusable. The pool retries
+/// silently, so after [`DOUBT`] a connection outside of the pool finds the reason.
 async fn first_connection(link: &Link, pool: &PgPool) -> Result<Option<Obstacle>, Failure> {
     let address = link.address();
     let within = async {
@@ -359,33 +358,33 @@ async fn first_connection(link: &Link, pool: &PgPool) -> Result<Option<Obstacle>
     }
 }
 
-/// Gives a connection back, and waits until the pool has it again. (Dropping it does so at leisure;
-/// whoever asks next is made to wait for a new connection.)
+/// Returns a connection, and waits until the pool has it. (Dropping it returns it later; the next
+/// user of the pool then has to open a new connection.)
 async fn give_back(mut connection: PoolConnection<Postgres>) {
     connection.return_to_pool().await;
 }
 
-/// Whether a connection still leads to the server, and nothing was left begun on it. One of which
-/// that is not so is closed without a word: the pool would make a warning of an error.
+/// Whether a connection is alive and has no open transaction. Errors count as `false`, which closes
+/// it silently: the pool would log an error as a warning.
 async fn lives(connection: &mut PgConnection) -> sqlx::Result<bool> {
     Ok(answered(SIGN_OF_LIFE, is_idle(connection)).await.unwrap_or(false))
 }
 
-/// A name for this process that no other has had.
+/// Unique name for this process, never used by another one.
 pub(crate) fn fresh_worker_id() -> String {
     format!("{}-{}-{}", host_name(), std::process::id(), ulid::Ulid::generate())
 }
 
-/// The machine's name.
+/// Host name of the machine.
 pub(crate) fn host_name() -> String {
     gethostname::gethostname().to_string_lossy().into_owned()
 }
 
-/// Who sits in front of the terminal, for the ledger.
+/// User and host of the operator, for the ledger.
 pub(crate) fn operator() -> String {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let user = set("SUDO_USER").or_else(|| set("USER")).or_else(|| set("LOGNAME"));
-    // A bare environment, such as a timer's.
+    // For a bare environment, such as a timer's.
     let user = user.or_else(|| whoami::username().ok());
     format!("{}@{}", user.unwrap_or_else(|| "unknown".to_owned()), host_name())
 }

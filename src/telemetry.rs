@@ -1,4 +1,4 @@
-//! What the process says while it runs: on the standard error, as text or JSON.
+//! Log of the process: on standard error, as text or JSON.
 
 use std::io::{self, IsTerminal as _};
 
@@ -24,7 +24,7 @@ pub(crate) enum Color {
 }
 
 impl Color {
-    /// Decides for one stream of this process.
+    /// Resolves the choice for one stream of this process.
     pub(crate) fn enabled(self, is_terminal: bool) -> bool {
         let set = |variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -40,11 +40,11 @@ impl Color {
     }
 }
 
-/// Sends the log to the standard error. `Auto` means JSON when that is not a terminal. For a command that is no worker,
-/// give it `Loaded::command_log()`.
+/// Sends the log to standard error. `Auto` means JSON if that is not a terminal. Commands other
+/// than the worker pass `Loaded::command_log()`.
 ///
 /// # Errors
-/// When the filter cannot be read (checked settings have none such), or a log was set up before.
+/// If the filter is invalid (checked settings never are), or a log was set up before.
 pub(crate) fn init(log: &LogSettings, color: Color) -> anyhow::Result<()> {
     let is_terminal = io::stderr().is_terminal();
     let style = Style::of(log.format, is_terminal, color.enabled(is_terminal));
@@ -52,13 +52,13 @@ pub(crate) fn init(log: &LogSettings, color: Color) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// apalis logs every failed poll of an outage; we log an outage once. Notices of PostgreSQL are about
-/// things like a ROLLBACK after a BEGIN that was never sent, which nobody can do anything about. What
-/// a person wrote in `log.level` comes later, and so wins. What is wrong with a new connection is told by
-/// whoever wanted it.
+/// Filter for targets that are off by default. apalis logs every failed poll of an outage; we log
+/// an outage once. PostgreSQL's notices concern, for example, a ROLLBACK after a BEGIN that was
+/// never sent, which nobody can act on. The pool's errors are reported by the code that requested
+/// the connection. `log.level` comes later in the filter, and so takes precedence.
 const QUIET: &str = "apalis=off,apalis_core=off,apalis_redis=off,sqlx::postgres::notice=off,sqlx_core::pool::inner=off";
 
-/// How a line looks, decided.
+/// Resolved format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
     Text { ansi: bool },
@@ -87,7 +87,7 @@ where
     let base = fmt().with_env_filter(filter).with_writer(writer);
     Ok(match style {
         Style::Text { ansi } => Box::new(base.with_ansi(ansi).with_target(false).finish()),
-        // One span is enough: the innermost names the run.
+        // One span is enough: the innermost one names the run.
         Style::Json => Box::new(base.json().flatten_event(true).with_span_list(false).finish()),
     })
 }

@@ -1,9 +1,10 @@
-//! What an ostrakon job is, and one folder per job.
+//! Library of ostrakon's jobs: what a job is, and one folder per job.
 //!
 //! Imports go one way: the jobs use [`pleroma`] (what we know of the server's database) and
-//! [`engine`] (the loop and the ledger); neither of those knows a job. Nothing here knows the
-//! queue: this crate has no Redis.
+//! [`engine`] (the loop and the ledger), and neither of those depends on a job. Nothing here
+//! depends on the queue: this crate has no Redis.
 
+mod claim_cache;
 pub mod deactivate_instance;
 pub mod delete_activities;
 pub mod delete_user;

@@ -1,4 +1,4 @@
-//! The list of jobs, in one place.
+//! Central list of jobs.
 
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -15,31 +15,31 @@ use crate::{
     pleroma::Server,
 };
 
-/// Why a stored run is not a job of this program.
+/// Reason why a stored run is not a job of this program.
 #[derive(Debug, thiserror::Error)]
 pub enum UnknownJob {
-    /// The name is not in the list.
+    /// No job has this name.
     #[error("this version of ostrakon knows no job {0:?}")]
     Name(String),
-    /// The payload is not that of the job.
+    /// The payload does not match the job.
     #[error("the payload of {job} cannot be read: {error}")]
     Payload {
-        /// Which job.
+        /// Name of the job.
         job: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the payload.
         error: Unreadable,
     },
-    /// The cursor is not that of the job.
+    /// The cursor does not match the job.
     #[error("the cursor of {job} cannot be read: {error}")]
     Cursor {
-        /// Which job.
+        /// Name of the job.
         job: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the cursor.
         error: Unreadable,
     },
 }
 
-/// Makes an enum of all jobs that forwards to whichever it holds.
+/// Builds an enum of all jobs that forwards each call to its variant.
 macro_rules! jobs {
     ($($job:ident),+ $(,)?) => {
         /// Any of the jobs.
@@ -55,11 +55,11 @@ macro_rules! jobs {
         })+
 
         impl AnyJob {
-            /// The names of all jobs.
+            /// Names of all jobs.
             pub const NAMES: &'static [&'static str] = &[$($job::NAME),+];
 
-            /// Reads the job of a run, unless a newer version wrote it in a way that this one
-            /// does not understand as a whole.
+            /// Reads the job of a run, unless a newer version wrote it in a form that this version
+            /// does not fully understand.
             pub fn of(run: &Run) -> Result<Self, UnknownJob> {
                 let job = Self::decode(&run.job, &run.payload)?;
                 if let Some(cursor) = &run.cursor {
@@ -78,7 +78,7 @@ macro_rules! jobs {
                 Err(UnknownJob::Name(name.to_owned()))
             }
 
-            /// Reads a stored cursor, and gives it as this version writes it.
+            /// Reads a stored cursor, and returns it as this version writes it.
             pub fn check_cursor(&self, cursor: &Value) -> Result<Value, UnknownJob> {
                 let written = match self {
                     $(Self::$job(_) => read::<<$job as Job>::Cursor>(cursor)
@@ -87,37 +87,37 @@ macro_rules! jobs {
                 written.map_err(|error| UnknownJob::Cursor { job: self.name(), error })
             }
 
-            /// The job as JSON.
+            /// Payload of the job as JSON.
             pub fn payload(&self) -> Result<Value, serde_json::Error> {
                 match self { $(Self::$job(job) => serde_json::to_value(job),)+ }
             }
 
-            /// [`Job::NAME`].
+            /// Name of the job ([`Job::NAME`]).
             pub const fn name(&self) -> &'static str {
                 match self { $(Self::$job(_) => $job::NAME,)+ }
             }
 
-            /// [`Job::CLASS`].
+            /// Class of the job ([`Job::CLASS`]).
             pub const fn class(&self) -> Class {
                 match self { $(Self::$job(_) => $job::CLASS,)+ }
             }
 
-            /// [`Job::HEAVY`].
+            /// Whether the job is heavy ([`Job::HEAVY`]).
             pub const fn is_heavy(&self) -> bool {
                 match self { $(Self::$job(_) => $job::HEAVY,)+ }
             }
 
-            /// [`Job::subject`].
+            /// Subject of the job ([`Job::subject`]).
             pub fn subject(&self) -> &str {
                 match self { $(Self::$job(job) => job.subject(),)+ }
             }
 
-            /// [`Job::dedupe_key`].
+            /// Dedupe key of the job ([`Job::dedupe_key`]).
             pub fn dedupe_key(&self) -> String {
                 match self { $(Self::$job(job) => job.dedupe_key(),)+ }
             }
 
-            /// [`Job::on_enqueue`].
+            /// Applies the immediate effects of the request ([`Job::on_enqueue`]).
             pub async fn on_enqueue(
                 &self,
                 server: &Server,
@@ -126,7 +126,7 @@ macro_rules! jobs {
                 match self { $(Self::$job(job) => job.on_enqueue(server, db).await,)+ }
             }
 
-            /// [`Job::plan`].
+            /// Counts what the job will touch ([`Job::plan`]).
             pub async fn plan(
                 &self,
                 server: &Server,
@@ -138,12 +138,12 @@ macro_rules! jobs {
                 summary.map_err(|error| JobError::Fail(error.into()))
             }
 
-            /// [`Job::TABLES`].
+            /// Tables that the job changes ([`Job::TABLES`]).
             pub const fn tables(&self) -> &'static [Table] {
                 match self { $(Self::$job(_) => $job::TABLES,)+ }
             }
 
-            /// [`drive`]s the job.
+            /// Drives a run of the job ([`drive`]).
             pub async fn drive(
                 &self,
                 driver: &Driver,

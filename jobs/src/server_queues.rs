@@ -1,5 +1,5 @@
-//! What the engine asks of a server's database: here the two sides that know nothing of each other
-//! meet.
+//! The engine's questions to a server's database, answered by `pleroma`: neither module depends on
+//! the other.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `ostrakon actions`: what was done at once, by whom and why.
+//! `ostrakon actions`: changes made without a run, with their authors and reasons.
 
 use chrono::SecondsFormat;
 use ostrakon_jobs::engine::ledger::{self, Action};
@@ -15,10 +15,10 @@ use crate::session::Session;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ostrakon actions --subject alice")]
 pub(super) struct Options {
-    /// Only those about this: a nickname, as it was typed.
+    /// Filter by subject: the nickname as it was typed.
     #[arg(long, value_name = "NICK")]
     subject: Option<String>,
-    /// At most so many.
+    /// Maximum number of actions.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=100_000))]
     limit: i64,
 }
@@ -36,7 +36,7 @@ struct Object<'a> {
     at: String,
 }
 
-/// Lists the latest actions, the newest first.
+/// Lists the latest actions, newest first.
 pub(super) async fn run(
     options: &Options,
     session: Session,
@@ -88,7 +88,7 @@ fn row(action: &Action) -> Vec<String> {
     ]
 }
 
-/// The same for a terminal that is not wide enough for names and reasons beside each other.
+/// Narrow form of the list, for a terminal without room for names and reasons in one row.
 fn narrow(action: &Action) -> Stacked {
     let mut below = format!("by {}", action.requested_by);
     if let Some(role) = &action.database_user {

@@ -6,7 +6,10 @@ use super::{
     Output,
     output::{Stacked, fitting, table},
 };
-use crate::settings::Loaded;
+use crate::{
+    session::{BATCH_CONNECTIONS, COMMAND_CONNECTIONS},
+    settings::{Loaded, SIDE_CONNECTIONS, Settings},
+};
 
 /// Commands about settings.
 #[derive(Debug, Subcommand)]
@@ -44,4 +47,14 @@ fn show(loaded: &Loaded, output: Output) {
     for line in fitting(table(&["KEY", "VALUE", "FROM"], &rows), &["KEY"], narrow) {
         output.result(line);
     }
+    output.result(connections(&loaded.settings));
+}
+
+/// Maximum number of connections to PostgreSQL held by processes with these settings.
+fn connections(settings: &Settings) -> String {
+    format!(
+        "Connections to PostgreSQL: at most {} for a worker, {} for a command.",
+        settings.worker.jobs() + SIDE_CONNECTIONS,
+        COMMAND_CONNECTIONS + BATCH_CONNECTIONS
+    )
 }

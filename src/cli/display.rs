@@ -1,4 +1,4 @@
-//! How far a run is, while somebody looks on: a progress bar on a terminal, lines elsewhere.
+//! Live progress of a run: a progress bar on a terminal, lines elsewhere.
 
 use std::{
     fmt::Write as _,
@@ -14,16 +14,16 @@ use super::{
     output::{one_line, thousands},
 };
 
-/// How often a plain line is written where there is no terminal.
+/// Interval between progress lines where there is no terminal.
 const LINE: Duration = Duration::from_secs(10);
 
-/// A progress bar on a terminal, a line every ten seconds elsewhere.
+/// Progress bar on a terminal; a line every 10 seconds elsewhere.
 pub(super) struct Display {
     output: Output,
     bar: ProgressBar,
     meter: Option<Meter>,
     last_line: Instant,
-    /// Whether it was told that the run is throttled.
+    /// Whether the throttle was already reported.
     throttled: bool,
 }
 
@@ -44,15 +44,15 @@ impl Display {
         Self { output, bar, meter: None, last_line: Instant::now(), throttled: false }
     }
 
-    /// How the command talks beside it.
+    /// Output settings of the command.
     pub(super) const fn output(&self) -> Output {
         self.output
     }
 
-    /// Shows where the run stands now.
+    /// Shows the run's current progress.
     pub(super) fn show(&mut self, subject: &str, progress: &Progress) {
         self.show_throttle(subject, progress.throttled.as_deref());
-        // Nothing is known before the first plan; a bar of nothing would look like the end.
+        // No total is known before the first plan; an empty bar would look like the end.
         let Some(total) = progress.total else { return };
         let throttled = progress.throttled.as_ref().map(|_| "throttled");
         let inside: Vec<&str> = progress.step.as_deref().into_iter().chain(throttled).collect();
@@ -83,16 +83,16 @@ impl Display {
         self.output.note(format!("{subject}: {done} of {total}{parked}{}", pace.in_a_line()));
     }
 
-    /// Says why a run is throttled, once, and when it goes on.
+    /// Reports once why a run is throttled, and once when it continues.
     fn show_throttle(&mut self, subject: &str, reason: Option<&str>) {
-        // The figure in a reason changes; that it is throttled is told once.
+        // The figure in the reason keeps changing, but the throttle is reported only once.
         if self.throttled == reason.is_some() {
             return;
         }
         self.throttled = reason.is_some();
         let text = match reason {
             Some(reason) => format!("{subject} is throttled: {reason}"),
-            None => format!("{subject} goes on"),
+            None => format!("{subject} continues"),
         };
         self.output.note(one_line(&text));
     }
@@ -100,12 +100,12 @@ impl Display {
 
 impl Drop for Display {
     fn drop(&mut self) {
-        // What is printed next must not stand behind the bar.
+        // Later output must not follow the bar on its line.
         Output::take_bar_away();
     }
 }
 
-/// How fast a run goes, as far as that is known.
+/// Speed of a run, as far as it is known.
 struct Pace {
     rate: Option<f64>,
     left: Option<Duration>,

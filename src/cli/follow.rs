@@ -19,10 +19,10 @@ use super::{
 };
 use crate::session::Session;
 
-/// How long a run may wait in the queue until somebody should look whether a worker is alive.
+/// Time a run may wait in the queue before the command checks whether a worker is running.
 const PICKED_UP: Duration = Duration::from_secs(10);
 
-/// How often the ledger is asked, and progress is shown.
+/// Interval at which the ledger is polled and progress is shown.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Follows a run until it ends. Ctrl-C stops following; the run goes on.
@@ -36,7 +36,8 @@ pub(super) async fn wait(
         tokio::select! {
             run = until_finished(session, id, output) => run,
             _ = ctrl_c() => Err(Failure::Interrupted(format!(
-                "no longer following; run {id} goes on. Follow it again with: ostrakon runs watch {id}"
+                "no longer following run {id}, which continues. Follow it again with: ostrakon \
+                 runs watch {id}"
             ))),
         }
     };
@@ -44,7 +45,7 @@ pub(super) async fn wait(
         None => followed.await,
         Some(limit) => timeout(limit, followed).await.unwrap_or_else(|_elapsed| {
             Err(Failure::TimedOut(format!(
-                "run {id} is not finished after {}, and was left alone; follow it with: ostrakon \
+                "run {id} did not finish within {} and was left as it is; follow it with: ostrakon \
                  runs watch {id}",
                 humantime::format_duration(limit)
             )))
@@ -58,7 +59,7 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut said = None;
     let mut waits_for = None;
-    // Who asked for the run has just been told whether a worker is alive.
+    // The command has just reported whether a worker is running.
     let mut looked = Instant::now();
     let mut warned = false;
     loop {
@@ -69,7 +70,7 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
             return Ok(run);
         }
         if run.status == Status::Paused && said != Some(Status::Paused) {
-            output.note(format!("Run {id} is paused; go on with: ostrakon runs resume {id}"));
+            output.note(format!("Run {id} is paused; resume it with: ostrakon runs resume {id}"));
         }
         if run.status == Status::Queued
             && said != Some(Status::Queued)
@@ -79,7 +80,7 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
         }
         if run.status == Status::Queued && said != Some(Status::Queued) && run.cursor.is_some() {
             let reason = run.waits_for().map(str::to_owned);
-            // Once, and not after each look.
+            // Once per reason, not after each poll.
             if reason.is_some() && reason != waits_for {
                 output
                     .note(format!("Run {id} waits for {}", reason.as_deref().unwrap_or_default()));

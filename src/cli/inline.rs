@@ -1,4 +1,4 @@
-//! Doing a run in this process.
+//! Inline runs: a job done in this process.
 
 use std::{pin::pin, time::Duration};
 
@@ -28,11 +28,11 @@ use super::{
 };
 use crate::session::{Session, fresh_worker_id, operator};
 
-/// How long it may take until a batch that was dropped is undone, and the ledger can be told.
+/// Time limit for rolling back a dropped batch and recording the pause in the ledger.
 const UNDOING_MAX: Duration = Duration::from_secs(15);
 
-/// Does a run in this process. Whatever stops it pauses it: nobody goes on with what a person has
-/// just stopped.
+/// Executes a run in this process. Whatever stops it also pauses the run: no worker may continue
+/// what the user has just stopped.
 pub(super) async fn inline(
     session: &Session,
     server: &Server,
@@ -57,40 +57,41 @@ pub(super) async fn inline(
         ) => Ok(run),
         (_, Some(stop)) if run.status == Status::Paused => Err(paused(&run, stop)),
         (Ended::Interrupted, _) => Err(Failure::Interrupted(format!(
-            "stopped, but run {id} could not be paused: a worker goes on with it. Pause it with: \
-             ostrakon runs pause {id}, or stop it for good with: ostrakon runs cancel {id}"
+            "stopped, but run {id} could not be paused: a worker will continue it. Pause it with: \
+             ostrakon runs pause {id}. Stop it for good with: ostrakon runs cancel {id}"
         ))),
         (Ended::Retrying(error, delay), _) => Err(Failure::Failed(format!(
-            "run {id} was undone to its last batch: {error}. A worker tries it again in {}, or the \
-             same command does",
+            "run {id} was rolled back to its last committed batch: {error}. A worker retries it \
+             in {}; the same command does so immediately",
             humantime::format_duration(delay)
         ))),
         (Ended::Lost, _) => Err(Failure::Failed(format!(
-            "run {id} was taken over, or the database went away; see: ostrakon runs show {id}"
+            "run {id} was taken over by another worker, or the database connection was lost; see: \
+             ostrakon runs show {id}"
         ))),
         (Ended::Paused, _) => Err(Failure::Failed(format!(
-            "run {id} was paused; go on with: ostrakon runs resume {id}"
+            "run {id} was paused; resume it with: ostrakon runs resume {id}"
         ))),
         (Ended::LeftToNewer(reason), _) => Err(Failure::Refused(format!(
-            "run {id} was begun by a newer version of ostrakon: {reason}. It was left as it is: update \
-             ostrakon, or leave it to a worker of that version"
+            "run {id} was started by a newer version of ostrakon: {reason}. It was left \
+             unchanged: update ostrakon, or leave the run to a worker of that version"
         ))),
     }
 }
 
-/// Says where a run stands that was stopped, and the two ways on.
+/// Reports the progress of a stopped run and the two ways to proceed.
 fn paused(run: &Run, stop: Stop) -> Failure {
     let id = &run.id;
     let total = run.total.map_or_else(|| "?".to_owned(), thousands);
     let done = format!("{} of {total} items done", thousands(run.done));
     let ways = format!(
-        "Let it go on with: ostrakon runs resume {id} (then a worker does it, or the same command), or \
-         stop it for good with: ostrakon runs cancel {id}"
+        "Resume it with: ostrakon runs resume {id} (a worker or the same command then continues \
+         it). Stop it for good with: ostrakon runs cancel {id}"
     );
     match stop {
         Stop::Signal => Failure::Interrupted(format!("run {id} is paused, {done}. {ways}")),
         Stop::Timeout(timeout) => Failure::TimedOut(format!(
-            "run {id} was not finished after {} and is paused, {done}. {ways}",
+            "run {id} did not finish within {} and is paused, {done}. {ways}",
             humantime::format_duration(timeout)
         )),
     }
@@ -111,7 +112,7 @@ impl Inline<'_> {
         loop {
             let ended = self.claim(display).await?;
             if self.interrupts.stopped().is_some() {
-                // Given back in the moment in which it was stopped.
+                // The run was handed back at the moment it was stopped.
                 if !matches!(
                     ended,
                     Ended::Succeeded | Ended::Incomplete | Ended::Failed(_) | Ended::Cancelled
@@ -124,7 +125,7 @@ impl Inline<'_> {
             if said != reason {
                 let delay = Duration::from_secs(delay.as_secs().max(1));
                 display.output().note(format!(
-                    "Waits for {reason}, and looks again in {}; Ctrl-C pauses the run",
+                    "Waits for {reason}; next check in {}. Ctrl-C pauses the run",
                     humantime::format_duration(delay)
                 ));
                 said = reason;
@@ -139,7 +140,7 @@ impl Inline<'_> {
         }
     }
 
-    /// Works on the run until it ends, is stopped or has to wait.
+    /// Works on the run until it ends, is stopped, or has to wait.
     async fn claim(&mut self, display: &mut Display) -> Result<Ended, Failure> {
         let Self { session, server, job, id, interrupts } = self;
         let claim = {
@@ -148,7 +149,8 @@ impl Inline<'_> {
         };
         let claim = claim.ok_or_else(|| {
             Failure::Refused(format!(
-                "run {id} is being worked on by somebody else; follow it with: ostrakon runs watch {id}"
+                "run {id} is being worked on by another process; follow it with: ostrakon runs \
+                 watch {id}"
             ))
         })?;
         let stop = CancellationToken::new();
@@ -172,7 +174,9 @@ impl Inline<'_> {
                     if again {
                         break None;
                     }
-                    display.output().note("Pausing at the end of the batch; once more drops the batch");
+                    display.output().note(
+                        "Pausing at the end of the batch; a second interrupt drops the batch",
+                    );
                     pausing.set(pause_or_give_back(session, id, &stop).fuse());
                 }
             }
@@ -181,13 +185,15 @@ impl Inline<'_> {
         display.show(job.subject(), &receiver.borrow());
         match ended {
             Some(ended) => Ok(ended),
-            // The first wish has the run's locks before anybody else, once the batch is undone.
+            // The first pause request gets the run's locks before any other session once the batch
+            // is rolled back.
             None => drop_batch(session, &claim, pausing, interrupts).await,
         }
     }
 }
 
-/// Has a run paused, at the end of its batch or at once. One that ended meanwhile is left as it is.
+/// Requests a pause, which takes effect at the end of a running batch, otherwise immediately. A run
+/// that has ended meanwhile is left unchanged.
 async fn pause(session: &Session, id: &str) -> Result<(), Failure> {
     let mut db = session.side_pool.acquire().await?;
     match ledger::pause(&mut db, id, &operator()).await {
@@ -196,8 +202,8 @@ async fn pause(session: &Session, id: &str) -> Result<(), Failure> {
     }
 }
 
-/// Has a run paused that is worked on here. Where there is nothing to pause, or the ledger cannot be
-/// told, the work is stopped all the same.
+/// Requests a pause of the run that this process works on. Stops the work even if there is nothing
+/// to pause or the ledger is unreachable.
 async fn pause_or_give_back(session: &Session, id: &str, stop: &CancellationToken) {
     let requested = async {
         let mut db = session.side_pool.acquire().await?;
@@ -208,7 +214,8 @@ async fn pause_or_give_back(session: &Session, id: &str, stop: &CancellationToke
     }
 }
 
-/// Pauses a run whose batch nobody waits for any more. PostgreSQL undoes it when it notices that.
+/// Pauses a run whose batch was dropped. PostgreSQL rolls the batch back when it notices the closed
+/// connection.
 async fn drop_batch(
     session: &Session,
     claim: &Claim,
@@ -230,8 +237,8 @@ async fn drop_batch(
         Some(true) => Ok(Ended::Paused),
         Some(false) => Ok(Ended::Lost),
         None => Err(Failure::Interrupted(format!(
-            "the batch is dropped, but run {id} could not be paused: when its lease is over, a worker \
-             goes on with it. Stop it for good with: ostrakon runs cancel {id}",
+            "the batch is dropped, but run {id} could not be paused: when its lease expires, a \
+             worker continues it. Stop it for good with: ostrakon runs cancel {id}",
             id = claim.run_id
         ))),
     }

@@ -1,4 +1,4 @@
-//! What stops a run that is done here: Ctrl-C, SIGTERM, a closed terminal, `--wait-timeout`.
+//! Reasons to stop an inline run: Ctrl-C, SIGTERM, a closed terminal, `--wait-timeout`.
 
 use std::{fs, io, time::Duration};
 
@@ -9,16 +9,17 @@ use tokio::{
 
 use super::Failure;
 
-/// Why to stop.
+/// Reason to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// Somebody does not want it any more.
+    /// A signal: the user or the system wants the run to stop.
     Signal,
-    /// It took longer than `--wait-timeout`.
+    /// The run took longer than `--wait-timeout`, which is the value here.
     Timeout(Duration),
 }
 
-/// Listens from its making on: nothing that comes before somebody waits for it is lost.
+/// Signal listener. It listens from its creation on, so signals that arrive before the first wait
+/// are not lost.
 pub(super) struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
@@ -28,7 +29,7 @@ pub(super) struct Interrupts {
 }
 
 impl Interrupts {
-    /// Takes over from the default, which would end the process at once.
+    /// Replaces the default handlers, which would end the process immediately.
     pub(super) fn listen(timeout: Option<Duration>) -> Result<Self, Failure> {
         let listen = || -> io::Result<Self> {
             Ok(Self {
@@ -40,13 +41,11 @@ impl Interrupts {
             })
         };
         listen().map_err(|error| {
-            Failure::Failed(format!(
-                "signals cannot be listened for ({error}); nothing was changed"
-            ))
+            Failure::Failed(format!("cannot listen for signals ({error}); nothing was changed"))
         })
     }
 
-    /// The first reason to stop that there was.
+    /// First reason to stop, if there was one.
     pub(super) const fn stopped(&self) -> Option<Stop> {
         self.stopped
     }
@@ -84,7 +83,8 @@ impl Interrupts {
     }
 }
 
-/// Whether the process was started by `nohup` or the like: it is to outlive its terminal.
+/// Whether the process ignores SIGHUP because `nohup` or a similar tool started it: it has to
+/// outlive its terminal.
 fn ignores_hang_up() -> bool {
     const SIGHUP_BIT: u64 = 1;
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

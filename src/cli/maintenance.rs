@@ -1,4 +1,4 @@
-//! What the tables of a large run are like after it, as a person reads it.
+//! Readable report on the tables after a large run.
 
 use ostrakon_jobs::engine::{
     Analyzed, MAINTENANCE, Maintenance, TableMaintenance,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::session::Session;
 
-/// What an event tells of the tables; nothing when it is about something else.
+/// Lines about the tables from a maintenance event; empty for any other event.
 pub(super) fn lines(event: &Event) -> Vec<String> {
     let care = if event.event == MAINTENANCE { Maintenance::of(&event.detail) } else { None };
     let Some(care) = care else { return Vec::new() };
@@ -20,7 +20,7 @@ pub(super) fn lines(event: &Event) -> Vec<String> {
     tables.chain(advice).collect()
 }
 
-/// Tells of the tables after a run that was done here, if it was large.
+/// Reports the state of the tables after an inline run, if it was large.
 pub(super) async fn tell(session: &Session, id: &str, output: Output) -> Result<(), Failure> {
     let mut db = session.side_pool.acquire().await?;
     let events = ledger::events(&mut db, id).await?;
@@ -45,7 +45,7 @@ fn line(care: &TableMaintenance, role: &str) -> String {
     format!("{table}: {analyzed}; {dead}")
 }
 
-/// The rest of the sentence that tells of dead rows.
+/// Estimated space of the dead rows, in parentheses.
 fn space(bytes: i64) -> String {
     match size(bytes) {
         Some(size) => {
@@ -58,14 +58,14 @@ fn space(bytes: i64) -> String {
 fn advice(care: &TableMaintenance) -> String {
     let size = size(care.reusable_bytes).unwrap_or_default();
     format!(
-        "{table}: most of it is empty. VACUUM FULL {table} would give about {size} back to the disk, \
-         but nobody can read or write the table meanwhile, and what is left of it needs free disk a \
-         second time. For new rows the space is free without that",
+        "{table}: most of it is empty. VACUUM FULL {table} would return about {size} to the disk. \
+         Meanwhile it blocks all reads and writes of the table, and needs free disk space for a \
+         second copy of its rows. New rows can use the space without it",
         table = care.table
     )
 }
 
-/// Writes a size in whole MiB; `None` for less than one.
+/// Formats a size in whole MiB; `None` below 1 MiB.
 fn size(bytes: i64) -> Option<String> {
     let mib = bytes / (1024 * 1024);
     (mib > 0).then(|| format!("{} MiB", thousands(mib)))
@@ -96,7 +96,7 @@ mod tests {
             "bytes": gib, "reusable_bytes": gib / 4 * 3,
         })).join("\n"), @"
         public.objects: analyzed; 1,000,000 dead rows (about 768 MiB, which new rows can use again after the next autovacuum)
-        public.objects: most of it is empty. VACUUM FULL public.objects would give about 768 MiB back to the disk, but nobody can read or write the table meanwhile, and what is left of it needs free disk a second time. For new rows the space is free without that
+        public.objects: most of it is empty. VACUUM FULL public.objects would return about 768 MiB to the disk. Meanwhile it blocks all reads and writes of the table, and needs free disk space for a second copy of its rows. New rows can use the space without it
         ");
     }
 

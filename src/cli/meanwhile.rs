@@ -1,11 +1,11 @@
-//! What others did to the items of a run while it was under way.
+//! Changes that other sessions made to the items of a run while it was running.
 
 use ostrakon_jobs::engine::{Status, ledger::Run};
 
 use super::output::{counted, thousands};
 
-/// Says why a run that came to its end has dealt with another number of items than was planned; `None` when
-/// it has not.
+/// Explains why a completed run has handled more or fewer items than planned; `None` if the numbers
+/// match.
 pub(super) fn describe(run: &Run) -> Option<String> {
     let (planned, total) = (run.plan.total, run.total?);
     let at_its_end = matches!(run.status, Status::Succeeded | Status::Incomplete);

@@ -1,4 +1,4 @@
-//! `ostrakon metrics`: figures for whoever watches over a server (docs/metrics.md).
+//! `ostrakon metrics`: figures for a monitoring system (docs/metrics.md).
 
 use ostrakon_jobs::engine::{
     Status,
@@ -12,10 +12,10 @@ use prometheus::{
 use super::{Failure, Output, place::WORKER_TIMEOUT};
 use crate::session::Session;
 
-/// Runs under way that are told of one by one; there are hardly ever more than a few.
+/// Maximum number of running runs listed individually; there are rarely more than a few.
 const RUNS_MAX: i64 = 1_000;
 
-/// What the ledger says.
+/// Figures read from the ledger.
 struct Figures {
     runs: Vec<RunFigures>,
     waiting: Vec<Waiting>,
@@ -23,18 +23,18 @@ struct Figures {
     workers: i64,
 }
 
-/// Prints the figures of this moment.
+/// Prints the current figures.
 pub(super) async fn run(session: Session, output: Output) -> Result<(), Failure> {
     if output.json {
         return Err(Failure::Usage(
-            "figures come in the text format of Prometheus; leave out --json".to_owned(),
+            "metrics come in the Prometheus text format only; leave out --json".to_owned(),
         ));
     }
     session.require_ledger().await?;
     let figures = Figures::read(&session).await?;
     let text = figures
         .reported()
-        .map_err(|error| Failure::Failed(format!("the figures cannot be written: {error}")))?;
+        .map_err(|error| Failure::Failed(format!("the metrics cannot be encoded: {error}")))?;
     for line in text.lines() {
         output.result(line);
     }
@@ -61,13 +61,13 @@ impl Figures {
         TextEncoder::new().encode_to_string(&registry.gather())
     }
 
-    /// Sums over all runs that the ledger has.
+    /// Totals over all runs in the ledger.
     fn tell_of_all(&self, registry: &Registry) -> prometheus::Result<()> {
         let help = Opts::new("ostrakon_runs", "Runs in the ledger.");
         let runs = registered(registry, IntGaugeVec::new(help, &["job", "status"])?)?;
-        let help = Opts::new("ostrakon_items_done_total", "Items dealt with and committed.");
+        let help = Opts::new("ostrakon_items_done_total", "Items done and committed.");
         let done = registered(registry, IntCounterVec::new(help, &["job"])?)?;
-        let help = Opts::new("ostrakon_items_parked", "Items left aside with a reason.");
+        let help = Opts::new("ostrakon_items_parked", "Items parked, each with a reason.");
         let parked = registered(registry, IntGaugeVec::new(help, &["job"])?)?;
         let help =
             Opts::new("ostrakon_throttled_seconds_total", "Time for which runs were throttled.");
@@ -81,27 +81,25 @@ impl Figures {
         }
         let help = Opts::new(
             "ostrakon_waiting_seconds",
-            "How long the run that has been due for longest has waited for a worker.",
+            "Time for which the run due the longest has waited for a worker.",
         );
         let waiting = registered(registry, GaugeVec::new(help, &["class"])?)?;
         for of in &self.waiting {
             waiting.with_label_values(&[of.class.as_str()]).set(of.seconds);
         }
-        let workers =
-            IntGauge::new("ostrakon_workers", "Workers that have lately given a sign of life.")?;
+        let workers = IntGauge::new("ostrakon_workers", "Workers that have reported recently.")?;
         registered(registry, workers)?.set(self.workers);
         Ok(())
     }
 
-    /// The runs that are being worked on, one by one.
+    /// Figures of each run that is being worked on.
     fn tell_of_each(&self, registry: &Registry) -> prometheus::Result<()> {
-        let help =
-            Opts::new("ostrakon_run_items_done", "Items that a run under way has dealt with.");
+        let help = Opts::new("ostrakon_run_items_done", "Items that a running run has done.");
         let done = registered(registry, IntGaugeVec::new(help, &["job", "run_id"])?)?;
-        let help = Opts::new("ostrakon_run_items", "Items that a run under way has in all.");
+        let help = Opts::new("ostrakon_run_items", "Items that a running run has in total.");
         let total = registered(registry, IntGaugeVec::new(help, &["job", "run_id"])?)?;
         let help =
-            Opts::new("ostrakon_run_throttled", "1: this check throttles a run under way now.");
+            Opts::new("ostrakon_run_throttled", "1: this check throttles a running run now.");
         let throttles = registered(registry, IntGaugeVec::new(help, &["job", "run_id", "check"])?)?;
         for run in &self.under_way {
             let labels = [run.job.as_str(), run.id.as_str()];

@@ -9,20 +9,20 @@ use crate::session::{NEWER_LEDGER, Session};
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Whoever owns the database migrates; a role of its own can do the rest:
+The owner of the database migrates; a dedicated role can do the rest:
   psql -c 'create role ostrakon login' pleroma     then give it a password: \\password ostrakon
   ostrakon migrate
   ostrakon migrate --print-grants | psql pleroma   again after each update of ostrakon or the server")]
 pub(super) struct Options {
-    /// Change nothing, and print the GRANTs that another role needs to do everything ostrakon does.
+    /// Change nothing; print the GRANTs that another role needs to run ostrakon.
     #[arg(long)]
     print_grants: bool,
-    /// The role that the GRANTs are for.
+    /// Role that receives the GRANTs.
     #[arg(long, value_name = "NAME", default_value = "ostrakon", requires = "print_grants")]
     role: String,
 }
 
-/// Makes or updates schema `ostrakon`, or says which rights a role needs.
+/// Creates or updates schema `ostrakon`, or prints the privileges that a role needs.
 pub(super) async fn run(
     options: &Options,
     session: Session,
@@ -31,17 +31,17 @@ pub(super) async fn run(
     if options.print_grants {
         return print_grants(&options.role, &session, output).await;
     }
-    // An unknown database is refused before anything is written into it.
+    // An unknown database is refused before anything is written to it.
     session.server().await?;
     let mut db = session.side_pool.acquire().await?;
     let text = match migrate(&mut db).await? {
         Migrated::Newer => return Err(Failure::Refused(NEWER_LEDGER.to_owned())),
         Migrated::Nothing => "ostrakon's tables are up to date.",
         Migrated::HandedOver => {
-            "ostrakon's tables are up to date, and belong to the owner of the database now."
+            "ostrakon's tables are up to date, and now belong to the owner of the database."
         }
-        Migrated::Made => "ostrakon's tables were made in schema ostrakon.",
-        Migrated::Updated => "ostrakon's tables were brought up to date.",
+        Migrated::Made => "ostrakon's tables were created in schema ostrakon.",
+        Migrated::Updated => "ostrakon's tables were updated.",
     };
     if let Some(role) = ledger::owner_without_backup(&mut db).await? {
         output.warning(format!(
@@ -74,15 +74,15 @@ async fn migrate(db: &mut sqlx::PgConnection) -> Result<Migrated, Failure> {
     ledger::migrate(db).await.map_err(|failed| match failed {
         MigrateFailed::Owner(_) => Failure::Refused(format!("{failed}\nNothing was changed.")),
         MigrateFailed::Busy(_) => Failure::Refused(format!(
-            "{failed}; nothing was changed. Wait until it has ended, then run it again: it says \
-             whether anything is left to do"
+            "{failed}; nothing was changed. Wait until it ends, then run it again to see whether \
+             anything is left to do"
         )),
         MigrateFailed::InUse(_) => Failure::Failed(format!(
-            "{failed}\nTry again in a moment; workers may go on meanwhile. If it happens again, end \
-             what holds them for so long"
+            "{failed}\nTry again in a moment; workers may go on meanwhile. If it happens again, \
+             end the sessions that hold them"
         )),
         MigrateFailed::Migrate(_) | MigrateFailed::Database(_) => {
-            Failure::Failed(format!("ostrakon's tables could not be made: {failed}"))
+            Failure::Failed(format!("ostrakon's tables could not be created: {failed}"))
         }
     })
 }

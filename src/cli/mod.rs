@@ -1,9 +1,8 @@
-//! The command line: what can be typed, and where it goes.
+//! Command line: definition of the commands and their dispatch.
 
 mod actions;
 mod config;
 mod display;
-mod failure;
 mod follow;
 mod inline;
 mod interrupts;
@@ -31,7 +30,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
-pub(crate) use failure::{Failure, reason};
+use crate::failure::Failure;
 pub(crate) use output::{LogStream, Output};
 #[cfg(any(test, fuzzing))]
 pub(crate) use user::check_hosts_file;
@@ -70,7 +69,7 @@ struct Global {
     /// Print results and errors only.
     #[arg(long, short, global = true)]
     quiet: bool,
-    /// Log more; twice for everything.
+    /// Log more: -v for debug, -vv for trace.
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     /// When to use colours.
@@ -83,24 +82,24 @@ enum Command {
     /// What `pleroma_ctl user` and `mix pleroma.user` do.
     #[command(subcommand)]
     User(user::Command),
-    /// Run jobs until told to stop.
+    /// Run jobs until stopped.
     Worker(work::Options),
     /// Show runs and control them.
     #[command(subcommand, alias = "jobs")]
     Runs(runs::Command),
-    /// Look at what was done at once, by whom and why.
+    /// List changes made without a run: what, by whom and why.
     Actions(actions::Options),
-    /// Print figures of all runs in the text format of Prometheus.
+    /// Print metrics of all runs in the Prometheus text format.
     Metrics,
-    /// Make or update ostrakon's own tables (schema `ostrakon`); never touches the server's.
+    /// Create or update ostrakon's own tables (schema `ostrakon`); never touches the server's.
     Migrate(migrate::Options),
-    /// Look at the settings.
+    /// Show the settings.
     #[command(subcommand)]
     Config(config::Command),
 }
 
 impl Command {
-    /// What a person has to know whom the result did not reach.
+    /// What the user must know if the output was lost.
     fn what_stays(&self) -> &'static str {
         use runs::Command as Runs;
         use user::Command as User;
@@ -112,7 +111,7 @@ impl Command {
             | Self::User(User::List(_) | User::Show(_) | User::Invites | User::ConvertId(_)) => {
                 "Nothing was changed."
             }
-            _ => "What was done stays done; look at it with: ostrakon actions, ostrakon runs list",
+            _ => "What was done stays done; see: ostrakon actions, ostrakon runs list",
         }
     }
 }
@@ -131,7 +130,9 @@ pub(crate) fn main() -> ExitCode {
     let what_stays = cli.command.what_stays();
     let done = match runtime(&cli.command) {
         Ok(runtime) => runtime.block_on(run(cli, output)),
-        Err(error) => Err(Failure::Failed(format!("the process cannot do its work: {error}"))),
+        Err(error) => Err(Failure::Failed(format!(
+            "no async runtime can be started ({error}); nothing was done"
+        ))),
     };
     match done.and_then(|()| Output::finish(what_stays)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -145,8 +146,9 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// What the command's work runs on. Only a worker does several things at once; with a single thread
-/// every answer of PostgreSQL is read a little sooner, as no other thread has to be woken for it.
+/// Tokio runtime for the command. Only a worker does several things simultaneously. With a single
+/// thread, each answer from PostgreSQL is read a little sooner, because no other thread has to be
+/// woken.
 fn runtime(command: &Command) -> io::Result<Runtime> {
     let mut builder = match command {
         Command::Worker(_) => Builder::new_multi_thread(),

@@ -1,4 +1,4 @@
-//! Where a job is done: by a worker, or here.
+//! Where a job runs: in a worker, or in this process.
 
 use std::time::Duration;
 
@@ -10,27 +10,27 @@ use ostrakon_jobs::engine::{
 use super::{Failure, Output, submit::RunOptions};
 use crate::session::Session;
 
-/// A worker that was not seen for so long, by the database's clock, is taken for dead.
+/// Time after which a worker without a sign of life counts as dead, by the database's clock.
 pub(super) const WORKER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The command that a person has just typed.
+/// Placeholder for the command that the user has just typed.
 pub(super) const SAME_COMMAND: &str = "the same command";
 
-/// What to do where no worker is alive; with `command` and `--inline` it is done here.
+/// Advice for when no worker is running; `command` with `--inline` does the job in this process.
 pub(super) fn no_worker_alive(command: &str) -> String {
     format!(
-        "no worker is alive: start one with `ostrakon worker`, or do it here with {command} and --inline"
+        "no worker is running: start one with `ostrakon worker`, or repeat {command} with --inline"
     )
 }
 
-/// Whether a worker is alive.
+/// Whether a worker is running.
 pub(super) async fn worker_is_alive(session: &Session) -> Result<bool, Failure> {
     let mut db = session.side_pool.acquire().await?;
     Ok(ledger::alive(&mut db, WORKER_TIMEOUT).await? > 0)
 }
 
-/// Has a short job done here where no worker is alive to do it: it is what was asked for, and takes
-/// no longer than to ask for it.
+/// Runs a short job in this process if no worker is running: the user asked for the job, and it
+/// takes no longer than queueing it.
 pub(super) async fn short_jobs_here(
     session: &Session,
     options: &RunOptions,
@@ -50,7 +50,7 @@ async fn has_ledger(session: &Session) -> Result<bool, Failure> {
     Ok(ledger::schema_state(&mut db).await? == SchemaState::Current)
 }
 
-/// Asks a person whether a long job is to be done here, where no worker is alive to do it.
+/// Asks the user whether to run a long job in this process if no worker is running.
 pub(super) async fn long_jobs_here(
     session: &Session,
     options: &RunOptions,
@@ -60,12 +60,13 @@ pub(super) async fn long_jobs_here(
     if decided || worker_is_alive(session).await? {
         return Ok(options.inline);
     }
-    let question =
-        "No worker is alive. Do it here and now? (No: it is queued, and waits for a worker.)";
+    let question = "No worker is running. Do it in this process now? (No: it is queued and waits \
+                    for a worker.)";
     Ok(output.ask(question) == Some(true))
 }
 
-/// Warns that a queued job waits for a worker that is not there. Returns whether a worker is alive.
+/// Warns if a queued job waits for a worker and none is running. Returns whether a worker is
+/// running.
 pub(super) async fn warn_without_worker(
     session: &Session,
     command: &str,

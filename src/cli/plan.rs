@@ -1,4 +1,4 @@
-//! What a job will touch, shown to a person, who may say no.
+//! Plan of a job, shown to the user for confirmation.
 
 use ostrakon_jobs::{AnyJob, engine::PlanSummary};
 use serde_json::json;
@@ -36,14 +36,14 @@ pub(super) fn plan_lines(plan: &PlanSummary) -> Vec<String> {
     lines.chain(plan.notes.iter().map(|note| format!("  note: {note}"))).collect()
 }
 
-/// Says what a person should know of a plan that nobody is asked about.
+/// Prints the notes of a plan that needs no confirmation.
 pub(super) fn tell_notes(plan: &PlanSummary, output: Output) {
     for note in &plan.notes {
         output.note(format!("note: {note}"));
     }
 }
 
-/// Shows a heavy job's plan and asks, unless that was answered with `--yes`.
+/// Shows a heavy job's plan and asks for confirmation, unless `--yes` is set.
 pub(super) fn confirm(
     job: &AnyJob,
     plan: &PlanSummary,
@@ -54,7 +54,7 @@ pub(super) fn confirm(
     confirm_all(&subject, job.is_heavy(), plan, yes, output)
 }
 
-/// The same for what several jobs will touch together.
+/// Shows the combined plan of several jobs and asks for confirmation, unless `--yes` is set.
 pub(super) fn confirm_all(
     subject: &str,
     is_heavy: bool,

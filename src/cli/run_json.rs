@@ -1,4 +1,4 @@
-//! A run as JSON: a promise to scripts.
+//! JSON form of a run: a stable interface for scripts.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use ostrakon_jobs::engine::{Status, ledger::Run};
@@ -28,16 +28,16 @@ pub(super) struct RunJson<'a> {
     deliveries_until: Option<String>,
 }
 
-/// Where a run stands, or why there is none.
+/// Status of a run, or the reason why there is none.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum StatusJson {
     Run(Status),
-    /// There is nobody whom it would be about.
+    /// No account is known that the job would concern.
     None(&'static str),
 }
 
-/// What throttles a run now.
+/// Check that throttles the run now.
 #[derive(Debug, Serialize)]
 struct ThrottleJson<'a> {
     name: &'a str,
@@ -57,7 +57,7 @@ fn text(time: DateTime<Utc>) -> String {
 }
 
 impl<'a> RunJson<'a> {
-    /// Describes a run.
+    /// JSON form of a run.
     pub(super) fn of(run: &'a Run) -> Self {
         Self {
             run_id: Some(&run.id),
@@ -82,7 +82,7 @@ impl<'a> RunJson<'a> {
         }
     }
 
-    /// Describes a job for which there was nothing to do, and so no run.
+    /// JSON form of a job with nothing to do, and therefore without a run.
     pub(super) fn nothing_to_do(job: &'a str, subject: &'a str) -> Self {
         Self {
             run_id: None,
@@ -107,7 +107,7 @@ impl<'a> RunJson<'a> {
         }
     }
 
-    /// Describes a job of which nobody is known whom it would be about, and so no run.
+    /// JSON form of a job whose subject is unknown here, and therefore without a run.
     pub(super) fn unknown(job: &'a str, subject: &'a str, error: &'a str) -> Self {
         let nothing = Self::nothing_to_do(job, subject);
         Self { status: StatusJson::None("unknown"), error: Some(error), ..nothing }

@@ -31,10 +31,10 @@ use crate::{
 /// Options of every command that makes a run.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RunOptions {
-    /// Show what would be done, and do nothing.
+    /// Show what would be done; change nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long, short)]
     pub(super) yes: bool,
     /// Follow the run to its end. Ctrl-C stops following; the run goes on.
@@ -43,35 +43,34 @@ pub(super) struct RunOptions {
     /// Follow the run as well if nobody asked for it, but a worker is there that will do it.
     #[arg(skip)]
     pub(super) wait_for_worker: bool,
-    /// Follow for at most so long, such as 10m; then end with exit code 7. With --inline the run is
-    /// paused then.
+    /// Maximum time to wait, for example 10m; then exit with code 7. --inline pauses the run.
     #[arg(long, value_name = "DURATION", requires = "followed", value_parser = humantime::parse_duration)]
     pub(super) wait_timeout: Option<Duration>,
-    /// Do it here and now: needs no worker and no Redis. Ctrl-C pauses the run.
+    /// Do it in this process, without worker or Redis. Ctrl-C pauses the run.
     #[arg(long, group = "followed", conflicts_with_all = ["wait", "require_redis"])]
     pub(super) inline: bool,
-    /// Leave it to a worker, also if none is alive.
+    /// Leave it to a worker, even if none is running.
     #[arg(long, conflicts_with = "inline")]
     pub(super) queue: bool,
-    /// Why, for the record.
+    /// Reason, for the record.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
-    /// Fail with exit code 8 when Redis cannot be reached, instead of leaving it to a worker.
+    /// Exit with code 8 if Redis is unreachable; by default, a worker finds the run later.
     #[arg(long)]
     pub(super) require_redis: bool,
 }
 
-/// A job that somebody asks for, and what to say when it is done.
+/// Request for a job, and what to print when it is done.
 pub(super) struct Request<'a> {
-    /// The job.
+    /// Requested job.
     pub(super) job: AnyJob,
-    /// How it is asked for.
+    /// Options of the request.
     pub(super) options: &'a RunOptions,
-    /// The original's lines, printed once they are true.
+    /// Lines that the original prints, printed here once they are true.
     pub(super) done: Vec<String>,
 }
 
-/// Plans, asks, writes the run into the ledger, and has it done.
+/// Plans a job, asks for confirmation, writes the run to the ledger, and has it done.
 pub(super) async fn submit(
     session: &Session,
     server: Server,
@@ -105,7 +104,7 @@ pub(super) async fn submit(
     let job = &request.job;
     let run = if options.inline {
         if unasked {
-            output.note("No worker is alive: it is done here.");
+            output.note("No worker is running: this process does it.");
         }
         let mut interrupts = Interrupts::listen(options.wait_timeout)?;
         id = enqueue(session, &server, &request, &plan, output).await?;
@@ -128,7 +127,7 @@ pub(super) async fn submit(
         output.note(format!("{reported}."));
     }
     if let Some(reported) = deliveries_note(run.deliveries_until, Utc::now()) {
-        output.note(format!("The server goes on telling other servers: {reported}."));
+        output.note(format!("The server is still notifying other servers: {reported}."));
     }
     if options.inline {
         maintenance::tell(session, &id, output).await?;
@@ -136,8 +135,8 @@ pub(super) async fn submit(
     conclude(&run)
 }
 
-/// Ends a command that finds the account as it is wanted: says so, unless a run is on its way that
-/// would change that.
+/// Ends a command whose account is already in the desired state: reports it, unless an unfinished
+/// run would change that state.
 pub(super) async fn nothing_to_do(
     session: &Session,
     job: &AnyJob,
@@ -159,8 +158,8 @@ fn done_already(job: &AnyJob, lines: &[String], output: Output) {
     output.object(&RunJson::nothing_to_do(job.name(), job.subject()));
 }
 
-/// Looks for an unfinished run that stands in the way: an error, or the run itself where
-/// `--inline` may take it up.
+/// Looks for an unfinished run that conflicts: an error, or the run itself if `--inline` may take
+/// it over.
 async fn unfinished(
     session: &Session,
     job: &AnyJob,
@@ -178,7 +177,7 @@ async fn unfinished(
     }
 }
 
-/// Whether `--inline` does a run that somebody queued before.
+/// Whether `--inline` may take over a run that was queued before.
 pub(super) fn may_take_up(run: &Run, job: &AnyJob, options: &RunOptions) -> bool {
     let same = job.payload().is_ok_and(|payload| run.job == job.name() && run.payload == payload);
     options.inline && run.status == Status::Queued && same
@@ -189,21 +188,21 @@ fn already(run: Run, output: Output) -> Failure {
     Failure::AlreadyQueued { id: run.id, job: run.job, status: run.status }
 }
 
-/// Says what the original says.
+/// Prints the original's lines.
 fn finished(request: &Request<'_>, output: Output) {
     for line in &request.done {
         output.result(line);
     }
 }
 
-/// Turns the end of a run into the end of the command.
+/// Converts the final status of a run to the result of the command.
 pub(super) fn conclude(run: &Run) -> Result<(), Failure> {
     let id = &run.id;
     match run.status {
         Status::Succeeded => Ok(()),
         Status::Incomplete => Err(Failure::Parked(format!(
-            "run {id} is incomplete: {}; see: ostrakon runs show {id}\nOnce the causes are mended: ostrakon \
-             runs retry {id}",
+            "run {id} is incomplete: {}; see: ostrakon runs show {id}\nFix the causes, then: \
+             ostrakon runs retry {id}",
             done_text(run)
         ))),
         Status::Cancelled => Err(Failure::Failed(format!(
@@ -211,21 +210,21 @@ pub(super) fn conclude(run: &Run) -> Result<(), Failure> {
             done_text(run)
         ))),
         _ => Err(Failure::Failed(format!(
-            "run {id} has failed: {}\n{}; what was committed stays. Once the cause is mended, have \
-             what is left done, parked items included: ostrakon runs retry {id}",
+            "run {id} has failed: {}\n{}; what was committed stays. Fix the cause, then retry \
+             what is left, parked items included: ostrakon runs retry {id}",
             run.last_error.as_deref().unwrap_or("no reason was noted"),
             done_text(run)
         ))),
     }
 }
 
-/// Tells what a run has done, and what not: `300 of 301 items done, 1 parked`.
+/// Summarises what a run has done and left: `300 of 301 items done, 1 parked`.
 pub(super) fn done_text(run: &Run) -> String {
     let total = run.total.map_or_else(|| "? items".to_owned(), |total| counted(total, "items"));
     format!("{} of {total} done{}", thousands(run.done), rest_text(run))
 }
 
-/// What there is to say of the items of a run that are not done: `, 1 parked`.
+/// Suffix for the items of a run that are not done: `, 1 parked`.
 pub(super) fn rest_text(run: &Run) -> String {
     match run.parked {
         0 => String::new(),
@@ -233,7 +232,7 @@ pub(super) fn rest_text(run: &Run) -> String {
     }
 }
 
-/// Writes the run into the ledger. With `--inline`, a waiting run of the same job is taken up.
+/// Writes the run to the ledger. With `--inline`, takes over a queued run of the same job.
 async fn enqueue(
     session: &Session,
     server: &Server,
@@ -260,7 +259,7 @@ async fn enqueue(
             if !may_take_up(&run, job, request.options) {
                 return Err(already(run, output));
             }
-            // It may wait for its next try: somebody who asks for it here does not want to wait.
+            // The run may be waiting for its next attempt; with `--inline` it starts immediately.
             let mut db = session.side_pool.acquire().await?;
             ledger::make_due_now(&mut db, &id).await?;
             Ok(id)
@@ -268,7 +267,8 @@ async fn enqueue(
     }
 }
 
-/// Writes a run down, and does what is done at once for it; again, where somebody else is at these rows.
+/// Writes a run and applies the job's immediate changes. Tries again, up to 3 times, while another
+/// session holds these rows.
 async fn write_down(
     session: &Session,
     server: &Server,
@@ -296,7 +296,7 @@ async fn write_down(
     }
 }
 
-/// Notifies a worker, and says how to follow the run. Returns whether a worker is alive.
+/// Notifies a worker and prints how to follow the run. Returns whether a worker is running.
 async fn notify(
     session: &Session,
     job: &AnyJob,
@@ -318,13 +318,13 @@ async fn notify(
     warn_without_worker(session, SAME_COMMAND, output).await
 }
 
-/// Reaches Redis before anything is written, where that was asked for.
+/// Connects to Redis before anything is written, if `--require-redis` is set.
 pub(super) async fn required_redis(
     session: &Session,
     options: &RunOptions,
 ) -> Result<Option<Producer>, Failure> {
     if !options.inline {
-        // Settings that cannot be right do not become so by waiting.
+        // Invalid settings do not become valid by waiting.
         session.settings.redis.queue().check()?;
     }
     if !options.require_redis {
@@ -347,14 +347,15 @@ async fn send_notification(
     let payload =
         job.payload().map_err(|error| QueueError::Message { reason: error.to_string() })?;
     if producer.room(job.class()).await? == 0 {
-        // So many runs wait that workers were notified often enough; they find this one by itself.
+        // The queue is full, so workers were notified often enough; they find this run by
+        // themselves.
         return Ok(());
     }
     let envelope = Envelope { run_id: id.to_owned(), job: job.name().to_owned(), payload };
     producer.notify(job.class(), envelope).await
 }
 
-/// Reads a run that must be there.
+/// Reads a run that must exist.
 pub(super) async fn find(session: &Session, id: &str) -> Result<Run, Failure> {
     let mut db = session.side_pool.acquire().await?;
     ledger::find(&mut db, id).await?.ok_or_else(|| {

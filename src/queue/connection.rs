@@ -1,4 +1,4 @@
-//! Connections to Redis, and the names of the queues in it.
+//! Connections to Redis, and the names of its queues.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,28 +10,28 @@ use redis::{Client, ClientTlsConfig, IntoConnectionInfo, RedisError, TlsCertific
 
 use super::error::QueueError;
 
-/// Where Redis is and how our keys begin.
+/// Address of Redis and prefix of our keys.
 #[derive(Clone, Default)]
 pub(crate) struct RedisSettings {
     /// `redis://`, `rediss://` (TLS) or `unix://` URL; may hold a user and a password.
     pub(crate) url: String,
     /// First part of every key, so that several installations can share one Redis.
     pub(crate) prefix: String,
-    /// Certificates of the authorities to trust, instead of those of the web.
+    /// CA certificates to trust instead of the public ones.
     pub(crate) ca_file: Option<PathBuf>,
-    /// Our own certificate.
+    /// Client certificate.
     pub(crate) cert_file: Option<PathBuf>,
-    /// Its key.
+    /// Private key of the client certificate.
     pub(crate) key_file: Option<PathBuf>,
 }
 
 impl RedisSettings {
-    /// Makes sure that a connection can be tried at all.
+    /// Checks that the settings allow a connection attempt.
     pub(crate) fn check(&self) -> Result<(), QueueError> {
         Connection::client(self).map(|_client| ())
     }
 
-    /// Reads the certificates; `None` when the usual ones are to do.
+    /// Reads the certificates; `None` for the default ones.
     fn certificates(&self) -> Result<Option<TlsCertificates>, QueueError> {
         let read = |path: &Path| {
             std::fs::read(path).map_err(|error| QueueError::Settings {
@@ -64,7 +64,7 @@ impl RedisSettings {
     }
 }
 
-/// Whether the client understands a URL.
+/// Whether the Redis client accepts a URL.
 pub(crate) fn is_redis_url(url: &str) -> bool {
     url.into_connection_info().is_ok()
 }
@@ -75,7 +75,7 @@ impl fmt::Debug for RedisSettings {
     }
 }
 
-/// A connection that finds its way back by itself. Clones share one socket until it breaks.
+/// Connection that reconnects by itself. Clones share one socket until it breaks.
 #[derive(Clone)]
 pub(crate) struct Connection {
     pub(super) manager: ConnectionManager,
@@ -85,22 +85,23 @@ pub(crate) struct Connection {
     prefix: String,
 }
 
-/// How long to wait for a connection and for an answer.
+/// Time limits for a connection and for an answer.
 #[derive(Debug, Clone, Copy)]
 struct Timeouts {
     connect: Duration,
     answer: Duration,
 }
 
-/// A worker: a stalled Redis (fork, slow disk) must not end it; the default of 500 ms did.
+/// Limits for a worker: a stalled Redis (fork, slow disk) must not end it; the default of 500 ms
+/// did.
 const WORKER: Timeouts =
     Timeouts { connect: Duration::from_secs(5), answer: Duration::from_secs(10) };
-/// Somebody is sitting in front of the terminal.
+/// Limits for a command: a user is waiting.
 const TERMINAL: Timeouts =
     Timeouts { connect: Duration::from_secs(3), answer: Duration::from_secs(3) };
 
 impl Connection {
-    /// Prepares a connection for a worker without asking the network: Redis may be absent.
+    /// Prepares a connection for a worker without network access: Redis may be absent.
     ///
     /// The first command connects (limit 5 s; an answer may take 10 s). Fails only on a bad URL.
     /// Must be called inside a tokio runtime.
@@ -108,17 +109,17 @@ impl Connection {
         Self::prepare(settings, WORKER)
     }
 
-    /// Connects for a command line: gives up within 3 s, naming `host:port`.
+    /// Connects for a command; gives up after 3 s with an error that names `host:port`.
     pub(crate) async fn prompt(settings: &RedisSettings) -> Result<Self, QueueError> {
         Self::prepare(settings, TERMINAL)?.reconnected().await
     }
 
-    /// Names the Redis as `host:port` or socket path, without user and password.
+    /// Address of Redis as `host:port` or socket path, without user and password.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    /// Names the queue of a class; every key of the queue begins with it.
+    /// Name of the queue of a class, with which every key of the queue begins.
     pub(crate) fn queue_name(&self, class: Class) -> String {
         format!("{}:{}", self.prefix, class.name())
     }
@@ -129,11 +130,11 @@ impl Connection {
         let opening = async {
             let mut manager =
                 ConnectionManager::new_with_config(self.client.clone(), self.config()).await?;
-            // A missing password, and a data set that is still being loaded, show only now.
+            // A missing password, and a data set that is still loading, show only now.
             redis::cmd("PING").exec_async(&mut manager).await?;
             Ok(manager)
         };
-        // The limit of the redis crate covers neither the host name's look-up nor the PING.
+        // The limit of the redis crate covers neither the DNS lookup nor the PING.
         match tokio::time::timeout(limit, opening).await {
             Ok(Ok(manager)) => Ok(Self { manager, ..self.clone() }),
             Ok(Err(error)) => Err(QueueError::from_redis(&self.address, &error)),
@@ -144,10 +145,10 @@ impl Connection {
         }
     }
 
-    /// Translates an error and makes the next command start with a new socket.
+    /// Translates an error, and makes the next command open a new socket.
     ///
-    /// A manager whose reconnection was answered by an error (wrong password, data set still being
-    /// loaded) keeps that error as its answer to everything, for ever.
+    /// A manager whose reconnection was answered with an error (wrong password, data set still
+    /// loading) returns that error for every later command.
     pub(super) fn failed(&mut self, error: &RedisError) -> QueueError {
         self.renew();
         QueueError::from_redis(&self.address, error)
@@ -195,6 +196,6 @@ fn config(timeouts: Timeouts) -> ConnectionManagerConfig {
     ConnectionManagerConfig::new()
         .set_connection_timeout(Some(timeouts.connect))
         .set_response_timeout(Some(timeouts.answer))
-        // Whoever uses the connection has a back-off of its own, and can be stopped meanwhile.
+        // Callers have their own back-off, during which they can be stopped.
         .set_number_of_retries(0)
 }

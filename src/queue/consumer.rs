@@ -1,4 +1,4 @@
-//! Serves one queue: fetches messages and hands them to the handler, until told to stop.
+//! Consumer of one queue: fetches messages and passes them to the handler, until stopped.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -31,25 +31,25 @@ use super::poll::SafeInterval;
 use super::reply_guard::ReplyGuard;
 use super::{repair, storage_config};
 
-/// First and longest wait before a queue that failed is served again.
+/// First and longest wait before a failed queue is served again.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// How long a worker may take to acknowledge its last messages. Those it does not are delivered
-/// again, and found to be done.
+/// Time a worker has to acknowledge its last messages. Messages without acknowledgement are
+/// delivered again; the ledger then shows that they are done.
 const SIGN_OFF: Duration = Duration::from_secs(2);
 
-/// How one queue is served.
+/// Settings for serving one queue.
 #[derive(Debug, Clone)]
 pub(crate) struct ConsumerSettings {
-    /// Messages handled at once in this queue by this process; at least 1.
+    /// Maximum number of messages handled simultaneously in this queue by this process; at least 1.
     pub(crate) concurrency: usize,
-    /// Time between looks into an empty queue; at least 1 ms, 100 to 250 ms is sensible.
+    /// Interval between polls of an empty queue; at least 1 ms, sensibly 100 to 250 ms.
     pub(crate) poll_interval: Duration,
-    /// Time between signs of life in Redis; whole seconds, at least 1.
+    /// Interval between heartbeats in Redis; whole seconds, at least 1.
     pub(crate) heartbeat_interval: Duration,
-    /// Signs of life missed until the messages of a worker are given to another; at least 2.
+    /// Missed heartbeats before a worker's messages go to another; at least 2.
     pub(crate) missed_heartbeats: usize,
-    /// First part of the worker's name in Redis; a fresh suffix is added at every start.
+    /// First part of the worker's name in Redis; each start adds a new suffix.
     pub(crate) worker_name: String,
 }
 
@@ -60,7 +60,7 @@ impl ConsumerSettings {
         } else if self.poll_interval < Duration::from_millis(1) {
             "poll_interval must be at least 1 ms"
         } else if self.heartbeat_interval < Duration::from_secs(1) {
-            // apalis cuts it down to whole seconds: below one, every worker is dead at once.
+            // apalis truncates it to whole seconds: below one, every worker is dead immediately.
             "heartbeat_interval must be at least 1 s"
         } else if self.missed_heartbeats < 2 {
             "missed_heartbeats must be at least 2"
@@ -73,12 +73,13 @@ impl ConsumerSettings {
 
 /// Serves a queue until `shutdown`, then waits for the running handlers and returns.
 ///
-/// Survives every outage of Redis, including its absence at the start: running handlers go on, and
-/// fetching is tried again with a back-off of 0.2 to 5 s. Every message is acknowledged, whatever
-/// its handler does; a panic is logged. There is no limit to the wait for running handlers.
+/// Survives every outage of Redis, including its absence at startup: running handlers continue, and
+/// fetching is retried with a back-off of 0.2 to 5 s. Every message is acknowledged, whatever its
+/// handler does; a panic is logged. The wait for running handlers has no limit.
 ///
-/// The same delivery is never handled twice at once in one process, but may be handled twice in a
-/// row, or at once in two processes: the ledger has to tell. Fails only on impossible settings.
+/// One process never handles the same delivery twice simultaneously. It may handle it twice in a
+/// row, and two processes may handle it simultaneously: the ledger decides. Fails only on invalid
+/// settings.
 pub(crate) async fn consume<H, Fut>(
     settings: ConsumerSettings,
     connection: Connection,
@@ -108,7 +109,7 @@ where
     Ok(())
 }
 
-/// What outlives the single worker: workers are replaced at every error.
+/// State that outlives the individual workers, which are replaced after each error.
 struct Service<H> {
     settings: ConsumerSettings,
     connection: Connection,
@@ -116,11 +117,11 @@ struct Service<H> {
     shutdown: CancellationToken,
     handler: H,
     outage: Arc<Outage>,
-    /// Shared by all workers that follow each other, since handlers outlive their worker.
+    /// Slots shared by successive workers, since handlers outlive their worker.
     slots: Arc<Semaphore>,
     handling: Handling,
     handlers: TaskTracker,
-    /// Workers that may still hold messages in Redis.
+    /// Ended workers that may still hold messages in Redis.
     ended_workers: Vec<String>,
 }
 
@@ -173,7 +174,7 @@ where
         Ok(())
     }
 
-    /// Makes the apalis worker of that name; polled, it runs until it fails or is stopped.
+    /// Builds the apalis worker; once polled, it runs until it fails or is stopped.
     fn worker(&self, context: &WorkerContext) -> BoxFuture<'static, Result<(), WorkerError>> {
         let guard = ReplyGuard::new(
             self.connection.manager.clone(),
@@ -192,9 +193,9 @@ where
         let handler = self.handler.clone();
         WorkerBuilder::new(context)
             .backend(backend)
-            // A handler runs beside the worker: it neither delays a heartbeat nor ends with it.
+            // A handler runs alongside the worker: it neither delays a heartbeat nor ends with it.
             .parallelize(move |call| handlers.spawn(call))
-            // Inside, so that a slot stays taken for as long as the handler runs.
+            // Inside, so that a slot stays taken while the handler runs.
             .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&self.slots)))
             .build(move |message: Message, id: TaskId| {
                 let (handling, handler) = (handling.clone(), handler.clone());
@@ -218,11 +219,12 @@ where
             biased;
             ended = &mut running => ended,
             () = self.shutdown.cancelled() => {
-                // An error would mean that it has ended already; the next line finds out.
+                // An error would mean that it has already ended, which the next line detects.
                 let _already_ended = context.stop();
                 self.handlers.close();
-                // apalis takes acknowledgements from a short line, and none while it stops and any
-                // handler's is missing: those for which the line has no room would wait for ever.
+                // apalis takes acknowledgements from a short buffer, and takes none while it is
+                // stopping and any handler's is missing. Without a limit, those that do not fit
+                // would wait forever.
                 let waiting = async {
                     self.handlers.wait().await;
                     tokio::time::sleep(SIGN_OFF).await;

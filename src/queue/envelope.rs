@@ -1,45 +1,44 @@
-//! The wire message: what an administrator sees when looking into Redis.
+//! Wire format of a message, as an administrator sees it in Redis.
 
 use apalis_core::backend::codec::Codec;
 use serde::{Deserialize, Serialize};
 
-/// Longest message that is parsed, in bytes. Ours are a few hundred bytes long.
+/// Maximum length of a message that is parsed, in bytes. Ours have a few hundred.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
-/// Longest `run_id` and `job` that are believed, in bytes: both end up in logs.
+/// Maximum length of `run_id` and `job`, in bytes: both end up in logs.
 const MAX_NAME_BYTES: usize = 128;
-/// How much of an unreadable message is kept, in characters.
+/// Maximum length of the excerpt from an unreadable message, in characters.
 const MAX_QUOTE_CHARS: usize = 120;
 
-/// The typed message of one run: `{"run_id": …, "job": …, "payload": {…}}`.
+/// Notification of one run: `{"run_id": …, "job": …, "payload": {…}}`.
 ///
-/// A wire format: fields may be added, never renamed or removed. Fields unknown to this release are
-/// ignored.
+/// A wire format: fields may be added, never renamed or removed. Unknown fields are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Envelope {
-    /// The run in the ledger, which decides whether the message means anything.
+    /// Id of the run; the ledger decides whether the message is valid.
     pub(crate) run_id: String,
-    /// The job's name, to be compared with the ledger's.
+    /// Name of the job, to be compared with the ledger's.
     pub(crate) job: String,
-    /// The job's payload, to be compared with the ledger's.
+    /// Payload of the job, to be compared with the ledger's.
     pub(crate) payload: serde_json::Value,
 }
 
-/// What a consumer is handed: every message that was in the queue becomes one of these.
+/// Input of a handler: every message from the queue becomes one of these.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Message {
-    /// A message in our format. Whether its run exists is the ledger's to say.
+    /// Message in our format. Only the ledger knows whether its run exists.
     Run(Envelope),
-    /// Anything else: to be counted and logged; it is acknowledged and gone.
+    /// Any other message: logged, acknowledged and dropped.
     Unreadable {
-        /// What was wrong, with the beginning of the message.
+        /// What is wrong, with the beginning of the message.
         reason: String,
     },
 }
 
-/// Turns messages into JSON and back; decoding cannot fail.
+/// Codec between messages and JSON; decoding cannot fail.
 ///
-/// An error from a codec ends the apalis worker, and the message waits for it again after every
-/// restart: one bad message would stop the queue for ever.
+/// A codec error ends the apalis worker, and the message is still there after every restart: one
+/// bad message would block the queue forever.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct EnvelopeCodec;
 
@@ -61,7 +60,7 @@ impl Codec<Message> for EnvelopeCodec {
     }
 }
 
-/// Reads what was in the queue, whatever it is.
+/// Parses any message from the queue.
 pub(crate) fn read(bytes: &[u8]) -> Message {
     if bytes.is_empty() {
         return unreadable("no message is stored under its id", bytes);
@@ -82,9 +81,9 @@ pub(crate) fn read(bytes: &[u8]) -> Message {
 }
 
 fn unreadable(why: &str, bytes: &[u8]) -> Message {
-    // serde_json quotes the offending text, however long it is.
+    // serde_json quotes the offending text in full.
     let why: String = why.chars().take(MAX_QUOTE_CHARS * 2).collect();
-    // One character is at most four bytes long, so no more than this needs to be looked at.
+    // A character has at most 4 bytes, so the rest need not be examined.
     let head = &bytes[..bytes.len().min(MAX_QUOTE_CHARS * 4)];
     let quote: String = String::from_utf8_lossy(head).chars().take(MAX_QUOTE_CHARS).collect();
     Message::Unreadable { reason: format!("{why}; it begins with {quote:?}") }

@@ -1,51 +1,51 @@
-//! What can go wrong between ostrakon and Redis, in words an administrator can act on.
+//! Errors between ostrakon and Redis, in words an administrator can act on.
 
 use redis::RedisError;
 
-/// Why a message could not be sent, fetched or counted.
+/// Reason why a message could not be sent, fetched or counted.
 ///
 /// No variant carries the Redis URL: only `host:port`, so that a password never reaches a log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum QueueError {
-    /// The URL in the settings is not a Redis URL. Its text is left out: it may hold a password.
+    /// The URL in the settings is not a Redis URL. The error omits it: it may contain a password.
     #[error(
         "redis.url is not a Redis URL ({reason}); it looks like redis://HOST:6379/0, \
          rediss://HOST:6379/0 (TLS) or unix:///run/redis.sock"
     )]
     Url {
-        /// What the parser found wrong, without the URL itself.
+        /// Problem found by the parser, without the URL itself.
         reason: String,
     },
-    /// A setting that would make the queue lose or double its messages.
+    /// A setting would make the queue lose or duplicate its messages.
     #[error("Redis cannot be used with these settings: {reason}")]
     Settings {
-        /// Which setting, and what is allowed.
+        /// Name of the setting, and what is allowed.
         reason: String,
     },
-    /// The message cannot be written as JSON.
+    /// The message cannot be serialised as JSON.
     #[error("the message cannot be written as JSON ({reason})")]
     Message {
-        /// What `serde_json` says.
+        /// Error of `serde_json`.
         reason: String,
     },
-    /// Nobody answered, or the connection broke. Trying again later may help.
+    /// Redis did not answer, or the connection broke. Another attempt may help.
     #[error(
         "Redis at {address} is not reachable ({reason}); is it running, and is redis.url right?"
     )]
     Unreachable {
         /// `host:port`, or the path of the socket.
         address: String,
-        /// The cause, as the operating system or the time limit gave it.
+        /// Cause, as reported by the operating system or the time limit.
         reason: String,
     },
-    /// Redis answered, but did not let us in.
+    /// Redis answered, but rejected the login.
     #[error(
         "Redis at {address} refused the login ({reason}); check the user and password in redis.url"
     )]
     Login {
         /// `host:port`, or the path of the socket.
         address: String,
-        /// Redis's own words.
+        /// Error message of Redis.
         reason: String,
     },
     /// Redis answered with an error, or with something that apalis could not use.
@@ -53,20 +53,20 @@ pub(crate) enum QueueError {
     Answer {
         /// `host:port`, or the path of the socket.
         address: String,
-        /// Redis's or apalis's own words.
+        /// Error message of Redis or apalis.
         reason: String,
     },
 }
 
 impl QueueError {
-    /// Tells an unreachable Redis (exit code 8, worth another try) from all other errors.
+    /// Whether Redis is unreachable (exit code 8, worth another attempt).
     pub(crate) fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }
 
     pub(super) fn from_redis(address: &str, error: &RedisError) -> Self {
         let (address, reason) = (address.to_owned(), error.to_string());
-        // Before a login, Redis answers a long command by a protocol error and not by NOAUTH.
+        // Before a login, Redis answers a long command with a protocol error, not with NOAUTH.
         let login = matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
             || reason.contains("unauthenticated")
             || error.kind() == redis::ErrorKind::AuthenticationFailed;

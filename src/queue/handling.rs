@@ -1,4 +1,4 @@
-//! Hands messages to the handler: never the same one twice at once, and no panic gets out.
+//! Passes messages to the handler: never the same one twice simultaneously, and panics are caught.
 
 use std::any::Any;
 use std::collections::HashSet;
@@ -11,10 +11,10 @@ use ostrakon_jobs::engine::FailPoint;
 
 use super::envelope::Message;
 
-/// The ids of the messages that this process is handling now.
+/// Ids of the messages that this process is handling.
 ///
-/// A worker that loses Redis is replaced, but its handlers go on. Redis then delivers their messages
-/// again, quite possibly to this very process.
+/// A worker that loses Redis is replaced, but its handlers continue. Redis then delivers their
+/// messages again, possibly to this same process.
 #[derive(Clone, Default)]
 pub(super) struct Handling(Arc<Mutex<HashSet<String>>>);
 
@@ -23,7 +23,7 @@ impl Handling {
         self.lock().iter().cloned().collect()
     }
 
-    /// Handles one message; returns, whatever happens, when it may be acknowledged.
+    /// Handles one message. Returns in any case; the message may be acknowledged then.
     pub(super) async fn handle<H, Fut>(&self, id: String, message: Message, handler: H)
     where
         H: Fn(Message) -> Fut,
@@ -51,12 +51,12 @@ impl Handling {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
-        // Nothing can be half done inside: every critical section is one call.
+        // A poisoned set is still consistent: every critical section is a single call.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// An id's entry in the set, removed however its handler ends.
+/// Entry of an id in the set, removed however its handler ends.
 struct Held {
     handling: Handling,
     id: String,
@@ -75,7 +75,7 @@ impl Drop for Held {
     }
 }
 
-/// Reads the text of a panic, as far as it has one.
+/// Text of a panic, if it has one.
 pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()

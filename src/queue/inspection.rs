@@ -1,4 +1,4 @@
-//! Looks at the queues and changes nothing.
+//! Read-only queries on the queues.
 
 use ostrakon_jobs::engine::Class;
 
@@ -7,7 +7,7 @@ use super::error::QueueError;
 
 /// Counts the messages of a class that no worker has fetched yet.
 ///
-/// Ids that somebody forged are counted as well: this bounds what is in Redis, not what is true.
+/// Includes forged ids: the count limits what is in Redis, and does not say how many runs wait.
 pub(super) async fn waiting(connection: &mut Connection, class: Class) -> Result<u64, QueueError> {
     let queue = connection.queue_name(class);
     let counted: Result<(u64, u64), _> = redis::pipe()

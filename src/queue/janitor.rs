@@ -1,4 +1,4 @@
-//! Removes what apalis-redis leaves behind. It never removes anything by itself, and its own
+//! Removes what apalis-redis leaves behind. apalis never removes anything by itself, and its
 //! `vacuum()` also deletes messages that still wait for another attempt.
 
 use std::sync::LazyLock;
@@ -11,14 +11,15 @@ use super::error::QueueError;
 
 static JANITOR: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("janitor.lua")));
 
-/// Finished messages removed by one script: at most this many of each kind, then others get a turn.
+/// Maximum number of finished messages of each kind that one script removes; then other clients get
+/// a turn.
 const BATCH: usize = 500;
-/// Scripts run by one sweep at most.
+/// Maximum number of scripts per sweep.
 const MAX_BATCHES: usize = 20;
 
-/// Removes finished messages with all that belongs to them, and what dead workers left.
+/// Removes finished messages with all their data, and what dead workers left.
 ///
-/// Returns the number of messages removed, at most 20,000; what is left waits for the next sweep.
+/// Returns the number of messages removed, at most 20,000; the next sweep removes the rest.
 pub(crate) async fn sweep(connection: &mut Connection, class: Class) -> Result<usize, QueueError> {
     let queue = connection.queue_name(class);
     let mut removed = 0;

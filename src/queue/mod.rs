@@ -1,6 +1,6 @@
 //! Notifications: typed messages through Redis. The only folder that names apalis.
 //!
-//! Redis may lose, double or invent messages at any time; what is true stands in the ledger.
+//! Redis may lose, duplicate or invent messages at any time; the ledger is authoritative.
 mod connection;
 mod consumer;
 mod envelope;
@@ -26,22 +26,22 @@ use inspection::waiting;
 pub(crate) use janitor::sweep;
 pub(crate) use producer::Producer;
 
-/// Messages that may wait in one queue, of which there are two. apalis fails from 8,000 on; the ledger
-/// keeps the rest.
+/// Maximum number of waiting messages per queue, of which there are two. apalis fails from 8,000
+/// on; the ledger keeps the rest.
 const MAX_WAITING: u64 = 1_000;
 
-/// Messages that are fetched at once. With more, neither heartbeat nor acknowledgement is sent while
-/// any is left.
+/// Messages per fetch. With more, apalis sends neither heartbeats nor acknowledgements until it has
+/// passed on all of them.
 const FETCHED: usize = 1;
 
-/// The settings that producer and consumer must agree on.
+/// Storage settings that producer and consumer must share.
 fn storage_config(queue: &str) -> apalis_redis::Config {
     apalis_redis::Config::default()
         .queue(queue)
         .batch_size(FETCHED)
-        // Taking a lock searches the whole list of waiting messages.
+        // Taking a lock would search the whole list of waiting messages.
         .lock_tasks(false)
         .emit_events(false)
-        // Without it nothing is ever acknowledged.
+        // Without it, no message is ever acknowledged.
         .persist_results(true)
 }

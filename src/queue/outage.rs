@@ -1,10 +1,10 @@
-//! Says once that a queue is not being served, and once that it is again.
+//! Logs once that a queue is not served, and once that it is served again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::QueueError;
 
-/// The state of one queue's service, as far as the log knows.
+/// Logged state of one queue's service.
 pub(super) struct Outage {
     queue: String,
     going_on: AtomicBool,
@@ -15,7 +15,7 @@ impl Outage {
         Self { queue, going_on: AtomicBool::new(false) }
     }
 
-    /// Takes note of a failure; warns if it is the first.
+    /// Records a failure; warns if it is the first one.
     pub(super) fn begun(&self, error: &QueueError) {
         if self.going_on.swap(true, Ordering::Relaxed) {
             tracing::debug!(queue = self.queue, %error, "the queue is still not being served");
@@ -29,7 +29,7 @@ impl Outage {
         }
     }
 
-    /// Takes note of a fetch that worked.
+    /// Records a successful fetch.
     pub(super) fn ended(&self) {
         if self.going_on.swap(false, Ordering::Relaxed) {
             tracing::info!(queue = self.queue, "jobs are fetched from this queue again");

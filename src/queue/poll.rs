@@ -1,4 +1,4 @@
-//! When an idle worker looks into the queue again.
+//! Polling interval of an idle worker.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,17 +7,17 @@ use std::time::Duration;
 use apalis_core::backend::ext::poll_strategy::{PollSnapshot, PollStrategy};
 use tokio::time::{Instant, Sleep};
 
-/// Looks again after a fixed time.
+/// Polling strategy with a fixed interval.
 ///
-/// apalis's own interval replaces its expired timer without polling the new one. Nothing wakes the
-/// worker then until its next heartbeat.
+/// apalis's own interval replaces its expired timer without polling the new one, so nothing wakes
+/// the worker until its next heartbeat.
 pub(super) struct SafeInterval {
     interval: Duration,
     timer: Pin<Box<Sleep>>,
 }
 
 impl SafeInterval {
-    /// Starts the first wait now; must be called inside a tokio runtime.
+    /// Starts the first wait; must be called inside a tokio runtime.
     pub(super) fn new(interval: Duration) -> Self {
         Self { interval, timer: Box::pin(tokio::time::sleep(interval)) }
     }
@@ -26,7 +26,7 @@ impl SafeInterval {
 impl PollStrategy for SafeInterval {
     fn poll_drive(&mut self, cx: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
         let mut expired = false;
-        // Ends with a pending timer, which is what has taken note of the waker.
+        // The loop ends with a pending timer, which has registered the waker.
         while self.timer.as_mut().poll(cx).is_ready() {
             expired = true;
             self.timer.as_mut().reset(Instant::now() + self.interval);

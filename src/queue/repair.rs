@@ -1,4 +1,4 @@
-//! Makes a queue fit to be served, whatever somebody wrote into it, and settles what an ended
+//! Makes a queue fit to be served, whatever other clients wrote into it, and releases what an ended
 //! worker still holds.
 
 use std::sync::LazyLock;
@@ -15,9 +15,9 @@ static LIST: LazyLock<Script> = LazyLock::new(|| {
 });
 static RETIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("retire.lua")));
 
-/// Removes what would end every worker of the queue; returns how many things those were.
+/// Removes what would end every worker of the queue; returns the number of things removed.
 ///
-/// Takes note of the worker about to start, if there is one, for the janitor.
+/// Lists the worker that is about to start, if there is one, for the janitor.
 pub(super) async fn repair(
     connection: &mut Connection,
     queue: &str,
@@ -39,10 +39,10 @@ pub(super) async fn repair(
     Ok(removed)
 }
 
-/// Puts back what an ended worker had fetched and not begun; returns how many messages those were.
+/// Requeues what an ended worker had fetched but not started; returns the number of messages.
 ///
-/// Messages in `handling` stay with the dead worker until apalis finds them, since this process is
-/// still busy with them.
+/// Messages in `handling` stay with the dead worker until apalis finds them: this process is still
+/// working on them.
 pub(super) async fn retire(
     connection: &mut Connection,
     queue: &str,
@@ -54,13 +54,15 @@ pub(super) async fn retire(
     returned.map_err(|error| connection.failed(&error))
 }
 
-/// How often a worker makes itself heard of. The janitor takes half a minute's silence for its end.
+/// Interval between a worker's heartbeats for the janitor, which declares it dead after 30 s of
+/// silence.
 const LISTING_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Keeps a worker on the list of those that live, by the clock of Redis, for as long as it is polled.
+/// Keeps a worker on the list of live workers, by the clock of Redis, for as long as this future is
+/// polled.
 ///
-/// apalis has signs of life of its own, by each machine's clock: where those differ, the living would
-/// be taken for dead.
+/// apalis has its own heartbeats, by each machine's clock: if clocks differ, live workers would
+/// count as dead.
 pub(super) async fn keep_listed(mut connection: Connection, queue: String, worker: String) {
     let listed = format!("{queue}:workers:started");
     loop {
@@ -68,7 +70,7 @@ pub(super) async fn keep_listed(mut connection: Connection, queue: String, worke
         let done: Result<(), _> =
             LIST.key(&listed).arg(&worker).invoke_async(&mut connection.manager).await;
         if let Err(error) = done {
-            // The worker itself notices as well, and tells.
+            // The worker itself notices the failure too, and logs it.
             tracing::debug!(worker, error = %connection.failed(&error), "not listed for now");
         }
     }

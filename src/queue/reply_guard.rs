@@ -1,10 +1,10 @@
-//! Stands between apalis and Redis and mends what apalis would choke on.
+//! Layer between apalis and Redis that fixes replies on which apalis would fail.
 //!
-//! apalis ends its worker when a fetched id has no data, no metadata, or metadata that does not
-//! parse; the next worker fetches the same id again. And it parses ids: `007` becomes `7`, which is
-//! then not found when it is acknowledged, and ends the worker as well.
+//! apalis ends its worker when a fetched id has no data, no metadata, or unparsable metadata; the
+//! next worker fetches the same id again. It also parses ids: `007` becomes `7`, which is not found
+//! on acknowledgement, and this ends the worker too.
 //!
-//! And it takes whatever is there: a value of 500 MB would be in this process's memory three times.
+//! apalis also reads values of any size: 500 MB would be in this process's memory three times.
 
 use std::sync::{Arc, LazyLock};
 
@@ -17,15 +17,15 @@ use ulid::Ulid;
 use super::envelope::MAX_BYTES;
 use super::outage::Outage;
 
-/// Longest id that is used as it is, in bytes. Ours have 26.
+/// Maximum length of an id used unchanged, in bytes. Ours have 26.
 const MAX_ID_BYTES: usize = 64;
 
-/// Longest id that is fetched at all.
+/// Maximum length of an id that is fetched, in bytes.
 const MAX_FETCHED_ID_BYTES: usize = 64 * 1024;
 
 static BOUND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("bound.lua")));
 
-/// The connection that a worker is given.
+/// Connection given to an apalis worker.
 #[derive(Clone)]
 pub(super) struct ReplyGuard {
     connection: ConnectionManager,
@@ -60,7 +60,7 @@ impl ReplyGuard {
         Self { connection, keys: Arc::new(keys), outage }
     }
 
-    /// Whether a command is the script that fetches: the only one of a worker that names this key.
+    /// Whether a command is the fetch script: the only one of a worker's commands with this key.
     fn fetches(&self, cmd: &Cmd) -> bool {
         cmd.args_iter().any(|word| match word {
             redis::Arg::Simple(word) => word == self.keys.scheduled.as_bytes(),
@@ -68,12 +68,13 @@ impl ReplyGuard {
         })
     }
 
-    /// Fetches, after everything too long was cut; in one transaction, so that nobody writes between.
+    /// Fetches messages after a script has removed what is too long. Both run in one transaction,
+    /// so that no other client writes in between.
     async fn fetch(&mut self, cmd: &Cmd) -> RedisResult<Value> {
         let mut cut = redis::cmd("EVALSHA");
         cut.arg(BOUND.get_hash()).arg(4).arg(&self.keys.active).arg(&self.keys.scheduled);
         cut.arg(&self.keys.data).arg(&self.keys.meta);
-        // By the clock that apalis goes by, which may have gone on until then.
+        // apalis's clock (this machine's) plus 5 s, because time passes before apalis fetches.
         cut.arg(chrono::Utc::now().timestamp() + 5).arg(super::FETCHED);
         cut.arg(MAX_BYTES).arg(MAX_FETCHED_ID_BYTES);
         let mut both = redis::pipe();
@@ -89,7 +90,7 @@ impl ReplyGuard {
                 );
                 Ok(reply)
             }
-            // One of the two is not known to this Redis yet; apalis loads its own, and tries again.
+            // Redis does not know one of the two scripts yet; apalis loads its own and tries again.
             Err(error) if error.code() == Some("NOSCRIPT") => {
                 BOUND.prepare_invoke().load_async(&mut self.connection).await?;
                 Err(error)
@@ -111,14 +112,14 @@ impl ReplyGuard {
                 // The codec turns this into `Message::Unreadable`.
                 _ => Value::BulkString(Vec::new()),
             });
-            // Nothing of ours is kept in metadata: attempts are counted in the ledger.
+            // We keep nothing in metadata: the ledger counts attempts.
             let fields = [&id, "attempts", "0", "max_attempts", "25", "status", "Pending"];
             metadata.push(Value::Array(fields.map(bulk).into()));
         }
         Ok(Value::Array(vec![Value::Array(payloads), Value::Array(metadata)]))
     }
 
-    /// Whether a command is the script that acknowledges: the only one that names this key.
+    /// Whether a command is the acknowledgement script: the only one with this key.
     fn acknowledges(&self, cmd: &Cmd) -> bool {
         cfg!(feature = "failpoints")
             && cmd.args_iter().any(|word| match word {
@@ -127,7 +128,7 @@ impl ReplyGuard {
             })
     }
 
-    /// Makes the worker hold the message under a fresh id, so that it can be acknowledged.
+    /// Gives the worker's message a new id, so that it can be acknowledged.
     async fn rename(&mut self, id: &[u8]) -> RedisResult<String> {
         let fresh = Ulid::generate().to_string();
         let meta = [self.keys.meta.as_bytes(), b":", id].concat();
@@ -183,8 +184,8 @@ impl ConnectionLike for ReplyGuard {
     }
 }
 
-/// Recognises the reply to a fetch, `[[payload, …], [[id, field, value, …], …]]`; hands any other
-/// reply back. Nothing else that apalis asks a worker's connection is answered with two lists.
+/// Recognises the reply to a fetch, `[[payload, …], [[id, field, value, …], …]]`; returns any other
+/// reply unchanged. No other command on a worker's connection returns two lists.
 fn fetched(reply: Value) -> Result<Vec<(Vec<u8>, Value)>, Value> {
     let Value::Array(parts) = reply else { return Err(reply) };
     match parts.as_slice() {
@@ -209,7 +210,7 @@ fn id_of(metadata: &Value) -> Option<Vec<u8>> {
     }
 }
 
-/// Returns the id if apalis will give back exactly the same bytes when acknowledging it.
+/// Returns the id if apalis uses exactly the same bytes when it acknowledges it.
 fn usable(id: &[u8]) -> Option<String> {
     let id = std::str::from_utf8(id).ok().filter(|id| id.len() <= MAX_ID_BYTES)?;
     let parsed: TaskId = id.parse().ok()?;

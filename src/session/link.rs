@@ -1,4 +1,4 @@
-//! The way to the database: which of its hosts, through what, and what was found there.
+//! Route to the database: the host in use, a pooler in between, and what is wrong there.
 
 use std::{
     sync::{
@@ -16,41 +16,41 @@ use tracing::{info, warn};
 
 use super::place::{Place, places};
 use crate::{
-    cli::{Failure, reason},
+    failure::{Failure, reason},
     settings::{Settings, Target},
 };
 
-/// How often the connection that watches a primary is looked at.
+/// Interval between checks of the connection that watches the current host.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long that connection may take to answer.
+/// Time limit for an answer on that connection.
 const WATCH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The way to the database.
+/// Route to the database.
 #[derive(Debug)]
 pub(super) struct Link {
     places: Vec<Place>,
     target: Target,
-    /// How long one place may take.
+    /// Time limit for connecting to one place.
     pub(super) timeout: Duration,
     current: AtomicUsize,
-    /// Whether a pooler of sessions is between.
+    /// Whether a session pooler is in between.
     pooled: AtomicBool,
-    /// Whether the database was reached once; what is found before then ends the command.
+    /// Whether the database was reached once; an obstacle found earlier ends the command.
     reached: AtomicBool,
     obstacle: Mutex<Option<Obstacle>>,
     reported: AtomicBool,
     read_only: AtomicBool,
 }
 
-/// Why a connection is of no use.
+/// Reason why a connection is unusable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Obstacle {
-    /// What was asked for at the connection has not reached PostgreSQL.
+    /// The settings requested at connection time have not reached PostgreSQL.
     Pooler,
-    /// The server is not what `target_session_attrs` demands.
+    /// The server does not meet `target_session_attrs`.
     Unfit,
-    /// Triggers and foreign keys do nothing.
+    /// Triggers and foreign keys are disabled.
     Triggers,
 }
 
@@ -75,44 +75,45 @@ impl Link {
         self.places.len() > 1
     }
 
-    /// How to connect to the place that was found last.
+    /// Options for connecting to the place found last.
     pub(super) fn options(&self) -> PgConnectOptions {
         self.options_of(self.current.load(Ordering::Relaxed))
     }
 
     fn options_of(&self, place: usize) -> PgConnectOptions {
-        // There is always one.
+        // There is always at least one place.
         let options = self.places[place.min(self.places.len() - 1)].options.clone();
         if self.pooled.load(Ordering::Relaxed) {
             return options;
         }
-        // Asked for at the connection, these two are in force before the first statement.
+        // Requested at connection time, the last two are in force before the first statement.
         options.options([OWN_SESSION, ("statement_timeout", "0"), ("search_path", "pg_catalog")])
     }
 
-    /// Where the database is, without secrets.
+    /// Address of the database, without secrets.
     pub(super) fn address(&self) -> String {
         let place = self.current.load(Ordering::Relaxed);
         self.places.get(place).map_or_else(String::new, |place| place.address.clone())
     }
 
-    /// Whether what was reached lets itself be read only.
+    /// Whether the server that was reached is read-only.
     pub(super) fn is_read_only(&self) -> bool {
         self.read_only.load(Ordering::Relaxed)
     }
 
-    /// What was found in the way, if anything.
+    /// Obstacle found on the last connection, if any.
     pub(super) fn obstacle(&self) -> Option<Obstacle> {
         *self.obstacle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on, what stands in the way of a new connection ends that connection only.
+    /// Marks the database as reached: from now on, an obstacle ends only the new connection that
+    /// meets it.
     pub(super) fn was_reached(&self) {
         self.reached.store(true, Ordering::Relaxed);
     }
 
-    /// Makes a new connection ours. Of the first one, what stands in its way is kept for
-    /// [`Link::obstacle`]: the pool would try again and again, and say nothing.
+    /// Prepares a new connection for use. An obstacle on the first one is kept for
+    /// [`Link::obstacle`]: after an error, the pool would retry silently.
     pub(super) async fn prepare(&self, db: &mut PgConnection) -> sqlx::Result<()> {
         let seen = self.settle(db).await?;
         let found = found(&seen, self.target);
@@ -136,7 +137,7 @@ impl Link {
         settle(db).await
     }
 
-    /// Warns, once, of settings that nobody but the database's owner can change.
+    /// Warns once of settings that only the database's owner can change.
     fn tell(&self, seen: &Settled) {
         if (seen.read_only_by.is_none() && !seen.misses_standby)
             || self.reported.swap(true, Ordering::Relaxed)
@@ -145,7 +146,7 @@ impl Link {
         }
         if let Some(whom) = &seen.read_only_by {
             warn!(
-                "PostgreSQL lets ostrakon only read: default_transaction_read_only is on {whom}; whatever \
+                "PostgreSQL allows ostrakon only to read: default_transaction_read_only is on {whom}; whatever \
                  writes will be refused"
             );
         }
@@ -158,7 +159,7 @@ impl Link {
         }
     }
 
-    /// Describes what stands in the way, for a person.
+    /// Describes an obstacle for the operator.
     pub(super) fn describe(&self, obstacle: Obstacle) -> String {
         let address = self.address();
         match obstacle {
@@ -182,7 +183,7 @@ impl Link {
         }
     }
 
-    /// Finds the first place that is what was demanded, with a connection to it.
+    /// Finds the first place that meets the requested target, with a connection to it.
     pub(super) async fn find(&self) -> Result<(usize, PgConnection), Failure> {
         let second = (self.target == Target::PreferStandby).then_some(Target::Any);
         let first = if second.is_some() { Target::Standby } else { self.target };
@@ -215,7 +216,7 @@ impl Link {
         match answered(self.timeout, trying).await {
             Ok((db, seen)) => match found(&seen, target) {
                 Some(Obstacle::Unfit) => Err(format!("it is not {}", target.name())),
-                // The pool meets it again, and says more.
+                // The pool meets the same obstacle and describes it in full.
                 Some(_) | None => Ok(db),
             },
             Err(error) if refuses_options(&error) => {
@@ -226,8 +227,8 @@ impl Link {
         }
     }
 
-    /// Finds out whether the pooler that is between gives us sessions of our own, and goes on with it
-    /// if so.
+    /// Checks whether the pooler in between assigns sessions to clients, and continues with it if
+    /// so.
     pub(super) async fn look_through_pooler(&self) -> Result<(), Failure> {
         if self.pooled.load(Ordering::Relaxed) {
             return Err(Failure::Refused(self.describe(Obstacle::Pooler)));
@@ -248,7 +249,7 @@ impl Link {
         }
     }
 
-    /// Has the pools follow the database to another of its hosts, for as long as it is polled.
+    /// Keeps the pools on the current host of the database, for as long as this future is polled.
     pub(super) async fn follow(self: Arc<Self>, pools: Vec<PgPool>, watched: PgConnection) {
         let mut watched = Some(watched);
         loop {
@@ -260,7 +261,7 @@ impl Link {
             }
             watched = None;
             let before = self.address();
-            // Whoever needs a connection meanwhile says that there is none.
+            // Meanwhile, users of the pools report that no connection is available.
             if let Ok((_, db)) = self.find().await {
                 for pool in &pools {
                     pool.set_connect_options(self.options());
@@ -278,7 +279,7 @@ impl Link {
     }
 }
 
-/// What stands in the way of a connection, if anything.
+/// Obstacle of a connection, if there is one.
 fn found(seen: &Settled, target: Target) -> Option<Obstacle> {
     let fits = match target {
         Target::Any | Target::PreferStandby => true,
@@ -295,7 +296,7 @@ fn found(seen: &Settled, target: Target) -> Option<Obstacle> {
     }
 }
 
-/// Whether a pooler does not let pass what is asked for at a connection.
+/// Whether a pooler rejects the settings requested at connection time.
 pub(super) fn refuses_options(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| {
         error.code().as_deref() == Some("08P01") && error.message().contains("startup parameter")

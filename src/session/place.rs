@@ -1,4 +1,4 @@
-//! One place where the database may be, in sqlx's terms.
+//! One possible location of the database, in sqlx's terms.
 
 use std::{
     fs,
@@ -13,25 +13,25 @@ use sqlx::{
 };
 
 use crate::{
-    cli::Failure,
+    failure::Failure,
     settings::{Conninfo, Host, PassfileEntry, TlsMode},
 };
 
-/// Where PostgreSQL's socket may be when nobody says.
+/// Default folders of PostgreSQL's socket.
 const SOCKET_FOLDERS: [&str; 3] = ["/run/postgresql", "/var/run/postgresql", "/tmp"];
 
-/// Most of a file of certificates that is looked at.
+/// Maximum number of bytes read of a certificate file.
 const MAX_PEM_BYTES: u64 = 1 << 20;
 
-/// A place with what is needed to connect to it.
+/// Location, with what is needed to connect to it.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) options: PgConnectOptions,
-    /// Where that is, without secrets.
+    /// Address of the location, without secrets.
     pub(super) address: String,
 }
 
-/// Gives all places of a connection string.
+/// All locations of a connection string.
 pub(super) fn places(info: &Conninfo) -> Result<Vec<Place>, Failure> {
     let files = [
         ("sslrootcert", &info.tls.root, "BEGIN CERTIFICATE"),
@@ -49,7 +49,8 @@ pub(super) fn places(info: &Conninfo) -> Result<Vec<Place>, Failure> {
     info.hosts.iter().map(|host| place(info, host)).collect()
 }
 
-/// What sqlx cannot read it passes over, or says in words of its own.
+/// Checks that a PEM file is readable and contains what is wanted: sqlx ignores what it cannot
+/// read, or reports it in its own words.
 fn readable(path: &Path, wanted: &str) -> io::Result<()> {
     let mut text = Vec::new();
     fs::File::open(path)?.take(MAX_PEM_BYTES).read_to_end(&mut text)?;
@@ -99,9 +100,9 @@ fn place(info: &Conninfo, host: &Host) -> Result<Place, Failure> {
     };
     let options = session_options(encrypted(options, info), info.options.as_deref())?
         .application_name("ostrakon")
-        // A pooler refuses what it does not know at the start of a session; it is set later.
+        // A pooler rejects startup parameters that it does not know; this one is set later.
         .extra_float_digits(None)
-        // A statement that takes a second, as a count of a large table does, is no reason to warn.
+        // A statement that takes a second, such as a count of a large table, is no reason to warn.
         .log_slow_statements(log::LevelFilter::Debug, Duration::from_secs(1));
     Ok(Place { options, address })
 }
@@ -140,7 +141,7 @@ fn encrypted(mut options: PgConnectOptions, info: &Conninfo) -> PgConnectOptions
     options
 }
 
-/// Reads `-c NAME=VALUE` and `--NAME=VALUE`, which is all that makes sense for a session.
+/// Parses `-c NAME=VALUE` and `--NAME=VALUE`, the only options that make sense for a session.
 fn session_options(
     options: PgConnectOptions,
     written: Option<&str>,
@@ -168,7 +169,7 @@ fn session_options(
     Ok(if pairs.is_empty() { options } else { options.options(pairs) })
 }
 
-/// Splits at blanks that no `\` stands before.
+/// Splits at spaces that are not escaped with `\`.
 fn split(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut characters = text.chars();

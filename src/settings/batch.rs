@@ -19,17 +19,17 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("batch.late_writes", Accepts::Span(0, 600_000)),
 ];
 
-/// How much one transaction does, and how long it may wait.
+/// Size of one transaction, and its time limits.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BatchSettings {
     /// Rows in a run's first batch; at most `rows_max`.
     pub(crate) rows_initial: u32,
-    /// Most rows in one batch.
+    /// Maximum number of rows in one batch.
     pub(crate) rows_max: u32,
-    /// Most rows in one batch while others are at work.
+    /// Maximum number of rows in one batch while other sessions are busy.
     pub(crate) rows_busy: u32,
-    /// How long one batch should take, commit included.
+    /// Target duration of one batch, commit included.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) target: Duration,
     /// `PostgreSQL`'s `lock_timeout`; never zero, which would mean none.
@@ -38,7 +38,8 @@ pub(crate) struct BatchSettings {
     /// `PostgreSQL`'s `statement_timeout`; never zero, which would mean none.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) statement_timeout: Duration,
-    /// How long a run waits at most, at its end, for others who may still write what they read before.
+    /// Maximum time a run waits, at its end, for other sessions that may still write what they read
+    /// before.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) late_writes: Duration,
 }

@@ -1,4 +1,4 @@
-//! The environment: which variables are ours, and what they say.
+//! Environment variables of ostrakon, and their values.
 
 use std::{
     collections::BTreeMap,
@@ -12,13 +12,13 @@ use super::{
     origin::{Layer, Origin},
 };
 
-/// Names the config file; not a key, because the file cannot name itself.
+/// Variable that names the config file; not a key, because the file cannot name itself.
 pub(super) const CONFIG: &str = "OSTRAKON_CONFIG";
 
-/// Begins the names of our variables.
+/// Prefix of our variables.
 const PREFIX: &str = "OSTRAKON_";
 
-/// Begins the names that are ours and yet no settings.
+/// Prefixes of variables that are ours but not settings.
 const EXEMPT: [&str; 2] = ["OSTRAKON_TEST_", "OSTRAKON_LOG_"];
 
 /// Environment variables, of the process or of a test.
@@ -26,18 +26,18 @@ const EXEMPT: [&str; 2] = ["OSTRAKON_TEST_", "OSTRAKON_LOG_"];
 pub(crate) struct Environment(BTreeMap<String, OsString>);
 
 impl Environment {
-    /// Takes the variables of this process.
+    /// Variables of this process.
     pub(crate) fn of_process() -> Self {
-        // Not `vars`: it panics when any variable is not UTF-8, even one of somebody else.
+        // Not `vars`: it panics if any variable is not UTF-8, even one of another program.
         std::env::vars_os().collect()
     }
 
-    /// Gives the value of a variable; an empty one counts as not set.
+    /// Value of a variable; an empty one counts as not set.
     pub(super) fn get(&self, variable: &str) -> Option<&OsStr> {
         self.0.get(variable).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// Makes a layer per variable that is set, the weaker names first.
+    /// Builds one layer per variable that is set, weaker names first.
     pub(super) fn layers(&self, keys: &[&'static Key]) -> (Vec<Layer>, Vec<Problem>) {
         let (mut layers, mut problems) = (Vec::new(), Vec::new());
         for key in keys {
@@ -60,7 +60,7 @@ impl Environment {
         (layers, problems)
     }
 
-    /// Warns of variables that look like ours and mean nothing.
+    /// Warns of variables that look like ours but have no meaning.
     pub(super) fn warnings(&self, keys: &[&Key]) -> Vec<String> {
         let unknown = self.0.keys().filter(|variable| {
             variable.starts_with(PREFIX)
@@ -73,7 +73,9 @@ impl Environment {
                 let hint = hint::nearest_key(keys, variable.trim_start_matches(PREFIX))
                     .map(|key| format!("; did you mean {}?", key.variable()))
                     .unwrap_or_default();
-                format!("the environment variable {variable} is no setting and was ignored{hint}")
+                format!(
+                    "the environment variable {variable} is not a setting and was ignored{hint}"
+                )
             })
             .collect()
     }

@@ -1,10 +1,10 @@
-//! What can be wrong with the settings. Each message names the source and what would be accepted.
+//! Errors in the settings. Each message names the source and what would be accepted.
 
 use std::{fmt, io, path::PathBuf};
 
 use super::origin::Origin;
 
-/// Why the settings cannot be used. Nothing has been done yet when it appears.
+/// Reason why the settings cannot be used. Reported before anything is done.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
     /// The config file is missing or cannot be read.
@@ -13,29 +13,29 @@ pub(crate) enum SettingsError {
         path.display()
     )]
     Unreadable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Who named it: the flag, the variable, or the usual place.
+        /// What named the file: the flag, the variable, or the default path.
         named_by: &'static str,
-        /// The reason of the operating system.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// The config file could have been written by anybody.
+    /// The config file is writable by every user.
     #[error(
         "refusing the config file {path}: every user of this machine may write to it (mode {mode:04o})\n\
          Look through it, then run: chmod o-w {path}",
         path = path.display()
     )]
     WorldWritable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Its permission bits.
+        /// Permission bits of the file.
         mode: u32,
     },
-    /// The config file is no TOML.
+    /// The config file is not valid TOML.
     #[error("{origin}: line {line}, column {column} is not TOML: {message}")]
     Syntax {
-        /// The file.
+        /// Path of the file.
         origin: Origin,
         /// Line, from 1.
         line: usize,
@@ -44,80 +44,64 @@ pub(crate) enum SettingsError {
         /// What the parser expected; never the line itself, which may hold a password.
         message: String,
     },
-    /// Keys or values are not accepted: all of them at once.
+    /// Keys or values are invalid: all problems together.
     #[error("the settings cannot be used, and nothing was done:{}", List(.0))]
     Invalid(Vec<Problem>),
-    /// The command needs the database, and nobody said where it is.
+    /// The command needs the database, but its URL is set nowhere.
     #[error(
         "no database is given\nSet `url` under [database] in the config file, or the environment variable \
          OSTRAKON_DATABASE_URL or DATABASE_URL, to a URL such as \"postgres://ostrakon@localhost/pleroma\"."
     )]
     NoDatabase,
-    /// What completes the database's URL, from the environment or from files, cannot be used.
+    /// What completes the database's URL, from the environment or from files, is invalid.
     #[error("database.url cannot be used: {0}\nNothing was done.")]
     Database(String),
-    /// The pool is too small for the jobs that the worker would run at once.
-    #[error(
-        "the worker needs {needed} database connections (worker.concurrency {concurrency} + \
-         worker.short_concurrency {short_concurrency} + 3), but database.pool_size is {pool_size}; it was not started\n\
-         Set database.pool_size (OSTRAKON_DATABASE_POOL_SIZE) to {needed} or more, or lower the two others."
-    )]
-    PoolTooSmall {
-        /// Long jobs at once.
-        concurrency: u32,
-        /// Slots for short jobs.
-        short_concurrency: u32,
-        /// Connections that the worker needs.
-        needed: u32,
-        /// Connections that it may hold.
-        pool_size: u32,
-    },
-    /// Checked values that still do not fit: a mistake in ostrakon.
+    /// Checked values do not deserialise: a bug in ostrakon.
     #[error(
         "the settings cannot be put together: {0}\nThis is a mistake in ostrakon; please report it."
     )]
     Internal(String),
 }
 
-/// One thing that is wrong, with its source.
+/// Single problem, with its source.
 #[derive(Debug)]
 pub(crate) enum Problem {
-    /// A value that its key does not accept.
+    /// The key does not accept the value.
     Value {
-        /// Where it stands.
+        /// Source of the value.
         origin: Origin,
-        /// Its key.
+        /// Key of the value.
         key: &'static str,
-        /// The value as it may be shown.
+        /// Value as it may be shown.
         found: String,
-        /// What would be accepted.
+        /// Accepted values.
         accepts: String,
     },
-    /// A value of which nothing may be shown.
+    /// The value is invalid, and nothing of it may be shown.
     Unusable {
-        /// Where it stands.
+        /// Source of the value.
         origin: Origin,
-        /// Its key.
+        /// Key of the value.
         key: &'static str,
-        /// Why it is not accepted.
+        /// Reason why it is not accepted.
         reason: String,
     },
-    /// A key or section that does not exist.
+    /// The key or section does not exist.
     Unknown {
-        /// Where it stands.
+        /// Source of the key.
         origin: Origin,
-        /// The key, or the section in brackets.
+        /// Key, or section in brackets.
         name: String,
-        /// What may have been meant, or all that there is.
+        /// Key that may have been meant, or all that exist.
         hint: String,
     },
-    /// Two values that do not go together.
+    /// Two values contradict each other.
     Conflict {
-        /// The one to change.
+        /// Key to change.
         key: &'static str,
-        /// Its value and origin.
+        /// Value and origin of that key.
         found: String,
-        /// What it must fit, and the value and origin of that.
+        /// What it must fit, with the value and origin of the other key.
         limit: String,
     },
 }

@@ -1,4 +1,4 @@
-//! `[federation]`: how other servers are told of what was deleted.
+//! `[federation]`: how other servers are notified of deletions.
 
 use std::time::Duration;
 
@@ -18,19 +18,19 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("federation.max_waiting", Accepts::Count(100, 10_000_000)),
 ];
 
-/// How other servers are told.
+/// How other servers are notified.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FederationSettings {
-    /// Who finds out the inboxes.
+    /// Program that determines the inboxes.
     pub(crate) fanout: Fanout,
-    /// Hosts that get public activities only.
+    /// Hosts that receive public activities only.
     pub(crate) quarantined_instances: Vec<String>,
-    /// A host that has been unreachable for longer is told nothing.
+    /// Time after which an unreachable host receives no more deliveries.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) reachability_timeout: Duration,
-    /// At most so many deliveries that ostrakon asks for become due in one second.
+    /// Maximum number of ostrakon's deliveries that become due per second.
     pub(crate) per_second: u32,
-    /// No more are asked for while more than so many wait.
+    /// Maximum number of waiting deliveries; above it, ostrakon queues no more.
     pub(crate) max_waiting: u32,
 }

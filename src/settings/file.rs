@@ -1,4 +1,4 @@
-//! The config file: which one, whether it may be trusted, what stands in it.
+//! Config file: its path, its permissions, its content.
 
 use std::{
     fs::File,
@@ -17,10 +17,10 @@ use super::{
     secret::{holds_password, quote_rejected},
 };
 
-/// Most bytes that are read.
+/// Maximum size of the file, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// A config file that was read.
+/// Parsed config file.
 #[derive(Debug)]
 pub(super) struct ConfigFile {
     pub(super) origin: Origin,
@@ -32,16 +32,16 @@ impl ConfigFile {
     /// Reads the file.
     ///
     /// # Errors
-    /// When it cannot be read, may be written by everybody, or is no TOML.
+    /// If it cannot be read, is writable by every user, or is not valid TOML.
     pub(super) fn read(path: &Path, named_by: &'static str) -> Result<Self, SettingsError> {
         let unreadable =
             |source| SettingsError::Unreadable { path: path.to_owned(), named_by, source };
         let mut text = String::new();
         let mut file = File::open(path).map_err(unreadable)?;
-        // The open file is asked, not the path: what is checked is what is read.
+        // Permissions of the open file, not of the path: what is checked is what is read.
         let metadata = file.metadata().map_err(unreadable)?;
         let mode = metadata.permissions().mode() & 0o7777;
-        // /dev/null is everybody's, and a usual way to say "no file".
+        // /dev/null is writable by every user, and a common way to say "no file".
         if mode & 0o002 != 0 && !metadata.file_type().is_char_device() {
             return Err(SettingsError::WorldWritable { path: path.to_owned(), mode });
         }
@@ -57,10 +57,10 @@ impl ConfigFile {
         Ok(read)
     }
 
-    /// Reads the text of a file with these permissions.
+    /// Parses the text of a file with these permissions.
     ///
     /// # Errors
-    /// When it is no TOML.
+    /// If it is not valid TOML.
     pub(super) fn parse(text: &str, path: &Path, mode: u32) -> Result<Self, SettingsError> {
         let origin = Origin::File(path.to_owned());
         let values = parse(text, &origin)?;
@@ -90,7 +90,7 @@ impl ConfigFile {
         }
     }
 
-    /// Finds the keys and sections that do not exist.
+    /// Finds keys and sections that do not exist.
     pub(super) fn problems(&self, keys: &[&Key]) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (name, value) in &self.values {
@@ -143,7 +143,8 @@ impl ConfigFile {
     }
 }
 
-/// Warns of others who may write the file: whoever does chooses the database, and what is done to it.
+/// Warns of other users who may write the file: they could choose the database, and what is done to
+/// it.
 fn strangers(path: &Path, mode: u32, owner: u32, own: u32) -> Vec<String> {
     let path = path.display();
     let mut warnings = Vec::new();
@@ -160,7 +161,7 @@ fn strangers(path: &Path, mode: u32, owner: u32, own: u32) -> Vec<String> {
     warnings
 }
 
-/// Reads a table; errors never quote the text, which may hold a password.
+/// Parses a table; errors never quote the text, which may contain a password.
 pub(super) fn parse(text: &str, origin: &Origin) -> Result<Dict, SettingsError> {
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
@@ -181,7 +182,7 @@ fn has_password(value: &Value) -> bool {
     }
 }
 
-/// Quotes a value that was not accepted, without what may be a password.
+/// Quotes a rejected value, without anything that may be a password.
 pub(super) fn quote(value: &Value) -> String {
     match value {
         Value::String(_, text) => quote_rejected(text),

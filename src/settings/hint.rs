@@ -2,7 +2,8 @@
 
 use super::key::Key;
 
-/// Finds the key that was probably meant by `path`, if one is close, or has the same name in another section.
+/// Finds the key that `path` probably means, if one is close, or has the same name in another
+/// section.
 pub(super) fn nearest_key<'a>(keys: &[&'a Key], path: &str) -> Option<&'a Key> {
     let wanted = flat(path);
     let name = path.rsplit('.').next().unwrap_or(path);
@@ -25,7 +26,7 @@ fn is_close(distance: usize, wanted: &str) -> bool {
     distance <= 2.max(wanted.len() / 3) && distance < wanted.len()
 }
 
-/// Makes `database.url`, `database_url` and `DATABASE_URL` the same.
+/// Normalises `database.url`, `database_url` and `DATABASE_URL` to the same text.
 fn flat(path: &str) -> String {
     path.replace('.', "_").to_ascii_lowercase()
 }

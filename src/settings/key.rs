@@ -1,4 +1,4 @@
-//! What a key is: its name, its environment variable, what it accepts.
+//! Keys: their names, their environment variables, and what they accept.
 
 use std::{fmt, time::Duration};
 
@@ -9,14 +9,15 @@ use url::Url;
 
 use super::{conninfo::Conninfo, redis};
 
-/// One key of the settings.
+/// Key of the settings.
 #[derive(Debug)]
 pub(crate) struct Key {
-    /// Section and name with a dot between, as in `worker.lease`; the name alone at the top.
+    /// Section and name separated by a dot, such as `worker.lease`; the name alone at the top
+    /// level.
     pub(crate) path: &'static str,
-    /// A weaker environment variable with a name that other programs use too.
+    /// Weaker environment variable, with a name that other programs use too.
     pub(crate) alias: Option<&'static str>,
-    /// The values that it accepts.
+    /// Accepted values.
     pub(crate) accepts: Accepts,
 }
 
@@ -30,42 +31,42 @@ impl Key {
         self
     }
 
-    /// Names the key's environment variable.
+    /// Name of the key's environment variable.
     pub(crate) fn variable(&self) -> String {
         format!("OSTRAKON_{}", self.path.replace('.', "_").to_ascii_uppercase())
     }
 }
 
-/// Which values a key accepts; `Display` tells it to a person ("give …").
+/// Accepted values of a key; `Display` describes them in messages ("give …").
 #[derive(Debug)]
 pub(crate) enum Accepts {
-    /// A whole number within these bounds.
+    /// Whole number within these bounds.
     Count(u32, u32),
-    /// A number, whole or not, within these bounds.
+    /// Number within these bounds, fractions included.
     Number(u32, u32),
-    /// A duration within these bounds, in milliseconds.
+    /// Duration within these bounds, in milliseconds.
     Span(u64, u64),
-    /// true or false.
+    /// `true` or `false`.
     Flag,
     /// One of these words.
     OneOf(&'static [&'static str]),
-    /// A connection string of PostgreSQL.
+    /// Connection string of PostgreSQL.
     Database,
-    /// A connection URL of Redis.
+    /// Connection URL of Redis.
     Redis,
-    /// The public URL of a server, without a path.
+    /// Public URL of a server, without a path.
     Site,
-    /// A name that is safe as part of a Redis key.
+    /// Name that is safe as part of a Redis key.
     Name,
-    /// A log level or filter.
+    /// Log level or filter.
     Filter,
     /// One line of text.
     Text,
-    /// A path from the root.
+    /// Absolute path.
     Path,
-    /// A part of the day.
+    /// Part of the day.
     Window,
-    /// A list of words.
+    /// List of words.
     Words,
 }
 
@@ -74,11 +75,11 @@ const NAME_MAX: usize = 64;
 const TEXT_MAX: usize = 255;
 
 impl Accepts {
-    /// Gives the typed value of a text from the environment. Text that does not fit stays text, for
-    /// [`Accepts::check`] to refuse with its source.
+    /// Typed value of a text from the environment. Text of the wrong type stays text, so that
+    /// [`Accepts::check`] refuses it with its source.
     pub(super) fn typed(&self, text: &str) -> Value {
         match self {
-            // Signed, as in the file: figment keeps the two apart.
+            // Signed, as in the file: figment distinguishes the two.
             Self::Count(..) => text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
             Self::Number(..) => text.parse::<f64>().map_or_else(|_| Value::from(text), Value::from),
             Self::Flag => match text.to_ascii_lowercase().as_str() {
@@ -93,7 +94,8 @@ impl Accepts {
         }
     }
 
-    /// Says why a value is not accepted, of keys whose values are too long for "give …" or too secret to be quoted.
+    /// Reason why a value is not accepted, for keys whose values are too long for "give …" or too
+    /// secret to quote.
     pub(super) fn fault(&self, value: &Value) -> Option<String> {
         let text = value.as_str()?;
         match self {
@@ -201,7 +203,8 @@ fn is_word(text: &str) -> bool {
 }
 
 fn is_filter(text: &str) -> bool {
-    // `EnvFilter` takes a mistyped level ("inof") for the name of a target, and then logs nothing else.
+    // `EnvFilter` takes a mistyped level ("inof") for the name of a target, and then logs nothing
+    // else.
     let known = text.split(',').all(|directive| {
         directive.contains(['=', '['])
             || LEVELS.iter().any(|level| directive.trim().eq_ignore_ascii_case(level))

@@ -1,4 +1,4 @@
-//! Putting the layers together.
+//! Merging of the layers.
 
 use std::path::PathBuf;
 
@@ -15,17 +15,17 @@ use super::{
     secret::mask,
 };
 
-/// What the settings are read from beside the command line.
+/// Sources of the settings besides the command line.
 #[derive(Debug)]
 pub(crate) struct Surroundings {
     /// Environment variables.
     pub(crate) environment: Environment,
-    /// The config file that is read when none is named; it need not exist.
+    /// Default config file, read if none is named; it need not exist.
     pub(crate) usual_file: PathBuf,
 }
 
 impl Surroundings {
-    /// Takes those of this process.
+    /// Sources of this process.
     pub(crate) fn of_process() -> Self {
         Self {
             environment: Environment::of_process(),
@@ -34,39 +34,40 @@ impl Surroundings {
     }
 }
 
-/// The settings, and what is worth telling about them.
+/// Settings with their warnings and origins.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     /// The settings in force.
     pub(crate) settings: Settings,
-    /// What a person should know though it stops nothing; for the log or the standard error.
+    /// Warnings that stop nothing; for the log or standard error.
     pub(crate) warnings: Vec<String>,
     entries: Vec<Entry>,
 }
 
-/// One key, for `ostrakon config show`.
+/// Key as `ostrakon config show` prints it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Entry {
     /// Section and name.
     pub(crate) key: &'static str,
-    /// Its value as it was written, with passwords masked; `None`: not given, and without a default.
+    /// Value as it was written, with passwords masked; `None` if it is not set and has no default.
     pub(crate) value: Option<String>,
-    /// Where the value comes from; [`Origin::Default`] for one that is not given.
+    /// Origin of the value; [`Origin::Default`] if it is not set.
     pub(crate) origin: Origin,
 }
 
 impl Loaded {
-    /// Lists every key with its value and origin, in the order of `config/default.toml`. Passwords are masked.
+    /// All keys with their values and origins, in the order of `config/default.toml`. Passwords are
+    /// masked.
     pub(crate) fn entries(&self) -> Vec<Entry> {
         self.entries.clone()
     }
 
-    /// Says where the value of a key comes from.
+    /// Origin of a key's value.
     pub(crate) fn origin(&self, key: &str) -> Option<&Origin> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.origin)
     }
 
-    /// Gives the log settings of a command that is no worker: text, and `warn` unless somebody set the level.
+    /// Log settings for commands other than the worker: text, and `warn` unless the level is set.
     pub(crate) fn command_log(&self) -> LogSettings {
         let given = self.origin("log.level").is_some_and(|origin| *origin != Origin::Default);
         let level = if given { self.settings.log.level.clone() } else { "warn".to_owned() };
@@ -79,7 +80,7 @@ pub(super) fn load(overrides: &Overrides, from: &Surroundings) -> Result<Loaded,
     merge(config_file(overrides, from)?, &from.environment, overrides)
 }
 
-/// Puts the layers together, whatever file they come from.
+/// Merges the layers, whatever file they come from.
 pub(super) fn merge(
     file: Option<ConfigFile>,
     environment: &Environment,
@@ -151,7 +152,7 @@ fn check(merged: &Figment, keys: &[&'static Key], problems: &mut Vec<Problem>) -
     entries
 }
 
-/// Writes an accepted value, without its password.
+/// Formats an accepted value, without its password.
 fn show(value: &Value) -> String {
     if let Some(words) = value.as_array() {
         let quoted: Vec<String> = words.iter().map(file::quote).collect();
@@ -160,7 +161,7 @@ fn show(value: &Value) -> String {
     value.as_str().map_or_else(|| file::quote(value), mask)
 }
 
-/// Finds the values that are fine alone and not together.
+/// Finds values that are valid alone but contradict each other.
 fn conflicts(settings: &Settings, entries: &[Entry]) -> Vec<Problem> {
     let reported = |key: &str| {
         let entry = entries.iter().find(|entry| entry.key == key);

@@ -1,4 +1,4 @@
-//! `[log]`: what is logged, and how it looks.
+//! `[log]`: what is logged, and in which format.
 
 use serde::Deserialize;
 
@@ -9,23 +9,23 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("log.format", Accepts::OneOf(&["auto", "text", "json"])),
 ];
 
-/// What is logged, and how it looks.
+/// What is logged, and in which format.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogSettings {
-    /// A level, or a filter by target such as `info,sqlx=warn`.
+    /// Level, or filter by target such as `info,sqlx=warn`.
     pub(crate) level: String,
-    /// How a line looks.
+    /// Format of a line.
     pub(crate) format: LogFormat,
 }
 
-/// How a log line looks.
+/// Format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {
     /// Text on a terminal, JSON elsewhere.
     Auto,
-    /// For people.
+    /// Text for people.
     Text,
     /// One JSON object per line.
     Json,

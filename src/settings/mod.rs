@@ -1,12 +1,14 @@
 //! Settings: defaults < config file < environment < command line, resolved once into [`Settings`].
 //!
-//! A section's file holds its struct and its list of [`Key`]s; `config/default.toml` holds the defaults and explains
-//! every key. A new key is added to these three (tests fail when one is forgotten), and nowhere else: its environment
-//! variable, its checks and its line in `ostrakon config show` follow from the [`Key`].
+//! A section's file holds its struct and its list of [`Key`]s; `config/default.toml` holds the
+//! defaults and documents every key. Within the settings, a new key is added to these three and
+//! nowhere else (tests fail if one is missing): its environment variable, its checks and its line
+//! in `ostrakon config show` follow from the [`Key`].
 //!
-//! figment merges the layers and remembers the origin of each value. Values are checked before serde sees them, so that
-//! every message can name the source and what would be accepted. Only the value in force is checked: a `DATABASE_URL`
-//! meant for another program does no harm when `OSTRAKON_DATABASE_URL` is set.
+//! figment merges the layers and remembers the origin of each value. Values are checked before
+//! serde sees them, so that every message can name the source and what would be accepted. Only the
+//! value in force is checked: a `DATABASE_URL` meant for another program does no harm if
+//! `OSTRAKON_DATABASE_URL` is set.
 
 mod batch;
 mod conninfo;
@@ -46,15 +48,16 @@ pub(crate) use self::{
     log::{LogFormat, LogSettings},
     origin::Origin,
     overrides::Overrides,
+    worker::SIDE_CONNECTIONS,
 };
 
-/// The defaults, and the manual of every key.
+/// Default values, with the documentation of every key.
 pub(crate) const DEFAULTS: &str = include_str!("../../config/default.toml");
 
-/// Keys outside of any section.
+/// Keys at the top level.
 const TOP: &[Key] = &[Key::new("instance_url", Accepts::Site)];
 
-/// Lists every key, in the order of `config/default.toml`.
+/// All keys, in the order of `config/default.toml`.
 pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
     [
         TOP,
@@ -71,28 +74,28 @@ pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
     .flatten()
 }
 
-/// The settings in force, every value within its bounds.
+/// Settings in force, every value within its bounds.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// Public URL of the server, http or https; `None`: to be found in the database.
+    /// Public URL of the server, http or https; `None` means that it is read from the database.
     #[serde(default, deserialize_with = "site")]
     pub(crate) instance_url: Option<Url>,
     /// The server's database.
     pub(crate) database: DatabaseSettings,
-    /// What wakes the workers.
+    /// Redis for notifications.
     pub(crate) redis: RedisSettings,
     /// How a worker runs its jobs.
     pub(crate) worker: WorkerSettings,
     /// How much one transaction does.
     pub(crate) batch: BatchSettings,
-    /// When long runs are throttled.
+    /// Checks that throttle long runs.
     pub(crate) throttle: ThrottleSettings,
-    /// The server's own switches.
+    /// Settings copied from the server's own configuration.
     pub(crate) server: ServerSettings,
-    /// How other servers are told.
+    /// How other servers are notified.
     pub(crate) federation: FederationSettings,
-    /// What is logged.
+    /// What is logged, and in which format.
     pub(crate) log: LogSettings,
 }
 
@@ -100,34 +103,17 @@ impl Settings {
     /// Resolves the settings of this process.
     ///
     /// # Errors
-    /// When the config file cannot be used, or a key or value in force is not accepted.
+    /// If the config file cannot be used, or a key or value in force is not accepted.
     pub(crate) fn load(overrides: &Overrides) -> Result<Loaded, SettingsError> {
         load::load(overrides, &Surroundings::of_process())
     }
-
-    /// Checks what only a worker needs: a connection per job and a few beside.
-    ///
-    /// # Errors
-    /// [`SettingsError::PoolTooSmall`].
-    pub(crate) fn check_worker(&self) -> Result<(), SettingsError> {
-        let needed = self.worker.connections();
-        if needed <= self.database.pool_size {
-            return Ok(());
-        }
-        Err(SettingsError::PoolTooSmall {
-            concurrency: self.worker.concurrency,
-            short_concurrency: self.worker.short_concurrency,
-            needed,
-            pool_size: self.database.pool_size,
-        })
-    }
 }
 
-/// Reads settings from a file's text and from variables, and says what it would say of them; for
-/// the fuzz target.
+/// Loads settings from a file's text and from variables, and formats them as `ostrakon config show`
+/// would; for the fuzz target.
 ///
 /// # Panics
-/// When an accepted value has no line in `ostrakon config show`, or a password of a URL is in one.
+/// If an accepted value has no line in `ostrakon config show`, or a line contains a URL's password.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn check(text: &str, variables: &[(&str, &str)]) {
     let environment = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();

@@ -1,4 +1,4 @@
-//! Where a value comes from, and the figment layer that remembers it.
+//! Origins of values, and the figment layer that records them.
 
 use std::{fmt, path::PathBuf};
 
@@ -7,21 +7,21 @@ use figment::{
     value::{Dict, Map, Value},
 };
 
-/// Where a value comes from.
+/// Origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// The defaults compiled in.
+    /// Built-in defaults.
     Default,
-    /// The config file at this path.
+    /// Config file at this path.
     File(PathBuf),
-    /// This environment variable.
+    /// Environment variable of this name.
     Environment(String),
-    /// The command line.
+    /// Command line.
     Flag,
 }
 
 impl Origin {
-    /// Reads back what [`Layer`] gave to figment.
+    /// Reads back what [`Layer`] passed to figment.
     pub(super) fn of(metadata: Option<&Metadata>) -> Self {
         match metadata.and_then(|metadata| metadata.source.as_ref()) {
             Some(Source::File(path)) => Self::File(path.clone()),
@@ -59,12 +59,12 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// Makes a layer of a whole table.
+    /// Builds a layer from a whole table.
     pub(super) fn table(origin: Origin, values: Dict) -> Self {
         Self { origin, values }
     }
 
-    /// Makes a layer of a single value, at `section.name` or `name`.
+    /// Builds a layer with a single value, at `section.name` or `name`.
     pub(super) fn value(origin: Origin, path: &str, value: Value) -> Self {
         let values = match path.split_once('.') {
             Some((section, name)) => {

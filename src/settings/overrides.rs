@@ -1,4 +1,5 @@
-//! What the command line may set. Secrets are not among it: everybody on the machine sees a process's arguments.
+//! Settings from the command line. No secrets: every user of the machine can see a process's
+//! arguments.
 
 use std::path::PathBuf;
 
@@ -6,20 +7,20 @@ use figment::value::Value;
 
 use super::origin::{Layer, Origin};
 
-/// Settings from the command line; the command line fills in what was typed.
+/// Settings that were given on the command line.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Overrides {
-    /// `--config`: the config file, which must exist then.
+    /// Config file from `--config`, which must exist.
     pub(crate) config: Option<PathBuf>,
-    /// For `instance_url`.
+    /// Value for `instance_url`.
     pub(crate) instance_url: Option<String>,
-    /// For `worker.concurrency`.
+    /// Value for `worker.concurrency`.
     pub(crate) worker_concurrency: Option<u32>,
-    /// For `worker.short_concurrency`.
+    /// Value for `worker.short_concurrency`.
     pub(crate) worker_short_concurrency: Option<u32>,
-    /// For `log.level`.
+    /// Value for `log.level`.
     pub(crate) log_level: Option<String>,
-    /// For `log.format`.
+    /// Value for `log.format`.
     pub(crate) log_format: Option<String>,
 }
 

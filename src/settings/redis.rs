@@ -1,4 +1,4 @@
-//! `[redis]`: what wakes the workers.
+//! `[redis]`: the Redis that carries notifications.
 
 use std::path::PathBuf;
 
@@ -23,27 +23,27 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("redis.key_file", Accepts::Path),
 ];
 
-/// The Redis that wakes the workers.
+/// Redis that carries notifications to the workers.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RedisSettings {
-    /// Where it is.
+    /// URL of Redis.
     pub(crate) url: SecretUrl,
-    /// First part of the name of every key that ostrakon writes there.
+    /// Prefix of every key that ostrakon writes.
     pub(crate) prefix: String,
-    /// Certificates of the authorities to trust instead of the usual ones.
+    /// CA certificates to trust instead of the default ones.
     #[serde(default)]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Our own certificate.
+    /// Client certificate.
     #[serde(default)]
     pub(crate) cert_file: Option<PathBuf>,
-    /// Its key.
+    /// Private key of the client certificate.
     #[serde(default)]
     pub(crate) key_file: Option<PathBuf>,
 }
 
 impl RedisSettings {
-    /// What the queue needs to know.
+    /// Connection settings of the queue.
     pub(crate) fn queue(&self) -> crate::queue::RedisSettings {
         crate::queue::RedisSettings {
             url: self.url.expose().to_owned(),
@@ -55,10 +55,10 @@ impl RedisSettings {
     }
 }
 
-/// Says why a text is no URL of a Redis, without any of the text: it may hold a password.
+/// Reason why a text is not a Redis URL. Quotes none of it: it may contain a password.
 pub(super) fn fault(text: &str) -> Option<String> {
     let example = "it looks like redis://:PASSWORD@HOST:6379/0, rediss://HOST:6379/0 (TLS) or unix:///run/redis.sock";
-    // Without "//" the URL crate takes what follows for an opaque path.
+    // Without "//", the URL crate parses the rest as an opaque path.
     let url =
         Url::parse(text).ok().filter(|url| text.contains("://") && SCHEMES.contains(&url.scheme()));
     let Some(url) = url else {

@@ -1,4 +1,4 @@
-//! URLs that may hold a password: usable, but never shown with it.
+//! URLs that may contain a password: usable, but shown only without it.
 
 use std::fmt;
 
@@ -6,16 +6,17 @@ use serde::Deserialize;
 
 use super::conninfo;
 
-/// What stands in the place of a password.
+/// Replacement for a password.
 const MASK: &str = "***";
 
-/// A connection URL that may hold a password. `Debug` and `Display` mask it; only [`SecretUrl::expose`] does not.
+/// Connection URL that may contain a password. `Debug` and `Display` mask it; only
+/// [`SecretUrl::expose`] does not.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct SecretUrl(String);
 
 impl SecretUrl {
-    /// Gives the URL with its password, for the client that connects and for nobody else.
+    /// URL with its password, only for the client that connects.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
@@ -33,8 +34,8 @@ impl fmt::Debug for SecretUrl {
     }
 }
 
-/// Replaces the password of a URL, before the host or as `password=` or `pass=` behind it, or of a list of
-/// `key=value`, by `***`. Other text comes back unchanged.
+/// Replaces the password by `***`: in a URL, before the host or as `password=` or `pass=` after it;
+/// or in a list of `key=value`. Returns other text unchanged.
 pub(super) fn mask(text: &str) -> String {
     if let Some(masked) = conninfo::mask(text) {
         return masked;
@@ -53,7 +54,7 @@ pub(super) fn mask(text: &str) -> String {
 }
 
 fn mask_address(address: &str) -> String {
-    // The last '@', even behind a '/': a password with a '/' that nobody escaped must not show either.
+    // The last '@', even after a '/': a password with an unescaped '/' must not show either.
     let Some((credentials, host)) = address.rsplit_once('@') else { return address.to_owned() };
     match credentials.split_once(':') {
         Some((user, password)) if !password.is_empty() => format!("{user}:{MASK}@{host}"),
@@ -76,8 +77,8 @@ pub(super) fn holds_password(text: &str) -> bool {
     mask(text) != text
 }
 
-/// Quotes a value that was *not* accepted. Nobody knows then which part is the password, so that whatever might hold
-/// one is left out as a whole.
+/// Quotes a *rejected* value. It is unknown which part is the password, so everything that may
+/// contain one is omitted.
 pub(super) fn quote_rejected(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
     if text.contains('@') || lower.contains("pass") || lower.contains("://:") {

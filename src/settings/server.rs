@@ -1,4 +1,4 @@
-//! `[server]`: the server's own switches, as far as a job must know them.
+//! `[server]`: the server's own configuration, as far as jobs depend on it.
 
 use std::time::Duration;
 
@@ -34,7 +34,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("server.publish_wait", Accepts::Span(0, 86_400_000)),
 ];
 
-/// The server's own switches. `None` means the default of the server's flavour, which is not known here.
+/// Copy of the server's own configuration. `None` means the default of the server's flavour, which
+/// is not known here.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ServerSettings {
@@ -42,38 +43,38 @@ pub(crate) struct ServerSettings {
     pub(crate) federating: Option<bool>,
     /// Whether the uploads of a deleted post are deleted too.
     pub(crate) cleanup_attachments: Option<bool>,
-    /// How long to wait before that; may be zero.
+    /// Delay before those uploads are deleted; may be zero.
     #[serde(default, deserialize_with = "duration::optional")]
     pub(crate) cleanup_attachments_delay: Option<Duration>,
-    /// Where the server keeps its search index.
+    /// Location of the server's search index.
     pub(crate) search: Option<Search>,
     /// Whether the server fetches the follower counts of remote accounts.
     pub(crate) external_user_synchronization: Option<bool>,
-    /// Whether the running server is told to forget what it has cached.
+    /// Whether the running server is made to reload what it has cached.
     pub(crate) refresh: Option<Refresh>,
-    /// The server's name, as mails say it.
+    /// Name of the server in mails.
     pub(crate) name: Option<String>,
-    /// The sender of mails.
+    /// Sender address of mails.
     pub(crate) notify_email: Option<String>,
     /// Whether new accounts confirm their e-mail address.
     pub(crate) account_activation_required: bool,
-    /// Whether new accounts wait for an approval.
+    /// Whether new accounts require approval.
     pub(crate) account_approval_required: bool,
-    /// Whom every new account follows.
+    /// Accounts that every new account follows.
     pub(crate) autofollowed_nicknames: Vec<String>,
-    /// Who follows every new account.
+    /// Accounts that follow every new account.
     pub(crate) autofollowing_nicknames: Vec<String>,
-    /// Whether nicknames may hold `_` and `-`.
+    /// Whether nicknames may contain `_` and `-`.
     pub(crate) extended_nickname_format: bool,
-    /// Nicknames that nobody may take.
+    /// Nicknames that are reserved.
     pub(crate) restricted_nicknames: Option<Vec<String>>,
-    /// Domains of e-mail addresses that nobody may use.
+    /// Blocked domains of e-mail addresses.
     pub(crate) email_blacklist: Vec<String>,
-    /// Longest name of an account, in characters.
+    /// Maximum length of an account's name, in characters.
     pub(crate) user_name_length: u32,
-    /// Longest bio, in characters.
+    /// Maximum length of a bio, in characters.
     pub(crate) user_bio_length: u32,
-    /// How long a removed account's row waits for its deliveries; zero: not at all.
+    /// Maximum time a removed account's row waits for its deliveries; zero for no wait.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) publish_wait: Duration,
 }

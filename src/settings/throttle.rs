@@ -1,4 +1,4 @@
-//! `[throttle]`: when long runs are throttled.
+//! `[throttle]`: checks that throttle long runs.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -23,33 +23,33 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("throttle.flag_file", Accepts::Path),
 ];
 
-/// When long runs are throttled. Zero, like nothing, means that nobody looks.
+/// Checks that throttle long runs. A check with the value zero, or without a value, is disabled.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ThrottleSettings {
-    /// Between two looks.
+    /// Interval between two rounds of the checks.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) interval: Duration,
-    /// How long things must be well until a run goes on.
+    /// Time for which all checks must be well before a throttled run continues.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) hold: Duration,
-    /// MiB of WAL that a replica may have yet to replay.
+    /// Maximum WAL that a replica has yet to replay, in MiB.
     pub(crate) replica_lag_mib: u32,
-    /// Others that may wait for locks of ostrakon at once.
+    /// Maximum number of other sessions that wait for ostrakon's locks simultaneously.
     pub(crate) lock_waiters: u32,
-    /// How long a due job of the server may wait.
+    /// Maximum time a due job of the server waits.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) oban_delay: Duration,
-    /// Full WAL segments that may wait for the archive.
+    /// Maximum number of full WAL segments that wait for archiving.
     pub(crate) wal_segments: u32,
-    /// Whether to wait while a table of the run is vacuumed.
+    /// Whether to throttle a run while one of its tables is vacuumed.
     pub(crate) vacuum: bool,
-    /// Others that may be busy in the database at once.
+    /// Maximum number of other sessions that are busy in the database simultaneously.
     pub(crate) active_backends: u32,
-    /// MiB that must be free on the database's disk.
+    /// Minimum free space on the database's disk, in MiB.
     pub(crate) disk_free_mib: u32,
-    /// A path on that disk.
+    /// Path on that disk.
     pub(crate) disk_path: Option<PathBuf>,
-    /// Long runs stop while this file exists.
+    /// Flag file: long runs are throttled while it exists.
     pub(crate) flag_file: Option<PathBuf>,
 }

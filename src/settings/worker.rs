@@ -1,4 +1,4 @@
-//! `[worker]`: how many jobs at once, how often to look, how long to wait.
+//! `[worker]`: number of jobs, intervals and time limits.
 
 use std::time::Duration;
 
@@ -26,52 +26,53 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("worker.window", Accepts::Window),
 ];
 
-/// Connections that a worker needs beside one per job: lease renewal, reconciler, progress.
-pub(super) const SPARE_CONNECTIONS: u32 = 3;
+/// Connections that a worker holds besides those of its jobs, for leases, reconciler and progress.
+/// Separate, so that heavy work cannot starve them.
+pub(crate) const SIDE_CONNECTIONS: u32 = 3;
 
 /// How a worker runs its jobs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WorkerSettings {
-    /// Long jobs at once.
+    /// Number of long jobs that run simultaneously.
     pub(crate) concurrency: u32,
-    /// Slots kept free for short jobs.
+    /// Number of slots reserved for short jobs.
     pub(crate) short_concurrency: u32,
-    /// How often a free slot looks into Redis.
+    /// Interval at which a free slot polls Redis.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) poll_interval: Duration,
-    /// How long a stopping worker lets the running batches finish; may be zero.
+    /// Time that a stopping worker gives its running batches to finish; may be zero.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) shutdown_timeout: Duration,
-    /// How long a run stays reserved for a silent worker.
+    /// Duration of a lease: time for which a run stays reserved for a silent worker.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) lease: Duration,
-    /// How often leases are renewed; at most half of `lease`.
+    /// Interval of lease renewals; at most half of `lease`.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) lease_renewal: Duration,
-    /// How often workers are notified again of due runs.
+    /// Interval at which workers are notified again of due runs.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) reconcile_interval: Duration,
-    /// How often a running job logs its progress.
+    /// Interval at which a running job logs its progress.
     #[serde(deserialize_with = "duration::deserialize")]
     pub(crate) progress_interval: Duration,
     /// Failed attempts after which a run has failed.
     pub(crate) max_attempts: u32,
     /// Worker deaths after which a run has failed.
     pub(crate) max_crashes: u32,
-    /// Hundredths of the time that a long run works while others are busy in the database.
+    /// Share of time that a long run works while other sessions are busy, in percent.
     pub(crate) percent_busy: u32,
-    /// How long a long run rests between batches, as a multiple of the time that they take.
+    /// Rest of a long run between batches, as a multiple of the time that they take.
     pub(crate) nice: f64,
-    /// The time of day, of this machine, for the batches of long runs.
+    /// Hours of the day, by this machine's clock, in which long runs may work.
     #[serde(default, deserialize_with = "window")]
     pub(crate) window: Option<Window>,
 }
 
 impl WorkerSettings {
-    /// Counts the connections that a worker needs.
-    pub(super) fn connections(&self) -> u32 {
-        self.concurrency + self.short_concurrency + SPARE_CONNECTIONS
+    /// Number of jobs that a worker runs simultaneously, with one connection for each.
+    pub(crate) const fn jobs(&self) -> u32 {
+        self.concurrency + self.short_concurrency
     }
 }
 

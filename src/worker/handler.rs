@@ -1,4 +1,4 @@
-//! What a worker does with a message: the one handler for all jobs.
+//! Handler of all jobs: what a worker does with a message.
 
 use std::{sync::Arc, time::Instant};
 
@@ -22,7 +22,7 @@ use crate::{
     session::Session,
 };
 
-/// The handler of a worker. Messages only notify: what is done is what the ledger says.
+/// Handler of a worker. Messages only notify: the ledger decides what is done.
 #[derive(Clone)]
 pub(super) struct Handler {
     shared: Arc<Shared>,
@@ -45,12 +45,12 @@ impl Handler {
         Self { shared: Arc::new(Shared { session, server, worker, stop }) }
     }
 
-    /// Does what a message asks for, if the ledger says the same.
+    /// Executes the run of a message, if the ledger agrees.
     pub(super) async fn handle(self, message: Message) {
         let envelope = match message {
             Message::Run(envelope) => envelope,
             Message::Unreadable { reason } => {
-                warn!(reason, "A message in the queue cannot be read; nothing is done");
+                warn!(reason, "A message in the queue cannot be read; it was ignored");
                 return;
             }
         };
@@ -71,14 +71,14 @@ impl Handler {
         let run_id = &envelope.run_id;
         let mut db = session.side_pool.acquire().await?;
         let Some(run) = ledger::find(&mut db, run_id).await? else {
-            warn!(run_id, job = envelope.job, "A message names an unknown run; nothing is done");
+            warn!(run_id, job = envelope.job, "A message names an unknown run; it was ignored");
             return Ok(None);
         };
         if run.job != envelope.job || run.payload != envelope.payload {
             warn!(
                 run_id,
                 job = envelope.job,
-                "A message differs from the ledger's run; nothing is done"
+                "A message differs from the ledger's run; it was ignored"
             );
             return Ok(None);
         }
@@ -95,7 +95,11 @@ impl Handler {
             FailPoint::AfterClaim.reach();
         }
         if claim.is_none() {
-            debug!(run_id, status = %run.status, "A run is not due, or somebody else works on it");
+            debug!(
+                run_id,
+                status = %run.status,
+                "A run is not due, or another worker has claimed it"
+            );
         }
         Ok(claim.map(|claim| (job, claim)))
     }
@@ -125,7 +129,7 @@ impl Handler {
     }
 }
 
-/// Logs how a claim ended, once.
+/// Logs once how a claim ended.
 fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
     let Claim { job, run_id, subject, .. } = claim;
     let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -156,7 +160,7 @@ fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
                 duration_ms,
                 error = reason,
                 delay_s = delay.as_secs(),
-                "{job} {subject} is tried again later: {reason}"
+                "{job} {subject} will be retried: {reason}"
             );
         }
         Ended::Waiting(Wait { delay, reason }) => {
@@ -170,7 +174,7 @@ fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
                 parked,
                 duration_ms,
                 delay_s,
-                "{job} {subject} goes on later: it waits for {reason}"
+                "{job} {subject} will continue later: it waits for {reason}"
             );
         }
         Ended::LeftToNewer(reason) => warn!(
@@ -197,7 +201,7 @@ fn report(claim: &Claim, ended: &Ended, progress: &Progress, begun: Instant) {
                 Ended::Incomplete => "incomplete: some items are parked",
                 Ended::Cancelled => "cancelled",
                 Ended::Paused => "paused",
-                _ => "interrupted, to go on later",
+                _ => "interrupted, to be continued",
             };
             let deliveries = deliveries_note(progress.deliveries_until, Utc::now())
                 .map_or_else(String::new, |reported| format!("; {reported}"));

@@ -1,17 +1,17 @@
-//! When to stop.
+//! Signals that stop a worker.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM and SIGINT, which mean the same.
+/// Listener for SIGTERM and SIGINT, which have the same effect.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    /// Takes over from the default, which would end the process at once.
+    /// Replaces the default handlers, which would end the process immediately.
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -19,7 +19,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the wish to stop.
+    /// Waits for the first signal: stop after the running batches.
     pub(super) async fn first(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -27,7 +27,7 @@ impl Signals {
         }
     }
 
-    /// Waits for the wish to stop at once.
+    /// Waits for another signal: stop immediately.
     pub(super) async fn again(&mut self) {
         self.first().await;
     }

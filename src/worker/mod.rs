@@ -1,4 +1,4 @@
-//! A worker process: from the notification to the loop, and back when told to stop.
+//! Worker process: from the notification to the run loop, and the shutdown.
 
 mod handler;
 mod lifecycle;
@@ -16,31 +16,31 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    cli::Failure,
+    failure::Failure,
     queue::{self, Connection, ConsumerSettings},
     session::{NEWER_LEDGER, Session, fresh_worker_id},
 };
 use handler::Handler;
 use lifecycle::Signals;
 
-/// Seconds between a worker's signs of life in Redis, and how many may be missed: a day's worth.
+/// Seconds between a worker's heartbeats in Redis, and how many may be missed: 24 hours' worth.
 ///
-/// apalis writes each by its machine's clock and looks at those of others by its own, so two
-/// machines whose clocks differ would strike each other's workers from the list again and again.
-/// What it is for, messages of dead workers, the ledger does better and sooner.
+/// apalis writes each heartbeat by its machine's clock and compares those of others with its own
+/// clock. Two machines with different clocks would therefore keep removing each other's workers
+/// from the list. The ledger recovers the messages of dead workers better and sooner anyway.
 const HEARTBEAT: (u64, usize) = (5, 17_280);
 
-/// How long the ledger may take for an answer, apart from the work on a run.
+/// Time limit for an answer from the ledger, apart from the work on a run.
 const LEDGER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a worker that ends lets its reconciler end a round, and takes to strike itself from the
-/// list of workers.
+/// Time limit for the last round of the reconciler at shutdown, and for removing the worker from
+/// the list of workers.
 const SIGN_OFF_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Runs jobs until SIGTERM or Ctrl-C, or until `ostrakon migrate` of a newer version was run.
+/// Runs jobs until SIGTERM or Ctrl-C, or until a newer version has migrated the ledger.
 pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure> {
     let mut signals = Signals::listen()
-        .map_err(|error| Failure::Failed(format!("signals cannot be listened for: {error}")))?;
+        .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))?;
     let id = fresh_worker_id();
     let stop = CancellationToken::new();
     let connection = Connection::lazy(&session.settings.redis.queue())?;
@@ -73,28 +73,29 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
 
     tokio::select! {
         () = signals.first() => info!(
-            "Stopping: running batches are finished and their runs given back; again to end at once"
+            "Stopping: finishing running batches and returning their runs; a second signal stops \
+             immediately"
         ),
         () = outdated.cancelled() => warn!(
-            "Stopping: ostrakon's own tables are those of a newer version now; running batches are \
-             finished and their runs given back"
+            "Stopping: ostrakon's own tables now belong to a newer version; finishing running \
+             batches and returning their runs"
         ),
     }
     stop.cancel();
     let timeout = session.settings.worker.shutdown_timeout;
     tokio::select! {
         () = async { while tasks.join_next().await.is_some() {} } => info!("The worker has stopped"),
-        () = signals.again() => warn!("Ended at once: batches under way are undone by PostgreSQL"),
+        () = signals.again() => warn!("Stopped immediately: PostgreSQL rolls back open batches"),
         () = tokio::time::sleep(timeout) => warn!(
             timeout_s = timeout.as_secs(),
-            "Ended: batches that did not finish in time are undone by PostgreSQL"
+            "Stopped after the timeout: PostgreSQL rolls back open batches"
         ),
     }
     end(reconciling).await;
     sign_off(&session, &id).await;
     if outdated.is_cancelled() {
         return Err(Failure::Refused(format!(
-            "{NEWER_LEDGER}, and start the worker again: its runs were given back and wait for it"
+            "{NEWER_LEDGER}, and start the worker again: its runs were returned and wait for it"
         )));
     }
     Ok(())
@@ -115,7 +116,7 @@ fn consumer_settings(session: &Session, class: Class, id: &str) -> ConsumerSetti
     }
 }
 
-/// Lets the reconciler end its round; after that it cannot put this worker on the list again.
+/// Lets the reconciler finish its round; later, it cannot put this worker on the list again.
 async fn end(mut reconciling: JoinHandle<()>) {
     if tokio::time::timeout(SIGN_OFF_TIMEOUT, &mut reconciling).await.is_err() {
         reconciling.abort();
@@ -123,12 +124,12 @@ async fn end(mut reconciling: JoinHandle<()>) {
     }
 }
 
-/// Strikes the worker from the list; when PostgreSQL is away, time does it.
+/// Removes the worker from the list of workers; if PostgreSQL is unreachable, its entry expires.
 async fn sign_off(session: &Session, id: &str) {
     let struck = async { ledger::forget(&mut *session.side_pool.acquire().await?, id).await };
     match tokio::time::timeout(SIGN_OFF_TIMEOUT, struck).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => warn!(%error, "The worker could not be struck from the list of workers"),
-        Err(_elapsed) => warn!("The worker could not be struck from the list of workers in time"),
+        Ok(Err(error)) => warn!(%error, "The worker could not be removed from the list of workers"),
+        Err(_elapsed) => warn!("The worker could not be removed from the list of workers in time"),
     }
 }

@@ -1,4 +1,4 @@
-//! A line about a running job every few seconds.
+//! Progress log of a running job, every few seconds.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use tracing::info;
 
 /// Logs a run's progress until the task is dropped.
 pub(super) async fn log(claim: Claim, mut progress: watch::Receiver<Progress>, every: Duration) {
-    // The first figures tell where the run stood before this claim.
+    // The first figures show the progress before this claim.
     if progress.changed().await.is_err() {
         return;
     }
     let meter = Meter::start(&progress.borrow());
     let mut ticks = tokio::time::interval(every);
-    // The first tick is at once.
+    // The first tick is immediate.
     ticks.tick().await;
     loop {
         ticks.tick().await;

@@ -1,7 +1,7 @@
 //! Notifies workers again of runs that are due and not being worked on.
 //!
-//! Never notified of, Redis emptied, a lease run out, a retry due: all are the same here. Notifying too
-//! often is harmless, since a run that is not due is not claimed.
+//! A lost notification, an emptied Redis, an expired lease, a due retry: all are handled alike.
+//! Notifying too often is harmless, since only a due run can be claimed.
 
 use std::time::{Duration, Instant};
 
@@ -19,18 +19,19 @@ use crate::{
     session::{Session, host_name},
 };
 
-/// Workers are notified again of a run that is still waiting after so many rounds.
+/// Rounds after which workers are notified again of a run that still waits.
 const TIMEOUT_ROUNDS: u32 = 3;
 
-/// Runs of which workers are notified in one round, so that a round stays short.
+/// Maximum number of runs per class and round that workers are notified of, so that a round stays
+/// short.
 const ANNOUNCED_AT_ONCE: i64 = 200;
 
-/// How long a round may announce: with a slow Redis it is not all that are due. The rest waits for
-/// the next round.
-const ANNOUNCING: Duration = Duration::from_secs(20);
+/// Time limit for the notifications of one class in a round: with a slow Redis, not all due runs
+/// fit. The next round does the rest.
+const NOTIFY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Only one worker reconciles at a time; the key is ostrakon's own ("ostrakon" in ASCII).
-const ADVISORY_LOCK: i64 = 0x6B65_6E6F_6D61;
+/// Advisory lock that lets only one worker reconcile at a time; the key is "ostrak" in ASCII.
+const ADVISORY_LOCK: i64 = 0x6F73_7472_616B;
 
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
@@ -40,8 +41,8 @@ enum Trouble {
     Queue(#[from] QueueError),
 }
 
-/// Reconciles every few seconds until told to stop, or until the ledger turns out to be a newer
-/// version's: then `outdated` is cancelled.
+/// Reconciles every few seconds until stopped. If the ledger turns out to belong to a newer
+/// version, cancels `outdated`.
 pub(super) async fn reconcile(
     session: Session,
     worker: String,
@@ -68,7 +69,7 @@ pub(super) async fn reconcile(
     }
 }
 
-/// Runs that are due, and the transaction that keeps others from announcing them.
+/// Due runs, and the transaction whose lock keeps other workers from notifying of them.
 struct Due {
     tx: PgTransaction<'static>,
     runs: Vec<ledger::Run>,
@@ -84,7 +85,7 @@ struct Reconciler {
 }
 
 impl Reconciler {
-    /// One round; an outage is logged once, and so is its end.
+    /// Runs one round; logs an outage once, and its end once.
     async fn tick(&mut self) {
         match (self.round().await, self.troubled) {
             (Err(trouble), false) => {
@@ -114,7 +115,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Gives a sign of life, unless the ledger is no longer this version's.
+    /// Records this worker as alive, unless the ledger belongs to a newer version.
     async fn sign(&self) -> sqlx::Result<SchemaState> {
         let mut db = self.session.side_pool.acquire().await?;
         let state = ledger::schema_state(&mut db).await?;
@@ -124,11 +125,11 @@ impl Reconciler {
         Ok(state)
     }
 
-    /// Finds what is to be announced, and keeps others from announcing it as well until the
-    /// transaction ends. `None` when somebody else is about it.
+    /// Finds due runs, and locks out other reconcilers until the transaction ends. `None` if
+    /// another worker holds the lock.
     async fn due(&self, class: Class, limit: i64) -> sqlx::Result<Option<Due>> {
         let mut tx = self.session.side_pool.begin().await?;
-        if !ledger::try_exclusive(&mut tx, ADVISORY_LOCK, ANNOUNCING * 2).await? {
+        if !ledger::try_exclusive(&mut tx, ADVISORY_LOCK, NOTIFY_TIMEOUT * 2).await? {
             return Ok(None);
         }
         let runs = ledger::due(&mut tx, class.name(), self.timeout, limit).await?;
@@ -146,7 +147,7 @@ impl Reconciler {
         let begun = Instant::now();
         let mut notified = Vec::new();
         for run in runs {
-            if begun.elapsed() > ANNOUNCING {
+            if begun.elapsed() > NOTIFY_TIMEOUT {
                 break;
             }
             let envelope = Envelope { run_id: run.id.clone(), job: run.job, payload: run.payload };

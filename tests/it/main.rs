@@ -8,6 +8,7 @@ mod cli;
 mod contract;
 mod golden;
 mod hostile;
+mod layout;
 mod program;
 mod removal;
 mod vocabulary;

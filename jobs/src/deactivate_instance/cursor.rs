@@ -1,57 +1,58 @@
-//! Where a run stands.
+//! Progress of a run.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// In one of four steps, behind what was dealt with last; the others were written by older versions.
+/// Position in one of four steps, after the item dealt with last. Older versions wrote the other
+/// steps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Cursor {
-    /// Accounts of the host are switched off.
+    /// Deactivates accounts of the host.
     SwitchOff {
-        /// The last account of the host.
+        /// Last account of the host that was dealt with.
         after: Uuid,
     },
-    /// Their relations to active local accounts end, those to one after the other.
+    /// Ends their relations to active local accounts, grouped by local account.
     EndRelations {
-        /// The local account of the last relation.
+        /// Local account of the last relation.
         after: Uuid,
-        /// The last relation.
+        /// Last relation that was dealt with.
         relation: i64,
     },
-    /// Local accounts that follow them are counted anew.
+    /// Recounts whom the local followers of these accounts follow.
     CountAnew {
-        /// The last local account.
+        /// Last local account that was dealt with.
         after: Uuid,
     },
-    /// The running server is asked to read them anew.
+    /// Asks the running server to reload the accounts.
     ReadAnew {
-        /// The last account of the host.
+        /// Last account of the host that was dealt with.
         after: Uuid,
     },
-    /// An older version walked over all accounts, switched those of the host off, and had them read
-    /// anew at once.
+    /// Older versions: walked all accounts, deactivated those of the host, and made the server
+    /// reload them immediately.
     Switch {
-        /// The last account, of whatever host.
+        /// Last account walked over, of any host.
         after: Uuid,
-        /// Accounts that were inactive before the run, with relations that are left alone.
+        /// Accounts that were inactive before the run, whose relations the run leaves alone.
         excluded: Vec<Uuid>,
     },
-    /// Then over all local accounts, whose relations to the host ended.
+    /// Older versions: then walked all local accounts, and ended their relations to the host.
     Unfollow {
-        /// The last account, local or not.
+        /// Last account walked over, local or not.
         after: Uuid,
-        /// As before.
+        /// Accounts that were inactive before the run.
         excluded: Vec<Uuid>,
     },
-    /// And once more, to count them anew.
+    /// Older versions: then walked all local accounts again, to recount them.
     Recount {
-        /// The last account, local or not.
+        /// Last account walked over, local or not.
         after: Uuid,
     },
 }
 
 impl Cursor {
-    /// Where every run begins.
+    /// Start of every run.
     pub(super) const START: Self = Self::SwitchOff { after: Uuid::nil() };
 }

@@ -7,12 +7,12 @@ use url::Host as UrlHost;
 
 use super::not_a_host;
 
-/// A host name in lower case and ASCII (punycode), without a dot at the end.
+/// Host name in lower case and ASCII (punycode), without a trailing dot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Host(String);
 
-/// Why a text is not taken for a host.
+/// Reason why a text is not accepted as a host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{typed:?} is not the host of an instance: {reason}")]
 pub struct InvalidHost {
@@ -20,21 +20,22 @@ pub struct InvalidHost {
     reason: String,
 }
 
-/// Characters of what was typed that an error repeats at most.
+/// Maximum number of typed characters that an error repeats.
 const TYPED_MAX: usize = 80;
 
-/// The longest label, and the longest name (RFC 1035, 2.3.4).
+/// Maximum length of a label, and of a name, in octets (RFC 1035, 2.3.4).
 const LABEL_MAX: usize = 63;
 const NAME_MAX: usize = 253;
 
 impl Host {
-    /// Reads what an operator typed: any case, Unicode or punycode, a dot at the end.
+    /// Parses what an operator typed: any case, Unicode or punycode, with or without a trailing
+    /// dot.
     ///
     /// # Errors
     ///
     /// Refuses what is not a host name of at least two labels, and says what it looks like instead.
-    /// That includes what could hit more than one instance (nothing, `%`, `_`, `*`), and addresses:
-    /// instances are known by name.
+    /// That includes what could match more than one instance (nothing, `%`, `_`, `*`), and
+    /// addresses: instances are known by name.
     pub fn parse(typed: &str) -> Result<Self, InvalidHost> {
         let invalid = |reason| {
             let mut shown: String = typed.chars().take(TYPED_MAX).collect();
@@ -60,24 +61,24 @@ impl Host {
         }
     }
 
-    /// The name in ASCII.
+    /// Host name in ASCII.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name in Unicode: nicknames may be stored either way.
+    /// Host name in Unicode: nicknames may be stored in either form.
     pub fn unicode(&self) -> String {
         idna::domain_to_unicode(&self.0).0
     }
 
-    /// What the names of sub-domains end with.
+    /// Suffix of the names of sub-domains.
     pub fn suffix(&self) -> String {
         format!(".{}", self.0)
     }
 }
 
-/// Says what is wrong with a name in ASCII. Conversion to ASCII lets far more pass than a host
-/// name has, and makes plain characters out of wide ones.
+/// Returns what is wrong with a name in ASCII. The conversion to ASCII accepts far more than a host
+/// name may contain, and turns full-width characters into plain ones.
 fn fault(domain: &str) -> Option<String> {
     if let Some(reason) = not_a_host::wrong_character(domain) {
         return Some(reason);
@@ -155,7 +156,7 @@ mod tests {
             "b_d.example",
             "*.example",
             "@",
-            // Their wide forms, found by the fuzzer.
+            // Full-width forms, found by the fuzzer.
             "b\u{ff3f}d.example",
             "\u{ff0a}.example",
             "spam\u{ff05}.example",
@@ -199,7 +200,7 @@ mod tests {
         assert!(error.is_some_and(|error| error.len() < 200));
     }
 
-    /// Whether a name is made of labels as RFC 1123 has them, by other means than the parser's.
+    /// Whether a name consists of labels as in RFC 1123, checked independently of the parser.
     fn made_of_labels(name: &str) -> bool {
         let alphanumeric = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
         let label = |label: &str| {

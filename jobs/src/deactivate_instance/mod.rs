@@ -29,36 +29,36 @@ use crate::{
 /// Deactivates all accounts whose nickname is at a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeactivateInstance {
-    /// The host.
+    /// Host of the instance.
     pub host: Host,
-    /// Its sub-domains as well.
+    /// Whether to deactivate accounts of its sub-domains as well.
     #[serde(default)]
     pub include_subdomains: bool,
-    /// The member of the staff in whose name it is done.
+    /// Member of the staff on whose behalf the run acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Uuid>,
-    /// What the server was asked to read anew.
+    /// Reloads that the server was asked for.
     #[serde(skip)]
     asked: PendingRefreshes,
-    /// What was looked at.
+    /// Lists that this claim has read.
     #[serde(skip)]
     seen: Seen,
 }
 
-/// An account of the host, or of one below it.
+/// Account of the host, or of a sub-domain.
 #[derive(Debug, FromRow)]
 struct Named {
     id: Uuid,
     active: bool,
-    /// Whether it is of a sub-domain.
+    /// Whether the account is of a sub-domain.
     below: bool,
 }
 
-/// Rows of a step that begins in the middle of a batch: what those of the step before it cost says
-/// nothing of them.
+/// Maximum rows of a step that begins in the middle of a batch: what rows of the previous step cost
+/// is no guide.
 const FIRST_OF_STEP: i64 = 20;
 
-/// Accounts whose relations are counted by one statement.
+/// Maximum number of accounts whose relations one statement counts.
 const COUNTED_AT_ONCE: usize = 10_000;
 
 impl Job for DeactivateInstance {
@@ -112,8 +112,8 @@ impl Job for DeactivateInstance {
     ) -> Result<Batch<Cursor>, JobError> {
         self.refuse_own(server)?;
         let mut batch = self.step(server, db, cursor, limit).await?;
-        // A step in which nothing is left takes no batch for itself; but where a row is looked for that
-        // cannot be done, the cursor has to stand right before it.
+        // A step with nothing left takes no batch of its own. But in the search for a row that
+        // cannot be done, the cursor must stand immediately before that row.
         while limit > 1 && batch.rows == Some(0) && !batch.end {
             batch = self.step(server, db, batch.cursor, limit.min(FIRST_OF_STEP)).await?;
         }
@@ -144,7 +144,7 @@ impl Job for DeactivateInstance {
                 let account = self.next_due(server, db, after, 1).await?.first().copied();
                 account.map(|(account, _)| (account, Cursor::ReadAnew { after: account }))
             }
-            // What is taken over is nobody's row.
+            // These steps only take over earlier work, and deal with no row.
             Cursor::Switch { .. } | Cursor::Unfollow { .. } | Cursor::Recount { .. } => None,
         };
         Ok(next.map(|(account, cursor)| Skipped { item: account.to_string(), cursor }))
@@ -173,7 +173,7 @@ impl Job for DeactivateInstance {
     }
 }
 
-/// Counts the relations of accounts to active local ones, and the active accounts that have some.
+/// Counts the relations of accounts to active local ones, and the active accounts that have any.
 async fn count_relations(
     server: &Server,
     db: &mut PgConnection,
@@ -189,7 +189,7 @@ async fn count_relations(
     Ok(sums)
 }
 
-/// Counts the relations of local accounts to accounts.
+/// Counts the relations of local accounts to these accounts.
 async fn count_followed(
     server: &Server,
     db: &mut PgConnection,
@@ -205,20 +205,20 @@ async fn count_followed(
 }
 
 impl DeactivateInstance {
-    /// Asks for a host's accounts, and those of its sub-domains if that is wanted; in whose name, if
-    /// it is to be in the moderation log.
+    /// Creates a request for a host's accounts, and those of its sub-domains if
+    /// `include_subdomains`; `on_behalf_of` is for the moderation log.
     pub fn new(host: Host, include_subdomains: bool, on_behalf_of: Option<Uuid>) -> Self {
         let (asked, seen) = (PendingRefreshes::default(), Seen::default());
         Self { host, include_subdomains, on_behalf_of, asked, seen }
     }
 
-    /// Which accounts are meant, for the ledger.
+    /// Instance that the run is about, as the ledger records it.
     fn instance(&self) -> String {
         let dot = if self.include_subdomains { "." } else { "" };
         format!("{dot}{}", self.host.as_str())
     }
 
-    /// One batch of one step; of no rows when nothing is left in it.
+    /// Does one batch of one step; of no rows if nothing is left in it.
     async fn step(
         &self,
         server: &Server,
@@ -240,7 +240,7 @@ impl DeactivateInstance {
         }
     }
 
-    /// Refuses the server's own host, and those above it whose sub-domains are meant.
+    /// Refuses the server's own host, and its parent domains if sub-domains are included.
     pub fn refuse_own(&self, server: &Server) -> Result<(), JobError> {
         let own = server.host.as_str();
         let covered = self.include_subdomains && own.ends_with(&self.host.suffix());
@@ -260,8 +260,8 @@ impl DeactivateInstance {
         Ok(())
     }
 
-    /// Says that no account of the host is known, active or not, if that is so; and how many there are
-    /// of its sub-domains, if these are not meant.
+    /// Returns a note if no account of the host is known, active or not. The note counts the
+    /// accounts of sub-domains if these are not included.
     pub async fn unknown(
         &self,
         server: &Server,
@@ -280,7 +280,7 @@ impl DeactivateInstance {
         Ok(Some(unknown_note(&self.host, count(&below))))
     }
 
-    /// Finds the accounts of the host, and of hosts below it, in the order of their ids.
+    /// Finds the accounts of the host and of its sub-domains, in the order of their ids.
     async fn named(&self, server: &Server, db: &mut PgConnection) -> sqlx::Result<Vec<Named>> {
         sqlx::query_as(Statements::of(server.shape.flavour).named)
             .bind(self.host.as_str())
@@ -294,12 +294,12 @@ impl DeactivateInstance {
         self.include_subdomains || !account.below
     }
 
-    /// Pleroma 2.2 deactivates inactive accounts again.
+    /// Whether inactive accounts are dealt with: Pleroma 2.2 deactivates them again.
     fn acts_on_inactive(server: &Server) -> bool {
         server.shape.flavour == Flavour::Pleroma22
     }
 
-    /// The accounts that the run acts on, in order.
+    /// Accounts that the run acts on, in the order of their ids.
     fn acted_on(&self, server: &Server, named: &[Named]) -> Vec<Uuid> {
         let inactive_too = Self::acts_on_inactive(server);
         named
@@ -309,7 +309,7 @@ impl DeactivateInstance {
             .collect()
     }
 
-    /// What an earlier run of the same, which was cancelled, has not come to its end with.
+    /// Accounts that an earlier, cancelled run for the same instance did not finish.
     async fn noted(&self, db: &mut PgConnection) -> sqlx::Result<Vec<(Uuid, bool)>> {
         let exist: bool = sqlx::query_scalar(sql::NOTES_EXIST).fetch_one(&mut *db).await?;
         if !exist {
@@ -318,12 +318,12 @@ impl DeactivateInstance {
         sqlx::query_as(sql::NOTED).bind(self.instance()).fetch_all(db).await
     }
 
-    /// Whether an account that the server is asked to read anew is an item by itself.
+    /// Whether an account that the server is asked to reload is an item by itself.
     fn is_counted_when_read(server: &Server) -> bool {
         server.refresh == Refresh::Auto
     }
 
-    /// Names the counts of a plan.
+    /// Labels the counts of a plan.
     fn counts(server: &Server, counts: [i64; 4]) -> Vec<Count> {
         let [accounts, relations, followed, read_anew] = counts;
         let mut counts = vec![
@@ -332,12 +332,12 @@ impl DeactivateInstance {
             Count::new("relations of local followers", followed),
         ];
         if Self::is_counted_when_read(server) {
-            counts.push(Count::new("accounts to be read anew", read_anew));
+            counts.push(Count::new("account reloads", read_anew));
         }
         counts
     }
 
-    /// Tells of hosts that the original would have hit as well.
+    /// Notes on sub-domains that the original would have included.
     fn notes(&self, named: &[Named]) -> Vec<String> {
         let below = named.iter().filter(|account| !self.means(account)).count();
         let below = i64::try_from(below).unwrap_or(i64::MAX);
@@ -355,7 +355,7 @@ impl DeactivateInstance {
     }
 }
 
-/// That no account of a host is known, with what was found below it.
+/// Note that no account of a host is known, with the number of accounts found on sub-domains.
 fn unknown_note(host: &Host, below: i64) -> String {
     let hint = match below {
         0 => String::new(),

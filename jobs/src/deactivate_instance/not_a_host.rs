@@ -1,4 +1,5 @@
-//! What a text that is not a host looks like, and what its author may have meant.
+//! Diagnosis of a text that is not a host: what it looks like, and what the operator may have
+//! meant.
 
 use std::net::IpAddr;
 
@@ -6,16 +7,16 @@ use url::Url;
 
 use super::Host;
 
-/// What hosts are made of.
+/// Characters that a host name may contain.
 pub(super) const RULE: &str = "it is not a host name: letters, digits, hyphens and dots";
 
-/// What would mean more than one host if a statement took it for a pattern.
+/// Wildcards, which would match more than one host if a statement took the text for a pattern.
 const WILDCARDS: [char; 3] = ['%', '_', '*'];
 
-/// What lists of blocked domains say about a domain.
+/// Severities in lists of blocked domains.
 const SEVERITIES: [&str; 6] = ["suspend", "silence", "limit", "noop", "none", "reject"];
 
-/// Says what a text is that no host name can be; `None` leaves that open.
+/// Describes a text that cannot be a host name; `None` leaves that open.
 pub(super) fn looks_like(text: &str) -> Option<String> {
     if text.is_empty() {
         return Some("it is empty".to_owned());
@@ -53,7 +54,7 @@ pub(super) fn looks_like(text: &str) -> Option<String> {
         .then(|| "give the bare host, without scheme, port, path or nickname".to_owned())
 }
 
-/// Names the first character of a name that no host has.
+/// Describes the first character that no host name may contain.
 pub(super) fn wrong_character(name: &str) -> Option<String> {
     let known = |c: &char| c.is_ascii_alphanumeric() || ['-', '.'].contains(c);
     let wrong = name.chars().find(|c| !known(c))?;
@@ -64,7 +65,7 @@ pub(super) fn wrong_character(name: &str) -> Option<String> {
     })
 }
 
-/// Whether a line is one of a table of blocked domains, as other programs export them.
+/// Whether a line is a row of a table of blocked domains, as other programs export it.
 fn is_row_of_blocks(line: &str) -> bool {
     let fields: Vec<String> = line.split([',', ';', '\t']).map(plain).collect();
     let known = |field: &String| {
@@ -80,7 +81,7 @@ pub fn is_header_of_blocks(line: &str) -> bool {
     ["domain", "host", "instance"].contains(&first.as_str()) && fields.next().is_some()
 }
 
-/// A field without quotes and signs, in lower case.
+/// Field of a row without quotes and marks, in lower case.
 fn plain(field: &str) -> String {
     field.trim().trim_matches(['"', '\'', '#']).to_lowercase()
 }
@@ -93,7 +94,7 @@ fn list(text: &str) -> String {
     "it is a list; give one host, or a file with one host a line: --hosts-file FILE".to_owned()
 }
 
-/// Names the host that is in a text, if there is one.
+/// Suggests the host that a text contains, if any.
 fn alone(host: &str) -> String {
     let host = host.trim().trim_matches(['"', '\'']);
     let plain = !host.contains(|c: char| ",;@/: ".contains(c) || c.is_whitespace());

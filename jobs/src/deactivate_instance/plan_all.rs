@@ -1,4 +1,5 @@
-//! Plans for many hosts by a few passes over all accounts, instead of several for each host.
+//! Plans for many hosts with a few passes over all accounts, instead of several passes for each
+//! host.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,29 +12,29 @@ use crate::{
     pleroma::{Flavour, Server},
 };
 
-/// What one host of a list comes to.
+/// Plan of one host in a list.
 #[derive(Debug)]
 pub struct HostPlan {
-    /// What its own plan would say.
+    /// Counts and notes, as the host's own plan would have them.
     pub plan: PlanSummary,
-    /// That no account of it is known, if none is.
+    /// Note that no account of the host is known, if so.
     pub unknown: Option<String>,
 }
 
-/// What a host's accounts come to.
+/// Counts of a host's accounts and relations.
 #[derive(Debug, Clone, Copy, Default)]
 struct Figures {
     /// All accounts.
     all: i64,
     /// Active accounts.
     active: i64,
-    /// Their relations to active local accounts.
+    /// Relations of its accounts to active local accounts.
     relations: i64,
     /// Active accounts that have such relations.
     read_anew: i64,
-    /// Relations of local accounts to them.
+    /// Relations of local accounts to its accounts.
     followed: i64,
-    /// Accounts of sub-domains, when these are not meant.
+    /// Accounts of sub-domains, if these are not included.
     below: i64,
 }
 
@@ -41,7 +42,7 @@ struct Figures {
 ///
 /// # Errors
 ///
-/// Refuses the lot if one of them would be refused.
+/// Refuses the whole list if it would refuse one of the jobs.
 pub async fn plan_all(
     server: &Server,
     db: &mut PgConnection,
@@ -87,7 +88,7 @@ pub async fn plan_all(
     Ok(plans)
 }
 
-/// Instances of which an earlier run has left something: few, if any.
+/// Instances of which an earlier run has left something unfinished: few, if any.
 async fn noted(db: &mut PgConnection) -> sqlx::Result<HashSet<String>> {
     let exist: bool = sqlx::query_scalar(sql::NOTES_EXIST).fetch_one(&mut *db).await?;
     if !exist {
@@ -97,13 +98,13 @@ async fn noted(db: &mut PgConnection) -> sqlx::Result<HashSet<String>> {
     Ok(noted.into_iter().collect())
 }
 
-/// What is counted by the host of a nickname, as [`super::sql`] has it.
+/// Statements that count by the host of a nickname, as in [`super::sql`].
 struct Statements {
-    /// Active accounts, and all.
+    /// Counts active accounts, and all accounts.
     accounts: &'static str,
-    /// Relations to active local accounts, and the active accounts that have them.
+    /// Counts relations to active local accounts, and the active accounts that have any.
     relations: &'static str,
-    /// Relations of local accounts.
+    /// Counts relations of local accounts.
     followed: &'static str,
 }
 
@@ -165,12 +166,12 @@ impl Statements {
     }
 }
 
-/// The figures of the jobs, found by the names of their hosts.
+/// Figures of the jobs, indexed by host name.
 struct Hosts {
     figures: Vec<Figures>,
-    /// Jobs by host, in ASCII and in Unicode.
+    /// Indexes of jobs by host, in ASCII and in Unicode.
     named: HashMap<String, Vec<usize>>,
-    /// The same, and whether sub-domains are meant.
+    /// Indexes of jobs by the same names, and whether sub-domains are included.
     parents: HashMap<String, Vec<(usize, bool)>>,
 }
 
@@ -192,7 +193,7 @@ impl Hosts {
         hosts
     }
 
-    /// Adds what a host has to the figures of every job that means it, or means one above it.
+    /// Adds a host's counts to the figures of every job that is about it, or about a parent domain.
     fn add(&mut self, host: &str, meant: impl Fn(&mut Figures), below: impl Fn(&mut Figures)) {
         for &index in self.named.get(host).into_iter().flatten() {
             self.figures.get_mut(index).map(&meant);
@@ -219,7 +220,7 @@ fn plan(server: &Server, job: &DeactivateInstance, figures: &Figures) -> HostPla
         total: counts.iter().map(|count| count.items).sum(),
         counts,
         notes: note.into_iter().collect(),
-        // The worker that takes the run up plans it afresh.
+        // The worker that claims the run plans it again.
         cursor: Value::Null,
     };
     HostPlan { plan, unknown: (all == 0).then(|| unknown_note(&job.host, below)) }

@@ -1,18 +1,18 @@
-//! The order in which a run meets local accounts: by the digits of their ids, read from the last to the first.
+//! Order in which a run visits local accounts: by the digits of their ids, read from last to first.
 //!
-//! Accounts that were made one after the other have rows in the same page of the table, and ids that
-//! begin alike. A row whose new version finds room in its own page costs a sixth of one that does not,
-//! which goes into every index of the table; and there is room where an earlier batch moved a row
-//! away. So a batch should meet a page once, and neighbours should be in different batches. The last
-//! digits of an id change most, and say nothing of the page.
+//! Accounts that were created one after the other have rows on the same page of the table, and ids
+//! that begin alike. A row whose new version fits on its own page costs a sixth of one that does
+//! not, which adds an entry to every index of the table. A page has room where an earlier batch
+//! moved a row away. So a batch should visit a page only once, and neighbours should be in
+//! different batches. The last digits of an id change most, and are independent of the page.
 
 use uuid::Uuid;
 
-/// A place in that order.
+/// Position in that order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Scattered(u128);
 
-/// The same in SQL, of the account that it is given.
+/// The same position in SQL, for the given account id.
 macro_rules! scattered {
     ($id:literal) => {
         concat!("reverse(", $id, "::text) collate \"C\"")
@@ -20,22 +20,22 @@ macro_rules! scattered {
 }
 pub(super) use scattered;
 
-/// The last half of each byte.
+/// Mask of the second hexadecimal digit of each byte.
 const LAST_DIGITS: u128 = u128::from_be_bytes([0x0f; 16]);
 
-/// Turns the order of hexadecimal digits round; twice, it is as before.
+/// Reverses the order of hexadecimal digits; the inverse of itself.
 const fn reversed(digits: u128) -> u128 {
     let bytes = digits.swap_bytes();
     (bytes & LAST_DIGITS) << 4 | (bytes >> 4) & LAST_DIGITS
 }
 
 impl Scattered {
-    /// Where an account comes.
+    /// Position of an account.
     pub(super) const fn of(account: Uuid) -> Self {
         Self(reversed(account.as_u128()))
     }
 
-    /// The account.
+    /// Account at this position.
     pub(super) const fn account(self) -> Uuid {
         Uuid::from_u128(reversed(self.0))
     }

@@ -1,55 +1,58 @@
-//! The statements, in the form of each flavour.
+//! Statements of the job, in the form of each flavour.
 //!
-//! An account is of the host behind the last `@` of its nickname, and nothing of that is a pattern.
-//! Accounts of this server have no `@` in theirs. There is no index on the host: one pass over all
-//! nicknames finds the accounts, and everything after it goes by their ids.
+//! An account's host is what follows the last `@` of its nickname, and no part of that is a
+//! pattern. Nicknames of local accounts contain no `@`. There is no index on the host: one pass
+//! over all nicknames finds the accounts, and everything after it looks them up by id.
 
 use super::scattered::scattered;
 use crate::pleroma::Flavour;
 
-/// The statements in a flavour's form.
+/// Statements in a flavour's form.
 pub(super) struct Statements {
-    /// `$1`: host, `$2`: the same in Unicode. Its accounts and those of its sub-domains, in order:
-    /// whether each is active, and whether it is of a sub-domain.
+    /// Finds the accounts of a host and of its sub-domains, in order: whether each is active, and
+    /// whether it is of a sub-domain. `$1`: host, `$2`: the same in Unicode.
     pub(super) named: &'static str,
-    /// `$1`, `$2`: host; `$3`: its sub-domains as well. Counts active accounts.
+    /// Counts active accounts. `$1`, `$2`: host; `$3`: whether to include sub-domains.
     pub(super) count_active: &'static str,
-    /// `$1`: accounts, `$2`: those of them with few followers. Locks them and local followers of the
-    /// latter, in the order of ids.
+    /// Locks accounts, and the local followers of those with few followers, in the order of ids.
+    /// `$1`: accounts, `$2`: those of them with few followers.
     pub(super) lock: &'static str,
-    /// `$1`: accounts. Switches them off; tells which were active, with their nicknames.
+    /// Deactivates accounts; returns which were active, with their nicknames. `$1`: accounts.
     pub(super) switch_off: &'static str,
-    /// `$1`: accounts just switched off. Takes them from the counters of their local followers; tells
-    /// which these are.
+    /// Subtracts accounts from the counters of their local followers; returns these followers.
+    /// `$1`: accounts that were just deactivated.
     pub(super) lower_following: &'static str,
-    /// `$1`: instance; `$2`: accounts, `$3`: whether the run has switched each off; `$4`: whether the
-    /// server has been asked to read them anew, `$5`: whether their relations have ended, as far as
-    /// that is the run's business. Notes those with relations that are yet to be dealt with; tells
-    /// which of these the server is yet to be asked to read anew.
+    /// Records accounts with relations that are yet to be dealt with; returns those that the server
+    /// is yet to be asked to reload. `$1`: instance; `$2`: accounts, `$3`: whether the run has
+    /// deactivated each; `$4`: whether the server has been asked to reload them, `$5`: whether
+    /// their relations have ended, as far as the run deals with them.
     pub(super) note: &'static str,
-    /// `$1`: accounts. Counts their relations to active local accounts, and the active ones of the
-    /// accounts that have any.
+    /// Counts the relations of accounts to active local accounts, and the active ones among the
+    /// accounts that have any. `$1`: accounts.
     pub(super) count_relations: &'static str,
-    /// `$1`: accounts. Counts relations of local accounts to them.
+    /// Counts relations of local accounts to these accounts. `$1`: accounts.
     pub(super) count_followed: &'static str,
-    /// `$1`: instance; `$2`, `$3`: behind this local account and relation; `$4`: at most so many. The
-    /// relations of noted accounts to active local ones, in the order of these.
+    /// Lists the relations of recorded accounts to active local ones, in the order of the latter.
+    /// `$1`: instance; `$2`, `$3`: after this local account and relation; `$4`: maximum number.
     pub(super) relations: &'static str,
-    /// `$1`: accounts. The same of these accounts.
+    /// Lists such relations of the given accounts. `$1`: accounts.
     pub(super) relations_of: &'static str,
-    /// `$1`: relations. Ends those of inactive accounts; tells whom they followed.
+    /// Ends relations of inactive accounts; returns the accounts that they followed. `$1`:
+    /// relations.
     pub(super) unfollow: &'static str,
-    /// `$1`: accounts, `$2`: how many followers each has lost. Takes these from their counters.
+    /// Subtracts lost followers from counters. `$1`: accounts, `$2`: how many followers each has
+    /// lost.
     pub(super) lower_followers: &'static str,
-    /// `$1`: instance; `$2`: behind this local account; `$3`: at most so many. Those that follow
-    /// noted accounts, in order, each with the number of relations.
+    /// Lists the local accounts that follow recorded accounts, in order, each with its number of
+    /// relations. `$1`: instance; `$2`: after this local account; `$3`: maximum number.
     pub(super) followers: &'static str,
-    /// `$1`: instance; `$2`: behind this account; `$3`: at most so many. The noted accounts that the
-    /// server is to be asked to read anew, in order, and whether each is still switched off.
+    /// Lists the recorded accounts that the server is yet to be asked to reload, in order, and
+    /// whether each is still inactive. `$1`: instance; `$2`: after this account; `$3`: maximum
+    /// number.
     pub(super) due: &'static str,
 }
 
-/// `$1`, `$2`: host; `$3`: its sub-domains as well. Whether any account of it is known.
+/// Whether any account of a host is known. `$1`, `$2`: host; `$3`: whether to include sub-domains.
 pub(super) const KNOWN: &str = "select exists (
          select from public.users
          where lower(right(nickname::text, length($1) + 1)) = '@' || $1
@@ -58,36 +61,36 @@ pub(super) const KNOWN: &str = "select exists (
                and (lower(right(nickname::text, length($1) + 1)) = '.' || $1
                     or lower(right(nickname::text, length($2) + 1)) = '.' || $2))";
 
-/// `$1`: accounts, `$2`: so many. Those that have no more followers than that.
+/// Accounts with no more than `$2` followers. `$1`: accounts, `$2`: number of followers.
 pub(super) const FEW_FOLLOWERS: &str = "select a.id
      from unnest($1::uuid[]) as a (id)
      where (select count(*)
             from (select from public.following_relationships
                   where following_id = a.id limit $2 + 1) r) <= $2";
 
-/// `$1`: accounts. How many follow each, as its counter says.
+/// Number of followers of each account, by its counter. `$1`: accounts.
 pub(super) const FOLLOWER_COUNTS: &str =
     "select id, follower_count from public.users where id = any ($1)";
 
-/// Whether notes can be read: there may be no ledger yet, or one of an older version.
+/// Whether records of unfinished accounts can be read: there may be no ledger yet, or an older one.
 pub(super) const NOTES_EXIST: &str = "select to_regclass('ostrakon.instance_accounts') is not null";
 
-/// `$1`: instance. What an earlier run of the same has not come to its end with.
+/// Accounts that an earlier run for the same instance did not finish. `$1`: instance.
 pub(super) const NOTED: &str = "select account, refresh_due from ostrakon.instance_accounts where instance = $1 order by account";
 
-/// The instances with notes.
+/// Instances with records of unfinished accounts.
 pub(super) const NOTED_INSTANCES: &str = "select distinct instance from ostrakon.instance_accounts";
 
-/// `$1`: instance, `$2`: accounts. The server has been asked to read them anew. They are looked up one
-/// by one: before the table is analyzed PostgreSQL takes an instance to have few, and reads all of
-/// them for each batch.
+/// Records that the server has been asked to reload accounts. `$1`: instance, `$2`: accounts. They
+/// are looked up one by one: before the table is analyzed PostgreSQL assumes that an instance has
+/// few, and would read all of them for each batch.
 pub(super) const NOT_DUE: &str = "update ostrakon.instance_accounts set refresh_due = false
      where ctid = any (array(
          select noted.ctid from unnest($2::uuid[]) as given (account),
                 lateral (select ctid from ostrakon.instance_accounts
                          where instance = $1 and account = given.account offset 0) noted))";
 
-/// `$1`: instance. Nothing is left to be done.
+/// Deletes the records of an instance when nothing is left to do. `$1`: instance.
 pub(super) const FORGET: &str = "delete from ostrakon.instance_accounts where instance = $1";
 
 macro_rules! now {
@@ -96,8 +99,8 @@ macro_rules! now {
     };
 }
 
-/// Whether a nickname ends with `$1` or `$2` behind an `@`, or behind a dot: both are as long, so
-/// that one look at its end is enough.
+/// Whether a nickname ends with `$1` or `$2` after an `@` or a dot. Both suffixes have the same
+/// length, so a single comparison of its end is enough.
 macro_rules! at_or_below {
     () => {
         "(lower(right(nickname::text, length($1) + 1)) in ('@' || $1, '.' || $1)
@@ -113,16 +116,18 @@ macro_rules! local {
     };
 }
 
-/// `offset 0`: accounts and relations are looked up by their ids, and by nothing else. PostgreSQL does
-/// not know yet how many the run has switched off or noted, and would go through all of them.
+/// Builds the statements of a flavour.
 ///
-/// `$column`: what the others ask of `u` (not every column: ostrakon's role may not read them all);
-/// `$active`: whether `u` is active; `$counted`: whether the counter of a local follower `f` is kept
-/// up; `$off`: how `u` is switched off.
+/// `offset 0`: look up accounts and relations by their ids only. PostgreSQL does not know yet how
+/// many accounts the run has deactivated or recorded, and would read all of them.
+///
+/// `$column`: what the other arguments read of `u` (not every column: ostrakon's role may not read
+/// them all); `$active`: whether `u` is active; `$counted`: whether the counter of a local follower
+/// `f` is kept up to date; `$off`: how `u` is deactivated.
 macro_rules! statements {
     ($column:literal, $active:literal, $counted:literal, $off:literal) => {
         Statements {
-            // Nicknames alone are in an index, which is a small part of the table.
+            // An index on nicknames exists, and is a small part of the table.
             named: concat!(
                 "with named as materialized (
                      select nickname from public.users where ",
@@ -139,7 +144,7 @@ macro_rules! statements {
                  where position('@' in u.nickname::text) > 0
                  order by u.id"
             ),
-            // By other means than those by which they were found.
+            // An independent condition, not the one by which the accounts were found.
             count_active: concat!(
                 "with named as materialized (
                      select nickname, reverse(lower(nickname::text)) as behind from public.users
@@ -158,7 +163,7 @@ macro_rules! statements {
                  where ",
                 $active
             ),
-            // Not `= any ($1) or in (...)`, for which PostgreSQL goes through all accounts.
+            // Not `= any ($1) or in (...)`, for which PostgreSQL reads all accounts.
             lock: "select u.id from public.users u
                  where u.id = any (array(
                      select unnest($1::uuid[])
@@ -337,15 +342,16 @@ macro_rules! statements {
     };
 }
 
-/// An account that is inactive already is passed over.
+/// Pleroma and Akkoma: accounts that are already inactive are skipped.
 const CURRENT: Statements = statements!("is_active", "u.is_active", "true", "is_active = false");
 
-/// Pleroma 2.2 repeats what a deactivation does, and keeps up the counters of active accounts only.
+/// Pleroma 2.2: repeats the effects of a deactivation, and maintains the counters of active
+/// accounts only.
 const PLEROMA22: Statements =
     statements!("deactivated", "not u.deactivated", "not f.deactivated", "deactivated = true");
 
 impl Statements {
-    /// Chooses by flavour.
+    /// Selects the statements by flavour.
     pub(super) const fn of(flavour: Flavour) -> &'static Self {
         match flavour {
             Flavour::Pleroma | Flavour::Akkoma => &CURRENT,

@@ -1,16 +1,17 @@
-//! The steps of a run.
+//! Steps of a run.
 //!
-//! The effect comes first: accounts are switched off before their relations end, and the running
-//! server is asked to read an account anew only when it has none left to active local accounts. What
-//! it is asked for by ends such relations as well, each with a request to the account's host.
+//! The main effect comes first: accounts are deactivated before their relations end. The running
+//! server is asked to reload an account only when the account has no relations left to active local
+//! accounts: the server's job ends such relations as well, each with a request to the account's
+//! host.
 //!
-//! Each local account is counted anew once, however many accounts of the host it has to do with;
-//! until then its counters are kept right by subtraction, so that a cancelled run leaves them right
-//! as well. Relations go before the accounts' rows are locked, as in the server's own transactions,
-//! and what is counted is counted by a statement that begins with these rows locked.
+//! Each local account is recounted once, however many accounts of the host it is related to. Until
+//! then subtraction keeps its counters correct, so that a cancelled run leaves them correct as
+//! well. Relations are ended before the accounts' rows are locked, as in the server's own
+//! transactions. The statement that counts begins only after these rows are locked.
 //!
-//! Local accounts are met in a scattered order; those of the host in the order of their ids, as in the
-//! moderation log of the original.
+//! Local accounts are visited in a scattered order, accounts of the host in the order of their ids,
+//! as in the original's moderation log.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -26,23 +27,24 @@ use crate::{
     },
 };
 
-/// Followers of one account that are counted at once with its switching off. Those of an account with
-/// more would be too many for a batch: they keep their counters until they are counted anew.
+/// Maximum number of followers of an account that are counted together with its deactivation. The
+/// followers of larger accounts would be too many for a batch: they keep their counters until they
+/// are recounted.
 const FOLLOWERS_MAX: i64 = 5_000;
 
-/// Followers that a batch counts, by what the counters say: each local account whose relations it ends
-/// is counted anew with all its followers. More only if a single account has more.
+/// Maximum number of followers that a batch counts, by the accounts' counters: each local account
+/// whose relations it ends is recounted with all its followers. A single account may have more.
 const COUNTED_MAX: i64 = 20_000;
 
-/// Accounts whose counters are read at once to see how many fit.
+/// Maximum number of accounts whose counters are read at a time to see how many fit.
 const ASKED_AT_ONCE: usize = 500;
 
-/// A number of things as the ledger counts.
+/// Number of elements, as the ledger counts.
 pub(super) fn count<T>(things: &[T]) -> i64 {
     i64::try_from(things.len()).unwrap_or(i64::MAX)
 }
 
-/// A step is through, and the next one begins.
+/// Ends a step with nothing left to do; the next one begins.
 fn nothing_left(next: Cursor) -> Batch<Cursor> {
     Batch { rows: Some(0), ..Batch::go_on(0, next) }
 }
@@ -52,7 +54,7 @@ fn most(limit: i64) -> usize {
 }
 
 impl DeactivateInstance {
-    /// Switches the next accounts off.
+    /// Deactivates the next accounts.
     pub(super) async fn switch_off(
         &self,
         server: &Server,
@@ -70,7 +72,7 @@ impl DeactivateInstance {
             .bind(FOLLOWERS_MAX)
             .fetch_all(&mut *db)
             .await?;
-        // In one order: batches of two runs wait for each other instead of deadlocking.
+        // A fixed order: batches of two runs wait for each other instead of deadlocking.
         sqlx::query(statements.lock).bind(&accounts).bind(&few).execute(&mut *db).await?;
         let mut people: Vec<Person> =
             sqlx::query_as(statements.switch_off).bind(&accounts).fetch_all(&mut *db).await?;
@@ -100,7 +102,7 @@ impl DeactivateInstance {
         Ok(Batch { rows, ..Batch::go_on(count(&switched), Cursor::SwitchOff { after: last }) })
     }
 
-    /// The next accounts that the run acts on.
+    /// Next accounts that the run acts on.
     pub(super) async fn next_accounts(
         &self,
         server: &Server,
@@ -135,10 +137,10 @@ impl DeactivateInstance {
         Ok(Batch::go_on(count(&relations), Cursor::EndRelations { after: local, relation }))
     }
 
-    /// The next relations, those to one local account after the other; and whether the last of these
-    /// has more of them.
+    /// Returns the next relations, grouped by local account, and whether the last local account has
+    /// more.
     ///
-    /// One local account by itself is an item, which is dealt with as a whole or parked.
+    /// A single local account is an item, which is dealt with as a whole or parked.
     pub(super) async fn next_relations(
         &self,
         server: &Server,
@@ -177,7 +179,7 @@ impl DeactivateInstance {
         Ok((found, goes_on))
     }
 
-    /// How many of these relations lead to accounts that can be counted anew in one batch.
+    /// Number of these relations that lead to accounts which can be recounted in one batch.
     async fn countable(
         &self,
         db: &mut PgConnection,
@@ -208,8 +210,9 @@ impl DeactivateInstance {
         Ok(first_beyond.unwrap_or(relations.len()))
     }
 
-    /// Ends relations, and sets the counters right of those whom they led to. One of these may go on
-    /// to lose followers: he is counted anew when the last of them goes.
+    /// Ends relations, and corrects the counters of the accounts that were followed. `goes_on` is
+    /// an account with more relations to end: its followers are recounted when the last relation
+    /// ends.
     async fn unfollow(
         &self,
         server: &Server,
@@ -241,7 +244,7 @@ impl DeactivateInstance {
         refresh_again(db, server, &counted, &self.asked).await
     }
 
-    /// Counts anew whom the next local followers follow.
+    /// Recounts whom the next local followers follow.
     pub(super) async fn count_anew(
         &self,
         server: &Server,
@@ -261,7 +264,7 @@ impl DeactivateInstance {
         Ok(Batch { rows, ..Batch::go_on(done, Cursor::CountAnew { after: last }) })
     }
 
-    /// The next local followers, each with the number of relations.
+    /// Next local followers, each with its number of relations.
     pub(super) async fn next_followers(
         &self,
         server: &Server,
@@ -283,8 +286,8 @@ impl DeactivateInstance {
         Ok(self.seen.followers(after, most(limit)).unwrap_or_default())
     }
 
-    /// Asks the server to read the next accounts anew, after what relations they were given meanwhile
-    /// have ended as well.
+    /// Asks the server to reload the next accounts, after ending any relations that they gained
+    /// meanwhile.
     pub(super) async fn read_anew(
         &self,
         server: &Server,
@@ -296,7 +299,7 @@ impl DeactivateInstance {
         let Some((last, _)) = due.last().copied() else {
             return Ok(Batch::end(Cursor::ReadAnew { after }));
         };
-        // Somebody may have switched one of them on again.
+        // Another session may have activated one of them again.
         let off: Vec<Uuid> = due.iter().filter(|(_, off)| *off).map(|(id, _)| *id).collect();
         let late: Vec<i64> = sqlx::query_scalar(Statements::of(server.shape.flavour).relations_of)
             .bind(&off)
@@ -311,7 +314,7 @@ impl DeactivateInstance {
         Ok(Batch { rows, ..Batch::go_on(done, Cursor::ReadAnew { after: last }) })
     }
 
-    /// The next accounts that the server is to be asked to read anew, and whether each is off.
+    /// Next accounts that the server is to be asked to reload, and whether each is inactive.
     pub(super) async fn next_due(
         &self,
         server: &Server,
@@ -327,8 +330,8 @@ impl DeactivateInstance {
             .await
     }
 
-    /// Takes over what an older version has begun: notes the accounts that it switched off, and that
-    /// it had the server read anew at once.
+    /// Takes over what an older version has begun: records the accounts that it deactivated, and
+    /// that it made the server reload immediately.
     pub(super) async fn take_over(
         &self,
         server: &Server,

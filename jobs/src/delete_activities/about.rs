@@ -1,5 +1,5 @@
-//! What others did to deleted posts, which goes with them; and in portions where it is too much for
-//! one transaction.
+//! Activities of other accounts about deleted posts, which are removed together with them; in
+//! portions where one transaction could not remove them all.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -10,27 +10,27 @@ use crate::{
     pleroma::{Actor, AssociatedObject, Server},
 };
 
-/// Rows that go with one row of a batch, on the average. A batch that met a time-out has fewer rows,
-/// and so fewer of these.
+/// Average number of additional rows per row of a batch. After a time-out a batch has fewer rows,
+/// and so fewer additional ones.
 const PER_ROW: i64 = 20;
 
-/// More never go in one batch.
+/// Maximum number of additional rows in one batch.
 const ROWS_MAX: i64 = 10_000;
 
-/// More than there can be.
+/// Limit that no number of rows reaches.
 pub(super) const NO_LIMIT: i64 = i64::MAX / 2;
 
-/// The activities about deleted objects.
+/// Activities about deleted objects.
 #[derive(Debug, Default)]
 pub(super) struct AboutThem {
-    /// What made them.
+    /// Creates of the deleted objects.
     pub(super) posts: Vec<Uuid>,
-    /// Everything else.
+    /// All other activities about them.
     pub(super) others: Vec<Uuid>,
 }
 
 impl AboutThem {
-    /// Whether that is not all.
+    /// Whether there are more activities than allowed.
     pub(super) fn is_more_than(&self, allowed: i64) -> bool {
         let found = self.posts.len() + self.others.len();
         i64::try_from(found).is_ok_and(|found| found > allowed)
@@ -41,13 +41,14 @@ impl AboutThem {
     }
 }
 
-/// How many rows of others may go in a batch of so many rows.
+/// Number of additional rows that a batch of `limit` rows may remove.
 pub(super) const fn allowance(limit: i64) -> i64 {
     let rows = limit.saturating_mul(PER_ROW);
     if rows < ROWS_MAX { rows } else { ROWS_MAX }
 }
 
-/// Finds what goes with objects, and one more than allowed if there is more.
+/// Finds the activities about objects: at most one more than allowed, as a sign that there are
+/// more.
 pub(super) async fn find(
     db: &mut PgConnection,
     server: &Server,
@@ -70,8 +71,8 @@ pub(super) async fn find(
     Ok(about)
 }
 
-/// Whether notifications and bookmarks of activities, which go by foreign key, are no more than
-/// allowed.
+/// Whether the notifications and bookmarks of activities, which are deleted by foreign key, are no
+/// more than allowed.
 pub(super) async fn what_hangs_on_them_fits(
     db: &mut PgConnection,
     activities: &[Uuid],
@@ -93,8 +94,8 @@ pub(super) async fn what_hangs_on_them_fits(
     Ok(found <= allowed)
 }
 
-/// Removes a portion of what goes with a single activity of the account, which is too much for one
-/// transaction. The run stays where it is. `about` is as much of it as was found.
+/// Removes a portion of the activities about a single activity of the account, when one transaction
+/// could not remove them all. The cursor does not move. `about` is the part that was found.
 pub(super) async fn remove_portion(
     db: &mut PgConnection,
     actor: &Actor,
@@ -127,8 +128,8 @@ pub(super) async fn remove_portion(
     Ok(Batch::go_on(0, cursor))
 }
 
-/// Removes activities that others wrote about deleted objects, and those that are taken back. Counts
-/// those of the actor that are in the run's plan.
+/// Removes other accounts' activities about deleted objects, and the likes and boosts that are
+/// taken back. Counts the actor's own activities that are in the run's plan.
 pub(super) async fn remove_others(
     db: &mut PgConnection,
     actor: &Actor,

@@ -1,4 +1,4 @@
-//! One batch of deletions, for whichever job.
+//! One batch of deletions, for every job that deletes activities.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -16,32 +16,33 @@ use crate::{
     pleroma::{Actor, Fanout, Server, backlog, count_inboxes},
 };
 
-/// Deliveries that this program itself makes in one batch, unless it is a single activity.
+/// Maximum number of deliveries that ostrakon itself creates in one batch, unless the batch is a
+/// single activity.
 const DELIVERIES_MAX: i64 = 10_000;
 
-/// How the activities of an account are deleted.
+/// Settings for deleting an account's activities.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FederationMode {
-    /// Who tells other servers.
+    /// Who notifies other servers.
     pub(crate) telling: DeliverBy,
-    /// Whether a Delete names the activity that made the post: the server cannot find that of an
-    /// inactive author.
+    /// Whether a Delete names the activity that created the post: the server cannot find the Create
+    /// of an inactive author.
     pub(crate) names_create: bool,
 }
 
-/// Who tells other servers of a deletion.
+/// Who notifies other servers of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeliverBy {
     /// The server, by a `publish` job.
     Server,
-    /// This program, by a `publish_one` job per inbox.
+    /// ostrakon, by a `publish_one` job per inbox.
     Direct,
-    /// Nobody.
+    /// No notification.
     Nobody,
 }
 
 impl FederationMode {
-    /// As the settings say, except that the server can tell nothing in the name of an inactive
+    /// Follows the settings, except that the server cannot notify anyone on behalf of an inactive
     /// account.
     pub(super) fn of(server: &Server, actor: &Actor) -> Self {
         let by_server = actor.active && server.federation.fanout == Fanout::Server;
@@ -49,7 +50,7 @@ impl FederationMode {
         Self { telling, names_create: actor.active }
     }
 
-    /// How many activities may be told of in one batch: each is as many deliveries as there are inboxes.
+    /// Maximum number of activities to federate in one batch: each needs one delivery per inbox.
     async fn most_activities(
         self,
         server: &Server,
@@ -64,14 +65,14 @@ impl FederationMode {
     }
 }
 
-/// What became of the next activities of an account.
+/// Result of deleting an account's next activities.
 pub(crate) struct Deleted {
     pub(crate) batch: Batch<Cursor>,
     /// Whether the account's own row changed.
     pub(crate) account: bool,
 }
 
-/// Deletes the next activities of an account; with `purges`, posts are left to the server.
+/// Deletes the next activities of an account; with `purges`, leaves posts to the server.
 pub(crate) async fn delete_some(
     server: &Server,
     db: &mut PgConnection,
@@ -100,7 +101,8 @@ pub(crate) async fn delete_some(
     let mut there = read::still_there(db, walked).await?;
     read::read_facts(db, server, &there, &mut objects).await?;
     let mut done = 0;
-    // Posts that were left to the server must not be asked for twice: so there is no smaller batch then.
+    // The server must not be asked twice for the same posts, so this batch cannot be retried with
+    // fewer rows.
     let allowed = if purges.is_some() { about::NO_LIMIT } else { about::allowance(limit) };
     if let Some(purges) = purges {
         there = purges.ask(server, db, actor, there, &objects).await?;
@@ -130,18 +132,18 @@ pub(crate) async fn delete_some(
     Ok(Deleted { batch, account: written.account })
 }
 
-/// Activities of the account that are next.
+/// Next activities of the account.
 struct Walked {
-    /// Those that the job deals with.
+    /// Activities that the job deals with.
     there: Vec<Activity>,
-    /// The last of all.
+    /// Last activity walked over, of any type.
     last: Uuid,
-    /// How many they were, or are by now.
+    /// Number of rows walked over, or kept after halving.
     rows: usize,
 }
 
 impl Walked {
-    /// Keeps the first half.
+    /// Keeps the first half of the activities.
     fn halve(&mut self) {
         let half = self.there.len() / 2;
         if let Some(next) = self.there.get(half) {
@@ -154,15 +156,15 @@ impl Walked {
 
 type Decided = (Writes, Vec<Parking<Uuid>>);
 
-/// What can be done in one transaction.
+/// Work that fits into one transaction.
 enum Fitting {
-    /// So many activities, with what goes with them.
+    /// Activities, with everything about them.
     Batch(Box<(Walked, Decided)>, AboutThem),
-    /// Only a part of what goes with this one.
+    /// A single activity, with only a portion of what is about it.
     Portion(Uuid, AboutThem),
 }
 
-/// Looks how much goes with activities, and leaves out as many as it takes.
+/// Finds the activities about a batch, and halves the batch until they fit into one transaction.
 async fn what_fits(
     db: &mut PgConnection,
     server: &Server,
@@ -188,7 +190,7 @@ async fn what_fits(
     }
 }
 
-/// Says how to wait when the server has too much to deliver already.
+/// Returns how to wait if the server has too many deliveries pending.
 pub(crate) async fn deliveries_to_wait_for(
     db: &mut PgConnection,
     server: &Server,
@@ -200,7 +202,7 @@ pub(crate) async fn deliveries_to_wait_for(
     Ok(backlog.map(|backlog| Wait { delay: backlog.recheck, reason: backlog.reason }))
 }
 
-/// Steps over the next activity.
+/// Skips the next activity.
 pub(crate) async fn skip_one(
     server: &Server,
     db: &mut PgConnection,

@@ -3,5 +3,5 @@ select count(*) filter (where data ->> 'type' = 'Create') as posts,
        count(*) filter (where data ->> 'type' = 'Like') as likes,
        count(*) filter (where data ->> 'type' = 'Announce') as boosts
 from public.activities
--- `is true`: by the account and nothing else, not by all activities up to this one.
+-- `is true`: use the index on the account, not that on ids, which would read all activities up to this one.
 where actor = $1 and (id <= $2) is true

@@ -1,8 +1,9 @@
-//! What the server would write for each activity, decided in memory.
+//! Decides in memory what the server would write for each activity.
 //!
-//! The server works one activity after the other; here a whole batch is decided in the same order
-//! and then written at once. A like of a post that went earlier in the batch is thus seen as gone.
-//! Documents stay in the database: new ones are put together there, from the old ones.
+//! The server processes one activity after the other. This module decides a whole batch in the same
+//! order, and the batch is then written in one go. So a like of a post that was deleted earlier in
+//! the batch counts as already removed. Documents stay in the database: statements build new ones
+//! from the old ones there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -23,19 +24,19 @@ use crate::{
 pub(super) struct Writes {
     /// Objects that become tombstones, in the order of their posts.
     pub(super) buried: Vec<Buried>,
-    /// ActivityPub ids of the same objects: whatever is about them goes.
+    /// ActivityPub ids of the same objects: all activities about them are removed.
     pub(super) deleted_objects: Vec<String>,
-    /// Likes and boosts that are taken back; those that stay have an Undo all the same.
+    /// Likes and boosts that are taken back. Those that must stay get an Undo as well.
     pub(super) undos: Vec<Undone>,
-    /// Likes and boosts that go.
+    /// Likes and boosts that are removed.
     pub(super) undone: Vec<Uuid>,
-    /// What object rows lose.
+    /// Losses of objects, by row.
     pub(super) losses: BTreeMap<i64, Losses>,
-    /// Counters and pins of the authors, by ActivityPub id.
+    /// Losses of authors in counters and pins, by ActivityPub id.
     pub(super) authors: BTreeMap<String, Author>,
-    /// Jobs for the server, in the order of its own.
+    /// Jobs for the server, in the order in which it would insert them.
     pub(super) jobs: Vec<ObanJob>,
-    /// New activities that go to other servers without the server's own fan-out.
+    /// New activities that ostrakon delivers without the server's own fan-out.
     pub(super) outgoing: Vec<Outgoing>,
 }
 
@@ -43,9 +44,9 @@ pub(super) struct Writes {
 #[derive(Debug)]
 pub(super) struct Buried {
     pub(super) row: i64,
-    /// Its Delete; not of remote accounts, and one for all rows of an object.
+    /// Delete activity of the object; none for remote accounts, and one for all rows of an object.
     pub(super) delete: Option<New>,
-    /// The post as its Delete names it.
+    /// Activity id of the post, where its Delete names it.
     pub(super) post: Option<String>,
 }
 
@@ -63,7 +64,7 @@ pub(super) struct New {
     pub(super) ap_id: String,
 }
 
-/// What an object loses.
+/// Losses of an object.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
     pub(super) replies: i32,
@@ -72,15 +73,15 @@ pub(super) struct Losses {
     pub(super) boosts: i32,
 }
 
-/// What an author loses.
+/// Losses of an author.
 #[derive(Debug, Default)]
 pub(super) struct Author {
     pub(super) public_posts: i32,
-    /// Object ids, or flake texts where pins are kept so.
+    /// Object ids, or flake texts where the server keeps pins as flakes.
     pub(super) pins: Vec<String>,
 }
 
-/// Object types that the server lets be deleted (docs/semantics.md 1.2).
+/// Object types that the server allows to be deleted (docs/semantics.md 1.2).
 pub(super) const DELETABLE: [&str; 10] = [
     "Answer",
     "Article",
@@ -94,7 +95,7 @@ pub(super) const DELETABLE: [&str; 10] = [
     "Video",
 ];
 
-/// Decides a batch: what is written, and which activities are left as they are, each with its reason.
+/// Decides a batch: what to write, and which activities to park, each with its reason.
 pub(super) fn decide(
     server: &Server,
     actor: &Actor,
@@ -123,7 +124,7 @@ pub(super) fn decide(
         }
     }
     let mut writes = decision.writes;
-    // A tombstone keeps nothing of what it lost before.
+    // A tombstone keeps nothing of what its object lost before.
     for buried in &writes.buried {
         writes.losses.remove(&buried.row);
     }
@@ -137,14 +138,14 @@ struct Decision<'a> {
     objects: &'a Objects,
     undone: &'a HashMap<Uuid, UndoneFacts>,
     writes: Writes,
-    /// Objects deleted so far.
+    /// Objects deleted so far in this batch.
     gone: HashSet<&'a str>,
-    /// Of new activities.
+    /// Ids of new activities.
     ids: FlakesBefore,
 }
 
 impl<'a> Decision<'a> {
-    /// The Delete pipeline (docs/semantics.md 1.2).
+    /// Applies the Delete pipeline (docs/semantics.md 1.2).
     fn delete(&mut self, create: &'a Activity) -> Result<(), String> {
         let object_id = create.object_id.as_deref().ok_or("it does not name its object")?;
         if self.gone.contains(object_id) {
@@ -163,7 +164,8 @@ impl<'a> Decision<'a> {
         }
         self.writes.deleted_objects.push(object_id.to_owned());
         if facts.kind == "Tombstone" && !facts.names_actor {
-            // It was deleted before. The server stops here, with what it has written so far.
+            // The object was deleted before. The server stops here and keeps what it has written so
+            // far.
             return Ok(());
         }
         self.count(object_id, create, facts);
@@ -188,7 +190,7 @@ impl<'a> Decision<'a> {
         refuse_invalid(facts.invalid.as_deref())
     }
 
-    /// Notes what author, parent and quoted post lose (docs/semantics.md 1.2, steps 6 to 9).
+    /// Records what author, parent and quoted post lose (docs/semantics.md 1.2, steps 6 to 9).
     fn count(&mut self, object_id: &str, create: &Activity, facts: &Facts) {
         if let Some(author) = &facts.author {
             let author = self.writes.authors.entry(author.clone()).or_default();
@@ -208,7 +210,7 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// The Undo pipeline (docs/semantics.md 1.4).
+    /// Applies the Undo pipeline (docs/semantics.md 1.4).
     fn undo(&mut self, activity: &Activity) -> Result<(), String> {
         let object_id = activity.object_id.as_deref().unwrap_or_default();
         if self.gone.contains(object_id) {
@@ -226,7 +228,7 @@ impl<'a> Decision<'a> {
         let undos = undo.clone().map(|undo| Undone { id: activity.id, undo });
         self.writes.undos.extend(undos);
         if targets.is_empty() && !is_like && self.actor.local {
-            // What the server does: the Undo stays, the boost as well, nobody is told.
+            // As on the server: the Undo and the boost stay, and no other server is notified.
             return Err("the boosted post is not there any more; its Undo was written".to_owned());
         }
         for &target in targets {
@@ -241,7 +243,7 @@ impl<'a> Decision<'a> {
         Ok(())
     }
 
-    /// Has other servers told of a new activity.
+    /// Queues the federation of a new activity.
     fn tell(&mut self, new: New, about: About) {
         match self.manner.telling {
             DeliverBy::Server => self.writes.jobs.extend(publish_job(self.server, new.id, about)),
@@ -250,7 +252,8 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// Makes up a new activity of a local account; those of remote accounts are not ours to make up.
+    /// Generates ids for a new activity of a local account; `None` for a remote one, which its own
+    /// server would have to write.
     fn make_up(&mut self) -> Option<New> {
         self.actor
             .local
@@ -264,7 +267,7 @@ fn refuse_invalid(address: Option<&str>) -> Result<(), String> {
     })
 }
 
-/// Host of an ActivityPub id, in lower case; empty when there is none.
+/// Host of an ActivityPub id, in lower case; empty if there is none.
 pub(super) fn host(ap_id: &str) -> String {
     url::Url::parse(ap_id)
         .ok()

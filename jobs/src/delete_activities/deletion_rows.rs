@@ -1,11 +1,11 @@
-//! What every new Delete and Undo of an account has (docs/semantics.md 1.2 and 1.4).
+//! Fields that every new Delete and Undo of an account has (docs/semantics.md 1.2 and 1.4).
 
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
 use crate::pleroma::{Actor, Flake, Flavour, Recipients, Server};
 
-/// Puts one together that needs nothing of a document in the database.
+/// Builds an activity that needs nothing of a document in the database.
 pub(crate) fn base_activity(
     server: &Server,
     actor: &Actor,
@@ -27,7 +27,7 @@ pub(crate) fn base_activity(
     data
 }
 
-/// Inserts an activity of an account; its recipients are `to`, then `cc`.
+/// Inserts an activity of an account. Its recipients are `to`, then `cc`.
 pub(crate) async fn insert_activity(
     db: &mut PgConnection,
     actor: &Actor,

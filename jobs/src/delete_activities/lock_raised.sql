@@ -1,5 +1,5 @@
 -- $1: objects whose counters the run lowered. Locks those where one is higher than that leaves it.
--- `offset 0`: notes and objects by their ids, however few notes PostgreSQL believes that there are.
+-- `offset 0`: look up notes and objects by their ids, however few notes PostgreSQL estimates.
 select o.id
 from public.objects o
 where o.id = any (array(

@@ -1,7 +1,7 @@
 -- $1: objects that are locked because a counter is higher than the run leaves it, $2: the addresses of everybody, if only
 -- public replies count.
--- Somebody may have answered since, which counts; somebody may have written the counter back, which does not. So it is
--- lowered to what the run leaves, but not below the number of replies that are there.
+-- Another session may have added a reply since, which counts, or may have written the old counter back, which does not.
+-- So the counter is lowered to what the run leaves, but not below the number of existing replies.
 with lowered as materialized (
     select o.id, o.data ->> 'id' as ap_id,
            greatest(0, replies_before - replies_lost) as replies_left,

@@ -1,8 +1,8 @@
 //! Deletes everything an account has posted, liked and boosted (docs/semantics.md 1).
 //!
-//! A batch walks the account's activities in the order of their ids, locks the objects they are
-//! about, decides in memory what the server would write for each ([`decide`]), and writes it with
-//! one statement per table ([`write`]).
+//! A batch walks the account's activities in the order of their ids and locks the objects that they
+//! are about. It decides in memory what the server would write for each ([`decide`]), and writes it
+//! with one statement per table ([`write`]).
 
 mod about;
 mod batch;
@@ -39,48 +39,49 @@ use via_server::Purges;
 /// Deletes an account's posts and takes back its likes and boosts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeleteActivities {
-    /// As typed.
+    /// Nickname as typed by the operator.
     pub nickname: String,
     /// The account's ActivityPub id.
     pub actor: String,
-    /// Accept an account of another server: clean up here, tell nobody.
+    /// Whether to accept an account of another server: clean up here, notify no other server.
     #[serde(default)]
     pub remote: bool,
-    /// Have the running server delete the posts, so that it forgets them as well.
+    /// Whether to let the running server delete the posts, so that it removes them from memory as
+    /// well.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub via_server: bool,
 }
 
-/// Where a run stands.
+/// Progress of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunCursor {
-    /// In the account's history.
+    /// Position in the account's history.
     #[serde(flatten)]
     pub place: Cursor,
-    /// Whether the account's row has changed, so that the server has to read it anew.
+    /// Whether the account's row has changed, so that the server must reload the account.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub changed: bool,
-    /// When the server is to delete the last of the posts that were left to it (UTC).
+    /// Time at which the server should delete the last of the posts left to it (UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_until: Option<NaiveDateTime>,
 }
 
-/// A place in an account's history.
+/// Position in an account's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// The last activity that was walked over.
+    /// Last activity walked over.
     pub after: Uuid,
-    /// The last activity that existed when the run began; later ones are left alone.
+    /// Last activity that existed when the run began; the run leaves later ones alone.
     pub until: Uuid,
 }
 
 impl Cursor {
-    /// From where everything is walked over.
+    /// Position before the first activity.
     fn beginning(&self) -> Self {
         Self { after: Uuid::nil(), until: self.until }
     }
 
-    /// The place just before an activity.
+    /// Position immediately before an activity.
     fn before(&self, activity: Uuid) -> Self {
         Self { after: Uuid::from_u128(activity.as_u128().saturating_sub(1)), until: self.until }
     }
@@ -190,7 +191,7 @@ impl Job for DeleteActivities {
         parked: i64,
     ) -> Result<Recount<RunCursor>, JobError> {
         let [posts, likes, boosts] = read::count(db, &self.actor, cursor.place.until).await?;
-        // The server has yet to delete the posts that were left to it.
+        // The server has yet to delete the posts left to it.
         let left = if self.via_server { likes + boosts } else { posts + likes + boosts };
         if left > parked {
             return Ok(Recount::Left(Left {
@@ -200,7 +201,7 @@ impl Job for DeleteActivities {
             }));
         }
         if cursor.changed {
-            // Once, and not in every batch: nobody needs to see the number of posts fall.
+            // Only once, not in every batch: intermediate post counts are of no interest.
             let actor = self.actor(server, db).await?;
             refresh_accounts(db, server, &[actor.id], Changed::Fields).await?;
         }
@@ -209,7 +210,7 @@ impl Job for DeleteActivities {
 }
 
 impl DeleteActivities {
-    /// Looks the account up again: it may have changed since the run was asked for.
+    /// Looks up the account again: it may have changed since the request.
     async fn actor(&self, server: &Server, db: &mut PgConnection) -> Result<Actor, JobError> {
         let actor = find_actor_by_ap_id(db, server, &self.actor).await?.ok_or_else(|| {
             JobError::fail(format!("there is no account {} any more", self.actor))
@@ -238,15 +239,14 @@ impl DeleteActivities {
         Ok(actor)
     }
 
-    /// What a person should know of what the running server does, and shows.
+    /// Notes for the operator on what the running server does and keeps showing.
     fn notes_on_the_server(&self, server: &Server, posts: i64) -> Option<String> {
         if posts == 0 {
             None
         } else if self.via_server {
             Some(
                 "the server itself deletes the posts, about 50 a second, after this run has asked \
-                 for them; that takes longer, and only likes and boosts are counted again at the \
-                 end of the run"
+                 for them. At its end, the run recounts only likes and boosts"
                     .to_owned(),
             )
         } else {
@@ -255,7 +255,7 @@ impl DeleteActivities {
     }
 }
 
-/// What a person should know before saying yes.
+/// Notes for the operator to read before confirming.
 async fn notes(
     server: &Server,
     db: &mut PgConnection,
@@ -271,7 +271,7 @@ async fn notes(
             .map(|spread| {
                 format!(
                     "{spread}; do not deactivate or remove the account before the end: the server \
-                     delivers nothing of an inactive account"
+                     delivers nothing for a deactivated account"
                 )
             })
             .into_iter()

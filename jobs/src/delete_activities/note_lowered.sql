@@ -1,5 +1,6 @@
 -- $1: objects, $2: by how much their counters of replies were lowered, $3: to what, $4 and $5: the same of quotes.
--- Each run's note goes by what every run lowers: a late write may undo the one's part before the other's batch.
+-- Each run's note takes into account what every run lowers: a late write may undo one run's update before another run's
+-- batch.
 with lowered as materialized (
     select * from unnest($1::bigint[], $2::int[], $3::bigint[], $4::int[], $5::bigint[])
                  as lowered (object, replies, replies_left, quotes, quotes_left)
@@ -16,7 +17,7 @@ with lowered as materialized (
         quotes_lost = noted.quotes_lost + lowered.quotes
     from lowered
     where noted.object = lowered.object
-      -- By these values and not by a join, which may read all notes there are.
+      -- By these values, not by a join, which may read all existing notes.
       and noted.object = any (array(select object from others)) and noted.run_id = any (array(select run_id from others))
 )
 insert into ostrakon.lowered_counters as noted (run_id, object, replies_before, replies_lost, quotes_before, quotes_lost)

@@ -3,7 +3,7 @@
 with removed as (
     delete from public.activities a where a.id = any ($1) returning a.id, a.actor
 ), gone as materialized (
-    -- Known only when all posts are removed, and joined with every author.
+    -- Counted only after all posts are removed, and joined with every author.
     select count(*) filter (where actor = $2 and id > $3 and id <= $4) as planned from removed
 ), written as (
     update public.users u
@@ -11,7 +11,7 @@ with removed as (
         pinned_activities = array(
             select pin from unnest(u.pinned_activities) with ordinality as pins (pin, n)
             where pin <> all (lost.activities) order by n),
-        -- Only a lost pin touches updated_at, as on the server.
+        -- As on the server, only a lost pin changes updated_at.
         updated_at = case when u.pinned_activities && lost.activities then date_trunc('second', timezone('UTC', now()))
                           else u.updated_at end
     from gone,

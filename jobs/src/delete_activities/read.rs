@@ -1,5 +1,5 @@
-//! What a batch reads and locks. Of what strangers wrote only names leave the database, and never
-//! more than the bytes that a batch may have.
+//! Reads and locks of a batch. Of documents from other servers only names leave the database, and
+//! never more bytes than a batch may have.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Cursor, sql};
 use crate::pleroma::{AssociatedObject, Flavour, Server, as_public};
 
-/// Rows of objects of at most so many bytes are dealt with in one batch, unless it is a single one.
+/// Maximum size in bytes of the object rows that one batch deals with, unless it is a single row.
 const BATCH_BYTES: i64 = 4 << 20;
 
 /// An activity of the account.
@@ -17,13 +17,13 @@ const BATCH_BYTES: i64 = 4 << 20;
 pub(super) struct Activity {
     pub(super) id: Uuid,
     pub(super) ap_id: Option<String>,
-    /// ActivityPub type, if the job deals with activities of this type at all.
+    /// ActivityPub type, if the job deals with activities of this type.
     pub(super) kind: Option<String>,
-    /// The object it is about, by the rule of the server's own index.
+    /// Object that the activity is about, by the rule of the server's own index.
     pub(super) object_id: Option<String>,
-    /// The rows of that object. More than one where the server's unique index is lost.
+    /// Rows of that object; more than one where the server's unique index is missing.
     object_rows: Vec<i64>,
-    /// When the server was told to delete the post by itself (Pleroma 2.2).
+    /// Time at which the server was asked to delete the post by itself (Pleroma 2.2).
     pub(super) expires_at: Option<String>,
 }
 
@@ -32,40 +32,40 @@ impl Activity {
         self.kind.as_deref() == Some("Create")
     }
 
-    /// How it is named to a person.
+    /// Name of the activity for messages to the operator.
     pub(super) fn name(&self) -> String {
         self.ap_id.clone().unwrap_or_else(|| self.id.to_string())
     }
 }
 
-/// What decides how an object is deleted.
+/// Facts that decide how an object is deleted.
 #[derive(Debug, FromRow)]
 pub(super) struct Facts {
     pub(super) row: i64,
-    /// ActivityPub type, as far as it matters.
+    /// ActivityPub type, as far as it decides anything.
     pub(super) kind: String,
     pub(super) names_actor: bool,
-    /// ActivityPub id of whoever wrote it.
+    /// ActivityPub id of the object's author.
     pub(super) author: Option<String>,
-    /// Whether it counts among its author's posts.
+    /// Whether the object counts among its author's posts.
     pub(super) public: bool,
     /// Whether its Delete stays on this server.
     pub(super) local_only: bool,
-    /// Rows of what it replies to.
+    /// Rows of the object that it replies to.
     pub(super) replied: Vec<i64>,
-    /// Rows of what it quotes.
+    /// Rows of the object that it quotes.
     pub(super) quoted: Vec<i64>,
-    /// The first of its addresses that is none, where that matters.
+    /// First of its addresses that is invalid, where that matters.
     pub(super) invalid: Option<String>,
 }
 
-/// What decides how a like or boost is taken back.
+/// Facts that decide how a like or boost is taken back.
 #[derive(Debug, FromRow)]
 pub(super) struct UndoneFacts {
     id: Uuid,
     /// Whether its Undo stays on this server.
     pub(super) local_only: bool,
-    /// The first of its addresses that is none, where that matters.
+    /// First of its addresses that is invalid, where that matters.
     pub(super) invalid: Option<String>,
 }
 
@@ -77,12 +77,12 @@ pub(super) struct Objects {
 }
 
 impl Objects {
-    /// The rows of an object.
+    /// Rows of an object.
     pub(super) fn rows(&self, ap_id: &str) -> &[i64] {
         self.rows.get(ap_id).map_or(&[], Vec::as_slice)
     }
 
-    /// What is known of a post, from the first of its rows.
+    /// Facts about a post, from the first of its rows.
     pub(super) fn facts(&self, ap_id: &str) -> Option<&Facts> {
         self.facts.get(self.rows(ap_id).first()?)
     }
@@ -94,13 +94,14 @@ impl Objects {
     }
 }
 
-/// The account's newest activity.
+/// Newest activity of the account.
 pub(crate) async fn last_activity(
     db: &mut PgConnection,
     actor: &str,
 ) -> sqlx::Result<Option<Uuid>> {
     sqlx::query_scalar(
-        // By the account's index: by one on the id alone all that others did since would be read.
+        // By the account's index: the index on ids alone would read everything that other accounts
+        // did since.
         "select id from public.activities where actor = any (array[$1])
          order by actor, id desc nulls last limit 1",
     )
@@ -120,7 +121,7 @@ pub(crate) async fn count(
     Ok([posts, likes, boosts])
 }
 
-/// Walks over the account's next activities, of every type.
+/// Walks the account's next activities, of every type.
 pub(super) async fn walk(
     db: &mut PgConnection,
     server: &Server,
@@ -142,7 +143,7 @@ pub(super) async fn walk(
         .await
 }
 
-/// Locks the objects that the activities are about, in the order of their rows.
+/// Locks the objects of the activities, in the order of their rows.
 pub(super) async fn lock_objects(
     db: &mut PgConnection,
     walked: &[Activity],
@@ -167,7 +168,7 @@ pub(super) async fn lock_objects(
     Ok(objects)
 }
 
-/// Takes out of the posts' documents what decides how they are deleted.
+/// Reads from the posts' documents the facts that decide how they are deleted.
 pub(super) async fn read_facts(
     db: &mut PgConnection,
     server: &Server,
@@ -201,7 +202,7 @@ async fn facts(
     Ok(facts.into_iter().map(|facts| (facts.row, facts)).collect())
 }
 
-/// Makes tombstones for posts whose object is not there, as the server does before it deletes them.
+/// Creates tombstones for posts whose object is missing, as the server does before it deletes them.
 pub(super) async fn insert_missing(
     db: &mut PgConnection,
     server: &Server,
@@ -238,8 +239,8 @@ pub(super) async fn insert_missing(
     Ok(())
 }
 
-/// Leaves out activities that the job does not deal with, and those that the server removed while we
-/// waited for the locks.
+/// Drops activities that the job does not deal with, and those that the server removed while the
+/// batch waited for the locks.
 pub(super) async fn still_there(
     db: &mut PgConnection,
     walked: Vec<Activity>,
@@ -257,7 +258,7 @@ pub(super) async fn still_there(
     Ok(concerned.into_iter().filter(|activity| there.contains(&activity.id)).collect())
 }
 
-/// Looks at the addresses of likes and boosts.
+/// Checks the addresses of likes and boosts.
 pub(super) async fn read_undone(
     db: &mut PgConnection,
     server: &Server,

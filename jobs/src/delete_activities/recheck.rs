@@ -1,9 +1,9 @@
-//! Looking again at what batches wrote (docs/semantics.md 1.9).
+//! Rechecking what batches wrote (docs/semantics.md 1.9).
 //!
-//! The server reads an object, and writes its whole map a moment later: with one like more, one vote,
-//! one boost. If a batch has come between the two, its tombstone is written over by the post as it
-//! was, and a counter or a list by what it was. Nothing can keep the server from that; so whatever a
-//! batch wrote over is looked at again when the writers of that moment must be through.
+//! The server reads an object, and writes its whole map a moment later with one more like, vote or
+//! boost. If a batch commits between the two, the server overwrites its tombstone with the old
+//! post, or its counter or list with the old one. Nothing can keep the server from that. So the run
+//! rechecks everything that a batch overwrote, once the writers of that moment must be done.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,21 +19,21 @@ use crate::{
     pleroma::{AssociatedObject, Flavour, Pins, Server, as_public, insert_oban_jobs},
 };
 
-/// What of a batch's writes others may undo; a wire format.
+/// Writes of a batch that other sessions may undo; a wire format.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Touched {
     /// Object rows that became tombstones.
     pub(super) buried: Vec<i64>,
-    /// Object rows that lost the account from their likes or boosts.
+    /// Object rows whose likes or boosts no longer contain the account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) lists: Vec<i64>,
-    /// Object rows whose counters were lowered, as `ostrakon.lowered_counters` has them.
+    /// Object rows whose counters were lowered, as recorded in `ostrakon.lowered_counters`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) lowered: Vec<i64>,
 }
 
 impl Touched {
-    /// As the ledger keeps it; `None` when there is nothing to look at again.
+    /// Form that the ledger keeps; `None` if there is nothing to recheck.
     pub(super) fn written(&self) -> Result<Option<Value>, JobError> {
         if *self == Self::default() {
             return Ok(None);
@@ -48,7 +48,7 @@ impl Touched {
     }
 }
 
-/// Counts the tombstones of a batch that are none any more.
+/// Counts the rows of a batch that are no longer tombstones.
 pub(crate) async fn count_undone(
     db: &mut PgConnection,
     server: &Server,
@@ -62,7 +62,7 @@ pub(crate) async fn count_undone(
     Ok(sqlx::query_scalar(sql).bind(buried).fetch_one(db).await?)
 }
 
-/// Looks again at what a batch wrote for an account, and sets right what others wrote over it.
+/// Rechecks what a batch wrote for an account, and restores what other sessions overwrote.
 pub(crate) async fn recheck(
     db: &mut PgConnection,
     server: &Server,
@@ -80,7 +80,8 @@ pub(crate) async fn recheck(
     Ok(set_right.map(|(kind, items)| Count::new(kind, items)).collect())
 }
 
-/// Buries what is no proper tombstone any more, with what is about it since.
+/// Turns rows that are no longer proper tombstones into tombstones again, and removes what was
+/// written about them since.
 async fn bury_again(
     db: &mut PgConnection,
     server: &Server,
@@ -109,7 +110,7 @@ async fn bury_again(
     Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX))
 }
 
-/// Takes pins of buried posts away.
+/// Removes pins of deleted posts.
 async fn unpin(
     db: &mut PgConnection,
     server: &Server,
@@ -124,7 +125,7 @@ async fn unpin(
     Ok(rows(&unpinned))
 }
 
-/// Takes the account out of lists of likes and boosts that it has none of.
+/// Removes the account again from lists of likes and boosts where it has no such activity.
 async fn take_back_again(
     db: &mut PgConnection,
     server: &Server,
@@ -147,8 +148,8 @@ async fn take_back_again(
     Ok(rows(&taken))
 }
 
-/// Lowers counters again that are higher than the run leaves them, and than there are replies and
-/// quotes.
+/// Lowers counters again that are higher than what the run leaves, and higher than the number of
+/// existing replies and quotes.
 async fn lower_again(db: &mut PgConnection, server: &Server, lowered: &[i64]) -> sqlx::Result<i64> {
     if lowered.is_empty() {
         return Ok(0);
@@ -160,7 +161,7 @@ async fn lower_again(db: &mut PgConnection, server: &Server, lowered: &[i64]) ->
     if raised.is_empty() {
         return Ok(0);
     }
-    // Akkoma counts only replies that everybody may see.
+    // Akkoma counts public replies only.
     let public = (server.shape.flavour == Flavour::Akkoma)
         .then(|| vec![as_public().to_owned(), server.local_public()]);
     let set_right =

@@ -1,6 +1,6 @@
 -- $1: Creates, $2: their author. Those with a hashtag that somebody follows and that no post of anybody
--- else is seen to use: the server deletes the hashtag with its last post, and fails, because the foreign
--- key does not cascade. Of each hashtag a thousand uses are looked at, so that a common one costs no more.
+-- else is seen to use: the server deletes the hashtag with its last post, and fails, because the foreign key does not
+-- cascade. At most 1,000 uses of each hashtag are checked, so that a common one costs no more.
 with tagged as materialized (
     select a.id, used.hashtag_id
     from public.activities a

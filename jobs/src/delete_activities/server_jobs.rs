@@ -1,4 +1,4 @@
-//! What the server itself is left to do about a deletion (docs/semantics.md 1.6).
+//! Jobs that leave parts of a deletion to the server itself (docs/semantics.md 1.6).
 
 use chrono::DateTime;
 use serde_json::json;
@@ -10,19 +10,19 @@ use crate::pleroma::{
     Actor, DELIVERIES, Document, Flake, Flavour, ObanJob, Outgoing, Search, Server,
 };
 
-/// What a new activity is about.
+/// Subject of a new activity.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum About {
-    /// It deletes the object of this row.
+    /// Deletes the object of this row.
     Object(i64),
-    /// It undoes this activity.
+    /// Undoes this activity.
     Activity(Uuid),
-    /// It undoes the activity that it holds.
+    /// Undoes the activity that it embeds.
     Held,
 }
 
 impl About {
-    /// What other servers are told of it.
+    /// Activity in the form that ostrakon's own fan-out takes.
     pub(crate) const fn outgoing(self, id: Flake, ap_id: String) -> Outgoing {
         let (deleted_object, undone) = match self {
             Self::Object(row) => (Some(row), None),
@@ -32,7 +32,7 @@ impl About {
         Outgoing { id, ap_id, deleted_object, undone }
     }
 
-    /// How urgent it is to tell others, where the release knows priorities.
+    /// Priority of the delivery, where the release supports priorities.
     const fn priority(self) -> i32 {
         match self {
             Self::Object(_) => 3,
@@ -41,7 +41,7 @@ impl About {
     }
 }
 
-/// Has the server tell other servers of an activity.
+/// Creates the job by which the server federates an activity.
 pub(crate) fn publish_job(server: &Server, activity: Flake, about: About) -> Option<ObanJob> {
     if !server.federating {
         return None;
@@ -51,7 +51,7 @@ pub(crate) fn publish_job(server: &Server, activity: Flake, about: About) -> Opt
     if akkoma && let Some(args) = args.as_object_mut() {
         args.insert("object_data".to_owned(), json!(null));
     }
-    // Akkoma sends the undone activity along, whose row will be gone by then.
+    // Akkoma embeds the undone activity in the delivery, and its row will be gone by then.
     let undone = match about {
         About::Object(_) => None,
         About::Activity(undone) => Some(Document::Whole(undone)),
@@ -60,7 +60,7 @@ pub(crate) fn publish_job(server: &Server, activity: Flake, about: About) -> Opt
     if server.shape.is_pleroma_2_7()
         && let Some(args) = args.as_object_mut()
     {
-        // The newest releases fail a job without it; the others do not look at it.
+        // The newest releases fail a job without it; the others ignore it.
         args.insert("opts".to_owned(), json!({}));
     }
     let priorities = server.shape.flavour != Flavour::Pleroma22 && server.shape.oban_version >= 11;
@@ -75,7 +75,7 @@ pub(crate) fn publish_job(server: &Server, activity: Flake, about: About) -> Opt
     })
 }
 
-/// Has the server remove the files of posts. Called before they become tombstones.
+/// Queues the removal of posts' files by the server. Must run before the posts become tombstones.
 pub(super) async fn insert_attachment_jobs(
     db: &mut PgConnection,
     server: &Server,
@@ -87,7 +87,7 @@ pub(super) async fn insert_attachment_jobs(
     }
     if server.shape.flavour == Flavour::Akkoma {
         if host(&actor.ap_id) == server.host {
-            // A century is as good as never, and PostgreSQL can add it to any time.
+            // A century is as good as never, and PostgreSQL can add it to any timestamp.
             let delay = u32::try_from(server.cleanup_attachments_delay).unwrap_or(u32::MAX);
             sqlx::query(include_str!("akkoma_attachment_jobs.sql"))
                 .bind(posts)
@@ -108,7 +108,7 @@ pub(super) async fn insert_attachment_jobs(
     Ok(())
 }
 
-/// Pleroma 2.2 schedules the expiration of a post once more when it is deleted.
+/// Creates the expiration job that Pleroma 2.2 schedules again when a post is deleted.
 pub(super) fn expiration_job(server: &Server, create: &Activity) -> Option<ObanJob> {
     if server.shape.flavour != Flavour::Pleroma22 {
         return None;
@@ -125,7 +125,7 @@ pub(super) fn expiration_job(server: &Server, create: &Activity) -> Option<ObanJ
     })
 }
 
-/// Removes a deleted post from the search index.
+/// Creates the job that removes a deleted post from the search index.
 pub(super) fn search_job(server: &Server, object_row: i64) -> Option<ObanJob> {
     let indexed = matches!(server.search, Search::Meilisearch | Search::Elasticsearch)
         && server.shape.flavour == Flavour::Akkoma;

@@ -1,9 +1,10 @@
-//! The statements in the forms that differ between servers.
+//! Statements whose form differs between servers.
 //!
-//! An expression that names an activity's object must be literally that of the server's index on it,
-//! or PostgreSQL reads the whole table.
+//! An expression for an activity's object must be literally that of the server's index, or
+//! PostgreSQL reads the whole table.
 
-/// Writes a statement with `associated_object_id(data)` or with the older expression.
+/// Builds a statement in two forms: with `associated_object_id(data)`, and with the older
+/// expression.
 macro_rules! both_forms {
     ($function:ident, $coalesce:ident, $before:literal, $after:literal) => {
         pub(super) const $function: &str =
@@ -16,9 +17,9 @@ macro_rules! both_forms {
 both_forms!(
     WALK_FUNCTION,
     WALK_COALESCE,
-    // $1: actor, $2: after this activity, $3: up to this one, $4: at most so many, $5: with rows of
-    // at most so many bytes together, unless it is one.
-    // NULLS FIRST, so that the index (actor, id DESC NULLS LAST) can be walked backwards.
+    // $1: actor, $2: after this activity, $3: up to this one, $4: maximum number, $5: maximum size
+    // of the object rows in bytes, unless it is a single row. NULLS FIRST, so that the index
+    // (actor, id DESC NULLS LAST) can be scanned backwards.
     "select id, ap_id, kind, expires_at, object_id, object_rows
      from (select w.*, coalesce(found.rows, '{}') as object_rows,
                   sum(coalesce(octet_length(w.object_id), 0) + coalesce(found.bytes, 0))
@@ -47,13 +48,14 @@ both_forms!(
 both_forms!(
     ABOUT_FUNCTION,
     ABOUT_COALESCE,
-    // $1: objects, $2: at most so many. Whatever anybody did to them, but for what deletes them.
+    // $1: objects, $2: maximum number. All activities about them, except those that delete them.
     "select a.id, a.data ->> 'type' = 'Create' as post from public.activities a
      where ",
     " = any ($1) and a.data ->> 'type' <> 'Delete' limit $2"
 );
 
-/// An address field as an array: a text is an array of one, and what is neither has no addresses.
+/// Address field as an array: a text becomes an array of one; anything else that is no array has no
+/// addresses.
 macro_rules! addresses {
     ($field:literal) => {
         concat!(
@@ -68,7 +70,7 @@ macro_rules! addresses {
     };
 }
 
-/// Addresses as new activities carry them: sorted, each once, and without what is none.
+/// Addresses as new activities have them: sorted, without duplicates and without invalid ones.
 macro_rules! sorted {
     ($addresses:expr) => {
         concat!(
@@ -83,7 +85,7 @@ macro_rules! sorted {
     };
 }
 
-/// The same on Pleroma 2.2: the other way round, with doubles.
+/// Addresses as on Pleroma 2.2: in reverse order, with duplicates.
 macro_rules! reversed {
     ($addresses:expr) => {
         concat!(
@@ -95,8 +97,8 @@ macro_rules! reversed {
     };
 }
 
-/// Inserts new activities of an account; `$made` has their ids, what they are about, and to whom
-/// they go. An address too long for the column is nobody's.
+/// Inserts new activities of an account; `$made` has their ids, subjects and recipients. Drops
+/// recipients whose address is too long for the column.
 macro_rules! insert_made {
     ($kind:literal, $actor:literal, $hidden:literal, $more:literal, $made:expr) => {
         concat!(
@@ -124,8 +126,8 @@ macro_rules! insert_made {
     };
 }
 
-/// $1: rows of posts, $2: ids of their Deletes, $3: the same as ActivityPub ids, $4: the posts'
-/// activities as text where the Delete names them, $5: actor.
+/// Inserts Deletes. $1: rows of posts, $2: ids of their Deletes, $3: the same as ActivityPub ids,
+/// $4: the posts' activities as text where the Delete names them, $5: actor.
 macro_rules! insert_deletes {
     ($hidden:literal, $addresses:expr) => {
         insert_made!(
@@ -155,7 +157,8 @@ pub(super) const INSERT_DELETES_PLEROMA22: &str = insert_deletes!(
     reversed!(concat!(addresses!("d.data -> 'to'"), " || ", addresses!("d.data -> 'cc'")))
 );
 
-/// $1: likes and boosts, $2: ids of their Undos, $3: the same as ActivityPub ids, $4: actor.
+/// Inserts Undos. $1: likes and boosts, $2: ids of their Undos, $3: the same as ActivityPub ids,
+/// $4: actor.
 macro_rules! insert_undos {
     ($hidden:literal, $to:expr, $cc:expr) => {
         insert_made!(
@@ -188,8 +191,8 @@ pub(super) const INSERT_UNDOS_PLEROMA22: &str = insert_undos!(
     reversed!(addresses!("a.data -> 'cc'"))
 );
 
-/// A counter of an object when so many are lost. It is foreign: what is no number stays as it is, and
-/// none leaves the server's own range.
+/// Counter of an object after losses. The value comes from other servers: what is no number stays
+/// as it is, and the result never leaves the server's own range.
 macro_rules! lowered {
     ($field:literal, $lost:literal) => {
         concat!(
@@ -228,8 +231,8 @@ macro_rules! lowered {
     };
 }
 
-/// A list of actors without the first occurrences of one (`$1`), and its length. A list that is
-/// missing or none counts as empty.
+/// List of actors without the first occurrences of `$1`, and its length. A list that is missing or
+/// malformed counts as empty.
 macro_rules! taken_back {
     ($list:literal, $count:literal, $lost:literal) => {
         concat!(
@@ -252,8 +255,8 @@ macro_rules! taken_back {
     };
 }
 
-/// Takes from objects what the account's posts, likes and boosts gave them, all at once. `$1`: actor,
-/// `$2`: rows, `$3` to `$6`: replies, quotes, likes, boosts that each loses.
+/// Removes from objects what the account's posts, likes and boosts added to them, in one statement.
+/// `$1`: actor, `$2`: rows, `$3` to `$6`: replies, quotes, likes, boosts that each loses.
 pub(super) const LESSEN: &str = concat!(
     "update public.objects o
      set data = o.data || ",
@@ -282,14 +285,14 @@ pub(super) const LESSEN: &str = concat!(
 both_forms!(
     COUNT_UNDEAD_FUNCTION,
     COUNT_UNDEAD_COALESCE,
-    // $1: objects that were deleted. Whatever has a Create came back in the server's own way.
+    // $1: objects that were deleted. Those with a Create came back in the server's own way.
     "select count(*) from public.objects o
      where o.id = any ($1) and o.data ->> 'type' is distinct from 'Tombstone'
        and not exists (select from public.activities a where ",
     " = o.data ->> 'id' and a.data ->> 'type' = 'Create')"
 );
 
-/// `$1`: objects that were deleted. Locks those that hold more than a tombstone does.
+/// `$1`: objects that were deleted. Locks those that contain more than a tombstone does.
 pub(super) const LOCK_UNDEAD: &str = "select o.id from public.objects o
      where o.id = any ($1)
        and (o.data ->> 'type' is distinct from 'Tombstone'
@@ -299,7 +302,7 @@ pub(super) const LOCK_UNDEAD: &str = "select o.id from public.objects o
 both_forms!(
     BURY_AGAIN_FUNCTION,
     BURY_AGAIN_COALESCE,
-    // $1: such objects. A tombstone to which something was added keeps what it said before.
+    // $1: such objects. A tombstone to which something was added keeps its earlier fields.
     "update public.objects o
      set data = jsonb_build_object(
              'id', o.data -> 'id',
@@ -320,12 +323,12 @@ both_forms!(
 both_forms!(
     REMOVE_ABOUT_FUNCTION,
     REMOVE_ABOUT_COALESCE,
-    // $1: deleted objects. Whatever anybody did to one since.
+    // $1: deleted objects. All activities that were written about one since.
     "delete from public.activities a where ",
     " = any ($1) and a.data ->> 'type' not in ('Create', 'Delete')"
 );
 
-/// `$1`: objects, `$2`: account. Locks those that name it among their likes or boosts.
+/// `$1`: objects, `$2`: account. Locks those that list the account among their likes or boosts.
 pub(super) const LOCK_LISTED: &str = "select o.id from public.objects o
      where o.id = any ($1) and (o.data -> 'likes' ? $2 or o.data -> 'announcements' ? $2)
      order by o.id for update";
@@ -333,7 +336,7 @@ pub(super) const LOCK_LISTED: &str = "select o.id from public.objects o
 both_forms!(
     TAKE_BACK_AGAIN_FUNCTION,
     TAKE_BACK_AGAIN_COALESCE,
-    // $1: such objects, $2: account. Leaves it where it has a like or boost by now.
+    // $1: such objects, $2: account. Keeps it where it has a like or boost by now.
     "update public.objects o
      set data = o.data || taken.data, updated_at = date_trunc('second', timezone('UTC', now()))
      from (select o.id, jsonb_object_agg(list.name, list.actors)

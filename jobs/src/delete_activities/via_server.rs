@@ -1,4 +1,5 @@
-//! Having the running server delete posts by itself, so that it forgets them (docs/semantics.md 7.5).
+//! Deletion of posts by the running server itself, so that it removes them from memory
+//! (docs/semantics.md 7.5).
 
 use std::collections::HashSet;
 
@@ -13,22 +14,22 @@ use super::{
 };
 use crate::pleroma::{Actor, Flake, ObanJob, Server, insert_oban_jobs};
 
-/// Between two posts that the server is asked to delete: 50 a second. It was seen to delete 69 a
-/// second when nothing else was to be done.
+/// Interval between two posts that the server is asked to delete: 50 posts per second. In a
+/// measurement an otherwise idle server deleted 69 per second.
 const PACE: TimeDelta = TimeDelta::milliseconds(20);
 
-/// The posts that the server is asked to delete.
+/// Posts that the server is asked to delete.
 #[derive(Debug, Default)]
 pub(crate) struct Purges {
-    /// When it is to delete the last one (UTC).
+    /// Time at which the server should delete the last one (UTC).
     pub(super) asked_until: Option<NaiveDateTime>,
-    /// How many it was asked for.
+    /// Number of posts requested.
     pub(super) asked: i64,
 }
 
 impl Purges {
-    /// Asks the server to delete the posts among activities; gives those back that it is not asked
-    /// for: likes, boosts, and posts that its own deletion would trip over.
+    /// Asks the server to delete the posts among activities. Returns those that it is not asked
+    /// for: likes, boosts, and posts on which the server's own deletion would fail.
     pub(super) async fn ask(
         &mut self,
         server: &Server,
@@ -42,7 +43,7 @@ impl Purges {
             .filter(|activity| is_post(activity, objects))
             .map(|activity| activity.id)
             .collect();
-        // An old-style Create holds its object; the server's own deletion crashes there.
+        // An old-style Create embeds its object; the server's own deletion crashes on it.
         let mut posts: Vec<Uuid> = sqlx::query_scalar(
             "select id from public.activities
              where id = any ($1) and jsonb_typeof(data -> 'object') = 'string' order by id",
@@ -87,7 +88,7 @@ impl Purges {
     }
 }
 
-/// Whether the server's own deletion would accept it.
+/// Whether the server's own deletion would accept the activity's object.
 fn is_post(activity: &Activity, objects: &Objects) -> bool {
     let facts = activity.object_id.as_deref().and_then(|id| objects.facts(id));
     activity.is_post()
@@ -96,7 +97,7 @@ fn is_post(activity: &Activity, objects: &Objects) -> bool {
         })
 }
 
-/// The job by which the server deletes a post whose time is over (docs/semantics.md 1.6.5).
+/// Creates the job by which the server deletes an expired post (docs/semantics.md 1.6.5).
 fn purge_job(server: &Server, create: Flake, at: NaiveDateTime) -> ObanJob {
     ObanJob {
         queue: if server.shape.slow_queue { "background" } else { "activity_expiration" },

@@ -1,8 +1,9 @@
-//! What a batch writes: one statement per table, in the order in which the server locks.
+//! Writes of a batch: one statement per table, in the order in which the server locks.
 //!
-//! The removal of posts comes last: its trigger locks the host's row in `counter_cache`, which every
-//! new post of the server needs, until the commit. Whatever can be done before it, is; right before
-//! the removals the deliveries take their places, for which all runs wait in turn.
+//! The removal of posts comes last: its trigger locks the host's row in `counter_cache` until the
+//! commit, and every new post of the server needs that row. Everything that can be done earlier is
+//! done earlier. Immediately before the removal the deliveries take their places, for which all
+//! runs wait in turn.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -22,20 +23,20 @@ use crate::{
     pleroma::{Actor, Flavour, Pins, Server, fan_out, insert_deliveries, published_now},
 };
 
-/// What writing a batch led to.
+/// Result of writing a batch.
 #[derive(Debug)]
 pub(super) struct Written {
-    /// Activities of the plan that went.
+    /// Number of removed activities that are in the plan.
     pub(super) removed: i64,
     /// Whether the account's own row changed.
     pub(super) account: bool,
-    /// When the last delivery is due, if they are not all due at once.
+    /// Time at which the last delivery is due, unless all are due immediately.
     pub(super) deliveries_until: Option<DateTime<Utc>>,
-    /// What others may write over.
+    /// Writes that other sessions may overwrite.
     pub(super) touched: Touched,
 }
 
-/// Writes a decided batch; `about` is what goes with the deleted objects.
+/// Writes a decided batch; `about` holds the activities about the deleted objects.
 pub(super) async fn apply(
     db: &mut PgConnection,
     server: &Server,
@@ -57,7 +58,8 @@ pub(super) async fn apply(
     let deliveries_until = insert_deliveries(db, server, jobs).await?;
     let mut others = about.others;
     others.extend(&writes.undone);
-    // Whoever posts has the host's counter before the post that is answered, which may be ours.
+    // A session that posts locks the host's counter before the post that it answers, which may be
+    // one of ours.
     hurry(db).await?;
     let others = remove_others(db, actor, cursor, others).await?;
     let (posts, account) = remove_posts(db, server, actor, cursor, about.posts, &writes).await?;
@@ -66,7 +68,7 @@ pub(super) async fn apply(
     Ok(Written { removed: others + posts, account, deliveries_until, touched })
 }
 
-/// Inserts Deletes, put together from the objects that they are about.
+/// Inserts Deletes, built from the objects that they delete.
 async fn insert_deletes(
     db: &mut PgConnection,
     server: &Server,
@@ -93,7 +95,7 @@ async fn insert_deletes(
     Ok(())
 }
 
-/// Inserts Undos, put together from the likes and boosts that they take back.
+/// Inserts Undos, built from the likes and boosts that they take back.
 async fn insert_undos(
     db: &mut PgConnection,
     server: &Server,
@@ -138,7 +140,7 @@ async fn bury(db: &mut PgConnection, rows: &[i64]) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// An object whose counters were lowered: by how much, and to what, if that is a number.
+/// Object whose counters were lowered: by how much, and to what, if that is a number.
 #[derive(Debug, FromRow)]
 struct Lowered {
     id: i64,
@@ -148,7 +150,8 @@ struct Lowered {
     quotes_left: Option<i64>,
 }
 
-/// Takes likes, boosts, replies and quotes from objects. Says whose counters were lowered.
+/// Removes likes, boosts, replies and quotes from objects. Returns the objects whose counters were
+/// lowered.
 async fn lessen(db: &mut PgConnection, actor: &Actor, writes: &Writes) -> sqlx::Result<Vec<i64>> {
     let losses = &writes.losses;
     if losses.is_empty() {
@@ -168,7 +171,7 @@ async fn lessen(db: &mut PgConnection, actor: &Actor, writes: &Writes) -> sqlx::
     Ok(lessened.into_iter().map(|lowered| lowered.id).collect())
 }
 
-/// Notes what the run leaves of counters; by a statement of its own, which sees what other runs noted
+/// Records the counters that the run leaves. A statement of its own sees what other runs recorded
 /// while this one waited for the objects.
 async fn note_lowered(db: &mut PgConnection, lowered: &[Lowered]) -> sqlx::Result<()> {
     if lowered.is_empty() {
@@ -185,7 +188,7 @@ async fn note_lowered(db: &mut PgConnection, lowered: &[Lowered]) -> sqlx::Resul
     Ok(())
 }
 
-/// Unlinks hashtags, and removes those that nobody uses or follows any more.
+/// Unlinks hashtags, and removes those that no post uses and no account follows any more.
 pub(super) async fn remove_hashtags(
     db: &mut PgConnection,
     server: &Server,
@@ -230,8 +233,8 @@ pub(super) async fn remove_chat_messages(
     Ok(())
 }
 
-/// Removes posts, lowers their authors' counts and removes their pins. Returns how many of the plan
-/// went, and whether the account's own row changed.
+/// Removes posts, lowers their authors' counters and removes their pins. Returns the number of
+/// removed activities of the plan, and whether the account's own row changed.
 async fn remove_posts(
     db: &mut PgConnection,
     server: &Server,

@@ -1,11 +1,11 @@
-//! What is known of the account, and what is left of it (docs/semantics.md 2.2).
+//! State of the account, and what is left of it (docs/semantics.md 2.2).
 
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use crate::pleroma::{Flavour, Server};
 
-/// What decides how an account is removed.
+/// Facts that decide how an account is removed.
 #[derive(Debug, FromRow)]
 pub(super) struct RemovalState {
     pub(super) is_admin: bool,
@@ -15,13 +15,13 @@ pub(super) struct RemovalState {
     pub(super) other_admin: bool,
 }
 
-/// The statements in a flavour's form. `$1` is the account.
+/// Statements in a flavour's form. `$1` is the account.
 struct Statements {
     standing: &'static str,
-    /// Empties the profile; touches nothing when it is empty.
+    /// Empties the profile; changes nothing if it is already empty.
     purge: &'static str,
     is_purged: &'static str,
-    /// What is left to do when every delivery is done, if the row stays.
+    /// Removes what is left when every delivery is done, if the row stays.
     purge_keys: Option<&'static str>,
 }
 
@@ -31,7 +31,7 @@ macro_rules! now {
     };
 }
 
-/// What follows `set` in an update that empties columns, unless all are empty.
+/// Part after `set` of an update that empties columns, unless all are empty.
 macro_rules! empty_columns {
     ($columns:expr, $values:expr) => {
         concat!(
@@ -51,7 +51,8 @@ macro_rules! empty_columns {
     };
 }
 
-/// `$active`: whether `u` is active; `$unconfirmed`, `$unapproved`: what makes the row go.
+/// Builds the statement that reads the state. `$active`: whether `u` is active; `$unconfirmed`,
+/// `$unapproved`: conditions under which the row goes.
 macro_rules! standing {
     ($active:literal, $unconfirmed:literal, $unapproved:literal) => {
         concat!(
@@ -64,7 +65,8 @@ macro_rules! standing {
     };
 }
 
-/// Emptied and looked at. `password_hash` goes with them unseen: ostrakon's role need not read it.
+/// Columns that are emptied and checked. `password_hash` is emptied without a check: ostrakon's
+/// role need not read it.
 macro_rules! columns {
     ($locked:literal) => {
         concat!($locked, ", bio, raw_bio, email, name, avatar, tags, last_refreshed_at,
@@ -85,7 +87,8 @@ macro_rules! values {
     };
 }
 
-/// Makes both statements of a purge from the columns beside the usual ones, and their values.
+/// Builds both statements of a purge from the columns in addition to the usual ones, and their
+/// values.
 macro_rules! statements {
     ($standing:expr, $locked:literal, $columns:literal, $values:literal, $later:expr) => {
         Statements {
@@ -125,7 +128,8 @@ macro_rules! pleroma22_standing {
     };
 }
 
-/// Pleroma 2.2 takes the keys as well; not before the last delivery was signed with them.
+/// Removal of the keys, which Pleroma 2.2 purges as well, but not before the last delivery is
+/// signed.
 const PLEROMA22_KEYS: &str = concat!(
     "update public.users set ",
     empty_columns!(
@@ -158,7 +162,8 @@ const PLEROMA22: Statements = statements!(
     Some(PLEROMA22_KEYS)
 );
 
-/// Up to 2.2.1 one column had its old name, and up to 2.1 another one as well.
+/// Statements for Pleroma up to 2.2.1, where one column had its old name; up to 2.1 another one as
+/// well.
 const PLEROMA22_1: Statements = statements!(
     pleroma22_standing!(),
     "is_locked",
@@ -196,7 +201,7 @@ impl RemovalState {
         sqlx::query_as(Statements::of(server).standing).bind(account).fetch_one(db).await
     }
 
-    /// Whether the row itself goes, not only what it says.
+    /// Whether the row itself is deleted, not only its contents.
     pub(super) const fn row_goes(&self, server: &Server) -> bool {
         let unconfirmed_counts = match server.shape.flavour {
             Flavour::Pleroma | Flavour::Akkoma => true,
@@ -206,7 +211,7 @@ impl RemovalState {
     }
 }
 
-/// Empties the profile; nothing when it is empty already. Returns whether it was not.
+/// Empties the profile, unless it is already empty. Returns whether anything changed.
 pub(super) async fn purge(
     db: &mut PgConnection,
     server: &Server,
@@ -225,12 +230,13 @@ pub(super) async fn is_purged(
     sqlx::query_scalar(Statements::of(server).is_purged).bind(account).fetch_one(db).await
 }
 
-/// Whether the account's row is needed until its deliveries are done, whatever becomes of it then.
+/// Whether the account's row is needed until its deliveries are done, whether or not it stays after
+/// that.
 pub(super) const fn keeps_keys_for_deliveries(server: &Server) -> bool {
     Statements::of(server).purge_keys.is_some()
 }
 
-/// Takes away what the deliveries needed.
+/// Removes the keys that the deliveries needed.
 pub(super) async fn purge_keys(
     db: &mut PgConnection,
     server: &Server,
@@ -242,7 +248,7 @@ pub(super) async fn purge_keys(
     Ok(())
 }
 
-/// Switches the account off, and nothing else. Returns whether it was on.
+/// Deactivates the account, and nothing else. Returns whether it was active.
 pub(super) async fn switch_off(
     db: &mut PgConnection,
     server: &Server,

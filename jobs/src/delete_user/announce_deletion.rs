@@ -1,4 +1,4 @@
-//! Telling other servers, and waiting until they have been told.
+//! Notifying other servers, and waiting until the deliveries are done.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// Writes the Delete of the account and its deliveries, one for each inbox of its followers
-/// (docs/semantics.md 2.1 and 2.4). Gives when the last of these is due, if they are not all due at
-/// once.
+/// (docs/semantics.md 2.1 and 2.4). Returns when the last delivery is due, unless all are due
+/// immediately.
 pub(super) async fn announce(
     db: &mut PgConnection,
     server: &Server,
@@ -37,8 +37,8 @@ pub(super) async fn announce(
     insert_deliveries(db, server, deliveries).await
 }
 
-/// When waiting is over, by the database's clock; `None`: it is not waited at all. Counted from when
-/// the last delivery is due, if that is later than now.
+/// Deadline for the deliveries, by the database's clock; `None` if the run does not wait. Counted
+/// from when the last delivery is due, if that is later than now.
 pub(super) async fn deadline(
     db: &mut PgConnection,
     server: &Server,
@@ -55,14 +55,14 @@ pub(super) async fn deadline(
         .map(Some)
 }
 
-/// Whether it is not waited any more.
+/// Whether the deadline has passed.
 pub(super) async fn is_over(db: &mut PgConnection, deadline: DateTime<Utc>) -> sqlx::Result<bool> {
     sqlx::query_scalar("select clock_timestamp() >= $1").bind(deadline).fetch_one(db).await
 }
 
-/// Whether the server still has to deliver in the account's name, or to read the account anew, and
-/// there is time left for it: then, for how long nothing can change, because the last delivery is
-/// not yet due.
+/// Whether the server still has to deliver on behalf of the account, or to reload the account, and
+/// the deadline has not passed. If so, returns how long nothing can change because the last
+/// delivery is not yet due.
 pub(super) async fn must_wait(
     db: &mut PgConnection,
     account: &Actor,

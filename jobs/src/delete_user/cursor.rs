@@ -1,90 +1,90 @@
-//! Where a removal stands.
+//! Progress of a removal.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Where a run stands: in one of the steps, in this order.
+/// Progress of a run: one of the steps, in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// The account's newest activity when the run began; later ones are the run's own.
+    /// Newest activity of the account when the run began; later ones are the run's own.
     pub until: Uuid,
-    /// The newest follow relation of anybody when the run began; later ones are left alone.
+    /// Newest follow relation of any account when the run began; the run leaves later ones alone.
     pub last_relation: i64,
-    /// Whether the row itself goes at the end.
+    /// Whether the row itself is deleted at the end.
     pub row_goes: bool,
     /// Whether the plan found anything to do.
     pub needed: bool,
-    /// When the last delivery that the run asked for is due, if they were not all due at once.
+    /// Time at which the last delivery of the run is due, unless all were due immediately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliveries_until: Option<DateTime<Utc>>,
-    /// Whether it was looked, before the row goes, for what others have written meanwhile.
+    /// Whether the run has checked, before the row goes, for what other sessions wrote meanwhile.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub looked_behind: bool,
-    /// The step.
+    /// Current step.
     #[serde(flatten)]
     pub step: Step,
 }
 
-/// The steps of a removal.
+/// Steps of a removal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Step {
-    /// Other servers are told, and the profile is emptied.
+    /// Notifies other servers, and empties the profile.
     AnnounceDeletion,
-    /// Notifications that the account caused go.
+    /// Removes notifications that the account caused.
     Notifications {
-        /// The last activity that was walked over.
+        /// Last activity walked over.
         after: Uuid,
     },
-    /// What the original leaves behind goes, kind by kind.
+    /// Removes what the original leaves behind, kind by kind.
     Leftovers {
-        /// The kind, as the plan names it.
+        /// Kind of rows, as the plan names it.
         kind: String,
     },
-    /// Posts, likes and boosts go.
+    /// Removes posts, likes and boosts.
     Posts {
-        /// The last activity that was walked over.
+        /// Last activity walked over.
         after: Uuid,
     },
-    /// Its followers follow it no more.
+    /// Ends the relations of the account's followers.
     Followers {
-        /// The last relation that was walked over.
+        /// Last relation walked over.
         after: i64,
     },
-    /// It follows nobody any more.
+    /// Ends the relations to accounts that it follows.
     FollowedAccounts {
-        /// The last relation that was walked over.
+        /// Last relation walked over.
         after: i64,
     },
-    /// Its own requests to follow somebody go.
+    /// Removes its own pending follow requests.
     FollowRequests,
-    /// The server delivers, and forgets the account.
+    /// Waits until the server has delivered and reloaded the account.
     Deliveries {
-        /// Not waited for any longer than this.
+        /// Time at which the run stops waiting.
         deadline: DateTime<Utc>,
-        /// How often was looked.
+        /// Number of checks so far.
         looks: u32,
     },
-    /// A running server removes the account, as far as it remembers it.
+    /// Lets the running server remove the account from its memory.
     ServerRemoval {
-        /// Not waited for any longer than this.
+        /// Time at which the run stops waiting.
         deadline: DateTime<Utc>,
-        /// How often was looked.
+        /// Number of checks so far.
         looks: u32,
     },
-    /// The row goes, or loses its keys.
+    /// Deletes the row, or its keys.
     Account,
 }
 
 impl Step {
-    /// From where everything is walked over that others may have written meanwhile: the account
-    /// itself has been announced as deleted.
+    /// Start of the pass over everything that other sessions may have written meanwhile: the
+    /// account's own deletion has already been announced.
     pub(super) const BEGINNING: Self = Self::Notifications { after: Uuid::nil() };
 }
 
 impl Cursor {
-    /// The same run in another step.
+    /// Moves the same run to another step.
     pub(super) fn at(&self, step: Step) -> Self {
         Self { step, ..*self }
     }

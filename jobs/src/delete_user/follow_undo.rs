@@ -1,4 +1,4 @@
-//! The Undo of a Follow, as the server writes it when it removes an account (docs/semantics.md 2.3).
+//! Undo of a Follow, as the server writes it when it removes an account (docs/semantics.md 2.3).
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -14,22 +14,22 @@ use crate::{
     },
 };
 
-/// A Follow that is taken back.
+/// Follow that is taken back.
 #[derive(Debug)]
 pub(super) struct FollowUndo {
     id: Flake,
     ap_id: String,
-    /// Whether the server can deliver in the follower's name.
+    /// Whether the server can deliver on behalf of the follower.
     by_server: bool,
     follow: Uuid,
     follower: String,
     followed: String,
-    /// Of the Undo and the Follow in it, if the Follow has none.
+    /// Context of the Undo and of the Follow in it, if the Follow has none.
     context: String,
 }
 
 impl FollowUndo {
-    /// Takes back the Follows of relations, as far as there are any.
+    /// Takes back the Follows of relations, as far as any exist.
     pub(super) fn of_all(server: &Server, relations: Vec<Relation>) -> Vec<Self> {
         let first = relations.iter().filter_map(|relation| relation.follow).min();
         let mut ids = FlakesBefore::new(first.unwrap_or_default());
@@ -37,7 +37,7 @@ impl FollowUndo {
         relations.into_iter().filter_map(undo).collect()
     }
 
-    /// Takes back the Follow of a relation; nothing when there is none.
+    /// Takes back the Follow of a relation; `None` if there is no Follow.
     fn of(server: &Server, ids: &mut FlakesBefore, relation: Relation) -> Option<Self> {
         Some(Self {
             follow: relation.follow?,
@@ -50,15 +50,15 @@ impl FollowUndo {
         })
     }
 
-    /// What the server itself is left to do.
+    /// Jobs that are left to the server itself.
     fn jobs(&self, server: &Server) -> Vec<ObanJob> {
         let publish = self.by_server.then(|| publish_job(server, self.id, About::Held)).flatten();
         index_job(server, self.id).into_iter().chain(publish).collect()
     }
 }
 
-/// Writes the Undos of a batch, and does to their Follows what the server does. Gives when the last
-/// delivery is due, if they are not all due at once.
+/// Writes the Undos of a batch, and changes their Follows as the server does. Returns when the last
+/// delivery is due, unless all are due immediately.
 pub(super) async fn write(
     db: &mut PgConnection,
     server: &Server,
@@ -85,7 +85,8 @@ pub(super) async fn write(
     insert_deliveries(db, server, jobs).await
 }
 
-/// The Follows stay in the database: whoever wrote them, they may be of any size and form.
+/// Inserts the Undos. The Follows stay in the database: other servers may have written them, in any
+/// size and form.
 async fn insert(db: &mut PgConnection, server: &Server, undos: &[FollowUndo]) -> sqlx::Result<()> {
     let follows: Vec<Uuid> = undos.iter().map(|undo| undo.follow).collect();
     let contexts: Vec<&str> = undos.iter().map(|undo| undo.context.as_str()).collect();
@@ -114,8 +115,8 @@ async fn insert(db: &mut PgConnection, server: &Server, undos: &[FollowUndo]) ->
     Ok(())
 }
 
-/// Makes the deliveries to the servers of those whom the removed account followed. It is inactive,
-/// so the server cannot do it.
+/// Queues the deliveries to the servers of the accounts that the removed account followed. It is
+/// inactive, so the server cannot federate the Undos itself.
 async fn deliveries(
     db: &mut PgConnection,
     server: &Server,
@@ -130,7 +131,7 @@ async fn deliveries(
     fan_out(db, server, account, &outgoing).await
 }
 
-/// Puts a new activity into the search index, where the release does that.
+/// Creates the job that adds a new activity to the search index, where the release does that.
 fn index_job(server: &Server, activity: Flake) -> Option<ObanJob> {
     let activity = activity.to_string();
     let indexed = matches!(server.search, Search::Meilisearch | Search::Elasticsearch);

@@ -1,8 +1,8 @@
 //! Removes an account with everything it did (docs/semantics.md 2).
 //!
-//! The account is silent from the moment the removal is asked for; the run then goes through the
-//! steps of [`Step`]. What other servers are told is written before the relations go by which they
-//! are found.
+//! The account is inactive from the moment of the request. The run then goes through the steps of
+//! [`Step`]. Deliveries to other servers are written before the relations that determine their
+//! recipients are ended.
 
 mod account;
 mod announce_deletion;
@@ -38,23 +38,23 @@ use crate::{
 /// Removes a local account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeleteUser {
-    /// As typed.
+    /// Nickname as typed by the operator.
     pub nickname: String,
     /// The account's ActivityPub id.
     pub actor: String,
-    /// Also what the original leaves behind.
+    /// Whether to remove what the original leaves behind as well.
     #[serde(default)]
     pub thorough: bool,
-    /// Tell other servers of every post, not only of the account.
+    /// Whether to notify other servers of every post, not only of the account.
     #[serde(default)]
     pub federate_posts: bool,
-    /// Even the last admin.
+    /// Whether to remove even the last admin.
     #[serde(default)]
     pub force: bool,
-    /// The member of the staff in whose name it is done.
+    /// Member of the staff on whose behalf the run acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Uuid>,
-    /// What was read of its relations.
+    /// Relations that this claim has read.
     #[serde(skip)]
     relations: RelationList,
 }
@@ -85,14 +85,14 @@ impl Job for DeleteUser {
         format!("delete_user:{}", self.actor)
     }
 
-    /// Silences the account: it is switched off and signed out everywhere.
+    /// Silences the account: deactivates it and ends all its sessions.
     async fn on_enqueue(&self, server: &Server, db: &mut PgConnection) -> Result<(), JobError> {
         let Some(account) = self.account(server, db).await? else { return Ok(()) };
         let switched = account::switch_off(db, server, account.id).await?;
         sign_out(db, account.id).await?;
         let row_goes = RemovalState::read(db, server, account.id).await?.row_goes(server);
         if switched && Self::may_refresh(server, row_goes) {
-            // Not as `Activation`: that would have the server end relations that this run ends.
+            // Not as `Activation`: the server would then end relations that this run ends.
             refresh_accounts(db, server, &[account.id], Changed::Fields).await?;
         }
         let person = Person { id: account.id, nickname: account.nickname.unwrap_or_default() };
@@ -131,7 +131,7 @@ impl Job for DeleteUser {
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         let Some(account) = self.account(server, db).await? else {
-            // The server has removed the row meanwhile, as it was asked to.
+            // The server has removed the row meanwhile, as requested.
             let done = i64::from(matches!(cursor.step, Step::ServerRemoval { .. }));
             let cursor = cursor.at(Step::Account);
             return Ok(Batch { done, ..Batch::end(cursor) });
@@ -159,7 +159,7 @@ impl Job for DeleteUser {
             }
             Step::Followers { after } => (Side::Followers, after),
             Step::FollowedAccounts { after } => (Side::Followed, after),
-            // Everything else is all or nothing.
+            // Every other step is all or nothing.
             _ => return Ok(None),
         };
         let (side, after) = side;
@@ -219,8 +219,8 @@ impl Job for DeleteUser {
 }
 
 impl DeleteUser {
-    /// Asks for an account to be removed as the original does it, told of to others as one account, and
-    /// not if it is the last admin's.
+    /// Creates a request to remove an account as the original does: other servers are notified only
+    /// of the account itself, and the last admin is refused.
     pub fn new(nickname: String, actor: String) -> Self {
         Self {
             nickname,
@@ -233,7 +233,7 @@ impl DeleteUser {
         }
     }
 
-    /// Looks the account up again; `None` when its row is gone.
+    /// Looks up the account again; `None` if its row is gone.
     async fn account(
         &self,
         server: &Server,

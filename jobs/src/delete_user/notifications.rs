@@ -1,18 +1,18 @@
 //! Notifications that the account caused (docs/semantics.md 2.3, step 5).
 //!
-//! The server removes them after the posts, most of which took theirs with them. Here they go
-//! first: the same rows in the end, and the plan can count them.
+//! The server removes them after the posts, most of which have taken theirs with them. Here they go
+//! first: the result is the same, and the plan can count them.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Activities that are walked over for each notification that may be found: most caused none.
+/// Activities walked over for each notification that may be found: most activities caused none.
 const WINDOW: i64 = 5;
 
-/// Notifications that are removed at most, for each row of a batch.
+/// Maximum number of notifications removed for each row of a batch.
 const PER_ROW: i64 = 20;
 
-/// Counts them.
+/// Counts the notifications that the account caused.
 pub(super) async fn count(db: &mut PgConnection, actor: &str, until: Uuid) -> sqlx::Result<i64> {
     sqlx::query_scalar(
         "select count(*) from public.notifications n
@@ -25,8 +25,8 @@ pub(super) async fn count(db: &mut PgConnection, actor: &str, until: Uuid) -> sq
     .await
 }
 
-/// Removes those of the next activities. Returns how many, and the last of those activities, or `after`
-/// if there may be more of them; `None` behind the last one.
+/// Removes the notifications of the next activities. Returns their number, and the last of those
+/// activities, or `after` if there may be more notifications; `None` after the last activity.
 pub(super) async fn remove(
     db: &mut PgConnection,
     actor: &str,
@@ -60,8 +60,8 @@ pub(super) async fn remove(
     Ok(Some((removed, if removed < most { last } else { after })))
 }
 
-/// Removes the notifications of reports that a member of the staff has received, as Akkoma does when
-/// somebody leaves the staff. Called before the account loses its roles.
+/// Removes a staff member's notifications of reports, as Akkoma does when an account leaves the
+/// staff. Must run before the account loses its roles.
 pub(super) async fn remove_reports(db: &mut PgConnection, account: Uuid) -> sqlx::Result<()> {
     sqlx::query(
         "delete from public.notifications n using public.users u

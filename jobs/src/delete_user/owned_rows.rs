@@ -1,21 +1,23 @@
-//! What the original leaves behind when it removes an account (docs/semantics.md 2.5).
+//! Rows that the original leaves behind when it removes an account (docs/semantics.md 2.5).
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::engine::Count;
 
-/// Rows of one kind. Both statements take the account as `$1`; removal at most `$2` rows.
+/// Rows of one kind. In both statements `$1` is the account; in the removal `$2` is the maximum
+/// number.
 struct Leftover {
-    /// In the plural, as a person says it; names the kind in a cursor, so it never changes.
+    /// Name of the kind in the plural, for messages; also its name in a cursor, so it never
+    /// changes.
     kind: &'static str,
-    /// The table that must be there.
+    /// Table that must exist.
     table: &'static str,
     count: &'static str,
     remove: &'static str,
 }
 
-/// `$mine`: the rows of table `$table` that are the account's.
+/// Builds a kind. `$mine`: condition for the rows of table `$table` that belong to the account.
 macro_rules! leftover {
     ($kind:literal, $table:literal, $mine:literal) => {
         Leftover {
@@ -38,7 +40,7 @@ macro_rules! leftover {
     };
 }
 
-/// All kinds, in the order in which they go: a row before those that it refers to.
+/// All kinds, in the order of their removal: a row before those that it refers to.
 const LEFTOVERS: &[Leftover] = &[
     leftover!("push subscriptions", "push_subscriptions"),
     leftover!("MFA tokens", "mfa_tokens"),
@@ -66,7 +68,7 @@ const LEFTOVERS: &[Leftover] = &[
     leftover!(
         "notifications received",
         "notifications",
-        // Those of its own activities have gone in a step of their own.
+        // Those of its own activities are removed in a separate step.
         "user_id = $1
          and (select actor from public.activities where id = activity_id)
              is distinct from (select ap_id from public.users where id = $1)"
@@ -77,7 +79,7 @@ const LEFTOVERS: &[Leftover] = &[
     leftover!("frontend settings", "user_frontend_setting_profiles"),
 ];
 
-/// Counts each kind of which there is something.
+/// Counts the rows of each kind that has any.
 pub(super) async fn count(db: &mut PgConnection, account: Uuid) -> sqlx::Result<Vec<Count>> {
     let mut counts = Vec::new();
     for leftover in known(db).await? {
@@ -90,7 +92,7 @@ pub(super) async fn count(db: &mut PgConnection, account: Uuid) -> sqlx::Result<
     Ok(counts)
 }
 
-/// The first kind; and the one after another.
+/// Returns the kind after another one, or the first kind.
 pub(super) async fn kind_after(
     db: &mut PgConnection,
     kind: Option<&str>,
@@ -103,7 +105,7 @@ pub(super) async fn kind_after(
     Ok(next.map(|leftover| leftover.kind.to_owned()))
 }
 
-/// Removes some rows of a kind. Returns how many; 0 when none is left.
+/// Removes some rows of a kind. Returns their number; 0 if none is left.
 pub(super) async fn remove(
     db: &mut PgConnection,
     account: Uuid,

@@ -1,4 +1,4 @@
-//! What a removal would touch, and what a person should know before.
+//! Plan of a removal, and notes for the operator.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -19,8 +19,8 @@ impl DeleteUser {
     pub(super) fn refuse_last_admin(&self, standing: &RemovalState) -> Result<(), JobError> {
         if standing.is_admin && !standing.other_admin && !self.force {
             return Err(JobError::Refuse(format!(
-                "{} is the last admin of this server: make somebody else one first (ostrakon user \
-                 set NICK --admin), or add --force",
+                "{} is the last admin of this server: make another account an admin first \
+                 (ostrakon user set NICK --admin), or add --force",
                 self.nickname
             )));
         }
@@ -45,7 +45,7 @@ impl DeleteUser {
         })
     }
 
-    /// Counts what there is to remove.
+    /// Counts what the removal will touch.
     pub(super) async fn counts(
         &self,
         server: &Server,
@@ -62,7 +62,7 @@ impl DeleteUser {
         Ok(counts)
     }
 
-    /// Counts that of which nothing can be added while the run goes on.
+    /// Counts the items whose number cannot grow during the run: those within the cursor's bounds.
     pub(super) async fn counts_in_range(
         &self,
         server: &Server,
@@ -85,7 +85,7 @@ impl DeleteUser {
         ])
     }
 
-    /// What a person should know before saying yes.
+    /// Notes for the operator to read before confirming.
     pub(super) async fn notes(
         &self,
         server: &Server,
@@ -102,7 +102,7 @@ impl DeleteUser {
         let inboxes = count_inboxes(db, server, account).await?;
         if inboxes > 0 {
             notes.push(format!(
-                "{inboxes} inboxes of other servers are told that the account is gone"
+                "{inboxes} inboxes of other servers are notified that the account is gone"
             ));
         }
         if cursor.row_goes {
@@ -115,11 +115,10 @@ impl DeleteUser {
     }
 }
 
-/// The rest of the sentence that tells that a row goes.
+/// Rest of the sentence that says when a row is deleted.
 fn when_row_goes(server: &Server) -> String {
     if server.publish_wait.is_zero() {
-        return ", at once: what the server has not delivered by then, it cannot deliver any more"
-            .to_owned();
+        return ", immediately: the server cannot deliver what is undelivered by then".to_owned();
     }
     let wait = humantime::format_duration(server.publish_wait);
     format!(

@@ -1,7 +1,8 @@
-//! What one claim has read of an account's relations, so that a batch need not read all of them: no
+//! Relations of an account that one claim has read, so that a batch need not read all of them: no
 //! index has them in order, and none leads from an account and its follower to the Follow.
 //!
-//! Nothing relies on it. What it names is looked at again by its id, and locked, before it counts.
+//! Nothing relies on the list. Each entry is looked up again by its id, and locked, before it
+//! counts.
 
 use futures::TryStreamExt as _;
 use sqlx::PgConnection;
@@ -9,14 +10,15 @@ use uuid::Uuid;
 
 use super::relations::Side;
 use crate::{
-    engine::{ClaimCache, List},
+    claim_cache::ClaimCache,
+    engine::List,
     pleroma::{Actor, AssociatedObject, Server},
 };
 
-/// How many relations are listed at once: 15 MB with their Follows.
+/// Maximum number of relations that are listed at a time; about 15 MB with their Follows.
 const LIST_MAX: i64 = 300_000;
 
-/// The list of one claim.
+/// List of one claim.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct RelationList(ClaimCache<Option<Listed>>);
 
@@ -25,15 +27,16 @@ pub(super) struct RelationList(ClaimCache<Option<Listed>>);
 struct Listed {
     side: Side,
     relations: List<i64>,
-    /// Of each follower the newest Follow, by the hash of the follower's address, in its order.
+    /// Newest Follow of each follower, by the hash of the follower's address, in the order of the
+    /// hashes.
     follows: Vec<(i64, Uuid)>,
 }
 
-/// The statement that lists relations of one side, whatever is at their other ends. `$1`: account,
-/// `$2`: after this relation, `$3`: up to this one, `$4`: at most so many. With the hash of the address
-/// at the other end.
+/// Builds the statement that lists relations of one side, whatever is at their other ends, with the
+/// hash of the address there. `$1`: account, `$2`: after this relation, `$3`: up to this one, `$4`:
+/// maximum number.
 ///
-/// `is true`: by the account and by nothing else. `offset 0`: those at the other end by their ids.
+/// `is true`: by the account only. `offset 0`: accounts at the other end by their ids.
 macro_rules! list {
     ($own:literal, $other:literal) => {
         concat!(
@@ -52,9 +55,11 @@ macro_rules! list {
     };
 }
 
-/// The statement that lists the newest Follow of each who follows `$1`, by the hash of his address.
+/// Builds the statement that lists the newest Follow of each follower of `$1`, by the hash of the
+/// follower's address.
 ///
-/// `offset 0`: by who is followed, and once for all: a follower may have done very much else.
+/// `offset 0`: by the followed account, and in one pass: a follower may have very many other
+/// activities.
 macro_rules! follows {
     ($object:literal) => {
         concat!(
@@ -70,7 +75,7 @@ macro_rules! follows {
 }
 
 impl RelationList {
-    /// The relations of a side after one of them, up to another: at most so many of them, in order.
+    /// Relations of a side after one of them, up to another: at most `most`, in order.
     pub(super) async fn next(
         &self,
         db: &mut PgConnection,
@@ -81,7 +86,8 @@ impl RelationList {
         limit: i64,
     ) -> sqlx::Result<Vec<i64>> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        // At the beginning of a step others may have written something since it was read.
+        // At the beginning of a step other sessions may have written relations since the list was
+        // read.
         if after > 0
             && let Some(next) = self.behind(side, after, limit)
         {
@@ -100,8 +106,8 @@ impl RelationList {
         })
     }
 
-    /// The Follows of followers whose addresses have these hashes; now and then one of somebody else
-    /// whose address has the same.
+    /// Follows of followers whose addresses have these hashes. Rarely one of another account is
+    /// among them, whose address has the same hash.
     pub(super) fn follows(&self, hashes: impl Iterator<Item = i64>) -> Vec<Uuid> {
         self.0.with(|list| {
             let Some(list) = list else { return Vec::new() };

@@ -15,35 +15,35 @@ use crate::pleroma::{
     refresh_accounts,
 };
 
-/// Which of the account's relations.
+/// Side of the account's relations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
-    /// Those who follow it.
+    /// Relations of accounts that follow it.
     Followers,
-    /// Those whom it follows.
+    /// Relations to accounts that it follows.
     Followed,
 }
 
-/// A relation that ends.
+/// Relation that ends.
 #[derive(Debug, FromRow)]
 pub(super) struct Relation {
     pub(super) id: i64,
-    /// The one at the other end.
+    /// Account at the other end.
     other: Uuid,
     pub(super) follower_ap_id: String,
     pub(super) follower_local: bool,
     pub(super) follower_active: bool,
     pub(super) followed_ap_id: String,
     follower_hash: i64,
-    /// The activity that began it: of each pair the newest one.
+    /// Activity that began the relation: the newest one of each pair.
     #[sqlx(skip)]
     pub(super) follow: Option<Uuid>,
 }
 
-/// The statement that reads relations. `$1`: relations, in order.
+/// Builds the statement that reads relations. `$1`: relations, in order.
 ///
-/// `offset 0`: by their ids and by nothing else, one after the other. Each is locked before it counts:
-/// what somebody ends meanwhile must not look like the last.
+/// `offset 0`: by their ids only, one after the other. Each is locked before it counts: a relation
+/// that another session ends meanwhile must not look like the last one.
 macro_rules! relations {
     ($other:literal, $column:literal, $active:literal, $only:literal) => {
         concat!(
@@ -73,10 +73,10 @@ macro_rules! relations {
     };
 }
 
-/// The statement that finds the Follows of some to some others: `$1` and `$2`.
+/// Builds the statement that finds the Follows of accounts `$1` to accounts `$2`.
 ///
-/// By those who are followed, and once for all (`offset 0`): a follower may have done very much else,
-/// and the account may have very many followers.
+/// By the followed accounts, and in one pass (`offset 0`): a follower may have very many other
+/// activities, and the account may have very many followers.
 macro_rules! follows {
     ($object:literal) => {
         concat!(
@@ -97,7 +97,7 @@ macro_rules! follows {
     };
 }
 
-/// A side's statement by flavour.
+/// Selects a side's statement by flavour.
 macro_rules! side {
     ($server:expr, $other:literal, $only:literal, $only22:literal) => {
         match $server.shape.flavour {
@@ -113,7 +113,7 @@ macro_rules! side {
 
 /// Reads and locks the next relations of a side.
 ///
-/// Relations to inactive accounts that it follows stay; and, with Pleroma 2.2, those of inactive
+/// Excludes relations to inactive accounts that it follows and, with Pleroma 2.2, those of inactive
 /// followers.
 pub(super) async fn read(
     db: &mut PgConnection,
@@ -145,8 +145,8 @@ pub(super) async fn read(
     }
 }
 
-/// Finds the Follows of followers by the list; where it names one of somebody else, or one that is
-/// gone, by looking for it.
+/// Finds the Follows of followers by the list. Where an entry belongs to another account, or is
+/// gone, searches for the Follow.
 async fn take_listed_follows(
     db: &mut PgConnection,
     server: &Server,
@@ -203,7 +203,7 @@ async fn find_follows(
     Ok(())
 }
 
-/// The newest relation of anybody.
+/// Newest relation of any account.
 pub(super) async fn last(db: &mut PgConnection) -> sqlx::Result<i64> {
     sqlx::query_scalar("select coalesce(max(id), 0) from public.following_relationships")
         .fetch_one(db)
@@ -237,9 +237,9 @@ pub(super) async fn count(
     sqlx::query_scalar(sql).bind(account).bind(last).fetch_one(db).await
 }
 
-/// Ends relations: takes back their Follow activities, removes the rows, counts the others anew.
-/// The account's own counters are 0 since its profile was emptied. Gives when the last delivery is
-/// due, if they are not all due at once.
+/// Ends relations: takes back their Follow activities, removes the rows, recounts the other
+/// accounts. The account's own counters are 0 since its profile was emptied. Returns when the last
+/// delivery is due, unless all are due immediately.
 pub(super) async fn end(
     db: &mut PgConnection,
     server: &Server,
@@ -263,7 +263,7 @@ pub(super) async fn end(
     Ok(deliveries_until)
 }
 
-/// Counts the account's own requests to follow somebody.
+/// Counts the account's own pending follow requests.
 pub(super) async fn count_requests(db: &mut PgConnection, account: Uuid) -> sqlx::Result<i64> {
     sqlx::query_scalar(
         "select count(*) from public.following_relationships where follower_id = $1 and state = 1",
@@ -273,7 +273,7 @@ pub(super) async fn count_requests(db: &mut PgConnection, account: Uuid) -> sqlx
     .await
 }
 
-/// Removes some of them. Returns how many.
+/// Removes some of these requests. Returns their number.
 pub(super) async fn end_requests(
     db: &mut PgConnection,
     account: Uuid,

@@ -1,5 +1,5 @@
-//! Having the running server itself remove an account, once nothing of it is left to be removed: the
-//! only way to have it drop the account from its memory (docs/semantics.md 7.12).
+//! Removal of an account by the running server itself, once nothing of it is left to remove: the
+//! only way to make the server drop the account from its memory (docs/semantics.md 7.12).
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use crate::pleroma::{Flake, Flavour, ObanJob, Refresh, Server, insert_oban_jobs};
 
-/// Whether the server is asked: where its own job was seen to do no more than that. Pleroma from
-/// 2.7 on reads a row anew that stays; of one that goes it learns in no other way either.
+/// Whether to ask the server: only where tests showed that its own job does no more than that. From
+/// Pleroma 2.7 on, the server can reload a row that stays; for a row that goes, this job is the
+/// only way as well.
 pub(super) fn is_asked_for(server: &Server, row_goes: bool) -> bool {
     server.refresh == Refresh::Auto
         && match server.shape.flavour {
@@ -19,8 +20,8 @@ pub(super) fn is_asked_for(server: &Server, row_goes: bool) -> bool {
         }
 }
 
-/// Asks the server. Tried once: it empties the profile first, in the row and in its memory, and is
-/// killed after five seconds (Akkoma) if it has many Deletes and Undos to pass over.
+/// Asks the server. The job has a single attempt: it first empties the profile, in the row and in
+/// memory, and is killed after five seconds (Akkoma) if it has to skip many Deletes and Undos.
 pub(super) async fn ask(db: &mut PgConnection, server: &Server, account: Uuid) -> sqlx::Result<()> {
     let (queue, worker) = if server.shape.flavour == Flavour::Akkoma {
         ("background", "Pleroma.Workers.BackgroundWorker")
@@ -40,7 +41,7 @@ pub(super) async fn ask(db: &mut PgConnection, server: &Server, account: Uuid) -
     Ok(())
 }
 
-/// Whether the server has not done it yet, and there is time left for it.
+/// Whether the server has not removed the account yet, and the deadline has not passed.
 pub(super) async fn must_wait(
     db: &mut PgConnection,
     account: Uuid,
@@ -59,11 +60,11 @@ pub(super) async fn must_wait(
     .await
 }
 
-/// What a person should know of how long the running server goes on showing the profile.
+/// Note for the operator on how long the running server keeps showing the profile.
 pub(super) fn note(server: &Server, row_goes: bool) -> Option<String> {
     let off = server.refresh == Refresh::Off;
     let at_once = row_goes && server.publish_wait.is_zero();
-    let shows = "a running server goes on showing the account's profile";
+    let shows = "a running server keeps showing the account's profile";
     if off || at_once {
         let why = if off { "server.refresh is off" } else { "server.publish_wait is 0s" };
         return Some(format!("{shows} until it restarts, because {why}"));

@@ -1,4 +1,4 @@
-//! The steps of a removal, each a little of its work.
+//! Steps of a removal, in small pieces of work.
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ use crate::{
     },
 };
 
-/// Delays between looks at the server's jobs, in seconds; the last one is used on and on.
+/// Delays between checks of the server's jobs, in seconds; the last one repeats.
 const LOOKS: [u64; 5] = [1, 2, 4, 8, 15];
 
-/// While deliveries are not yet due, it is looked after so long whether they are still there.
+/// Interval between checks that deliveries which are not yet due still exist.
 const LOOK_AHEAD: Duration = Duration::from_mins(5);
 
 impl DeleteUser {
-    /// Does a little of the step that a run stands in.
+    /// Does a piece of the run's current step.
     pub(super) async fn step(
         &self,
         server: &Server,
@@ -92,9 +92,9 @@ impl DeleteUser {
         Ok(Batch::go_on(done, cursor.at(next)))
     }
 
-    /// Tells other servers and empties the profile, in one transaction: from then on the account
-    /// is gone for everybody. An account that was emptied before is told of only if somebody is
-    /// left who was not told.
+    /// Notifies other servers and empties the profile, in one transaction: from then on the account
+    /// is gone everywhere. The deletion of an account that was emptied before is announced only if
+    /// there are servers that were not notified.
     async fn announce_deletion(
         &self,
         server: &Server,
@@ -123,7 +123,8 @@ impl DeleteUser {
         Ok(Batch { deliveries_until, ..Batch::go_on(done, next) })
     }
 
-    /// They go before the posts, which take some of them along: so the plan can count them.
+    /// Returns the step for the first kind of leftovers. They go before the posts, which take some
+    /// of them along: so the plan can count them.
     async fn first_leftovers(&self, db: &mut PgConnection) -> Result<Step, JobError> {
         let first = if self.thorough { owned_rows::kind_after(db, None).await? } else { None };
         Ok(first.map_or(Step::Posts { after: Uuid::nil() }, |kind| Step::Leftovers { kind }))
@@ -160,7 +161,8 @@ impl DeleteUser {
         Ok(Batch { parked, wait, deliveries_until, written, ..next })
     }
 
-    /// The relations are gone: only now may the server be told in the way that ends them as well.
+    /// Continues when the relations are gone: only now may the server be asked for the reload that
+    /// ends relations as well.
     async fn after_requests(
         &self,
         server: &Server,
@@ -173,7 +175,7 @@ impl DeleteUser {
             true if reported && !cursor.row_goes => {
                 server_removal::ask(db, server, account.id).await?;
             }
-            // Akkoma's other job would put the old profile into its memory once more.
+            // Akkoma's other job would put the old profile into its memory again.
             true if server.shape.flavour == Flavour::Akkoma => {}
             _ if reported => {
                 refresh_accounts(db, server, &[account.id], Changed::Activation).await?;
@@ -189,7 +191,7 @@ impl DeleteUser {
         Ok(deadline.map_or(Step::Account, |deadline| Step::Deliveries { deadline, looks: 0 }))
     }
 
-    /// Looks whether the server is done; waits longer from look to look.
+    /// Checks whether the server is done; waits longer after each check.
     async fn deliveries(
         &self,
         server: &Server,
@@ -210,8 +212,8 @@ impl DeleteUser {
         Ok(Batch { wait, ..Batch::go_on(0, cursor.at(again)) })
     }
 
-    /// Nothing needs the account's keys any more: the server may remove what it remembers, if there
-    /// is a server, which has not let the time for its deliveries pass.
+    /// Continues when nothing needs the account's keys any more: lets the server remove the account
+    /// from its memory, unless the server is down and missed the deadline for the deliveries.
     async fn after_deliveries(
         &self,
         server: &Server,
@@ -235,7 +237,7 @@ impl DeleteUser {
         Ok(Batch::go_on(0, cursor.at(Step::ServerRemoval { deadline, looks: 0 })))
     }
 
-    /// Removes the row, or what it still holds.
+    /// Deletes the row, or the rest of its contents.
     async fn end(
         &self,
         server: &Server,
@@ -269,8 +271,8 @@ impl DeleteUser {
         Ok(Batch { end: true, ..Batch::go_on(1, here) })
     }
 
-    /// Where to go once more, if others have written something behind the run, the account's row aside:
-    /// without the row nobody would find it any more.
+    /// Returns a cursor for another pass if other sessions have written something behind the run.
+    /// The account's row is not checked: without the row nothing could find these writes any more.
     async fn look_behind(
         &self,
         server: &Server,
@@ -287,7 +289,7 @@ impl DeleteUser {
         Ok(left.then(|| Cursor { looked_behind: true, ..cursor.at(Step::BEGINNING) }))
     }
 
-    /// Ends the next relations of a side, or goes on to the next step.
+    /// Ends the next relations of a side, or continues with the next step.
     async fn unfollow(
         &self,
         server: &Server,
@@ -321,14 +323,14 @@ impl DeleteUser {
         Ok(Batch { deliveries_until, ..Batch::go_on(done, cursor.at(next)) })
     }
 
-    /// Whether the server may be told to read the account anew: not when its row may be gone before
-    /// the server comes to it, since that job would fail and the stale account stay for good.
+    /// Whether the server may be asked to reload the account: not if its row may be gone before the
+    /// server takes the job, since that job would fail and the stale account would stay for good.
     pub(super) fn may_refresh(server: &Server, row_goes: bool) -> bool {
         !row_goes || !server.publish_wait.is_zero()
     }
 }
 
-/// Removes rows of one kind, then goes on to the next kind.
+/// Removes rows of one kind, then continues with the next kind.
 async fn owned_rows(
     db: &mut PgConnection,
     account: &Actor,
@@ -345,7 +347,7 @@ async fn owned_rows(
     Ok(Batch { rows: Some(done), ..Batch::go_on(done, cursor.at(next)) })
 }
 
-/// Looks whether the server has removed the account. Its job takes the row along.
+/// Checks whether the server has removed the account. The server's job deletes the row, too.
 async fn server_removal(
     server: &Server,
     db: &mut PgConnection,
@@ -363,14 +365,14 @@ async fn server_removal(
     Ok(Batch::go_on(i64::from(left.is_none()), cursor.at(Step::Account)))
 }
 
-/// How long to wait for the next look.
+/// Delay before the next check.
 fn delay(looks: u32) -> Duration {
     let look = usize::try_from(looks).unwrap_or(usize::MAX).min(LOOKS.len() - 1);
     Duration::from_secs(LOOKS[look])
 }
 
-/// Deletes the account's row. Gives the reason when some other table, which need not be the server's,
-/// does not let it go.
+/// Deletes the account's row. Returns the reason if another table, which need not be the server's,
+/// prevents that.
 async fn delete_row(db: &mut PgConnection, account: Uuid) -> Result<Option<String>, JobError> {
     let mut attempt = db.begin().await?;
     let deleted = sqlx::query("delete from public.users where id = $1")

@@ -1,5 +1,5 @@
-//! A property: whatever pattern of bad items a run meets, every good one is done, unless the error is
-//! everybody's; and once the cause is mended, one retry does all that is left.
+//! A property: whatever pattern of bad items a run meets, it does every good one, unless the error
+//! concerns all items. Once the cause is fixed, a single retry does everything that is left.
 //!
 //! `OSTRAKON_MODEL_SEED` repeats the cases of a failure.
 
@@ -29,7 +29,7 @@ use super::{
     ledger::{self, Enqueued, NewRun, Run},
 };
 
-/// Few, so that short patterns come to it.
+/// Few, so that short patterns reach the bound.
 const IN_A_ROW_MAX: u32 = 7;
 
 const LEASE: Lease = Lease { duration: Duration::from_mins(10), renewal: Duration::from_mins(5) };
@@ -49,9 +49,9 @@ const BATCH: BatchSettings = BatchSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Item {
     Good,
-    /// Fails with one of three codes, the last of which is that of a time-out.
+    /// Fails with one of three codes, the last of which is that of a statement time-out.
     Bad(u8),
-    /// The job's own rules leave it.
+    /// Refused by the job's own rules.
     Refused,
 }
 
@@ -63,14 +63,14 @@ struct Cursor {
     at: usize,
 }
 
-/// Whether all causes are mended.
+/// Whether all causes are fixed.
 #[derive(Debug, Default)]
 struct Mended(AtomicBool);
 
 impl ServerQueues for Mended {}
 
 impl Pattern {
-    /// The items of a batch, each with its number; all good ones once everything is mended.
+    /// Items of a batch, each with its number; all of them good once the causes are fixed.
     fn window(&self, world: &Mended, from: usize, limit: i64) -> Vec<(usize, Item)> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mended = world.0.load(Ordering::Relaxed);
@@ -78,7 +78,7 @@ impl Pattern {
         items.map(|(number, item)| (number, if mended { Item::Good } else { *item })).collect()
     }
 
-    /// Where the run gives up; `None`: nowhere.
+    /// Item at which the run gives up; `None` if it does not.
     fn systematic_from(&self) -> Option<usize> {
         let (mut cause, mut in_a_row) = (None, 0);
         for (number, item) in self.0.iter().enumerate() {
@@ -132,7 +132,7 @@ impl Job for Pattern {
         for (number, item) in &window {
             match item {
                 Item::Good => {
-                    // A key that is there twice is a violation.
+                    // A duplicate key is a violation.
                     sqlx::query("insert into effects values ($1)")
                         .bind(i64::try_from(*number).unwrap_or(i64::MAX))
                         .execute(&mut *db)
@@ -184,7 +184,7 @@ impl Job for Pattern {
     }
 }
 
-/// Stretches of equal items: what is hostile stands together.
+/// Stretches of equal items: hostile items come in a row.
 fn patterns() -> impl Strategy<Value = Pattern> {
     let item = prop_oneof![
         3 => Just(Item::Good),

@@ -1,4 +1,4 @@
-//! Between two batches: resting, and standing still while a check is on.
+//! Between two batches: rests, and pauses while a check throttles the run.
 
 use std::time::{Duration, Instant};
 
@@ -14,17 +14,17 @@ use super::{
     transaction::answered,
 };
 
-/// How often somebody who waits looks whether an operator wants something.
+/// Interval at which a waiting run polls for the operator's requests.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long the ledger may take to say so.
+/// Time limit for an answer of the ledger.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Knows what holds a run back, and what was told of it.
+/// Throttle of one run, and what was recorded of it last.
 pub(super) struct Throttle {
-    /// Nothing is known before the first look.
+    /// Latest snapshot; unknown before the first sample.
     snapshot: watch::Receiver<LoadSnapshot>,
-    /// The check that was told of last, and since when one is on.
+    /// The check that was recorded last, and since when the run has been throttled.
     noted: Option<(ThrottleCheck, Instant)>,
 }
 
@@ -33,14 +33,14 @@ impl Throttle {
         Self { snapshot, noted: None }
     }
 
-    /// Waits for the first look.
+    /// Waits for the first sample.
     pub(super) async fn first_sample(&mut self) {
-        // Nobody who looks any more holds anything back.
+        // A sampler that has ended holds nothing back.
         let _closed = self.snapshot.changed().await;
     }
 
-    /// Waits until the next batch may begin, or there is something else to do: the process is to
-    /// stop, or an operator wants something, which the next turn obeys.
+    /// Waits until the next batch may begin, or until there is something else to do: the process
+    /// should stop, or the operator requests something, which the next turn obeys.
     pub(super) async fn between_batches<J: Job>(&mut self, drive: &mut Drive<'_, J>) {
         let worked = drive.pacing.take_work();
         let begun = Instant::now();
@@ -61,7 +61,7 @@ impl Throttle {
                 () = drive.driver.stop.cancelled() => break,
                 Ok(()) = self.snapshot.changed() => {}
             }
-            // A rest shorter than this is over before anybody could want anything.
+            // A shorter rest is over before an operator could request anything.
             if polled.elapsed() >= POLL_INTERVAL {
                 polled = Instant::now();
                 if !goes_on(drive).await {
@@ -72,7 +72,7 @@ impl Throttle {
         self.note(drive, None).await;
     }
 
-    /// Tells the log, if anything has changed, and then everybody else.
+    /// Logs a change of the throttle, and then records it.
     async fn say<J: Job>(&mut self, drive: &Drive<'_, J>, throttled: Option<&Throttled>) {
         if self.noted.map(|(check, _)| check) == throttled.map(|throttled| throttled.check) {
             return;
@@ -84,14 +84,14 @@ impl Throttle {
             }
             (None, Some((check, since))) => {
                 let throttled_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-                info!(job, run_id, subject, %check, throttled_ms, "{job} {subject} goes on");
+                info!(job, run_id, subject, %check, throttled_ms, "{job} {subject} continues");
             }
             (None, None) => {}
         }
         self.note(drive, throttled).await;
     }
 
-    /// Tells the ledger, and whoever follows, if anything has changed.
+    /// Records a change of the throttle in the ledger, and reports it as progress.
     async fn note<J: Job>(&mut self, drive: &Drive<'_, J>, throttled: Option<&Throttled>) {
         let was = self.noted;
         let since = was.map_or_else(Instant::now, |(_, since)| since);
@@ -120,7 +120,7 @@ async fn write_down(
     }
 }
 
-/// Whether a run that waits should wait on, at the speed that an operator wants by now.
+/// Whether a waiting run should keep waiting; takes over the speed that the operator requests.
 async fn goes_on<J: Job>(drive: &mut Drive<'_, J>) -> bool {
     let requested = async {
         let mut db = drive.driver.lease_pool.acquire().await?;
@@ -131,7 +131,7 @@ async fn goes_on<J: Job>(drive: &mut Drive<'_, J>) -> bool {
             drive.pacing.set_speed(requested.speed);
             requested.control == Control::Run
         }
-        // Lost: the next turn finds that out.
+        // The claim is lost: the next turn finds that out.
         Ok(None) => false,
         Err(error) => {
             debug!(run_id = drive.claim.run_id, %error, "The ledger could not be asked");

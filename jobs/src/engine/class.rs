@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Which queue a job waits in, so that a short job never waits behind a long one.
+/// Queue in which a job waits, so that a short job never waits behind a long one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
@@ -13,10 +13,10 @@ pub enum Class {
 }
 
 impl Class {
-    /// Both classes, for whoever serves each of them.
+    /// Both classes, in a fixed order.
     pub const ALL: [Self; 2] = [Self::Short, Self::Long];
 
-    /// The class's part of a queue name; never changes once released.
+    /// Class's part of a queue name; never changes once released.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Short => "short",

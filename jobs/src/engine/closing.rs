@@ -1,5 +1,5 @@
-//! What follows a run's last batch: looking again at what others may have written over, and walking
-//! once more where the recount finds something left.
+//! What follows a run's last batch: rechecking what other sessions may have overwritten, and
+//! another pass where the recount finds something left.
 
 use std::time::Duration;
 
@@ -17,73 +17,74 @@ use super::{
     wire,
 };
 
-/// How often the recount may have a run walk once more, until an operator has it tried again. Each
+/// Maximum number of times that the recount sends a run back, until an operator retries it. Each
 /// time less can be left: what was there when the run began, and was seen too late.
 const SET_BACK_MAX: u32 = 3;
 
-/// Batches whose writes are looked at in one transaction.
+/// Batches whose writes are rechecked in one transaction.
 const LOOK_AT: i64 = 20;
 
-/// Who read something outside of a transaction writes it within so long, if at all.
+/// Time within which a session writes back what it read outside of a transaction, if at all.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How often it is looked again because the look before found something. What was wrong until then may
-/// have been read, and be written once more, by somebody who began after the last batch.
+/// Maximum number of further rounds, each because the previous one restored something. A session
+/// that began after the last batch may have read what was wrong until then, and may write it back.
 const ROUNDS_MAX: u32 = 5;
 
-/// Between two looks whether others are through.
+/// Interval between checks whether other sessions are done.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// How far the end of a run has got; a wire format like a cursor.
+/// Progress of the end of a run; a wire format like a cursor.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Closing {
-    /// How often the recount has had the run walk once more, or look again.
+    /// Number of times that the recount demanded another pass, or another recheck.
     pub(super) set_back: u32,
     #[serde(default)]
     phase: Phase,
 }
 
-/// What comes next.
+/// Phase of the end of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 enum Phase {
-    /// Batches.
+    /// Batches are being done.
     #[default]
     Walking,
-    /// The last batch is committed, and others are there who may write over what it wrote.
+    /// The last batch is committed, and other sessions may overwrite what it wrote.
     Walked,
-    /// They are waited for.
+    /// The run waits for those sessions.
     Waiting {
-        /// The transactions that were open when the last batch was committed, or what a look set right.
+        /// Transactions that were open when the last batch was committed, or a round restored
+        /// something.
         open: Vec<String>,
-        /// When that was.
+        /// Time of that commit or round, by the database's clock.
         since: DateTime<Utc>,
-        /// How often it was looked at everything before.
+        /// Number of earlier rounds that rechecked everything.
         #[serde(default)]
         round: u32,
     },
-    /// What the batches wrote is looked at.
+    /// The run rechecks what its batches wrote.
     Looking {
-        /// Up to this one.
+        /// Number of the last batch that was rechecked.
         after: i64,
-        /// How often that was done before.
+        /// Number of earlier rounds.
         #[serde(default)]
         round: u32,
-        /// Whether anything was set right in this round.
+        /// Whether this round restored anything.
         #[serde(default)]
         set_right: bool,
     },
 }
 
 impl Phase {
-    /// Everything is looked at.
+    /// Start of a round that rechecks everything.
     const fn look(round: u32) -> Self {
         Self::Looking { after: 0, round, set_right: false }
     }
 }
 
 impl Closing {
-    /// Reads what the ledger holds; nothing before the end.
+    /// Reads what the ledger holds; the default before the end of the run.
     fn read(stored: Option<&Value>) -> Result<Self, JobError> {
         let Some(stored) = stored else { return Ok(Self::default()) };
         wire::read(stored)
@@ -94,7 +95,7 @@ impl Closing {
         Self { phase, ..*self }
     }
 
-    /// The same once more, unless that was so too often.
+    /// Counts another set-back, unless there were too many.
     fn set_back(&self, phase: Phase, too_often: impl FnOnce() -> String) -> Result<Self, JobError> {
         if self.set_back >= SET_BACK_MAX {
             return Err(JobError::fail(too_often()));
@@ -103,27 +104,27 @@ impl Closing {
     }
 }
 
-/// What the recount at a run's end found.
+/// Result of the recount at a run's end.
 #[derive(Debug)]
 pub enum Recount<C> {
-    /// What the rules allow.
+    /// No more is left than the rules allow.
     Right,
-    /// More than that: somebody else wrote it while the run was behind it already.
+    /// More is left: another session wrote it when the run was already past it.
     Left(Left<C>),
 }
 
-/// What a run should have dealt with.
+/// Items that a run should have dealt with.
 #[derive(Debug)]
 pub struct Left<C> {
-    /// How many items, parked ones among them.
+    /// Number of items, parked ones included.
     pub items: i64,
-    /// What they are, as a person says it: `posts, likes and boosts of https://…`.
+    /// Description of the items: `posts, likes and boosts of https://…`.
     pub what: String,
-    /// From where they are met when the run walks once more.
+    /// Cursor from which another pass meets them.
     pub cursor: C,
 }
 
-/// What cannot be set right is no item of the run that could be left aside.
+/// Converts a failure to restore something: that is no item of the run that could be parked.
 fn nobodys_row(error: JobError) -> JobError {
     match error {
         JobError::Row { error, .. } => {
@@ -134,7 +135,8 @@ fn nobodys_row(error: JobError) -> JobError {
 }
 
 impl<J: Job> Drive<'_, J> {
-    /// A turn of a run whose last batch is committed; `None` before that.
+    /// Makes one turn of a run whose last batch is committed; hands back the transaction before
+    /// that.
     pub(super) async fn close(
         &self,
         mut tx: PgTransaction<'static>,
@@ -184,8 +186,8 @@ impl<J: Job> Drive<'_, J> {
         Ok(Ok(Turn::AGAIN))
     }
 
-    /// Whether a run that has nothing left to walk over still has to look again at what it wrote,
-    /// because others are there. Then it is so from the next turn on.
+    /// Whether a run with nothing left to walk over still has to recheck what it wrote, because
+    /// other sessions are connected. If so, the next turn begins with that.
     pub(super) async fn has_to_recheck(
         &self,
         db: &mut PgConnection,
@@ -199,9 +201,9 @@ impl<J: Job> Drive<'_, J> {
         Ok(true)
     }
 
-    /// Looks at what was written last, and notes who else is at work.
+    /// Rechecks the latest writes, and notes which transactions of other sessions are open.
     async fn walked(&self, db: &mut PgConnection) -> Result<Phase, JobError> {
-        // First, so that whoever begins while it looks is among them.
+        // First, so that sessions that begin during the recheck are included.
         let ledger::Others { open, at, .. } = ledger::others(db).await?;
         if self.look_at_fresh(db).await? == LOOK_AT {
             return Ok(Phase::Walked);
@@ -209,8 +211,8 @@ impl<J: Job> Drive<'_, J> {
         Ok(Phase::Waiting { open, since: at, round: 0 })
     }
 
-    /// How to wait for others who may still write what they read before the last batch; `None` when
-    /// they are through, or were waited for long enough.
+    /// How to wait for other sessions that may still write what they read before the last batch.
+    /// `None` when they are done, or when the time limit is over.
     async fn wait_for_others(
         &self,
         db: &mut PgConnection,
@@ -231,14 +233,15 @@ impl<J: Job> Drive<'_, J> {
         Ok((!delay.is_zero()).then(|| Wait { delay, reason: reason.to_owned() }))
     }
 
-    /// Looks at what was not looked at since it was written, and says what of how many batches that was.
+    /// Rechecks what was not rechecked since it was written; returns the number of batches.
     pub(super) async fn look_at_fresh(&self, db: &mut PgConnection) -> Result<i64, JobError> {
         let fresh = ledger::take_fresh_writes(db, self.claim, LOOK_AT).await?;
         self.recheck(db, &fresh).await?;
         Ok(i64::try_from(fresh.len()).unwrap_or(i64::MAX))
     }
 
-    /// The same before a run stops, which is not to fail for that.
+    /// Rechecks the latest writes before a run stops; a failure does not keep the run from
+    /// stopping.
     pub(super) async fn look_before_it_stops(&self, db: &mut PgConnection) -> sqlx::Result<()> {
         let mut apart = db.begin().await?;
         match self.look_at_fresh(&mut apart).await {
@@ -250,7 +253,7 @@ impl<J: Job> Drive<'_, J> {
         }
     }
 
-    /// Sets right what others have written over; gives whether there was anything.
+    /// Restores what other sessions have overwritten; returns whether there was anything.
     async fn recheck(&self, db: &mut PgConnection, writes: &[Writes]) -> Result<bool, JobError> {
         let mut set_right: Vec<Count> = Vec::new();
         for Writes { what, .. } in writes {
@@ -276,7 +279,7 @@ impl<J: Job> Drive<'_, J> {
         Ok(true)
     }
 
-    /// Counts what is not as the batches left it, and ends the looking, unless there is any.
+    /// Whether everything is as the batches left it; if not, starts another recheck.
     pub(super) async fn is_as_written(
         &self,
         db: &mut PgConnection,
@@ -307,7 +310,7 @@ impl<J: Job> Drive<'_, J> {
         Ok(false)
     }
 
-    /// Has the run walk once more, unless it did so too often. Parked items are met again on the way.
+    /// Sends the run on another pass, unless it had too many. The pass meets parked items again.
     pub(super) async fn set_back(
         &self,
         db: &mut PgConnection,

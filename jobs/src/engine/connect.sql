@@ -1,10 +1,10 @@
 -- What ostrakon relies on in each of its sessions, whatever was set for the role, for the database or
--- in postgresql.conf. Only in a session of its own: behind a pooler of transactions the next user of the
--- connection would find it.
+-- in postgresql.conf. Only in a session of its own: behind a transaction pooler the next client of the connection would
+-- inherit it.
 -- Sent as it is, before anything is prepared.
 with wanted (name, value) as (
     values
-        -- Batches, plans and recounts bound themselves; a plan of a large community takes its time.
+        -- Batches, plans and recounts limit themselves; a plan for a large community takes time.
         ('statement_timeout', '0'),
         ('lock_timeout', '30s'),
         ('idle_in_transaction_session_timeout', '5min'),
@@ -37,7 +37,7 @@ with wanted (name, value) as (
         ('quote_all_identifiers', 'off'),
         ('client_min_messages', 'warning'),
         ('exit_on_error', 'off'),
-        -- Every row that fits, and by the indexes.
+        -- Every row that matches, and by the indexes.
         ('gin_fuzzy_search_limit', '0'),
         ('jit', 'off'),
         ('plan_cache_mode', 'auto'),
@@ -52,13 +52,13 @@ with wanted (name, value) as (
         ('enable_seqscan', 'on'),
         ('from_collapse_limit', '8'),
         ('join_collapse_limit', '8'),
-        -- What was said to be done must be so after a crash; waiting for standbys is the owner's choice.
+        -- What was reported as done must survive a crash; waiting for standbys is the owner's choice.
         ('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'local'
                                else current_setting('synchronous_commit') end)
 )
 select
     coalesce(current_setting('ostrakon.session', true), '') as session,
-    -- A setting that this PostgreSQL does not have is passed over.
+    -- A setting that this PostgreSQL does not have is skipped.
     (select count(set_config(name, value, false)) from wanted
      where current_setting('ostrakon.session', true) = 'own' and current_setting(name, true) <> value) as changed,
     pg_is_in_recovery() as in_recovery,
@@ -76,6 +76,6 @@ select
     (current_setting('synchronous_standby_names') <> ''
      and current_setting('synchronous_commit') not in ('off', 'local')
      and not pg_is_in_recovery()
-     -- What a role may not see of a standby is null; it is there.
+     -- The state of a standby is NULL if the role may not see it; the standby is there.
      and not exists (select from pg_stat_replication where coalesce(sync_state, 'sync') in ('sync', 'quorum'))
     ) as misses_standby

@@ -1,34 +1,34 @@
-//! A session of our own: what it relies on, and what stands in its way.
+//! A session of ostrakon's own: what it relies on, and what stands in its way.
 
 use sqlx::{PgConnection, Row as _};
 
-/// What is asked for when a connection is made, so that the session is known for our own: a pooler
-/// between refuses it, or swallows it. PostgreSQL gives it back.
+/// Setting requested at connection time, by which a session is recognised as our own: a pooler in
+/// between refuses or swallows it. PostgreSQL returns it.
 pub const OWN_SESSION: (&str, &str) = ("ostrakon.session", "own");
 
-/// How often two connections are compared until they are taken for two sessions.
+/// Comparisons of two connections before they count as two sessions.
 const ROUNDS: usize = 8;
 
-/// What a connection leads to.
+/// State of a session after [`settle`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
-    /// Whether what was asked for at the connection has reached PostgreSQL; only then anything was
-    /// set.
+    /// Whether the requested setting has reached PostgreSQL; settings are applied only then.
     pub own: bool,
     /// Whether the server is a standby.
     pub in_recovery: bool,
-    /// Whether transactions cannot write.
+    /// Whether transactions are read-only.
     pub read_only: bool,
-    /// For whom that was set, unless because the server is a standby.
+    /// Scope in which read-only transactions are the default, such as a role or a database; `None`
+    /// if a standby is the only reason.
     pub read_only_by: Option<String>,
-    /// Whether triggers and foreign keys do nothing.
+    /// Whether triggers and foreign keys are disabled.
     pub without_triggers: bool,
     /// Whether commits wait for a standby, and none is there.
     pub misses_standby: bool,
 }
 
-/// Sets in a session what ostrakon relies on; the only place that does. Nothing is set, and [`Settled::own`]
-/// is false, when the session may not be ours alone.
+/// Applies the settings that ostrakon relies on in a session; the only place that does. Applies
+/// nothing, and [`Settled::own`] is false, if the session may not be ours alone.
 ///
 /// # Errors
 /// Those of the connection.
@@ -44,8 +44,8 @@ pub async fn settle(db: &mut PgConnection) -> sqlx::Result<Settled> {
     })
 }
 
-/// Takes a session for our own that did not come with what was asked for: behind a pooler that gives
-/// each client a session for as long as it stays.
+/// Declares a session our own although the requested setting did not arrive: behind a pooler that
+/// gives each client a session for as long as it stays.
 ///
 /// # Errors
 /// Those of the connection.
@@ -53,7 +53,7 @@ pub async fn own(db: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::raw_sql("set ostrakon.session = 'own'").execute(db).await.map(|_done| ())
 }
 
-/// Whether a pooler gives sessions to transactions, and not to clients. Changes nothing.
+/// Whether a pooler assigns sessions to transactions, not to clients. Changes nothing.
 ///
 /// # Errors
 /// Those of the connections.
@@ -66,7 +66,7 @@ pub async fn shares_sessions(
         return Ok(true);
     }
     for _ in 0..ROUNDS {
-        // The session that was given back last is given away first.
+        // A pooler hands out the session that was returned last first.
         if (backend(one).await?, backend(other).await?) != first {
             return Ok(true);
         }

@@ -12,17 +12,17 @@ use super::{
     transaction::milliseconds,
 };
 
-/// How long may be counted. All of a large account takes seconds, or minutes.
+/// Time limit for counting. A large account takes seconds, or minutes.
 pub(super) const COUNTING_MAX: Duration = Duration::from_hours(1);
 
-/// The last batch: checked and committed with the end of its run.
+/// The last batch, checked and committed together with the end of its run.
 pub(super) struct Finishing {
     /// The run before the batch.
     pub(super) locked: Locked,
     pub(super) batch: Batch<Value>,
-    /// The run after the batch.
+    /// Figures of the run after the batch.
     pub(super) after: Figures,
-    /// How long the batch took.
+    /// Duration of the batch.
     pub(super) elapsed: Duration,
 }
 
@@ -38,9 +38,10 @@ impl Finishing {
 }
 
 impl<J: Job> Drive<'_, J> {
-    /// Plans the run afresh at its first start: the world may have changed since it was asked for.
+    /// Plans the run again at its first start: the database may have changed since the request.
     pub(super) async fn plan(&self) -> Result<(), JobError> {
-        // Counting may take long; the run row stays unlocked meanwhile, for lease and operators.
+        // Counting may take long; the run row stays unlocked meanwhile, for the lease and for
+        // operators.
         let mut reading = self.driver.pool.begin().await?;
         let plan = self.job.plan(self.world, &mut reading).await?;
         reading.rollback().await?;
@@ -57,10 +58,11 @@ impl<J: Job> Drive<'_, J> {
         Ok(())
     }
 
-    /// Has the job count what it leaves, and ends the run, or has it walk once more. Success is said of
-    /// what was done only.
+    /// Lets the job recount, and then ends the run or sends it on another pass. Parked items never
+    /// count as success.
     ///
-    /// The run's row stays locked meanwhile: its lease may run out, but nobody else can claim it.
+    /// The run's row stays locked meanwhile: its lease may run out, but no other worker can claim
+    /// it.
     pub(super) async fn finish(
         &mut self,
         mut tx: PgTransaction<'static>,
@@ -100,7 +102,7 @@ impl<J: Job> Drive<'_, J> {
         let after = match next {
             Next::Break(_) => Figures { total: Some(done + parked), ..*after },
             Next::Continue(()) => {
-                // What was parked is met again, and what took too long may do so again.
+                // The pass meets parked items again, and stuck items may get stuck again.
                 self.tried_once_more = false;
                 *after
             }
@@ -111,7 +113,7 @@ impl<J: Job> Drive<'_, J> {
     }
 }
 
-/// Why a run has failed that came to its end.
+/// Reason why a run that reached its end has failed.
 pub(super) fn nothing_done(parked: i64) -> String {
     match parked {
         1 => "nothing could be done: the only item is parked with its reason".to_owned(),
@@ -119,8 +121,9 @@ pub(super) fn nothing_done(parked: i64) -> String {
     }
 }
 
-/// Gives the transaction as long as a plan has, and marks it in its name: as much is counted at the end
-/// as at the beginning, and a last batch, which found little or nothing left, locks next to nothing.
+/// Gives the transaction as much time as a plan, and marks it in `application_name`: the end counts
+/// as much as the beginning, and a last batch, which found little or nothing left, locks next to
+/// nothing.
 async fn take_time(db: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query(
         "select set_config('statement_timeout', $1, true),
@@ -164,7 +167,7 @@ mod tests {
         nice: 0.0,
     };
 
-    /// Nothing to do, but very much to count.
+    /// A job with nothing to do, but very much to count.
     #[derive(Debug, Clone, Serialize, Deserialize)]
     struct Uncounted;
 

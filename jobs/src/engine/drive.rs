@@ -1,8 +1,8 @@
 //! The one loop that drives every job.
 //!
-//! Between two batches everything is decided anew from the locked run row: whether the claim still
-//! holds, what an operator wants, and where to go on. So the loop itself remembers nothing that a
-//! crash could lose, and a commit whose answer was lost needs no special care.
+//! Between two batches the loop decides everything again from the locked run row: whether the claim
+//! still holds, what the operator requested, and where to continue. So the loop itself holds
+//! nothing that a crash could lose, and a commit whose answer was lost needs no special care.
 
 use std::{
     ops::ControlFlow,
@@ -30,25 +30,27 @@ use super::{
     wire,
 };
 
-/// How often it is looked at what the latest batches wrote.
+/// Interval between rechecks of what the latest batches wrote.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// What the loop needs besides the job.
+/// Connections and settings that the loop needs besides the job.
 #[derive(Debug, Clone)]
 pub struct Driver {
-    /// For the batches.
+    /// Pool for the batches.
     pub pool: PgPool,
-    /// For the lease and the throttle; small and apart, so that heavy work cannot starve it.
+    /// Pool for the lease and the throttle; small and separate, so that heavy work cannot starve
+    /// it.
     pub lease_pool: PgPool,
-    /// Bounds of batches.
+    /// Settings of batches.
     pub batch: BatchSettings,
-    /// What holds long runs back.
+    /// Bounds beyond which long runs are throttled.
     pub throttle: ThrottleSettings,
-    /// How long a worker's silence is borne.
+    /// Duration and renewal interval of the lease.
     pub lease: Lease,
-    /// When to give up.
+    /// When to retry, and when to give up.
     pub retry: RetrySettings,
-    /// Cancelled when the process is to stop: the batch under way is finished, the lease given back.
+    /// Cancelled when the process should stop: the loop finishes the current batch and gives the
+    /// lease back.
     pub stop: CancellationToken,
 }
 
@@ -57,31 +59,31 @@ pub struct Driver {
 pub enum Ended {
     /// Every item is done.
     Succeeded,
-    /// Came to its end; some items are done, the others parked.
+    /// The run reached its end; some items are done, the others parked.
     Incomplete,
-    /// Gave up, with the reason that stands in the ledger.
+    /// The run gave up, with the reason that the ledger records.
     Failed(String),
-    /// An operator cancelled it.
+    /// An operator cancelled the run.
     Cancelled,
-    /// An operator paused it.
+    /// An operator paused the run.
     Paused,
-    /// The process was told to stop; the run is queued again.
+    /// The process should stop; the run is queued again.
     Interrupted,
-    /// The job waits for somebody else; the run is queued again, to go on after the delay.
+    /// The job waits for something else; the run is queued again and continues after the delay.
     Waiting(Wait),
-    /// A try failed; the run is queued again, to start after the delay.
+    /// A try failed; the run is queued again and starts after the delay.
     Retrying(String, Duration),
-    /// A newer version wrote it, and this one cannot read it; the run is queued again for a worker
-    /// that can.
+    /// A newer version wrote the run, and this one cannot read it; the run is queued again for a
+    /// worker that can.
     LeftToNewer(String),
-    /// Somebody else holds the run, or the database cannot be asked.
+    /// Another worker holds the run, or the database cannot be reached.
     Lost,
 }
 
 /// What comes next: another turn, or the end of the claim.
 pub(super) type Next = ControlFlow<Ended>;
 
-/// What one turn of the loop led to.
+/// Outcome of one turn of the loop.
 pub(super) enum Turn {
     Over(Next),
     /// The run has no plan yet.
@@ -98,7 +100,7 @@ impl Turn {
     }
 }
 
-/// Works on a claimed run until it ends, is interrupted or lost.
+/// Works on a claimed run until it ends, is interrupted or is lost.
 pub async fn drive<J: Job>(
     driver: &Driver,
     world: &J::World,
@@ -106,7 +108,8 @@ pub async fn drive<J: Job>(
     claim: &Claim,
     progress: &watch::Sender<Progress>,
 ) -> Ended {
-    // Ends with this call, also by a panic: else the lease of a run that nobody works on would live.
+    // The renewal ends with this call, even on a panic: otherwise the lease of a run that no worker
+    // works on would stay alive.
     let _renewal = AbortOnDropHandle::new(tokio::spawn(lease::keep(
         driver.lease_pool.clone(),
         claim.clone(),
@@ -140,14 +143,14 @@ pub(super) struct Drive<'a, J: Job> {
     pub(super) progress: &'a watch::Sender<Progress>,
     pub(super) pacing: Pacing,
     pub(super) tries: u32,
-    /// Whether an item may be to blame for what goes wrong now.
+    /// Whether an item may be to blame for a failure now.
     pub(super) in_batch: bool,
     pub(super) failing: Failing,
-    /// Whether there may be parked items that are to be tried again.
+    /// Whether there may be parked items to retry.
     pub(super) retrying: bool,
-    /// Whether items that took too long were tried once more at the end.
+    /// Whether stuck items were retried at the end of the run.
     pub(super) tried_once_more: bool,
-    /// When it was last looked at what the latest batches wrote.
+    /// Time of the latest recheck of what batches wrote.
     pub(super) looked: Instant,
 }
 
@@ -155,7 +158,7 @@ impl<J: Job> Drive<'_, J> {
     /// Works on the run while the throttle samples the load on the server.
     async fn run_throttled(&mut self) -> Ended {
         if J::CLASS == Class::Short {
-            // Somebody waits for it, and it is over before the server could suffer.
+            // The operator waits for it, and it is over before the server could suffer.
             return Box::pin(self.run(None)).await;
         }
         let (Driver { lease_pool, throttle: settings, .. }, world) = (self.driver, self.world);
@@ -185,13 +188,13 @@ impl<J: Job> Drive<'_, J> {
         }
     }
 
-    /// Ends a claim before it begins, when its run killed too many workers.
+    /// Ends a claim before it begins if its run killed too many workers.
     pub(super) async fn give_up(&self) -> Option<Ended> {
         let error = self.driver.retry.too_many_crashes(self.claim.crashes)?;
         Some(self.settle(JobError::fail(error)).await)
     }
 
-    /// One turn, and the counting that it asks for.
+    /// Makes one turn, and does the counting that it asks for.
     pub(super) async fn attempt(&mut self) -> Result<Next, JobError> {
         let result = self.attempt_anything().await;
         if self.in_batch { result } else { result.map_err(JobError::of_no_item) }
@@ -212,7 +215,7 @@ impl<J: Job> Drive<'_, J> {
         }
     }
 
-    /// One transaction: a batch, or the end.
+    /// Makes one turn in one transaction: a batch, or the end.
     async fn turn(&mut self) -> Result<Turn, JobError> {
         let begun = Instant::now();
         let mut tx = self.begin().await?;
@@ -258,12 +261,13 @@ impl<J: Job> Drive<'_, J> {
             parked: &batch.parked,
             deliveries_until: batch.deliveries_until,
             written: batch.written.as_ref(),
-            // Whoever is told that a run ended, or gave its worker back, may rely on it; a batch may
-            // be lost by a crash of PostgreSQL, and is done again like one that was undone.
+            // Once the end of a run, or the return of its worker, is reported, it must be durable.
+            // A crash of PostgreSQL may lose a batch, which is then done again like one that was
+            // rolled back.
             flushed: batch.end || batch.wait.is_some(),
         };
         let after = ledger::advance(&mut tx, self.claim, checkpoint, self.driver.lease).await?;
-        // Whatever stood in the way of single items may be gone by now.
+        // What stood in the way of single items may be gone by now.
         if batch.end && !self.tried_once_more {
             self.tried_once_more = true;
             self.retrying = ledger::mark_stuck(&mut tx, self.claim).await?;
@@ -282,11 +286,12 @@ impl<J: Job> Drive<'_, J> {
         Ok(batch.wait.map_or(Turn::AGAIN, |wait| Turn::ended(Ended::Waiting(wait))))
     }
 
-    /// Begins a transaction with this run's time-outs, after every operator who waits for the run.
+    /// Begins a transaction with this run's time-outs, behind every operator who waits for the run.
     ///
-    /// Row locks are not given in turn: the next batch would often take the row before an operator
-    /// who waited for the last one. Advisory locks are. This one is only passed through, so that a
-    /// zombie need not wait for its successor's batch to learn that its claim is lost.
+    /// PostgreSQL does not grant row locks in order: the next batch would often take the row before
+    /// an operator who waited during the last one. It does grant advisory locks in order. This one
+    /// is released immediately, so that a zombie need not wait for its successor's batch to learn
+    /// that its claim is lost.
     pub(super) async fn begin(&self) -> sqlx::Result<PgTransaction<'static>> {
         let mut tx = self.driver.pool.begin().await?;
         sqlx::query(concat!(
@@ -310,7 +315,7 @@ impl<J: Job> Drive<'_, J> {
         Ok(tx)
     }
 
-    /// Follows an operator's wish, or the process's end.
+    /// Obeys the operator's request, or the request that the process should stop.
     async fn apply_control(
         &self,
         db: &mut PgConnection,
@@ -326,7 +331,7 @@ impl<J: Job> Drive<'_, J> {
         Ok(Some(Ended::Interrupted))
     }
 
-    /// Follows an operator's wish, if there is one.
+    /// Obeys the operator's request, if there is one.
     pub(super) async fn follow(
         &self,
         db: &mut PgConnection,
@@ -342,8 +347,8 @@ impl<J: Job> Drive<'_, J> {
         Ok(Some(ended))
     }
 
-    /// Whether it should be looked again at what the latest batches wrote: once a second, while others
-    /// are there.
+    /// Whether a recheck of what the latest batches wrote is due: once a second, while other
+    /// sessions are active.
     fn is_time_to_look(&mut self) -> bool {
         let due = self.pacing.is_database_busy() && self.looked.elapsed() >= LOOK_EVERY;
         if due {
@@ -352,7 +357,7 @@ impl<J: Job> Drive<'_, J> {
         due
     }
 
-    /// Tells where the run stands before this claim's first batch.
+    /// Reports the run's progress before this claim's first batch.
     fn begun(&self, locked: &Locked) {
         self.progress.send_if_modified(|progress| {
             let first = progress.batches == 0;
@@ -366,7 +371,7 @@ impl<J: Job> Drive<'_, J> {
         });
     }
 
-    /// Learns from a batch that took `elapsed`, and tells where the run stands after it.
+    /// Adapts the pacing to a batch that took `elapsed`, and reports the run's progress after it.
     pub(super) fn committed(
         &mut self,
         before: &Locked,
@@ -404,7 +409,7 @@ pub(super) fn decode<J: Job>(cursor: &Value) -> Result<J::Cursor, JobError> {
         .map_err(|error| JobError::Newer(format!("its cursor cannot be read: {error}")))
 }
 
-/// A batch as the ledger writes it down.
+/// Encodes a batch for the ledger.
 fn encode_batch<C: serde::Serialize>(batch: Batch<C>) -> Result<Batch<Value>, JobError> {
     let Batch { cursor, end, done, rows, parked, wait, deliveries_until, written } = batch;
     let parked = parked.into_iter().map(|Parking { item, reason, cursor }| {

@@ -1,50 +1,50 @@
-//! Why a batch did not succeed, and what the loop does about it.
+//! Failures of a batch, and what the loop does about them.
 
 use sqlx::{
     error::{DatabaseError, Error as SqlxError},
     postgres::PgDatabaseError,
 };
 
-/// A failure of a job, sorted by what helps against it.
+/// A failure of a job, classified by its remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// Passes by itself: a lost connection, a server that restarts. Tried again later.
+    /// Passes by itself: a lost connection, a server that restarts. Retried later.
     #[error("{0:#}")]
     Retry(anyhow::Error),
-    /// Somebody else was at the same rows, and went first. Tried again soon, and in smaller batches.
+    /// Another session held the same rows, and goes first. Retried soon, in smaller batches.
     #[error("{0:#}")]
     GaveWay(anyhow::Error),
-    /// A statement took longer than it may, or needed more memory than there is. Passes by itself, or is due
-    /// to one item: tried again in smaller batches, and parked where it is a single item that never gets
-    /// through.
+    /// A statement exceeded its time limit, or needed more memory than there is. Passes by itself,
+    /// or is due to one item. Retried in smaller batches; a single item that never gets through is
+    /// parked.
     #[error("{error:#}")]
     Stuck {
-        /// What went wrong.
+        /// The failure itself.
         error: anyhow::Error,
-        /// PostgreSQL's code for it.
+        /// SQLSTATE of the failure.
         sqlstate: String,
     },
     /// Caused by the data of one row. The batch is split down to that row, which is parked.
     #[error("{error:#}")]
     Row {
-        /// What went wrong.
+        /// The failure itself.
         error: anyhow::Error,
-        /// The SQLSTATE, when PostgreSQL named one.
+        /// SQLSTATE of the failure, if PostgreSQL reported one.
         sqlstate: Option<String>,
     },
-    /// Nothing that waiting or splitting would mend: missing rights, a table that is not there.
+    /// Not fixed by waiting or splitting: missing rights, a missing table.
     #[error("{0:#}")]
     Fail(anyhow::Error),
-    /// The job must not be done at all; the text tells a person why, and what to do instead.
+    /// The job must not be done at all; the text gives the reason, and what to do instead.
     #[error("{0}")]
     Refuse(String),
-    /// Begun by a newer version, in a way that this one cannot go on with. Left to that version.
+    /// Begun by a newer version, in a way that this one cannot continue. Left to that version.
     #[error("{0}")]
     Newer(String),
 }
 
 impl JobError {
-    /// The same, where it was met outside of a batch: no item is to blame then.
+    /// Converts a failure met outside of a batch: no item is to blame then.
     pub(super) fn of_no_item(self) -> Self {
         match self {
             Self::Stuck { error, .. } => Self::Retry(error),
@@ -53,13 +53,13 @@ impl JobError {
         }
     }
 
-    /// Makes a failure that ends the run.
+    /// Creates a failure that ends the run.
     pub fn fail(message: impl Into<String>) -> Self {
         Self::Fail(anyhow::Error::msg(message.into()))
     }
 }
 
-/// The one place where an SQLSTATE decides between trying again, parking a row and giving up.
+/// The only place where an SQLSTATE decides between retrying, parking a row and giving up.
 impl From<SqlxError> for JobError {
     fn from(error: SqlxError) -> Self {
         let (sqlstate, reported) = match &error {
@@ -69,7 +69,7 @@ impl From<SqlxError> for JobError {
             SqlxError::ColumnDecode { .. } | SqlxError::Decode(_) => {
                 return Self::Row { error: error.into(), sqlstate: None };
             }
-            // Everything else that sqlx reports is about the connection or the pool.
+            // All other errors of sqlx concern the connection or the pool.
             _ => return Self::Retry(error.into()),
         };
         let (error, in_function) = reported;
@@ -78,15 +78,15 @@ impl From<SqlxError> for JobError {
             (Remedy::Shrink, Some(sqlstate)) => Self::Stuck { error, sqlstate },
             (Remedy::Retry | Remedy::Shrink, _) => Self::Retry(error),
             (Remedy::Fail, _) => Self::Fail(error),
-            // What a statement of ours names is missing for every row alike.
+            // What our own statement names is missing for every row alike.
             (Remedy::ParkInFunction, _) if !in_function => Self::Fail(error),
             (Remedy::Park | Remedy::ParkInFunction, sqlstate) => Self::Row { error, sqlstate },
         }
     }
 }
 
-/// PostgreSQL's own words, without sqlx's around them, and where in a function it happened, if it was in
-/// one: the server's trigger is not to be taken for a statement of ours.
+/// PostgreSQL's own message, without sqlx's additions, and with the function that raised it, if
+/// there was one: the server's trigger must not be taken for a statement of ours.
 fn reported(error: &dyn DatabaseError) -> (anyhow::Error, bool) {
     let place = error
         .try_downcast_ref::<PgDatabaseError>()
@@ -97,11 +97,11 @@ fn reported(error: &dyn DatabaseError) -> (anyhow::Error, bool) {
     (anyhow::Error::msg(format!("PostgreSQL said: {}{place}", error.message())), in_function)
 }
 
-/// PostgreSQL's codes for the two time-outs of a batch.
+/// SQLSTATEs of the two time-outs of a batch.
 pub(super) const LOCK_TIMEOUT: &str = "55P03";
 pub(super) const STATEMENT_TIMEOUT: &str = "57014";
 
-/// Whether a statement ended because a lock was not to be had in time.
+/// Whether a statement failed because it did not get a lock in time.
 pub(super) fn waited_in_vain(error: &SqlxError) -> bool {
     error.as_database_error().and_then(DatabaseError::code).as_deref() == Some(LOCK_TIMEOUT)
 }
@@ -110,20 +110,21 @@ pub(super) fn waited_in_vain(error: &SqlxError) -> bool {
 enum Remedy {
     Retry,
     GiveWay,
-    /// Again, with fewer items.
+    /// Retry with fewer items.
     Shrink,
     Park,
-    /// Park it if it was met in a function, where a row may lead to it; else it is everybody's.
+    /// Park if it was raised in a function, where a row may be the cause; otherwise it concerns
+    /// every row.
     ParkInFunction,
     Fail,
 }
 
-/// Says what helps against an SQLSTATE (PostgreSQL's documentation, appendix A).
+/// Remedy for an SQLSTATE (PostgreSQL's documentation, appendix A).
 fn remedy(sqlstate: &str) -> Remedy {
     match sqlstate {
         // Lock not available, deadlock, serialization failure.
         LOCK_TIMEOUT | "40P01" | "40001" => Remedy::GiveWay,
-        // Out of memory; cancelled, by the time-out as a rule.
+        // Out of memory; query cancelled, usually by the time-out.
         "53200" | STATEMENT_TIMEOUT => Remedy::Shrink,
         // Connection, transaction rollback, insufficient resources, operator intervention, system
         // error.
@@ -132,15 +133,15 @@ fn remedy(sqlstate: &str) -> Remedy {
         }
         // Object in use; read-only transaction (a fail-over under way).
         "55006" | "25006" => Remedy::Retry,
-        // Wrong password, no such database, feature not there, no right, undefined table/function,
-        // syntax: the same for every row.
+        // Wrong password, missing database, unsupported feature, missing right, undefined table or
+        // function, syntax error: the same for every row.
         code if ["28", "3D", "0A"].iter().any(|class| code.starts_with(class)) => Remedy::Fail,
         "42501" | "42P01" | "42883" | "42601" => Remedy::Fail,
-        // Undefined column, type, schema and the like; a table that is not in the state it should be in.
+        // Undefined column, type, schema and the like; a table in the wrong state.
         code if ["42", "3F"].iter().any(|class| code.starts_with(class)) => Remedy::ParkInFunction,
         "55000" => Remedy::ParkInFunction,
-        // The data of some row: constraint, cast, a trigger's complaint (even an undefined column
-        // inside a trigger, docs/semantics.md 1.7).
+        // The data of one row: a constraint, a cast, an exception raised by a trigger (even an
+        // undefined column inside a trigger, docs/semantics.md 1.7).
         _ => Remedy::Park,
     }
 }

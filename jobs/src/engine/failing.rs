@@ -1,18 +1,18 @@
-//! When items that fail mean that it is not the items.
+//! When failing items mean that the cause is not in the items.
 //!
-//! What stands next to each other says nothing: a stranger may write as many bad posts in a row as he
-//! likes. But he does not get further than to be parked, as long as anything else can be done.
+//! That failed items are neighbours proves nothing: a stranger may write any number of bad posts in
+//! a row. But those only get parked, as long as anything else can be done.
 
-/// Items that failed one after the other for one cause, with nothing done in between.
+/// Items that failed in a row for the same cause, with nothing done in between.
 #[derive(Debug, Default)]
 pub(super) struct Failing {
-    /// PostgreSQL's code; `None` where the program itself could not read a row.
+    /// SQLSTATE of the cause; `None` if the program itself could not read a row.
     cause: Option<String>,
     items: u32,
 }
 
 impl Failing {
-    /// Counts an item that failed. Returns how many have failed so in a row.
+    /// Counts an item that failed. Returns the number of failures in a row for the same cause.
     pub(super) fn failed(&mut self, sqlstate: Option<&str>) -> u32 {
         if self.cause.as_deref() != sqlstate {
             *self = Self { cause: sqlstate.map(str::to_owned), items: 0 };
@@ -21,12 +21,12 @@ impl Failing {
         self.items
     }
 
-    /// How many have failed so in a row.
+    /// Number of failures in a row for the same cause.
     pub(super) const fn in_a_row(&self) -> u32 {
         self.items
     }
 
-    /// Something was done.
+    /// Ends the row: something was done.
     pub(super) const fn done(&mut self) {
         self.items = 0;
     }

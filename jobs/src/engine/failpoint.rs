@@ -1,50 +1,50 @@
-//! The named places of the loop at which a test has the process die.
+//! Named places in the loop at which a test kills the process.
 //!
-//! They are compiled in with the feature `failpoints` only, and then armed by the environment
-//! variable `FAILPOINTS`: `before_batch_commit=2*off->return` kills the process with SIGKILL when
-//! it comes there for the third time.
+//! They are compiled in only with the feature `failpoints`. The environment variable `FAILPOINTS`
+//! arms them: `before_batch_commit=2*off->return` kills the process with SIGKILL when it gets there
+//! for the third time.
 
-/// A place at which a death would be worst.
+/// A place at which a crash would do the most damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FailPoint {
-    /// A message has arrived; its run is not claimed yet.
+    /// A notification has arrived; its run is not claimed yet.
     BeforeClaim,
     /// The claim is committed; nothing is done yet.
     AfterClaim,
-    /// The plan is made and not stored.
+    /// The plan is made, but not stored.
     BeforePlanCommit,
     /// The plan is stored.
     AfterPlanCommit,
-    /// A batch is done and checkpointed, and not committed.
+    /// A batch is done and checkpointed, but not committed.
     BeforeBatchCommit,
-    /// A batch is committed, and nobody was told.
+    /// A batch is committed, but not reported.
     AfterBatchCommit,
     /// The recount at the end agrees; the last batch is not committed.
     BeforeFinishCommit,
-    /// The run has succeeded, and nobody was told.
+    /// The run has succeeded, but that is not reported.
     AfterFinishCommit,
-    /// A bad row is stepped over, and that is not committed.
+    /// A bad row is skipped, but that is not committed.
     BeforeParkCommit,
     /// A bad row is parked.
     AfterParkCommit,
-    /// The lease is given back, and that is not committed.
+    /// The lease is given back, but that is not committed.
     BeforeGiveBackCommit,
     /// The lease is given back.
     AfterGiveBackCommit,
-    /// The handler is through; its message is not acknowledged.
+    /// The handler is done; its notification is not acknowledged.
     BeforeAcknowledge,
-    /// The message is acknowledged.
+    /// The notification is acknowledged.
     AfterAcknowledge,
-    /// The reconciler has notified workers of a due run, and not noted that.
+    /// The reconciler has notified workers of a due run, but not recorded that.
     AfterNotify,
-    /// A run is written into the ledger, and not committed.
+    /// A run is written to the ledger, but not committed.
     BeforeEnqueueCommit,
-    /// A run is in the ledger, and Redis does not know.
+    /// A run is in the ledger, but no worker is notified.
     AfterEnqueueCommit,
 }
 
 impl FailPoint {
-    /// Every place.
+    /// Every fail point.
     pub const ALL: [Self; 17] = [
         Self::BeforeClaim,
         Self::AfterClaim,
@@ -65,7 +65,7 @@ impl FailPoint {
         Self::AfterEnqueueCommit,
     ];
 
-    /// The name in `FAILPOINTS`.
+    /// Name in `FAILPOINTS`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::BeforeClaim => "before_claim",
@@ -104,7 +104,7 @@ mod armed {
 
     use super::FailPoint;
 
-    /// Reads `FAILPOINTS`. The places stay armed for as long as the value lives.
+    /// Reads `FAILPOINTS`. The fail points stay armed for as long as the value lives.
     #[must_use]
     pub fn arm() -> impl Drop {
         fail::FailScenario::setup()
@@ -114,9 +114,9 @@ mod armed {
         fail::fail_point!(point.name(), |_argument| die());
     }
 
-    /// Dies as by `kill -9`: no destructor runs, no connection says good-bye.
+    /// Dies as by `kill -9`: no destructor runs, no connection is closed properly.
     fn die() {
-        // Nothing comes after a SIGKILL, whatever it returns.
+        // Nothing runs after a SIGKILL, whatever the call returns.
         let _sent = kill_process(getpid(), Signal::KILL);
     }
 }

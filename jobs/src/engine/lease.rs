@@ -1,4 +1,4 @@
-//! Keeps a run's lease alive, beside the work and independent of it.
+//! Keeping a run's lease alive, alongside the work and independent of it.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use super::{
     transaction::answered,
 };
 
-/// How soon a lease is looked at again that is short and cannot be renewed now.
+/// Delay before the next renewal if the lease is short and could not be renewed.
 const SOON: Duration = Duration::from_millis(50);
 
-/// Renews the lease until it is lost. Failures are tried again: the lease outlasts two of them. One
-/// that is not answered before the next is due is given up, with the connection it waits at.
+/// Renews the lease until it is lost. Failures are retried: the lease outlasts two of them. A
+/// renewal that is not answered before the next one is due is abandoned, with its connection.
 pub(super) async fn keep(pool: PgPool, claim: Claim, lease: Lease) {
     let mut wait = lease.renewal;
     loop {
@@ -23,7 +23,7 @@ pub(super) async fn keep(pool: PgPool, claim: Claim, lease: Lease) {
         let renewed = async { ledger::renew(&mut *pool.acquire().await?, &claim, lease).await };
         wait = match answered(lease.renewal, renewed).await {
             Ok(Renewed::Lost) => return,
-            // A batch that is undone renews nothing: be there when it lets go.
+            // A batch that is rolled back renews nothing: renew as soon as it releases the row.
             Ok(Renewed::Busy(left)) if left < lease.renewal => SOON,
             Ok(Renewed::Yes | Renewed::Busy(_)) => lease.renewal,
             Err(error) => {

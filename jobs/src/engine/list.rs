@@ -1,24 +1,25 @@
-//! A part of what a job walks over, read at once instead of for each batch.
+//! A section of what a job walks over, read in one go instead of for each batch.
 
-/// Items in order.
+/// Section of items, in order.
 #[derive(Debug)]
 pub struct List<T> {
-    /// It holds what comes behind this.
+    /// Start of the section, exclusive.
     after: T,
     items: Vec<T>,
-    /// Whether nothing comes behind it.
+    /// Whether the section reaches the end: no item comes after it.
     whole: bool,
 }
 
 impl<T: Copy + Ord> List<T> {
-    /// What was found behind a place, in order, when at most so many were looked for.
+    /// Creates a list from the items found after a place, in order; `most` is the limit of that
+    /// query.
     pub fn new(after: T, items: Vec<T>, most: i64) -> Self {
         debug_assert!(items.is_sorted(), "the database has another order than the program");
         let whole = i64::try_from(items.len()).is_ok_and(|found| found < most);
         Self { after, items, whole }
     }
 
-    /// What comes behind a place; `None`: it has to be read.
+    /// Items after a place; `None` if they have to be read.
     pub fn behind(&self, place: T) -> Option<&[T]> {
         let behind = &self.items[self.items.partition_point(|item| *item <= place)..];
         let known = place >= self.after && (self.whole || !behind.is_empty());

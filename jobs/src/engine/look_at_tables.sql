@@ -1,13 +1,13 @@
 -- Tables by their place in the list $1, those that this database has.
 select wanted.place,
-       -- Whom ANALYZE lets: the owners of table and database, and from PostgreSQL 17 on whoever
-       -- was granted MAINTAIN. Everybody else only gets a warning.
+       -- Roles that may run ANALYZE: the owners of table and database, and from PostgreSQL 17 on those that were
+       -- granted MAINTAIN. Any other role only gets a warning.
        pg_has_role(c.relowner, 'usage') or pg_has_role(d.datdba, 'usage')
          or case when current_setting('server_version_num')::int >= 170000
                  then has_table_privilege(c.oid, 'maintain') else false end as may_analyze,
        coalesce(s.n_dead_tup, 0) as dead_rows,
        size.bytes,
-       -- Dead rows are taken to be as large as living ones.
+       -- Dead rows are assumed to be as large as live ones.
        (size.bytes * coalesce(s.n_dead_tup::float8 / nullif(s.n_dead_tup + s.n_live_tup, 0), 0))::bigint
          as reusable_bytes
 from unnest($1::text[]) with ordinality as wanted (name, place)

@@ -1,6 +1,7 @@
-//! After a large run: fresh statistics for PostgreSQL's planner, and a look at what space was freed.
+//! Maintenance after a large run: fresh statistics for PostgreSQL's planner, and figures on freed
+//! space.
 //!
-//! It comes after the run's end is committed, and can only be left out, never fail the run.
+//! It follows the commit of the run's end. It may be skipped, and never fails the run.
 
 use std::time::Duration;
 
@@ -15,16 +16,16 @@ use super::{
     transaction::{answered, milliseconds},
 };
 
-/// A table that a job writes.
+/// A table that a job writes to.
 #[derive(Debug, Clone, Copy)]
 pub struct Table {
-    /// With its schema.
+    /// Name with its schema.
     pub name: &'static str,
-    /// The statement that has PostgreSQL look at it anew.
+    /// Statement that analyzes the table.
     pub analyze: &'static str,
 }
 
-/// Lists tables by name, each with its statement, as text of the program.
+/// Lists tables by name, each with its statement as a constant.
 macro_rules! tables {
     ($($name:literal),* $(,)?) => {
         &[$($crate::engine::Table { name: $name, analyze: concat!("analyze ", $name) }),*]
@@ -32,64 +33,64 @@ macro_rules! tables {
 }
 pub(crate) use tables;
 
-/// Name of the event that tells of it.
+/// Name of the event that records the maintenance.
 pub const MAINTENANCE: &str = "maintenance";
 
-/// Items from which a run is large. Fewer are no more than what autovacuum meets every day, even
-/// where it waits for a tenth of a table of a small server to change.
+/// Minimum items of a large run. Fewer are no more than what autovacuum handles every day, even
+/// where it waits for a tenth of a small server's table to change.
 const ITEMS_MIN: i64 = 10_000;
 
-/// How long a table's lock is waited for. Less than PostgreSQL's `deadlock_timeout` (1 s), after
-/// which whoever waits for autovacuum has it cancelled.
+/// Time limit for a table's lock. Less than PostgreSQL's `deadlock_timeout` (1 s), after which a
+/// session that waits for autovacuum cancels it.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// How long one table may take. A sample of 30,000 rows is read, however large the table is.
+/// Time limit for one table. ANALYZE reads a sample of 30,000 rows, however large the table is.
 const TABLE_MAX: Duration = Duration::from_mins(1);
 
-/// How long all of it may take, while a place of the worker is taken up.
+/// Time limit for all tables, while a slot of the worker is taken.
 const ALL_MAX: Duration = Duration::from_mins(3);
 
-/// What the tables of a run are like after it.
+/// State of a run's tables after the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Maintenance {
-    /// The role that looked.
+    /// Role that did the maintenance.
     pub role: String,
-    /// Those that this database has.
+    /// The tables that this database has.
     pub tables: Vec<TableMaintenance>,
 }
 
-/// What a table is like.
+/// State of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableMaintenance {
-    /// With its schema.
+    /// Name with its schema.
     pub table: String,
-    /// What became of ANALYZE.
+    /// Outcome of ANALYZE.
     pub analyzed: Analyzed,
-    /// Rows that nobody sees any more, as PostgreSQL estimates.
+    /// Dead rows, as PostgreSQL estimates.
     pub dead_rows: i64,
     /// Size of the table without its indexes.
     pub bytes: i64,
-    /// An estimate of what new rows can use again of that, once autovacuum has been there.
+    /// Estimate of the bytes that new rows can reuse, once autovacuum has processed the table.
     pub reusable_bytes: i64,
 }
 
-/// What became of ANALYZE.
+/// Outcome of ANALYZE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Analyzed {
-    /// The planner knows the table as it is now.
+    /// The planner has current statistics.
     Yes,
-    /// The role has no right to.
+    /// The role lacks the right.
     NotAllowed,
-    /// Somebody, perhaps autovacuum, was at the table.
+    /// Another session, perhaps autovacuum, had the table locked.
     InUse,
-    /// It took too long.
+    /// ANALYZE took too long.
     TooLong,
 }
 
 impl TableMaintenance {
-    /// Whether so much of a table could be given back to the disk that a person may want to weigh
-    /// that against its price: from half of a table that is not small.
+    /// Whether so much of a table could be returned to the disk that the operator may want to weigh
+    /// that against the cost: at least half of the table, and 256 MiB.
     pub const fn is_mostly_empty(&self) -> bool {
         const SMALL: i64 = 256 * 1024 * 1024;
         self.reusable_bytes >= SMALL && self.reusable_bytes >= self.bytes / 2
@@ -97,14 +98,14 @@ impl TableMaintenance {
 }
 
 impl Maintenance {
-    /// Reads it from its event.
+    /// Reads the maintenance from its event's detail.
     pub fn of(detail: &Value) -> Option<Self> {
         serde_json::from_value(detail.clone()).ok()
     }
 }
 
-/// Looks after the tables of a run that has just come to its end, if it was large. Leaves off when the
-/// process is told to stop.
+/// Maintains the tables of a run that has just reached its end, if it was large. Aborts when the
+/// process should stop.
 pub async fn maintain(
     driver: &Driver,
     claim: &Claim,
@@ -112,7 +113,7 @@ pub async fn maintain(
     ended: &Ended,
     progress: &Progress,
 ) {
-    // Without a batch only parked items were tried again.
+    // Without a batch, only parked items were retried.
     let at_its_end = matches!(ended, Ended::Succeeded | Ended::Incomplete);
     if !at_its_end || progress.done < ITEMS_MIN || progress.batches == 0 {
         return;
@@ -135,7 +136,7 @@ struct Care<'a> {
     tables: &'a [Table],
 }
 
-/// A table before or after.
+/// Figures of a table, before or after ANALYZE.
 #[derive(FromRow)]
 struct Look {
     place: i64,
@@ -210,7 +211,7 @@ impl Care<'_> {
         }
     }
 
-    /// Writes it into the run's history and into the log.
+    /// Records the maintenance in the run's history, and logs it.
     async fn tell(&self, tables: Vec<TableMaintenance>) -> sqlx::Result<()> {
         let mut tx = self.begin_quietly().await?;
         let role = sqlx::query_scalar("select current_user::text").fetch_one(&mut *tx).await?;
@@ -239,10 +240,12 @@ impl Care<'_> {
     }
 }
 
-/// Has PostgreSQL add to its figures, at the end of this transaction, what this connection did and did not
-/// tell yet: up to a second's worth of dead rows. ANALYZE leaves that out, since it is yet to come.
+/// Makes PostgreSQL add to its statistics, at the end of this transaction, what this connection has
+/// not reported yet: up to a second's worth of dead rows. ANALYZE leaves those out, since their
+/// report is yet to come.
 ///
-/// PostgreSQL before 15 cannot be asked to; there the figures of the run's last second come later.
+/// PostgreSQL before 15 cannot do so on request; there the figures of the run's last second arrive
+/// later.
 async fn flush_figures(db: &mut PgConnection) -> sqlx::Result<()> {
     const SINCE: u32 = 150_000;
     if db.server_version_num().is_some_and(|version| version < SINCE) {

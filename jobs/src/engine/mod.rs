@@ -1,8 +1,8 @@
 //! The engine: what a job is, the one loop that drives it, and the ledger that remembers it.
 //!
 //! It knows nothing of Pleroma. A job says what it would do ([`Job::plan`]), does a little of it in
-//! a transaction ([`Job::batch`]) and recounts at the end ([`Job::finish`]); everything else,
-//! checkpoints, leases, retries, parking, progress, belongs to the loop in [`drive`].
+//! a transaction ([`Job::batch`]) and recounts at the end ([`Job::finish`]). Everything else
+//! (checkpoints, leases, retries, parking, progress) belongs to the loop in [`drive`].
 
 #[cfg(test)]
 mod bad_rows;
@@ -26,7 +26,6 @@ mod pacing;
 mod parked;
 mod plan;
 mod progress;
-mod remembered;
 mod retry;
 mod server_queues;
 mod setback;
@@ -49,7 +48,6 @@ pub use maintenance::{Analyzed, MAINTENANCE, Maintenance, Table, TableMaintenanc
 pub use pacing::BatchSettings;
 pub use plan::{Count, Plan, PlanSummary};
 pub use progress::{Meter, Progress, deliveries_note, step_of};
-pub use remembered::ClaimCache;
 pub use retry::RetrySettings;
 pub use server_queues::{Backlog, ServerQueues};
 pub use status::Status;

@@ -1,79 +1,82 @@
-//! How many rows the next batch takes, and how long a run rests before it.
+//! Batch size and the rests between batches.
 
 use std::{collections::VecDeque, mem, time::Duration};
 
 use super::throttle::DatabaseLoad;
 
-/// Bounds of a batch.
+/// Settings for batch size, time-outs and rests.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchSettings {
-    /// Rows of the first batch.
+    /// Rows in the first batch.
     pub rows_initial: i64,
-    /// Never more rows than this.
+    /// Maximum rows in a batch.
     pub rows_max: i64,
-    /// Never more rows than this while others are at work, and fewer with `nice`.
+    /// Maximum rows in a batch while other sessions are active; fewer with `nice`.
     pub rows_busy: i64,
-    /// How long a batch's transaction should take.
+    /// Target duration of a batch's transaction.
     pub target: Duration,
     /// PostgreSQL's `lock_timeout` within a batch.
     pub lock_timeout: Duration,
     /// PostgreSQL's `statement_timeout` within a batch.
     pub statement_timeout: Duration,
-    /// How long a run waits at most, at its end, for others who may still write what they read before.
+    /// Maximum time that a run waits, at its end, for other sessions that may still write what they
+    /// read earlier.
     pub late_writes: Duration,
-    /// Share of the time that is worked while others are busy, by all long runs together, above 0 to 1.
+    /// Share of the time in which all long runs together work while other sessions are busy; above
+    /// 0, up to 1.
     pub share_busy: f64,
-    /// How long to rest between batches, as a multiple of the time that the batches take. The share above is
-    /// divided by the square of this number plus 1.
+    /// Rest between batches as a multiple of the time that the batches take. `share_busy` is also
+    /// divided by (1 + nice)².
     pub nice: f64,
 }
 
 impl BatchSettings {
-    /// How long a turn of the loop may take until PostgreSQL counts as gone: far longer than any
-    /// that the server's own time-outs let live.
+    /// Time after which PostgreSQL counts as unreachable during a turn of the loop: far longer than
+    /// the server's own time-outs let a turn last.
     pub(super) fn timeout(&self) -> Duration {
         self.statement_timeout * 3 + self.lock_timeout + Duration::from_secs(5)
     }
 }
 
-/// Keeps batches near the target time, and narrows them down to a single bad row.
+/// Adjusts the batch size to the target time, and narrows a failing batch down to a single row.
 ///
-/// A batch costs so much by itself and so much per row. Only the rows are held to the target: a
-/// batch that is slow by itself does not get faster by being smaller, there are only more of them.
+/// A batch has a fixed cost and a cost per row. Only the cost of the rows is held to the target: a
+/// batch with a high fixed cost does not get faster by being smaller; there are only more of them.
 #[derive(Debug)]
 pub(super) struct Pacing {
     limit: i64,
     rows_max: i64,
     rows_busy: i64,
     load: DatabaseLoad,
-    /// Runs that share what may be worked while others are busy.
+    /// Long runs that share the working time while other sessions are busy.
     active_runs: f64,
     target: f64,
     isolating: bool,
-    /// Somebody was in the way, and batches have not grown to their least size again since.
+    /// Set by a lock conflict or a time-out, until batches are back at their minimum size.
     avoiding: bool,
     rows_initial: i64,
-    /// Rows and seconds of the latest batches, the newest last.
+    /// Rows and seconds of the latest batches, newest last.
     latest: VecDeque<(f64, f64)>,
     share_busy: f64,
     nice: f64,
     speed: f64,
-    /// How long the latest batch took, until it was rested for.
+    /// Duration of the latest batch, until [`Self::take_work`] takes it.
     worked: Duration,
 }
 
-/// Fewer rows are not worth a transaction, unless somebody is in the way or a bad one is looked for.
+/// Minimum rows in a batch: fewer are not worth a transaction. Batches have fewer only where the
+/// settings demand it, or while they avoid other sessions or isolate a bad row.
 const ROWS_MIN: i64 = 20;
 
-/// Others who are seen so often are as busy as can be. Rests are in proportion to how often they are seen, up to
-/// here, and no longer: what one of them feels follows from how large a part of the time there is work, whether
-/// ten of them come a second or a hundred.
+/// Share of samples with other activity from which the database counts as fully busy. Rests grow in
+/// proportion up to here, and no further: what another session feels depends on the share of the
+/// time in which batches run, whether ten or a hundred sessions come per second.
 const BUSY: f64 = 0.05;
 
-/// Batches that are looked back upon: few, since what a row costs changes along the way.
+/// Batches from which costs are estimated; few, since the cost of a row changes along the way.
 const LOOK_BACK: usize = 8;
 
-/// A batch takes at most so many times the target, whatever it costs by itself.
+/// Maximum duration of a batch as a multiple of the target, whatever its fixed cost.
 const ALLOWANCE: f64 = 2.0;
 
 impl Pacing {
@@ -97,60 +100,61 @@ impl Pacing {
         }
     }
 
-    /// An operator wants it so many times as fast as the settings say.
+    /// Sets the operator's speed factor; 1 is the speed that the settings allow.
     pub(super) const fn set_speed(&mut self, speed: f64) {
         self.speed = speed;
     }
 
-    /// How long the latest batch took; counted once.
+    /// Takes the duration of the latest batch; zero when it was taken already.
     pub(super) const fn take_work(&mut self) -> Duration {
         mem::replace(&mut self.worked, Duration::ZERO)
     }
 
-    /// How long to rest after so much work. It cannot be faster than without any rest.
+    /// Rest due after `worked`. No speed factor makes it less than zero.
     pub(super) fn rest_after(&self, worked: Duration) -> Duration {
-        // A nicer run works less wherever it is. Where others are busy it does so again, as its batches have fewer
-        // rows there and as many of them as before would be met by as many; and once more, so that those who meet
-        // one are so few that the slowest hundredth of the others is hardly slower (bench live).
+        // While other sessions are busy, the time worked is divided by (1 + nice)³. Once, as it is
+        // everywhere. Once more because batches have fewer rows there, and fewer rows must not mean
+        // more batches. And once more so that few sessions meet a batch, and the slowest hundredth
+        // of them is hardly slower (bench live).
         let least = self.share_busy / self.active_runs / (1.0 + self.nice).powi(2);
         let rest = (1.0 / least - 1.0) * (self.load.busy / BUSY).min(1.0);
         let working = (self.speed / (1.0 + rest) / (1.0 + self.nice)).clamp(0.001, 1.0);
         worked.mul_f64(1.0 / working - 1.0)
     }
 
-    /// Rows of the next batch.
+    /// Maximum rows in the next batch.
     pub(super) fn limit(&self) -> i64 {
         if self.load.present { self.limit.min(self.rows_busy) } else { self.limit }
     }
 
-    /// Never more rows than this while others are at work: the nicer, the fewer. Rests alone do not
-    /// help the few who meet a batch: they wait until it is over.
+    /// Maximum rows in a batch while other sessions are active: the higher `nice`, the fewer. Rests
+    /// alone do not help the few sessions that meet a batch: they wait until it is over.
     fn rows_busy(settings: &BatchSettings) -> i64 {
-        // Both are far below 2^52, so nothing is lost on the way through f64.
+        // Both are far below 2^52: f64 represents them exactly.
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "≤ 2^52")]
         let nicer = (settings.rows_busy as f64 / (1.0 + settings.nice)).ceil() as i64;
         nicer.max(ROWS_MIN).min(settings.rows_busy)
     }
 
-    /// Whether others are at work.
+    /// Whether other sessions are active.
     pub(super) const fn is_database_busy(&self) -> bool {
         self.load.present
     }
 
-    /// What is known of others by now. Not to be called while a batch is under way.
+    /// Sets the load that the samples show by now. Must not be called during a batch.
     pub(super) const fn set_load(&mut self, load: DatabaseLoad) {
         self.load = load;
     }
 
-    /// So many long runs are being worked on: together they work no more than one would alone while
-    /// others are busy.
+    /// Sets the number of long runs that are being worked on. While other sessions are busy, all of
+    /// them together work no more than one would alone.
     #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
     pub(super) fn set_active_runs(&mut self, runs: i64) {
         self.active_runs = runs.max(1) as f64;
     }
 
-    /// A batch is committed after `elapsed`, and the run goes on with another step: what a row cost
-    /// until now says nothing of what it costs there, so it begins with few.
+    /// Records a batch, committed after `elapsed`, after which the run begins another step. That
+    /// step starts with few rows: what a row cost so far says nothing about its cost there.
     pub(super) fn step_done(&mut self, elapsed: Duration) {
         self.worked = elapsed;
         self.latest.clear();
@@ -158,8 +162,9 @@ impl Pacing {
         self.isolating = false;
     }
 
-    /// A batch is committed after `elapsed`, with `rows` if it took fewer than it might. Not wider
-    /// while a bad row is being looked for. One that found no row says nothing of what rows cost.
+    /// Records a batch committed after `elapsed`; `rows` is set if it took fewer than its limit.
+    /// The size does not grow while a bad row is being isolated. A batch without rows says nothing
+    /// about their cost.
     pub(super) fn committed(&mut self, rows: Option<i64>, elapsed: Duration) {
         self.worked = elapsed;
         if rows == Some(0) {
@@ -167,7 +172,7 @@ impl Pacing {
         }
         let limit = self.limit();
         let rows = rows.map_or(limit, |rows| rows.clamp(1, limit));
-        // Far below 2^52, so nothing is lost on the way to f64.
+        // Far below 2^52: f64 represents them exactly.
         #[expect(clippy::cast_precision_loss, reason = "≤ 2^52")]
         let (rows, limit) = (rows as f64, limit as f64);
         self.latest.push_back((rows, elapsed.as_secs_f64().max(0.001)));
@@ -176,8 +181,8 @@ impl Pacing {
         }
         let (own, per_row) = self.costs();
         let goal = (self.target + own).min(self.target * ALLOWANCE);
-        // Even a batch that costs too much by itself has some rows: the target's worth of them,
-        // if half of the target were left.
+        // Even a batch with too high a fixed cost gets some rows: as many as take half of the
+        // target.
         let wanted = (goal - own).max(self.target / 2.0) / per_row;
         let factor = (wanted / limit).clamp(0.5, 2.0);
         if self.isolating && factor > 1.0 {
@@ -191,8 +196,8 @@ impl Pacing {
         }
     }
 
-    /// Seconds that a batch costs by itself, and per row: a straight line through the latest
-    /// batches, when they differ enough in size to tell.
+    /// Fixed cost of a batch and cost per row, in seconds: a linear fit to the latest batches, if
+    /// their sizes differ enough.
     fn costs(&self) -> (f64, f64) {
         #[expect(clippy::cast_precision_loss, reason = "at most LOOK_BACK")]
         let count = self.latest.len() as f64;
@@ -205,12 +210,12 @@ impl Pacing {
         if spread < (rows * 0.1).powi(2) {
             return (0.0, per_row);
         }
-        // Neither part is negative, whatever the noise says.
+        // Neither part is negative, whatever the noise.
         let slope = (together / spread).clamp(per_row * 0.05, per_row);
         ((seconds - slope * rows).max(0.0), slope)
     }
 
-    /// A batch failed on its data: take half of it. Returns false when it was a single row.
+    /// Halves a batch that failed on its data. Returns false if it was a single row.
     pub(super) fn split(&mut self) -> bool {
         let failed = self.limit();
         if failed == 1 {
@@ -221,24 +226,24 @@ impl Pacing {
         true
     }
 
-    /// The bad row is out of the way.
+    /// Ends the search for a bad row, which is parked now.
     pub(super) fn isolated(&mut self) {
         self.isolating = false;
     }
 
-    /// The claim before this one ended in trouble, maybe with a single item.
+    /// Starts with a single row: the previous claim failed, perhaps on a single item.
     pub(super) const fn begin_small(&mut self) {
         self.limit = 1;
     }
 
-    /// A batch met a lock or a time-out: be smaller for whoever is in the way.
+    /// Halves a batch that met a lock or a time-out, in favour of what is in the way.
     pub(super) fn disturbed(&mut self) {
         self.avoiding = true;
         self.scale(0.5);
     }
 
     fn scale(&mut self, factor: f64) {
-        // Both are far below 2^52, so nothing is lost on the way through f64.
+        // Both are far below 2^52: f64 represents them exactly.
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "≤ 2^52")]
         let scaled = (self.limit() as f64 * factor).ceil() as i64;
         self.limit = scaled.clamp(1, self.rows_max);
@@ -261,7 +266,8 @@ mod tests {
         nice: 0.0,
     };
 
-    /// Batches that cost `own` and `per_row` milliseconds, until the size has settled.
+    /// Batch size once it has settled, for a fixed cost `own` and a cost `per_row`, in
+    /// milliseconds.
     fn settled(own: f64, per_row: f64) -> i64 {
         let mut pacing = Pacing::new(&SETTINGS);
         for _ in 0..30 {
@@ -349,7 +355,7 @@ mod tests {
             })
             .collect();
         assert_eq!(limits, [50, 25, 13, 7, 4, 2, 1, 1]);
-        // It grows again from there: whoever was in the way may be still.
+        // The size grows again from there: what was in the way may still be there.
         let limits: Vec<i64> = (0..5)
             .map(|_| {
                 pacing.committed(None, Duration::from_millis(1));
@@ -397,7 +403,7 @@ mod tests {
         };
         assert_eq!([0.0, 0.5, 1.0, 2.0].map(|nice| rows(90, nice).1), [90, 60, 45, 30]);
         assert_eq!(rows(90, 100.0), (100, ROWS_MIN));
-        // Whoever wants still fewer gets them.
+        // A lower `rows_busy` takes precedence over the minimum.
         assert_eq!(rows(5, 2.0), (100, 5));
     }
 

@@ -1,4 +1,4 @@
-//! Trying again only what a run left aside: one item, one transaction.
+//! Retrying parked items: one item, one transaction.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgTransaction;
@@ -9,21 +9,21 @@ use super::{
     ledger::{self, ToRetry},
 };
 
-/// What became of a parked item that was tried again.
+/// Outcome of retrying a parked item.
 enum Tried {
-    /// It is dealt with; when the last delivery that this asked for is due, if that is later.
+    /// Done; with the time when the last delivery that it requested is due, if later than now.
     Done(Option<DateTime<Utc>>),
-    /// A portion of it is dealt with, and the rest is next.
+    /// Partly done; the rest comes next.
     Portion,
-    /// It has to stay, with the reason.
+    /// Still parked, with the reason.
     Stays(String),
-    /// It cannot be tried yet.
+    /// Not possible yet.
     Wait(Wait),
 }
 
 impl<J: Job> Drive<'_, J> {
-    /// One turn of a run whose parked items are tried again. However many of them have to stay, each is
-    /// tried: there are no more than were parked.
+    /// Makes one turn of a run whose parked items are retried. Failures do not end the retry: there
+    /// are no more items than were parked. Only stuck items in a row end it (`leave_parked`).
     pub(super) async fn retry_parked(
         &mut self,
         mut tx: PgTransaction<'static>,
@@ -65,7 +65,7 @@ impl<J: Job> Drive<'_, J> {
         Ok(Turn::AGAIN)
     }
 
-    /// Does a parked item, unless somebody else has by now.
+    /// Retries a parked item, unless another session has dealt with it by now.
     async fn retry_one(
         &self,
         tx: &mut PgTransaction<'static>,
@@ -73,7 +73,7 @@ impl<J: Job> Drive<'_, J> {
     ) -> Result<Tried, JobError> {
         let first = self.job.skip(self.world, tx, decode::<J>(&item.cursor)?).await?;
         if first.is_some_and(|first| first.item != item.item) {
-            // It is gone; what comes next is not to be touched.
+            // The item is gone; the one that follows must not be touched.
             return Ok(Tried::Done(None));
         }
         let batch = self.job.batch(self.world, tx, decode::<J>(&item.cursor)?, 1).await?;
@@ -84,14 +84,14 @@ impl<J: Job> Drive<'_, J> {
         let moved = batch.end || encode(&batch.cursor)? != here;
         Ok(match (batch.parked.into_iter().next(), batch.wait) {
             (Some(parking), _) => Tried::Stays(parking.reason),
-            // Nothing was done: its turn is yet to come.
+            // Nothing was done: the item is retried later.
             (None, Some(wait)) if batch.done == 0 => Tried::Wait(wait),
             (None, None) if !moved => Tried::Portion,
             (None, _) => Tried::Done(batch.deliveries_until),
         })
     }
 
-    /// Leaves a run of which only the parked items were tried again as it had ended.
+    /// Ends a run of which only the parked items were retried with its previous status.
     pub(super) async fn end_as_before(
         &self,
         mut tx: PgTransaction<'static>,

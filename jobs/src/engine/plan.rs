@@ -1,4 +1,4 @@
-//! What a job says about itself before it changes anything.
+//! The plan: what a job reports before it changes anything.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,21 +8,21 @@ use serde_json::Value;
 pub struct Plan<C> {
     /// Items per kind; their sum is the run's total.
     pub counts: Vec<Count>,
-    /// What a person should know before saying yes.
+    /// Notes for the operator to read before confirming.
     pub notes: Vec<String>,
-    /// Where the first batch starts.
+    /// Start of the first batch.
     pub cursor: C,
 }
 
 impl<C> Plan<C> {
-    /// All items of all kinds.
+    /// Total number of items.
     pub fn total(&self) -> i64 {
         self.counts.iter().map(|count| count.items).sum()
     }
 }
 
 impl<C: Serialize> Plan<C> {
-    /// Forgets the type of the cursor.
+    /// Converts the cursor to plain JSON.
     pub fn summary(&self) -> Result<PlanSummary, serde_json::Error> {
         Ok(PlanSummary {
             counts: self.counts.clone(),
@@ -33,32 +33,32 @@ impl<C: Serialize> Plan<C> {
     }
 }
 
-/// How many items of one kind.
+/// Number of items of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
-    /// The kind, in the plural, as a person says it: `posts`, `accounts`.
+    /// Kind, as a plural noun: `posts`, `accounts`.
     pub kind: String,
-    /// How many.
+    /// Number of items.
     pub items: i64,
 }
 
 impl Count {
-    /// Counts `items` of a kind.
+    /// Creates a count of `items` of a kind.
     pub fn new(kind: &str, items: i64) -> Self {
         Self { kind: kind.to_owned(), items }
     }
 }
 
-/// A plan whose cursor is plain JSON: what the ledger stores and a person is shown.
+/// A plan whose cursor is plain JSON: what the ledger stores and the operator is shown.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlanSummary {
     /// Items per kind.
     pub counts: Vec<Count>,
-    /// What a person should know before saying yes.
+    /// Notes for the operator to read before confirming.
     pub notes: Vec<String>,
-    /// All items of all kinds.
+    /// Total number of items.
     pub total: i64,
-    /// Where the first batch starts; not stored with the plan.
+    /// Start of the first batch; not stored with the plan.
     #[serde(skip)]
     pub cursor: Value,
 }

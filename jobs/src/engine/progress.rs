@@ -1,49 +1,49 @@
-//! How far a run is, for log lines and progress bars.
+//! Progress of a run, for log lines and progress bars.
 
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-/// A run's figures after its latest committed batch.
+/// Figures of a run after its latest committed batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Items dealt with since the run began, in this and earlier claims.
     pub done: i64,
-    /// Items of the plan, once planned.
+    /// Items in the plan; `None` before the run is planned.
     pub total: Option<i64>,
-    /// Items left aside.
+    /// Parked items.
     pub parked: i64,
     /// Batches committed under this claim.
     pub batches: u64,
-    /// The longest transaction of a batch under this claim.
+    /// Duration of the longest batch under this claim.
     pub longest_batch: Duration,
-    /// What a job of several steps is doing, as a person says it: `follow relations`.
+    /// Current step of a job with several steps, in words: `follow relations`.
     pub step: Option<String>,
-    /// Why it is throttled now.
+    /// Reason why the run is throttled now.
     pub throttled: Option<String>,
-    /// When the last delivery that the run asked for is due; `None` while all were due at once.
+    /// Time when the last delivery that the run requested is due; `None` while all were due
+    /// immediately.
     pub deliveries_until: Option<DateTime<Utc>>,
 }
 
-/// Names the step of a run from its cursor: jobs of several steps have a cursor with a field
-/// `step`.
+/// Names the step of a run, in words. Jobs with several steps have a cursor with a field `step`.
 pub fn step_of(cursor: &Value) -> Option<String> {
     Some(cursor.get("step")?.as_str()?.replace('_', " "))
 }
 
-/// Tells until when deliveries go on, as a person says it: `deliveries until about 14:05 UTC`;
-/// `None` when the last of them was due before `now`.
+/// Text that reports until when deliveries continue: `deliveries until about 14:05 UTC`. `None` if
+/// the last of them is due by `now`.
 pub fn deliveries_note(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<String> {
     let until = until.filter(|until| *until > now)?;
     let form = if until.date_naive() == now.date_naive() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
     Some(format!("deliveries until about {} UTC", until.format(form)))
 }
 
-/// What a rate and a time to go are guessed from: less says nothing, as batches come in bursts.
+/// Minimum time before a rate and a time remaining are estimated: batches come in bursts.
 const BASIS: Duration = Duration::from_secs(3);
 
-/// Turns figures into a rate and a time to go, counted from the figures it was started with.
+/// Rate and time remaining, measured from the figures that it was started with.
 #[derive(Debug)]
 pub struct Meter {
     since: Instant,
@@ -51,17 +51,18 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Starts the clock.
+    /// Starts the measurement at `progress`.
     pub fn start(progress: &Progress) -> Self {
         Self { since: Instant::now(), dealt_with_before: dealt_with(progress) }
     }
 
-    /// Items per second since the start; `None` before there is anything to tell it from.
+    /// Items per second since the start; `None` within the first 3 s, and while no item was dealt
+    /// with.
     pub fn rate(&self, progress: &Progress) -> Option<f64> {
         self.rate_after(progress, self.since.elapsed())
     }
 
-    /// Time to go at this rate, in whole seconds; `None` before there is a rate or a total, and when
+    /// Time remaining at this rate, in whole seconds. `None` without a rate or a total, and when
     /// nothing is left.
     pub fn eta(&self, progress: &Progress) -> Option<Duration> {
         self.eta_after(progress, self.since.elapsed())
@@ -83,7 +84,7 @@ impl Meter {
     }
 }
 
-/// Items that nothing is left to do about.
+/// Items with nothing left to do: done or parked.
 fn dealt_with(progress: &Progress) -> i64 {
     progress.done + progress.parked
 }

@@ -1,32 +1,32 @@
-//! The one retry policy.
+//! The only retry policy.
 
 use std::time::Duration;
 
-/// When a run gives up.
+/// Bounds at which a run retries or gives up.
 #[derive(Debug, Clone, Copy)]
 pub struct RetrySettings {
-    /// Failed tries in a row, without a committed batch between them.
+    /// Maximum failed tries in a row, without a committed batch in between.
     pub max_attempts: i32,
-    /// Workers that died over a run in a row, without a committed batch between them.
+    /// Maximum worker crashes in a row over one run, without a committed batch in between.
     pub max_crashes: i32,
-    /// How often a failing batch is tried again at once, under the same claim.
+    /// Maximum number of immediate retries of a failing batch, under the same claim.
     pub immediate_retries: u32,
-    /// The wait before the first of these tries; doubled each time.
+    /// Delay before the first of these; doubled each time.
     pub quick_delay: Duration,
-    /// Items that are parked one after the other for the same cause, with nothing done in between. After
-    /// so many the cause is not in the items.
+    /// Maximum number of items parked in a row for the same cause, with nothing done in between.
+    /// Beyond that, the cause is not in the items.
     pub in_a_row_max: u32,
-    /// Claims of a run that give a single item which takes too long another try later, before it is parked.
+    /// Claims that leave a single stuck item for a later try, before it is parked.
     pub stuck_attempts: i32,
-    /// Such items in a row, after which the run is given back to go on later.
+    /// Maximum number of stuck items in a row; then the run is given back, to continue later.
     pub stuck_in_a_row_max: u32,
-    /// Items that are parked because they failed, since the run was asked for or tried again.
+    /// Maximum number of items parked because they failed, since the run was requested or retried.
     pub failures_max: i64,
 }
 
 impl RetrySettings {
-    /// Three quick tries, after 100 ms, 200 ms, 400 ms: deadlocks and held locks are mostly over by
-    /// then.
+    /// Default policy, with three quick retries after 100 ms, 200 ms and 400 ms: deadlocks and held
+    /// locks are mostly over by then.
     pub const fn new(max_attempts: i32, max_crashes: i32) -> Self {
         Self {
             max_attempts,
@@ -40,7 +40,7 @@ impl RetrySettings {
         }
     }
 
-    /// The wait before a quick try, the first of which is number 1.
+    /// Delay before a quick retry; the first one is number 1.
     pub(super) fn quick_delay(self, tries: u32) -> Duration {
         self.quick_delay.saturating_mul(1 << tries.saturating_sub(1).min(6))
     }
@@ -55,7 +55,7 @@ impl RetrySettings {
         Some(Duration::from_secs((5_u64 << doublings).min(600)))
     }
 
-    /// Says so when a run killed too many workers.
+    /// Error text, if a run killed too many workers.
     pub(super) fn too_many_crashes(self, crashes: i32) -> Option<String> {
         (crashes >= self.max_crashes).then(|| {
             format!("{crashes} workers in a row died or fell silent over this run without a step")

@@ -1,13 +1,13 @@
-//! Whoever else works in the database.
+//! The server's own job queues.
 
 use std::time::Duration;
 
 use sqlx::PgConnection;
 
-/// What a job knows of the database it works on, as far as the engine asks it of anything.
+/// What the engine asks of a job's knowledge about its database.
 pub trait ServerQueues: Send + Sync {
-    /// Looks for a job of the server's own that is due and has waited for longer than `bound` in a
-    /// queue that is being worked on. Gives the one that has waited the longest.
+    /// Finds a job of the server that is due and has waited for more than `bound` in a queue that
+    /// is being worked on. Returns the one that has waited the longest.
     fn backlog(
         &self,
         _db: &mut PgConnection,
@@ -17,11 +17,11 @@ pub trait ServerQueues: Send + Sync {
     }
 }
 
-/// A queue of the server's own that is behind.
+/// A queue of the server that is behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backlog {
-    /// Its name.
+    /// Name of the queue.
     pub queue: String,
-    /// How long a job that is due has waited.
+    /// Time that a due job in it has waited.
     pub waited: Duration,
 }

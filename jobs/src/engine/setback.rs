@@ -1,4 +1,5 @@
-//! What the loop does when a turn fails: again, in smaller batches, without one item, later, or never.
+//! What the loop does when a turn fails: it retries, in smaller batches, without one item, later,
+//! or never.
 
 use std::time::Duration;
 
@@ -14,18 +15,19 @@ use super::{
     transaction::answered,
 };
 
-/// How often in a row a batch gives way before the claim is given back, with a failed try: after 6 s.
-/// Until then nothing has failed: whoever was in the way was there for a moment.
+/// Maximum number of times in a row that a batch gives way before the claim is given back with a
+/// failed try: after 6 s. Until then nothing has failed: what was in the way was there for a
+/// moment.
 const GIVES_WAY_MAX: u32 = 10;
 
-/// How long it stays away at most, before it tries again.
+/// Maximum delay before a batch that gave way is retried.
 const GIVES_WAY_FOR: Duration = Duration::from_millis(800);
 
 /// An item that cannot be done.
 struct Bad {
     reason: anyhow::Error,
     sqlstate: Option<String>,
-    /// Whether it took too long or needed too much, which may pass by itself.
+    /// Whether it needed too much time or memory, which may pass by itself.
     stuck: bool,
 }
 
@@ -69,24 +71,25 @@ impl<J: Job> Drive<'_, J> {
         }
     }
 
-    /// Whether what is tried is a single item.
+    /// Whether the failing batch is a single item.
     fn is_alone(&self) -> bool {
         self.retrying || self.pacing.limit() == 1
     }
 
-    /// Whether it is still a matter of moments. Not when the item before was stuck as well, alone.
+    /// Whether giving way may still help. Not if the previous item was stuck as well, and alone.
     fn gives_way(&self) -> bool {
         let stuck = self.failing.in_a_row() > 0 && self.is_alone();
         self.tries < GIVES_WAY_MAX && !stuck
     }
 
-    /// Has a single item that takes too long left aside, and says which setting that is about.
+    /// Parks a single stuck item, and names the setting that is responsible.
     async fn set_stuck_aside(&mut self, error: anyhow::Error, sqlstate: String) -> Next {
         let reason = with_setting(&error, &sqlstate, &self.driver.batch);
         self.set_aside(Bad { reason, sqlstate: Some(sqlstate), stuck: true }).await
     }
 
-    /// Tries again in a moment, with fewer items. That counts as a try where fewer items are no remedy.
+    /// Retries in a moment with fewer items. With `counts` that uses up a try: fewer items are no
+    /// remedy.
     async fn again(&mut self, error: &anyhow::Error, counts: bool) -> Next {
         self.tries += u32::from(counts);
         self.pacing.disturbed();
@@ -109,8 +112,8 @@ impl<J: Job> Drive<'_, J> {
         }
     }
 
-    /// Leaves the parked item that was tried again where it is. When one after the other takes too long, the
-    /// others are left without a try.
+    /// Keeps the retried item parked. If items in a row are stuck, the remaining ones stay parked
+    /// without a try.
     async fn leave_parked(&mut self, bad: &Bad) -> Result<Next, JobError> {
         let sqlstate = bad.sqlstate.as_deref();
         let in_a_row = self.failing.failed(sqlstate);
@@ -131,7 +134,7 @@ impl<J: Job> Drive<'_, J> {
         Ok(Next::Continue(()))
     }
 
-    /// Steps over the one item that failed, and notes why.
+    /// Parks the one item that failed, with its reason, and moves past it.
     async fn park(&mut self, bad: &Bad) -> Result<Next, JobError> {
         let Bad { reason, sqlstate, stuck } = bad;
         let sqlstate = sqlstate.as_deref();
@@ -151,7 +154,7 @@ impl<J: Job> Drive<'_, J> {
             return Ok(Next::Break(Ended::Lost));
         };
         if *stuck && locked.attempt < self.driver.retry.stuck_attempts {
-            // Not yet: whatever is in the way may pass.
+            // Not yet: what is in the way may pass.
             return Err(JobError::Retry(anyhow::anyhow!("{reason:#}")));
         }
         let here = locked.cursor.unwrap_or(Value::Null);
@@ -160,7 +163,7 @@ impl<J: Job> Drive<'_, J> {
             cursor => self.job.skip(self.world, &mut tx, decode::<J>(cursor)?).await?,
         };
         let Some(skipped) = skipped else {
-            // No item is left, or none was planned yet, and still it fails: that is nobody's row.
+            // No item is left, or none was planned yet, and it still fails: no row is to blame.
             return Err(JobError::Fail(anyhow::anyhow!("{reason:#}")));
         };
         let parking = Parking { item: skipped.item, reason: format!("{reason:#}"), cursor: here };
@@ -194,7 +197,7 @@ impl<J: Job> Drive<'_, J> {
         match answered(self.driver.batch.timeout(), Box::pin(self.write_down(&error))).await {
             Ok(ended) => ended,
             Err(unreachable) => {
-                // The lease runs out by itself, and whoever claims the run then goes on.
+                // The lease runs out by itself, and the next worker that claims the run continues.
                 warn!(run_id = self.claim.run_id, %error, %unreachable,
                     "The run is left to its lease: its failure could not be written down");
                 Ended::Lost
@@ -213,7 +216,7 @@ impl<J: Job> Drive<'_, J> {
             _ => None,
         };
         let goes_on = delay.is_some() || matches!(error, JobError::Newer(_));
-        // A wish that came while the batch failed must not wait for the next try.
+        // A request made while the batch failed must not wait for the next try.
         let requested = if goes_on { self.follow(&mut tx, &locked).await? } else { None };
         let ended = if let Some(ended) = requested {
             warn!(
@@ -239,14 +242,14 @@ impl<J: Job> Drive<'_, J> {
     }
 }
 
-/// What a person can do about an item that takes too long: the setting by its name.
+/// Adds what the operator can do about a stuck item: the setting by its name.
 fn with_setting(error: &anyhow::Error, sqlstate: &str, limits: &BatchSettings) -> anyhow::Error {
     let reported = |duration| humantime::format_duration(duration).to_string();
     let advice = match sqlstate {
         LOCK_TIMEOUT => format!(
-            "somebody else has held a lock that this item needs, time and again for longer than \
-             batch.lock_timeout ({}) or half of deadlock_timeout; end that transaction, which \
-             pg_stat_activity shows, and try the item again",
+            "another session repeatedly held a lock that this item needs for longer than \
+             batch.lock_timeout ({}) or half of deadlock_timeout; end its transaction, which \
+             pg_stat_activity shows, and retry the item",
             reported(limits.lock_timeout)
         ),
         STATEMENT_TIMEOUT => format!(

@@ -1,10 +1,10 @@
-//! The life of a run, on one page.
+//! Life cycle of a run, on one page.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a run stands in its life.
+/// Position of a run in its life cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
@@ -13,13 +13,14 @@ pub enum Status {
     Queued,
     /// A worker holds its lease.
     Running,
-    /// Stopped by an operator at a batch's end; goes on when resumed.
+    /// Stopped by an operator at the end of a batch; continues when resumed.
     Paused,
     /// Every item is done, and the recount agreed.
     Succeeded,
-    /// Came to its end, and the recount agreed, but some items are parked; `retry` tries them again.
+    /// Reached its end, and the recount agreed, but some items are parked; `retry` tries them
+    /// again.
     Incomplete,
-    /// Gave up, or came to its end with every item parked and none done. What was committed stays;
+    /// Gave up, or reached its end with every item parked and none done. What was committed stays;
     /// `retry` tries what is left.
     Failed,
     /// Stopped for good by an operator; what was committed stays.
@@ -38,7 +39,7 @@ impl Status {
         Self::Cancelled,
     ];
 
-    /// The word in ledger, JSON and text.
+    /// Word in ledger, JSON and text.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -51,12 +52,12 @@ impl Status {
         }
     }
 
-    /// Whether nothing will happen to the run by itself any more.
+    /// Whether the run is finished: nothing happens to it by itself any more.
     pub const fn is_finished(self) -> bool {
         matches!(self, Self::Succeeded | Self::Incomplete | Self::Failed | Self::Cancelled)
     }
 
-    /// How a run ends that has come to its end: success is said of what was done, and of nothing else.
+    /// Status of a run that has reached its end; parked items never count as success.
     pub const fn at_the_end(done: i64, parked: i64) -> Self {
         match (done, parked) {
             (_, 0) => Self::Succeeded,
@@ -72,7 +73,7 @@ impl Status {
         match (self, next) {
             // A worker claims it; or its lease ran out, and another worker claims it.
             (Queued | Running, Running)
-            // The worker was told to stop, or a try failed and there is another one later.
+            // The worker was asked to stop, or a try failed and another one follows later.
             | (Running, Queued)
             // The last batch is committed; or no try is left, or none would help.
             | (Running, Succeeded | Incomplete | Failed)
@@ -82,7 +83,7 @@ impl Status {
             | (Paused, Queued)
             // An operator cancels what is not finished.
             | (Queued | Running | Paused, Cancelled)
-            // An operator has what is left tried again, parked items included.
+            // An operator retries what is left, parked items included.
             | (Incomplete | Failed | Cancelled, Queued) => true,
             _ => false,
         }

@@ -1,4 +1,4 @@
-//! Transactions with time-outs of their own, and answers that never come.
+//! Transactions with their own time-outs, and answers that never come.
 
 use std::{io, time::Duration};
 
@@ -6,23 +6,24 @@ use sqlx::{PgConnection, PgPool, PgTransaction, Row as _};
 
 use super::BatchSettings;
 
-/// How long PostgreSQL lets a transaction of a command stand idle: one that was stopped with Ctrl-Z
-/// must not keep its locks from workers for ever.
+/// Maximum idle time of a command's transaction: a command stopped with Ctrl-Z must not keep its
+/// locks from workers for ever.
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(40);
 
-/// Settings of every transaction that changes something. To stand in front of a list of columns.
+/// Settings of every transaction that changes something. Precedes a list of columns.
 ///
-/// Its waits for locks are limited to `$1` milliseconds, and to half of the shortest `deadlock_timeout`
-/// that anybody in this database has.
+/// Lock waits are limited to `$1` milliseconds, and to half of the shortest `deadlock_timeout` that
+/// any role in this database has.
 ///
-/// Who has waited for a lock for `deadlock_timeout` looks whether that can ever end; if not, it is
-/// this one's transaction that PostgreSQL ends. Whoever waits for us began to after we had begun:
-/// as long as we have given up by then, nobody of the server's is ever ended because of us.
+/// A session that has waited for a lock for `deadlock_timeout` checks for a deadlock; if there is
+/// one, PostgreSQL ends that session's transaction. A session that waits for us began to wait after
+/// we had begun. As long as we have given up by then, PostgreSQL never ends a transaction of the
+/// server because of us.
 ///
-/// Nothing is compiled in it: that takes longer than the batch. Nor is a statement planned by its
-/// values: from these PostgreSQL concludes, for instance, that few of an account's posts lie in a range
-/// of ids, reads all of them for each batch, and sorts them; or that they are frequent, and looks for
-/// them among all posts that the server ever had.
+/// JIT is off: compilation takes longer than the batch. Plans are generic: from the values
+/// PostgreSQL concludes, for instance, that few of an account's posts lie in a range of ids, and
+/// reads and sorts all of them for each batch; or that they are frequent, and searches all posts
+/// that the server ever had.
 macro_rules! transaction_settings {
     () => {
         "with wait as materialized (
@@ -44,8 +45,8 @@ macro_rules! transaction_settings {
 }
 pub(super) use transaction_settings;
 
-/// Begins a transaction that waits no longer for a lock, and for an answer, than a batch would, and
-/// that does not stand idle for long.
+/// Begins a transaction that waits no longer for a lock, or for an answer, than a batch would, and
+/// that does not stay idle for long.
 pub async fn begin(pool: &PgPool, limits: &BatchSettings) -> sqlx::Result<PgTransaction<'static>> {
     let mut tx = pool.begin().await?;
     sqlx::query(concat!(
@@ -61,12 +62,12 @@ pub async fn begin(pool: &PgPool, limits: &BatchSettings) -> sqlx::Result<PgTran
     Ok(tx)
 }
 
-/// From here on the transaction hardly waits for locks any more: a fifth of what it might before, as
-/// long as all of that is not over since it began, and then next to nothing.
+/// Shortens `lock_timeout` for the rest of the transaction: to a fifth, or to what is left of it
+/// since the transaction began, if that is less. The minimum is a fiftieth.
 ///
-/// For what is locked late, while others may be waiting for what was locked early. A row that is
-/// everybody's, such as that of `counter_cache`, is held for milliseconds; who holds it for longer
-/// waits for us.
+/// For locks taken late, while other sessions may wait for those taken early. A contended row, such
+/// as that of `counter_cache`, is held for milliseconds; a session that holds it for longer waits
+/// for us.
 pub async fn hurry(db: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query(
         "select set_config(name, greatest(1, wait / 50, least(wait / 5, wait - age))::bigint::text, true)
@@ -81,11 +82,11 @@ pub async fn hurry(db: &mut PgConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Waits for PostgreSQL no longer than `limit`.
+/// Waits no longer than `limit` for PostgreSQL.
 ///
-/// The server's own time-outs do not help when it, or the network before it, is gone without a
-/// word: sqlx would wait for the answer for ever. What was sent may still have been done; the
-/// connection that was waited at is thrown away by the pool.
+/// The server's own time-outs do not help when it, or the network in between, disappears silently:
+/// sqlx would wait for the answer for ever. The statements that were sent may still have been
+/// executed; the pool discards the connection.
 ///
 /// # Errors
 /// Those of the work, or one of the connection when the limit is over.
@@ -99,26 +100,26 @@ pub async fn answered<T, E: From<sqlx::Error>>(
     })
 }
 
-/// Whether a connection that nobody uses is outside of any transaction.
+/// Whether an unused connection is outside of any transaction.
 ///
-/// sqlx forgets a BEGIN whose sender was dropped before the answer came; what is done next on that
-/// connection would be part of a transaction that nobody knows of.
+/// sqlx forgets a BEGIN whose future was dropped before the answer came; the next statements on
+/// that connection would be part of an unknown transaction.
 ///
 /// # Errors
-/// When the connection does not lead to the server any more.
+/// When the connection no longer leads to the server.
 pub async fn is_idle(db: &mut PgConnection) -> sqlx::Result<bool> {
-    // By the simple protocol: there, a statement of its own begins its transaction.
+    // By the simple protocol: there, a statement outside of a transaction begins its own.
     let row = sqlx::raw_sql("select now() = statement_timestamp()").fetch_one(db).await?;
     row.try_get(0)
 }
 
-/// Writes a duration as PostgreSQL's settings want it.
+/// Formats a duration in milliseconds, as PostgreSQL's settings take it.
 pub(super) fn milliseconds(duration: Duration) -> String {
     duration.as_millis().to_string()
 }
 
-/// Has PostgreSQL look every second whether this process still lives, also in the middle of a
-/// statement: a batch of a killed worker ends then, and with it the locks that it holds.
+/// Makes PostgreSQL check every second whether this process is alive, even during a statement: a
+/// killed worker's batch ends then and releases its locks.
 ///
 /// PostgreSQL before 14, and some operating systems, cannot do so; there the batch ends with its
 /// statement.
@@ -169,7 +170,7 @@ mod tests {
         };
         pool.execute(put_together(format!("create role {role}"))).await?;
         for (whose, to, expected) in [
-            // Longer than the server's own, which is in force for everybody else.
+            // Longer than the server's own, which applies to every other session.
             (format!("role {role} in database {name}"), "'1min'", "500ms"),
             (format!("role {role} in database {name}"), "'300ms'", "150ms"),
             (format!("database {name}"), "200", "100ms"),
@@ -194,7 +195,7 @@ mod tests {
         hurry(&mut tx).await?;
         ensure!(waits_for(&mut tx).await? == "10ms");
         tx.rollback().await?;
-        // Not begun here: nothing is known of its lock time-out.
+        // Not begun here: its lock time-out is unknown.
         let mut db = pool.acquire().await?;
         hurry(&mut db).await?;
         ensure!(waits_for(&mut db).await? == "0");

@@ -1,23 +1,23 @@
 //! Reading payloads and cursors that another version may have written.
 //!
-//! serde passes over fields it does not know. Here that must not be: a newer version's field says
-//! how a run is to be done, and a cursor is written anew after each batch, without it.
+//! serde ignores unknown fields. Here that would be wrong: a newer version's field says how to do a
+//! run, and each batch rewrites the cursor, without that field.
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-/// Why a stored value is not one that this version can act on.
+/// Reason why this version cannot act on a stored value.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
-    /// It is not of the type.
+    /// The value does not have the expected type.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    /// It says more than this version understands.
+    /// The value has a field that this version does not know.
     #[error("unknown field `{0}`")]
     Field(String),
 }
 
-/// Reads a stored value, unless something of it would be lost.
+/// Reads a stored value, unless part of it would be lost.
 pub fn read<T: DeserializeOwned + Serialize>(stored: &Value) -> Result<T, Unreadable> {
     let value: T = serde_json::from_value(stored.clone())?;
     let written = serde_json::to_value(&value)?;
@@ -31,10 +31,10 @@ pub fn read<T: DeserializeOwned + Serialize>(stored: &Value) -> Result<T, Unread
     Ok(value)
 }
 
-/// A place in a JSON value: names of fields, and numbers of elements in lists.
+/// Place in a JSON value: names of fields, and indexes in lists.
 type Path = Vec<String>;
 
-/// Finds the fields that are stored and were not written again.
+/// Collects the fields that are stored and not written again.
 fn collect_lost(stored: &Value, written: &Value, path: &mut Path, lost: &mut Vec<Path>) {
     let mut enter = |name: &str, stored: &Value, written: Option<&Value>| {
         path.push(name.to_owned());
@@ -59,8 +59,8 @@ fn collect_lost(stored: &Value, written: &Value, path: &mut Path, lost: &mut Vec
     }
 }
 
-/// Whether a field has a meaning although it is not written again, as one does that is left out
-/// when it has its default: then it also matters what stands in it.
+/// Whether a field has a meaning although it is not written again, such as a field that is left out
+/// when it has its default: then its value matters as well.
 fn matters<T: DeserializeOwned + Serialize>(stored: &Value, written: &Value, path: &Path) -> bool {
     let probes = [json!("\u{0}"), json!(-1.5), json!(true), Value::Object(Map::new())];
     probes.into_iter().any(|probe| {
@@ -122,7 +122,7 @@ mod tests {
         for stored in [
             json!({"nickname": "alice", "step": "account"}),
             json!({"nickname": "alice", "step": "posts", "after": 7, "thorough": true}),
-            // Defaults that somebody spelled out.
+            // Defaults that are spelled out.
             json!({"nickname": "alice", "step": "account", "thorough": false, "reason": null, "excluded": []}),
             json!({"nickname": "alice", "step": "account", "excluded": [{"id": 1}]}),
         ] {
@@ -134,11 +134,11 @@ mod tests {
     fn a_field_that_would_be_lost_is_named() {
         for (more, named) in [
             (json!({"newer": true}), "unknown field `newer`"),
-            // No default of this version is that of a newer one.
+            // A default of this version need not be that of a newer one.
             (json!({"newer": false}), "unknown field `newer`"),
             (json!({"newer": null}), "unknown field `newer`"),
             (json!({"a/b~c": {}}), "unknown field `a/b~c`"),
-            // Of another step.
+            // A field of another step.
             (json!({"after": 7}), "unknown field `after`"),
             (
                 json!({"excluded": [{"id": 1}, {"id": 2, "why": "x"}]}),

@@ -1,4 +1,4 @@
-//! The rights of a role that runs ostrakon and owns nothing.
+//! Privileges of a role that runs ostrakon and owns nothing.
 
 mod rights;
 
@@ -8,11 +8,11 @@ use crate::pleroma::Shape;
 use rights::Right;
 pub(crate) use rights::{Demand, demands, labels};
 
-/// Writes the GRANTs that `role` needs to do everything ostrakon does in this database, and nothing
-/// more, one statement per line. Looks at the catalogue and changes nothing.
+/// Writes the GRANTs that `role` needs for everything ostrakon does in this database, and nothing
+/// more, one statement per line. Reads the catalogue and changes nothing.
 ///
-/// Tables and columns that this database has not are left out, and so is what PUBLIC has anyway.
-/// The role need not exist; the ledger must.
+/// Skips tables and columns that this database does not have, and privileges that PUBLIC has
+/// anyway. The role need not exist; the ledger must.
 pub async fn grants(db: &mut PgConnection, shape: &Shape, role: &str) -> sqlx::Result<Vec<String>> {
     let rights: Vec<&Right> = rights::of(shape.flavour).collect();
     sqlx::query_scalar(include_str!("render.sql"))

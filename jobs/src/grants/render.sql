@@ -1,7 +1,7 @@
 -- Writes grants as statements; the database itself quotes the names.
--- $1: role; $2: tables, $3: what may be done with each, $4: columns, or '' for the whole table.
+-- $1: role; $2: tables, $3: the privilege on each, $4: columns, or '' for the whole table.
 with public_lacks (place, what) as (
-    -- Everybody has these unless an administrator took them away.
+    -- PUBLIC has these unless an administrator revoked them.
     select 1, format('connect on database %I', current_database())
     where not has_database_privilege('public', current_database(), 'connect')
     union all
@@ -9,8 +9,8 @@ with public_lacks (place, what) as (
     union all
     select 3, 'usage on schema ostrakon' where not has_schema_privilege('public', 'ostrakon', 'usage')
     union all
-    -- Called by our statements, by the server's trigger and by the expressions of its indexes;
-    -- and whatever the operators of citext and the like are made of.
+    -- Called by our statements, by the server's trigger and by the expressions of its indexes, and the functions behind
+    -- the operators of citext and similar types.
     select 6, format('execute on function %s', p.oid::regprocedure)
     from pg_proc p
     where p.pronamespace = 'public'::regnamespace
@@ -29,7 +29,7 @@ with public_lacks (place, what) as (
     join pg_namespace s on s.oid = c.relnamespace
 ), given as (
     select n, name, privilege, columns, (
-               -- Also system columns: a role needs leave to read them where it may not read all.
+               -- System columns included: a role that may not read the whole table needs the privilege for them, too.
                select string_agg(quote_ident(a.attname), ', ' order by listed.n)
                from unnest(string_to_array(columns, ' ')) with ordinality as listed (name, n)
                join pg_attribute a
@@ -37,7 +37,7 @@ with public_lacks (place, what) as (
            ) as present
     from wanted
 ), sequences as (
-    -- The default of a column that our inserts do not name.
+    -- Sequence of a column's default, for columns that our inserts omit.
     select distinct format('%I.%I', s.nspname, q.relname) as name
     from wanted
     join pg_attrdef f on f.adrelid = wanted.oid
@@ -49,8 +49,8 @@ with public_lacks (place, what) as (
     where wanted.privilege = 'insert' and wanted.is_the_servers
       and a.attname <> all (string_to_array(wanted.columns, ' '))
 ), outgrown as (
-    -- What earlier versions of ostrakon had granted, and columns of it are enough now. Whoever has the whole table
-    -- as its owner keeps it.
+    -- Privileges on whole tables that earlier versions of ostrakon granted, where columns are enough now. A role that
+    -- has them as the table's owner keeps them.
     select distinct given.name, given.privilege
     from given
     join pg_class c on c.oid = to_regclass(given.name)
@@ -59,7 +59,7 @@ with public_lacks (place, what) as (
     where given.name like 'ostrakon.%' and given.privilege = 'insert' and given.columns <> ''
       and acl.grantee = r.oid and lower(acl.privilege_type) = given.privilege
 ), lines (place, n, form, what) as (
-    -- Workers may go on meanwhile: between the two they would have no rights.
+    -- Workers may be running meanwhile: without a transaction they would briefly lack the privileges.
     select 0, 0, 'begin;', '' where exists (select from outgrown)
     union all
     select 0, 1, 'revoke %s from %I;', format('%s on %s', privilege, name) from outgrown

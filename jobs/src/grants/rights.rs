@@ -1,18 +1,19 @@
-//! What ostrakon's statements do with each table, the server's trigger on `activities` included.
+//! Privileges that ostrakon's statements need on each table, including the server's trigger on
+//! `activities`.
 //!
-//! Foreign keys need no rights: PostgreSQL checks and follows them as the owner of the table. A
-//! table that is only locked needs UPDATE on one column; the most harmless one is named. The
-//! recordings are replayed with these rights alone, and fail when one is missing.
+//! Foreign keys need no privileges: PostgreSQL checks and follows them as the owner of the table. A
+//! table that is only locked needs UPDATE on one column; the most harmless one is listed. The tests
+//! replay the recordings with these privileges alone, and fail if one is missing.
 
 use crate::pleroma::Flavour;
 
-/// One thing that may be done with one table.
+/// Privilege on one table.
 pub(super) struct Right {
-    /// With its schema.
+    /// Table with its schema.
     pub(super) table: &'static str,
     /// `select`, `insert`, `update` or `delete`.
     pub(super) privilege: &'static str,
-    /// Separated by blanks; empty: the whole table.
+    /// Column names, separated by blanks; empty for the whole table.
     pub(super) columns: &'static str,
 }
 
@@ -26,14 +27,14 @@ macro_rules! rights {
     };
 }
 
-/// A column that statements name, so that they need it.
+/// Column that the statements need because they name it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demand {
-    /// With its schema.
+    /// Table with its schema.
     pub(crate) table: &'static str,
-    /// Its name.
+    /// Name of the column.
     pub(crate) column: &'static str,
-    /// Whether the statements look first whether there is such a table.
+    /// Whether the statements check first that the table exists.
     pub(crate) table_may_be_missing: bool,
 }
 
@@ -69,7 +70,8 @@ pub(crate) fn labels(flavour: Flavour) -> impl Iterator<Item = (&'static str, &'
     STATES.into_iter().map(|state| ("oban_job_state", state)).chain(reports)
 }
 
-/// Lists the rights of a flavour; among them some for what only some of its releases have.
+/// Lists the privileges for a flavour, including some for objects that only some of its releases
+/// have.
 pub(super) fn of(flavour: Flavour) -> impl Iterator<Item = &'static Right> {
     let own = match flavour {
         Flavour::Pleroma => PLEROMA,
@@ -79,8 +81,8 @@ pub(super) fn of(flavour: Flavour) -> impl Iterator<Item = &'static Right> {
     LEDGER.iter().chain(SERVER).chain(LEFTOVERS).chain(own)
 }
 
-/// Who asked for what is written once: those columns cannot be changed, nor any history. When, and as
-/// which role of the database, is not written at all: those columns have defaults.
+/// The requester is written only once: those columns cannot be changed, and neither can any
+/// history. Request time and database role are never written: those columns have defaults.
 const LEDGER: &[Right] = rights! {
     "ostrakon._sqlx_migrations": select "";
     "ostrakon.runs": select "",
@@ -102,8 +104,8 @@ const LEDGER: &[Right] = rights! {
         insert "id command subject requested_by on_behalf_of reason detail";
 };
 
-/// Whole tables may be read where nothing in them is a secret from ostrakon anyway, and where the
-/// planner would otherwise not look at the statistics of indexes over expressions.
+/// A whole table may be read where none of its contents are secret from ostrakon anyway, and where
+/// the planner would otherwise ignore the statistics of expression indexes.
 const SERVER: &[Right] = rights! {
     "public.schema_migrations": select "version";
     "public.activities": select "", insert "", delete "";
@@ -150,7 +152,7 @@ const SERVER: &[Right] = rights! {
     "public.user_relationships": select "ctid source_id target_id relationship_type", delete "";
 };
 
-/// What a removed account leaves behind: rows that are only found and deleted.
+/// Rows that the removal of an account leaves behind: they are only found and deleted.
 const LEFTOVERS: &[Right] = rights! {
     "public.push_subscriptions": select "ctid user_id", delete "";
     "public.mfa_tokens": select "ctid user_id", delete "";
@@ -195,7 +197,7 @@ const AKKOMA: &[Right] = rights! {
     "public.signing_keys": insert "user_id key_id private_key public_key inserted_at updated_at";
 };
 
-/// Alone here the keys of an account are read: only to see whether they are gone.
+/// Only this flavour lets ostrakon read the keys of an account, to check whether they are gone.
 const PLEROMA22: &[Right] = rights! {
     "public.users":
         select "deactivated confirmation_pending approval_pending discoverable is_discoverable \
@@ -207,7 +209,7 @@ const PLEROMA22: &[Right] = rights! {
     "public.activities": update "data updated_at";
 };
 
-/// The columns of tables that may be read and written as a whole.
+/// Columns of tables that may be read and written as a whole.
 const WHOLE: &[Right] = rights! {
     "public.activities": select "id data actor recipients local inserted_at updated_at";
     "public.objects": select "id data inserted_at updated_at";
@@ -215,8 +217,8 @@ const WHOLE: &[Right] = rights! {
         select "id follower_id following_id state inserted_at updated_at";
 };
 
-/// Tables, beside the leftovers, of which statements look first whether they are there.
-/// (`counter_cache` is named by none, but by the server's own trigger.)
+/// Tables, in addition to the leftovers, whose existence the statements check first. (No statement
+/// names `counter_cache`, only the server's own trigger does.)
 const OPTIONAL_TABLES: &[&str] = &[
     "public.schema_migrations",
     "public.counter_cache",
@@ -225,7 +227,7 @@ const OPTIONAL_TABLES: &[&str] = &[
     "public.chat_message_references",
 ];
 
-/// Columns that a flavour's statements name only where they are, by table.
+/// Columns that a flavour's statements name only where they exist, by table.
 type Optional = &'static [(&'static str, &'static str)];
 
 const OPTIONAL_PLEROMA: Optional = &[("public.users", "pinned_activities")];

@@ -1,4 +1,4 @@
-//! What can be read of accounts (docs/semantics.md 4.1).
+//! Readable data of accounts (docs/semantics.md 4.1).
 
 use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
@@ -7,54 +7,54 @@ use uuid::Uuid;
 
 use super::{Flavour, Server};
 
-/// Which accounts of this server to list; all conditions must hold.
+/// Filter for accounts of this server; all conditions must hold.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AccountFilter {
-    /// Only those that may administrate.
+    /// Only accounts that may administrate.
     pub admins: bool,
-    /// Only those that may moderate.
+    /// Only accounts that may moderate.
     pub moderators: bool,
-    /// Only those that are switched off.
+    /// Only inactive accounts.
     pub inactive: bool,
-    /// No more than so many.
+    /// Maximum number of accounts.
     pub limit: Option<i64>,
 }
 
-/// A line of a list of accounts.
+/// Line of a list of accounts.
 #[derive(Debug, Clone, FromRow)]
 pub struct ListedAccount {
-    /// The row's id.
+    /// Row id of the account.
     pub id: Uuid,
-    /// As stored.
+    /// Nickname as stored.
     pub nickname: String,
     /// Whether it may administrate.
     pub admin: bool,
     /// Whether it may moderate.
     pub moderator: bool,
-    /// Whether it asks before it is followed.
+    /// Whether it approves followers by hand.
     pub locked: bool,
     /// Whether it may log in and act.
     pub active: bool,
     /// Whether its e-mail address is confirmed.
     pub confirmed: bool,
-    /// Whether staff have let it in.
+    /// Whether staff have approved it.
     pub approved: bool,
 }
 
-/// What `ostrakon user show` tells: neither hashes nor keys nor tokens.
+/// Data that `ostrakon user show` prints: neither hashes nor keys nor tokens.
 #[derive(Debug, Clone, FromRow)]
 pub struct AccountDetails {
-    /// The row's id.
+    /// Row id of the account.
     pub id: Uuid,
-    /// As stored.
+    /// Nickname as stored.
     pub nickname: Option<String>,
     /// ActivityPub id.
     pub ap_id: String,
-    /// Whether it lives on this server.
+    /// Whether it is an account of this server.
     pub local: bool,
-    /// The name that people see.
+    /// Display name.
     pub name: Option<String>,
-    /// Only that of an account of this server.
+    /// E-mail address, only of an account of this server.
     pub email: Option<String>,
     /// Whether it may administrate.
     pub admin: bool,
@@ -64,30 +64,31 @@ pub struct AccountDetails {
     pub active: bool,
     /// Whether its e-mail address is confirmed.
     pub confirmed: bool,
-    /// Whether staff have let it in.
+    /// Whether staff have approved it.
     pub approved: bool,
-    /// Whether it asks before it is followed.
+    /// Whether it approves followers by hand.
     pub locked: bool,
-    /// What moderators have marked it with.
+    /// Tags that moderators gave it.
     pub tags: Vec<String>,
-    /// The server's counter of those who follow it.
+    /// Followers, by the server's counter.
     pub followers: i32,
-    /// The server's counter of those whom it follows.
+    /// Followed accounts, by the server's counter.
     pub following: i32,
-    /// The server's counter of its posts: public ones, and remote ones as their server counts them.
+    /// Posts, by the server's counter: public ones, and those of remote accounts as their server
+    /// counts them.
     pub note_count: i32,
-    /// Its posts that are here, counted.
+    /// Number of its posts in this database.
     pub posts: i64,
-    /// When its row was made.
+    /// Time at which its row was created.
     pub created_at: DateTime<Utc>,
-    /// When it was last seen; old releases do not remember it.
+    /// Time of its last activity; old releases do not store it.
     pub last_active_at: Option<DateTime<Utc>>,
-    /// When it last posted.
+    /// Time of its last post.
     pub last_status_at: Option<DateTime<Utc>>,
 }
 
-/// Reads accounts of this server by ascending id, as they come from the database: a million of them
-/// take no more memory than one. The server's own accounts (`internal.…`) are left out.
+/// Reads accounts of this server by ascending id, as a stream: a million of them take no more
+/// memory than one. Excludes the server's own accounts (`internal.…`).
 pub fn list_accounts<'a>(
     db: &'a mut PgConnection,
     server: &Server,

@@ -1,22 +1,22 @@
-//! Switching accounts on and off (docs/semantics.md 3.2 and 3.3).
+//! Activating and deactivating accounts (docs/semantics.md 3.2 and 3.3).
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Flavour, Server};
 
-/// What switching a set of accounts changed.
+/// Changes made by activating or deactivating a set of accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Activation {
-    /// Accounts whose state is another one now.
+    /// Number of accounts whose state changed.
     pub accounts: i64,
-    /// Follow relations from them to active local accounts, which are gone.
+    /// Number of removed follow relations from these accounts to active local ones.
     pub relations: i64,
-    /// Local accounts whose counters are others now, each once; possibly among the switched ones.
+    /// Local accounts whose counters changed, without duplicates; possibly among the switched ones.
     pub counted: Vec<Uuid>,
 }
 
-/// A statement in its two forms: with `users.is_active`, or with `users.deactivated`.
+/// Selects the form of a statement: with `users.is_active`, or with `users.deactivated`.
 macro_rules! by_flavour {
     ($server:expr, $file:literal) => {
         match $server.shape.flavour {
@@ -26,18 +26,19 @@ macro_rules! by_flavour {
     };
 }
 
-/// Switches accounts on or off, all at once.
+/// Activates or deactivates accounts, all in one go.
 ///
-/// Whichever way: their follow relations to active local accounts go, the counters of those
-/// accounts and of local followers are counted anew. Counters of remote accounts are left alone.
+/// In either direction their follow relations to active local accounts are removed, and the
+/// counters of those accounts and of local followers are recounted. Counters of remote accounts
+/// stay as they are.
 pub async fn set_activation(
     db: &mut PgConnection,
     server: &Server,
     accounts: &[Uuid],
     active: bool,
 ) -> sqlx::Result<Activation> {
-    // All rows that change, in one order: two batches at once wait for each other instead of
-    // deadlocking.
+    // All rows that change, in a fixed order: two simultaneous batches wait for each other instead
+    // of deadlocking.
     let affected: Vec<(Uuid, bool)> =
         sqlx::query_as(by_flavour!(server, "lock.sql")).bind(accounts).fetch_all(&mut *db).await?;
     let switched = sqlx::query(by_flavour!(server, "switch.sql"))
@@ -77,8 +78,8 @@ pub async fn count_relations(
         .await
 }
 
-/// Counts anew whom local accounts follow; accounts of other servers are left alone. Returns those
-/// whose counter was another one.
+/// Recounts whom local accounts follow, and ignores accounts of other servers. Returns those whose
+/// counter changed.
 pub async fn count_following(
     db: &mut PgConnection,
     server: &Server,
@@ -91,8 +92,8 @@ pub async fn count_following(
         .await
 }
 
-/// Counts anew who follows local accounts; accounts of other servers are left alone. Returns those
-/// whose counter was another one.
+/// Recounts who follows local accounts, and ignores accounts of other servers. Returns those whose
+/// counter changed.
 pub async fn count_followers(
     db: &mut PgConnection,
     server: &Server,
@@ -105,10 +106,11 @@ pub async fn count_followers(
         .await
 }
 
-/// Locks accounts whose relations are then counted, in the order of ids.
+/// Locks accounts whose relations are counted next, in the order of ids.
 ///
-/// By a statement of its own: the one that counts sees what was committed before it began. If it
-/// waited for the rows itself, it would write what it had counted before somebody else's relation.
+/// This is a statement of its own because the statement that counts sees only what was committed
+/// before it began. If that statement itself waited for the rows, it would write a count taken
+/// before another session's relation.
 async fn lock(db: &mut PgConnection, accounts: &[Uuid]) -> sqlx::Result<()> {
     sqlx::query(
         "select id from public.users where id = any ($1) and local order by id for no key update",

@@ -6,23 +6,23 @@ use uuid::Uuid;
 use super::Server;
 use crate::pleroma::Flavour;
 
-/// An account, as far as jobs need it.
+/// Account, as far as jobs need it.
 #[derive(Debug, Clone, FromRow)]
 pub struct Actor {
-    /// The row's id.
+    /// Row id of the account.
     pub id: Uuid,
     /// ActivityPub id.
     pub ap_id: String,
-    /// As stored.
+    /// Nickname as stored.
     pub nickname: Option<String>,
-    /// Whether it lives on this server.
+    /// Whether it is an account of this server.
     pub local: bool,
     /// Whether it may log in and act.
     pub active: bool,
 }
 
-/// Finds an account by what a person typed: a nickname in any case, `nick@host`, or, for accounts
-/// of this server, `@nick@this.host`. Never asks the network.
+/// Finds an account by what an operator typed: a nickname in any case, `nick@host`, or, for
+/// accounts of this server, `@nick@this.host`. Never accesses the network.
 pub async fn find_actor(
     db: &mut PgConnection,
     server: &Server,
@@ -37,8 +37,8 @@ pub async fn find_actor(
     }
 }
 
-/// Cuts this server's host off a nickname; nothing when another host stands there. The whole host
-/// is compared, unlike the server does: `alice@peer.example.net` is nobody of `peer.example`.
+/// Strips this server's host from a nickname; `None` if it has another host. Compares the whole
+/// host, unlike the server: `alice@peer.example.net` is no account of `peer.example`.
 fn own_name<'t>(typed: &'t str, own_host: &str) -> Option<&'t str> {
     let (bare, host) = typed.trim_start_matches('@').split_once('@')?;
     (!own_host.is_empty() && host.eq_ignore_ascii_case(own_host)).then_some(bare)

@@ -1,14 +1,14 @@
-//! Who activities and objects are addressed to (docs/semantics.md 1.2). The addresses of what is in
-//! the database stay there.
+//! Recipients of activities and objects (docs/semantics.md 1.2). The addresses of rows in the
+//! database stay there.
 
 use super::Server;
 
-/// The `ActivityStreams` collection of everybody.
+/// Address of the public: the `ActivityStreams` collection of everybody.
 pub const fn as_public() -> &'static str {
     "https://www.w3.org/ns/activitystreams#Public"
 }
 
-/// Addresses as a new activity carries them.
+/// Addresses of a new activity.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Recipients {
     /// Field `to`.
@@ -18,7 +18,7 @@ pub struct Recipients {
 }
 
 impl Server {
-    /// The address of everybody on this server.
+    /// Address of everybody on this server.
     pub fn local_public(&self) -> String {
         format!("{}/#Public", self.base_url)
     }

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::{Flavour, Server, random_token};
 
-/// Says whether an account's address is confirmed, and locks the row until the transaction ends.
-/// `None` when there is no such row any more.
+/// Whether an account's address is confirmed; `None` if its row is gone. Locks the row until the
+/// transaction ends.
 pub async fn is_confirmed(
     db: &mut PgConnection,
     server: &Server,
@@ -23,10 +23,10 @@ pub async fn is_confirmed(
     sqlx::query_scalar(sql).bind(account).fetch_optional(db).await
 }
 
-/// Confirms an account's address, or takes that back. Returns whether the row was written.
+/// Confirms an account's address, or revokes the confirmation. Returns whether the row was written.
 ///
-/// A confirmed account has no token. An unconfirmed one gets a fresh token each time, so taking
-/// back always writes, and a link that was sent before is void.
+/// A confirmed account has no token. An unconfirmed one gets a fresh token each time: revoking
+/// always writes, and invalidates a link that was sent before.
 pub async fn set_confirmation(
     db: &mut PgConnection,
     server: &Server,

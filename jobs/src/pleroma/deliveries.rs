@@ -1,8 +1,9 @@
-//! What the server is given to deliver, spread over time (docs/semantics.md 1.8).
+//! Deliveries that the server is given, spread over time (docs/semantics.md 1.8).
 //!
-//! A job for a delivery takes a place: a moment not before now at which it becomes due. A second
-//! has only so many places, for all runs and workers together; `ostrakon.delivery_clock` knows which
-//! are taken. Jobs with a place in the second that is now are written as the original writes them.
+//! Each delivery job takes a place: a time, not before now, at which it becomes due. A second has a
+//! limited number of places for all runs and workers together; `ostrakon.delivery_clock` records
+//! which are taken. Jobs with a place in the current second are written as the original writes
+//! them.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -15,33 +16,34 @@ use uuid::Uuid;
 
 use super::{Actor, Flake, ObanJob, Server, insert_oban_jobs, oban::DELIVERIES};
 
-/// How fast the server is given deliveries, and when it has too many.
+/// Rate at which the server is given deliveries, and how many may be pending.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliveryPace {
-    /// At most so many become due in one second; at least 1.
+    /// Maximum number of deliveries that become due in one second; at least 1.
     pub per_second: i64,
-    /// No more are written while more than so many are due that the server does not get through.
+    /// Number of due deliveries above which no more are written until the server catches up.
     pub max_waiting: i64,
 }
 
-/// Too many deliveries are due.
+/// Excess of due deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backlog {
-    /// Says how many, and how many may: the end of a sentence that begins with `waits for`.
+    /// Numbers of due and of allowed deliveries: the end of a sentence that begins with `waits
+    /// for`.
     pub reason: String,
-    /// When it is worth looking again.
+    /// Time until the next check.
     pub recheck: Duration,
 }
 
-/// When this process last found that the server gets through its deliveries.
+/// Time at which this process last found that the server keeps up with its deliveries.
 #[derive(Debug, Default)]
 pub struct Deliveries(Mutex<Option<Instant>>);
 
-/// A look at the server's queue holds for so long.
+/// Time for which a check of the server's queue remains valid.
 const LOOK_HOLDS: Duration = Duration::from_secs(10);
 
-/// How long a run waits before it looks at a backlog again. A server with little else to do delivers
-/// thousands in that time.
+/// Interval between a run's checks of a backlog. An otherwise idle server delivers thousands in
+/// that time.
 const RECHECK: Duration = Duration::from_secs(15);
 
 impl Deliveries {
@@ -54,12 +56,12 @@ impl Deliveries {
     }
 }
 
-/// Whether more deliveries are due than may be, in a queue from which the server takes jobs.
+/// Whether more deliveries are due than allowed, in a queue from which the server takes jobs.
 ///
-/// Those of later do not count: they cost the server nothing yet, and however many they are, nobody
-/// has to wait for them. Neither does a queue from which nothing is taken: it belongs to a server
-/// that is down, and waiting would not make it shorter. The server's own deliveries cannot be told
-/// apart, and count.
+/// Deliveries that become due later do not count: they cost the server nothing yet, and however
+/// many they are, no run has to wait for them. A queue from which nothing is taken does not count
+/// either: it belongs to a server that is down, and waiting would not make it shorter. The server's
+/// own deliveries cannot be distinguished, and count.
 ///
 /// # Errors
 /// Those of the database.
@@ -68,7 +70,7 @@ pub async fn backlog(db: &mut PgConnection, server: &Server) -> sqlx::Result<Opt
         return Ok(None);
     }
     let max = server.federation.pace.max_waiting;
-    // From the index on state and queue alone, and never more than matter.
+    // By the index on state and queue only, and never more rows than matter.
     let is_behind: bool = sqlx::query_scalar(
         "select (select count(*) from (
                      select from public.oban_jobs
@@ -78,7 +80,7 @@ pub async fn backlog(db: &mut PgConnection, server: &Server) -> sqlx::Result<Opt
                 where state = 'executing' and queue = $1
                   and attempted_at > timezone('UTC', now()) - interval '5 min')",
     )
-    // Planned anew each time, like the look at the oldest job.
+    // Planned again each time, as in the check for the oldest job.
     .persistent(false)
     .bind(DELIVERIES)
     .bind(max)
@@ -95,11 +97,12 @@ pub async fn backlog(db: &mut PgConnection, server: &Server) -> sqlx::Result<Opt
     Ok(Some(Backlog { reason, recheck: RECHECK }))
 }
 
-/// Inserts jobs in the order given; those among them that are deliveries take the next places.
-/// Gives when the last of these is due, if they are not all due at once.
+/// Inserts jobs in the order given; the deliveries among them take the next places. Returns when
+/// the last delivery is due, unless all are due immediately.
 ///
-/// Holds the clock until the commit, so it comes late in a batch; but before activities are
-/// deleted, which locks the host's row in `counter_cache`: in one order by everybody.
+/// Locks the clock until the commit, so it comes late in a batch, but before activities are
+/// deleted, which locks the host's row in `counter_cache`: all sessions take the two locks in this
+/// order.
 pub async fn insert_deliveries(
     db: &mut PgConnection,
     server: &Server,
@@ -120,11 +123,11 @@ pub async fn insert_deliveries(
     Ok(last.map(|last| last.and_utc()))
 }
 
-/// Places that were taken.
+/// Delivery places that were taken.
 struct Places {
-    /// The second that is now (UTC).
+    /// Current second (UTC).
     now: NaiveDateTime,
-    /// How many places from its beginning were taken by others.
+    /// Number of places, from the beginning of this second, that were already taken.
     ahead: i64,
     per_second: i64,
 }
@@ -139,8 +142,8 @@ impl Places {
         Ok(Self { now, ahead, per_second })
     }
 
-    /// When the job at a place is due, the places of a second being spread evenly over it; `None`:
-    /// at once.
+    /// Time at which the job at a place is due, with the places of a second spread evenly over it;
+    /// `None` if it is due immediately.
     fn time(&self, place: i64) -> Option<NaiveDateTime> {
         if place < self.per_second {
             return None;
@@ -151,30 +154,31 @@ impl Places {
     }
 }
 
-/// What a person should know before so many deliveries are asked for; `None` when it takes less
-/// than a minute until the last of them is due.
+/// Note for the operator before this many deliveries are requested; `None` if the last of them is
+/// due within a minute.
 pub fn spread_note(server: &Server, deliveries: i64) -> Option<String> {
     let per_second = server.federation.pace.per_second;
     let minutes = deliveries / per_second / 60;
     (server.federating && minutes > 0).then(|| {
         let span = Duration::from_secs(minutes.unsigned_abs() * 60);
         format!(
-            "other servers are told over about {}, at a pace of {per_second} a second \
+            "other servers are notified over about {}, at a rate of {per_second} per second \
              (federation.per_second)",
             humantime::format_duration(span)
         )
     })
 }
 
-/// What a person should know before an account is switched off whose deletions the server has yet to
-/// tell others (docs/semantics.md 1.6.11).
+/// Note for the operator before an account is deactivated whose deletions the server has yet to
+/// deliver (docs/semantics.md 1.6.11).
 pub async fn lost_deliveries_note(
     db: &mut PgConnection,
     account: &Actor,
 ) -> sqlx::Result<Option<String>> {
-    // The last one is told last.
+    // The last one is delivered last.
     let last: Option<Uuid> = sqlx::query_scalar(
-        // By the account's index: by one on the id alone all that others did since would be read.
+        // By the account's index: the index on ids alone would read everything that other accounts
+        // did since.
         "select id from (
              select id, data ->> 'type' as type from public.activities
              where actor = any (array[$1]) order by actor, id desc nulls last limit 100) as latest
@@ -195,8 +199,8 @@ pub async fn lost_deliveries_note(
     .fetch_one(db)
     .await?;
     Ok(waits.then(|| {
-        "the server has yet to tell others of deletions by this account, and delivers nothing of \
-         an inactive account: what it has not told by then is lost"
+        "the server has not yet delivered all deletions by this account, and delivers nothing for \
+         a deactivated account: undelivered deletions are lost"
             .to_owned()
     }))
 }

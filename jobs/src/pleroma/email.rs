@@ -1,16 +1,16 @@
-//! Which e-mail addresses an account may have (docs/semantics.md 4.10 and 5.2).
+//! E-mail addresses that an account may have (docs/semantics.md 4.10 and 5.2).
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Longest address that a mail can be sent to (RFC 5321), in characters.
+/// Maximum length of an address to which mail can be sent (RFC 5321), in characters.
 const LONGEST: usize = 254;
 
-/// Longest part of a host name between dots.
+/// Maximum length of a label of a host name, in characters.
 const LONGEST_LABEL: usize = 63;
 
-/// Says whether a text is an address in the pattern of `<input type=email>` (WHATWG HTML), which is
-/// the server's, and short enough to be one.
+/// Whether a text matches the pattern of `<input type=email>` (WHATWG HTML), which the server uses,
+/// and is short enough for an address.
 pub fn valid_email(text: &str) -> bool {
     text.len() <= LONGEST
         && text.split_once('@').is_some_and(|(name, host)| {
@@ -18,7 +18,7 @@ pub fn valid_email(text: &str) -> bool {
         })
 }
 
-/// Says whether an address belongs to a domain, or to a sub-domain of one, that nobody may use.
+/// Whether an address belongs to a blacklisted domain or one of its sub-domains.
 pub fn is_blacklisted(email: &str, blacklist: &[String]) -> bool {
     let host = email.rsplit('@').next().unwrap_or_default().to_lowercase();
     blacklist.iter().any(|domain| {
@@ -27,19 +27,19 @@ pub fn is_blacklisted(email: &str, blacklist: &[String]) -> bool {
     })
 }
 
-/// What became of a wish for another address.
+/// Result of a request for another address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmailChange {
-    /// The account has it now.
+    /// The account now has the address.
     Changed,
-    /// The account has it already, in the same spelling.
+    /// The account already has the address, in the same spelling.
     Same,
-    /// Another account has it, in whatever case of letters.
+    /// Another account has the address, in any case of letters.
     Taken,
 }
 
-/// Gives an account of this server another address. After [`EmailChange::Taken`] the transaction
-/// may be good for nothing but to be dropped.
+/// Gives an account of this server another address. After [`EmailChange::Taken`] the caller may
+/// have to roll back the transaction.
 pub async fn change_email(
     db: &mut PgConnection,
     account: Uuid,
@@ -57,7 +57,7 @@ pub async fn change_email(
     match written {
         Ok(done) if done.rows_affected() == 0 => Ok(EmailChange::Same),
         Ok(_done) => Ok(EmailChange::Changed),
-        // The unique index knows it best, also when two ask at once.
+        // The unique index decides, also for simultaneous requests.
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(EmailChange::Taken),
         Err(error) => Err(error),
     }

@@ -9,10 +9,10 @@ use std::{
 
 use uuid::Uuid;
 
-/// The digits of a flake's text, in order of value.
+/// Digits of a flake's text, in order of value.
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// An id that the server keeps as `uuid` and writes as base62 text.
+/// Id that the server stores as `uuid` and writes as base62 text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Flake(pub Uuid);
 
@@ -34,7 +34,7 @@ impl fmt::Display for Flake {
     }
 }
 
-/// A text that the server writes for no id.
+/// Error for a text that the server writes for no id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("neither a flake id nor the number of a row from before flakes")]
 pub struct NoFlake;
@@ -42,8 +42,8 @@ pub struct NoFlake;
 impl FromStr for Flake {
     type Err = NoFlake;
 
-    /// Reads what [`Display`](fmt::Display) writes, and nothing else: no blanks, no zeros in front.
-    /// Digits alone are a number, as long as it fits 64 bits.
+    /// Parses what [`Display`](fmt::Display) writes, and nothing else: no blanks, no leading zeros.
+    /// Digits alone are a number, as long as it fits into 64 bits.
     fn from_str(text: &str) -> Result<Self, NoFlake> {
         let number = text.parse::<u64>().ok().map(u128::from).or_else(|| base62(text));
         let flake = Self(Uuid::from_u128(number.ok_or(NoFlake)?));
@@ -51,7 +51,7 @@ impl FromStr for Flake {
     }
 }
 
-/// Reads a number in base 62, unless it has more than 128 bits.
+/// Parses a number in base 62 of at most 128 bits.
 fn base62(text: &str) -> Option<u128> {
     text.bytes().try_fold(0_u128, |number, byte| {
         let digit = DIGITS.iter().position(|&known| known == byte)?;
@@ -59,7 +59,7 @@ fn base62(text: &str) -> Option<u128> {
     })
 }
 
-/// Makes flakes as one node of the server would: 64 bits of Unix time in ms, 48 random bits
+/// Generator of flakes as on a node of the server: 64 bits of Unix time in ms, 48 random bits
 /// chosen once, 16 bits of sequence within the millisecond.
 #[derive(Debug)]
 pub struct FlakeSource {
@@ -75,7 +75,7 @@ impl Default for FlakeSource {
 }
 
 impl FlakeSource {
-    /// Makes the next id: larger than all that this source made before.
+    /// Generates the next id: greater than all earlier ones of this source.
     pub fn generate(&self) -> Flake {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (time, sequence) = self.step(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
@@ -88,15 +88,16 @@ impl FlakeSource {
         *last = if now > time {
             (now, 0)
         } else {
-            // The clock stands or went back. When a millisecond's ids are used up, borrow the next.
+            // The clock stands still or went back. When the ids of a millisecond are used up,
+            // borrow the next one.
             sequence.checked_add(1).map_or((time + 1, 0), |sequence| (time, sequence))
         };
         *last
     }
 }
 
-/// Ids for new rows that stand together right before a row that is there, instead of at the head of
-/// every timeline (docs/semantics.md 0.4.8).
+/// Generator of ids for new rows that sort together immediately before an existing row, instead of
+/// at the head of every timeline (docs/semantics.md 0.4.8).
 #[derive(Debug)]
 pub struct FlakesBefore {
     time: u64,
@@ -104,17 +105,18 @@ pub struct FlakesBefore {
 }
 
 impl FlakesBefore {
-    /// Ids of the millisecond before that of `row`, with a worker part of their own.
+    /// Creates a source for the millisecond before that of `row`, with a worker part of its own.
     ///
-    /// Before, not of the same one: whoever walks on behind `row` never meets them.
+    /// The ids are in an earlier millisecond, not in the same one: a walk that continues after
+    /// `row` never meets them.
     pub fn new(row: Uuid) -> Self {
         let (time, _) = row.as_u64_pair();
         let (_, random) = Uuid::new_v4().as_u64_pair();
-        // A row from before flakes has no time, and an id without one would be taken for such a row.
+        // A row from before flakes has no time, and an id without a time would count as such a row.
         Self { time: time.saturating_sub(1).max(1), low: random << 16 }
     }
 
-    /// Makes the next id: larger than those that were made before, up to 65,536 of them.
+    /// Generates the next id: greater than the earlier ones, up to 65,536 ids.
     pub fn generate(&mut self) -> Flake {
         let flake = Flake(Uuid::from_u64_pair(self.time, self.low));
         self.low = self.low.wrapping_add(1);
@@ -201,7 +203,7 @@ mod tests {
             for number in [number, u128::from(low)] {
                 let flake = Flake(Uuid::from_u128(number));
                 let text = flake.to_string();
-                // A flake of digits alone would be taken for a number: 1 of 10^14 is one.
+                // A flake of digits alone would count as a number: 1 in 10^14 is one.
                 prop_assume!(number >> 64 == 0 || text.parse::<u64>().is_err());
                 prop_assert_eq!(text.parse(), Ok(flake));
             }

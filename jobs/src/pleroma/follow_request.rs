@@ -1,22 +1,22 @@
-//! Requests to follow that nobody answers (docs/semantics.md 4.9).
+//! Follow requests without an answer (docs/semantics.md 4.9).
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Where a request to follow stands, `following_relationships.state`.
+/// State of a follow request, `following_relationships.state`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FollowState {
-    /// Nobody answered yet.
+    /// The request has no answer yet.
     Pending,
-    /// It was accepted.
+    /// The request was accepted.
     Accepted,
-    /// It was rejected.
+    /// The request was rejected.
     Rejected,
-    /// There is none.
+    /// There is no request.
     None,
 }
 
-/// Says where the request of one account to follow another stands, and locks its row until the
+/// Returns the state of one account's request to follow another, and locks its row until the
 /// transaction ends.
 pub async fn follow_state(
     db: &mut PgConnection,
@@ -39,8 +39,8 @@ pub async fn follow_state(
     })
 }
 
-/// Forgets a request that nobody answered, so that it can be made again. Its Follow activity
-/// stays: an Accept that comes late is still understood.
+/// Deletes an unanswered request, so that it can be made again. Its Follow activity stays: the
+/// server still understands a late Accept.
 pub async fn forget_request(
     db: &mut PgConnection,
     follower: Uuid,

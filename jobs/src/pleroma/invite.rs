@@ -1,4 +1,4 @@
-//! Invites: tokens with which strangers may register (docs/semantics.md 4.8).
+//! Invites: tokens for registration (docs/semantics.md 4.8).
 
 use chrono::NaiveDate;
 use futures::stream::BoxStream;
@@ -10,38 +10,38 @@ use super::{
     token::{as_path_segment, random_token},
 };
 
-/// An invite.
+/// Invite to register an account.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize)]
 pub struct Invite {
-    /// The row's id.
+    /// Row id of the invite.
     pub id: i64,
-    /// The secret.
+    /// Secret of the invite.
     pub token: String,
-    /// What limits it: `one_time`, `reusable`, `date_limited` or `reusable_date_limited`.
+    /// Type of its limit: `one_time`, `reusable`, `date_limited` or `reusable_date_limited`.
     pub invite_type: String,
     /// Whether it is used up or revoked.
     pub used: bool,
-    /// How many have come by it.
+    /// Number of registrations with it so far.
     pub uses: i32,
-    /// How many may.
+    /// Maximum number of registrations.
     pub max_use: Option<i32>,
-    /// Its last day.
+    /// Last day on which it is valid.
     pub expires_at: Option<NaiveDate>,
 }
 
 impl Invite {
-    /// How many more may come by it, if their number is limited.
+    /// Number of remaining registrations, if it is limited.
     pub fn left_uses(&self) -> Option<i32> {
         self.max_use.map(|most| most.saturating_sub(self.uses))
     }
 
-    /// Where to register with it.
+    /// Address of the registration page with this invite.
     pub fn url(&self, server: &Server) -> String {
         format!("{}/registration/{}", server.base_url, as_path_segment(&self.token))
     }
 }
 
-/// What limits an invite, in the server's words.
+/// Type of an invite's limit, as the server names it.
 fn invite_type(expires_at: Option<NaiveDate>, max_use: Option<i32>) -> &'static str {
     match (max_use, expires_at) {
         (None, None) => "one_time",
@@ -51,7 +51,7 @@ fn invite_type(expires_at: Option<NaiveDate>, max_use: Option<i32>) -> &'static 
     }
 }
 
-/// Makes an invite, whether or not the server asks for one.
+/// Creates an invite, whether or not the server requires one.
 pub async fn create_invite(
     db: &mut PgConnection,
     expires_at: Option<NaiveDate>,
@@ -72,7 +72,7 @@ pub async fn create_invite(
     .await
 }
 
-/// Reads all invites, the oldest first, as they come from the database.
+/// Reads all invites, the oldest first, as a stream.
 pub fn list_invites(db: &mut PgConnection) -> BoxStream<'_, sqlx::Result<Invite>> {
     sqlx::query_as(
         "select id, coalesce(token, '') as token, invite_type, used, uses, max_use, expires_at
@@ -81,8 +81,8 @@ pub fn list_invites(db: &mut PgConnection) -> BoxStream<'_, sqlx::Result<Invite>
     .fetch(db)
 }
 
-/// Makes a token good for nobody any more. Tokens are not unique: all invites with it are revoked.
-/// Returns their ids, none when nobody has made such a token.
+/// Revokes a token. Tokens are not unique: all invites with this token are revoked. Returns their
+/// ids, none if no invite has it.
 pub async fn revoke_invites(db: &mut PgConnection, token: &str) -> sqlx::Result<Vec<i64>> {
     let ids: Vec<i64> = sqlx::query_scalar(
         "select id from public.user_invite_tokens where token = $1 order by id for no key update",

@@ -1,4 +1,4 @@
-//! The key pair with which an account signs what it tells other servers (docs/semantics.md 5.3).
+//! Key pair with which an account signs its deliveries to other servers (docs/semantics.md 5.3).
 
 use rand::rngs::SysRng;
 use rsa::{
@@ -7,41 +7,41 @@ use rsa::{
     pkcs8::{EncodePublicKey as _, LineEnding},
 };
 
-/// Length of the servers' own keys.
+/// Length of the servers' own keys, in bits.
 const BITS: usize = 2048;
 
-/// A key pair, as text.
+/// Key pair, as text.
 #[derive(Clone)]
 pub struct KeyPair {
-    /// PKCS#1 in PEM, without a line end behind it.
+    /// PKCS#1 in PEM, without a newline at its end.
     pub private: String,
     /// `SubjectPublicKeyInfo` in PEM, with the empty line at its end that Erlang writes.
     pub public: String,
 }
 
-/// Why there are no keys.
+/// Reason why there are no keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// They could not be made.
+    /// The keys could not be generated.
     #[error("no key pair could be made ({0})")]
     Generate(#[from] rsa::Error),
-    /// They could not be written as text.
+    /// The private key could not be written as text.
     #[error("the private key could not be written ({0})")]
     Private(#[from] rsa::pkcs1::Error),
-    /// They could not be written as text.
+    /// The public key could not be written as text.
     #[error("the public key could not be written ({0})")]
     Public(#[from] rsa::pkcs8::spki::Error),
 }
 
 impl std::fmt::Debug for KeyPair {
-    /// Shows nothing of the private key.
+    /// Hides the private key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KeyPair").field("public", &self.public).finish_non_exhaustive()
     }
 }
 
-/// Makes a pair from the operating system's random numbers. Takes a second or so: not for a thread
-/// that drives async tasks.
+/// Generates a pair from the operating system's random numbers. Takes about a second: do not call
+/// it on a thread that drives async tasks.
 pub fn generate_keys() -> Result<KeyPair, KeyError> {
     let private = PrivateKey::new(&mut SysRng, BITS)?;
     let public = private.to_public_key().to_public_key_pem(LineEnding::LF)?;

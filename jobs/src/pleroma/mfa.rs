@@ -1,12 +1,12 @@
-//! Logging in with a second factor (docs/semantics.md 4.6).
+//! Login with a second factor (docs/semantics.md 4.6).
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// Lets an account log in with its password alone. Returns whether the row was written.
 ///
-/// The secret goes and the backup codes stay, as the server leaves them; where nothing was ever set
-/// up, the settings of an account without a second factor are written.
+/// As on the server, the secret is removed and the backup codes stay. If nothing was ever set up,
+/// writes the settings of an account without a second factor.
 pub async fn reset_mfa(db: &mut PgConnection, account: Uuid) -> sqlx::Result<bool> {
     let written = sqlx::query(
         r#"update public.users

@@ -1,4 +1,4 @@
-//! The server's own log of what its staff did (docs/semantics.md 8).
+//! The server's own log of its staff's actions (docs/semantics.md 8).
 
 use serde_json::{Map, Value, json};
 use sqlx::{FromRow, PgConnection};
@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use super::{Flake, Flavour, Server};
 
-/// A person of the server's staff, or an account that they act on.
+/// Member of the server's staff, or an account that they act on.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Person {
-    /// The row's id.
+    /// Row id of the account.
     pub id: Uuid,
-    /// As stored.
+    /// Nickname as stored.
     pub nickname: String,
 }
 
@@ -21,20 +21,20 @@ impl Person {
     }
 }
 
-/// What the log knows how to say.
+/// Action that the log can describe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModerationAction<'a> {
-    /// Made accounts.
+    /// Created accounts.
     Create,
     /// Removed accounts.
     Delete,
-    /// Switched accounts on.
+    /// Activated accounts.
     Activate,
-    /// Switched accounts off.
+    /// Deactivated accounts.
     Deactivate,
-    /// Gave a right: `admin` or `moderator`.
+    /// Granted a right: `admin` or `moderator`.
     Grant(&'a str),
-    /// Took a right: `admin` or `moderator`.
+    /// Revoked a right: `admin` or `moderator`.
     Revoke(&'a str),
     /// Added tags.
     Tag(&'a [String]),
@@ -42,7 +42,7 @@ pub enum ModerationAction<'a> {
     Untag(&'a [String]),
     /// Confirmed e-mail addresses.
     ConfirmEmail,
-    /// Changed other things of an account.
+    /// Changed other fields of an account.
     Update,
 }
 
@@ -66,7 +66,7 @@ pub async fn find_staff(
     sqlx::query_as(sql).bind(nickname).fetch_optional(db).await
 }
 
-/// Finds an account of the staff by its id, whatever has become of its rights since it was asked.
+/// Finds a staff member by id, even if the account has lost its rights since the request.
 async fn find_staff_by_id(db: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Person>> {
     sqlx::query_as(
         "select id, nickname::text from public.users where id = $1 and nickname is not null",
@@ -76,7 +76,7 @@ async fn find_staff_by_id(db: &mut PgConnection, id: Uuid) -> sqlx::Result<Optio
     .await
 }
 
-/// Writes one entry, in the transaction of the deed. Nothing when there are no accounts.
+/// Writes one entry, in the transaction of the action; none if there are no accounts.
 pub async fn log_moderation(
     db: &mut PgConnection,
     staff: &Person,
@@ -96,11 +96,11 @@ pub async fn log_moderation(
     Ok(())
 }
 
-/// The same for a run that was asked for in the name of `staff`, if of anybody.
+/// Writes an entry for a run that was requested on behalf of `staff`, if any.
 ///
-/// Whoever was of the staff when the run was asked for stays named, whatever has become of their
-/// rights since. When their row is gone there is nobody to name: the deed goes on without an
-/// entry, and the run keeps their id.
+/// The staff member of the request stays named, even if the account has lost its rights since. If
+/// its row is gone, nobody can be named: the action continues without an entry, and the run keeps
+/// the id.
 pub async fn log_moderation_for(
     db: &mut PgConnection,
     staff: Option<Uuid>,

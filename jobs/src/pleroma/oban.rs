@@ -7,43 +7,43 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// The queue in which the server's deliveries to other servers stand.
+/// Queue of the server's deliveries to other servers.
 pub(crate) const DELIVERIES: &str = "federator_outgoing";
 
-/// A row for `oban_jobs`; every other column keeps its default.
+/// Row for `oban_jobs`; every other column keeps its default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObanJob {
     /// Name of the server's queue.
     pub queue: &'static str,
-    /// Module of the server that does it.
+    /// Module of the server that performs the job.
     pub worker: &'static str,
-    /// What to do.
+    /// Arguments of the job.
     pub args: Value,
-    /// Tries before it is discarded.
+    /// Attempts before it is discarded.
     pub max_attempts: i32,
-    /// 0 is the most urgent.
+    /// Priority; 0 is the most urgent.
     pub priority: i32,
-    /// Not before this time (UTC). A row that is `available` runs at once whatever its time, so
-    /// such a row is written as `scheduled`.
+    /// Earliest time of execution (UTC). The server runs an `available` row immediately, whatever
+    /// its time, so a row with a time is written as `scheduled`.
     pub scheduled_at: Option<NaiveDateTime>,
-    /// A document that goes along. It is put into `args` in the database: whoever wrote it, it may be
-    /// of any size and form.
+    /// Document that is added to `args` in the database: other servers may have written it, in any
+    /// size and form.
     pub document: Option<Document>,
 }
 
-/// A document in a job's arguments.
+/// Document in a job's arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Document {
-    /// All of an activity, as text in `object_data`.
+    /// Whole activity, as text in `object_data`.
     Whole(Uuid),
-    /// The activity that an Undo holds, as text in `object_data`.
+    /// Activity that an Undo embeds, as text in `object_data`.
     Held(Uuid),
-    /// An activity as other servers receive it, as text in `params.json`, where its beginning stands;
-    /// with the activity that it undoes instead of that one's id.
+    /// Activity as other servers receive it, as text in `params.json`, which holds its beginning;
+    /// with the undone activity instead of that activity's id.
     Delivered {
-        /// The new activity.
+        /// Row of the new activity.
         activity: Uuid,
-        /// The undone one; of an Undo that holds it, the Undo.
+        /// Row of the undone activity; for an Undo that embeds it, the Undo.
         undone: Option<Uuid>,
     },
 }
@@ -73,8 +73,8 @@ impl Document {
     }
 }
 
-/// JSON as the servers write it: compact, with sorted keys. `$inner` does so with the values that are
-/// objects; what is deeper still keeps PostgreSQL's blanks.
+/// JSON as the servers write it: compact, with sorted keys. `$inner` does the same for values that
+/// are objects; deeper levels keep PostgreSQL's blanks.
 macro_rules! compact {
     ($object:expr, $inner:expr) => {
         concat!(
@@ -97,7 +97,8 @@ macro_rules! compact_document {
     };
 }
 
-/// $7 to $9: what document each job has, of which activity, and which one that undoes.
+/// Inserts jobs with documents. $7 to $9: kind of each job's document, its activity, and the
+/// activity that this one undoes.
 const INSERT_WITH_DOCUMENTS: &str = concat!(
     "insert into public.oban_jobs
        (queue, worker, args, max_attempts, priority, state, scheduled_at)
@@ -133,7 +134,7 @@ const INSERT_WITH_DOCUMENTS: &str = concat!(
      returning id"
 );
 
-/// Inserts jobs in the order given; gives their ids.
+/// Inserts jobs in the order given; returns their ids.
 pub async fn insert_oban_jobs(db: &mut PgConnection, jobs: &[ObanJob]) -> sqlx::Result<Vec<i64>> {
     if jobs.is_empty() {
         return Ok(Vec::new());
@@ -178,12 +179,12 @@ async fn insert_with_documents(db: &mut PgConnection, jobs: &[ObanJob]) -> sqlx:
         .await
 }
 
-/// Finds a job that has been due for longer than `bound`, in a queue that the server is working on:
-/// the oldest one's queue, and how long it has waited.
+/// Finds the oldest job that has been due for longer than `bound`, in a queue that the server is
+/// working on. Returns its queue, and how long it has waited.
 ///
 /// A queue from which nothing was taken in the last minutes belongs to a server that is down, or to
-/// a release long gone: it says nothing of how busy the server is. Of each queue the first thousand
-/// in line are looked at, so that a long queue costs no more than a short one.
+/// an old release: it does not show how busy the server is. At most the first 1,000 jobs of each
+/// queue are checked, so that a long queue costs no more than a short one.
 pub async fn oldest_due_job(
     db: &mut PgConnection,
     bound: Duration,
@@ -199,8 +200,8 @@ pub async fn oldest_due_job(
          having min(scheduled_at) < timezone('UTC', now()) - make_interval(secs => $1)
          order by waited desc limit 1",
     )
-    // Planned anew each time: a plan made while the table was small reads it whole, several times a
-    // second, when it has grown by a hundred thousand deliveries.
+    // Planned again each time: a plan made while the table was small would read all of it, several
+    // times per second, after it has grown by a hundred thousand deliveries.
     .persistent(false)
     .bind(bound.as_secs_f64())
     .fetch_optional(db)
@@ -216,7 +217,7 @@ mod tests {
 
     use super::*;
 
-    /// Rows of the queue that were read by going through the whole table, until now.
+    /// Number of rows read so far by sequential scans of the queue's table.
     async fn read_whole(db: &mut PgConnection) -> Result<i64> {
         db.execute("select pg_stat_force_next_flush()").await?;
         let read = "select seq_tup_read from pg_stat_user_tables where relname = 'oban_jobs'";
@@ -230,7 +231,7 @@ mod tests {
         db.execute("insert into oban_jobs (queue, worker, args) values ('mailer', 'Worker', '{}')")
             .await?;
         db.execute("vacuum analyze oban_jobs").await?;
-        // So often that PostgreSQL keeps the plan of a prepared statement.
+        // Often enough that PostgreSQL would keep the plan of a prepared statement.
         for _ in 0..10 {
             ensure!(oldest_due_job(&mut db, Duration::from_mins(1)).await?.is_none());
         }

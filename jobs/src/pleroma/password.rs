@@ -1,4 +1,4 @@
-//! Passwords as the servers keep them (docs/semantics.md 6).
+//! Password hashes as the servers store them (docs/semantics.md 6).
 
 use std::fmt;
 
@@ -11,17 +11,17 @@ use pbkdf2::{pbkdf2_hmac, sha2::Sha512};
 
 use super::Flavour;
 
-/// What Akkoma writes itself: memory in KiB, passes, lanes. It looks at the numbers in the text, so
-/// others would do for a login, but then the hash would not be like the others in the table.
+/// Parameters that Akkoma itself uses: memory in KiB, passes, lanes. It reads the parameters from
+/// the hash, so others would work for a login, but would differ from the other hashes in the table.
 const ARGON2_COST: (u32, u32, u32) = (65_536, 8, 2);
 
-/// Rounds that the servers write themselves.
+/// Number of rounds that the servers themselves use.
 const PBKDF2_ROUNDS: u32 = 160_000;
 
-/// Bytes of a salt.
+/// Length of a salt, in bytes.
 const SALT: usize = 16;
 
-/// Ways to hash a password.
+/// Password hash algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordScheme {
     /// argon2id.
@@ -31,8 +31,8 @@ pub enum PasswordScheme {
 }
 
 impl PasswordScheme {
-    /// The one that a flavour writes itself: with any other it would hash anew at the next login,
-    /// which ends the account's other sessions.
+    /// Scheme that a flavour itself uses: with any other the server would hash again at the next
+    /// login, which ends the account's other sessions.
     pub const fn of(flavour: Flavour) -> Self {
         match flavour {
             Flavour::Akkoma => Self::Argon2,
@@ -40,8 +40,8 @@ impl PasswordScheme {
         }
     }
 
-    /// Whether a flavour's login knows it. (Pleroma does not know argon2 up to 2.7.0, and its
-    /// database does not tell the release.)
+    /// Whether a flavour's login supports the scheme. (Pleroma up to 2.7.0 does not support argon2,
+    /// and its database does not show the release.)
     pub const fn is_known_to(self, flavour: Flavour) -> bool {
         !matches!((self, flavour), (Self::Argon2, Flavour::Pleroma22))
     }
@@ -56,13 +56,13 @@ impl fmt::Display for PasswordScheme {
     }
 }
 
-/// Why a password could not be hashed.
+/// Error of hashing a password.
 #[derive(Debug, thiserror::Error)]
 #[error("the password could not be hashed ({0})")]
 pub struct HashError(String);
 
-/// Hashes a password, as text for `users.password_hash`. Takes a good part of a second: not for a
-/// thread that drives async tasks.
+/// Hashes a password, as text for `users.password_hash`. Takes a large part of a second: do not
+/// call it on a thread that drives async tasks.
 pub fn hash_password(password: &str, scheme: PasswordScheme) -> Result<String, HashError> {
     let salt = rand::random::<[u8; SALT]>();
     match scheme {
@@ -71,7 +71,7 @@ pub fn hash_password(password: &str, scheme: PasswordScheme) -> Result<String, H
     }
 }
 
-/// Makes a password that nobody knows: 16 random bytes in base64, as the server's task does.
+/// Generates a password: 16 random bytes in base64, as the server's task does.
 pub fn random_password() -> String {
     STANDARD.encode(rand::random::<[u8; 16]>())
 }
@@ -91,7 +91,7 @@ fn argon2id(password: &[u8], salt: &[u8]) -> Result<String, HashError> {
 fn pbkdf2_sha512(password: &[u8], salt: &[u8]) -> String {
     let mut hash = [0; 64];
     pbkdf2_hmac::<Sha512>(password, salt, PBKDF2_ROUNDS, &mut hash);
-    // The alphabet of passlib: base64 with `.` in the place of `+`, no padding.
+    // The alphabet of passlib: base64 with `.` instead of `+`, no padding.
     let text = |bytes: &[u8]| STANDARD_NO_PAD.encode(bytes).replace('+', ".");
     format!("$pbkdf2-sha512${PBKDF2_ROUNDS}${}${}", text(salt), text(&hash))
 }
@@ -100,7 +100,7 @@ fn pbkdf2_sha512(password: &[u8], salt: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    // That other programs come to the same hash is tested with the program itself (tests/it/cli/passwords.rs).
+    // The CLI tests check that other programs compute the same hash (tests/it/cli/passwords.rs).
 
     #[test]
     fn each_hash_has_a_salt_of_its_own_and_the_form_of_its_scheme() -> Result<(), HashError> {

@@ -1,4 +1,4 @@
-//! Links with which a person chooses a new password (docs/semantics.md 4.7).
+//! Links to choose a new password (docs/semantics.md 4.7).
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -8,10 +8,10 @@ use super::{
     token::{as_path_segment, random_token},
 };
 
-/// Makes a link for a local account, and gives its address. Older links stay, and so do the
-/// password and the sessions, until the link is used. The server accepts it for a day, unless it
-/// is configured otherwise. Whoever has the address has the account: it is shown to the operator
-/// and written nowhere else.
+/// Creates a password-reset link for a local account, and returns its address. Older links, the
+/// password and the sessions stay valid until the link is used. The server accepts it for a day,
+/// unless it is configured otherwise. Anyone with the address can take over the account: it is
+/// shown to the operator and stored nowhere else.
 pub async fn create_password_reset(
     db: &mut PgConnection,
     server: &Server,

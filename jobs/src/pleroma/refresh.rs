@@ -1,7 +1,7 @@
-//! Telling the running server that rows of accounts have changed (docs/semantics.md 7).
+//! Making the running server reload changed accounts (docs/semantics.md 7).
 //!
-//! The server keeps accounts in memory and never lets them expire, so a change made by SQL alone
-//! would show only after its restart.
+//! The server keeps accounts in memory without expiry, so a change made only by SQL would not show
+//! until its restart.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,36 +10,36 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::{Flake, Flavour, ObanJob, Refresh, Server, insert_oban_jobs};
-use crate::engine::ClaimCache;
+use crate::claim_cache::ClaimCache;
 
-/// What changed in a set of accounts.
+/// Kind of change in a set of accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
-    /// They were switched on or off, and their relations to local accounts are gone.
+    /// Activation or deactivation, with the relations to local accounts removed.
     Activation,
-    /// Anything else.
+    /// Any other change.
     Fields,
 }
 
-/// What matters here of an account's row.
+/// Fields of an account's row that decide how it is reloaded.
 #[derive(Debug, Clone, Copy, FromRow)]
 pub struct AccountRow {
-    /// Its id.
+    /// Row id of the account.
     pub id: Uuid,
     /// Whether its profile has no fields.
     pub fieldless: bool,
-    /// Whether it is switched on.
+    /// Whether the account is active.
     pub active: bool,
 }
 
-/// Has the server read accounts anew, as far as it lets itself be told. Returns how many accounts
-/// it keeps showing as they were, until it restarts or changes them itself.
+/// Asks the server to reload accounts, as far as it can be asked. Returns the number of accounts
+/// that it keeps showing unchanged, until it restarts or changes them itself.
 ///
-/// Called after the change and in its transaction. Never for a row that is deleted right after.
-/// Pleroma reads an account anew for `verify_fields_links`, which does nothing else as long as the
-/// profile has no fields; with fields it would fetch their links and rewrite them. All flavours
-/// have a job that switches an account on or off, which ends its relations to local accounts as
-/// well: right after exactly that, and only then, is it harmless.
+/// Must run after the change and in its transaction, and never for a row that is deleted soon
+/// after. Pleroma reloads an account for `verify_fields_links`, which has no other effect as long
+/// as the profile has no fields; with fields it would fetch their links and rewrite them. All
+/// flavours have a job that activates or deactivates an account, which also ends its relations to
+/// local accounts: it is harmless only immediately after exactly that change.
 pub async fn refresh_accounts(
     db: &mut PgConnection,
     server: &Server,
@@ -71,7 +71,7 @@ async fn read_rows(
     sqlx::query_as(sql).bind(accounts).fetch_all(db).await
 }
 
-/// The same as [`refresh_accounts`], for somebody who has just read the rows.
+/// Same as [`refresh_accounts`], for a caller that has just read the rows.
 pub async fn refresh_rows(
     db: &mut PgConnection,
     server: &Server,
@@ -86,7 +86,7 @@ pub async fn refresh_rows(
     Ok(i64::try_from(all - asked.len()).unwrap_or(i64::MAX))
 }
 
-/// Asks for accounts to be read anew, where that is possible; gives those, with the jobs' ids.
+/// Queues the reload of accounts where possible; returns these accounts with the jobs' ids.
 async fn ask(
     db: &mut PgConnection,
     server: &Server,
@@ -102,13 +102,13 @@ async fn ask(
     Ok(accounts.into_iter().zip(ids).collect())
 }
 
-/// The jobs by which accounts are to be read anew, as far as one run knows of them: those that
-/// waited when it began, and its own. So one that still waits is found by its id, however many wait.
+/// Reload jobs that one run knows of: those that were pending when it began, and its own. So it
+/// finds a pending job by its id, however many are pending.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct PendingRefreshes(ClaimCache<Option<HashMap<Uuid, i64>>>);
 
 impl PendingRefreshes {
-    /// Looks for what waits already, once.
+    /// Reads the jobs that are already pending, once.
     async fn look(&self, db: &mut PgConnection) -> sqlx::Result<()> {
         if self.0.with(|asked| asked.is_some()) {
             return Ok(());
@@ -131,7 +131,7 @@ impl PendingRefreshes {
         Ok(())
     }
 
-    /// The jobs that are known of accounts.
+    /// Known jobs of accounts.
     fn of(&self, accounts: &[Uuid]) -> HashMap<i64, Uuid> {
         self.0.with(|asked| {
             let job = |account: &Uuid| Some((*asked.as_ref()?.get(account)?, *account));
@@ -144,11 +144,11 @@ impl PendingRefreshes {
     }
 }
 
-/// The same as [`refresh_accounts`] for [`Changed::Fields`], for accounts that one run may change
-/// again and again: one that still waits to be read is not asked for twice.
+/// Same as [`refresh_accounts`] for [`Changed::Fields`], for accounts that one run may change
+/// repeatedly: does not queue a second reload while one is pending.
 ///
-/// The job that waits is locked until the transaction ends, so that the server cannot take it up
-/// and read the row as it was before.
+/// The pending job is locked until the transaction ends, so that the server cannot take it and read
+/// the old row.
 pub async fn refresh_again(
     db: &mut PgConnection,
     server: &Server,
@@ -160,8 +160,8 @@ pub async fn refresh_again(
     }
     asked.look(db).await?;
     let known = asked.of(accounts);
-    // The state as text: by the index on states, PostgreSQL would go through all that wait whenever
-    // it does not know yet how many these are.
+    // The state as text: by the index on states, PostgreSQL would read all pending jobs whenever it
+    // does not know yet how many there are.
     let waiting: Vec<i64> = sqlx::query_scalar(
         "select id from public.oban_jobs where id = any ($1) and state::text = 'available'
          order by id for no key update skip locked",
@@ -177,17 +177,17 @@ pub async fn refresh_again(
     Ok(())
 }
 
-/// What a person should know before rows of accounts change that the running server cannot be made
-/// to read anew; `None` where it can, and where it shall not.
+/// Note for the operator before rows of accounts change that the running server cannot be made to
+/// reload; `None` where it can, or where reloading is disabled.
 ///
-/// `what` is changed, as the beginning of a sentence: `the counters of other accounts`.
+/// `what` is the subject of the sentence: `the counters of other accounts`.
 pub fn stale_note(server: &Server, what: &str) -> Option<String> {
     (server.refresh == Refresh::Auto && !server.shape.is_pleroma_2_7()).then(|| stale(what))
 }
 
-/// The same for the counters that change when accounts are switched: those of local accounts that
-/// they follow, or that follow them. Even where accounts can be read anew, those with fields in
-/// their profile cannot.
+/// Note on the counters that change when accounts are activated or deactivated: those of local
+/// accounts that they follow, or that follow them. Even where accounts can be reloaded, those with
+/// profile fields cannot.
 pub async fn stale_counters_note(
     db: &mut PgConnection,
     server: &Server,
@@ -224,13 +224,13 @@ pub async fn stale_counters_note(
 
 fn stale(what: &str) -> String {
     format!(
-        "{what} change in the database, but the running server may go on showing and using the old \
-         state until it restarts or changes the accounts itself: there is no way to have it read \
-         them anew"
+        "{what} change in the database, but the running server may keep showing and using the old \
+         state until it restarts or changes the accounts itself: ostrakon cannot make it reload \
+         them"
     )
 }
 
-/// What the job that reads an account anew is given.
+/// Arguments of the job that reloads an account.
 fn reads_anew(account: Flake) -> Value {
     json!({ "op": "verify_fields_links", "user_id": account.to_string() })
 }

@@ -1,24 +1,25 @@
-//! What an account may do, and whether it asks before it is followed (docs/semantics.md 4.2).
+//! Roles of an account, and whether it approves followers by hand (docs/semantics.md 4.2).
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Flavour, Server};
 
-/// A switch of an account.
+/// Role or switch of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// May administrate.
     Admin,
     /// May moderate.
     Moderator,
-    /// Asks before it is followed.
+    /// Approves followers by hand.
     Locked,
 }
 
-/// Turns a switch of an account. Returns whether it was the other way round.
+/// Sets a role or switch of an account. Returns whether that changed it.
 ///
-/// `akkoma`: who is neither admin nor moderator any more loses the notifications of reports.
+/// `akkoma`: an account that is neither admin nor moderator any more loses the notifications of
+/// reports.
 pub async fn set_role(
     db: &mut PgConnection,
     server: &Server,
@@ -69,8 +70,8 @@ async fn forget_reports(db: &mut PgConnection, account: Uuid) -> sqlx::Result<()
     Ok(())
 }
 
-/// Says whether an account is the only active admin of this server. Locks the rows of all active
-/// admins: of two who resign at once, one must see that the other is gone.
+/// Whether an account is the only active admin of this server. Locks the rows of all active admins:
+/// if two admins resign simultaneously, one of them must see that the other is gone.
 pub async fn is_last_admin(
     db: &mut PgConnection,
     server: &Server,

@@ -1,4 +1,4 @@
-//! One server's database: its shape, its address and its switches.
+//! Database of one server: its shape, its address and its switches.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{
     flavour::{Flavour, ProbeError, probe},
 };
 
-/// The server's search module, as far as it decides which jobs a deletion makes.
+/// Search module of the server, as far as it decides which jobs a deletion creates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Search {
@@ -21,9 +21,9 @@ pub enum Search {
     None,
     /// PostgreSQL's own search: nothing to remove.
     Database,
-    /// An index of its own.
+    /// External index: Meilisearch.
     Meilisearch,
-    /// An index of its own.
+    /// External index: Elasticsearch.
     Elasticsearch,
 }
 
@@ -31,9 +31,9 @@ pub enum Search {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Refresh {
-    /// As far as the flavour allows.
+    /// Refreshed as far as the flavour allows.
     Auto,
-    /// Never.
+    /// Never refreshed.
     Off,
 }
 
@@ -41,41 +41,41 @@ pub enum Refresh {
 /// `None` means the flavour's default.
 #[derive(Debug, Clone, Default)]
 pub struct ServerSwitches {
-    /// Whether deletions are told to other servers.
+    /// Whether deletions are federated to other servers.
     pub federating: Option<bool>,
     /// Whether attachments of deleted posts are removed.
     pub cleanup_attachments: Option<bool>,
-    /// How long the server waits before it does so, in seconds (Akkoma).
+    /// Delay before the server does so, in seconds (Akkoma).
     pub cleanup_attachments_delay: Option<u64>,
-    /// The search module.
+    /// Search module of the server.
     pub search: Option<Search>,
     /// Whether counters of remote accounts are fetched from their servers instead of counted.
     pub external_user_synchronization: Option<bool>,
     /// Whether the running server's caches are refreshed.
     pub refresh: Option<Refresh>,
-    /// How accounts are made.
+    /// Configuration for new accounts.
     pub registration: Registration,
-    /// How long the row of a removed account waits for its deliveries.
+    /// Maximum time for which the row of a removed account waits for its deliveries.
     pub publish_wait: Duration,
-    /// How other servers are told.
+    /// Settings for notifying other servers.
     pub federation: Federation,
 }
 
-/// How other servers are told of what was deleted.
+/// Settings for notifying other servers of deletions.
 #[derive(Debug, Clone)]
 pub struct Federation {
-    /// Who finds out the inboxes.
+    /// Fan-out: which program determines the inboxes.
     pub fanout: Fanout,
-    /// Hosts that get public activities only, in lower case.
+    /// Hosts that receive public activities only, in lower case.
     pub quarantined_instances: Vec<String>,
-    /// A host that has been unreachable for longer is told nothing.
+    /// Time after which an unreachable host is no longer notified.
     pub reachability_timeout: Duration,
-    /// How many deliveries the server is given, and how fast.
+    /// Rate and maximum number of deliveries that the server is given.
     pub pace: DeliveryPace,
 }
 
 impl Default for Federation {
-    /// As the server's own defaults are, and ostrakon's.
+    /// Returns the server's own defaults, and ostrakon's.
     fn default() -> Self {
         Self {
             fanout: Fanout::Server,
@@ -86,43 +86,44 @@ impl Default for Federation {
     }
 }
 
-/// What a job knows of the server whose database it works on.
+/// Data about the server whose database a job works on.
 #[derive(Debug)]
 pub struct Server {
-    /// What differs between databases.
+    /// Differences between databases.
     pub shape: Shape,
-    /// Scheme and host of the server, without a slash at the end; empty when there is no local
-    /// account that tells it (then nothing is written in the server's name either).
+    /// Scheme and host of the server, without a trailing slash; empty if no local account shows it
+    /// (then nothing is written in the server's name either).
     pub base_url: String,
-    /// Host of the server, in lower case, without a port; empty like the address.
+    /// Host of the server, in lower case, without a port; empty if the address is empty.
     pub host: String,
-    /// Whether deletions are told to other servers.
+    /// Whether deletions are federated to other servers.
     pub federating: bool,
     /// Whether attachments of deleted posts are removed.
     pub cleanup_attachments: bool,
-    /// Seconds until then (Akkoma).
+    /// Delay before they are removed, in seconds (Akkoma).
     pub cleanup_attachments_delay: u64,
-    /// The search module.
+    /// Search module of the server.
     pub search: Search,
     /// Whether counters of remote accounts are fetched from their servers instead of counted.
     pub external_user_synchronization: bool,
     /// Whether the running server's caches are refreshed.
     pub refresh: Refresh,
-    /// How accounts are made.
+    /// Configuration for new accounts.
     pub registration: Registration,
-    /// How long the row of a removed account waits for its deliveries; zero: not at all.
+    /// Maximum time for which the row of a removed account waits for its deliveries; zero for no
+    /// wait.
     pub publish_wait: Duration,
-    /// How other servers are told.
+    /// Settings for notifying other servers.
     pub federation: Federation,
-    /// How many deliveries the server may still be given.
+    /// Checks of the server's pending deliveries.
     pub deliveries: Deliveries,
-    /// Where the followers of accounts receive.
+    /// Cache of the inboxes of accounts' followers.
     pub follower_inboxes: FollowerInboxes,
-    /// Makes ids as a node of the server would.
+    /// Generator of ids as on a node of the server.
     pub flakes: FlakeSource,
 }
 
-/// Looks at the database and settles every switch.
+/// Probes the database and settles every switch.
 ///
 /// The server's address is `instance_url`, or that of the oldest local account.
 pub async fn open(
@@ -165,13 +166,13 @@ pub async fn open(
 }
 
 impl Server {
-    /// Makes up the ActivityPub id of a new activity (docs/semantics.md 0.4).
+    /// Generates the ActivityPub id of a new activity (docs/semantics.md 0.4).
     pub fn new_activity_id(&self) -> String {
         format!("{}/activities/{}", self.base_url, Uuid::new_v4())
     }
 }
 
-/// Now, as ActivityPub documents of the server say it.
+/// Current time in the format of the server's ActivityPub documents.
 pub fn published_now() -> String {
     Utc::now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }

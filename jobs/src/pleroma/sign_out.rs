@@ -4,16 +4,16 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// What ended.
+/// Counts of what was ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SignedOut {
-    /// Apps' permissions to ask for a token.
+    /// Number of apps' authorizations to request a token.
     pub authorizations: u64,
-    /// Tokens: sessions, in the words of a person.
+    /// Number of tokens, which are sessions to a user.
     pub tokens: u64,
 }
 
-/// Signs an account out of all apps, at once: the server looks a token up at every request.
+/// Signs an account out of all apps, immediately: the server looks up the token at every request.
 ///
 /// MFA tokens go with the authorizations, push subscriptions with the tokens, by foreign key.
 pub async fn sign_out(db: &mut PgConnection, account: Uuid) -> sqlx::Result<SignedOut> {

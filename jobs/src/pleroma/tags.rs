@@ -1,17 +1,17 @@
-//! What moderators mark accounts with (docs/semantics.md 4.3).
+//! Tags that moderators give to accounts (docs/semantics.md 4.3).
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Longest tag that the column holds, in characters.
+/// Maximum length of a tag in the column, in characters.
 const LONGEST: usize = 255;
 
-/// An account's tags, in the order in which they were given.
+/// Tags of an account, in the order in which they were given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tags(pub Vec<String>);
 
 impl Tags {
-    /// These tags and others behind them, each once.
+    /// Returns these tags followed by others, without duplicates.
     #[must_use]
     pub fn with(&self, more: &[String]) -> Self {
         let mut all = Vec::new();
@@ -23,7 +23,7 @@ impl Tags {
         Self(all)
     }
 
-    /// These tags without others: of each the first one goes.
+    /// Returns these tags without others; removes only the first occurrence of each.
     #[must_use]
     pub fn without(&self, less: &[String]) -> Self {
         let mut rest = self.0.clone();
@@ -36,13 +36,13 @@ impl Tags {
     }
 }
 
-/// Writes a tag as the server would: in lower case, letter by letter, and otherwise as typed.
+/// Normalises a tag as the server would: in lower case, character by character, and otherwise as
+/// typed.
 pub fn normal_tag(typed: &str) -> String {
     typed.chars().flat_map(char::to_lowercase).collect()
 }
 
-/// Says what is wrong with a tag that an account is to get, if anything is. The argument is the
-/// tag as it would be stored.
+/// Fault of a tag that an account is to get, if any. The argument is the tag as it would be stored.
 pub fn tag_fault(tag: &str) -> Option<&'static str> {
     if tag.chars().count() > LONGEST {
         Some("is longer than 255 characters")
@@ -63,7 +63,7 @@ pub async fn read_tags(db: &mut PgConnection, account: Uuid) -> sqlx::Result<Tag
     Ok(Tags(tags.flatten().unwrap_or_default()))
 }
 
-/// Gives an account these tags and no others.
+/// Replaces all tags of an account.
 pub async fn write_tags(db: &mut PgConnection, account: Uuid, tags: &Tags) -> sqlx::Result<()> {
     sqlx::query(
         "update public.users

@@ -1,13 +1,13 @@
 -- Takes the next places for deliveries; gives the second that is now (UTC), and how many places from
 -- its beginning were taken before. $1: places of a second, $2: how many are wanted.
 with clock as (
-    -- By its key: of a table that was never analyzed PostgreSQL expects thousands of rows.
+    -- By its key: PostgreSQL expects thousands of rows in a table that was never analyzed.
     select second, taken from ostrakon.delivery_clock where only_row for update
 ), moment as (
-    -- Read after the lock was got, which may have taken a while.
+    -- Read after the lock was acquired, which may have taken a while.
     select second, taken, date_trunc('second', clock_timestamp()) as this from clock
 ), start as (
-    -- A clock that is behind now has nothing taken ahead of it.
+    -- A clock that is behind the current second has no places taken ahead.
     select this, greatest(0, extract(epoch from second - this)::bigint * $1 + least(taken, $1)) as ahead
     from moment
 )

@@ -1,14 +1,16 @@
-//! Secrets that the server hands out: invites, password resets, confirmations (docs/semantics.md 4.0.3).
+//! Secrets that the server issues: invites, password resets, confirmations (docs/semantics.md
+//! 4.0.3).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE};
 
-/// Makes a secret as the server would: 32 random bytes in base64url with padding, 44 characters.
+/// Generates a secret as the server would: 32 random bytes in base64url with padding, 44
+/// characters.
 pub fn random_token() -> String {
-    // The generator of this thread is a cryptographic one, seeded by the operating system.
+    // This thread's generator is cryptographic, and seeded by the operating system.
     URL_SAFE.encode(rand::random::<[u8; 32]>())
 }
 
-/// Writes a secret as a part of an address: its padding must not stand there as it is.
+/// Escapes a secret for use in a URL path: its padding must be percent-encoded.
 pub(super) fn as_path_segment(token: &str) -> String {
     token.replace('=', "%3D")
 }

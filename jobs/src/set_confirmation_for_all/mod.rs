@@ -1,4 +1,5 @@
-//! Confirms the e-mail address of every local account, or takes that back (docs/semantics.md 4.4b).
+//! Confirms the e-mail addresses of all local accounts, or revokes the confirmation
+//! (docs/semantics.md 4.4b).
 
 mod sql;
 mod walk;
@@ -18,29 +19,29 @@ use sql::Statements;
 pub use walk::Cursor;
 use walk::Lookahead;
 
-/// Confirms all local accounts.
+/// Job that confirms all local accounts.
 pub type ConfirmAll = SetConfirmationForAll<true>;
 
-/// Takes the confirmation from all local accounts.
+/// Job that revokes the confirmation of all local accounts.
 pub type UnconfirmAll = SetConfirmationForAll<false>;
 
-/// Confirms (`CONFIRMED`) all active local accounts but the staff's, or takes that back.
+/// Job that confirms (`CONFIRMED`) all active local accounts except staff, or revokes that.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetConfirmationForAll<const CONFIRMED: bool> {
-    /// The member of the staff in whose name it is done.
+    /// Member of the staff on whose behalf the run acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Uuid>,
     #[serde(skip)]
     ahead: Lookahead,
 }
 
-/// An account that was written.
+/// Account that was written.
 #[derive(FromRow)]
 struct Written {
     id: Uuid,
     nickname: String,
     fieldless: bool,
-    /// Before.
+    /// Whether the account was confirmed before.
     confirmed: bool,
 }
 
@@ -56,7 +57,7 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         "all local users"
     }
 
-    /// The same for both directions: they must not race each other.
+    /// Same key for both directions: they must not race each other.
     fn dedupe_key(&self) -> String {
         "set_confirmation_for_all".to_owned()
     }
@@ -126,20 +127,22 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         Ok(Recount::Left(Left {
             items: left,
             what: "accounts that were not written".to_owned(),
-            // Not all of them: nothing else tells who has a fresh token already.
+            // Only those that are left: nothing else shows which accounts already have a fresh
+            // token.
             cursor: Cursor { after: Uuid::nil(), until: cursor.until, only_left: true },
         }))
     }
 }
 
 impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
-    /// In whose name it is done, if in that of a member of the staff.
+    /// Creates a request, optionally on behalf of a member of the staff.
     #[must_use]
     pub fn new(on_behalf_of: Option<Uuid>) -> Self {
         Self { on_behalf_of, ahead: Lookahead::default() }
     }
 
-    /// What does not hold until the running server restarts, where it cannot be told.
+    /// Note on what takes effect only when the running server restarts, where it cannot be asked to
+    /// reload.
     async fn stale_note(server: &Server, db: &mut PgConnection) -> sqlx::Result<Option<String>> {
         if server.refresh == Refresh::Off {
             return Ok(None);
@@ -152,12 +155,12 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
             return Ok(None);
         };
         let effect = if CONFIRMED {
-            "refusing every request (403) of those that it remembers as unconfirmed"
+            "refusing every request (403) where it remembers them as unconfirmed"
         } else {
-            "letting in those who are signed in"
+            "accepting signed-in sessions"
         };
         Ok(Some(format!(
-            "the confirmations change in the database, but of {whom} the running server goes on \
+            "the confirmations change in the database, but for {whom} the running server keeps \
              {effect} until it restarts or writes the account itself: restart it afterwards"
         )))
     }
@@ -166,7 +169,8 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
         Statements::of(server.shape.flavour, CONFIRMED)
     }
 
-    /// Writes accounts, tells the server, and the staff's log. Returns how many were written.
+    /// Writes accounts, asks the server to reload them, and writes the moderation log. Returns the
+    /// number of accounts written.
     async fn write(
         &self,
         server: &Server,
@@ -185,7 +189,7 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
             .await?;
         written.sort_unstable_by_key(|account| account.id);
         let number = i64::try_from(written.len()).unwrap_or(i64::MAX);
-        // Those who are meant are active.
+        // The accounts in question are active.
         let rows = written.iter().map(|account| AccountRow {
             id: account.id,
             fieldless: account.fieldless,
@@ -193,7 +197,7 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
         });
         refresh_rows(db, server, rows.collect(), Changed::Fields).await?;
         if CONFIRMED {
-            // Whoever only lost a forgotten token was confirmed before.
+            // Accounts that only lost a leftover token were confirmed before.
             let people: Vec<Person> = written
                 .into_iter()
                 .filter(|account| !account.confirmed)

@@ -1,32 +1,35 @@
-//! The statements that know which accounts are meant, in the form of each flavour.
+//! Statements that select the accounts in question, in the form of each flavour.
 
 use crate::pleroma::Flavour;
 
-/// The statements for one direction and one flavour.
+/// Statements for one direction and one flavour.
 pub(super) struct Statements {
-    /// `$1`: up to this account. Counts the accounts that a run writes.
+    /// Counts the accounts that a run writes. `$1`: up to this account.
     pub(super) count: &'static str,
-    /// `$1`: after this account, `$2`: up to this one, `$3`: at most so many. The accounts that a run writes, in order, each
-    /// with the page on which it lies, if those of a page are to be spread over batches.
+    /// Lists the accounts that a run writes, in order, each with the page of its row if those of a
+    /// page should be spread over batches. `$1`: after this account, `$2`: up to this one, `$3`:
+    /// maximum number.
     pub(super) find: &'static str,
-    /// The same for those that [`count_left`](Self::count_left) counts.
+    /// Lists the accounts that [`count_left`](Self::count_left) counts, in the same way.
     pub(super) find_left: &'static str,
-    /// `$1`: accounts, `$2`: their new tokens, if they get any. Writes those that are still meant;
-    /// tells their nickname, whether their profile has no fields, and whether they were confirmed before.
+    /// Writes accounts that still qualify; returns their nicknames, whether their profile has no
+    /// fields, and whether they were confirmed before. `$1`: accounts, `$2`: their new tokens, if
+    /// they get any.
     pub(super) write: &'static str,
-    /// `$1`: up to this account. Counts accounts that a finished run cannot have left so.
+    /// Counts accounts in a state in which a finished run cannot have left them. `$1`: up to this
+    /// account.
     pub(super) count_left: &'static str,
 }
 
-/// The newest account.
+/// Newest account.
 pub(super) const NEWEST: &str = "select id from public.users order by id desc limit 1";
 
-/// Whether any profile of a local account has fields, so that the server cannot be had to read it anew.
+/// Whether any local account has profile fields, which keep the server from reloading it.
 pub(super) const SOMEBODY_WITH_FIELDS: &str =
     "select exists (select from public.users where local and raw_fields <> '[]')";
 
-/// Whom the original means; `$active`: whether `u` is active. `internal.` in whatever case; LIKE takes
-/// longer than all the rest together.
+/// Condition for the accounts that the original deals with; `$active`: whether `u` is active.
+/// Matches `internal.` in any case; LIKE would take longer than everything else together.
 macro_rules! meant {
     ($active:literal) => {
         concat!(
@@ -38,9 +41,9 @@ macro_rules! meant {
     };
 }
 
-/// `$active`, `$confirmed`: whether `u` is; `$page`: where `u` lies, if that matters; `$written`: which
-/// of those who are meant are written; `$set`: what is written, `new.token` being a new token; `$left`:
-/// what cannot be left.
+/// Builds the statements. `$active`, `$confirmed`: whether `u` is; `$page`: page of `u`, if that
+/// matters; `$written`: which of the accounts in question are written; `$set`: what is written,
+/// `new.token` being a new token; `$left`: state that cannot be left.
 macro_rules! statements {
     (
         $active:literal, $confirmed:literal, $page:expr, $written:literal, $set:literal,
@@ -53,7 +56,7 @@ macro_rules! statements {
                 " and ",
                 $written
             ),
-            // One condition in all, which no index has: so the planner takes the primary key, in its
+            // A single condition that no index has, so the planner uses the primary key, in its
             // order.
             find: concat!(
                 "select u.id, ",
@@ -106,14 +109,14 @@ macro_rules! statements {
     };
 }
 
-/// The number of the page on which a row lies.
+/// Number of the page on which a row lies.
 macro_rules! page {
     () => {
         "(u.ctid::text::point)[0]::bigint"
     };
 }
 
-/// A confirmed account has no token; one that still has loses it.
+/// Confirmed accounts have no token; one that still has a token loses it.
 const CONFIRM: Statements = statements!(
     "u.is_active",
     "u.is_confirmed",
@@ -123,8 +126,9 @@ const CONFIRM: Statements = statements!(
     "not u.is_confirmed"
 );
 
-/// Everybody who is meant gets a fresh token. Whoever uses it at once is confirmed again. Nothing tells
-/// whether somebody has got his already, so no page is come back to.
+/// Every account in question gets a fresh token. An account that uses it immediately is confirmed
+/// again. Nothing shows whether an account already got its token, so the run never returns to a
+/// page.
 const UNCONFIRM: Statements = statements!(
     "u.is_active",
     "u.is_confirmed",
@@ -153,7 +157,7 @@ const UNCONFIRM_PLEROMA22: Statements = statements!(
 );
 
 impl Statements {
-    /// Chooses by flavour and direction.
+    /// Selects the statements by flavour and direction.
     pub(super) const fn of(flavour: Flavour, confirmed: bool) -> &'static Self {
         match (flavour, confirmed) {
             (Flavour::Pleroma | Flavour::Akkoma, true) => &CONFIRM,

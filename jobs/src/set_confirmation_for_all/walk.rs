@@ -1,13 +1,13 @@
-//! Which accounts come next.
+//! Selection of the next accounts.
 //!
-//! Accounts are walked over in the order of their ids, window by window of those that are to be
-//! written: however many others lie between them, all of them are passed over once. Of those that lie together
-//! on one page of the table, a batch takes one, and the batches after it the others. Each so finds
-//! the room that the one before has left there, and `PostgreSQL` can keep the new version of a row on
-//! its page, and need not add it to each of the table's twenty indexes ("heap-only tuple"). Taking
-//! accounts as they come costs about twice as much time (docs/performance.md).
+//! The run walks accounts in the order of their ids, in windows of accounts that are to be written:
+//! however many others lie between them, each window skips them only once. Of the accounts on one
+//! page of the table, a batch takes one, and later batches take the others. Each batch finds the
+//! room that the previous one left on the page. So `PostgreSQL` can keep the new version of a row
+//! on its page, and need not add it to each of the table's twenty indexes ("heap-only tuple").
+//! Taking accounts in plain order costs about twice as much time (docs/performance.md).
 //!
-//! This goes only where an account that was written can be told from one that was not.
+//! This works only where written accounts can be distinguished from others.
 
 use std::collections::HashMap;
 
@@ -16,48 +16,48 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::sql::Statements;
-use crate::engine::ClaimCache;
+use crate::claim_cache::ClaimCache;
 
-/// Where a run stands.
+/// Progress of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// All accounts up to this one are dealt with, of whatever kind.
+    /// Account up to which all accounts, of any kind, are dealt with.
     pub after: Uuid,
-    /// The last account that existed when the run began; later ones are left alone.
+    /// Last account that existed when the run began; the run leaves later ones alone.
     pub until: Uuid,
-    /// Whether the recount found some left, and only these are still meant.
+    /// Whether the recount found some left, and the run deals with only these.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_left: bool,
 }
 
-/// Accounts of a window for each one that a batch may write: so many that it has more pages than a
-/// batch has accounts.
+/// Accounts in a window per account that a batch may write: enough that a window has more pages
+/// than a batch has accounts.
 const WINDOW: i64 = 40;
 
-/// The most accounts of a window: a few MB.
+/// Maximum number of accounts in a window; a few MB.
 const WINDOW_MAX: i64 = 100_000;
 
-/// Where few pages hold all accounts, a batch takes at least this part of what it may, and more than
-/// one of a page: many small batches would cost more than they save.
+/// Minimum batch, as a fraction (1/8) of its limit. Where few pages hold all accounts, a batch
+/// takes several from one page: many small batches would cost more than they save.
 const CROWDED: usize = 8;
 
-/// What one batch does.
+/// Work of one batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
-    /// The accounts that it writes: at most as many as asked for, maybe none. The first one is the
-    /// first of all that are left.
+    /// Accounts that the batch writes: at most as many as requested, possibly none. The first is
+    /// the lowest of all that are left.
     pub(super) accounts: Vec<Uuid>,
-    /// Where the next one begins: after the first of these in any case.
+    /// Position at which the next batch begins; always at or after the first of these accounts.
     pub(super) after: Uuid,
 }
 
-/// The window that is being walked over. It only saves looking at it again: a worker that takes a run
-/// over does without.
+/// Current window of the walk. It only saves reading the same accounts again: a worker that takes
+/// over a run starts without it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Lookahead(ClaimCache<Option<Window>>);
 
 impl Lookahead {
-    /// Finds what comes after the cursor's place; `None`: nothing does.
+    /// Finds the accounts after the cursor's position; `None` if there are none.
     pub(super) async fn step(
         &self,
         db: &mut PgConnection,
@@ -91,7 +91,7 @@ impl Lookahead {
         self.0.with(|window| window.as_mut()?.next(cursor.after, most))
     }
 
-    /// Looks anew before the next step.
+    /// Drops the window, so that the next step reads the accounts again.
     pub(super) fn forget(&self) {
         self.0.with(|ahead| *ahead = None);
     }
@@ -104,19 +104,20 @@ impl Lookahead {
 /// Accounts that are to be written.
 #[derive(Debug)]
 struct Window {
-    /// The place at which the latest step began, and how many accounts it took.
+    /// Position at which the latest step began.
     at: Uuid,
     taken: usize,
-    /// Those of that step, and those that are left: the first ones of their pages, then the second
-    /// ones, and so on.
+    /// Accounts of the latest step and those that are left: the first of each page, then the second
+    /// of each, and so on.
     accounts: Vec<Uuid>,
-    /// On how many pages they were.
+    /// Number of pages that they were on.
     pages: usize,
     end: Uuid,
 }
 
 impl Window {
-    /// One that begins after an account. `found` are in order, each with its page, if that matters.
+    /// Creates a window that begins after an account. `found` is in order, each account with its
+    /// page, if that matters.
     fn new(after: Uuid, found: Vec<(Uuid, Option<i64>)>, end: Uuid) -> Self {
         let mut taken: HashMap<i64, usize> = HashMap::new();
         let mut on_pages: Vec<(usize, Uuid)> = found
@@ -134,8 +135,8 @@ impl Window {
         Self { at: after, taken: 0, accounts, pages, end }
     }
 
-    /// The step that begins at a place: the latest one again, since a batch that is undone is done
-    /// again, maybe smaller; or the one after it.
+    /// Returns the step that begins at a position: the latest one again, since a batch that was
+    /// rolled back is retried, possibly smaller; or the next one.
     fn next(&mut self, after: Uuid, most: usize) -> Option<Step> {
         if after != self.at {
             if after == self.end || after != self.begin(self.taken) {
@@ -151,7 +152,8 @@ impl Window {
         Some(Step { accounts, after: self.begin(self.taken) })
     }
 
-    /// Puts the first of all in front, which is that of a page that has got further than others.
+    /// Moves the lowest account to the front: more accounts of its page have been taken than of
+    /// others.
     fn bring_first(&mut self) {
         let first = self.accounts.iter().enumerate().min_by_key(|(_, account)| **account);
         if let Some((nth, _)) = first {
@@ -159,7 +161,7 @@ impl Window {
         }
     }
 
-    /// The place right before the first of those that are left after so many.
+    /// Position immediately before the lowest account that is left after `taken` accounts.
     fn begin(&self, taken: usize) -> Uuid {
         let first = self.accounts.iter().skip(taken).min();
         first.map_or(self.end, |first| Uuid::from_u128(first.as_u128().saturating_sub(1)))
@@ -170,7 +172,7 @@ impl Window {
 mod tests {
     use super::*;
 
-    /// A window with these pages, up to account 40.
+    /// Window with these pages, up to account 40.
     fn window(pages: &[&[u128]]) -> Window {
         let mut found: Vec<_> = (0..)
             .zip(pages)
@@ -180,7 +182,7 @@ mod tests {
         Window::new(Uuid::nil(), found, Uuid::from_u128(40))
     }
 
-    /// The accounts of the step that begins at a place, and the next place.
+    /// Accounts of the step that begins at a position, and the next position.
     fn step(window: &mut Window, after: u128, most: usize) -> Option<(Vec<u128>, u128)> {
         let step = window.next(Uuid::from_u128(after), most)?;
         Some((step.accounts.iter().map(Uuid::as_u128).collect(), step.after.as_u128()))

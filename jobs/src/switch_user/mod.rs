@@ -1,4 +1,4 @@
-//! Switches one account on or off (docs/semantics.md 3).
+//! Activates or deactivates one account (docs/semantics.md 3).
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -13,33 +13,33 @@ use crate::{
     },
 };
 
-/// Deactivates an account.
+/// Job that deactivates an account.
 pub type DeactivateUser = SwitchUser<false>;
 
-/// Activates an account.
+/// Job that activates an account.
 pub type ActivateUser = SwitchUser<true>;
 
-/// Switches an account on (`ACTIVE`) or off.
+/// Job that activates (`ACTIVE`) or deactivates an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SwitchUser<const ACTIVE: bool> {
-    /// As typed.
+    /// Nickname as typed by the operator.
     pub nickname: String,
     /// The account's ActivityPub id.
     pub actor: String,
-    /// The member of the staff in whose name it is done.
+    /// Member of the staff on whose behalf the run acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Uuid>,
 }
 
-/// There is one step.
+/// Progress of a run with a single step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// Whether it was done.
+    /// Whether the step is done.
     pub switched: bool,
 }
 
 impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
-    /// Whether there is something to do. Pleroma 2.2 repeats a deactivation's effects.
+    /// Whether there is anything to do. Pleroma 2.2 repeats a deactivation's effects.
     pub fn is_needed(server: &Server, actor: &Actor) -> bool {
         actor.active != ACTIVE || (!ACTIVE && server.shape.flavour == Flavour::Pleroma22)
     }
@@ -50,20 +50,20 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
             .ok_or_else(|| JobError::fail(format!("there is no account {} any more", self.actor)))
     }
 
-    /// What a person should know of what the running server goes on doing.
+    /// Notes for the operator on what the running server continues to do.
     async fn notes(
         server: &Server,
         db: &mut PgConnection,
         actor: &Actor,
     ) -> sqlx::Result<Vec<String>> {
         let mut notes = Vec::new();
-        // Pleroma 2.2 reads the account at every request, so its access ends by itself.
+        // Pleroma 2.2 reads the account at every request, so access ends without a reload.
         let remembers = server.shape.flavour != Flavour::Pleroma22;
         if !ACTIVE && actor.local && remembers && server.refresh == Refresh::Off {
             let nickname = actor.nickname.as_deref().unwrap_or_default();
             notes.push(format!(
-                "the running server is not told (server.refresh is off), so whoever is signed in \
-                 keeps access until it restarts; end the sessions at once with: ostrakon user \
+                "the running server is not notified (server.refresh is off), so signed-in \
+                 sessions keep access until it restarts; end them immediately with: ostrakon user \
                  sign_out {nickname}"
             ));
         }
@@ -74,7 +74,7 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
         Ok(notes)
     }
 
-    /// Has the running server read what changed, and writes the staff's log.
+    /// Asks the running server to reload what changed, and writes the moderation log.
     async fn tell(
         &self,
         server: &Server,
@@ -110,7 +110,7 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
         &self.nickname
     }
 
-    /// The same for both directions: they must not race each other.
+    /// Same key for both directions: they must not race each other.
     fn dedupe_key(&self) -> String {
         format!("switch_user:{}", self.actor)
     }
@@ -158,7 +158,7 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
         _db: &mut PgConnection,
         _cursor: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
-        // The account is all there is: without it the run has failed.
+        // The account is the only item: without it the run has failed.
         Ok(None)
     }
 
@@ -173,7 +173,7 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
         if actor.active == ACTIVE {
             return Ok(Recount::Right);
         }
-        // Somebody has switched it back since it was found not to be needed.
+        // Another session switched the account back after the run found nothing to do.
         Ok(Recount::Left(Left {
             items: 1,
             what: format!("account that was not switched, {},", self.actor),

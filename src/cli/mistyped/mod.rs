@@ -1,4 +1,4 @@
-//! Help, version, and command lines that make no sense.
+//! Help, version, and invalid command lines.
 
 mod similar;
 mod synonyms;
@@ -16,8 +16,8 @@ use clap::{
 use super::{Cli, Output};
 use crate::telemetry::Color;
 
-/// Prints what clap has to say: help and version on the standard output with exit code 0, errors on
-/// the standard error with 2.
+/// Prints clap's output: help and version on standard output with exit code 0, errors on standard
+/// error with exit code 2.
 pub(super) fn report(error: &Error) -> ExitCode {
     let output =
         Output { color: Color::Auto.enabled(io::stderr().is_terminal()), ..Output::default() };
@@ -37,7 +37,7 @@ pub(super) fn report(error: &Error) -> ExitCode {
     }
 }
 
-/// The command whose sub-command was to be `typed`; empty at the top.
+/// Path of the command before the unknown subcommand `typed`; empty at the top level.
 fn parent(typed: &str) -> &'static str {
     let words: Vec<String> = std::env::args().skip(1).take_while(|word| word != typed).collect();
     let named = |word: &String| match word.as_str() {
@@ -49,7 +49,7 @@ fn parent(typed: &str) -> &'static str {
     words.iter().rev().find_map(named).unwrap_or_default()
 }
 
-/// Says that there is no such command, and which one may be meant.
+/// Reports an unknown command and suggests what may have been meant.
 fn unknown(parent: &str, typed: &str) -> String {
     let wanted = typed.to_lowercase().replace('-', "_");
     let meant = synonyms::look_up(parent, &wanted);
@@ -66,7 +66,7 @@ fn unknown(parent: &str, typed: &str) -> String {
     };
     let within = spelled(parent, "");
     let within = within.trim();
-    format!("{within} knows no command {typed:?}\n{tip}All commands: {within} --help")
+    format!("{within} has no command {typed:?}\n{tip}All commands: {within} --help")
 }
 
 fn spelled(parent: &str, name: &str) -> String {
@@ -77,7 +77,7 @@ fn spelled(parent: &str, name: &str) -> String {
         .join(" ")
 }
 
-/// The names of the commands below one.
+/// Names of a command's subcommands.
 fn names(parent: &str) -> Vec<String> {
     let root = Cli::command();
     let below = if parent.is_empty() { Some(&root) } else { root.find_subcommand(parent) };
@@ -89,7 +89,7 @@ fn names(parent: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// What a word of the table leads to is a command that there is.
+    /// Every word of the synonym table leads to an existing command.
     #[test]
     fn every_way_leads_somewhere() {
         for (parent, word) in synonyms::words() {
@@ -113,44 +113,44 @@ mod tests {
     #[test]
     fn words_of_other_programs_lead_to_ours() {
         insta::assert_snapshot!(reported("user", "delete"), @r#"
-        ostrakon user knows no command "delete"
+        ostrakon user has no command "delete"
         Did you mean:
-          ostrakon user rm NICK          removes an account with everything it did; cannot be undone
-          ostrakon user deactivate NICK  switches an account off; ostrakon user activate NICK undoes it
+          ostrakon user rm NICK          removes an account and everything it did; cannot be undone
+          ostrakon user deactivate NICK  deactivates an account; ostrakon user activate NICK undoes it
         All commands: ostrakon user --help
         "#);
         insta::assert_snapshot!(reported("user", "Ban"), @r#"
-        ostrakon user knows no command "Ban"
+        ostrakon user has no command "Ban"
         Did you mean:
-          ostrakon user deactivate NICK  switches an account off; ostrakon user activate NICK undoes it
+          ostrakon user deactivate NICK  deactivates an account; ostrakon user activate NICK undoes it
         All commands: ostrakon user --help
         "#);
         insta::assert_snapshot!(reported("user", "lsit"), @r#"
-        ostrakon user knows no command "lsit"
+        ostrakon user has no command "lsit"
         Did you mean:
           ostrakon user list
         All commands: ostrakon user --help
         "#);
         insta::assert_snapshot!(reported("", "deactivate"), @r#"
-        ostrakon knows no command "deactivate"
+        ostrakon has no command "deactivate"
         Did you mean:
-          ostrakon user deactivate NICK  switches an account off; ostrakon user activate NICK undoes it
+          ostrakon user deactivate NICK  deactivates an account; ostrakon user activate NICK undoes it
         All commands: ostrakon --help
         "#);
         insta::assert_snapshot!(reported("runs", "stop"), @r#"
-        ostrakon runs knows no command "stop"
+        ostrakon runs has no command "stop"
         Did you mean:
-          ostrakon runs pause RUN   stops a run for a while; ostrakon runs resume RUN lets it go on
+          ostrakon runs pause RUN   pauses a run; ostrakon runs resume RUN continues it
           ostrakon runs cancel RUN  stops a run for good; what is done stays done
         All commands: ostrakon runs --help
         "#);
         insta::assert_snapshot!(reported("user", "xyzzy"), @r#"
-        ostrakon user knows no command "xyzzy"
+        ostrakon user has no command "xyzzy"
         All commands: ostrakon user --help
         "#);
     }
 
-    /// Every word that is one slip of the finger away from a harmless command.
+    /// All words one typing error away from a harmless command.
     fn slips(name: &str) -> Vec<String> {
         let letters: Vec<char> = name.chars().collect();
         let mut slips = Vec::new();
@@ -189,7 +189,7 @@ mod tests {
                 let meant = similar::to(&names, &slip);
                 assert!(meant.iter().all(|name| !similar::is_grave(name)), "{slip}: {meant:?}");
             }
-            // Two slips as well.
+            // The same holds for two typing errors.
             for slip in harmless.filter(|name| name.len() < 9).flat_map(|name| slips(name)) {
                 for slip in slips(&slip).iter().step_by(101) {
                     let meant = similar::to(&names, slip);

@@ -1,6 +1,6 @@
-//! Commands that are spelled nearly as what was typed.
+//! Commands with a spelling close to what was typed.
 
-/// Commands that take away what a person may want to keep, or stop somebody from what they do.
+/// Commands that destroy data or restrict an account's owner.
 const GRAVE: [&str; 12] = [
     "rm",
     "delete_activities",
@@ -16,13 +16,13 @@ const GRAVE: [&str; 12] = [
     "cancel",
 ];
 
-/// Whether a command is one that nobody should be led to by a typing error.
+/// Whether a command is too dangerous to be suggested for a typing error.
 pub(super) fn is_grave(name: &str) -> bool {
     GRAVE.contains(&name)
 }
 
-/// The names that are nearest to a word. A grave one only if the word can hardly mean anything
-/// else: one slip in a long name, two in a very long one, and no harmless command within two.
+/// Names closest to a word. A dangerous command is suggested only if little else can be meant: one
+/// typing error in a long name, two in a very long one, and no harmless command within two.
 pub(super) fn to<'n>(names: &'n [String], word: &str) -> Vec<&'n str> {
     let distance = |name: &str| strsim::osa_distance(name, word);
     let near = |name: &str| distance(name) <= if name.len() < 5 { 1 } else { 2 };

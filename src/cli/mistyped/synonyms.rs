@@ -1,15 +1,15 @@
-//! What other programs call our commands.
+//! Names that other programs use for our commands.
 
-/// A command as it is typed, and what it does.
+/// A command line and what it does.
 type Meant = (&'static str, &'static str);
 
-const RM: Meant = ("user rm NICK", "removes an account with everything it did; cannot be undone");
+const RM: Meant = ("user rm NICK", "removes an account and everything it did; cannot be undone");
 const DEACTIVATE: Meant =
-    ("user deactivate NICK", "switches an account off; ostrakon user activate NICK undoes it");
-const ACTIVATE: Meant = ("user activate NICK", "switches a deactivated account on again");
+    ("user deactivate NICK", "deactivates an account; ostrakon user activate NICK undoes it");
+const ACTIVATE: Meant = ("user activate NICK", "activates a deactivated account again");
 const POSTS: Meant = (
     "user delete_activities NICK",
-    "deletes what an account posted, and keeps the account; cannot be undone",
+    "deletes what an account posted, but not the account; cannot be undone",
 );
 const SILENCE: Meant = (
     "user tag NICK mrf_tag:force-unlisted",
@@ -17,37 +17,35 @@ const SILENCE: Meant = (
 );
 const INSTANCE: Meant = (
     "user deactivate_all_from_instance HOST",
-    "switches all accounts of a host off; look with --dry-run first",
+    "deactivates all accounts of a host; try --dry-run first",
 );
-const NEW: Meant = ("user new NICK EMAIL", "makes an account");
+const NEW: Meant = ("user new NICK EMAIL", "creates an account");
 const SHOW: Meant = ("user show NICK", "shows an account: roles, state, counters");
 const LIST: Meant = ("user list", "lists the accounts of this server");
-const SET: Meant = ("user set NICK --…", "gives roles or takes them, locks, confirms");
-const PASSWORD: Meant =
-    ("user reset_password NICK", "makes a link with which a password can be chosen anew");
-const MFA: Meant = ("user reset_mfa NICK", "lets an account log in without its second factor");
+const SET: Meant = ("user set NICK --…", "sets roles, lock and confirmation");
+const PASSWORD: Meant = ("user reset_password NICK", "creates a password-reset link");
+const MFA: Meant = ("user reset_mfa NICK", "disables an account's second factor");
 const SIGN_OUT: Meant = ("user sign_out NICK", "signs an account out of all apps");
 const EMAIL: Meant = ("user change_email NICK EMAIL", "changes an account's e-mail address");
 const CONFIRM: Meant = ("user confirm NICK", "confirms an account's e-mail address");
 const UNCONFIRM: Meant =
-    ("user set NICK --no-confirmed", "takes the confirmation of its e-mail address away");
+    ("user set NICK --no-confirmed", "marks its e-mail address as unconfirmed");
 const INVITES: Meant = ("user invites", "lists all invites");
 const REVOKE: Meant = ("user revoke_invite TOKEN", "revokes an invite");
-const PAUSE: Meant =
-    ("runs pause RUN", "stops a run for a while; ostrakon runs resume RUN lets it go on");
+const PAUSE: Meant = ("runs pause RUN", "pauses a run; ostrakon runs resume RUN continues it");
 const CANCEL: Meant = ("runs cancel RUN", "stops a run for good; what is done stays done");
-const RESUME: Meant = ("runs resume RUN", "lets a paused run go on");
-const RETRY: Meant = ("runs retry RUN", "has a failed or cancelled run go on where it stopped");
+const RESUME: Meant = ("runs resume RUN", "resumes a paused run");
+const RETRY: Meant = ("runs retry RUN", "continues a failed or cancelled run where it stopped");
 const RUN: Meant = ("runs show RUN", "shows a run: plan, progress, history, parked items");
 const RUNS: Meant = ("runs list", "lists runs, newest first");
 const WATCH: Meant = ("runs watch RUN", "follows a run to its end");
-const SPEED: Meant = ("runs speed RUN FACTOR", "lets a run go faster or slower");
-const WORKER: Meant = ("worker", "runs jobs until told to stop");
-const ACTIONS: Meant = ("actions", "tells what was done at once, by whom and why");
-const MIGRATE: Meant = ("migrate", "makes or updates ostrakon's own tables");
+const SPEED: Meant = ("runs speed RUN FACTOR", "changes the speed of a run");
+const WORKER: Meant = ("worker", "runs jobs until stopped");
+const ACTIONS: Meant = ("actions", "lists changes made without a run: what, by whom and why");
+const MIGRATE: Meant = ("migrate", "creates or updates ostrakon's own tables");
 const SETTINGS: Meant = ("config show", "shows every setting in force");
 
-/// Words behind `ostrakon user`, and by themselves, with what they mean.
+/// Words typed after `ostrakon user`, or alone, with their meanings.
 const USER: &[(&[&str], &[Meant])] = &[
     (
         &[
@@ -189,7 +187,7 @@ const TOP: &[(&[&str], &[Meant])] = &[
     (&["log", "logs", "audit", "history", "action"], &[ACTIONS]),
     (&["init", "setup", "install", "upgrade", "migration", "migrations"], &[MIGRATE]),
     (&["settings", "configuration", "conf"], &[SETTINGS]),
-    // Our own names, one word too early.
+    // Our own names, typed one word too early.
     (&["pause"], &[PAUSE]),
     (&["resume"], &[RESUME]),
     (&["cancel", "stop"], &[CANCEL]),
@@ -214,7 +212,7 @@ const TOP: &[(&[&str], &[Meant])] = &[
     (&["revoke_invite"], &[REVOKE]),
 ];
 
-/// What a word means behind a command; nothing when no program is known that has it.
+/// Meaning of a word typed after a command; `None` if no known program has that word.
 pub(super) fn look_up(parent: &str, word: &str) -> &'static [Meant] {
     let tables: &[_] = match parent {
         "user" => &[USER],
@@ -226,7 +224,7 @@ pub(super) fn look_up(parent: &str, word: &str) -> &'static [Meant] {
     entries.find(|(words, _)| words.contains(&word)).map_or(&[], |(_, meant)| *meant)
 }
 
-/// Every word, with the command it stands behind.
+/// All words, each with the command that it follows.
 #[cfg(test)]
 pub(super) fn words() -> Vec<(&'static str, &'static str)> {
     let of = |parent, table: &'static [(&'static [&'static str], _)]| {

@@ -1,4 +1,4 @@
-//! The only folder that prints: results on the standard output, everything else on the standard error.
+//! The only folder that prints: results to standard output, everything else to standard error.
 
 mod stream;
 mod table;
@@ -17,22 +17,22 @@ use super::Failure;
 use stream::{write_stderr, write_stdout};
 use text::{escaped, plain};
 
-/// Bytes of an answer that are looked at.
+/// Maximum length of an answer, in bytes; the rest is ignored.
 const ANSWER: u64 = 1024;
 
-/// How a command talks.
+/// Output settings of a command.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Output {
     /// One JSON object per line instead of text.
     pub(crate) json: bool,
-    /// Only results and errors.
+    /// Results, warnings and errors only.
     pub(crate) quiet: bool,
-    /// Colours on the standard error.
+    /// Colours on standard error.
     pub(crate) color: bool,
 }
 
 impl Output {
-    /// Prints a line of the result. Not in JSON mode, where [`Output::object`] does.
+    /// Prints a line of the result. Does nothing in JSON mode, where [`Output::object`] prints it.
     pub(crate) fn result(self, line: impl AsRef<str>) {
         if !self.json {
             write_stdout(&(plain(line.as_ref()) + "\n"));
@@ -49,24 +49,24 @@ impl Output {
         }
     }
 
-    /// Says something that is good to know.
+    /// Prints helpful information, unless `--quiet` is set.
     pub(crate) fn note(self, line: impl AsRef<str>) {
         if !self.quiet {
             Self::attention(line);
         }
     }
 
-    /// Says something without which a person cannot decide what to do: even when told to be quiet.
+    /// Prints what the user needs for a decision, even with `--quiet`.
     pub(crate) fn attention(line: impl AsRef<str>) {
         write_stderr(&(plain(line.as_ref()) + "\n"));
     }
 
-    /// Says something that ought to be known.
+    /// Prints a warning, even with `--quiet`.
     pub(crate) fn warning(self, line: impl AsRef<str>) {
         self.labelled("warning", "33", line.as_ref());
     }
 
-    /// Says why a command failed.
+    /// Prints why a command failed.
     pub(crate) fn error(self, line: impl AsRef<str>) {
         self.labelled("error", "31", line.as_ref());
     }
@@ -77,7 +77,7 @@ impl Output {
         write_stderr(&format!("{label} {}\n", plain(line)));
     }
 
-    /// Asks a question; anything but a yes is a no. `None` when there is nobody to ask.
+    /// Asks a question; anything but a yes is a no. `None` without a terminal or in JSON mode.
     pub(crate) fn ask(self, question: &str) -> Option<bool> {
         if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return None;
@@ -88,8 +88,8 @@ impl Output {
         Some(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
-    /// Asks on the standard output, as the original does, and reads the answer from the standard
-    /// input, also when that is a pipe. Empty when there is none.
+    /// Asks on standard output, as the original does, and reads the answer from standard input,
+    /// which may be a pipe. Returns an empty string if there is no answer.
     pub(crate) fn ask_on_stdout(question: &str) -> String {
         write_stdout(&plain(question));
         let mut answer = String::new();
@@ -99,13 +99,13 @@ impl Output {
         }
     }
 
-    /// Whether what is printed reaches nobody any more: a reason to stop printing.
+    /// Whether output can no longer be delivered: a reason to stop printing.
     pub(crate) fn is_lost() -> bool {
         stream::is_lost()
     }
 
-    /// Makes sure that all of the result has been handed over so far, before something is committed
-    /// that cannot be shown again.
+    /// Checks that all output so far was delivered, before the commit of something that cannot be
+    /// shown again.
     pub(crate) fn delivered() -> Result<(), Failure> {
         stream::why_not_delivered().map_or(Ok(()), |error| {
             Err(Failure::Failed(format!(
@@ -114,47 +114,48 @@ impl Output {
         })
     }
 
-    /// Ends a command that went well: not if somebody who wanted to read its result did not get it.
+    /// Ends a successful command. Fails if part of the result could not be written, unless the
+    /// reader closed the pipe.
     pub(crate) fn finish(what_stays: &str) -> Result<(), Failure> {
         stream::why_lost().map_or(Ok(()), |error| {
             Err(Failure::Failed(format!(
-                "the standard output could not be written, or not to its end ({error}).\n{what_stays}"
+                "the standard output could not be written completely ({error}).\n{what_stays}"
             )))
         })
     }
 
-    /// Shows a bar that lines are printed above, on a terminal.
+    /// Shows a progress bar on a terminal; lines are printed above it.
     pub(crate) fn show_bar(bar: ProgressBar) {
         stream::show_bar(bar);
     }
 
-    /// Clears the bar.
+    /// Removes the progress bar.
     pub(crate) fn take_bar_away() {
         stream::take_bar_away();
     }
 
-    /// Whether a person sits there and sees what is printed.
+    /// Whether a user sees what is printed: both streams are terminals, and not in JSON mode.
     pub(crate) fn is_watched(self) -> bool {
         !self.json && io::stdout().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Whether a moving progress bar makes sense.
+    /// Whether to show a moving progress bar.
     pub(crate) fn is_live(self) -> bool {
         !self.quiet && io::stderr().is_terminal()
     }
 }
 
-/// Writes a number of things, named in the plural (of those in `s`): `1 post`, `2,000 posts`.
+/// Formats a count with its noun, given as a plural in `s`: `1 post`, `2,000 posts`.
 pub(crate) fn counted(number: i64, things: &str) -> String {
     format!("{} {}", thousands(number), named(number, things))
 }
 
-/// Names things in the plural or, if there is one, in the singular.
+/// Plural noun, or its singular if the number is 1.
 pub(crate) fn named(number: i64, things: &str) -> &str {
     things.strip_suffix('s').filter(|_| number == 1).unwrap_or(things)
 }
 
-/// Writes a number with a comma every three digits.
+/// Formats a number with a comma every three digits.
 pub(crate) fn thousands(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::new();

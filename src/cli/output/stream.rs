@@ -1,4 +1,5 @@
-//! The two streams: a write that fails is remembered, and no line runs through a progress bar.
+//! Standard output and standard error: failed writes are remembered, and no line overlaps a
+//! progress bar.
 
 use std::{
     io::{self, Write},
@@ -9,50 +10,50 @@ use indicatif::ProgressBar;
 
 use super::text::visible;
 
-/// The first write to the standard output that failed.
+/// First error from writing to standard output.
 static LOST: OnceLock<io::Error> = OnceLock::new();
 
-/// The progress bar on the standard error, while there is one.
+/// Progress bar on standard error, while there is one.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-/// Writes a text to the standard output. After a failure nothing more is written: what was printed
-/// must be a beginning, not a selection.
+/// Writes text to standard output. Writes nothing after a failure: the output must be a prefix of
+/// the result, without gaps.
 pub(super) fn write_stdout(text: &str) {
     if is_lost() {
         return;
     }
     beside_bar(|| {
         let mut stdout = io::stdout().lock();
-        // Each time: what waits in a buffer cannot fail.
+        // Flushed each time: buffered text would hide a failure.
         if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             lose(error);
         }
     });
 }
 
-/// Notes that a part of the result cannot be printed.
+/// Records that part of the result could not be printed.
 pub(super) fn lose(error: io::Error) {
-    // Only the first one is of interest.
+    // Only the first error matters.
     let _later = LOST.set(error);
 }
 
-/// Whether something printed before has not arrived.
+/// Whether earlier output was lost.
 pub(super) fn is_lost() -> bool {
     LOST.get().is_some()
 }
 
-/// Why not everything has arrived. A reader that has gone away (`| head`) is `None` as well: it has
+/// Reason why output was lost. `None` also for a reader that closed the pipe (`| head`): it has
 /// what it wanted.
 pub(super) fn why_lost() -> Option<&'static io::Error> {
     LOST.get().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
 }
 
-/// The same, where also a reader that has gone away was to have it.
+/// Reason why output was lost, a closed pipe included: for output that must be delivered.
 pub(super) fn why_not_delivered() -> Option<&'static io::Error> {
     LOST.get()
 }
 
-/// Writes a text to the standard error. There is nobody to tell when that fails.
+/// Writes text to standard error. Ignores a failure, which could not be reported anywhere.
 pub(super) fn write_stderr(text: &str) {
     beside_bar(|| {
         let mut stderr = io::stderr().lock();
@@ -60,12 +61,13 @@ pub(super) fn write_stderr(text: &str) {
     });
 }
 
-/// Lets lines be written above a progress bar, until it is [taken away](take_bar_away).
+/// Registers a progress bar, so that lines are printed above it until it is
+/// [removed](take_bar_away).
 pub(super) fn show_bar(bar: ProgressBar) {
     *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
 }
 
-/// Clears the bar, so that what is printed next does not stand behind it.
+/// Removes the progress bar, so that later output does not follow it on its line.
 pub(super) fn take_bar_away() {
     if let Some(bar) = BAR.lock().unwrap_or_else(PoisonError::into_inner).take() {
         bar.finish_and_clear();
@@ -79,7 +81,7 @@ fn beside_bar(write: impl FnOnce()) {
     }
 }
 
-/// The standard error, for the log. It comes in whole lines.
+/// Writer to standard error for the log, which writes whole lines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LogStream;
 

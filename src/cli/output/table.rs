@@ -1,4 +1,4 @@
-//! Rows under each other, within the width of the terminal.
+//! Tables that fit the width of the terminal.
 
 use std::io::{self, IsTerminal as _};
 
@@ -8,10 +8,10 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::text::one_line;
 
-/// What a narrow table's second line begins with.
+/// Indentation of a narrow table's second line.
 const INDENT: &str = "    ";
 
-/// A table whose columns are as wide as they must be, and each row of which is one line.
+/// Formats a table with columns as wide as their texts, one line per row.
 pub(in crate::cli) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
@@ -32,16 +32,16 @@ pub(in crate::cli) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String
     lines
 }
 
-/// A row of a narrow table.
+/// Row of a narrow table.
 pub(in crate::cli) struct Stacked {
-    /// What stands in columns.
+    /// Texts set in columns.
     pub(in crate::cli) cells: Vec<String>,
-    /// What stands below, in as many lines as it needs.
+    /// Texts set below the columns, in as many lines as they need.
     pub(in crate::cli) below: String,
 }
 
-/// A table, or where that is too wide for the terminal, one in which the longest texts of a row stand
-/// below it. A file and a pipe have room for everything, unless `COLUMNS` says how much.
+/// Formats a table. If that is too wide for the terminal, the longest texts of each row go below
+/// it. The width of a file or pipe is unlimited, unless `COLUMNS` is set.
 pub(in crate::cli) fn fitting(
     table: Vec<String>,
     narrow_header: &[&str],
@@ -67,7 +67,7 @@ fn stacked(header: &[&str], rows: &[Stacked], columns: usize) -> Vec<String> {
     lines
 }
 
-/// The beginning of a line, marked as such.
+/// Truncates a line and marks it as truncated.
 fn shortened(line: &str, columns: usize) -> String {
     if line.width() <= columns {
         return line.to_owned();
@@ -82,7 +82,7 @@ fn shortened(line: &str, columns: usize) -> String {
     beginning + "…"
 }
 
-/// How wide a line may be, if anything limits it.
+/// Maximum width of a line, if there is one.
 fn columns() -> Option<usize> {
     let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let of_terminal = || {

@@ -1,9 +1,9 @@
-//! Texts of strangers, so that a terminal obeys nothing in them and a person sees all of them.
+//! Untrusted text, escaped so that a terminal interprets nothing in it and the user sees all of it.
 
 use std::fmt::Write as _;
 
-/// Characters that take no place on a terminal, or turn the direction of what follows: Unicode's
-/// default ignorable ones, and those that only format.
+/// Characters of zero width, or that change the direction of the text after them: Unicode's
+/// default-ignorable and format characters.
 const INVISIBLE: [(char, char); 19] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),
@@ -30,30 +30,30 @@ fn is_invisible(c: char) -> bool {
     INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&c))
 }
 
-/// Whether a terminal acts on a character instead of showing it, or shows nothing.
+/// Whether a terminal would interpret a character, or show nothing for it.
 fn is_hidden(c: char) -> bool {
     c.is_control() || is_invisible(c)
 }
 
-/// Replaces what a terminal would obey or not show: names and addresses come from strangers.
+/// Escapes what a terminal would interpret or not show: names and addresses are untrusted.
 pub(super) fn plain(text: &str) -> String {
     let shown = |c: char| if is_hidden(c) && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
     text.chars().map(shown).collect()
 }
 
-/// Keeps texts of strangers from looking like lines of ours.
+/// Keeps untrusted text on one line, so that it cannot pass for a line of ours.
 pub(in crate::cli) fn one_line(text: &str) -> String {
     plain(&text.replace('\n', " "))
 }
 
-/// Escapes in JSON what a terminal would obey or not show, and JSON itself lets through.
+/// Escapes in JSON what a terminal would interpret or not show, and JSON itself does not escape.
 pub(super) fn escaped(json: &str) -> String {
-    // Outside of strings JSON has none of them.
+    // JSON has no such characters outside of strings.
     escape(json, is_hidden)
 }
 
-/// Escapes in a line of the log what nobody would see. It has control characters of its own, for
-/// colours, and has escaped those of others.
+/// Escapes invisible characters in a log line. Control characters are kept: the log uses them for
+/// colours, and has already escaped those in its values.
 pub(super) fn visible(line: &str) -> String {
     escape(line, is_invisible)
 }
@@ -85,15 +85,15 @@ mod tests {
         assert_eq!(plain("ali\u{200b}ce"), "ali\u{fffd}ce");
     }
 
-    /// Whatever the crate of widths takes for nothing to see, but for accents and the like, which
-    /// are to be seen on the letter before.
+    /// Every character that the width crate considers invisible is escaped, except accents and
+    /// other combining marks, which show on the letter before.
     #[test]
     fn nothing_is_printed_that_nobody_sees() {
         let unseen: Vec<String> = (char::MIN..=char::MAX)
             .filter(|c| c.width().unwrap_or(0) == 0 && !is_hidden(*c))
-            // A letter that may stand alone needs no escape; one that belongs to another does.
+            // A letter that can stand alone needs no escape; one that combines with another does.
             .filter(|c| c.is_alphabetic() || c.escape_debug().len() == 1)
-            // A stroke above letters; to be seen, whatever the crate says.
+            // A stroke above letters: visible, although the crate says otherwise.
             .filter(|c| !c.is_alphabetic() && *c != '\u{a8fa}')
             .map(|c| format!("{:x}", u32::from(c)))
             .collect();

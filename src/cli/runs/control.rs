@@ -13,7 +13,7 @@ use crate::{
     session::{Session, operator},
 };
 
-/// Stops a run for a while.
+/// Pauses a run.
 pub(super) async fn pause(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
     let mut db = session.side_pool.acquire().await?;
     let text = match ledger::pause(&mut db, id, &operator()).await? {
@@ -23,17 +23,17 @@ pub(super) async fn pause(id: &str, session: &Session, output: Output) -> Result
     report(id, text, session, output).await
 }
 
-/// Lets a run go on.
+/// Resumes a run.
 pub(super) async fn resume(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
     let mut db = session.side_pool.acquire().await?;
     if ledger::resume(&mut db, id, &operator()).await? == Status::Running {
-        return report(id, "goes on", session, output).await;
+        return report(id, "continues", session, output).await;
     }
-    report(id, "is queued again; a worker will go on with it", session, output).await?;
+    report(id, "is queued again; a worker will continue it", session, output).await?;
     warn_without_worker(session, output).await
 }
 
-/// Stops a run for good.
+/// Cancels a run.
 pub(super) async fn cancel(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
     let mut db = session.side_pool.acquire().await?;
     let text = match ledger::cancel(&mut db, id, &operator()).await? {
@@ -43,7 +43,7 @@ pub(super) async fn cancel(id: &str, session: &Session, output: Output) -> Resul
     report(id, text, session, output).await
 }
 
-/// Lets a run go faster or slower.
+/// Changes the speed of a run.
 pub(super) async fn speed(
     id: &str,
     factor: f64,
@@ -52,23 +52,23 @@ pub(super) async fn speed(
 ) -> Result<(), Failure> {
     let mut db = session.side_pool.acquire().await?;
     let when = match ledger::set_speed(&mut db, id, factor, &operator()).await? {
-        Status::Running => "goes on",
-        _ => "will go on",
+        Status::Running => "continues",
+        _ => "will continue",
     };
     let text = format!("{when} at {factor} times the speed of the settings");
     report(id, &text, session, output).await
 }
 
-/// Has a run tried again.
+/// Retries a run.
 pub(super) async fn retry(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
     let mut db = session.side_pool.acquire().await?;
     ledger::retry(&mut db, id, &operator()).await?;
-    let text = "is queued again; a worker will try all that is left, parked items included";
+    let text = "is queued again; a worker will retry all that is left, parked items included";
     report(id, text, session, output).await?;
     warn_without_worker(session, output).await
 }
 
-/// Has only the parked items of a run tried again.
+/// Retries only the parked items of a run.
 pub(super) async fn retry_parked(
     id: &str,
     session: &Session,
@@ -81,7 +81,7 @@ pub(super) async fn retry_parked(
     warn_without_worker(session, output).await
 }
 
-/// Says so where no worker is alive to go on with a run that is queued again.
+/// Warns if no worker is running to continue a run that is queued again.
 async fn warn_without_worker(session: &Session, output: Output) -> Result<(), Failure> {
     place::warn_without_worker(session, "the command that asked for the run", output).await?;
     Ok(())

@@ -21,13 +21,13 @@ use crate::{
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Options {
-    /// Only runs that stand here.
+    /// Filter by status.
     #[arg(long, value_enum)]
     status: Option<StatusName>,
-    /// Only runs of this job.
+    /// Filter by job.
     #[arg(long, value_name = "JOB", value_parser = clap::builder::PossibleValuesParser::new(AnyJob::NAMES))]
     job: Option<String>,
-    /// At most so many.
+    /// Maximum number of runs.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=100_000))]
     limit: i64,
 }
@@ -100,7 +100,7 @@ fn row(run: &Run) -> Vec<String> {
     ]
 }
 
-/// The same for a terminal of 80 columns, half of which an id and a time take up.
+/// Narrow form of the list, for a terminal of 80 columns, half of which an id and a time take up.
 fn narrow(run: &Run) -> Stacked {
     let total = run.total.map_or_else(|| "?".to_owned(), thousands);
     let parked = (run.parked > 0).then(|| format!("; {} parked", thousands(run.parked)));

@@ -1,4 +1,4 @@
-//! `ostrakon runs`: runs, looked at and controlled.
+//! `ostrakon runs`: shows runs and controls them.
 
 mod control;
 mod list;
@@ -22,15 +22,15 @@ pub(super) enum Command {
     Show(Id),
     /// Follow a run to its end. Ctrl-C stops following; the run goes on.
     Watch(Watch),
-    /// Stop a run at the end of its batch, to go on later.
+    /// Stop a run at the end of its batch; it can be resumed.
     Pause(Id),
-    /// Let a paused run go on.
+    /// Resume a paused run.
     Resume(Id),
     /// Stop a run for good at the end of its batch; what is done stays done.
     Cancel(Id),
-    /// Let a run go faster or slower, from its next batch on.
+    /// Change the speed of a run, from its next batch on.
     Speed(Speed),
-    /// Have what an incomplete, failed or cancelled run has left tried again, parked items included.
+    /// Retry what an incomplete, failed or cancelled run has left, parked items included.
     Retry(Retry),
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Id {
 pub(super) struct Watch {
     #[command(flatten)]
     run: Id,
-    /// Follow for at most so long, such as 10m; then end with exit code 7.
+    /// Maximum time to wait, for example 10m; then exit with code 7.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     wait_timeout: Option<Duration>,
 }
@@ -57,7 +57,7 @@ pub(super) struct Watch {
 pub(super) struct Retry {
     #[command(flatten)]
     run: Id,
-    /// Only the parked items: a run that has more left than those then ends as it had ended.
+    /// Retry only the parked items; if other items are left, the run keeps its old status.
     #[arg(long)]
     parked: bool,
 }
@@ -67,8 +67,7 @@ pub(super) struct Retry {
 pub(super) struct Speed {
     #[command(flatten)]
     run: Id,
-    /// 1 is as fast as the settings let it, 0.5 takes twice as long, 2 rests less than they
-    /// say; 0.01 to 100.
+    /// From 0.01 to 100: 1 follows the settings, 0.5 takes twice as long, 2 rests less.
     #[arg(value_name = "FACTOR", value_parser = parse_factor)]
     factor: f64,
 }

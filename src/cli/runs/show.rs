@@ -19,7 +19,7 @@ use crate::{
     session::Session,
 };
 
-/// Parked items shown; the rest is counted.
+/// Maximum number of parked items shown; the others are only counted.
 const PARKED_SHOWN: usize = 20;
 
 /// Shows a run.
@@ -76,13 +76,13 @@ fn figures(run: &Run) -> Vec<String> {
     fields.into_iter().filter_map(line).collect()
 }
 
-/// Who asked, by what the terminal said of itself and by what the database knows.
+/// Requester of the run, as the terminal reported it and as the database knows it.
 fn asked_by(run: &Run) -> String {
     let role = run.database_user.as_ref().map(|role| format!(" (database role {role})"));
     run.requested_by.clone() + &role.unwrap_or_default()
 }
 
-/// Says so when this version leaves the run to a newer one, or when the job waits for somebody else.
+/// Reason why the run waits: it needs a worker of a newer version, or the job says what for.
 fn waits_for(run: &Run) -> Option<String> {
     if let Err(unknown) = AnyJob::of(run) {
         let reported = format!("a worker of a newer version: {unknown}");
@@ -91,7 +91,8 @@ fn waits_for(run: &Run) -> Option<String> {
     run.waits_for().map(str::to_owned)
 }
 
-/// Whether it matters when it may go on: after a failed try, or while it waits for the server.
+/// Whether the time of the next attempt matters: after a failure, or while the run waits for the
+/// server.
 fn waits(run: &Run) -> bool {
     run.attempt > 0 || (run.status == Status::Queued && run.cursor.is_some())
 }
@@ -124,7 +125,7 @@ fn event_lines(run: &Run, events: &[Event]) -> Vec<String> {
     ["History:".to_owned()].into_iter().chain(events.iter().flat_map(reported)).collect()
 }
 
-/// What an event tells of itself, as text: ` (total 3, reason spam)`.
+/// Details of an event as text: ` (total 3, reason spam)`.
 fn detail(detail: &Value) -> String {
     let reported = detail.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
     let reported: Vec<String> = reported

@@ -1,4 +1,5 @@
-//! From a list to as many runs: one plan, one question, one transaction, one connection to Redis.
+//! A run for each entry of a list: one plan, one question, one transaction, one connection to
+//! Redis.
 
 mod queue;
 mod wait_all;
@@ -24,33 +25,33 @@ use super::{
 };
 use crate::session::Session;
 
-/// A job of the list, with its plan and what to say when it is done.
+/// Job of the list, with its plan and what to print when it is done.
 pub(super) struct Planned {
-    /// The job.
+    /// Job for one entry.
     pub(super) job: AnyJob,
-    /// What it would touch.
+    /// Plan of the job.
     pub(super) plan: PlanSummary,
-    /// Printed once it is true.
+    /// Lines printed once they are true.
     pub(super) done: Vec<String>,
-    /// That there is nobody whom the job is about, if that is so.
+    /// Message that the job's subject is unknown here, if it is.
     pub(super) unknown: Option<String>,
 }
 
-/// The list, by what is to be done about it.
+/// The list, sorted by what is left to do.
 #[derive(Default)]
 struct Sorted {
     to_do: Vec<Planned>,
     nothing: Vec<Planned>,
-    /// Each with what says so.
+    /// Jobs with an unknown subject, each with the message.
     unknown: Vec<(Planned, String)>,
-    /// With the unfinished run that stands in the way.
+    /// Jobs that conflict with an unfinished run, each with that run.
     already: Vec<(Planned, Run)>,
 }
 
-/// Plans, asks once, writes all runs into the ledger, and has them done.
+/// Plans all jobs, asks once for confirmation, writes all runs to the ledger, and has them done.
 ///
-/// Ends well unless something failed; also when some runs were queued before, or some subjects are
-/// unknown, but not when that goes for all.
+/// Succeeds unless something failed. Some runs may be queued already, and some subjects may be
+/// unknown, but not all of them.
 pub(super) async fn submit(
     session: &Session,
     server: &Server,
@@ -86,7 +87,7 @@ pub(super) async fn submit(
     queue::show(session, &runs, output).await
 }
 
-/// Looks for what there is nothing to do about, and for runs that stand in the way.
+/// Sorts out jobs with nothing to do, and jobs with a conflicting run.
 async fn sort(
     session: &Session,
     list: Vec<Planned>,
@@ -108,7 +109,7 @@ async fn sort(
     Ok(sorted)
 }
 
-/// Finds the unfinished runs by their keys; none where there is no ledger yet.
+/// Finds unfinished runs by their dedupe keys; none if there is no ledger yet.
 async fn unfinished(session: &Session, list: &[Planned]) -> Result<HashMap<String, Run>, Failure> {
     let mut db = session.side_pool.acquire().await?;
     if ledger::schema_state(&mut db).await? != SchemaState::Current {
@@ -118,11 +119,11 @@ async fn unfinished(session: &Session, list: &[Planned]) -> Result<HashMap<Strin
     Ok(ledger::unfinished_among(&mut db, &keys).await?.into_iter().collect())
 }
 
-/// Says what is not asked for, and why.
+/// Reports what is not queued, and why.
 fn tell(sorted: &Sorted, output: Output) {
     for (planned, run) in &sorted.already {
         let subject = planned.job.subject();
-        output.note(format!("{subject}: run {} ({}) is {} already", run.id, run.job, run.status));
+        output.note(format!("{subject}: run {} ({}) is already {}", run.id, run.job, run.status));
         output.object(&RunJson::of(run));
     }
     for (planned, unknown) in &sorted.unknown {
@@ -137,11 +138,11 @@ fn tell(sorted: &Sorted, output: Output) {
     }
 }
 
-/// Sums the list up.
+/// One-sentence summary of the list.
 fn sentence(sorted: &Sorted) -> String {
     let count = |list: usize| thousands(i64::try_from(list).unwrap_or(i64::MAX));
     format!(
-        "Of the list: {} to do, {} queued already, {} with nothing to do, {} unknown.",
+        "Listed hosts that need work: {}; already queued: {}; nothing to do: {}; unknown: {}.",
         count(sorted.to_do.len()),
         count(sorted.already.len()),
         count(sorted.nothing.len()),
@@ -149,7 +150,7 @@ fn sentence(sorted: &Sorted) -> String {
     )
 }
 
-/// The end of a list that asks for nothing new.
+/// Result of a list without new work.
 fn all_before(sorted: &Sorted) -> Result<(), Failure> {
     match (sorted.already.first(), sorted.nothing.is_empty()) {
         (Some((_, run)), true) => Err(Failure::AlreadyQueued {
@@ -162,19 +163,19 @@ fn all_before(sorted: &Sorted) -> Result<(), Failure> {
     }
 }
 
-/// The end of a list of which nobody is known.
+/// Result of a list whose hosts are all unknown.
 fn nobody() -> Failure {
-    Failure::NotFound("no account of any of them is known here; nothing was done".to_owned())
+    Failure::NotFound("no account of any listed host is known here; nothing was done".to_owned())
 }
 
-/// What a list is called: `deactivate_instance for 3 hosts`.
+/// Title of a list: `deactivate_instance for 3 hosts`.
 fn title(list: &[Planned]) -> String {
     let name = list.first().map_or("nothing", |planned| planned.job.name());
     let number = i64::try_from(list.len()).unwrap_or(i64::MAX);
     format!("{name} for {}", counted(number, "hosts"))
 }
 
-/// Adds up the plans of a list.
+/// Sum of the plans of a list.
 fn together(server: &Server, list: &[Planned]) -> PlanSummary {
     let mut counts: Vec<Count> = Vec::new();
     for count in list.iter().flat_map(|planned| &planned.plan.counts) {
@@ -186,7 +187,7 @@ fn together(server: &Server, list: &[Planned]) -> PlanSummary {
     let total: i64 = counts.iter().map(|count| count.items).sum();
     let mut notes: Vec<String> =
         list.iter().flat_map(|planned| planned.plan.notes.iter().cloned()).collect();
-    // A list of any length has to fit on a screen.
+    // A list of any length has to fit on one screen.
     if notes.len() > NOTES {
         let more = notes.len() - NOTES;
         notes.truncate(NOTES);
@@ -196,10 +197,10 @@ fn together(server: &Server, list: &[Planned]) -> PlanSummary {
     PlanSummary { counts, notes, total, cursor: serde_json::Value::Null }
 }
 
-/// Notes that are shown before a question.
+/// Maximum number of notes shown before a question.
 const NOTES: usize = 5;
 
-/// Shows what each job of a list, and all together, would touch.
+/// Shows the plan of each job of a list, and the combined plan.
 fn show(server: &Server, list: &[Planned], output: Output) {
     for planned in list {
         let mut plan = planned.plan.clone();

@@ -1,4 +1,4 @@
-//! Writing a list of runs into the ledger, and ringing for them.
+//! Queues a list of runs: writes them to the ledger and notifies workers.
 
 use ostrakon_jobs::{
     engine::{
@@ -21,19 +21,19 @@ use crate::{
     session::{Session, operator},
 };
 
-/// Runs that are written by one statement.
+/// Maximum number of runs per INSERT statement.
 const PORTION: usize = 1_000;
 
-/// A run of the list.
+/// Queued run of the list.
 pub(super) struct Listed {
-    /// Its ULID.
+    /// ULID of the run.
     pub(super) id: String,
-    /// What was asked for.
+    /// Request that the run came from.
     pub(super) planned: Planned,
     payload: Value,
 }
 
-/// Writes the runs, all or none. What somebody else has queued meanwhile is told and left out.
+/// Writes all runs or none. Reports and skips those that another process has queued meanwhile.
 pub(super) async fn enqueue(
     session: &Session,
     server: &Server,
@@ -46,7 +46,7 @@ pub(super) async fn enqueue(
     for (planned, id) in list.into_iter().zip(ids) {
         let Some(id) = id else {
             let subject = planned.job.subject();
-            output.note(format!("{subject}: somebody else has queued it meanwhile"));
+            output.note(format!("{subject}: another session has queued it meanwhile"));
             continue;
         };
         let payload = payload(&planned)?;
@@ -55,7 +55,7 @@ pub(super) async fn enqueue(
     Ok(runs)
 }
 
-/// Writes one run; `None` when an unfinished one stands in the way.
+/// Writes one run; `None` if an unfinished run conflicts with it.
 pub(super) async fn enqueue_one(
     session: &Session,
     server: &Server,
@@ -103,8 +103,8 @@ fn payload(planned: &Planned) -> Result<Value, Failure> {
     planned.job.payload().map_err(|error| Failure::Failed(error.to_string()))
 }
 
-/// Says what was queued, notifies workers of as many as Redis may hold, and says whether any hears
-/// it. Workers find the others by themselves.
+/// Reports what was queued, notifies workers of as many runs as Redis has room for, and warns if no
+/// worker is running. Workers find the other runs by themselves.
 pub(super) async fn notify(
     session: &Session,
     runs: &[Listed],
@@ -141,7 +141,7 @@ async fn send_notification(
         Some(producer) => producer,
         None => Producer::connect(&session.settings.redis.queue()).await?,
     };
-    // All runs of a list are of one class.
+    // All runs of a list have the same class.
     let class = first.planned.job.class();
     let room = usize::try_from(producer.room(class).await?).unwrap_or(usize::MAX);
     for Listed { id, planned, payload } in runs.iter().take(room) {

@@ -1,4 +1,4 @@
-//! Having a list of runs done while somebody looks on.
+//! Completes a list of runs while the user waits.
 
 use std::time::{Duration, Instant};
 
@@ -26,14 +26,14 @@ use crate::{
     session::Session,
 };
 
-/// How the runs of a list ended so far.
+/// Number of failed and incomplete runs so far.
 #[derive(Default)]
 struct Ends {
     failed: i64,
     incomplete: i64,
 }
 
-/// Follows runs to their end, one after the other.
+/// Follows runs to their end, one after another.
 pub(super) async fn wait(
     session: &Session,
     runs: &[Listed],
@@ -51,8 +51,8 @@ pub(super) async fn wait(
     ends.conclude()
 }
 
-/// Does the jobs here, one after the other. Each is written into the ledger when its turn comes, so
-/// that no worker takes it.
+/// Does the jobs in this process, one after another. Writes each to the ledger only when its turn
+/// comes, so that no worker takes it.
 pub(super) async fn inline(
     session: &Session,
     server: &Server,
@@ -64,7 +64,7 @@ pub(super) async fn inline(
     let mut interrupts = Interrupts::listen(options.wait_timeout)?;
     let mut rest = list.len();
     for planned in list {
-        // Also one that came while the ledger was asked.
+        // Includes a signal that arrived during a ledger query.
         tokio::select! {
             biased;
             _ = interrupts.next() => {}
@@ -95,7 +95,7 @@ pub(super) async fn inline(
     ends.conclude()
 }
 
-/// The end of a list that was stopped before so many of its jobs.
+/// Result of a list that was stopped with `rest` jobs not started.
 fn left_off(interrupts: &Interrupts, rest: usize) -> Failure {
     match interrupts.stopped() {
         Some(Stop::Timeout(_)) => Failure::TimedOut(not_begun(rest)),
@@ -105,7 +105,7 @@ fn left_off(interrupts: &Interrupts, rest: usize) -> Failure {
 
 fn not_begun(rest: usize) -> String {
     let rest = counted(i64::try_from(rest).unwrap_or(i64::MAX), "hosts");
-    format!("Nothing was begun for {rest} of the list: give it again for them")
+    format!("Nothing was started for {rest} of the list: run the command again for them")
 }
 
 async fn one(
@@ -123,7 +123,7 @@ async fn one(
     Box::pin(inline::inline(session, server, &planned.job, &id, interrupts, output)).await
 }
 
-/// Finds the run that was queued before, which need not wait for its next try.
+/// Takes over the run that was queued before, without waiting for its next attempt.
 async fn take_up(
     session: &Session,
     planned: &Planned,
@@ -136,12 +136,14 @@ async fn take_up(
             Ok(run.id)
         }
         Some(run) => Err(Failure::AlreadyQueued { id: run.id, job: run.job, status: run.status }),
-        None => Err(Failure::Failed("another run has just ended; try again".to_owned())),
+        None => Err(Failure::Failed(
+            "another run for this host has just ended; nothing was done, try again".to_owned(),
+        )),
     }
 }
 
 impl Ends {
-    /// Tells how a run ended.
+    /// Reports and counts how a run ended.
     fn note(&mut self, planned: &Planned, run: &Run, output: Output) {
         output.object(&RunJson::of(run));
         if run.status == Status::Succeeded {
@@ -162,7 +164,7 @@ impl Ends {
         }
     }
 
-    /// The end of the whole list.
+    /// Result of the whole list.
     fn conclude(self) -> Result<(), Failure> {
         let runs = |number| counted(number, "runs");
         match (self.failed, self.incomplete) {

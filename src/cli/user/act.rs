@@ -1,4 +1,4 @@
-//! What all commands have in common that change something at once.
+//! Common part of all commands that make an immediate change.
 
 use ostrakon_jobs::{
     engine::{
@@ -15,14 +15,15 @@ use sqlx::{PgConnection, PgTransaction};
 use uuid::Uuid;
 
 use crate::{
-    cli::{Failure, Output},
+    cli::Output,
+    failure::Failure,
     session::{Session, operator},
 };
 
 /// Option of every command that changes something at once.
 #[derive(Debug, Clone, clap::Args)]
 pub(in crate::cli) struct ActOptions {
-    /// Why, for the record.
+    /// Reason, for the record.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
@@ -30,13 +31,13 @@ pub(in crate::cli) struct ActOptions {
 /// Option of the commands that the server's moderation log has words for.
 #[derive(Debug, Clone, clap::Args)]
 pub(in crate::cli) struct StaffOptions {
-    /// Write it into the server's moderation log, in the name of this local admin or moderator.
+    /// Record it in the server's moderation log, on behalf of this local admin or moderator.
     #[arg(long = "as", value_name = "STAFF")]
     staff: Option<String>,
 }
 
 impl StaffOptions {
-    /// Finds whom `--as` names; refuses anybody but an active local admin or moderator.
+    /// Finds the account that `--as` names; refuses all but active local admins and moderators.
     pub(super) async fn find(
         &self,
         db: &mut PgConnection,
@@ -45,28 +46,28 @@ impl StaffOptions {
         let Some(nickname) = &self.staff else { return Ok(None) };
         let missing = || {
             Failure::Refused(format!(
-                "--as {nickname}: that is no active local admin or moderator; nothing was changed"
+                "--as {nickname}: not an active local admin or moderator; nothing was changed"
             ))
         };
         find_staff(db, server, nickname).await?.ok_or_else(missing).map(Some)
     }
 }
 
-/// One transaction with everything a command changes, its record included. Dropped before
+/// Transaction with everything a command changes, including its record. Dropped before
 /// [`Act::commit`], it changes nothing.
 pub(super) struct Act<'a> {
-    /// The server whose database it is.
+    /// Server that the database belongs to.
     pub(super) server: Server,
-    /// The transaction.
+    /// Open transaction.
     pub(super) db: PgTransaction<'static>,
     options: &'a ActOptions,
     staff: Option<Person>,
-    /// What does not hold yet, because the running server remembers otherwise.
+    /// Effects that are delayed because the running server has the old state in its cache.
     stale: Vec<String>,
 }
 
 impl<'a> Act<'a> {
-    /// Begins, for a command that the moderation log has no words for.
+    /// Begins a transaction for a command that has no entry in the moderation log.
     pub(super) async fn begin(session: &Session, options: &'a ActOptions) -> Result<Self, Failure> {
         let server = session.server().await?;
         session.require_ledger().await?;
@@ -74,7 +75,7 @@ impl<'a> Act<'a> {
         Ok(Self { server, db, options, staff: None, stale: Vec::new() })
     }
 
-    /// Begins; refuses a `--as` that is not a local admin or moderator.
+    /// Begins a transaction; refuses an `--as` that is not a local admin or moderator.
     pub(super) async fn begin_as(
         session: &Session,
         options: &'a ActOptions,
@@ -85,7 +86,7 @@ impl<'a> Act<'a> {
         Ok(act)
     }
 
-    /// Finds an account of this server by what was typed.
+    /// Finds a local account by the nickname as typed.
     pub(super) async fn local(&mut self, typed: &str) -> Result<Actor, Failure> {
         let found = find_actor(&mut self.db, &self.server, typed).await?;
         found
@@ -93,7 +94,7 @@ impl<'a> Act<'a> {
             .ok_or_else(|| Failure::NotFound(format!("No local user {typed}")))
     }
 
-    /// Writes into the server's moderation log, with `--as` only.
+    /// Writes to the server's moderation log, if `--as` is set.
     pub(super) async fn log(
         &mut self,
         action: ModerationAction<'_>,
@@ -107,8 +108,8 @@ impl<'a> Act<'a> {
         Ok(())
     }
 
-    /// Has the running server read changed accounts anew. Gives whether it will; where it will not,
-    /// `effect` says what does not hold until it restarts.
+    /// Makes the running server reload changed accounts. Returns whether it will; if not, `effect`
+    /// describes what does not take effect until a restart.
     pub(super) async fn refresh(
         &mut self,
         accounts: &[Uuid],
@@ -122,20 +123,20 @@ impl<'a> Act<'a> {
         Ok(stale == 0 && self.server.refresh == Refresh::Auto)
     }
 
-    /// Has the running server read an account that was just made, in case that it remembers another
-    /// one by that name. Nothing is stale where it cannot.
+    /// Makes the running server reload a new account, in case its cache has another one of that
+    /// name. If that is impossible, nothing is stale.
     pub(super) async fn refresh_new(&mut self, account: Uuid) -> Result<(), Failure> {
         let (db, server) = (&mut *self.db, &self.server);
         refresh_accounts(db, server, &[account], Changed::Fields).await?;
         Ok(())
     }
 
-    /// Adds to what does not hold yet.
+    /// Adds a delayed effect.
     pub(super) fn stale(&mut self, effect: impl Into<String>) {
         self.stale.push(effect.into());
     }
 
-    /// Writes down who did it and why, and commits. `detail` says what changed, without secrets.
+    /// Records who did it and why, and commits. `detail` describes the change, without secrets.
     pub(super) async fn commit(
         mut self,
         command: &'static str,
@@ -147,8 +148,8 @@ impl<'a> Act<'a> {
         self.end(output).await
     }
 
-    /// The same for a command that prints what nobody could be told later, such as a link: it is
-    /// printed first, and only what has arrived is committed.
+    /// Commits a command whose output cannot be repeated, such as a link. Prints first, and commits
+    /// only if the output was delivered.
     pub(super) async fn commit_shown(
         mut self,
         command: &'static str,
@@ -162,8 +163,7 @@ impl<'a> Act<'a> {
         Output::delivered()?;
         self.end(output).await.map_err(|failure| {
             failure.and(
-                "What was printed before is good for nothing then, unless ostrakon actions shows the \
-                 command.",
+                "Do not use what was printed before, unless ostrakon actions shows the command.",
             )
         })
     }
@@ -189,9 +189,9 @@ impl<'a> Act<'a> {
         self.db.commit().await?;
         if !self.stale.is_empty() {
             output.note(format!(
-                "note: the change is in the database, but a running server that remembers the \
-                 account goes on as before until it restarts or writes the account itself: {}; \
-                 restart it to be sure",
+                "note: the change is in the database. A running server that remembers the account \
+                 ignores it until it restarts or writes the account itself: {}. Restart it to be \
+                 sure",
                 self.stale.join("; ")
             ));
         }

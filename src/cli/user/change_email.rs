@@ -7,10 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::act::{Act, ActOptions, StaffOptions};
-use crate::{
-    cli::{Failure, Output},
-    session::Session,
-};
+use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
@@ -36,7 +33,7 @@ struct Object<'a> {
     changed: bool,
 }
 
-/// Changes the address, if it is one and nobody else has it.
+/// Changes the e-mail address, if it is valid and no other account has it.
 pub(super) async fn run(
     options: &Options,
     session: &Session,
@@ -45,7 +42,7 @@ pub(super) async fn run(
     let Options { nickname: typed, email, .. } = options;
     if !valid_email(email) {
         return Err(Failure::Usage(format!(
-            "{} is no e-mail address; nothing was changed",
+            "{} is not an e-mail address; nothing was changed",
             beginning(email)
         )));
     }
@@ -81,7 +78,7 @@ fn check(email: &str, registration: &Registration) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Enough of a text to recognise it by.
+/// Beginning of a text, long enough to recognise it.
 fn beginning(text: &str) -> String {
     match text.chars().take(60).collect::<String>() {
         empty if empty.is_empty() => "an empty text".to_owned(),

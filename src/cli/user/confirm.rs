@@ -7,16 +7,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::act::{Act, ActOptions, StaffOptions};
-use crate::{
-    cli::{Failure, Output},
-    session::Session,
-};
+use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ostrakon user confirm alice")]
 pub(in crate::cli) struct Options {
-    /// Nickname of the account, of this or another server.
+    /// Nickname of the account, local or remote.
     #[arg(value_name = "NICK")]
     nickname: String,
     #[command(flatten)]
@@ -60,17 +57,18 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// What does not hold yet of a confirmation, or of its end, where the server cannot be told.
+/// Delayed effect of a confirmation, or of its removal, if the running server cannot reload the
+/// account.
 pub(super) const fn confirmation_effect(confirmed: bool) -> &'static str {
     if confirmed {
         "if it remembers the account as unconfirmed, a login succeeds and every request after it is \
          refused (403)"
     } else {
-        "whoever is signed in keeps access (ostrakon user sign_out ends it at once)"
+        "signed-in sessions keep access (ostrakon user sign_out ends them immediately)"
     }
 }
 
-/// Confirms, and does what the account's registration left undone until then.
+/// Confirms the address, and completes what the account's registration had postponed until then.
 async fn confirm(act: &mut Act<'_>, account: &Actor) -> Result<Welcome, Failure> {
     set_confirmation(&mut act.db, &act.server, account.id, true).await?;
     let welcome = pleroma::welcome(&mut act.db, &act.server, account.id).await?;

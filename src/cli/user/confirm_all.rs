@@ -4,7 +4,8 @@ use ostrakon_jobs::{AnyJob, ConfirmAll, UnconfirmAll};
 
 use super::act::StaffOptions;
 use crate::{
-    cli::{Failure, Output, submit},
+    cli::{Output, submit},
+    failure::Failure,
     session::Session,
 };
 
@@ -24,7 +25,7 @@ pub(in crate::cli) struct Unconfirm {
     submit: submit::RunOptions,
 }
 
-/// Asks for the confirmation of all.
+/// Requests the confirmation of all accounts.
 pub(super) async fn confirm(
     options: &Confirm,
     session: &Session,
@@ -36,12 +37,12 @@ pub(super) async fn confirm(
         options.staff.find(&mut db, &server).await?
     };
     let job: AnyJob = ConfirmAll::new(staff.map(|staff| staff.id)).into();
-    // The original says nothing when it is done.
+    // The original prints nothing when it is done.
     let request = submit::Request { job, options: &options.submit, done: Vec::new() };
     submit::submit(session, server, request, output).await
 }
 
-/// Asks for the opposite.
+/// Requests the removal of all confirmations.
 pub(super) async fn unconfirm(
     options: &Unconfirm,
     session: &Session,

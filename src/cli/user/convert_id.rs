@@ -4,7 +4,7 @@ use ostrakon_jobs::pleroma::Flake;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::cli::{Failure, Output};
+use crate::{cli::Output, failure::Failure};
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ struct Object {
     uuid: Uuid,
 }
 
-/// Writes a flake as UUID, and a UUID as flake. Needs no database.
+/// Converts a flake to a UUID, and a UUID to a flake. Needs no database.
 pub(super) fn run(options: &Options, output: Output) -> Result<(), Failure> {
     let typed = &options.id;
     let (flake, line) = if let Ok(flake) = typed.parse::<Flake>() {
@@ -32,8 +32,8 @@ pub(super) fn run(options: &Options, output: Output) -> Result<(), Failure> {
     } else {
         let beginning: String = typed.chars().take(60).collect();
         return Err(Failure::Usage(format!(
-            "{beginning:?} is no id: neither a flake id, nor a UUID, nor the number of a row from \
-             before flakes"
+            "{beginning:?} is not an id: neither a flake id, nor a UUID, nor the number of a row \
+             from before flakes"
         )));
     };
     output.result(line);

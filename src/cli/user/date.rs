@@ -1,19 +1,19 @@
-//! Dates as the original reads them.
+//! Dates as the original parses them.
 
 use chrono::NaiveDate;
 
-/// Why a text is no date, in the original's words.
+/// Reason why a text is not a date, in the original's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoDate {
-    /// It does not look like one.
+    /// The text does not have the form of a date.
     #[error("invalid_format")]
     Format,
-    /// The calendar does not have it.
+    /// The date is not in the calendar.
     #[error("invalid_date")]
     Date,
 }
 
-/// Reads `YYYY-MM-DD`, every digit of it.
+/// Parses `YYYY-MM-DD`, with all digits.
 pub(super) fn parse(text: &str) -> Result<NaiveDate, NoDate> {
     let shaped = text.len() == 10
         && text.bytes().enumerate().all(|(place, byte)| match place {
@@ -66,7 +66,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_day_of_four_digits_is_read(days in 0_i32..=3_652_058) {
-            // Day 1 is 0001-01-01, the last one 9999-12-31.
+            // Day 1 is 0001-01-01, the last day 9999-12-31.
             let day = NaiveDate::from_num_days_from_ce_opt(days + 1).unwrap_or_default();
             prop_assert_eq!(parse(&day.format("%Y-%m-%d").to_string()), Ok(day));
         }

@@ -24,13 +24,13 @@ use crate::{
     after_help = "Example: ostrakon user deactivate_all_from_instance spam.example --dry-run"
 )]
 pub(in crate::cli) struct Options {
-    /// Host of the instance, exactly as behind the @ of its nicknames.
+    /// Host of the instance, exactly as after the @ in its nicknames.
     #[arg(value_name = "HOST", required_unless_present = "hosts_file")]
     host: Option<String>,
-    /// The hosts of a file instead, one a line, or - for the standard input; # begins a comment.
+    /// Read the hosts from a file, one per line, or - for standard input; # starts a comment.
     #[arg(long, value_name = "FILE", conflicts_with = "host")]
     hosts_file: Option<PathBuf>,
-    /// The accounts of its sub-domains as well.
+    /// Include the accounts of its sub-domains.
     #[arg(long)]
     include_subdomains: bool,
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub(in crate::cli) struct Options {
     submit: submit::RunOptions,
 }
 
-/// Asks for the job, or for one for each host of the file.
+/// Requests the job, or one job for each host of the file.
 pub(super) async fn run(
     options: &Options,
     session: &Session,

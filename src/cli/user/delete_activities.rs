@@ -3,7 +3,8 @@
 use ostrakon_jobs::{DeleteActivities, pleroma::find_actor};
 
 use crate::{
-    cli::{Failure, Output, submit},
+    cli::{Output, submit},
+    failure::Failure,
     session::Session,
 };
 
@@ -11,23 +12,23 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ostrakon user delete_activities alice --dry-run
 
-Deleted posts are gone from timelines, pages and the API at once. But ActivityPub copies of posts
-that the running server has cached are served until it restarts, unless --via-server is used.")]
+Deleted posts disappear from timelines, pages and the API immediately. Unless --via-server is used,
+the running server serves cached ActivityPub copies until it restarts.")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account.
     #[arg(value_name = "NICK")]
     nickname: String,
-    /// Accept an account of another server: clean up here, tell nobody.
+    /// Accept a remote account: clean up here, notify no other server.
     #[arg(long)]
     remote: bool,
-    /// Have the running server delete the posts, which is slower, so that it forgets them as well.
+    /// Let the running server delete the posts: slower, but it also drops them from its cache.
     #[arg(long, conflicts_with = "remote")]
     via_server: bool,
     #[command(flatten)]
     submit: submit::RunOptions,
 }
 
-/// Asks for the job.
+/// Requests the job.
 pub(super) async fn run(
     options: &Options,
     session: &Session,
@@ -43,8 +44,8 @@ pub(super) async fn run(
         Some(actor) if actor.local || options.remote => actor,
         Some(_remote) => {
             return Err(Failure::NotFound(format!(
-                "No local user {nickname}\nIt is an account of another server: add --remote to \
-                 clean it up here, which tells nobody."
+                "No local user {nickname}\nIt is a remote account: add --remote to clean it up \
+                 here without notifying other servers."
             )));
         }
         None if options.remote => return Err(Failure::NotFound(format!("No user {nickname}"))),
@@ -57,7 +58,7 @@ pub(super) async fn run(
         via_server: options.via_server,
     };
     let line = if options.via_server {
-        // Not what the original says: it is not true yet.
+        // Not the original's line: it is not true yet.
         format!("User {nickname} statuses are left to the server to delete.")
     } else {
         format!("User {nickname} statuses deleted.")

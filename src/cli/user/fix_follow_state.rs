@@ -5,19 +5,16 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::act::{Act, ActOptions};
-use crate::{
-    cli::{Failure, Output},
-    session::Session,
-};
+use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ostrakon user fix_follow_state alice bob@far.example")]
 pub(in crate::cli) struct Options {
-    /// Nickname of the account that asked to follow.
+    /// Nickname of the local account that sent the request.
     #[arg(value_name = "LOCAL")]
     local: String,
-    /// Nickname of the account of another server that never answered.
+    /// Nickname of the remote account that never answered.
     #[arg(value_name = "REMOTE")]
     remote: String,
     #[command(flatten)]
@@ -33,7 +30,7 @@ struct Object<'a> {
     changed: bool,
 }
 
-/// Forgets a request to follow that nobody answered, so that it can be made again.
+/// Deletes a follow request that was never answered, so that it can be sent again.
 pub(super) async fn run(
     options: &Options,
     session: &Session,
@@ -66,8 +63,7 @@ async fn elsewhere(act: &mut Act<'_>, typed: &str) -> Result<Actor, Failure> {
     match find_actor(&mut act.db, &act.server, typed).await? {
         Some(account) if !account.local => Ok(account),
         Some(_local) => Err(Failure::Refused(format!(
-            "{typed} is an account of this server, where every request can be answered; nothing \
-             was changed"
+            "{typed} is a local account, which can answer its follow requests; nothing was changed"
         ))),
         None => Err(Failure::NotFound(format!("No user {typed}"))),
     }

@@ -1,4 +1,4 @@
-//! `--hosts-file`: the hosts of many instances, one a line.
+//! `--hosts-file`: the hosts of many instances, one per line.
 
 use std::{
     collections::HashSet,
@@ -14,55 +14,55 @@ use crate::cli::{
     output::{counted, thousands},
 };
 
-/// The largest file that is read, in bytes.
+/// Maximum size of the file, in bytes.
 const FILE_MAX: u64 = 4 * 1024 * 1024;
 
-/// The longest line, in bytes: a host and a comment.
+/// Maximum length of a line, in bytes: a host and a comment.
 const LINE_MAX: usize = 4 * 1024;
 
-/// Hosts of one list: each becomes a run with its plan.
+/// Maximum number of hosts in a list: each becomes a run with its plan.
 const HOSTS_MAX: usize = 20_000;
 
-/// Lines that an error names at most.
+/// Maximum number of lines that an error names.
 const NAMED_MAX: usize = 20;
 
-/// How other programs' tables become lists of hosts.
-const ADVICE: &str = "ostrakon takes one host a line, and no severity: take those that are to be \
-                      deactivated, for instance with: awk -F, '$2 == \"suspend\" { print $1 }' FILE";
+/// How to turn other programs' tables into lists of hosts.
+const ADVICE: &str = "ostrakon takes one host per line, without severity. Extract the hosts to \
+                      deactivate, for example with: awk -F, '$2 == \"suspend\" { print $1 }' FILE";
 
-/// What a file says.
+/// Parsed file.
 #[derive(Debug)]
 pub(super) struct List {
-    /// What the file is called.
+    /// Name of the file in messages.
     named: String,
-    /// Each host once, in the file's order.
+    /// Hosts without duplicates, in the file's order.
     lines: Vec<Line>,
 }
 
-/// A host and the line that names it first.
+/// Host with the first line that names it.
 #[derive(Debug, PartialEq, Eq)]
 struct Line {
-    /// From 1.
+    /// Line number, from 1.
     number: usize,
-    /// The host.
+    /// Host named on that line.
     host: Host,
 }
 
-/// Why a file is not a list of hosts.
+/// Reason why a file is not a list of hosts.
 #[derive(Debug, PartialEq, Eq)]
 enum Fault {
-    /// The file as a whole, as the end of a sentence that begins with its name.
+    /// Problem of the file as a whole, as the end of a sentence that begins with its name.
     File(String),
-    /// Lines of it.
+    /// Problems of individual lines.
     Lines(Bad),
 }
 
-/// Lines that are not accepted. There may be as many as bytes.
+/// Rejected lines. Their number is limited only by the size of the file.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Bad {
-    /// The first ones, each with its number and the reason.
+    /// First rejected lines, each with its number and the reason.
     first: Vec<(usize, String)>,
-    /// How many more there are.
+    /// Number of further rejected lines.
     more: i64,
 }
 
@@ -75,7 +75,7 @@ impl Bad {
         }
     }
 
-    /// Says what is wrong with which lines of a file.
+    /// Error message that names the rejected lines of a file.
     fn tell(&self, named: &str) -> String {
         let line = |(number, reason): &(usize, String)| format!("  line {number}: {reason}");
         let mut lines: Vec<String> = self.first.iter().map(line).collect();
@@ -89,7 +89,7 @@ impl Bad {
     }
 }
 
-/// Reads the hosts of a file, or of the standard input for `-`.
+/// Reads the hosts from a file, or from standard input for `-`.
 pub(super) fn read(path: &Path) -> Result<List, Failure> {
     let named = if path == Path::new("-") {
         "the standard input".to_owned()
@@ -108,7 +108,7 @@ pub(super) fn read(path: &Path) -> Result<List, Failure> {
     }
 }
 
-/// Reads no more than one byte beyond what is accepted, however much there is.
+/// Reads at most one byte more than the limit, whatever the size of the input.
 fn content(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let source: Box<dyn Read> = if path == Path::new("-") {
@@ -121,8 +121,8 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 impl List {
-    /// The hosts, if none is refused; `refuse` says why one is, for reasons that the file alone does
-    /// not tell.
+    /// Returns the hosts if none is refused. `refuse` gives the reason for refusing a host, beyond
+    /// what the file alone shows.
     pub(super) fn accept(
         self,
         refuse: impl Fn(&Host) -> Option<String>,
@@ -140,11 +140,11 @@ impl List {
     }
 }
 
-/// Takes a file apart. From a `#` to its end a line is a comment; no host has one.
+/// Parses a file. A `#` starts a comment; no host contains one.
 fn parse(bytes: &[u8]) -> Result<Vec<Line>, Fault> {
     if bytes.len() as u64 > FILE_MAX {
         let limit = thousands(i64::try_from(FILE_MAX).unwrap_or(i64::MAX));
-        return Err(Fault::File(format!("is larger than {limit} bytes: give a list in parts")));
+        return Err(Fault::File(format!("is larger than {limit} bytes: split the list")));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let (mut lines, mut bad, mut seen) = (Vec::new(), Bad::default(), HashSet::new());
@@ -158,7 +158,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<Line>, Fault> {
             bad.push(number, "it is not UTF-8".to_owned());
             continue;
         };
-        // Mastodon's begins with what is a comment here.
+        // The header of Mastodon's export begins with a `#`, which starts a comment here.
         if is_header_of_blocks(line) && lines.is_empty() && bad.first.is_empty() {
             return Err(Fault::File(format!(
                 "is a table of blocked domains (CSV), as Mastodon and FediBlockHole write them: \
@@ -173,9 +173,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<Line>, Fault> {
             Ok(host) if !seen.insert(host.clone()) => {}
             Ok(_) if lines.len() == HOSTS_MAX => {
                 let limit = thousands(i64::try_from(HOSTS_MAX).unwrap_or(i64::MAX));
-                return Err(Fault::File(format!(
-                    "names more than {limit} hosts: give it in parts"
-                )));
+                return Err(Fault::File(format!("names more than {limit} hosts: split the list")));
             }
             Ok(host) => lines.push(Line { number, host }),
             Err(error) => bad.push(number, error.to_string()),
@@ -185,15 +183,15 @@ fn parse(bytes: &[u8]) -> Result<Vec<Line>, Fault> {
         return Err(Fault::Lines(bad));
     }
     if lines.is_empty() {
-        return Err(Fault::File("names no host".to_owned()));
+        return Err(Fault::File("contains no host".to_owned()));
     }
     Ok(lines)
 }
 
-/// Takes a file apart and checks what comes out; for the fuzz target.
+/// Parses a file and checks the result; for the fuzz target.
 ///
 /// # Panics
-/// When a host is not one that is read back as itself, is there twice, or out of order.
+/// If a host does not parse to itself, is listed twice, or is out of order.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn check(bytes: &[u8]) {
     let lines = match parse(bytes) {
@@ -215,7 +213,7 @@ pub(crate) fn check(bytes: &[u8]) {
 mod tests {
     use super::*;
 
-    /// The numbers of the lines that are not accepted.
+    /// Numbers of the rejected lines.
     fn bad(file: &[u8]) -> Vec<usize> {
         match parse(file) {
             Err(Fault::Lines(bad)) => bad.first.into_iter().map(|(number, _)| number).collect(),
@@ -223,7 +221,7 @@ mod tests {
         }
     }
 
-    /// Why a file as a whole is not accepted.
+    /// Reason why a file as a whole is rejected.
     fn fault(file: &[u8]) -> String {
         match parse(file) {
             Err(Fault::File(reason)) => reason,
@@ -254,7 +252,7 @@ mod tests {
             let file = format!("{header}\r\nbad.domain,suspend,true\r\n");
             assert!(fault(file.as_bytes()).contains("table of blocked domains"), "{header}");
         }
-        // Only at its beginning.
+        // Only at the beginning of the file.
         assert_eq!(parse(b"a.example\n#domain,severity\n").map(|lines| lines.len()), Ok(1));
     }
 

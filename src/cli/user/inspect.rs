@@ -1,12 +1,12 @@
-//! Lists of texts as the original prints them: in Elixir's own syntax.
+//! Lists of texts as the original prints them: in Elixir's syntax.
 
-/// Writes a list of texts, all of it on one line.
+/// Formats a list of texts on one line.
 pub(super) fn inspect(texts: &[String]) -> String {
     let texts: Vec<String> = texts.iter().map(|text| one(text)).collect();
     format!("[{}]", texts.join(", "))
 }
 
-/// Quotes a text; what holds something that cannot be printed is written as numbers.
+/// Quotes a text; one with unprintable characters is written as numbers.
 fn one(text: &str) -> String {
     if !text.chars().all(is_printable) {
         let bytes: Vec<String> = text.bytes().map(|byte| byte.to_string()).collect();
@@ -17,7 +17,7 @@ fn one(text: &str) -> String {
     while let Some(c) = rest.next() {
         match escape(c) {
             Some(letter) => quoted.extend(['\\', letter]),
-            // It would begin an interpolation.
+            // Would begin an interpolation.
             None if c == '#' && rest.peek() == Some(&'{') => quoted.push_str("\\#"),
             None => quoted.push(c),
         }
@@ -26,7 +26,7 @@ fn one(text: &str) -> String {
     quoted
 }
 
-/// The letter behind a backslash that stands for a character.
+/// Letter that stands for a character after a backslash.
 fn escape(c: char) -> Option<char> {
     Some(match c {
         '"' | '\\' => c,

@@ -9,10 +9,7 @@ use super::{
     act::{Act, ActOptions},
     date,
 };
-use crate::{
-    cli::{Failure, Output},
-    session::Session,
-};
+use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
@@ -21,7 +18,7 @@ pub(in crate::cli) struct Options {
     /// Last day of the invite, as YYYY-MM-DD.
     #[arg(long, value_name = "DATE")]
     expires_at: Option<String>,
-    /// How many may register with it; without limits it is good for one.
+    /// Maximum registrations; without --max-use and --expires-at, the invite works once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
     max_use: Option<i32>,
     #[command(flatten)]
@@ -40,7 +37,7 @@ struct Object<'a> {
     max_use: Option<i32>,
 }
 
-/// Makes an invite.
+/// Creates an invite.
 pub(super) async fn run(
     options: &Options,
     session: &Session,
@@ -79,25 +76,25 @@ fn object<'a>(invite: &'a Invite, url: &'a str) -> Object<'a> {
     }
 }
 
-/// Reads the date. A script that knows the original finds its line, a person what to type instead.
+/// Parses the date. The error has the original's line for scripts, and a correction for the user.
 fn last_day(typed: &str) -> Result<NaiveDate, Failure> {
     date::parse(typed).map_err(|error| {
         Output::attention(format!("Could not create invite token: {{:error, :{error}}}"));
         Failure::Usage(format!(
-            "--expires-at {typed}: that is no date of the form YYYY-MM-DD, such as 2030-01-31"
+            "--expires-at {typed}: not a date of the form YYYY-MM-DD, such as 2030-01-31"
         ))
     })
 }
 
-/// The original makes such invites too, and says nothing.
+/// The original creates such invites too, without a warning.
 fn warn(invite: &Invite, output: Output) {
     if invite.max_use == Some(0) {
-        output.warning("nobody can register with this invite: --max-use is 0");
+        output.warning("this invite cannot be used: --max-use is 0");
     }
     if invite.expires_at.is_some_and(|day| day < Utc::now().date_naive()) {
-        output.warning("nobody can register with this invite: --expires-at is past");
+        output.warning("this invite cannot be used: --expires-at is in the past");
     }
 }
 
-const NO_ADDRESS: &str = "the address of the server is not known, because no local account tells \
-     it yet: give it with --instance-url https://…; nothing was written";
+const NO_ADDRESS: &str = "the server's address is unknown, because there is no local account yet: \
+     set --instance-url https://…; nothing was written";

@@ -9,10 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::act::{Act, ActOptions};
-use crate::{
-    cli::{Failure, Output},
-    session::Session,
-};
+use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed after `revoke_invite`.
 #[derive(Debug, clap::Args)]
@@ -47,9 +44,9 @@ struct Revoked<'a> {
     ids: &'a [i64],
 }
 
-/// Prints each invite as it comes from the database.
+/// Prints each invite as soon as the database returns it.
 pub(super) async fn list(session: &Session, output: Output) -> Result<(), Failure> {
-    // Nothing is read from a database that is not a server's.
+    // Refuses a database that does not belong to a server.
     session.server().await?;
     output.result("Invites list:");
     let mut db = session.pool.acquire().await?;

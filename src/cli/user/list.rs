@@ -4,16 +4,13 @@ use futures::TryStreamExt as _;
 use ostrakon_jobs::pleroma::{AccountFilter, Flake, Flavour, ListedAccount, list_accounts};
 use serde::Serialize;
 
-use crate::{
-    cli::{Failure, Output},
-    session::Session,
-};
+use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ostrakon user list --moderators --json")]
 pub(in crate::cli) struct Options {
-    /// Only admins; with --moderators: who is both.
+    /// Only admins; with --moderators, only accounts with both roles.
     #[arg(long)]
     admins: bool,
     /// Only moderators.
@@ -22,7 +19,7 @@ pub(in crate::cli) struct Options {
     /// Only deactivated accounts.
     #[arg(long)]
     inactive: bool,
-    /// No more than so many.
+    /// Maximum number of accounts.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
     limit: Option<i64>,
 }
@@ -40,7 +37,7 @@ struct Object<'a> {
     approved: bool,
 }
 
-/// Prints each account as it comes from the database.
+/// Prints each account as soon as the database returns it.
 pub(super) async fn run(
     options: &Options,
     session: &Session,

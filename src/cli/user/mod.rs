@@ -36,18 +36,18 @@ use crate::{session::Session, settings::Settings};
 #[derive(Debug, Subcommand)]
 #[command(rename_all = "snake_case")]
 pub(super) enum Command {
-    /// Make an account.
+    /// Create an account.
     New(new::Options),
     /// List the accounts of this server.
     List(list::Options),
     /// Show an account: roles, state, counters.
     Show(show::Options),
-    /// Give an account roles, or take them away.
+    /// Set an account's roles, lock and confirmation.
     Set(set::Options),
     /// Add tags to an account.
     #[command(after_help = "Example: ostrakon user tag alice mrf_tag:media-force-nsfw")]
     Tag(tag::Options),
-    /// Take tags from an account.
+    /// Remove tags from an account.
     #[command(after_help = "Example: ostrakon user untag alice mrf_tag:media-force-nsfw")]
     Untag(tag::Options),
     /// Activate an account.
@@ -64,22 +64,22 @@ pub(super) enum Command {
     ToggleActivated(switch::Options),
     /// Confirm an account's e-mail address.
     Confirm(confirm::Options),
-    /// Confirm an account's e-mail address if it is not, and the other way round.
+    /// Confirm an unconfirmed e-mail address; unconfirm a confirmed one.
     #[command(alias = "toggle-confirmed")]
     ToggleConfirmed(toggle_confirmed::Options),
     /// Change an account's e-mail address.
     #[command(alias = "change-email")]
     ChangeEmail(change_email::Options),
-    /// Make a link with which an account's password can be chosen anew.
+    /// Create a password-reset link.
     #[command(alias = "reset-password")]
     ResetPassword(reset_password::Options),
-    /// Let an account log in without its second factor.
+    /// Disable an account's second factor.
     #[command(alias = "reset-mfa")]
     ResetMfa(reset_mfa::Options),
     /// Sign an account out of all apps.
     #[command(alias = "sign-out")]
     SignOut(sign_out::Options),
-    /// Remove an account with everything it did, and tell other servers.
+    /// Remove an account and everything it did; notify other servers.
     Rm(rm::Options),
     /// Delete everything a local account has posted, liked and boosted.
     #[command(alias = "delete-activities")]
@@ -87,16 +87,16 @@ pub(super) enum Command {
     /// Deactivate all accounts of an instance.
     #[command(alias = "deactivate-all-from-instance")]
     DeactivateAllFromInstance(deactivate_instance::Options),
-    /// Confirm the e-mail addresses of all active local accounts but the staff's.
+    /// Confirm the e-mail addresses of active local accounts, except staff.
     #[command(alias = "confirm-all", after_help = "Example: ostrakon user confirm_all --dry-run")]
     ConfirmAll(confirm_all::Confirm),
-    /// Take the confirmation from all active local accounts but the staff's.
+    /// Unconfirm the addresses of active local accounts, except staff.
     #[command(
         alias = "unconfirm-all",
         after_help = "Example: ostrakon user unconfirm_all --dry-run"
     )]
     UnconfirmAll(confirm_all::Unconfirm),
-    /// Make an invite, with which somebody can register.
+    /// Create an invite link for a new account.
     Invite(invite::Options),
     /// List all invites.
     #[command(after_help = "Example: ostrakon user invites --json")]
@@ -104,15 +104,15 @@ pub(super) enum Command {
     /// Revoke an invite.
     #[command(alias = "revoke-invite")]
     RevokeInvite(invites::RevokeOptions),
-    /// Forget a request to follow that another server never answered.
+    /// Delete a follow request that a remote server never answered.
     #[command(alias = "fix-follow-state")]
     FixFollowState(fix_follow_state::Options),
-    /// Convert between the two spellings of an id: flake and UUID.
+    /// Convert an id between its two forms, flake and UUID.
     #[command(alias = "convert-id")]
     ConvertId(convert_id::Options),
 }
 
-/// Does what was typed; connects only for what needs the database.
+/// Executes a subcommand; connects only if it needs the database.
 pub(super) async fn run(
     command: Command,
     settings: Settings,

@@ -5,10 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::act::{Act, ActOptions};
-use crate::{
-    cli::{Failure, Output},
-    session::Session,
-};
+use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
@@ -30,7 +27,7 @@ struct Object<'a> {
     changed: bool,
 }
 
-/// Takes the second factor away.
+/// Disables the second factor.
 pub(super) async fn run(
     options: &Options,
     session: &Session,

@@ -5,10 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::act::{Act, ActOptions};
-use crate::{
-    cli::{Failure, Output},
-    session::Session,
-};
+use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
@@ -28,7 +25,7 @@ struct Object<'a> {
     url: &'a str,
 }
 
-/// Makes a link with which the account's password can be chosen anew.
+/// Creates a password-reset link.
 pub(super) async fn run(
     options: &Options,
     session: &Session,

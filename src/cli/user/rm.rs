@@ -4,7 +4,8 @@ use ostrakon_jobs::{DeleteUser, pleroma::find_actor};
 
 use super::act::StaffOptions;
 use crate::{
-    cli::{Failure, Output, submit},
+    cli::{Output, submit},
+    failure::Failure,
     session::Session,
 };
 
@@ -13,8 +14,8 @@ use crate::{
 #[command(after_help = "\
 Example: ostrakon user rm mallory --reason \"asked for it by mail\" --wait
 
-The account is signed out and switched off at once. The server goes on showing ActivityPub copies \
-of its posts that were fetched since it was started, until it restarts or forgets them.")]
+The account is signed out and deactivated immediately. The server may serve cached ActivityPub \
+copies of its posts until it restarts or drops them.")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account.
     #[arg(value_name = "NICK")]
@@ -22,10 +23,10 @@ pub(in crate::cli) struct Options {
     /// Also remove what the original leaves behind: tokens, filters, lists, bookmarks, blocks, …
     #[arg(long)]
     thorough: bool,
-    /// Tell other servers of each post, like and boost, not only that the account is gone.
+    /// Notify other servers of each post, like and boost, not only of the account's removal.
     #[arg(long)]
     federate_posts: bool,
-    /// Remove even the last admin of the server.
+    /// Remove the account even if it is the last admin.
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -34,7 +35,7 @@ pub(in crate::cli) struct Options {
     submit: submit::RunOptions,
 }
 
-/// Asks for the job.
+/// Requests the job.
 pub(super) async fn run(
     options: &Options,
     session: &Session,

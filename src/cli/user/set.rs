@@ -11,10 +11,7 @@ use super::{
     act::{Act, ActOptions, StaffOptions},
     confirm::confirmation_effect,
 };
-use crate::{
-    cli::{Failure, Output},
-    session::Session,
-};
+use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed. Of an option and its opposite the later one counts, as for the original.
 #[derive(Debug, clap::Args)]
@@ -26,29 +23,29 @@ pub(in crate::cli) struct Options {
     /// Make it an admin.
     #[arg(long, overrides_with_all = ["admin", "no_admin"])]
     admin: bool,
-    /// Take the admin's rights away.
+    /// Remove the admin role.
     #[arg(long, overrides_with_all = ["admin", "no_admin"])]
     no_admin: bool,
     /// Make it a moderator.
     #[arg(long, overrides_with_all = ["moderator", "no_moderator"])]
     moderator: bool,
-    /// Take the moderator's rights away.
+    /// Remove the moderator role.
     #[arg(long, overrides_with_all = ["moderator", "no_moderator"])]
     no_moderator: bool,
-    /// Have it asked before it is followed.
+    /// Require approval of follow requests.
     #[arg(long, overrides_with_all = ["locked", "no_locked"])]
     locked: bool,
-    /// Let everybody follow it.
+    /// Accept follow requests without approval.
     #[arg(long, overrides_with_all = ["locked", "no_locked"])]
     no_locked: bool,
-    /// Take its e-mail address as confirmed.
+    /// Mark its e-mail address as confirmed.
     #[arg(long, overrides_with_all = ["confirmed", "no_confirmed"])]
     confirmed: bool,
-    /// Take its e-mail address as not confirmed.
+    /// Mark its e-mail address as unconfirmed.
     #[arg(long, overrides_with_all = ["confirmed", "no_confirmed"])]
     no_confirmed: bool,
-    /// Leave the account signed in when a role is taken from it, even where the running server cannot
-    /// be told and goes on granting the role until it restarts.
+    /// Keep the account signed in when it loses a role. A server that cannot reload the account
+    /// grants the role until it restarts.
     #[arg(long)]
     keep_sessions: bool,
     #[command(flatten)]
@@ -57,7 +54,7 @@ pub(in crate::cli) struct Options {
     staff: StaffOptions,
 }
 
-/// What is to be set; nothing for what was not typed.
+/// Requested changes; empty for options that were not given.
 #[derive(Debug, Default, Serialize)]
 struct Wishes {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,7 +77,7 @@ struct Object<'a> {
     signed_out: bool,
 }
 
-/// Something that can be set.
+/// Property that can be set.
 #[derive(Debug, Clone, Copy)]
 enum Switch {
     Admin,
@@ -102,7 +99,7 @@ impl Options {
 }
 
 impl Wishes {
-    /// In the original's order, whatever the order in which they were typed.
+    /// In the original's order, whatever the order on the command line.
     fn in_order(&self) -> impl Iterator<Item = (Switch, bool)> {
         [
             (Switch::Admin, self.admin),
@@ -115,7 +112,7 @@ impl Wishes {
     }
 }
 
-/// Sets what was typed, all of it or nothing.
+/// Sets everything requested, or nothing.
 pub(super) async fn run(
     options: &Options,
     session: &Session,
@@ -144,8 +141,8 @@ pub(super) async fn run(
     let nickname = account.nickname.as_deref().unwrap_or(typed);
     if signed_out {
         output.note(format!(
-            "note: {nickname} was signed out of all apps, because the running server cannot be told \
-             that the role is gone (--keep-sessions: leave it signed in, with the role's rights)"
+            "note: {nickname} was signed out of all apps, because the running server cannot \
+             reload its roles (--keep-sessions keeps it signed in, with the role's rights)"
         ));
     }
     for (switch, on) in wishes.in_order() {
@@ -160,16 +157,16 @@ pub(super) async fn run(
     });
     if last_admin {
         output.warning(format!(
-            "{nickname} was the last active admin: nobody can administrate the server from its web \
-             pages now; give the role to somebody with: ostrakon user set NICK --admin"
+            "{nickname} was the last active admin: no account can use the server's admin pages \
+             now. Give the role to an account with: ostrakon user set NICK --admin"
         ));
     }
     Ok(())
 }
 
-/// Has the running server read the account anew. Where it cannot be told, it goes on granting a role
-/// that was taken, in memory, to every token that was made for it: so the tokens go, unless they are
-/// to be kept. Gives whether they went. (Pleroma 2.2 reads the account at every request.)
+/// Makes the running server reload the account. If that is impossible, its cache keeps granting a
+/// revoked role to every existing token, so the tokens are deleted, unless `keep_sessions` is set.
+/// Returns whether they were. (Pleroma 2.2 reads the account at every request.)
 async fn tell(
     act: &mut Act<'_>,
     account: &Actor,
@@ -199,7 +196,7 @@ async fn tell(
     Ok(sign_out)
 }
 
-/// Sets one thing, and has the moderation log say so if it was otherwise.
+/// Sets one property, and records an actual change in the moderation log.
 async fn turn(
     act: &mut Act<'_>,
     account: &Actor,
@@ -229,22 +226,22 @@ impl Switch {
         }
     }
 
-    /// What does not hold yet where the running server cannot be told.
+    /// Delayed effect if the running server cannot reload the account.
     fn effect(self, on: bool, keep_sessions: bool) -> &'static str {
         match (self, on) {
             (Self::Admin, true) => "the rights of an admin do not work",
             (Self::Moderator, true) => "the rights of a moderator do not work",
             (Self::Admin | Self::Moderator, false) if keep_sessions => {
-                "whoever is signed in keeps the role's rights (ostrakon user sign_out ends that)"
+                "signed-in sessions keep the role's rights (ostrakon user sign_out ends them)"
             }
             (Self::Admin | Self::Moderator, false) => "the role may still be shown",
-            (Self::Locked, true) => "it can be followed without being asked",
-            (Self::Locked, false) => "it is still asked before it is followed",
+            (Self::Locked, true) => "it can be followed without approval",
+            (Self::Locked, false) => "follow requests still need approval",
             (Self::Confirmed, on) => confirmation_effect(on),
         }
     }
 
-    /// What the moderation log calls it, if it has words for it.
+    /// Entry in the moderation log, if there is one for this change.
     fn action(self, on: bool) -> Option<ModerationAction<'static>> {
         match (self, on) {
             (Self::Admin | Self::Moderator, true) => Some(ModerationAction::Grant(self.name())),

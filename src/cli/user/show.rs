@@ -5,7 +5,8 @@ use ostrakon_jobs::pleroma::{AccountDetails, Flake, account_details, find_actor}
 use serde::Serialize;
 
 use crate::{
-    cli::{Failure, Output, output::one_line},
+    cli::{Output, output::one_line},
+    failure::Failure,
     session::Session,
 };
 
@@ -13,7 +14,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ostrakon user show mallory@spam.example")]
 pub(in crate::cli) struct Options {
-    /// Nickname of the account, of this or another server.
+    /// Nickname of the account, local or remote.
     #[arg(value_name = "NICK")]
     nickname: String,
 }
@@ -91,7 +92,7 @@ fn object(account: &AccountDetails) -> Object<'_> {
     }
 }
 
-/// What a person reads: lines that say something, in the order in which one asks.
+/// Text output: only lines with information, in the order in which readers need them.
 fn rows(account: &AccountDetails) -> Vec<(&'static str, String)> {
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
     let moment = |value: Option<DateTime<Utc>>| value.map_or_else(|| "-".to_owned(), time);
@@ -100,7 +101,7 @@ fn rows(account: &AccountDetails) -> Vec<(&'static str, String)> {
         ("Name", text(&account.name)),
         ("Address", account.ap_id.clone()),
         ("Id", Flake(account.id).to_string()),
-        ("Server", (if account.local { "this one" } else { "another one" }).to_owned()),
+        ("Server", (if account.local { "local" } else { "remote" }).to_owned()),
     ];
     if account.local {
         rows.push(("E-mail", text(&account.email)));
@@ -143,7 +144,7 @@ fn state(account: &AccountDetails) -> String {
 
 fn aligned(rows: &[(&str, String)]) -> Vec<String> {
     let width = rows.iter().map(|(label, _)| label.len() + 1).max().unwrap_or(0);
-    // Names come from strangers: one must not be able to look like a second line.
+    // Names are untrusted: none may look like a second line.
     let line = |(label, value): &(&str, String)| {
         format!("{:width$} {}", format!("{label}:"), one_line(value))
     };

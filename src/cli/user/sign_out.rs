@@ -5,10 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::act::{Act, ActOptions};
-use crate::{
-    cli::{Failure, Output},
-    session::Session,
-};
+use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
@@ -42,8 +39,8 @@ pub(super) async fn run(
     act.commit("sign_out", nickname, &json!(signed_out), output).await?;
     if signed_out.tokens > 0 {
         output.note(
-            "note: streams of new posts that are open stay open until the app closes them or the \
-             server restarts; every other request is refused from now on",
+            "note: open streams of new posts stay open until the app closes them or the server \
+             restarts; all other requests are refused from now on",
         );
     }
     output.result(format!("{nickname} signed out from all apps."));

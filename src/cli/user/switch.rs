@@ -8,33 +8,34 @@ use ostrakon_jobs::{
 
 use super::act::StaffOptions;
 use crate::{
-    cli::{Failure, Output, submit},
+    cli::{Output, submit},
+    failure::Failure,
     session::Session,
 };
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Options {
-    /// Nickname of the account, of this or another server.
+    /// Nickname of the account, local or remote.
     #[arg(value_name = "NICK")]
     nickname: String,
     #[command(flatten)]
     staff: StaffOptions,
-    /// Do not follow the run to its end, as is done by default on a terminal.
+    /// Do not follow the run; on a terminal, the default is to follow it.
     #[arg(long, conflicts_with_all = ["wait", "inline"])]
     no_wait: bool,
     #[command(flatten)]
     submit: submit::RunOptions,
 }
 
-/// The account that was named, and in whose name it is switched.
+/// Account to switch, and the staff account on whose behalf.
 struct Found {
     server: Server,
     actor: Actor,
     staff: Option<Person>,
 }
 
-/// Asks for the job of one direction.
+/// Requests the job of one direction.
 pub(super) async fn run<const ACTIVE: bool>(
     options: &Options,
     session: &Session,
@@ -56,7 +57,7 @@ where
     submit(options, session, found.server, job, done, output).await
 }
 
-/// Asks for the job of the direction that the account's state calls for.
+/// Requests the job that reverses the account's state.
 pub(super) async fn toggle(
     options: &Options,
     session: &Session,
@@ -95,7 +96,7 @@ where
     job.into()
 }
 
-/// Asks for a job. A person on a terminal sees it through, unless there is nobody to do it.
+/// Requests a job. On a terminal the command follows the run, unless no worker is running.
 async fn submit(
     options: &Options,
     session: &Session,

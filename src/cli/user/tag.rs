@@ -10,15 +10,12 @@ use super::{
     act::{Act, ActOptions, StaffOptions},
     inspect::inspect,
 };
-use crate::{
-    cli::{Failure, Output},
-    session::Session,
-};
+use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Options {
-    /// Nickname of the account, of this or another server.
+    /// Nickname of the account, local or remote.
     #[arg(value_name = "NICK")]
     nickname: String,
     /// Tags, such as mrf_tag:media-force-nsfw; written in lower case.
@@ -38,7 +35,7 @@ struct Object<'a> {
     changed: bool,
 }
 
-/// Adds the tags, or takes them away.
+/// Adds or removes the tags.
 pub(super) async fn run<const ADD: bool>(
     options: &Options,
     session: &Session,
@@ -73,7 +70,7 @@ pub(super) async fn run<const ADD: bool>(
     Ok(())
 }
 
-/// Only for new tags: what is there already, whatever it is, can be taken away.
+/// Checks new tags only: any existing tag can be removed.
 fn check(tags: &[String]) -> Result<(), Failure> {
     match tags.iter().find_map(|tag| tag_fault(tag).map(|fault| (tag, fault))) {
         Some((tag, fault)) => {

@@ -8,16 +8,13 @@ use super::{
     act::{Act, ActOptions, StaffOptions},
     confirm::confirmation_effect,
 };
-use crate::{
-    cli::{Failure, Output},
-    session::Session,
-};
+use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ostrakon user toggle_confirmed alice")]
 pub(in crate::cli) struct Options {
-    /// Nickname of the account, of this or another server.
+    /// Nickname of the account, local or remote.
     #[arg(value_name = "NICK")]
     nickname: String,
     #[command(flatten)]
@@ -33,14 +30,14 @@ struct Object<'a> {
     confirmed: bool,
 }
 
-/// Confirms the account's e-mail address if it is not, and the other way round. No mail is sent.
+/// Confirms an unconfirmed e-mail address, and unconfirms a confirmed one. Sends no mail.
 pub(super) async fn run(
     options: &Options,
     session: &Session,
     output: Output,
 ) -> Result<(), Failure> {
     let typed = &options.nickname;
-    // The original's line, although accounts of other servers are found as well.
+    // The original's line, although remote accounts are found too.
     let unknown = || Failure::NotFound(format!("No local user {typed}"));
     let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
     let account = find_actor(&mut act.db, &act.server, typed).await?.ok_or_else(unknown)?;

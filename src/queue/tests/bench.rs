@@ -1,4 +1,4 @@
-//! A private Redis, a consumer that reports what it is handed, and waits with a deadline.
+//! Test bench: a private Redis, a consumer that reports its messages, and waits with a deadline.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -109,14 +109,14 @@ pub(super) fn envelope(run_id: &str) -> Envelope {
     }
 }
 
-/// What a handler reports.
+/// Report of a handler.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Event {
     Begun(Message),
     Ended(Message),
 }
 
-/// Handlers wait here until the test lets them pass.
+/// Gate at which handlers wait until the test lets them pass.
 #[derive(Clone)]
 pub(super) struct Gate(Arc<Semaphore>);
 
@@ -157,7 +157,7 @@ impl Consumer {
         Ok(())
     }
 
-    /// Waits for the end of a run and gives the number of unreadable messages ended before.
+    /// Waits for the end of a run and returns the number of unreadable messages before it.
     pub(super) async fn ended(&mut self, run_id: &str) -> Result<usize> {
         let mut unreadable = 0;
         loop {

@@ -1,4 +1,4 @@
-//! Messages reach the handler, and how many at once.
+//! Delivery of messages to the handler, and how many run simultaneously.
 
 use anyhow::{Result, ensure};
 use ostrakon_jobs::engine::Class;
@@ -47,7 +47,7 @@ async fn as_many_handlers_run_at_once_as_there_are_slots() -> Result<()> {
     for _ in 0..3 {
         ensure!(matches!(consumer.event().await?, Event::Begun(_)));
     }
-    // All three are held at the gate, and the fourth waits in Redis.
+    // Three are held at the gate; the fourth waits in Redis.
     ensure!(consumer.received.is_empty());
     ensure!(waiting(&mut bench.connection()?, Class::Short).await? == 1);
     gate.let_pass(1);
@@ -70,7 +70,7 @@ async fn a_busy_worker_gives_signs_of_life_and_keeps_its_message() -> Result<()>
     let last_sign = ["ZSCORE", "test:short:workers", &name];
     let first = bench.count(&last_sign)?;
     let mut idle = bench.consumer(1, Gate::open())?;
-    // Twice as long as it takes to be found dead.
+    // Twice the time after which a worker counts as dead.
     let later = async {
         while bench.count(&last_sign)? < first + 4 {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;

@@ -1,4 +1,4 @@
-//! Somebody else writes into our queue: later messages still get through.
+//! Forged messages in our queue: later messages still get through.
 
 use anyhow::{Context as _, Result, ensure};
 use ostrakon_jobs::engine::Class;
@@ -14,7 +14,7 @@ const SCHEDULED: &str = "test:short:scheduled";
 async fn one_worker_gets_past_everything_unreadable() -> Result<()> {
     let bench = Bench::start()?;
     let meta = |id: &str| format!("test:short:meta:{id}");
-    // A payload that is not ours; an id without anything; an id without metadata.
+    // A payload that is not ours; an id without data or metadata; an id without metadata.
     bench.redis.command(&["HSET", DATA, "01JD0000000000000000000001", "garbage"])?;
     bench.redis.command(&["HSET", &meta("01JD0000000000000000000001"), "attempts", "0"])?;
     bench.redis.command(&["RPUSH", ACTIVE, "01JD0000000000000000000001", "nothing-behind-it"])?;
@@ -34,10 +34,10 @@ async fn one_worker_gets_past_everything_unreadable() -> Result<()> {
     }
     bench.notify("good").await?;
     let mut consumer = bench.consumer(1, Gate::open())?;
-    // The one with a time comes after it: ours are due by every clock.
+    // The forged message with a time comes after it: ours are due by every clock.
     ensure!(consumer.ended("good").await? == 9);
     bench.reaches(&["SCARD", "test:short:done"], 11).await?;
-    // Replies were mended; no worker had to be replaced.
+    // Replies were fixed; no worker had to be replaced.
     ensure!(bench.count(&["ZCARD", "test:short:workers:started"])? == 1);
     consumer.stop().await
 }
@@ -66,7 +66,7 @@ async fn keys_of_the_wrong_type_are_removed_while_serving() -> Result<()> {
         bench.notify(&run_id).await?;
         consumer.ended(&run_id).await?;
     }
-    // Metadata of the wrong type, of a message that is already being fetched.
+    // Metadata of the wrong type, for a message that is already being fetched.
     bench.redis.command(&["SET", "test:short:meta:forged", "forged"])?;
     bench.redis.command(&["RPUSH", ACTIVE, "forged"])?;
     bench.notify("last").await?;
@@ -90,7 +90,7 @@ async fn more_due_messages_than_apalis_can_move_are_worked_off() -> Result<()> {
     consumer.stop().await
 }
 
-/// Most memory that this process ever had, in KiB.
+/// Peak memory of this process, in KiB.
 fn peak_memory() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -113,9 +113,9 @@ async fn what_is_far_too_long_is_never_read() -> Result<()> {
                  redis.call('RPUSH', KEYS[1] .. ':active', 'long-data', long, 'long-meta')
                  return redis.call('ZADD', KEYS[1] .. ':scheduled', 0, long .. 'y')";
     bench.redis.command(&["EVAL", write, "1", "test:short"])?;
-    // Redis is busy with writing all that into its file: a command line would not wait for so long.
+    // Redis is busy writing all that to its file: a command would not wait for so long.
     Producer::new(bench.connection()?).notify(Class::Short, envelope("good")).await?;
-    // Two of them are messages; an id of that length is none.
+    // Two of them are messages; an id of that length is not one.
     ensure!(consumer.ended("good").await? == 2);
     let more = peak_memory()?.saturating_sub(before);
     ensure!(more < 12 * 1024, "{more} KiB more");

@@ -1,4 +1,4 @@
-//! Redis goes away, comes back, or comes back empty.
+//! Redis is stopped, comes back, or comes back empty.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,7 +41,7 @@ async fn slots_stay_taken_by_handlers_that_outlive_their_worker() -> Result<()> 
     consumer.expect(begun("first")).await?;
     bench.redis.restart()?;
     bench.notify("second").await?;
-    // The second worker has come up when two have been started; it has no slot to fetch with.
+    // The second worker has started once two are counted; it has no slot to fetch with.
     bench.reaches(&["ZCARD", "test:short:workers:started"], 2).await?;
     gate.let_pass(2);
     consumer.expect(ended("first")).await?;

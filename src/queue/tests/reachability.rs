@@ -1,4 +1,4 @@
-//! Redis that is not there, does not answer, or does not let us in.
+//! Redis that is absent, does not answer, or rejects the login.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -50,7 +50,7 @@ async fn a_wrong_password_is_not_an_outage_and_can_be_put_right() -> Result<()> 
     let refused = loop {
         match producer.notify(Class::Short, envelope("r")).await {
             Ok(()) => anyhow::bail!("notified without a password"),
-            // The connection that was just killed.
+            // Connection that was just killed.
             Err(error) if error.is_unreachable() => {}
             Err(error) => break error,
         }

@@ -1,4 +1,4 @@
-//! What is left in Redis afterwards.
+//! What remains in Redis afterwards.
 
 use anyhow::{Result, ensure};
 use ostrakon_jobs::engine::Class;
@@ -21,7 +21,7 @@ async fn nothing_is_left_of_finished_messages_and_ended_workers() -> Result<()> 
     producer.notify(Class::Short, super::bench::envelope("waiting")).await?;
     ensure!(sweep(&mut connection, Class::Short).await? == 600);
     ensure!(sweep(&mut connection, Class::Short).await? == 0);
-    // The message that still waits is untouched.
+    // The waiting message is untouched.
     ensure!(waiting(&mut connection, Class::Short).await? == 1);
     ensure!(bench.count(&["HLEN", "test:short:data"])? == 1);
     let mut keys: Vec<String> =
@@ -33,7 +33,7 @@ async fn nothing_is_left_of_finished_messages_and_ended_workers() -> Result<()> 
     Ok(())
 }
 
-/// Stores a message without putting it anywhere.
+/// Stores a message without adding it to any queue.
 fn keep(bench: &Bench, id: &str) -> Result<()> {
     bench.redis.command(&["HSET", "test:short:data", id, "{}"])?;
     bench.redis.command(&["HSET", &format!("test:short:meta:{id}"), "attempts", "0"])?;
@@ -73,7 +73,7 @@ async fn a_worker_that_lives_is_heard_of_again_and_again() -> Result<()> {
     let started = "test:short:workers:started";
     bench.reaches(&["ZCARD", started], 1).await?;
     let name = bench.redis.command(&["ZRANGE", started, "0", "-1"])?;
-    // As if it had been silent for long.
+    // As if it had been silent for a long time.
     bench.redis.command(&["ZADD", started, "1", &name])?;
     bench.reaches(&["ZCOUNT", started, "2", "+inf"], 1).await?;
     consumer.stop().await
@@ -90,7 +90,7 @@ async fn what_a_broken_acknowledgement_left_goes_when_nothing_is_under_way() -> 
     ensure!(bench.count(&["HLEN", "test:short:data"])? == 2);
     bench.redis.command(&["LREM", "test:short:active", "1", "waiting"])?;
     bench.redis.command(&["SADD", "test:short:done", "waiting"])?;
-    // The first sweep takes the finished one; then nothing is under way.
+    // The first sweep removes the finished message; then nothing is under way.
     ensure!(sweep(&mut connection, Class::Short).await? == 2);
     ensure!(bench.redis.command(&["KEYS", "test:*"])?.is_empty());
     Ok(())

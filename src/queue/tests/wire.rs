@@ -1,4 +1,4 @@
-//! The message as it stands in Redis, and everything that is not one.
+//! Message as stored in Redis, and everything that is not one.
 
 use anyhow::{Result, ensure};
 use apalis_core::backend::codec::Codec;

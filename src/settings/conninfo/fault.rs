@@ -1,59 +1,58 @@
-//! Why a connection string cannot be used, without a word of it: any of them may be part of a
-//! password.
+//! Faults of a connection string. Messages quote none of it: any word may be part of a password.
 
 use std::fmt;
 
-/// How such a string looks.
+/// Example of a connection string.
 const EXAMPLE: &str = "it looks like postgres://USER:PASSWORD@HOST:PORT/NAME, \
                        postgres://USER@/NAME?host=/run/postgresql or \"host=HOST user=USER dbname=NAME\"";
 
-/// How to write what a URL keeps for itself.
+/// How to encode characters that are reserved in a URL.
 pub(in crate::settings) const ENCODE: &str = "in a user, password or name write @ as %40, : as %3A, \
                        / as %2F, ? as %3F, # as %23, & as %26, = as %3D and % as %25";
 
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Nothing is there.
+    /// The string is empty.
     Empty,
-    /// A URL of something else.
+    /// The URL has another scheme.
     Scheme,
-    /// An `@`, or what stands at the place of a host or port, must be percent-encoded.
+    /// An `@`, or text at the position of a host or port, must be percent-encoded.
     Unencoded,
-    /// A `%` that is followed by no two hexadecimal digits, or by those of no text.
+    /// A `%` is not followed by two hexadecimal digits, or the bytes are not text.
     Percent,
-    /// An IPv6 address without its other bracket, or with something behind it.
+    /// An IPv6 address lacks its closing bracket, or has trailing text.
     Brackets,
-    /// A parameter without `=`.
+    /// A parameter has no `=`.
     NoValue,
-    /// A parameter with two `=`.
+    /// A parameter has two `=`.
     TwoValues,
-    /// A quoted value without its end.
+    /// A quoted value is not closed.
     Quote,
-    /// A parameter that libpq does not know.
+    /// libpq does not know the parameter.
     Unknown {
-        /// Its name, unless that may be part of a password.
+        /// Name of the parameter, unless it may be part of a password.
         name: Option<String>,
-        /// The one that was probably meant.
+        /// Parameter that was probably meant.
         meant: Option<&'static str>,
     },
-    /// A parameter of libpq that ostrakon cannot obey.
+    /// ostrakon does not support this parameter of libpq.
     Unsupported(&'static str),
-    /// A parameter with a value that it does not take.
+    /// The value of a parameter is not accepted.
     Value {
-        /// The parameter.
+        /// Name of the parameter.
         name: &'static str,
-        /// What it takes.
+        /// Accepted values.
         accepts: String,
     },
-    /// Lists of hosts, addresses and ports of different lengths.
+    /// The lists of hosts, addresses and ports have different lengths.
     Lengths,
-    /// A host that can be none.
+    /// The text cannot be a host.
     Host,
 }
 
 impl Fault {
-    /// Says the environment variable that a parameter was taken from.
+    /// Adds the environment variable that a parameter came from.
     pub(super) fn of(self, variable: Option<&'static str>) -> String {
         match variable {
             Some(variable) => format!("{self} (it comes from the environment variable {variable})"),

@@ -1,8 +1,8 @@
-//! `database.url`: everything that libpq reads in such a place, read in the same way, since people
-//! take it over from psql, from the server's own configuration or from a cloud's page.
+//! `database.url`: everything that libpq accepts, parsed in the same way, since people copy it from
+//! psql, from the server's own configuration or from a cloud provider's page.
 //!
-//! sqlx has a parser of its own, which knows one host only, and which connects without verification
-//! when the parameter that demands it is misspelt.
+//! sqlx's own parser supports only one host, and connects without verification if the parameter
+//! that demands it is misspelt.
 
 mod fault;
 mod parameter;
@@ -21,58 +21,58 @@ pub(super) use fault::{ENCODE, Fault};
 use parameter::{Values, is_secret};
 pub(crate) use passfile::{Passfile, PassfileEntry};
 
-/// What stands in the place of a password.
+/// Replacement for a password.
 const MASK: &str = "***";
 
-/// A database and how to reach it.
+/// Database and how to connect to it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Conninfo {
-    /// Where it may be, in the order of preference; at least one.
+    /// Possible locations in the order of preference; at least one.
     pub(crate) hosts: Vec<Host>,
-    /// The role.
+    /// Role to log in as.
     pub(crate) user: Option<String>,
-    /// The role's password, if it stands here.
+    /// Password of the role, if given here.
     pub(crate) password: Option<String>,
-    /// The database.
+    /// Name of the database.
     pub(crate) database: Option<String>,
-    /// Where passwords are kept.
+    /// Password file.
     pub(crate) passfile: Passfile,
-    /// How long one host may take.
+    /// Time limit for connecting to one host.
     pub(crate) connect_timeout: Option<Duration>,
     /// Command-line options for the session.
     pub(crate) options: Option<String>,
-    /// Which of the hosts will do.
+    /// Required kind of server.
     pub(crate) target: Target,
-    /// Encryption.
+    /// Encryption settings.
     pub(crate) tls: Tls,
 }
 
-/// One place where a database may be.
+/// One possible location of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Host {
-    /// Name, address or folder of a socket; `None`: the usual socket of this machine.
+    /// Name, address or socket folder; `None` for the default socket of this machine.
     pub(crate) name: Option<String>,
-    /// Where to connect to instead of looking the name up.
+    /// Address to connect to, instead of a DNS lookup of the name.
     pub(crate) address: Option<String>,
-    /// The port.
+    /// Port number.
     pub(crate) port: u16,
 }
 
-/// What a server must be to be connected to.
+/// Required kind of server (`target_session_attrs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Target {
-    /// Any.
+    /// Any server.
     #[default]
     Any,
-    /// One that takes writes.
+    /// Server that accepts writes.
     ReadWrite,
-    /// One that takes none.
+    /// Read-only server.
     ReadOnly,
-    /// No standby.
+    /// Server that is not a standby.
     Primary,
-    /// A standby.
+    /// Standby server.
     Standby,
-    /// A standby, or any if there is none.
+    /// Standby, or any server if there is none.
     PreferStandby,
 }
 
@@ -86,55 +86,56 @@ impl Target {
         ("prefer-standby", Self::PreferStandby),
     ];
 
-    /// Its name in libpq.
+    /// Name of the value in libpq.
     pub(crate) fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, target)| *target == self).map_or("any", |(name, _)| name)
     }
 }
 
-/// Whether to encrypt, and whom to trust.
+/// Encryption and trusted authorities.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tls {
-    /// How much is demanded.
+    /// Required level of encryption.
     pub(crate) mode: TlsMode,
-    /// Certificates of the authorities to trust; `None`: those that the program brings along.
+    /// CA certificates to trust; `None` for those built into the program.
     pub(crate) root: Option<PathBuf>,
-    /// Our own certificate.
+    /// Client certificate.
     pub(crate) certificate: Option<PathBuf>,
-    /// Its key.
+    /// Private key of the client certificate.
     pub(crate) key: Option<PathBuf>,
 }
 
-/// How much encryption is demanded.
+/// Required level of encryption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TlsMode {
-    /// None.
+    /// No encryption.
     Disable,
-    /// If the server can.
+    /// Encryption if the server supports it.
     Prefer,
-    /// Always, whoever the server is.
+    /// Encryption without verification of the server.
     Require,
-    /// Always, and the server's certificate is good for its name.
+    /// Encryption, with a server certificate that is valid for its host name.
     Verify,
 }
 
 const SSL_MODES: [(&str, TlsMode); 6] = [
     ("disable", TlsMode::Disable),
-    // libpq would try without first; this is never less safe.
+    // libpq would first try without encryption; this is never less safe.
     ("allow", TlsMode::Prefer),
     ("prefer", TlsMode::Prefer),
     ("require", TlsMode::Require),
-    // sqlx trusts the authorities of the web as well, of which everybody has some certificate: the
-    // name is looked at, too.
+    // sqlx also trusts the public authorities, from which anyone can get a certificate, so the host
+    // name is verified too.
     ("verify-ca", TlsMode::Verify),
     ("verify-full", TlsMode::Verify),
 ];
 
 impl Conninfo {
-    /// Reads what was written, and takes what was not from these variables and files, as libpq does.
+    /// Parses a connection string, and takes missing values from these variables and files, as
+    /// libpq does.
     ///
     /// # Errors
-    /// What is wrong, in words that hold nothing of the text but names of parameters.
+    /// What is wrong; the message quotes nothing of the text but names of parameters.
     pub(crate) fn read(
         text: &str,
         variable: impl Fn(&str) -> Option<String>,
@@ -171,7 +172,7 @@ impl fmt::Debug for Conninfo {
     }
 }
 
-/// Masks the passwords of a connection string; `None` when it is none.
+/// Masks the passwords of a connection string; `None` if the text is not one.
 pub(super) fn mask(text: &str) -> Option<String> {
     let pairs = split::split(text).ok()?;
     let mut spans: Vec<_> =
@@ -213,7 +214,7 @@ fn hosts(values: &Values) -> Result<Vec<Host>, Fault> {
         .collect()
 }
 
-/// Whether a host may be called so: in a URL that was misread, the rest of a password is not.
+/// Whether a text can be a host name: in a misread URL, the rest of a password usually cannot.
 fn is_host(name: &str) -> bool {
     let folder = name.starts_with('/');
     !name.contains(['@', '\0'])
@@ -228,7 +229,7 @@ fn number(port: &str) -> Result<u16, Fault> {
     })
 }
 
-/// Zero and less are no limit, as in libpq.
+/// Parses a time limit in seconds; zero and less mean no limit, as in libpq.
 fn seconds(text: Option<&str>) -> Result<Option<Duration>, Fault> {
     let Some(text) = text else { return Ok(None) };
     let number: i32 = text.trim().parse().map_err(|_no_number| Fault::Value {
@@ -267,13 +268,13 @@ fn tls(values: &Values, home: Option<&Path>) -> Result<Tls, (&'static str, Fault
     let root = if system { None } else { root.map(PathBuf::from).or_else(|| usual("root.crt")) };
     let mode = match mode.unwrap_or(TlsMode::Prefer) {
         _ if system => TlsMode::Verify,
-        // Whoever names an authority wants it to be asked.
+        // Naming an authority means that it has to be checked.
         TlsMode::Require if root.is_some() => TlsMode::Verify,
         mode => mode,
     };
     let certificate = path("sslcert").or_else(|| usual("postgresql.crt"));
     let key = path("sslkey").or_else(|| usual("postgresql.key"));
-    // One alone is of no use.
+    // Neither is of use without the other.
     let (certificate, key) = match (certificate, key) {
         (Some(certificate), Some(key)) => (Some(certificate), Some(key)),
         (None, None) => (None, None),

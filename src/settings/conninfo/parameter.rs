@@ -1,24 +1,24 @@
-//! The parameters of libpq: which there are, and which of them ostrakon obeys.
+//! Parameters of libpq, and which of them ostrakon supports.
 
 use super::{fault::Fault, split::Pair};
 use crate::settings::hint;
 
-/// What becomes of a parameter.
+/// Treatment of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
-    /// It is obeyed.
+    /// Supported.
     Obeyed,
-    /// It changes nothing that matters here.
+    /// Accepted and ignored: it changes nothing that matters here.
     WithoutEffect,
-    /// Only these values are what ostrakon does.
+    /// Accepted with these values only, which match what ostrakon does.
     Only(&'static [&'static str]),
-    /// It demands something that ostrakon cannot do, and to go on without might be unsafe.
+    /// Refused: ostrakon cannot do what it demands, and ignoring it might be unsafe.
     Refused,
 }
 
 use Use::{Obeyed, Only, Refused, WithoutEffect};
 
-/// Name, environment variable, use.
+/// Name, environment variable and treatment of each parameter.
 const PARAMETERS: &[(&str, Option<&str>, Use)] = &[
     ("host", Some("PGHOST"), Obeyed),
     ("hostaddr", Some("PGHOSTADDR"), Obeyed),
@@ -34,7 +34,7 @@ const PARAMETERS: &[(&str, Option<&str>, Use)] = &[
     ("sslcert", Some("PGSSLCERT"), Obeyed),
     ("sslkey", Some("PGSSLKEY"), Obeyed),
     ("target_session_attrs", Some("PGTARGETSESSIONATTRS"), Obeyed),
-    // Connections of ostrakon are named by what they do.
+    // ostrakon sets its own application name.
     ("application_name", None, WithoutEffect),
     ("fallback_application_name", None, WithoutEffect),
     ("keepalives", None, WithoutEffect),
@@ -74,7 +74,7 @@ const PARAMETERS: &[(&str, Option<&str>, Use)] = &[
     ("oauth_scope", None, Refused),
 ];
 
-/// Whether the value of a parameter is nobody's business.
+/// Whether the value of a parameter is secret.
 pub(super) fn is_secret(name: &str) -> bool {
     matches!(
         name,
@@ -86,24 +86,24 @@ pub(super) fn is_secret(name: &str) -> bool {
     )
 }
 
-/// The values in force, by name.
+/// Values in force, by name.
 #[derive(Default)]
 pub(super) struct Values(Vec<(&'static str, String, Option<&'static str>)>);
 
 impl Values {
-    /// Keeps what was written.
+    /// Collects the values given in the text.
     pub(super) fn of_text(pairs: Vec<Pair>) -> Result<Self, Fault> {
         let mut values = Self::default();
         for pair in pairs {
             let (name, ..) = find(&pair)?;
-            // A reader that kept both would show the one and use the other.
+            // With both values kept, a reader could show one and use the other.
             values.0.retain(|(known, ..)| known != name);
             values.0.push((*name, pair.value, None));
         }
         Ok(values)
     }
 
-    /// Takes what was not written from the environment, as libpq does.
+    /// Takes missing values from the environment, as libpq does.
     pub(super) fn fill_in(&mut self, variable: impl Fn(&str) -> Option<String>) {
         let addressed = self.get("host").is_some();
         for (name, from, _) in PARAMETERS {
@@ -117,7 +117,7 @@ impl Values {
         }
     }
 
-    /// Refuses what cannot be obeyed.
+    /// Refuses what ostrakon does not support.
     pub(super) fn check(&self) -> Result<(), String> {
         for (name, value, from) in &self.0 {
             let known = PARAMETERS.iter().find(|(known, ..)| known == name);
@@ -135,13 +135,13 @@ impl Values {
         Ok(())
     }
 
-    /// Gives the value of a parameter; an empty one counts as not given.
+    /// Value of a parameter; an empty one counts as not given.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.iter().find(|(known, ..)| *known == name);
         value.map(|(_, value, _)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Names the environment variable that gave it.
+    /// Environment variable that the value of a parameter came from.
     pub(super) fn variable(&self, name: &str) -> Option<&'static str> {
         self.0.iter().find(|(known, ..)| *known == name).and_then(|(.., from)| *from)
     }
@@ -153,7 +153,7 @@ fn find(pair: &Pair) -> Result<&'static (&'static str, Option<&'static str>, Use
     }
     let names: Vec<&'static str> = PARAMETERS.iter().map(|(name, ..)| *name).collect();
     let meant = hint::nearest_word(&names, &pair.name);
-    // A name that resembles none may be anything.
+    // A name that resembles no parameter may be anything, even part of a password.
     let reported = meant.is_some() && !pair.doubtful;
     Err(Fault::Unknown { name: reported.then(|| pair.name.clone().into_owned()), meant })
 }

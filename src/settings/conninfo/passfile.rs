@@ -1,4 +1,4 @@
-//! The file in which libpq keeps passwords: `~/.pgpass`.
+//! libpq's password file: `~/.pgpass`.
 
 use std::{
     fs, io,
@@ -6,19 +6,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Most bytes that are read of it.
+/// Maximum number of bytes read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Where passwords are kept.
+/// Password file.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Passfile {
     path: Option<PathBuf>,
 }
 
-/// What a password is looked up for.
+/// Connection that a password is looked up for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PassfileEntry<'a> {
-    /// Host as it was written; "localhost" for the usual socket.
+    /// Host as written; "localhost" for the default socket.
     pub(crate) host: &'a str,
     /// Port.
     pub(crate) port: u16,
@@ -37,7 +37,7 @@ impl Passfile {
     /// Finds the password.
     ///
     /// # Errors
-    /// Why the file is not used although it is there.
+    /// Why an existing file is not used.
     pub(crate) fn password(&self, of: PassfileEntry<'_>) -> Result<Option<String>, String> {
         let Some(path) = &self.path else { return Ok(None) };
         let metadata = match fs::metadata(path) {
@@ -63,7 +63,7 @@ impl Passfile {
     }
 }
 
-/// Reads `host:port:database:user:password`, where `\` makes the next character an ordinary one.
+/// Splits `host:port:database:user:password`; `\` escapes the next character.
 fn find(line: &str, of: PassfileEntry<'_>) -> Option<String> {
     if line.starts_with('#') {
         return None;
@@ -76,7 +76,7 @@ fn find(line: &str, of: PassfileEntry<'_>) -> Option<String> {
                 escaped = true;
                 continue;
             }
-            // The last one goes to the end of the line.
+            // The last field extends to the end of the line.
             ':' if !escaped && fields.len() < 5 => fields.push((String::new(), false)),
             c => {
                 if let Some((field, was_escaped)) = fields.last_mut() {

@@ -1,28 +1,28 @@
-//! Taking a connection URL, or a list of `key=value`, apart as libpq does.
+//! Splits a connection URL, or a list of `key=value`, as libpq does.
 //!
-//! One thing is stricter: an `@` behind the one that ends user and password has to be written `%40`.
-//! libpq takes it as part of a host or a database name; it nearly always is part of a password that
-//! nobody encoded, and the rest of that password would end up in messages.
+//! One rule is stricter: an `@` after the one that ends user and password has to be written `%40`.
+//! libpq takes it as part of a host or a database name. It nearly always belongs to a password that
+//! was not encoded, and the rest of that password would end up in messages.
 
 use std::{borrow::Cow, ops::Range};
 
 use super::fault::Fault;
 
-/// Begins a URL. Case matters, as in libpq.
+/// Schemes of a URL. Case-sensitive, as in libpq.
 const SCHEMES: [&str; 2] = ["postgresql://", "postgres://"];
 
-/// One parameter with its value.
+/// Parameter with its value.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Pair {
     pub(super) name: Cow<'static, str>,
     pub(super) value: String,
-    /// Where the value stands in the text.
+    /// Position of the value in the text.
     pub(super) span: Range<usize>,
-    /// Whether the name may be part of a password that was misread; it is not told then.
+    /// Whether the name may be part of a misread password; messages omit it then.
     pub(super) doubtful: bool,
 }
 
-/// Takes the text apart. A later pair of the same name stands for the former.
+/// Splits the text into parameters. A later pair overrides an earlier one of the same name.
 pub(super) fn split(text: &str) -> Result<Vec<Pair>, Fault> {
     if text.trim().is_empty() {
         return Err(Fault::Empty);
@@ -34,7 +34,7 @@ pub(super) fn split(text: &str) -> Result<Vec<Pair>, Fault> {
     }
 }
 
-/// A URL that is being taken apart.
+/// Parser of a URL.
 struct Url<'a> {
     text: &'a str,
     at: usize,
@@ -64,7 +64,7 @@ impl<'a> Url<'a> {
         &self.text[self.at..]
     }
 
-    /// Goes on to one of these characters, or to the end, and gives what is before it.
+    /// Advances to one of these characters, or to the end, and returns the range before it.
     fn until(&mut self, ends: &[char]) -> Range<usize> {
         let begin = self.at;
         self.at += self.rest().find(ends).unwrap_or(self.rest().len());
@@ -86,7 +86,7 @@ impl<'a> Url<'a> {
         Ok(())
     }
 
-    /// Reads hosts and ports, each list with as many commas as there are hosts less one.
+    /// Reads hosts and ports, each list with one comma fewer than there are hosts.
     fn hosts(&mut self) -> Result<(), Fault> {
         let begin = self.at;
         let (mut hosts, mut ports) = (String::new(), String::new());
@@ -143,7 +143,7 @@ impl<'a> Url<'a> {
             }
             let span = begin + name.len() + 1..whole.end;
             let (name, value) = (decode(name)?, decode(value)?);
-            // As JDBC writes it.
+            // Spelling of JDBC.
             let (name, value) = match (name.as_str(), value.as_str()) {
                 ("ssl", "true") => ("sslmode".to_owned(), "require".to_owned()),
                 _ => (name, value),
@@ -161,7 +161,7 @@ impl<'a> Url<'a> {
         Ok(())
     }
 
-    /// Keeps what is not empty.
+    /// Stores a value unless it is empty.
     fn store(&mut self, name: &'static str, span: Range<usize>) -> Result<(), Fault> {
         let value = decode(&self.text[span.clone()])?;
         if !value.is_empty() {
@@ -171,7 +171,7 @@ impl<'a> Url<'a> {
     }
 }
 
-/// Reads `%40` and the like.
+/// Decodes `%40` and the like.
 fn decode(text: &str) -> Result<String, Fault> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -192,7 +192,7 @@ fn decode(text: &str) -> Result<String, Fault> {
     String::from_utf8(bytes).map_err(|_not_utf8| Fault::Percent)
 }
 
-/// A list of `key=value` that is being taken apart.
+/// Parser of a list of `key=value`.
 struct Words<'a> {
     text: &'a str,
     at: usize,
@@ -218,7 +218,7 @@ impl Words<'_> {
             self.skip_spaces();
             let begin = self.at;
             let value = self.value()?;
-            // What follows a password may be more of it.
+            // Text after a password may be more of it.
             let doubtful = self.pairs.iter().any(|pair| super::is_secret(&pair.name));
             self.pairs.push(Pair { name: name.into(), value, span: begin..self.at, doubtful });
         }
@@ -252,7 +252,7 @@ impl Words<'_> {
     }
 }
 
-/// What C calls a space.
+/// Whether C's `isspace` accepts a character.
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c')
 }

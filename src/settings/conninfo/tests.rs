@@ -1,4 +1,4 @@
-//! What is read out of a connection string, what is refused, and what is never told.
+//! What is read out of a connection string, what is refused, and what no message contains.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ fn read(text: &str) -> Result<Conninfo, String> {
     Conninfo::read(text, |_variable| None)
 }
 
-/// The hosts, and what else was found, in one line.
+/// Hosts and other values found, in one line.
 fn seen(text: &str) -> String {
     let info = match read(text) {
         Ok(info) => info,
@@ -124,13 +124,13 @@ fn the_environment_completes_what_was_not_written() {
     assert_eq!(found, Ok((1, Some("pw".to_owned()))));
 }
 
-/// What a password may hold: everything that means something in a URL, and letters and the one digit
-/// that no message holds (the examples in messages have all the others).
+/// Characters of a password: all that have a meaning in a URL, and letters and the one digit that
+/// no message contains (the examples in messages have all the others).
 fn secret() -> impl Strategy<Value = String> {
     "[XQZJ8@/:?#&=%, '\\[\\]\\\\+;.]{4,16}"
 }
 
-/// A string that holds the secret in the place of a password, or where one was meant to be.
+/// String with the secret as its password, or where a password was meant to be.
 fn with_secret() -> impl Strategy<Value = (String, String)> {
     let frames = prop::sample::select(vec![
         "postgres://pleroma:{}@127.0.0.1/x",
@@ -153,14 +153,14 @@ fn with_secret() -> impl Strategy<Value = (String, String)> {
         "{}",
     ]);
     (frames, secret())
-        // What can be read there is the port of a host and more hosts: no password by any rule.
+        // This parses as the port of a host and more hosts: no password by any rule.
         .prop_filter("an address", |(frame, secret)| {
             *frame != "postgres://pleroma:{}" || read(&frame.replace("{}", secret)).is_err()
         })
         .prop_map(|(frame, secret)| (frame.replace("{}", &secret), secret))
 }
 
-/// The first four bytes in a row of a secret that a text holds.
+/// First four consecutive bytes of a secret that a text contains.
 fn piece_in(secret: &str, text: &str) -> Option<String> {
     let mine = |piece: &&[u8]| piece.iter().any(|byte| b"XQZJ8".contains(byte));
     let pieces = secret.as_bytes().windows(4).filter(mine).map(String::from_utf8_lossy);
@@ -174,7 +174,7 @@ proptest! {
     fn no_part_of_a_secret_is_reported((text, secret) in with_secret()) {
         let mut reported = Vec::new();
         match read(&text) {
-            // As the address is told.
+            // As messages write the address.
             Ok(info) => reported.push(format!("{info:?}")),
             Err(fault) => reported.push(fault),
         }
@@ -194,7 +194,7 @@ proptest! {
     }
 }
 
-/// Has libpq take strings apart; `None` where it refuses one.
+/// Has libpq parse strings; `None` for each that it refuses.
 fn by_libpq(texts: &[String]) -> Result<Vec<Option<BTreeMap<String, String>>>> {
     const SCRIPT: &str = r#"
 import ctypes, ctypes.util, json, sys
@@ -217,7 +217,7 @@ for text in json.load(sys.stdin):
     answers.append(values)
 json.dump(answers, sys.stdout)
 "#;
-    // Libpq is there, as psql needs it.
+    // libpq is installed, since psql needs it.
     let mut python = Command::new("python3")
         .args(["-c", SCRIPT])
         .stdin(Stdio::piped())
@@ -231,7 +231,7 @@ json.dump(answers, sys.stdout)
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// Pieces out of which strings are put together, good ones and bad ones.
+/// Pieces that strings are composed of, valid and invalid ones.
 fn any_text() -> impl Strategy<Value = String> {
     let user = prop::sample::select(vec![
         "", "u@", "u:p@", ":p@", "u:p%40w@", "u:p:w@", "u:p?w@", "@", "u%2@", "u:p#w@",
@@ -318,7 +318,7 @@ fn strings_mean_what_they_mean_to_libpq() -> Result<()> {
                 assert_eq!(ours, theirs, "{text}");
                 accepted += 1;
             }
-            // What an unencoded @ makes of a URL.
+            // What a URL with an unencoded @ becomes.
             (Err(Fault::Unencoded), _) | (Err(_), None) => {}
             (ours, theirs) => panic!("{text}: {ours:?}, libpq: {theirs:?}"),
         }

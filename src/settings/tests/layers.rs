@@ -1,4 +1,4 @@
-//! Which value wins, and what is told about it.
+//! Which value takes precedence, and what is reported about it.
 
 use std::time::Duration;
 
@@ -153,7 +153,6 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     insta::assert_snapshot!(machine.redacted(&lines.join("\n")), @"
     instance_url | - | default
     database.url | postgres://admin:***@db:5432/social?sslmode=require | environment DATABASE_URL
-    database.pool_size | 10 | default
     database.connect_timeout | 5s | default
     redis.url | redis://:***@cache:6379/3 | file DIR/ostrakon.toml
     redis.prefix | ostrakon | default

@@ -1,4 +1,4 @@
-//! What a person reads when something is wrong.
+//! Messages for invalid settings.
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
 
@@ -17,7 +17,7 @@ fn a_named_file_that_is_missing() {
 
 #[test]
 fn a_named_file_that_cannot_be_read() {
-    // A folder: root, whom tests may run as, can read a file of any mode.
+    // A folder, because tests may run as root, who can read a file of any mode.
     let machine = Machine::new();
     let folder = machine.folder.path().to_owned();
     insta::assert_snapshot!(machine.variable("OSTRAKON_CONFIG", folder).error(), @"
@@ -56,7 +56,7 @@ fn a_password_that_everybody_may_read() {
 fn a_file_that_somebody_else_may_write() -> std::io::Result<()> {
     let machine = Machine::new().file_with_mode("", 0o660);
     insta::assert_snapshot!(machine.redacted(&machine.loaded().warnings.join("\n")), @"the group of the config file DIR/ostrakon.toml may write to it (mode 0660); run: chmod g-w DIR/ostrakon.toml");
-    // Only root can give a file away.
+    // Only root can change the owner of a file.
     let path = machine.folder.path().join("ostrakon.toml");
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640))?;
     if std::os::unix::fs::chown(&path, Some(12345), None).is_ok() {
@@ -81,7 +81,7 @@ fn a_file_that_is_no_toml_and_holds_a_password() {
 fn unknown_keys_and_sections() {
     let machine = Machine::new().file(
         "database_url = \"postgres://u:hunter2@h/db\"\nredis = \"redis://h\"\nanything = 1\n\
-         [worker]\nconcurency = 3\npool_size = 20\nspeed = \"fast\"\n[batches]\nrows_max = 5\n[mail]\nto = \"a\"\n",
+         [worker]\nconcurency = 3\nconnect_timeout = 20\nspeed = \"fast\"\n[batches]\nrows_max = 5\n[mail]\nto = \"a\"\n",
     );
     insta::assert_snapshot!(machine.error(), @"
     the settings cannot be used, and nothing was done:
@@ -91,7 +91,7 @@ fn unknown_keys_and_sections() {
       file DIR/ostrakon.toml: unknown section [mail]; there are: [database], [redis], [worker], [batch], [throttle], [server], [federation], [log]
       file DIR/ostrakon.toml: unknown key redis; it is a section: begin a line with [redis] and put its keys below
       file DIR/ostrakon.toml: unknown key worker.concurency; did you mean worker.concurrency?
-      file DIR/ostrakon.toml: unknown key worker.pool_size; did you mean database.pool_size?
+      file DIR/ostrakon.toml: unknown key worker.connect_timeout; did you mean database.connect_timeout?
       file DIR/ostrakon.toml: unknown key worker.speed; there are: concurrency, short_concurrency, poll_interval, shutdown_timeout, lease, lease_renewal, reconcile_interval, progress_interval, max_attempts, max_crashes, percent_busy, nice, window
     ");
 }
@@ -100,9 +100,9 @@ fn unknown_keys_and_sections() {
 fn values_of_the_file_all_at_once() {
     let machine = Machine::new().file(
         "instance_url = \"social.example\"\n\
-         [database]\nurl = \"mysql://u:hunter2@h/db\"\npool_size = \"10\"\nconnect_timeout = 5\n\
+         [database]\nurl = \"mysql://u:hunter2@h/db\"\nconnect_timeout = 5\n\
          [redis]\nurl = \"localhost:6379\"\nprefix = \"my ostrakon\"\n\
-         [worker]\nconcurrency = 0\nlease = \"soon\"\npoll_interval = \"1ms\"\nmax_attempts = [1]\nmax_crashes = 1.5\n\
+         [worker]\nconcurrency = 0\nshort_concurrency = \"1\"\nlease = \"soon\"\npoll_interval = \"1ms\"\nmax_attempts = [1]\nmax_crashes = 1.5\n\
          [server]\nfederating = \"yes\"\nsearch = \"elastic\"\n\
          [log]\nlevel = \"inof\"\nformat = 2020-01-01\n",
     );
@@ -110,11 +110,11 @@ fn values_of_the_file_all_at_once() {
     the settings cannot be used, and nothing was done:
       file DIR/ostrakon.toml: instance_url = "social.example" is not accepted; give the public http or https URL without path or user, such as "https://social.example"
       file DIR/ostrakon.toml: database.url is not accepted: it is a URL of something else; it looks like postgres://USER:PASSWORD@HOST:PORT/NAME, postgres://USER@/NAME?host=/run/postgresql or "host=HOST user=USER dbname=NAME"
-      file DIR/ostrakon.toml: database.pool_size = "10" is not accepted; give a whole number from 1 to 500
       file DIR/ostrakon.toml: database.connect_timeout = 5 is not accepted; give a duration from 100ms to 5m, such as "200ms", "15s" or "5m"
       file DIR/ostrakon.toml: redis.url is not accepted: it is no URL that begins with one of redis://, rediss://, valkey://, valkeys://, unix://, redis+unix://, valkey+unix://; it looks like redis://:PASSWORD@HOST:6379/0, rediss://HOST:6379/0 (TLS) or unix:///run/redis.sock; in a user, password or name write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, & as %26, = as %3D and % as %25
       file DIR/ostrakon.toml: redis.prefix = "my ostrakon" is not accepted; give 1 to 64 letters, digits, "_", "-", "." or ":"
       file DIR/ostrakon.toml: worker.concurrency = 0 is not accepted; give a whole number from 1 to 64
+      file DIR/ostrakon.toml: worker.short_concurrency = "1" is not accepted; give a whole number from 1 to 64
       file DIR/ostrakon.toml: worker.poll_interval = "1ms" is not accepted; give a duration from 10ms to 1m, such as "200ms", "15s" or "5m"
       file DIR/ostrakon.toml: worker.lease = "soon" is not accepted; give a duration from 500ms to 10m, such as "200ms", "15s" or "5m"
       file DIR/ostrakon.toml: worker.max_attempts = a list is not accepted; give a whole number from 1 to 1000
@@ -197,8 +197,8 @@ fn variables_that_mean_nothing() {
         .variable("OSTRAKONTIC", "x")
         .variable("PATH", "x");
     insta::assert_snapshot!(machine.loaded().warnings.join("\n"), @"
-    the environment variable OSTRAKON_COLOUR_OF_THE_SKY is no setting and was ignored
-    the environment variable OSTRAKON_WORKER_CONCURENCY is no setting and was ignored; did you mean OSTRAKON_WORKER_CONCURRENCY?
+    the environment variable OSTRAKON_COLOUR_OF_THE_SKY is not a setting and was ignored
+    the environment variable OSTRAKON_WORKER_CONCURENCY is not a setting and was ignored; did you mean OSTRAKON_WORKER_CONCURRENCY?
     ");
 }
 
@@ -210,19 +210,6 @@ fn no_database() {
     no database is given
     Set `url` under [database] in the config file, or the environment variable OSTRAKON_DATABASE_URL or DATABASE_URL, to a URL such as "postgres://ostrakon@localhost/pleroma".
     "#);
-}
-
-#[test]
-fn a_pool_too_small_for_the_worker() {
-    let check = |concurrency: &str| {
-        let machine = Machine::new().variable("OSTRAKON_WORKER_CONCURRENCY", concurrency);
-        machine.loaded().settings.check_worker().map_err(|error| error.to_string())
-    };
-    assert_eq!(check("6"), Ok(()));
-    insta::assert_snapshot!(check("7").err().unwrap_or_default(), @"
-    the worker needs 11 database connections (worker.concurrency 7 + worker.short_concurrency 1 + 3), but database.pool_size is 10; it was not started
-    Set database.pool_size (OSTRAKON_DATABASE_POOL_SIZE) to 11 or more, or lower the two others.
-    ");
 }
 
 #[test]
@@ -269,10 +256,10 @@ fn a_connection_url_has_a_known_scheme_and_a_place() {
 
 #[test]
 fn a_key_that_lost_its_section_is_recognised() {
-    let machine = Machine::new().file("pool_size = 20");
+    let machine = Machine::new().file("connect_timeout = 20");
     insta::assert_snapshot!(machine.error(), @"
     the settings cannot be used, and nothing was done:
-      file DIR/ostrakon.toml: unknown key pool_size; did you mean database.pool_size?
+      file DIR/ostrakon.toml: unknown key connect_timeout; did you mean database.connect_timeout?
     ");
 }
 

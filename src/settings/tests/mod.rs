@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::{Loaded, Overrides, SettingsError, Surroundings, load};
 
-/// A machine with its own config file and environment; the process's own are never looked at.
+/// Machine with its own config file and environment; the process's own are never read.
 struct Machine {
     folder: TempDir,
     environment: Vec<(OsString, OsString)>,
@@ -22,7 +22,7 @@ impl Machine {
         Self { folder, environment: Vec::new(), overrides: Overrides::default() }
     }
 
-    /// Where the config file is that nobody has to name.
+    /// Default path of the config file.
     fn usual_file(&self) -> PathBuf {
         self.folder.path().join("ostrakon.toml")
     }
@@ -58,7 +58,7 @@ impl Machine {
         self.load().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The error's text, with the test's folder written as `DIR`.
+    /// Text of the error, with the test's folder written as `DIR`.
     fn error(&self) -> String {
         match self.load() {
             Ok(loaded) => panic!("these settings should be refused: {loaded:?}"),

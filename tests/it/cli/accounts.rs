@@ -43,7 +43,7 @@ async fn a_remote_account_needs_a_flag() -> Result<()> {
         fixture.refused("user delete_activities mallory@spam.example --yes --inline").await?;
     insta::assert_snapshot!(done.transcript(), @r"
     err| No local user mallory@spam.example
-    err| It is an account of another server: add --remote to clean it up here, which tells nobody.
+    err| It is a remote account: add --remote to clean it up here without notifying other servers.
     exit 3
     ");
     Ok(())

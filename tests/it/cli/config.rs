@@ -39,7 +39,6 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| KEY                                   VALUE                               FROM
     out| instance_url                          https://social.example              flag
     out| database.url                          postgres://ostrakon:***@db/pleroma  file <folder>/ostrakon.toml
-    out| database.pool_size                    10                                  default
     out| database.connect_timeout              5s                                  default
     out| redis.url                             redis://:***@redis/0                environment OSTRAKON_REDIS_URL
     out| redis.prefix                          ostrakon                            default
@@ -102,6 +101,7 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| federation.max_waiting                20000                               default
     out| log.level                             info                                default
     out| log.format                            auto                                default
+    out| Connections to PostgreSQL: at most 6 for a worker, 7 for a command.
     exit 0
     ");
 
@@ -178,8 +178,8 @@ fn a_misspelt_variable_is_reported() -> Result<()> {
     assert_eq!(
         (done.stderr.as_str(), done.code),
         (
-            "warning: the environment variable OSTRAKON_WORKER_CONCURENCY is no setting and was \
-             ignored; did you mean OSTRAKON_WORKER_CONCURRENCY?\n",
+            "warning: the environment variable OSTRAKON_WORKER_CONCURENCY is not a setting and \
+             was ignored; did you mean OSTRAKON_WORKER_CONCURRENCY?\n",
             0
         )
     );

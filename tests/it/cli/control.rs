@@ -76,7 +76,7 @@ async fn every_wish_in_every_state() -> Result<()> {
     out| Run <run> will pause at the end of its batch (0 of 1 item done).
     exit 0
     resume running -> running, run
-    out| Run <run> goes on (0 of 1 item done).
+    out| Run <run> continues (0 of 1 item done).
     exit 0
     cancel running -> running, cancel
     out| Run <run> will stop at the end of its batch (0 of 1 item done).
@@ -85,17 +85,17 @@ async fn every_wish_in_every_state() -> Result<()> {
     err| error: run <run> is running: it cannot be tried again
     exit 4
     pause paused -> paused, run
-    err| error: run <run> is paused already
+    err| error: run <run> is already paused
     exit 4
     resume paused -> queued, run
-    out| Run <run> is queued again; a worker will go on with it (0 of 1 item done).
-    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the command that asked for the run and --inline
+    out| Run <run> is queued again; a worker will continue it (0 of 1 item done).
+    err| warning: NOTHING IS DONE YET, no worker is running: start one with `ostrakon worker`, or repeat the command that asked for the run with --inline
     exit 0
     cancel paused -> cancelled, run
     out| Run <run> is cancelled (0 of 1 item done).
     exit 0
     retry paused -> paused, run
-    err| error: run <run> is paused: it cannot be tried again; let it go on: ostrakon runs resume <run>
+    err| error: run <run> is paused: it cannot be tried again; resume it: ostrakon runs resume <run>
     exit 4
     pause succeeded -> succeeded, run
     err| error: run <run> has succeeded: it cannot be paused
@@ -107,46 +107,46 @@ async fn every_wish_in_every_state() -> Result<()> {
     err| error: run <run> has succeeded: it cannot be cancelled
     exit 4
     retry succeeded -> succeeded, run
-    err| error: run <run> has succeeded: it cannot be tried again, as nothing of it is left
+    err| error: run <run> has succeeded: it cannot be tried again; nothing of it is left
     exit 4
     pause failed -> failed, run
     err| error: run <run> has failed: it cannot be paused
     exit 4
     resume failed -> failed, run
-    err| error: run <run> has failed: it cannot be resumed; have it tried: ostrakon runs retry <run>
+    err| error: run <run> has failed: it cannot be resumed; retry it: ostrakon runs retry <run>
     exit 4
     cancel failed -> failed, run
     err| error: run <run> has failed: it cannot be cancelled
     exit 4
     retry failed -> queued, run
-    out| Run <run> is queued again; a worker will try all that is left, parked items included (0 of 1 item done).
-    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the command that asked for the run and --inline
+    out| Run <run> is queued again; a worker will retry all that is left, parked items included (0 of 1 item done).
+    err| warning: NOTHING IS DONE YET, no worker is running: start one with `ostrakon worker`, or repeat the command that asked for the run with --inline
     exit 0
     pause cancelled -> cancelled, run
     err| error: run <run> was cancelled: it cannot be paused
     exit 4
     resume cancelled -> cancelled, run
-    err| error: run <run> was cancelled: it cannot be resumed; have it tried: ostrakon runs retry <run>
+    err| error: run <run> was cancelled: it cannot be resumed; retry it: ostrakon runs retry <run>
     exit 4
     cancel cancelled -> cancelled, run
-    err| error: run <run> was cancelled already
+    err| error: run <run> was already cancelled
     exit 4
     retry cancelled -> queued, run
-    out| Run <run> is queued again; a worker will try all that is left, parked items included (0 of 1 item done).
-    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the command that asked for the run and --inline
+    out| Run <run> is queued again; a worker will retry all that is left, parked items included (0 of 1 item done).
+    err| warning: NOTHING IS DONE YET, no worker is running: start one with `ostrakon worker`, or repeat the command that asked for the run with --inline
     exit 0
     pause incomplete -> incomplete, run
     err| error: run <run> is incomplete: it cannot be paused
     exit 4
     resume incomplete -> incomplete, run
-    err| error: run <run> is incomplete: it cannot be resumed; have it tried: ostrakon runs retry <run>
+    err| error: run <run> is incomplete: it cannot be resumed; retry it: ostrakon runs retry <run>
     exit 4
     cancel incomplete -> incomplete, run
     err| error: run <run> is incomplete: it cannot be cancelled
     exit 4
     retry incomplete -> queued, run
-    out| Run <run> is queued again; a worker will try all that is left, parked items included (0 of 1 item done, 1 parked).
-    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the command that asked for the run and --inline
+    out| Run <run> is queued again; a worker will retry all that is left, parked items included (0 of 1 item done, 1 parked).
+    err| warning: NOTHING IS DONE YET, no worker is running: start one with `ostrakon worker`, or repeat the command that asked for the run with --inline
     exit 0
     ");
     Ok(())
@@ -191,32 +191,32 @@ async fn whoever_watches_is_informed_the_end() -> Result<()> {
     write!(reported, "with a reason\n{}", fixture.refused(&watch).await?.transcript())?;
     insta::assert_snapshot!(reported, @"
     queued
-    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: ostrakon runs watch <run>
+    err| error: run <run> did not finish within 300ms and was left as it is; follow it with: ostrakon runs watch <run>
     exit 7
     running
-    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: ostrakon runs watch <run>
+    err| error: run <run> did not finish within 300ms and was left as it is; follow it with: ostrakon runs watch <run>
     exit 7
     paused
-    err| Run <run> is paused; go on with: ostrakon runs resume <run>
-    err| error: run <run> is not finished after 300ms, and was left alone; follow it with: ostrakon runs watch <run>
+    err| Run <run> is paused; resume it with: ostrakon runs resume <run>
+    err| error: run <run> did not finish within 300ms and was left as it is; follow it with: ostrakon runs watch <run>
     exit 7
     succeeded
     out| Run <run> (delete_activities alice) is done.
     exit 0
     failed
     err| error: run <run> has failed: no reason was noted
-    err| 0 of 1 item done; what was committed stays. Once the cause is mended, have what is left done, parked items included: ostrakon runs retry <run>
+    err| 0 of 1 item done; what was committed stays. Fix the cause, then retry what is left, parked items included: ostrakon runs retry <run>
     exit 1
     cancelled
     err| error: run <run> was cancelled: 0 of 1 item done; what was committed stays
     exit 1
     incomplete
     err| error: run <run> is incomplete: 0 of 1 item done, 1 parked; see: ostrakon runs show <run>
-    err| Once the causes are mended: ostrakon runs retry <run>
+    err| Fix the causes, then: ostrakon runs retry <run>
     exit 6
     with a reason
     err| error: run <run> has failed: no such table
-    err| 0 of 1 item done, 1 parked; what was committed stays. Once the cause is mended, have what is left done, parked items included: ostrakon runs retry <run>
+    err| 0 of 1 item done, 1 parked; what was committed stays. Fix the cause, then retry what is left, parked items included: ostrakon runs retry <run>
     exit 1
     ");
     // The same from the command that queues.

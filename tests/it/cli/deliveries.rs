@@ -277,7 +277,7 @@ async fn whoever_is_switched_off_too_early_is_warned_of() -> Result<()> {
                 .map(|line| {
                     let done = fixture.run(line)?;
                     ensure!(done.code == 0, "{flavour}: {done:?}");
-                    Ok(done.stdout.contains("what it has not told by then is lost"))
+                    Ok(done.stdout.contains("undelivered deletions are lost"))
                 })
                 .collect()
         };
@@ -297,7 +297,7 @@ async fn a_plan_says_how_long_others_are_informed() -> Result<()> {
     prolific(&fixture, "alice", 70).await?;
     let words = ["user", "delete_activities", "alice", "--dry-run"];
     let reported = paced(&fixture, "1").run(&words)?.stdout;
-    ensure!(reported.contains("told over about 1m, at a pace of 1 a second"), "{reported}");
+    ensure!(reported.contains("notified over about 1m, at a rate of 1 per second"), "{reported}");
     ensure!(
         reported.contains("do not deactivate or remove the account before the end"),
         "{reported}"

@@ -142,7 +142,7 @@ async fn one_bad_line_stops_the_whole_list() -> Result<()> {
     err|   line 4: "https://a.example" is not the host of an instance: it is a URL; its host alone is a.example
     err|   line 5: "192.0.2.1" is not the host of an instance: it is an address; instances are known by name
     err|   line 6: "bad.domain,suspend,true" is not the host of an instance: it is a line of a table of blocked domains (CSV); its host alone is bad.domain
-    err| It looks like a table of blocked domains: ostrakon takes one host a line, and no severity: take those that are to be deactivated, for instance with: awk -F, '$2 == "suspend" { print $1 }' FILE
+    err| It looks like a table of blocked domains: ostrakon takes one host per line, without severity. Extract the hosts to deactivate, for example with: awk -F, '$2 == "suspend" { print $1 }' FILE
     err| Nothing was queued.
     exit 2
     "#);
@@ -165,12 +165,12 @@ async fn a_list_that_names_nobody_is_refused() -> Result<()> {
     for list in ["", "\n\n", "# nothing\n  \n"] {
         let done = place.run_on_input(list, "--yes")?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{list:?}: {done:?}");
-        assert!(done.stderr.contains("names no host\nNothing was queued."), "{done:?}");
+        assert!(done.stderr.contains("contains no host\nNothing was queued."), "{done:?}");
     }
     // As much as there is of it: no more is read than is accepted.
     let done = place.run_on("/dev/zero", "--yes")?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| error: /dev/zero is larger than 4,194,304 bytes: give a list in parts
+    err| error: /dev/zero is larger than 4,194,304 bytes: split the list
     err| Nothing was queued.
     exit 2
     ");
@@ -199,7 +199,7 @@ async fn tables_of_blocked_domains_are_refused_by_name() -> Result<()> {
         let done = place.run_on_input(&table, "--yes --inline")?;
         insta::allow_duplicates! {
             insta::assert_snapshot!(done.transcript(), @r#"
-            err| error: the standard input is a table of blocked domains (CSV), as Mastodon and FediBlockHole write them: ostrakon takes one host a line, and no severity: take those that are to be deactivated, for instance with: awk -F, '$2 == "suspend" { print $1 }' FILE
+            err| error: the standard input is a table of blocked domains (CSV), as Mastodon and FediBlockHole write them: ostrakon takes one host per line, without severity. Extract the hosts to deactivate, for example with: awk -F, '$2 == "suspend" { print $1 }' FILE
             err| Nothing was queued.
             exit 2
             "#);
@@ -215,10 +215,10 @@ async fn a_list_of_hosts_that_nobody_knows_is_not_done() -> Result<()> {
     let before = place.fixture.rows().await?;
     let done = place.run_on_input("nobody.example\nexample.org\n", "--yes")?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| Of the list: 0 to do, 0 queued already, 0 with nothing to do, 2 unknown.
+    err| Listed hosts that need work: 0; already queued: 0; nothing to do: 0; unknown: 2.
     err| no account of nobody.example is known here
     err| no account of example.org is known here
-    err| no account of any of them is known here; nothing was done
+    err| no account of any listed host is known here; nothing was done
     exit 3
     ");
     assert_eq!(place.run_on_input("nobody.example\nexample.org\n", "--dry-run")?.code, 3);
@@ -232,12 +232,12 @@ async fn a_list_is_asked_about_once() -> Result<()> {
     let before = place.fixture.rows().await?;
     let done = place.run_on_input(LIST, "")?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| Of the list: 2 to do, 0 queued already, 0 with nothing to do, 1 unknown.
+    err| Listed hosts that need work: 2; already queued: 0; nothing to do: 0; unknown: 1.
     err| deactivate_instance for 2 hosts will touch:
     err|   3 accounts
     err|   3 follow relations
     err|   0 relations of local followers
-    err|   3 accounts to be read anew
+    err|   3 account reloads
     err|   note: 1 account of sub-domains of spam.example left alone: add --include-subdomains to deactivate them as well
     err| error: this cannot be undone, and there is no terminal to ask on: add --yes to do it, or --dry-run to only look
     err| Nothing was changed.
@@ -271,10 +271,10 @@ async fn what_is_queued_already_is_reported() -> Result<()> {
     let before = place.fixture.rows().await?;
     let done = place.run_on_input("spam.example\nbücher.example\n", "--yes")?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| Of the list: 0 to do, 2 queued already, 0 with nothing to do, 0 unknown.
-    err| spam.example: run <run> (deactivate_instance) is queued already
-    err| xn--bcher-kva.example: run <run> (deactivate_instance) is queued already
-    err| error: run <run> (deactivate_instance) is queued already; follow it with: ostrakon runs watch <run>
+    err| Listed hosts that need work: 0; already queued: 2; nothing to do: 0; unknown: 0.
+    err| spam.example: run <run> (deactivate_instance) is already queued
+    err| xn--bcher-kva.example: run <run> (deactivate_instance) is already queued
+    err| error: run <run> (deactivate_instance) is already queued; follow it with: ostrakon runs watch <run>
     exit 5
     ");
     // So is all of this one that is known.

@@ -33,7 +33,7 @@ fn what_is_no_id_is_refused() -> Result<()> {
     {
         let done = ostrakon.run(&["user", "convert_id", typed])?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{typed:?}");
-        assert!(done.stderr.contains("is no id") && done.stderr.len() < 250, "{done:?}");
+        assert!(done.stderr.contains("is not an id") && done.stderr.len() < 250, "{done:?}");
     }
     Ok(())
 }

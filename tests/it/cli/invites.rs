@@ -46,8 +46,8 @@ async fn an_invite_for_nobody_is_made_with_a_warning() -> Result<()> {
     let done = fixture.run("user invite --expires-at 2020-01-01 --max-use 0")?;
     assert!(done.stdout.starts_with("Generated user invite token reusable date limited\n"));
     insta::assert_snapshot!(done.stderr, @r"
-    warning: nobody can register with this invite: --max-use is 0
-    warning: nobody can register with this invite: --expires-at is past
+    warning: this invite cannot be used: --max-use is 0
+    warning: this invite cannot be used: --expires-at is in the past
     ");
     assert_eq!(done.code, 0);
     Ok(())

@@ -111,7 +111,7 @@ async fn a_run_tells_its_story() -> Result<()> {
     out| Run          <run>
     out| Job          deactivate_instance spam.example
     out| Status       cancelled
-    out| Plan         1 account, 0 follow relations, 0 relations of local followers, 0 accounts to be read anew
+    out| Plan         1 account, 0 follow relations, 0 relations of local followers, 0 account reloads
     out| Done         0 of 1
     out| Asked by     tester@<machine> (database role ostrakon_least)
     out| Created      <time> UTC

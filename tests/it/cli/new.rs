@@ -149,7 +149,7 @@ async fn only_a_yes_is_a_yes() -> Result<()> {
     let done = fixture.refused("user new alice a@peer.example --json").await?;
     assert_eq!(
         (done.stdout.as_str(), done.stderr.as_str(), done.code),
-        ("", "error: with --json nothing is asked: say -y too\n", 2)
+        ("", "error: --json cannot ask for confirmation: add -y\n", 2)
     );
     Ok(())
 }

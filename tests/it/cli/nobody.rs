@@ -32,7 +32,7 @@ async fn a_short_job_is_done_here() -> Result<()> {
     seen(&fixture, "5 minutes").await?;
     insta::assert_snapshot!(fixture.run("user deactivate mallory@spam.example")?.transcript(), @"
     out| Successfully deactivated mallory@spam.example and unsubscribed all local followers
-    err| No worker is alive: it is done here.
+    err| No worker is running: this process does it.
     exit 0
     ");
     let (code, run) = fixture.json("user activate mallory@spam.example")?;
@@ -50,7 +50,7 @@ async fn a_short_job_is_done_here() -> Result<()> {
     seen(&fixture, "1 second").await?;
     let done = fixture.run("user activate mallory@spam.example")?;
     assert!(done.stdout.starts_with("Queued activate_user "), "{done:?}");
-    assert!(!done.stderr.contains("worker is alive"), "{done:?}");
+    assert!(!done.stderr.contains("worker is running"), "{done:?}");
     Ok(())
 }
 
@@ -63,7 +63,7 @@ async fn a_long_job_waits_and_that_is_said_loudly() -> Result<()> {
     ] {
         let done = fixture.run(line)?;
         assert_eq!(done.code, 0, "{done:?}");
-        let said = "warning: NOTHING IS DONE YET, no worker is alive";
+        let said = "warning: NOTHING IS DONE YET, no worker is running";
         assert!(done.stderr.lines().any(|line| line.starts_with(said)), "{done:?}");
     }
     Ok(())
@@ -75,7 +75,10 @@ async fn on_a_terminal_a_long_job_may_be_done_here() -> Result<()> {
         let fixture = fixture().await?;
         let done = fixture.ostrakon.run_on_terminal("user delete_activities alice", typed)?;
         assert_eq!(done.code, code, "{typed:?}: {done:?}");
-        assert!(done.stdout.contains("No worker is alive. Do it here and now?"), "{done:?}");
+        assert!(
+            done.stdout.contains("No worker is running. Do it in this process now?"),
+            "{done:?}"
+        );
         assert_eq!(fixture.ledger().await?[0]["status"], status, "{typed:?}: {done:?}");
     }
     let fixture = fixture().await?;
@@ -93,6 +96,6 @@ async fn whoever_follows_learns_that_nobody_works() -> Result<()> {
     let id = fixture.queue("user delete_activities alice --yes")?;
     let done = fixture.run(&format!("runs watch {id} --wait-timeout 11s"))?;
     assert_eq!(done.code, 7, "{done:?}");
-    assert!(done.stderr.contains("waits, and no worker is alive"), "{done:?}");
+    assert!(done.stderr.contains("waits, and no worker is running"), "{done:?}");
     Ok(())
 }

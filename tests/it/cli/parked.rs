@@ -47,7 +47,7 @@ async fn one_bad_post_among_three_hundred_is_left_and_named() -> Result<()> {
     insta::assert_snapshot!(done.transcript(), @r#"
     err| <time>  WARN An item is parked run_id="<run>" item="https://peer.example/activities/2aadb985-3aa5-44a4-904a-13e3eb2ccd3e" reason="PostgreSQL said: column \"unknown\" does not exist (in PL/pgSQL function update_status_visibility_counter_cache() line 40 at EXECUTE)"
     err| error: run <run> is incomplete: 300 of 301 items done, 1 parked; see: ostrakon runs show <run>
-    err| Once the causes are mended: ostrakon runs retry <run>
+    err| Fix the causes, then: ostrakon runs retry <run>
     exit 6
     "#);
     let (state, ledger) = fixture.rows().await?;
@@ -143,7 +143,7 @@ async fn a_run_that_did_nothing_has_failed_and_a_retry_does_all() -> Result<()> 
         done.stderr.lines().filter(|line| !line.contains("An item is parked")).collect();
     insta::assert_snapshot!(format!("{}{}", done.stdout, errors.join("\n")), @"
     error: run <run> has failed: nothing could be done: all 9 items are parked, each with its reason
-    0 of 9 items done, 9 parked; what was committed stays. Once the cause is mended, have what is left done, parked items included: ostrakon runs retry <run>
+    0 of 9 items done, 9 parked; what was committed stays. Fix the cause, then retry what is left, parked items included: ostrakon runs retry <run>
     ");
     assert_eq!(done.code, 1);
     assert!(fixture.rows().await?.0 == before, "rows changed");

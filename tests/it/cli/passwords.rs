@@ -108,8 +108,8 @@ async fn argon2_on_pleroma_is_done_with_a_warning_and_refused_where_unknown() ->
     assert_eq!(
         (done.stderr.as_str(), done.code),
         (
-            "warning: Pleroma up to 2.7.0 does not know argon2: there the account cannot log in \
-             with this password\n",
+            "warning: Pleroma up to 2.7.0 does not support argon2: there, the account cannot log \
+             in with this password\n",
             0
         )
     );
@@ -120,8 +120,8 @@ async fn argon2_on_pleroma_is_done_with_a_warning_and_refused_where_unknown() ->
         (done.stdout.as_str(), done.stderr.as_str(), done.code),
         (
             "",
-            "error: --password-hash argon2: the login of this server does not know it; nothing was \
-             changed\n",
+            "error: --password-hash argon2: the login of this server does not support it; nothing \
+             was changed\n",
             4
         )
     );
@@ -142,7 +142,7 @@ async fn the_password_gets_nowhere_but_into_its_hash() -> Result<()> {
         assert!(done.stdout.contains("  - password: [given]\n"), "{done:?}");
         assert!(!done.stdout.contains(secret) && !done.stderr.contains(secret), "{done:?}");
     }
-    assert!(done.stderr.starts_with("warning: everybody on this machine can see"), "{done:?}");
+    assert!(done.stderr.starts_with("warning: every user of this machine can see"), "{done:?}");
     let rows = serde_json::to_string(&fixture.rows().await?.0)?;
     let actions: Vec<String> =
         sqlx::query_scalar("select to_jsonb(a)::text from ostrakon.actions a")
@@ -174,7 +174,7 @@ async fn a_password_must_come_from_one_place_and_be_there() -> Result<()> {
     };
     let endless = vec![b'x'; 70_000];
     for (options, input, code, reported) in [
-        (&["--password-stdin"][..], &b"x\n"[..], 2, "say -y too"),
+        (&["--password-stdin"][..], &b"x\n"[..], 2, "add -y"),
         (&["-y", "--password-stdin", "--password", "x"], b"x\n", 2, "cannot be used with"),
         (&["-y", "--password-hash", "md5"], b"", 2, "invalid value 'md5'"),
         (&["-y", "--password-stdin"], b"", 4, "error: there is no password\n"),

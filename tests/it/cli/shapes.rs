@@ -122,7 +122,7 @@ async fn migrate_may_be_repeated() -> Result<()> {
         reported += &fixture.refused(command).await?.transcript();
     }
     insta::assert_snapshot!(reported, @r#"
-    out| ostrakon's tables were made in schema ostrakon.
+    out| ostrakon's tables were created in schema ostrakon.
     exit 0
     out| ostrakon's tables are up to date.
     exit 0

@@ -234,12 +234,12 @@ async fn what_does_not_hold_yet_is_said() -> Result<()> {
     for (line, effect) in [
         ("set alice --admin", "the rights of an admin do not work"),
         ("set alice --moderator", "the rights of a moderator do not work"),
-        ("set alice --locked", "it can be followed without being asked"),
-        ("set alice --no-locked", "it is still asked before it is followed"),
+        ("set alice --locked", "it can be followed without approval"),
+        ("set alice --no-locked", "follow requests still need approval"),
         ("confirm alice", "every request after it is refused (403)"),
-        ("set alice --no-confirmed", "whoever is signed in keeps access"),
+        ("set alice --no-confirmed", "signed-in sessions keep access"),
         ("set alice --confirmed", "every request after it is refused (403)"),
-        ("toggle_confirmed alice", "whoever is signed in keeps access"),
+        ("toggle_confirmed alice", "signed-in sessions keep access"),
         ("tag alice x", "the tags have no effect"),
         ("untag alice x", "the tags keep their effect"),
         ("reset_mfa alice", "its settings may show the second factor"),
@@ -249,13 +249,13 @@ async fn what_does_not_hold_yet_is_said() -> Result<()> {
         let done = fixture.run(&format!("user {line}"))?;
         assert_eq!(done.code, 0, "{line}: {done:?}");
         let note = done.stderr.lines().next().unwrap_or_default();
-        let first = note.starts_with("note: the change is in the database, but a running server");
+        let first = note.starts_with("note: the change is in the database. A running server");
         assert!(first && note.contains(effect), "{line}: {done:?}");
-        assert!(note.ends_with("restart it to be sure"), "{line}: {done:?}");
+        assert!(note.ends_with("Restart it to be sure"), "{line}: {done:?}");
     }
     for (line, effect) in [
         ("confirm_all", "refusing every request (403)"),
-        ("unconfirm_all", "letting in those who are signed in"),
+        ("unconfirm_all", "accepting signed-in sessions"),
     ] {
         let done = fixture.run(&format!("user {line} --dry-run"))?;
         assert!(done.stderr.contains(effect) || done.stdout.contains(effect), "{line}: {done:?}");
@@ -280,10 +280,7 @@ async fn the_running_server_is_informed_where_that_is_possible() -> Result<()> {
             assert_eq!(done.stderr, "");
         } else {
             assert_eq!(jobs.len(), 0, "{flavour}");
-            assert!(
-                done.stderr.starts_with("note: the change is in the database, but"),
-                "{done:?}"
-            );
+            assert!(done.stderr.starts_with("note: the change is in the database. A"), "{done:?}");
         }
         // Nothing changes: nothing to tell.
         let done = fixture.refused("user set alice --moderator --locked").await?;

@@ -149,7 +149,7 @@ async fn on_a_terminal_a_person_sees_it_through() -> Result<()> {
     // Nobody is there who would do it.
     let done = fixture.ostrakon.run_on_terminal("user deactivate bob", "")?;
     assert_eq!(done.code, 0, "{done:?}");
-    assert!(done.stdout.contains("No worker is alive: it is done here."), "{done:?}");
+    assert!(done.stdout.contains("No worker is running: this process does it."), "{done:?}");
     assert!(done.stdout.contains("Successfully deactivated bob"), "{done:?}");
     fixture.sql("delete from ostrakon.runs").await?;
 

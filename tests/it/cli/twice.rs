@@ -32,7 +32,7 @@ async fn the_first_run_is_named() -> Result<()> {
     }
     let done = fixture.refused("user delete_activities alice --yes").await?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| error: run <run> (delete_activities) is queued already; follow it with: ostrakon runs watch <run>
+    err| error: run <run> (delete_activities) is already queued; follow it with: ostrakon runs watch <run>
     exit 5
     ");
     // A host with and without its sub-domains are two wishes.
@@ -49,7 +49,7 @@ async fn the_other_direction_waits_for_the_first() -> Result<()> {
     // Alice is still active: "already activated" would be true only until a worker comes.
     let done = fixture.refused("user activate alice").await?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| error: run <run> (deactivate_user) is queued already; follow it with: ostrakon runs watch <run>
+    err| error: run <run> (deactivate_user) is already queued; follow it with: ostrakon runs watch <run>
     exit 5
     ");
     assert!(done.stderr.contains(&id));
@@ -86,7 +86,7 @@ async fn inline_leaves_a_run_that_somebody_holds() -> Result<()> {
     assert_eq!(fixture.run(&format!("runs pause {id}"))?.code, 0);
     let done = fixture.refused("user delete_activities alice --yes --inline").await?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| error: run <run> (delete_activities) is paused already; let it go on with: ostrakon runs resume <run>
+    err| error: run <run> (delete_activities) is already paused; resume it with: ostrakon runs resume <run>
     exit 5
     ");
     fixture
@@ -97,7 +97,7 @@ async fn inline_leaves_a_run_that_somebody_holds() -> Result<()> {
         .await?;
     let done = fixture.refused("user delete_activities alice --yes --inline").await?;
     insta::assert_snapshot!(done.transcript(), @"
-    err| error: run <run> (delete_activities) is running already; follow it with: ostrakon runs watch <run>
+    err| error: run <run> (delete_activities) is already running; follow it with: ostrakon runs watch <run>
     exit 5
     ");
     Ok(())

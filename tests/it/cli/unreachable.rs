@@ -84,7 +84,7 @@ async fn without_redis_a_run_waits_in_the_ledger() -> Result<()> {
     err| Follow it with: ostrakon runs watch <run>
     err| warning: Redis at 127.0.0.1:1 is not reachable (Connection refused (os error 111)); is it running, and is redis.url right?
     err| The run is safe in the ledger: a worker will pick it up when Redis is back.
-    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the same command and --inline
+    err| warning: NOTHING IS DONE YET, no worker is running: start one with `ostrakon worker`, or repeat the same command with --inline
     exit 0
     ");
     let (after, ledger) = fixture.rows().await?;
@@ -130,7 +130,7 @@ async fn with_redis_and_no_worker_one_is_missed() -> Result<()> {
     insta::assert_snapshot!(done.transcript(), @"
     out| Queued delete_activities alice as run <run>.
     err| Follow it with: ostrakon runs watch <run>
-    err| warning: NOTHING IS DONE YET, no worker is alive: start one with `ostrakon worker`, or do it here with the same command and --inline
+    err| warning: NOTHING IS DONE YET, no worker is running: start one with `ostrakon worker`, or repeat the same command with --inline
     exit 0
     ");
     assert!(fixture.ledger().await?[0]["notified_at"].is_string());

@@ -32,12 +32,12 @@ fn what_is_no_command_is_refused_with_a_hint() -> Result<()> {
     }
     insta::assert_snapshot!(reported, @r#"
     $ ostrakon usr
-    error: ostrakon knows no command "usr"
+    error: ostrakon has no command "usr"
     Did you mean:
       ostrakon user
     All commands: ostrakon --help
     $ ostrakon user delete_activitys alice
-    error: ostrakon user knows no command "delete_activitys"
+    error: ostrakon user has no command "delete_activitys"
     Did you mean:
       ostrakon user delete_activities
     All commands: ostrakon user --help
@@ -112,6 +112,17 @@ fn hyphens_stand_for_underscores() -> Result<()> {
         // It was understood: what is missing is the database.
         assert!(done.stderr.contains("no database is given"), "{command}: {done:?}");
     }
+    Ok(())
+}
+
+/// What lists and controls runs was called `jobs` in trials, and is in many minds.
+#[test]
+fn jobs_is_another_word_for_runs() -> Result<()> {
+    let help = |word: &str| Ostrakon::nowhere().run(&[word, "--help"]);
+    let (runs, jobs) = (help("runs")?, help("jobs")?);
+    assert_eq!((jobs.code, jobs.stdout.as_str()), (0, runs.stdout.as_str()));
+    assert!(runs.stdout.contains("ostrakon runs"), "{runs:?}");
+    assert!(!Ostrakon::nowhere().run(&["--help"])?.stdout.contains("\n  jobs"), "hidden");
     Ok(())
 }
 

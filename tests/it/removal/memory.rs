@@ -30,7 +30,7 @@ async fn akkoma_removes_it_when_nothing_else_is_left_to_do() -> Result<()> {
         for again in [false, true] {
             let done = fixture.run("user rm alice --yes --inline")?;
             assert_eq!(done.code, 0, "{flavour}: {done:?}");
-            let noted = done.stderr.contains("a running server goes on showing");
+            let noted = done.stderr.contains("a running server keeps showing");
             assert_eq!(noted, !again && flavour != Flavour::Pleroma, "{flavour}: {done:?}");
             let jobs = jobs(&fixture).await?;
             if flavour == Flavour::Akkoma {

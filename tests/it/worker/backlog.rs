@@ -47,7 +47,7 @@ async fn a_run_waits_while_a_living_server_does_not_get_through() -> Result<()> 
     stage.has(&[DUE, ALIVE]).await?;
     let mut worker = Worker::start(&stage.with(MAX_WAITING, "100"))?;
     let id = stage.queue_alice()?;
-    let line = worker.expect("goes on later: it waits for deliveries: ")?;
+    let line = worker.expect("will continue later: it waits for deliveries: ")?;
     ensure!(line["done"] == 0 && line["level"] == "INFO" && line["delay_s"] == 15, "{line}");
     let shown = stage.ostrakon.run(&["runs", "show", &id])?.stdout;
     let reported = shown.lines().find(|line| line.starts_with("Waits for "));
@@ -113,7 +113,7 @@ async fn whoever_gives_up_need_not_wait_for_the_next_look() -> Result<()> {
     stage.has(&[DUE, ALIVE]).await?;
     let mut worker = Worker::start(&stage.with(MAX_WAITING, "100"))?;
     let id = stage.queue_alice()?;
-    worker.expect("goes on later: it waits for deliveries: ")?;
+    worker.expect("will continue later: it waits for deliveries: ")?;
     let done = stage.ostrakon.run(&["runs", "cancel", &id])?;
     ensure!(done.code == 0, "{done:?}");
     stage.reaches(&id, "cancelled").await?;

@@ -71,8 +71,7 @@ async fn sigterm_gives_eight_runs_back_with_their_checkpoints() -> Result<()> {
     let database = Database::create(Flavour::Pleroma).await?;
     crowd.before.load(&database.pool()).await?;
     let stage = Stage::empty(database).await?;
-    let ostrakon =
-        stage.with("OSTRAKON_WORKER_CONCURRENCY", "8").with("OSTRAKON_DATABASE_POOL_SIZE", "20");
+    let ostrakon = stage.with("OSTRAKON_WORKER_CONCURRENCY", "8");
     let held = crowd.hold(&stage).await?;
     let mut worker = Worker::start(&ostrakon)?;
     let mut ids = Vec::new();

@@ -23,18 +23,18 @@ async fn messages_without_a_true_run_only_warn() -> Result<()> {
     let unknown = ulid::Ulid::generate().to_string();
 
     forge(&redis, &long, "a", "garbage")?;
-    let line = worker.expect("cannot be read; nothing is done")?;
+    let line = worker.expect("cannot be read; it was ignored")?;
     ensure!(line["level"] == "WARN" && line["reason"].to_string().contains("garbage"), "{line}");
 
     let message = json!({"run_id": unknown, "job": "delete_activities", "payload": payload});
     forge(&redis, &long, "b", &message.to_string())?;
-    let line = worker.expect("names an unknown run; nothing is done")?;
+    let line = worker.expect("names an unknown run; it was ignored")?;
     ensure!(line["level"] == "WARN" && line["run_id"] == unknown, "{line}");
 
     forge(&redis, &long, "c", &json!({"run_id": "'; drop table users"}).to_string())?;
-    worker.expect("cannot be read; nothing is done")?;
+    worker.expect("cannot be read; it was ignored")?;
     redis.command(&["RPUSH", &format!("{long}:active"), "nothing-behind-it"])?;
-    worker.expect("cannot be read; nothing is done")?;
+    worker.expect("cannot be read; it was ignored")?;
     stage.is_untouched().await?;
 
     let id = stage.queue_alice()?;
@@ -67,7 +67,7 @@ async fn a_message_that_differs_from_its_run_only_warns() -> Result<()> {
     for (number, (class, message)) in forgeries.iter().enumerate() {
         let queue = format!("{}:{class}", stage.prefix);
         forge(&redis, &queue, &format!("forged-{number}"), &message.to_string())?;
-        let line = worker.expect("differs from the ledger's run; nothing is done")?;
+        let line = worker.expect("differs from the ledger's run; it was ignored")?;
         ensure!(line["level"] == "WARN" && line["run_id"] == id, "{line}");
     }
     let now: i64 = sqlx::query_scalar("select fence from ostrakon.runs where id = $1")

@@ -138,7 +138,7 @@ async fn a_list_that_is_stopped_begins_nothing_else() -> Result<()> {
     // The first host may have been through with that batch.
     let run = stage.run(&id).await?;
     ensure!(["paused", "succeeded"].contains(&run.status.as_str()), "{run:?}");
-    ensure!(reported.stderr.contains("Nothing was begun for 1 host of the list"), "{reported:?}");
+    ensure!(reported.stderr.contains("Nothing was started for 1 host of the list"), "{reported:?}");
     ensure!(only_run(&stage).await? == id);
     let runs: i64 =
         sqlx::query_scalar("select count(*) from ostrakon.runs").fetch_one(&stage.pool).await?;

@@ -193,7 +193,7 @@ async fn a_worker_whose_postgres_never_answers_again_gives_up_and_ends() -> Resu
     let reported = |text: &str| log.iter().filter(|line| message(line).contains(text)).count();
     ensure!(reported("Workers cannot be notified of due runs for now") == 1, "{log:#?}");
     let last = log.last().context("nothing was logged")?;
-    ensure!(message(last).contains("could not be struck from the list"), "{last}");
+    ensure!(message(last).contains("could not be removed from the list"), "{last}");
     held.rollback().await?;
     let _next = Worker::start(&net.stage.with_short_leases())?;
     net.stage.is_like_the_twin(&id).await

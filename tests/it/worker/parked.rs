@@ -131,7 +131,7 @@ async fn a_single_item_that_takes_too_long_is_parked_with_the_setting() -> Resul
     let id = stage.queue_alice()?;
     // Not at once: it may pass.
     for _ in 0..2 {
-        let line = worker.expect("delete_activities alice is tried again later")?;
+        let line = worker.expect("delete_activities alice will be retried")?;
         ensure!(line["error"].to_string().contains("batch.statement_timeout (2m)"), "{line}");
         stage.has_waited(&id).await?;
     }
@@ -158,7 +158,7 @@ async fn an_item_that_took_too_long_is_tried_once_more_at_the_end() -> Result<()
     spoil(&stage.pool, 29, TAKES_TOO_LONG).await?;
     let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
-    let later = "delete_activities alice is tried again later";
+    let later = "delete_activities alice will be retried";
     for _ in 0..2 {
         worker.expect(later)?;
         stage.has_waited(&id).await?;

@@ -38,7 +38,7 @@ async fn a_row_that_is_held_for_long_costs_a_try_and_no_row() -> Result<()> {
     let mut worker = Worker::start(&stage.with("OSTRAKON_BATCH_LOCK_TIMEOUT", "50ms"))?;
     let id = stage.queue_alice()?;
     worker.expect_that("A batch gave way to others", |line| line["tries"] == 10)?;
-    let line = worker.expect("delete_activities alice is tried again later")?;
+    let line = worker.expect("delete_activities alice will be retried")?;
     ensure!(line["error"].to_string().contains("lock timeout") && line["delay_s"] == 5, "{line}");
     let run = stage.run(&id).await?;
     // Ever smaller batches got as far as the row before it.
@@ -97,6 +97,6 @@ async fn a_worker_survives_a_crash_of_postgres() -> Result<()> {
     let log = worker.stop()?;
     ensure!(log.iter().all(|line| line["level"] != "ERROR"), "{log:#?}");
     let last = log.last().context("nothing was logged")?;
-    ensure!(message(last).contains("could not be struck from the list"), "{last}");
+    ensure!(message(last).contains("could not be removed from the list"), "{last}");
     Ok(())
 }

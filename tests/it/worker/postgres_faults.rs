@@ -111,7 +111,7 @@ async fn a_full_disk_parks_no_row() -> Result<()> {
     spoil(&stage, "53100", "true").await?;
     let mut worker = Worker::start(&stage.ostrakon)?;
     let id = stage.queue_alice()?;
-    let line = worker.expect("delete_activities alice is tried again later")?;
+    let line = worker.expect("delete_activities alice will be retried")?;
     ensure!(line["error"].to_string().contains("as the test asked"), "{line}");
     let run = stage.run(&id).await?;
     let stands = (run.status.as_str(), run.done, run.parked, run.attempt);

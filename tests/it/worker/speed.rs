@@ -60,7 +60,7 @@ async fn a_nice_worker_rests_after_each_batch() -> Result<()> {
     rests_after_one_batch(&stage, &id).await?;
     // 100 times as fast as a worker that rests 100 times as long as it works.
     let said = speed(&stage.ostrakon, &id, "100")?;
-    ensure!(said.contains("will go on at 100 times the speed of the settings"), "{said}");
+    ensure!(said.contains("will continue at 100 times the speed of the settings"), "{said}");
     ensure!(stage.ostrakon.run(&["runs", "resume", &id])?.code == 0);
     stage.is_like_the_twin(&id).await
 }
@@ -88,7 +88,7 @@ async fn an_operator_slows_a_run_down_and_speeds_it_up_while_it_rests() -> Resul
     eventually("the next batch", async || Ok((stage.run(&id).await?.done > BATCH).then_some(())))
         .await?;
     let said = speed(&stage.ostrakon, &id, "1")?;
-    ensure!(said.contains("goes on at 1 times the speed of the settings"), "{said}");
+    ensure!(said.contains("continues at 1 times the speed of the settings"), "{said}");
     stage.is_like_the_twin(&id).await?;
     let reported = stage.ostrakon.run(&["runs", "show", &id])?;
     ensure!(

@@ -3,19 +3,7 @@
 use anyhow::{Result, ensure};
 use testkit::{Database, Flavour};
 
-use super::stage::Stage;
 use crate::program::Ostrakon;
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_needs_enough_connections() -> Result<()> {
-    let stage = Stage::new().await?;
-    let ostrakon =
-        stage.with("OSTRAKON_DATABASE_POOL_SIZE", "5").with("OSTRAKON_WORKER_CONCURRENCY", "2");
-    let done = ostrakon.run(&["worker"])?;
-    ensure!(done.code == 2 && done.stderr.contains("pool_size"), "{done:?}");
-    ensure!(done.stderr.contains('6') && done.stderr.contains('5'), "{done:?}");
-    Ok(())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_needs_the_ledger() -> Result<()> {

@@ -77,7 +77,7 @@ async fn cut_off(stage: &Stage, mut worker: Worker, signals: usize, said: &str) 
 async fn a_second_sigterm_ends_at_once() -> Result<()> {
     let stage = Stage::new().await?;
     let worker = Worker::start(&stage.with_short_leases())?;
-    cut_off(&stage, worker, 2, "Ended at once").await
+    cut_off(&stage, worker, 2, "Stopped immediately").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,5 +86,5 @@ async fn the_shutdown_timeout_ends_what_does_not_finish() -> Result<()> {
     let worker = Worker::start(
         &stage.with_short_leases().with("OSTRAKON_WORKER_SHUTDOWN_TIMEOUT", "200ms"),
     )?;
-    cut_off(&stage, worker, 1, "did not finish in time").await
+    cut_off(&stage, worker, 1, "Stopped after the timeout").await
 }

@@ -97,7 +97,7 @@ async fn is_throttled<C>(
     ensure!(reported.stdout.lines().any(|line| line == throttled), "{reported:?}");
 
     relieve(cause).await?;
-    worker.expect("delete_activities alice goes on")?;
+    worker.expect("delete_activities alice continues")?;
     is_like_the_twin(pool, &id).await?;
     let shown: Value =
         serde_json::from_str(&ostrakon.run(&["runs", "show", &id, "--json"])?.stdout)?;
@@ -180,13 +180,13 @@ async fn whoever_follows_is_informed_why_nothing_happens() -> Result<()> {
     // The follower has read the ledger once more.
     is_read_again(&stage).await?;
     std::fs::remove_file(&flag)?;
-    worker.expect("delete_activities alice goes on")?;
+    worker.expect("delete_activities alice continues")?;
     let reported = String::from_utf8(watching.wait_with_output()?.stderr)?;
     let reason = format!(
         "alice is throttled: the file {} exists; it goes on when that is removed",
         flag.display()
     );
-    ensure!(reported.contains(&reason) && reported.contains("alice goes on"), "{reported}");
+    ensure!(reported.contains(&reason) && reported.contains("alice continues"), "{reported}");
     let inline = [&DELETE_ALICE[..], &["--inline", "--yes"]].concat();
     let done = ostrakon.run(&inline)?;
     ensure!(done.code == 0, "{done:?}");

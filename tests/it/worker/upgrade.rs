@@ -177,7 +177,7 @@ async fn migrate_does_not_disturb_a_run() -> Result<()> {
     .await?;
     held.rollback().await?;
     let done = Done::from(migrating.wait_with_output()?);
-    ensure!(done.code == 0 && done.stdout.contains("brought up to date"), "{done:?}");
+    ensure!(done.code == 0 && done.stdout.contains("were updated"), "{done:?}");
     let done = stage.owner().run(&["migrate"])?;
     ensure!(done.code == 0 && done.stdout.contains("are up to date"), "{done:?}");
     stage.is_like_the_twin(&id).await?;
@@ -235,7 +235,7 @@ async fn a_worker_stops_when_the_ledger_becomes_newer() -> Result<()> {
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     make_newer(&stage.pool).await?;
-    let line = worker.expect("ostrakon's own tables are those of a newer version now")?;
+    let line = worker.expect("ostrakon's own tables now belong to a newer version")?;
     ensure!(line["level"] == "WARN", "{line}");
     held.rollback().await?;
     let (status, log) = worker.end()?;

@@ -21,7 +21,7 @@ async fn a_removal_waits_without_a_worker_and_goes_on_by_itself() -> Result<()> 
         .await?;
     let mut worker = Worker::start(&stage.with("OSTRAKON_WORKER_CONCURRENCY", "1"))?;
     let removal = stage.begin(&["user", "rm", "alice", "--yes", "--wait"])?;
-    worker.expect("goes on later: it waits for the server to deliver")?;
+    worker.expect("will continue later: it waits for the server to deliver")?;
     let id: String =
         sqlx::query_scalar("select id from ostrakon.runs").fetch_one(&stage.pool).await?;
     let shown = stage.ostrakon.run(&["runs", "show", &id])?.stdout;

@@ -57,7 +57,7 @@ async fn a_recording_is_replayed_through_the_queue() -> Result<()> {
 async fn a_run_waits_for_a_worker_and_can_be_watched() -> Result<()> {
     let stage = Stage::new().await?;
     let (id, said) = stage.queue(&DELETE_ALICE)?;
-    ensure!(said.stderr.contains("no worker is alive"), "{said:?}");
+    ensure!(said.stderr.contains("no worker is running"), "{said:?}");
     let watching = stage.begin(&["runs", "watch", &id])?;
     let _worker = Worker::start(&stage.ostrakon)?;
     let watched = watching.wait_with_output()?;

@@ -13,7 +13,7 @@ use crate::sql::put_together;
 
 /// Key of the advisory lock under which templates and roles are made: many test processes start at
 /// once.
-const ADMIN_LOCK: i64 = 0x6b65_6e6f_6d61;
+const ADMIN_LOCK: i64 = 0x6f73_7472_616b;
 
 /// A database with the schema of a flavour and no rows. Dropped, with its connections, on drop.
 #[derive(Debug)]

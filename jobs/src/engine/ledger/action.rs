@@ -1,28 +1,28 @@
-//! What was done at once, without a run.
+//! Immediate changes, without a run.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
 use ulid::Ulid;
 
-/// A command that changes something at once.
+/// A command that makes an immediate change.
 #[derive(Debug)]
 pub struct NewAction<'a> {
-    /// The command's name, such as `sign_out`.
+    /// Name of the command, such as `sign_out`.
     pub command: &'static str,
-    /// What the person typed.
+    /// What the operator typed.
     pub subject: &'a str,
-    /// Who asks.
+    /// Operator who requests the change.
     pub requested_by: &'a str,
-    /// In whose name, if in somebody else's: a nickname of the server's staff.
+    /// Nickname of the member of the server's staff in whose name the change is made, if any.
     pub on_behalf_of: Option<&'a str>,
-    /// Why, if they say so.
+    /// Reason, if the operator gives one.
     pub reason: Option<&'a str>,
     /// What changed; never a password, key or token.
     pub detail: &'a Value,
 }
 
-/// Writes it down, in the transaction of the change.
+/// Records an action, in the transaction of its change.
 pub async fn record_action(db: &mut PgConnection, new: &NewAction<'_>) -> sqlx::Result<()> {
     sqlx::query(
         "insert into ostrakon.actions
@@ -41,30 +41,31 @@ pub async fn record_action(db: &mut PgConnection, new: &NewAction<'_>) -> sqlx::
     Ok(())
 }
 
-/// A command that changed something at once.
+/// A command that made an immediate change.
 #[derive(Debug, Clone, FromRow)]
 pub struct Action {
-    /// ULID.
+    /// ULID of the action.
     pub id: String,
-    /// The command's name.
+    /// Name of the command.
     pub command: String,
-    /// What the person typed.
+    /// What the operator typed.
     pub subject: String,
-    /// Who asked.
+    /// Operator who requested the change.
     pub requested_by: String,
-    /// As which role of the database, which nobody can choose; unknown for rows of older versions.
+    /// Role that was logged in to the database, which nobody can choose; `None` in rows of older
+    /// versions.
     pub database_user: Option<String>,
-    /// In whose name, if in somebody else's.
+    /// Nickname of the member of the server's staff in whose name the change was made, if any.
     pub on_behalf_of: Option<String>,
-    /// Why, if they said so.
+    /// Reason, if the operator gave one.
     pub reason: Option<String>,
     /// What changed.
     pub detail: Value,
-    /// By the database's clock.
+    /// Time of the change, by the database's clock.
     pub at: DateTime<Utc>,
 }
 
-/// Reads the latest actions, all or those about one subject, the newest first.
+/// Reads the latest actions, newest first; all of them, or those about one subject.
 pub async fn actions(
     db: &mut PgConnection,
     subject: Option<&str>,

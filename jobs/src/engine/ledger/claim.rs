@@ -11,19 +11,19 @@ use crate::engine::{
     Parking, PlanSummary, Status, error::waited_in_vain, transaction::milliseconds,
 };
 
-/// How long a claim waits for somebody who holds a queued run.
+/// Maximum time that a claim waits for a session that has locked a queued run.
 const HELD: Duration = Duration::from_secs(3);
 
-/// How long a lease lasts and how often it is renewed.
+/// Duration of a lease, and the interval of its renewal.
 #[derive(Debug, Clone, Copy)]
 pub struct Lease {
-    /// Counted by the database's clock.
+    /// Duration, by the database's clock.
     pub duration: Duration,
-    /// At most half of the duration.
+    /// Interval of the renewal; at most half of the duration.
     pub renewal: Duration,
 }
 
-/// The right to work on a run, until somebody else claims it.
+/// Right to work on a run, until another worker claims it.
 #[derive(Debug, Clone, FromRow)]
 pub struct Claim {
     /// The run's ULID.
@@ -32,15 +32,15 @@ pub struct Claim {
     pub job: String,
     /// The typed job as JSON.
     pub payload: Value,
-    /// What a person typed.
+    /// What the operator typed.
     pub subject: String,
-    /// The worker.
+    /// Worker that holds the claim.
     pub owner: String,
-    /// Larger than that of every earlier claim of the run.
+    /// Fence; larger than that of every earlier claim of the run.
     pub fence: i64,
     /// Failed tries since the last committed batch.
     pub attempt: i32,
-    /// Workers that died over the run since the last committed batch.
+    /// Worker crashes over the run since the last committed batch.
     pub crashes: i32,
 }
 
@@ -52,15 +52,15 @@ pub async fn claim(
     lease: Lease,
 ) -> sqlx::Result<Option<Claim>> {
     let mut tx = db.begin().await?;
-    // A worker that is cut off between these statements must not keep the row from others.
+    // A worker that is cut off between these statements must not keep the row from other workers.
     sqlx::query("select set_config('idle_in_transaction_session_timeout', $1, true)")
         .bind(milliseconds(lease.duration))
         .execute(&mut *tx)
         .await?;
     let before = lock_due(&mut tx, run_id).await?;
     let Some(Due { status, untouched, waits }) = before else {
-        // Not left to the connection's next use: a row that was locked and then found not to be due
-        // stays locked until the transaction ends.
+        // Rolled back here, not at the connection's next use: a row that was locked and then found
+        // not to be due stays locked until the transaction ends.
         tx.rollback().await?;
         return Ok(None);
     };
@@ -89,7 +89,7 @@ pub async fn claim(
     .await?;
     let event = match (status, untouched) {
         (Status::Running, _) => Some("taken_over"),
-        // It only looks whether it may go on, as it may do hundreds of times.
+        // The run only checks whether it may continue, as it may do hundreds of times.
         _ if waits => None,
         (_, true) => Some("started"),
         (_, false) => Some("resumed"),
@@ -105,18 +105,18 @@ pub async fn claim(
 #[derive(FromRow)]
 struct Due {
     status: Status,
-    /// Whether no batch of it was ever committed.
+    /// Whether the run has no cursor: no worker has planned it.
     untouched: bool,
     /// Whether its last claim ended by waiting.
     waits: bool,
 }
 
-/// Locks a run that is due. `None`
-/// when it is not due, or somebody holds it.
+/// Locks a run that is due. `None` if it is not due, or if another session holds it.
 ///
-/// A run whose lease ran out may be held by a batch, which is not waited for. A queued one is held
-/// for a moment: by who announces it, pauses it or changes its speed. That is waited for: the
-/// message that led here would be lost otherwise, and the next one comes after seconds.
+/// A run whose lease ran out may be held by a batch; this does not wait for it. A queued run is
+/// held for a moment only: by a session that records its notification, pauses it or changes its
+/// speed. This waits for that session: otherwise the notification that led here would be lost, and
+/// the next one comes seconds later.
 async fn lock_due(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Option<Due>> {
     let due = sqlx::query_as(
         "select status, cursor is null as untouched, waits_for is not null as waits
@@ -148,21 +148,21 @@ async fn lock_due(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Option<Du
     }
 }
 
-/// What became of a lease's renewal.
+/// Outcome of a lease's renewal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewed {
-    /// It lasts for the whole duration again.
+    /// The lease lasts for its whole duration again.
     Yes,
-    /// A batch holds the run row; the lease still lasts for so long, if at all.
+    /// A batch holds the run row; with the time that the lease still lasts, which may be zero.
     Busy(Duration),
-    /// The run is somebody else's, or no longer running.
+    /// Another worker has claimed the run, or it is no longer running.
     Lost,
 }
 
-/// Prolongs a claim's lease.
+/// Renews a claim's lease.
 ///
-/// Never waits: while a batch holds the run row, nobody can claim the run, and the batch's own
-/// commit prolongs the lease. A renewal that waited would keep a connection from others.
+/// Never waits: while a batch holds the run row, no worker can claim the run, and the batch's own
+/// commit renews the lease. A renewal that waited would keep a connection from others.
 pub async fn renew(db: &mut PgConnection, claim: &Claim, lease: Lease) -> sqlx::Result<Renewed> {
     let renewed = sqlx::query(
         "update ostrakon.runs set lease_expires_at = clock_timestamp() + make_interval(secs => $3)
@@ -188,12 +188,12 @@ pub async fn renew(db: &mut PgConnection, claim: &Claim, lease: Lease) -> sqlx::
     Ok(left.map_or(Renewed::Lost, |left| Renewed::Busy(Duration::from_secs_f64(left))))
 }
 
-/// What a worker finds when it locks its run at the beginning of a batch.
+/// What a worker reads when it locks its run at the start of a batch.
 #[derive(Debug, FromRow)]
 pub(in crate::engine) struct Locked {
     pub(in crate::engine) control: Control,
     pub(in crate::engine) cursor: Option<Value>,
-    /// How far its end has got.
+    /// Progress of the end of the run.
     pub(in crate::engine) closing: Option<Value>,
     pub(in crate::engine) done: i64,
     pub(in crate::engine) parked: i64,
@@ -201,7 +201,7 @@ pub(in crate::engine) struct Locked {
     pub(in crate::engine) attempt: i32,
     pub(in crate::engine) speed: f64,
     pub(in crate::engine) deliveries_until: Option<DateTime<Utc>>,
-    /// How the run had ended, when only its parked items are tried again.
+    /// Status of the run before only its parked items were retried.
     pub(in crate::engine) parked_retry_of: Option<Status>,
 }
 
@@ -238,17 +238,17 @@ pub(in crate::engine) async fn start(
     record(db, &claim.run_id, "planned", &claim.owner, &json!({ "total": plan.total })).await
 }
 
-/// What a batch leaves in the ledger.
+/// What a batch records in the ledger.
 #[derive(Debug)]
 pub(in crate::engine) struct Checkpoint<'a> {
     pub(in crate::engine) cursor: &'a Value,
     pub(in crate::engine) done: i64,
-    /// Items that the job leaves as they are.
+    /// Items that the job leaves unchanged.
     pub(in crate::engine) parked: &'a [Parking<Value>],
     pub(in crate::engine) deliveries_until: Option<DateTime<Utc>>,
-    /// What it wrote and others may write over.
+    /// What the batch wrote and other sessions may overwrite.
     pub(in crate::engine) written: Option<&'a Value>,
-    /// Whether the commit waits until all of it is on PostgreSQL's disk.
+    /// Whether the commit waits until the batch is on PostgreSQL's disk.
     pub(in crate::engine) flushed: bool,
 }
 
@@ -260,16 +260,16 @@ pub(in crate::engine) struct Figures {
     pub(in crate::engine) total: Option<i64>,
 }
 
-/// Stores the checkpoint of a batch, prolongs the lease, and settles how the transaction commits. Where
-/// more was found than had been planned, the total rises.
+/// Stores the checkpoint of a batch, renews the lease, and sets how the transaction commits. If
+/// more was found than was planned, the total rises.
 ///
-/// Without waiting for the disk, the locks of a batch are held for as much less; what everybody else
-/// waits for is the row of `counter_cache`. A crash of PostgreSQL may then undo the latest batches:
-/// the rows, the jobs for the server and the checkpoint alike, as they are one transaction. Nobody
-/// outside can have seen them by then, as WAL is flushed in order: the server marks a job as
-/// executing, and waits for that to be on disk, before it delivers anything.
+/// Without waiting for the disk, a batch holds its locks for a shorter time; the row that all other
+/// sessions wait for is that of `counter_cache`. A crash of PostgreSQL may then undo the latest
+/// batches: the rows, the jobs for the server and the checkpoint alike, as they are one
+/// transaction. Nothing outside can have seen them by then, as WAL is flushed in order: the server
+/// marks a job as executing, and waits for that to be on disk, before it delivers anything.
 ///
-/// One statement, since others wait for that row meanwhile.
+/// One statement, since other sessions wait for that row meanwhile.
 pub(in crate::engine) async fn advance(
     db: &mut PgConnection,
     claim: &Claim,
@@ -303,8 +303,8 @@ pub(in crate::engine) async fn advance(
     .await
 }
 
-/// Ends a run that has come to its end. Nothing is left then: what was planned and is neither done nor
-/// parked, others have removed.
+/// Ends a run that has reached its end. Nothing is left then: planned items that are neither done
+/// nor parked were removed by others.
 pub(in crate::engine) async fn finish(
     db: &mut PgConnection,
     claim: &Claim,
@@ -320,7 +320,7 @@ pub(in crate::engine) async fn finish(
     end(db, claim, status, error).await
 }
 
-/// Puts a run of which only the parked items were tried again back to how it had ended.
+/// Restores the previous status of a run of which only the parked items were retried.
 pub(in crate::engine) async fn end_as_before(
     db: &mut PgConnection,
     claim: &Claim,
@@ -338,7 +338,7 @@ pub(in crate::engine) async fn fail(
     end(db, claim, Status::Failed, Some(error)).await
 }
 
-/// Obeys an operator: pauses or cancels.
+/// Obeys the operator: pauses or cancels the run.
 pub(in crate::engine) async fn stop(
     db: &mut PgConnection,
     claim: &Claim,
@@ -377,7 +377,7 @@ async fn end(
     record(db, &claim.run_id, status.name(), &claim.owner, &detail).await
 }
 
-/// Gives the lease back: an interruption without `error`, a failed try with it.
+/// Gives the lease back: after an interruption without `failed`, after a failed try with it.
 pub(in crate::engine) async fn give_back(
     db: &mut PgConnection,
     claim: &Claim,

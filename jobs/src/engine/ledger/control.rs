@@ -15,7 +15,7 @@ use crate::engine::{
     transaction::{IDLE_MAX, milliseconds},
 };
 
-/// Why an operator's wish was not followed.
+/// Reason why an operator's request was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// No run has the id.
@@ -24,28 +24,28 @@ pub enum ControlError {
     /// The run's status does not allow it.
     #[error("run {id} {}", objection(*status, verb))]
     Status {
-        /// The run's ULID.
+        /// ULID of the run.
         id: String,
-        /// Where it stands.
+        /// Status of the run.
         status: Status,
-        /// What was wanted, as a participle.
+        /// The request, as a participle.
         verb: &'static str,
     },
     /// An unfinished run does the same work already.
     #[error("run {other} is unfinished and does the same work: nothing to try again")]
     Superseded {
-        /// The other run's ULID.
+        /// ULID of the other run.
         other: String,
     },
-    /// Nothing is parked, or nothing that can be tried again.
+    /// No item is parked, or none that can be retried.
     #[error("run {0} has no parked items that could be tried again")]
     NothingParked(String),
-    /// The database said no.
+    /// PostgreSQL reported an error.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 
-/// Says why a run in a status cannot be what was wanted.
+/// Explains why a run with this status cannot be what was requested.
 fn objection(status: Status, verb: &str) -> String {
     let is = match status {
         Status::Queued | Status::Running | Status::Paused | Status::Incomplete => "is",
@@ -53,14 +53,14 @@ fn objection(status: Status, verb: &str) -> String {
         Status::Cancelled => "was",
     };
     if status.name() == verb {
-        format!("{is} {status} already")
+        format!("{is} already {status}")
     } else {
         format!("{is} {status}: it cannot be {verb}")
     }
 }
 
-/// Pauses a run: at once when nobody works on it, else at the end of the batch.
-/// Returns the status it has now.
+/// Pauses a run: immediately if no worker holds it, otherwise at the end of the batch. Returns its
+/// status now.
 pub async fn pause(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, ControlError> {
     let mut tx = db.begin().await?;
     let status = match status_of(&mut tx, id).await? {
@@ -80,8 +80,8 @@ pub async fn pause(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, 
     Ok(status)
 }
 
-/// Pauses a run for the holder of its claim, who has dropped its batch and works on it no more.
-/// Returns whether it was still his.
+/// Pauses a run for the holder of its claim, who has dropped its batch and no longer works on it.
+/// Returns whether the claim still held.
 pub async fn pause_dropped(
     db: &mut PgConnection,
     claim: &Claim,
@@ -97,7 +97,7 @@ pub async fn pause_dropped(
     Ok(true)
 }
 
-/// Lets a paused run go on, or takes back a wish that was not obeyed yet.
+/// Resumes a paused run, or withdraws a request that was not obeyed yet.
 pub async fn resume(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, ControlError> {
     let mut tx = db.begin().await?;
     let status = match status_of(&mut tx, id).await? {
@@ -116,8 +116,8 @@ pub async fn resume(db: &mut PgConnection, id: &str, by: &str) -> Result<Status,
     Ok(status)
 }
 
-/// Cancels a run: at once when nobody works on it, else at the end of the batch.
-/// Returns the status it has now.
+/// Cancels a run: immediately if no worker holds it, otherwise at the end of the batch. Returns its
+/// status now.
 pub async fn cancel(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, ControlError> {
     let mut tx = db.begin().await?;
     let status = match status_of(&mut tx, id).await? {
@@ -137,8 +137,7 @@ pub async fn cancel(db: &mut PgConnection, id: &str, by: &str) -> Result<Status,
     Ok(status)
 }
 
-/// Has everything that a run has left tried again: its parked items, then whatever comes after its
-/// cursor.
+/// Retries everything that a run has left: its parked items, then what comes after its cursor.
 pub async fn retry(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, ControlError> {
     let mut tx = db.begin().await?;
     let status = status_of(&mut tx, id).await?;
@@ -149,8 +148,8 @@ pub async fn retry(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, 
     Ok(Status::Queued)
 }
 
-/// Has only the parked items of a run tried again. If more is left than those, as of a run that was
-/// cancelled, the run then ends as it had before. Returns how many items those are.
+/// Retries only the parked items of a run. If more than those is left, as of a cancelled run, the
+/// run then ends with its previous status. Returns the number of items.
 pub async fn retry_parked(db: &mut PgConnection, id: &str, by: &str) -> Result<u64, ControlError> {
     let mut tx = db.begin().await?;
     let status = status_of(&mut tx, id).await?;
@@ -173,7 +172,7 @@ pub async fn retry_parked(db: &mut PgConnection, id: &str, by: &str) -> Result<u
     Ok(items)
 }
 
-/// Makes sure that a run may be tried again, and marks its parked items for that. Returns how many.
+/// Ensures that a run may be retried, and marks its parked items for that. Returns their number.
 async fn retryable(db: &mut PgConnection, id: &str, status: Status) -> Result<u64, ControlError> {
     if !(status.is_finished() && status.may_become(Status::Queued)) {
         return Err(refused(id, status, "tried again"));
@@ -186,7 +185,7 @@ async fn retryable(db: &mut PgConnection, id: &str, status: Status) -> Result<u6
     Ok(items)
 }
 
-/// Makes sure that no unfinished run does the same work.
+/// Ensures that no unfinished run does the same work.
 async fn not_superseded(db: &mut PgConnection, id: &str) -> Result<(), ControlError> {
     let other: Option<String> = sqlx::query_scalar(
         "select other.id from ostrakon.runs run
@@ -199,7 +198,7 @@ async fn not_superseded(db: &mut PgConnection, id: &str) -> Result<(), ControlEr
     other.map_or(Ok(()), |other| Err(ControlError::Superseded { other }))
 }
 
-/// Makes a queued run due now, however long it was to wait for its next try.
+/// Makes a queued run due now, whatever the delay before its next try.
 pub async fn make_due_now(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
     sqlx::query(
         "update ostrakon.runs set available_at = clock_timestamp()
@@ -215,7 +214,7 @@ fn refused(id: &str, status: Status, verb: &'static str) -> ControlError {
     ControlError::Status { id: id.to_owned(), status, verb }
 }
 
-/// Reads and locks a run. The next batch waits at the advisory lock, until this transaction ends.
+/// Reads and locks a run. The next batch waits for the advisory lock until this transaction ends.
 pub(super) async fn status_of(db: &mut PgConnection, id: &str) -> Result<Status, ControlError> {
     sqlx::query(
         "select set_config('idle_in_transaction_session_timeout', $2, true),

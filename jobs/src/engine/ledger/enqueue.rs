@@ -1,4 +1,4 @@
-//! Asking for a job.
+//! Requesting a job.
 
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -7,50 +7,50 @@ use ulid::Ulid;
 use super::event::record;
 use crate::engine::{Class, PlanSummary, Status};
 
-/// A job that a person asks for.
+/// A job that an operator requests.
 #[derive(Debug)]
 pub struct NewRun<'a> {
     /// [`Job::NAME`](super::super::Job::NAME).
     pub job: &'static str,
-    /// Which queue.
+    /// Class, which names the queue.
     pub class: Class,
     /// The typed job as JSON.
     pub payload: Value,
-    /// What the person typed.
+    /// What the operator typed.
     pub subject: &'a str,
-    /// Unfinished runs never share it.
+    /// Dedupe key: unfinished runs never share it.
     pub dedupe_key: &'a str,
-    /// What the person was shown.
+    /// Plan that the operator was shown.
     pub plan: &'a PlanSummary,
-    /// Who asks.
+    /// Operator who requests the job.
     pub requested_by: &'a str,
-    /// Why, if they say so.
+    /// Reason, if the operator gives one.
     pub reason: Option<&'a str>,
 }
 
-/// What became of the request.
+/// Outcome of the request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Enqueued {
     /// The run was written.
     New {
-        /// Its ULID.
+        /// ULID of the run.
         id: String,
     },
-    /// An unfinished run with the same key stands in the way; nothing was written.
+    /// An unfinished run has the same key; nothing was written.
     Already {
-        /// Its ULID.
+        /// ULID of that run.
         id: String,
-        /// Its job, which may differ from the one asked for.
+        /// Job of that run, which may differ from the requested one.
         job: String,
-        /// Where it stands.
+        /// Status of that run.
         status: Status,
     },
 }
 
-/// Writes a run and its first event, unless an unfinished run has the same key. Within a transaction
-/// of the caller's, who does there what must be so from now on.
+/// Writes a run and its first event, unless an unfinished run has the same key. Within the caller's
+/// transaction, in which the caller also establishes what must hold from now on.
 pub async fn enqueue(db: &mut PgConnection, new: &NewRun<'_>) -> sqlx::Result<Enqueued> {
-    // A run with the same key may finish between the two statements: then the insert is tried again.
+    // A run with the same key may finish between the two statements: then the insert is repeated.
     loop {
         let id = Ulid::generate().to_string();
         let inserted = sqlx::query(

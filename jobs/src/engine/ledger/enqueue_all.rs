@@ -1,4 +1,4 @@
-//! Asking for many jobs at once.
+//! Requesting many jobs in one go.
 
 use std::collections::HashSet;
 
@@ -7,10 +7,11 @@ use ulid::Ulid;
 
 use super::NewRun;
 
-/// Writes runs and their first events, except for those whose key an unfinished run has; all by two
-/// statements. Returns the ULID of each run, in the order given; none for those left out.
+/// Writes runs and their first events in two statements, except for runs whose key an unfinished
+/// run has. Returns the ULID of each run, in the order given; `None` for those left out.
 ///
-/// Within a transaction of the caller's. Two of `new` must not share a key.
+/// Within the caller's transaction. Two of `new` must not share a key; all must have the operator
+/// and the reason of the first.
 pub async fn enqueue_all(
     db: &mut PgConnection,
     new: &[NewRun<'_>],

@@ -4,23 +4,25 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
 
-/// One line of a run's history.
+/// One event in a run's history.
 #[derive(Debug, Clone, FromRow)]
 pub struct Event {
-    /// By the database's clock.
+    /// Time of the event, by the database's clock.
     pub at: DateTime<Utc>,
-    /// What happened: `queued`, `started`, `resumed`, `taken_over`, `interrupted`, `left`, `retrying`,
-    /// `waiting`, `waited`, `parked`, `paused`, `cancelled`, `failed`, `succeeded`, `maintenance`, …
+    /// What happened: `queued`, `started`, `resumed`, `taken_over`, `interrupted`, `left`,
+    /// `retrying`, `waiting`, `waited`, `parked`, `paused`, `cancelled`, `failed`, `succeeded`,
+    /// `maintenance`, …
     pub event: String,
     /// The operator or the worker.
     pub actor: String,
-    /// As which role of the database, which nobody can choose; unknown for rows of older versions.
+    /// Role that was logged in to the database, which nobody can choose; `None` in rows of older
+    /// versions.
     pub database_user: Option<String>,
-    /// Figures and texts, by kind of event.
+    /// Figures and texts that belong to this kind of event.
     pub detail: Value,
 }
 
-/// Adds a line to the history of a run.
+/// Adds an event to the history of a run.
 pub(in crate::engine) async fn record(
     db: &mut PgConnection,
     run_id: &str,
@@ -40,7 +42,8 @@ pub(in crate::engine) async fn record(
     Ok(())
 }
 
-/// Reads the history of a run from its beginning, but for its parked items, of which there may be many.
+/// Reads the history of a run from its beginning, without its parked items, of which there may be
+/// many.
 pub async fn events(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Vec<Event>> {
     sqlx::query_as(
         "select at, event, actor, database_user, detail from ostrakon.run_events

@@ -1,37 +1,37 @@
-//! What all runs add up to, for whoever watches over a server.
+//! Totals over all runs, for monitoring.
 
 use sqlx::{FromRow, PgConnection};
 
 use crate::engine::{Class, Status};
 
-/// What the runs of one job with one status add up to.
+/// Totals of the runs of one job with one status.
 #[derive(Debug, Clone, FromRow)]
 pub struct RunFigures {
     /// [`Job::NAME`](super::super::Job::NAME).
     pub job: String,
-    /// Where they stand.
+    /// Status of these runs.
     pub status: Status,
-    /// How many there are.
+    /// Number of runs.
     pub runs: i64,
     /// Items dealt with and committed.
     pub done: i64,
-    /// Items left aside.
+    /// Parked items.
     pub parked: i64,
-    /// Seconds for which they were throttled, until now; those of a worker that died until its
-    /// lease ended.
+    /// Seconds for which they were throttled, until now; for a worker that died, until its lease
+    /// ended.
     pub throttled: f64,
 }
 
-/// How long the run that has been due for longest has waited for a worker.
+/// Wait of the run of a class that has been due for longest without a worker.
 #[derive(Debug, Clone, FromRow)]
 pub struct Waiting {
     /// Name of the class, which names the queue.
     pub class: String,
-    /// Seconds; 0 when none waits.
+    /// Wait in seconds; 0 if no run waits.
     pub seconds: f64,
 }
 
-/// Adds up all runs there are. Reads the whole table.
+/// Totals of all runs. Reads the whole table.
 pub async fn run_figures(db: &mut PgConnection) -> sqlx::Result<Vec<RunFigures>> {
     sqlx::query_as(
         "select job, status, count(*) as runs, sum(done)::bigint as done,
@@ -44,7 +44,7 @@ pub async fn run_figures(db: &mut PgConnection) -> sqlx::Result<Vec<RunFigures>>
     .await
 }
 
-/// Looks how long runs wait in each class.
+/// Longest wait in each class.
 pub async fn longest_waiting(db: &mut PgConnection) -> sqlx::Result<Vec<Waiting>> {
     sqlx::query_as(
         "select class, greatest(0, coalesce(extract(epoch from clock_timestamp() - (

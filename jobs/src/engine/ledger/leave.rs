@@ -1,11 +1,11 @@
-//! Leaving a run to somebody who understands it.
+//! Leaving a run to a worker of a newer version.
 
 use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{claim::Claim, event::record, wait::tell_of_wait};
 
-/// Gives the lease back because this version cannot read how far the run is. No try is used up.
+/// Gives the lease back because this version cannot read the run's position. Uses up no try.
 pub(in crate::engine) async fn leave(
     db: &mut PgConnection,
     claim: &Claim,

@@ -1,4 +1,4 @@
-//! Makes and checks schema `ostrakon`.
+//! Creating and checking schema `ostrakon`.
 
 use std::fmt::Write as _;
 
@@ -10,73 +10,74 @@ use sqlx::{
 use super::owner::{Owners, be_oneself};
 use crate::engine::error::waited_in_vain;
 
-/// Whether the ledger is there.
+/// State of the ledger's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchemaState {
-    /// As this program knows it.
+    /// The schema has the version that this program knows.
     Current,
     /// `ostrakon migrate` was never run in this database.
     Missing,
-    /// Made by an older program: `ostrakon migrate` brings it up to date.
+    /// An older program created it: `ostrakon migrate` updates it.
     Older,
-    /// Made by a newer program.
+    /// A newer program created it.
     Newer,
 }
 
-/// Why the schema was not made or updated. Each migration is applied as a whole or not at all.
+/// Reason why the schema was not created or updated. Each migration is applied as a whole or not at
+/// all.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateFailed {
-    /// Somebody else is at it.
-    #[error("somebody else is running `ostrakon migrate` in this database just now{0}")]
+    /// Another session is migrating.
+    #[error("another session is running `ostrakon migrate` in this database now{0}")]
     Busy(String),
-    /// A table could not be had in time.
+    /// A table was not released in time.
     #[error("ostrakon's tables are in use and were waited for in vain{0}")]
     InUse(String),
-    /// The schema would not be, or cannot be made, that of the database's owner.
+    /// The schema would not belong, or cannot be given, to the database's owner.
     #[error("{0}")]
     Owner(String),
-    /// The database said no.
+    /// A migration failed.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
-    /// The database said no.
+    /// PostgreSQL reported an error.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 
-/// Only one process migrates at a time; the key is ostrakon's own.
+/// Key of the advisory lock that lets only one process migrate; ostrakon's own.
 const ADVISORY_LOCK: &str = "ostrakon migrate";
 
-/// Our migrations, with their bookkeeping out of the server's way.
+/// Creates the migrator, with its bookkeeping outside of the server's schema.
 fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!("../migrations");
     migrator.dangerous_set_table_name("ostrakon._sqlx_migrations");
     migrator.create_schema("ostrakon");
-    // Its lock would be waited for without end.
+    // sqlx would wait without limit for its own lock.
     migrator.set_locking(false);
     migrator
 }
 
-/// What was done.
+/// Outcome of a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Migrated {
-    /// Nothing: all was as it should be.
+    /// Nothing was done: all was as it should be.
     Nothing,
-    /// The tables were another's than the database's owner's, and are his now.
+    /// The tables belonged to another role, and belong to the database's owner now.
     HandedOver,
-    /// Tables were made.
+    /// Tables were created.
     Made,
     /// Tables were changed.
     Updated,
-    /// Nothing: the tables are a newer version's.
+    /// Nothing was done: the tables are of a newer version.
     Newer,
 }
 
-/// Makes the tables those of the database's owner, and applies what is missing. Safe while workers
-/// run: a table in use is waited for 5 s, and then nothing is changed. Refuses to run twice
+/// Gives the tables to the database's owner, and applies the missing migrations. Safe while workers
+/// run: it waits for a table in use for 5 s, and then changes nothing. Refuses to run twice
 /// simultaneously.
 pub async fn migrate(db: &mut PgConnection) -> Result<Migrated, MigrateFailed> {
     let owners = Owners::of(db).await?;
-    // Before anything is read of tables that the role may not even see.
+    // Before anything is read from tables that the role may not even see.
     owners.refuse_what_cannot_be_mended(db)?;
     let done = match schema_state(db).await? {
         SchemaState::Current if owners.are_right() => return Ok(Migrated::Nothing),
@@ -120,13 +121,13 @@ pub async fn migrate(db: &mut PgConnection) -> Result<Migrated, MigrateFailed> {
 }
 
 async fn apply(db: &mut PgConnection, owners: &Owners) -> Result<(), MigrateFailed> {
-    // Each migration sets its own; this one is for the owner and the bookkeeping.
+    // Each migration sets its own; this one is for the change of owner and the bookkeeping.
     sqlx::query("set lock_timeout = '5s'").execute(&mut *db).await?;
     owners.become_owner(db).await?;
     Ok(migrator().run(db).await?)
 }
 
-/// Names the connection that migrates.
+/// Names the session that is migrating.
 async fn migrating(db: &mut PgConnection) -> sqlx::Result<String> {
     let pid: Option<i32> = sqlx::query_scalar(
         "select pid from pg_locks
@@ -140,7 +141,7 @@ async fn migrating(db: &mut PgConnection) -> sqlx::Result<String> {
     Ok(pid.map_or_else(String::new, |pid| format!(" (PostgreSQL's process {pid})")))
 }
 
-/// Names the connections that hold a lock on one of our tables, and for how long.
+/// Names the sessions that hold a lock on one of our tables, and for how long.
 async fn in_the_way(db: &mut PgConnection) -> sqlx::Result<String> {
     let holders: Vec<(i32, String, f64)> = sqlx::query_as(
         "select pid, coalesce(application_name, ''),
@@ -156,7 +157,7 @@ async fn in_the_way(db: &mut PgConnection) -> sqlx::Result<String> {
     .await?;
     let mut text = String::new();
     for (pid, name, seconds) in holders {
-        // Writing into a string does not fail.
+        // Writing to a string cannot fail.
         let _written =
             write!(text, "\nPostgreSQL's process {pid} ({name}) has held them for {seconds:.0} s");
     }

@@ -1,8 +1,8 @@
-//! The ledger: schema `ostrakon` of the very database that the jobs change.
+//! The ledger: schema `ostrakon` of the same database that the jobs change.
 //!
-//! Every statement that changes a run's status stands in this folder, follows
-//! [`Status::may_become`](super::Status::may_become) and writes the event that tells of it in the
-//! same transaction.
+//! Every statement that changes a run's status is in this folder, follows
+//! [`Status::may_become`](super::Status::may_become) and writes the event that records the change
+//! in the same transaction.
 
 mod action;
 mod claim;

@@ -1,23 +1,23 @@
-//! Whose schema `ostrakon` is: that of the database's owner, whose dump of the database needs it.
+//! Owner of schema `ostrakon`: the database's owner, whose dump of the database needs it.
 
 use sqlx::{Connection as _, FromRow, PgConnection};
 
 use super::migrate::MigrateFailed;
 
-/// Since when there is a role that stands for the owner of the database.
+/// First version of PostgreSQL with a role that stands for the owner of the database.
 const STAND_IN_SINCE: u32 = 140_000;
 
-/// Lists the statements that give schema and tables to the database's owner. A role is named in the
-/// text of such a statement, and ours are constant: so it goes by way of `pg_database_owner`, of
-/// which the owner is a member and nobody else can be.
+/// Lists the statements that give schema and tables to the database's owner. Such a statement names
+/// a role in its text, and ours are constant: so they go through `pg_database_owner`, of which the
+/// owner is a member and no other role can be.
 macro_rules! hand_over {
     ($($table:literal),+ $(,)?) => {
-        /// Done as whoever has them.
+        /// Executed as the current owner.
         const TO_STAND_IN: &[&str] = &[
             "alter schema ostrakon owner to pg_database_owner",
             $(concat!("alter table if exists ostrakon.", $table, " owner to pg_database_owner")),+
         ];
-        /// Done as the database's owner.
+        /// Executed as the database's owner.
         const TO_OWNER: &[&str] = &[
             "alter schema ostrakon owner to current_user",
             $(concat!("alter table if exists ostrakon.", $table, " owner to current_user")),+
@@ -38,18 +38,18 @@ hand_over!(
     "instance_accounts",
 );
 
-/// Whose everything is, and what the role of this connection may do about it.
+/// Owners of database and schema, and what the role of this connection may do about them.
 #[derive(Debug, FromRow)]
 pub(super) struct Owners {
-    /// Of this connection.
+    /// Role of this connection.
     role: String,
-    /// Of the database.
+    /// Owner of the database.
     owner: String,
     /// Whether the role may act as the owner.
     may_become: bool,
-    /// Whether the server's tables are the role's own, and so its dumps are those that matter.
+    /// Whether the role owns the server's tables, so that its dumps are those that matter.
     has_the_servers: bool,
-    /// What is another's in schema ostrakon, as statements that would mend it.
+    /// What belongs to another role in schema `ostrakon`, as statements that would fix it.
     not_owned: Vec<String>,
     /// Whether the role may give all of that away.
     may_give: bool,
@@ -60,12 +60,12 @@ impl Owners {
         sqlx::query_as(include_str!("owners.sql")).fetch_one(db).await
     }
 
-    /// Whether the database's owner has what there is of schema `ostrakon`.
+    /// Whether schema `ostrakon`, as far as it exists, may stay with its present owner.
     pub(super) fn are_right(&self) -> bool {
         self.not_owned.is_empty() || self.stays()
     }
 
-    /// Refuses, before anything is done, what this role or this PostgreSQL cannot put right.
+    /// Refuses, before anything is done, what this role or this PostgreSQL cannot fix.
     pub(super) fn refuse_what_cannot_be_mended(
         &self,
         db: &PgConnection,
@@ -77,12 +77,12 @@ impl Owners {
         Err(MigrateFailed::Owner(self.refusal()))
     }
 
-    /// Whether the role makes the tables in its own name.
+    /// Whether the role creates the tables in its own name.
     fn stays(&self) -> bool {
         !self.may_become && self.has_the_servers
     }
 
-    /// Gives schema `ostrakon` to the database's owner, and acts in his name from now on, until
+    /// Gives schema `ostrakon` to the database's owner, and acts as the owner from now on, until
     /// [`be_oneself`].
     pub(super) async fn become_owner(&self, db: &mut PgConnection) -> Result<(), MigrateFailed> {
         if self.stays() {
@@ -111,7 +111,7 @@ impl Owners {
         Ok(())
     }
 
-    /// What to do instead.
+    /// Error text that says what to do instead.
     fn refusal(&self) -> String {
         let Self { role, owner, not_owned, .. } = self;
         let pg_dump = format!("so that a backup by {owner} (pg_dump) can read it");
@@ -129,19 +129,19 @@ impl Owners {
     }
 }
 
-/// Acts as another role; within the transaction only, if so wished.
+/// Acts as another role; with `local`, only within the transaction.
 async fn act_as(db: &mut PgConnection, role: &str, local: bool) -> sqlx::Result<()> {
     sqlx::query("select set_config('role', $1, $2)").bind(role).bind(local).execute(db).await?;
     Ok(())
 }
 
-/// Acts as the role that has logged in again.
+/// Acts as the login role again.
 pub(super) async fn be_oneself(db: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query("reset role").execute(db).await?;
     Ok(())
 }
 
-/// Names the role whose backups cannot read schema `ostrakon` though it owns the server's tables.
+/// Names the role whose backups cannot read schema `ostrakon` although it owns the server's tables.
 pub async fn owner_without_backup(db: &mut PgConnection) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar(
         "select r.rolname::text from pg_class c join pg_roles r on r.oid = c.relowner

@@ -1,4 +1,4 @@
-//! Items that a run left aside: noting them, and trying them again.
+//! Parked items: recording them, and retrying them.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use sqlx::{FromRow, PgConnection};
 use super::{Claim, Lease, event::record};
 use crate::engine::Parking;
 
-/// Notes an item that is left as it is, and why. One that is parked already is counted once.
+/// Parks an item with its reason. An item that is parked already counts once.
 pub(in crate::engine) async fn park(
     db: &mut PgConnection,
     claim: &Claim,
@@ -37,9 +37,9 @@ pub(in crate::engine) async fn park(
         .await
 }
 
-/// Goes on behind an item that failed, and prolongs the lease. Returns how many items have failed since
-/// the run was asked for or tried again. While items are `stuck`, the next one of them is not to use up as
-/// many tries as the first.
+/// Moves past an item that failed, and renews the lease. Returns the number of items that have
+/// failed since the run was requested or retried. With `stuck` the failed tries are kept, so that
+/// the next stuck item does not use up as many tries as the first.
 pub(in crate::engine) async fn step_over(
     db: &mut PgConnection,
     claim: &Claim,
@@ -63,16 +63,16 @@ pub(in crate::engine) async fn step_over(
     .await
 }
 
-/// An item that an operator wants tried again.
+/// A parked item that an operator wants retried.
 #[derive(Debug, FromRow)]
 pub(in crate::engine) struct ToRetry {
     pub(in crate::engine) item: String,
-    /// From where a batch of one takes up exactly this item.
+    /// Cursor from which a batch of one takes exactly this item.
     pub(in crate::engine) cursor: Value,
 }
 
-/// Marks the parked items of a run as to be tried again. Returns how many; those that an older
-/// version parked cannot be.
+/// Marks the parked items of a run for retry. Returns their number; items that an older version
+/// parked cannot be retried.
 pub(super) async fn mark_for_retry(db: &mut PgConnection, run_id: &str) -> sqlx::Result<u64> {
     let marked = sqlx::query(
         "update ostrakon.parked_items set retry = true where run_id = $1 and cursor is not null",
@@ -83,7 +83,8 @@ pub(super) async fn mark_for_retry(db: &mut PgConnection, run_id: &str) -> sqlx:
     Ok(marked.rows_affected())
 }
 
-/// Marks items that took too long or needed too much as to be tried again. Returns whether there are any.
+/// Marks stuck items, which needed too much time or memory, for retry. Returns whether there are
+/// any.
 pub(in crate::engine) async fn mark_stuck(
     db: &mut PgConnection,
     claim: &Claim,
@@ -98,7 +99,7 @@ pub(in crate::engine) async fn mark_stuck(
     Ok(marked.rows_affected() > 0)
 }
 
-/// Leaves all parked items where they are.
+/// Unmarks all items for retry: they stay parked.
 pub(in crate::engine) async fn retry_no_more(
     db: &mut PgConnection,
     claim: &Claim,
@@ -110,7 +111,7 @@ pub(in crate::engine) async fn retry_no_more(
     Ok(())
 }
 
-/// The next item to be tried again, if one is left.
+/// Reads the next item to retry, if one is left.
 pub(in crate::engine) async fn next_to_retry(
     db: &mut PgConnection,
     claim: &Claim,
@@ -124,7 +125,7 @@ pub(in crate::engine) async fn next_to_retry(
     .await
 }
 
-/// Strikes an item that is dealt with, and counts it as done.
+/// Removes a parked item that is dealt with, and counts it as done.
 pub(in crate::engine) async fn unpark(
     db: &mut PgConnection,
     claim: &Claim,
@@ -142,7 +143,7 @@ pub(in crate::engine) async fn unpark(
     record(db, &claim.run_id, "unparked", &claim.owner, &json!({ "item": item })).await
 }
 
-/// Leaves an item where it is, with the reason of now.
+/// Keeps an item parked, with its latest reason.
 pub(in crate::engine) async fn keep_parked(
     db: &mut PgConnection,
     claim: &Claim,
@@ -164,7 +165,7 @@ pub(in crate::engine) async fn keep_parked(
     Ok(())
 }
 
-/// Notes that the run has got on a step, and prolongs the lease.
+/// Records that the run has made progress, and renews the lease.
 pub(in crate::engine) async fn made_progress(
     db: &mut PgConnection,
     claim: &Claim,

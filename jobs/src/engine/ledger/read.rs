@@ -8,27 +8,27 @@ use sqlx::{FromRow, PgConnection};
 use super::run::Run;
 use crate::engine::{Status, transaction::milliseconds};
 
-/// Which runs to list.
+/// Filter for a list of runs.
 #[derive(Debug, Default)]
 pub struct RunFilter {
-    /// Only this status.
+    /// Only runs with this status.
     pub status: Option<Status>,
-    /// Only this job.
+    /// Only runs of this job.
     pub job: Option<String>,
-    /// At most so many, newest first.
+    /// Maximum number of runs, newest first.
     pub limit: i64,
 }
 
-/// An item that a run left aside.
+/// A parked item.
 #[derive(Debug, Clone, FromRow)]
 pub struct Parked {
-    /// Names the item.
+    /// Name of the item.
     pub item: String,
-    /// Why it could not be done.
+    /// Reason why it could not be done.
     pub reason: String,
-    /// PostgreSQL's code for that, if it was PostgreSQL who said no.
+    /// SQLSTATE of the failure, if PostgreSQL reported one.
     pub sqlstate: Option<String>,
-    /// By the database's clock.
+    /// Time of the latest try, by the database's clock.
     pub at: DateTime<Utc>,
 }
 
@@ -48,7 +48,7 @@ pub async fn unfinished(db: &mut PgConnection, dedupe_key: &str) -> sqlx::Result
     .await
 }
 
-/// Finds the unfinished runs with one of these dedupe keys; gives each with its key.
+/// Finds the unfinished runs with one of these dedupe keys; returns each with its key.
 pub async fn unfinished_among(
     db: &mut PgConnection,
     dedupe_keys: &[String],
@@ -71,7 +71,7 @@ struct Keyed {
     run: Run,
 }
 
-/// Reads runs, in the order in which they were asked for.
+/// Reads runs, in the order of their requests.
 pub async fn find_all(db: &mut PgConnection, ids: &[String]) -> sqlx::Result<Vec<Run>> {
     sqlx::query_as("select * from ostrakon.runs where id = any ($1) order by created_at, id")
         .bind(ids)
@@ -93,7 +93,7 @@ pub async fn list(db: &mut PgConnection, filter: &RunFilter) -> sqlx::Result<Vec
     .await
 }
 
-/// Lists the items that a run left aside.
+/// Lists the parked items of a run.
 pub async fn parked_items(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Vec<Parked>> {
     sqlx::query_as(
         "select item, reason, sqlstate, at from ostrakon.parked_items where run_id = $1 order by at, item",
@@ -103,8 +103,8 @@ pub async fn parked_items(db: &mut PgConnection, run_id: &str) -> sqlx::Result<V
     .await
 }
 
-/// Finds runs of a class that are due and that nobody works on, unless workers were notified of them less
-/// than `timeout` ago. At most `limit`, longest waiting first.
+/// Finds due runs of a class that no worker holds, unless workers were notified of them less than
+/// `timeout` ago. At most `limit`, longest waiting first.
 pub async fn due(
     db: &mut PgConnection,
     class: &str,
@@ -128,8 +128,8 @@ pub async fn due(
     .await
 }
 
-/// Tries to be the only one who does something until the transaction ends. `PostgreSQL` ends it
-/// after a `silence` between two statements: whoever is cut off must not keep others from it.
+/// Tries to take an exclusive lock until the transaction ends. PostgreSQL ends it after `silence`
+/// between two statements: a process that is cut off must not keep others out.
 pub async fn try_exclusive(
     db: &mut PgConnection,
     key: i64,
@@ -146,7 +146,7 @@ pub async fn try_exclusive(
     Ok(alone)
 }
 
-/// Notes that workers were notified of runs.
+/// Records that workers were notified of runs.
 pub async fn mark_notified(db: &mut PgConnection, ids: &[String]) -> sqlx::Result<()> {
     sqlx::query("update ostrakon.runs set notified_at = clock_timestamp() where id = any($1)")
         .bind(ids)

@@ -1,4 +1,4 @@
-//! The row of a run.
+//! A run's row in the ledger.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,12 +7,12 @@ use sqlx::FromRow;
 
 use crate::engine::{PlanSummary, Status, step_of};
 
-/// What an operator wants of a run that is being worked on.
+/// What the operator requests of a run that is being worked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Control {
-    /// Go on.
+    /// Continue.
     Run,
     /// Stop at the end of the batch and wait for `resume`.
     Pause,
@@ -20,10 +20,10 @@ pub enum Control {
     Cancel,
 }
 
-/// A run as people and workers read it.
+/// A run, as operators and workers read it.
 #[derive(Debug, Clone, FromRow)]
 pub struct Run {
-    /// ULID.
+    /// ULID of the run.
     pub id: String,
     /// [`Job::NAME`](super::super::Job::NAME).
     pub job: String,
@@ -31,73 +31,74 @@ pub struct Run {
     pub class: String,
     /// The typed job as JSON.
     pub payload: Value,
-    /// What a person typed.
+    /// What the operator typed.
     pub subject: String,
-    /// Where the run stands.
+    /// Status of the run.
     pub status: Status,
-    /// What an operator wants of it.
+    /// What the operator requests of it.
     pub control: Control,
-    /// What the job said it would touch, when it was last planned.
+    /// What the job reported that it would touch, when it was last planned.
     #[sqlx(json)]
     pub plan: PlanSummary,
-    /// How far it got, as the job writes it down; unknown before the run was planned.
+    /// Position, in the job's own format; `None` before the run is planned.
     pub cursor: Option<Value>,
-    /// Items of the plan; unknown before the run was planned.
+    /// Items of the plan; `None` before the run is planned.
     pub total: Option<i64>,
     /// Items dealt with and committed.
     pub done: i64,
-    /// Items left aside with a reason.
+    /// Parked items.
     pub parked: i64,
     /// Failed tries since the last committed batch.
     pub attempt: i32,
     /// The last failure with its chain of causes.
     pub last_error: Option<String>,
-    /// The worker that holds or last held the lease.
+    /// Worker that holds or last held the lease.
     pub lease_owner: Option<String>,
-    /// When the lease ends, by the database's clock.
+    /// End of the lease, by the database's clock.
     pub lease_expires_at: Option<DateTime<Utc>>,
-    /// How fast it may go; 1 is as fast as the settings let it.
+    /// Speed factor; 1 is the speed that the settings allow.
     pub speed: f64,
-    /// Whom it waits for while it is queued, or has waited for.
+    /// What it waits for while it is queued, or waited for last.
     pub waits_for: Option<String>,
-    /// The check that throttles it now.
+    /// Check that throttles it now.
     pub throttle: Option<String>,
-    /// Why.
+    /// Reason why it is throttled now.
     pub throttle_reason: Option<String>,
-    /// Since when.
+    /// Time since when it is throttled.
     pub throttled_at: Option<DateTime<Utc>>,
-    /// For how many milliseconds it was throttled before.
+    /// Total time that it was throttled before, in milliseconds.
     pub throttled_ms: i64,
-    /// Who asked for it.
+    /// Operator who requested it.
     pub requested_by: String,
-    /// As which role of the database, which nobody can choose; unknown for runs of older versions.
+    /// Role that was logged in to the database, which nobody can choose; `None` for runs of older
+    /// versions.
     pub database_user: Option<String>,
-    /// Why, if they said so.
+    /// Reason, if the operator gave one.
     pub reason: Option<String>,
-    /// When it was asked for.
+    /// Time of the request.
     pub created_at: DateTime<Utc>,
-    /// Not before this time.
+    /// Earliest time for a worker to claim it.
     pub available_at: DateTime<Utc>,
-    /// When a worker first claimed it.
+    /// Time when a worker first claimed it.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it succeeded, failed or was cancelled.
+    /// Time when it ended or was cancelled.
     pub finished_at: Option<DateTime<Utc>>,
-    /// When the last delivery that it asked for is due; `None` while all were due at once.
+    /// Time when the last delivery that it requested is due; `None` while all were due immediately.
     pub deliveries_until: Option<DateTime<Utc>>,
 }
 
 impl Run {
-    /// What a job of several steps is doing, or was doing last.
+    /// Step of a job with several steps: the current one, or the latest.
     pub fn step(&self) -> Option<String> {
         self.cursor.as_ref().and_then(step_of)
     }
 
-    /// Whom it waits for, while it does.
+    /// What it waits for, while it does.
     pub fn waits_for(&self) -> Option<&str> {
         self.waits_for.as_deref().filter(|_| self.status == Status::Queued)
     }
 
-    /// Why it is throttled, while it is.
+    /// Reason why it is throttled, while it is.
     pub fn throttled(&self) -> Option<&str> {
         self.throttle_reason.as_deref().filter(|_| self.status == Status::Running)
     }

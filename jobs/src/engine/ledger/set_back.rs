@@ -1,23 +1,23 @@
-//! A run that has to walk once more, because its recount found something left.
+//! Setting a run back for another pass, because its recount found something left.
 
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{Claim, Lease, event::record};
 
-/// From where a run walks once more, and why.
+/// Start of another pass, and the reason.
 #[derive(Debug)]
 pub(in crate::engine) struct SetBack<'a> {
     pub(in crate::engine) cursor: &'a Value,
     pub(in crate::engine) closing: &'a Value,
-    /// How many items are left.
+    /// Number of items left.
     pub(in crate::engine) left: i64,
-    /// What they are.
+    /// Description of these items.
     pub(in crate::engine) what: &'a str,
 }
 
-/// Sets the cursor back. Items that were parked are met again, so nothing is parked any more; and
-/// there is at least as much to do as was done and is left.
+/// Sets the cursor back. The pass meets parked items again, so none stays parked. The total rises
+/// to at least what was done plus what is left.
 pub(in crate::engine) async fn set_back(
     db: &mut PgConnection,
     claim: &Claim,

@@ -1,4 +1,4 @@
-//! How fast a run may go, and what holds it back.
+//! Speed of a run, and what throttles it.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use sqlx::{Connection as _, FromRow, PgConnection};
 use super::{Claim, ControlError, control::status_of, event::record, run::Control};
 use crate::engine::{Status, Throttled};
 
-/// That a run was throttled is part of its history when it was for so long.
+/// Time from which a throttle is part of the run's history.
 const WORTH_TELLING: Duration = Duration::from_secs(10);
 
-/// What an operator wants of a run.
+/// What the operator requests of a run.
 #[derive(Debug, Clone, Copy, FromRow)]
 pub(in crate::engine) struct RequestedControl {
     pub(in crate::engine) control: Control,
     pub(in crate::engine) speed: f64,
 }
 
-/// Reads what an operator wants, without a lock. `None` when the claim is lost.
+/// Reads what the operator requests, without a lock. `None` when the claim is lost.
 pub(in crate::engine) async fn requested(
     db: &mut PgConnection,
     claim: &Claim,
@@ -33,7 +33,7 @@ pub(in crate::engine) async fn requested(
     .await
 }
 
-/// Writes down that a run is throttled.
+/// Records that a run is throttled.
 pub(in crate::engine) async fn throttle_on(
     db: &mut PgConnection,
     claim: &Claim,
@@ -53,7 +53,7 @@ pub(in crate::engine) async fn throttle_on(
     Ok(())
 }
 
-/// Writes down that a run is not throttled any more, and what it was if that took long.
+/// Records that a run is no longer throttled, with an event if it was for at least 10 s.
 pub(in crate::engine) async fn throttle_off(
     db: &mut PgConnection,
     claim: &Claim,
@@ -86,9 +86,9 @@ pub(in crate::engine) async fn throttle_off(
     tx.commit().await
 }
 
-/// Lets an unfinished run go faster or slower from its next batch on. Returns its status.
+/// Sets the speed of an unfinished run from its next batch on. Returns its status.
 ///
-/// `speed` is 1 for what the settings allow, and within 0.01 and 100.
+/// `speed` is 1 for what the settings allow, and from 0.01 to 100.
 pub async fn set_speed(
     db: &mut PgConnection,
     id: &str,

@@ -1,4 +1,5 @@
-//! Waiting for somebody else: two lines of a run's history, however often it looks whether it may go on.
+//! Waiting for something else: two events in a run's history, however often it checks whether it
+//! may continue.
 
 use serde_json::json;
 use sqlx::PgConnection;
@@ -6,7 +7,7 @@ use sqlx::PgConnection;
 use super::{Claim, event::record};
 use crate::engine::Wait;
 
-/// Gives the lease back until whoever the job waits for may be done. No try is used up.
+/// Gives the lease back until what the job waits for may be done. Uses up no try.
 pub(in crate::engine) async fn postpone(
     db: &mut PgConnection,
     claim: &Claim,
@@ -42,8 +43,8 @@ pub(in crate::engine) async fn postpone(
     record(db, &claim.run_id, "waiting", &claim.owner, &detail).await
 }
 
-/// Tells how long a run waited, and how often it looked, when it has looked at all; before whatever
-/// else is told of it.
+/// Records how long a run waited and how often it checked, if it checked at all; before any other
+/// event of the run.
 pub(super) async fn tell_of_wait(
     db: &mut PgConnection,
     run_id: &str,

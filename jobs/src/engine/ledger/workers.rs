@@ -1,4 +1,4 @@
-//! Which workers are alive; only to tell people.
+//! Workers that are alive; for display only.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use sqlx::PgConnection;
 /// A worker process.
 #[derive(Debug, Clone)]
 pub struct Worker {
-    /// Fresh at every start of the process.
+    /// Id of the process, fresh at every start.
     pub id: String,
-    /// Name of its machine.
+    /// Host name of its machine.
     pub host: String,
-    /// Its process id there.
+    /// Process id on that machine.
     pub pid: i32,
 }
 
-/// Notes that a worker is alive.
+/// Records that a worker is alive.
 pub async fn seen(db: &mut PgConnection, worker: &Worker) -> sqlx::Result<()> {
     sqlx::query(
         "insert into ostrakon.workers (id, host, pid, version) values ($1, $2, $3, $4)
@@ -41,7 +41,7 @@ pub async fn alive(db: &mut PgConnection, timeout: Duration) -> sqlx::Result<i64
     .await
 }
 
-/// Strikes a worker that ends, and those not seen for a day.
+/// Removes a worker that ends, and those not seen for a day.
 pub async fn forget(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
     sqlx::query(
         "delete from ostrakon.workers

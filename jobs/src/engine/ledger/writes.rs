@@ -1,4 +1,4 @@
-//! What batches wrote and others may undo by a late write: to be looked at again.
+//! What batches wrote and a late write of another session may undo: to be rechecked.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -10,24 +10,24 @@ use crate::engine::Count;
 /// What one batch wrote.
 #[derive(Debug, FromRow)]
 pub(in crate::engine) struct Writes {
-    /// Rising with the batches of a run.
+    /// Number that rises with the batches of a run.
     pub(in crate::engine) n: i64,
-    /// As the job put it.
+    /// What the batch wrote, in the job's own format.
     pub(in crate::engine) what: Value,
 }
 
-/// Whoever else is connected to the database.
+/// Other sessions that are connected to the database.
 #[derive(Debug, FromRow)]
 pub(in crate::engine) struct Others {
-    /// Whether anybody is.
+    /// Whether there are any.
     pub(in crate::engine) connected: bool,
-    /// The transactions that they are in.
+    /// Transactions that they are in.
     pub(in crate::engine) open: Vec<String>,
-    /// When it was looked, by the database's clock.
+    /// Time of the query, by the database's clock.
     pub(in crate::engine) at: DateTime<Utc>,
 }
 
-/// Notes what a batch wrote.
+/// Records what a batch wrote.
 pub(in crate::engine) async fn note_writes(
     db: &mut PgConnection,
     claim: &Claim,
@@ -41,7 +41,7 @@ pub(in crate::engine) async fn note_writes(
     Ok(())
 }
 
-/// Whether a run has written anything that is to be looked at again.
+/// Whether a run has written anything that is to be rechecked.
 pub(in crate::engine) async fn has_writes(
     db: &mut PgConnection,
     claim: &Claim,
@@ -52,7 +52,7 @@ pub(in crate::engine) async fn has_writes(
         .await
 }
 
-/// Reads what the next batches wrote, at most so many; behind `after`.
+/// Reads what the batches after `after` wrote, at most `limit` of them.
 pub(in crate::engine) async fn writes_after(
     db: &mut PgConnection,
     claim: &Claim,
@@ -69,8 +69,8 @@ pub(in crate::engine) async fn writes_after(
     .await
 }
 
-/// Reads what was not looked at since it was written, at most so many batches, and notes that it is
-/// being looked at now.
+/// Reads what was not rechecked since it was written, at most `limit` batches, and marks it as
+/// rechecked.
 pub(in crate::engine) async fn take_fresh_writes(
     db: &mut PgConnection,
     claim: &Claim,
@@ -89,7 +89,7 @@ pub(in crate::engine) async fn take_fresh_writes(
     .await
 }
 
-/// Notes how far the end of a run has got, and prolongs the lease.
+/// Records the progress of a run's end, and renews the lease.
 pub(in crate::engine) async fn set_closing(
     db: &mut PgConnection,
     claim: &Claim,
@@ -110,7 +110,7 @@ pub(in crate::engine) async fn set_closing(
     Ok(())
 }
 
-/// Tells how much was set right that others had written over.
+/// Records how much was restored that other sessions had overwritten.
 pub(in crate::engine) async fn tell_set_right(
     db: &mut PgConnection,
     claim: &Claim,
@@ -121,7 +121,7 @@ pub(in crate::engine) async fn tell_set_right(
     record(db, &claim.run_id, "set_right", &claim.owner, &Value::Object(detail)).await
 }
 
-/// Forgets what a run wrote.
+/// Deletes the records of what a run wrote.
 pub(in crate::engine) async fn forget_writes(
     db: &mut PgConnection,
     claim: &Claim,
@@ -136,8 +136,8 @@ pub(in crate::engine) async fn forget_writes(
     Ok(())
 }
 
-/// Looks who else is connected, and in a transaction. Every transaction holds a lock on its own
-/// number, also one that has written nothing yet, and every role may see that.
+/// Reads which other sessions are connected, and in a transaction. Every transaction holds a lock
+/// on its own virtual id, even before it writes anything, and every role may see that.
 pub(in crate::engine) async fn others(db: &mut PgConnection) -> sqlx::Result<Others> {
     sqlx::query_as(
         "with others as materialized (

@@ -15,7 +15,7 @@ use crate::engine::{
     ledger::{self, ControlError, Enqueued, Renewed},
 };
 
-/// Worker processes that there may be at once.
+/// Maximum number of worker processes at the same time.
 const WORKERS: usize = 3;
 
 /// A case under way.
@@ -25,16 +25,16 @@ pub(super) struct Case<'a> {
     model: Model,
     /// Ids of the model's runs.
     ids: Vec<String>,
-    /// By worker: its claim in the model and on the stage.
+    /// Claim of each worker, in the model and on the stage.
     workers: [Option<(Held, Worker)>; WORKERS],
-    /// Messages, each the number of its run.
+    /// Notifications, each the number of its run.
     notification: Vec<usize>,
-    /// Names that were given to jobs.
+    /// Number of names given to jobs.
     names: usize,
 }
 
 impl<'a> Case<'a> {
-    /// Does all operations, and compares after each.
+    /// Applies all operations, and compares after each.
     pub(super) async fn check(stage: &'a Stage, sequence: &Sequence) -> Result<()> {
         let Sequence { items, operations } = sequence;
         let items = *items;
@@ -59,7 +59,7 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    /// Compares everything with the model, and the model with what must always be so.
+    /// Compares everything with the model, and the model with its invariants.
     async fn compare(&self, before: &[Status]) -> Result<()> {
         let found = self.stage.look(&self.ids).await?;
         ensure!(found.len() == self.ids.len(), "{} runs", found.len());
@@ -74,7 +74,7 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    /// Does one operation. Returns false when there is nothing that it could be done to.
+    /// Applies one operation. Returns false if there is nothing to apply it to.
     async fn apply(&mut self, operation: Operation) -> Result<bool> {
         match operation {
             Operation::Enqueue { notifies } => self.enqueue(notifies).await?,
@@ -128,13 +128,13 @@ impl<'a> Case<'a> {
         Ok(true)
     }
 
-    /// Picks a worker that holds a claim, or thinks so.
+    /// Picks a worker that holds a claim, or believes that it does.
     fn busy(&self, pick: Pick) -> Option<usize> {
         let busy: Vec<usize> = (0..WORKERS).filter(|w| self.workers[*w].is_some()).collect();
         pick.of(&busy)
     }
 
-    /// Picks a run for which something holds in the model.
+    /// Picks a run for which a condition holds in the model.
     fn run(&self, pick: Pick, condition: impl Fn(&Run) -> bool) -> Option<usize> {
         let runs = &self.model.runs;
         let there: Vec<usize> =
@@ -280,7 +280,7 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    /// A turn of the loop; with `dies`, the worker's last.
+    /// Makes a turn of the loop; with `dies`, the worker's last one.
     async fn turn(
         &mut self,
         pick: Pick,
@@ -321,8 +321,8 @@ impl<'a> Case<'a> {
     }
 }
 
-/// What is so whatever happened: each item up to the cursor was done once or left aside, and no
-/// item behind it, unless the run was set back.
+/// Invariant of a run: each item up to the cursor was done once or parked, and no item after it,
+/// unless the run was set back.
 fn always(run: &Run) -> Result<()> {
     let parked = run.parked_items.iter().map(|(item, ..)| item.parse());
     let mut items = parked.collect::<Result<Vec<i64>, _>>()?;

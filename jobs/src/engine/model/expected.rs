@@ -20,21 +20,21 @@ pub(super) struct Held {
     crashes: i32,
     fresh: bool,
     pub(super) tries: u32,
-    /// Items that failed in a row.
+    /// Number of items that failed in a row.
     pub(super) failing: u32,
     pub(super) stopping: bool,
 }
 
-/// What a turn of the loop led to.
+/// Outcome of a turn of the loop.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Again,
     Ended(Ended),
-    /// The process died in it.
+    /// The process died during the turn.
     Died,
 }
 
-/// All runs of a case, in the order in which they were asked for.
+/// All runs of a case, in the order of their requests.
 #[derive(Debug)]
 pub(super) struct Model {
     items: i64,
@@ -46,7 +46,7 @@ impl Model {
         Self { items, runs: Vec::new() }
     }
 
-    /// Gives the unfinished run that stands in the way, if there is one.
+    /// Requests a run. Returns the unfinished run that prevents it, if there is one.
     pub(super) fn enqueue(&mut self) -> Option<usize> {
         let unfinished = self.runs.iter().position(|run| !run.status.is_finished());
         if unfinished.is_none() {
@@ -165,7 +165,7 @@ impl Model {
         Ok(run.status)
     }
 
-    /// Whether a turn would come to read the cursor.
+    /// Whether a turn would get as far as reading the cursor.
     pub(super) fn reads_cursor(&self, held: &Held) -> bool {
         let run = &self.runs[held.run];
         let gives_up = held.fresh && held.crashes >= MAX_CRASHES;
@@ -178,7 +178,7 @@ impl Model {
             && !gives_up
     }
 
-    /// A turn that finds a cursor with a field `newer`.
+    /// Makes a turn that finds a cursor with a field `newer`.
     pub(super) fn leave(&mut self, held: &Held) -> Step {
         let reason = "its cursor cannot be read: unknown field `newer`".to_owned();
         let run = &mut self.runs[held.run];
@@ -188,7 +188,7 @@ impl Model {
         Step::Ended(Ended::LeftToNewer(reason))
     }
 
-    /// What comes between a turn's failure and what the loop does about it.
+    /// Applies what happens between a turn's failure and the loop's reaction.
     pub(super) fn meanwhile(&mut self, number: usize, meanwhile: Meanwhile) {
         let _refused = match meanwhile {
             Meanwhile::Pause => self.pause(number),
@@ -201,7 +201,7 @@ impl Model {
         };
     }
 
-    /// A turn of the loop that takes `limit` items.
+    /// Makes a turn of the loop that takes `limit` items.
     pub(super) fn turn(
         &mut self,
         held: &mut Held,

@@ -1,11 +1,12 @@
 //! The state machine of a run against a small model in plain Rust.
 //!
-//! Random sequences of everything that can happen to a run (asking, ringing, claiming, turns of the
-//! loop with every outcome, crashes, zombies, operators) are done on a real PostgreSQL and in the
-//! model; after each step the whole row, its events, its parked items and the effects of its job
-//! have to be the same in both. One turn of the real loop at a time, so a case is one thread.
+//! Random sequences of everything that can happen to a run (requesting, notifying, claiming, turns
+//! of the loop with every outcome, crashes, zombies, operators) happen on a real PostgreSQL and in
+//! the model. After each step the whole row, its events, its parked items and the effects of its
+//! job must be the same in both. One turn of the real loop at a time, so a case is one thread.
 //!
-//! `OSTRAKON_MODEL_CASES` sets the number of cases, `OSTRAKON_MODEL_SEED` repeats those of a failure.
+//! `OSTRAKON_MODEL_CASES` sets the number of cases, `OSTRAKON_MODEL_SEED` repeats those of a
+//! failure.
 
 mod case;
 mod expected;
@@ -23,10 +24,10 @@ use case::Case;
 use operation::sequences;
 use stage::Stage;
 
-/// Cases of all four tests together.
+/// Number of cases, of all four tests together.
 const CASES: u32 = 10_000;
 
-/// Tests that the cases are spread over, so that they run side by side.
+/// Number of tests that share the cases, so that they run in parallel.
 const TESTS: u32 = 4;
 
 /// Runs a quarter of the cases.
@@ -40,7 +41,7 @@ fn quarter() -> Result<()> {
     let config = Config {
         cases,
         rng_seed: RngSeed::Fixed(seed),
-        // The seed says it all, and no file is left behind.
+        // The seed is enough to repeat a case, and no file is left behind.
         failure_persistence: None,
         max_shrink_iters: 2_000,
         ..Config::default()

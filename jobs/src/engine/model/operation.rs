@@ -4,7 +4,7 @@ use std::fmt;
 
 use proptest::{collection::vec, prelude::*};
 
-/// Chooses one of however many there are at that time.
+/// Chooses one of the candidates that there are at that time.
 #[derive(Clone, Copy)]
 pub(super) struct Pick(u8);
 
@@ -15,7 +15,7 @@ impl fmt::Debug for Pick {
 }
 
 impl Pick {
-    /// `None` when there is nothing to choose from.
+    /// The chosen candidate; `None` if there are none.
     pub(super) fn of<T: Copy>(self, candidates: &[T]) -> Option<T> {
         candidates.get(usize::from(self.0).checked_rem(candidates.len())?).copied()
     }
@@ -24,7 +24,7 @@ impl Pick {
 /// What a turn of the loop meets in the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// All goes well.
+    /// The batch succeeds.
     Well,
     /// A row of the batch cannot be done.
     Row,
@@ -32,15 +32,15 @@ pub(super) enum Outcome {
     RowInFinish,
     /// The recount at the end finds something left.
     LeftInFinish,
-    /// Something that passes by itself.
+    /// A failure that passes by itself.
     Retry,
-    /// Something that does not.
+    /// A failure that does not pass.
     Fail,
     /// The job must not be done.
     Refuse,
-    /// The batch is done, and then somebody else is waited for.
+    /// The batch is done, and then the job waits for something else.
     Wait,
-    /// The job's own rules leave the first item as it is.
+    /// The job's own rules park the first item.
     Park,
     /// The process dies after the batch's writes.
     DieInBatch,
@@ -48,7 +48,7 @@ pub(super) enum Outcome {
     DieInFinish,
 }
 
-/// What may come between a failure and what the loop does about it.
+/// What may happen between a failure and the loop's reaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meanwhile {
     Pause,
@@ -60,15 +60,16 @@ pub(super) enum Meanwhile {
 /// One thing that happens. Runs, workers and messages are picked among those there are.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Operation {
-    /// Somebody asks for the job, and may notify a worker.
+    /// An operator requests the job, and may notify a worker.
     Enqueue { notifies: bool },
-    /// The reconciler notifies workers of what is due; `again` also of what they were notified of.
+    /// The reconciler notifies workers of due runs; with `again`, also of those they were notified
+    /// of.
     Notify { again: bool },
-    /// A free worker gets a message and claims its run.
+    /// A free worker gets a notification and claims its run.
     Deliver(Pick),
-    /// Redis delivers a message twice.
+    /// Redis delivers a notification twice.
     Duplicate(Pick),
-    /// A message is acknowledged.
+    /// A worker acknowledges a notification.
     Acknowledge(Pick),
     /// Redis is emptied.
     LoseAll,
@@ -78,33 +79,33 @@ pub(super) enum Operation {
     Expire(Pick),
     /// The time of the next try comes.
     Elapse(Pick),
-    /// Somebody cannot wait for it.
+    /// An operator makes a run due now.
     Hasten(Pick),
-    /// Operators.
+    /// An operator pauses a run.
     Pause(Pick),
-    /// See above.
+    /// An operator resumes a run.
     Resume(Pick),
-    /// See above.
+    /// An operator cancels a run.
     Cancel(Pick),
-    /// See above.
+    /// An operator retries a run.
     Retry(Pick),
-    /// See above; only what was left aside.
+    /// An operator retries only the parked items of a run.
     RetryParked(Pick),
     /// A worker makes a turn of the loop, whether its claim still holds or not.
     Turn(Pick, Outcome),
-    /// The same; if it fails, somebody is quicker than what the loop does about that.
+    /// A turn; if it fails, something else happens before the loop reacts.
     TurnAnd(Pick, Outcome, Meanwhile),
     /// A turn, and the worker dies before the commit where the outcome says so, else after it.
     Crash(Pick, Outcome),
     /// A worker dies between two turns.
     Die(Pick),
-    /// A worker is told to stop.
+    /// A worker is asked to stop.
     Stop(Pick),
     /// A newer version has written the cursor when a worker makes a turn.
     NewerCursor(Pick),
 }
 
-/// A case.
+/// A case: the job's items, and what happens.
 #[derive(Clone)]
 pub(super) struct Sequence {
     /// Items of the job.
@@ -122,7 +123,7 @@ impl fmt::Debug for Sequence {
     }
 }
 
-/// Any case.
+/// Generates any case.
 pub(super) fn sequences() -> impl Strategy<Value = Sequence> {
     let beginning = prop_oneof![5 => Just(Vec::new()), 1 => Just(parked_to_the_end())];
     (1..=4_i64, beginning, vec(operation(), 3..=20)).prop_map(|(items, beginning, operations)| {
@@ -130,8 +131,8 @@ pub(super) fn sequences() -> impl Strategy<Value = Sequence> {
     })
 }
 
-/// A run that ends with an item left aside, which is then to be tried again: by chance alone that is
-/// rarely come to.
+/// A run that ends with a parked item, which is then to be retried: random sequences rarely get
+/// there.
 fn parked_to_the_end() -> Vec<Operation> {
     let first = Pick(0);
     let turns = [Outcome::Well, Outcome::Park, Outcome::Well];

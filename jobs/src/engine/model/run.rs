@@ -13,12 +13,12 @@ use super::{
 };
 use crate::engine::{Ended, Status, counting::nothing_done, ledger::Control};
 
-/// A run: every column that is not about identity, what hangs on it, and what its job has done.
+/// A run: every column that is not about identity, its dependent rows, and the effects of its job.
 #[derive(Debug, Clone, PartialEq, FromRow)]
 pub(super) struct Run {
     pub(super) status: Status,
     pub(super) control: Control,
-    /// How often the recount had it walk once more.
+    /// Number of times that the recount demanded another pass.
     pub(super) set_back: i32,
     pub(super) cursor: Option<i64>,
     pub(super) done: i64,
@@ -26,34 +26,34 @@ pub(super) struct Run {
     pub(super) total: Option<i64>,
     pub(super) attempt: i32,
     pub(super) crashes: i32,
-    /// Items that failed since it was asked for or tried again.
+    /// Items that failed since the run was requested or retried.
     pub(super) failures: i64,
     pub(super) last_error: Option<String>,
-    /// How it had ended, while only its parked items are tried again.
+    /// Status of the run before only its parked items were retried.
     pub(super) parked_retry_of: Option<Status>,
-    /// Whom its latest claims ended by waiting for, and how often it has looked since.
+    /// What its latest claims ended by waiting for, and how often it has checked since.
     pub(super) waits_for: Option<String>,
     pub(super) looks: i64,
     pub(super) fence: i64,
     pub(super) lease_owner: Option<String>,
     /// Whether the lease still lasts, if there is one.
     pub(super) leased: Option<bool>,
-    /// Whether it is to wait.
+    /// Whether the run is to start later.
     pub(super) later: bool,
     pub(super) notified: bool,
     pub(super) started: bool,
     pub(super) finished: bool,
-    /// Name, actor, detail.
+    /// Name, actor and detail of each event.
     #[sqlx(json)]
     pub(super) events: Vec<(String, String, Value)>,
-    /// Item, reason, SQLSTATE, and whether it is still to be tried again.
+    /// Item, reason and SQLSTATE, and whether the item is still to be retried.
     #[sqlx(json)]
     pub(super) parked_items: Vec<(String, String, Option<String>, bool)>,
     /// Items that were done, each as often as it was done.
     pub(super) effects: Vec<i64>,
 }
 
-/// Why a turn failed.
+/// Reason why a turn failed.
 pub(super) enum Trouble {
     Row(&'static str),
     Retry(&'static str),
@@ -138,7 +138,7 @@ impl Run {
         Ok(self.status)
     }
 
-    /// Queues it again for what is left, parked items included.
+    /// Queues the run again for what is left, parked items included.
     pub(super) fn requeue(&mut self) {
         if self.status.is_finished() {
             for (.., again) in &mut self.parked_items {
@@ -200,7 +200,7 @@ impl Run {
         self.parked_items.push((item, reason.to_owned(), sqlstate.map(str::to_owned), false));
     }
 
-    /// The plan, or a batch.
+    /// Makes the plan, or a batch.
     pub(super) fn work(
         &mut self,
         items: i64,
@@ -229,7 +229,7 @@ impl Run {
             return Ok(self.end_as_before(owner, before));
         }
         let Some(at) = self.cursor else {
-            // No item is to blame for what goes wrong in the plan.
+            // No item is to blame for a failure of the plan.
             trouble(false).map_err(|trouble| match trouble {
                 Trouble::Row(reason) => Trouble::Fail(reason.to_owned()),
                 other => other,
@@ -282,12 +282,12 @@ impl Run {
         Ok(Step::Again)
     }
 
-    /// The next item that was not done yet.
+    /// Next item that was not done yet.
     fn next(&self, items: i64, at: i64) -> Option<i64> {
         (at + 1..=items).find(|item| !self.effects.contains(item))
     }
 
-    /// Fails when it was set back too often.
+    /// Fails if the run was set back too often.
     fn may_be_set_back(&self) -> Result<(), Trouble> {
         if self.set_back < 3 {
             return Ok(());
@@ -301,7 +301,7 @@ impl Run {
         )))
     }
 
-    /// Goes back to the beginning, and forgets what was left aside.
+    /// Goes back to the beginning, and drops the parked items.
     fn set_back(&mut self, owner: &str) -> Step {
         let Self { parked, done, .. } = *self;
         let detail = json!({ "left": parked + 1, "parked": parked, "of": "items" });
@@ -317,7 +317,7 @@ impl Run {
         Step::Again
     }
 
-    /// Tries a parked item again; one that has to stay goes behind the others.
+    /// Retries a parked item; one that stays parked goes behind the others.
     fn retry_one(&mut self, owner: &str, outcome: Outcome, place: usize) {
         let (item, ..) = self.parked_items.remove(place);
         match outcome {
@@ -338,7 +338,7 @@ impl Run {
         self.leased = Some(true);
     }
 
-    /// Says success only of what was done.
+    /// Ends the run; parked items never count as success.
     fn come_to_its_end(&mut self, owner: &str) -> Step {
         self.total = Some(self.done + self.parked);
         match (self.done, self.parked) {
@@ -348,7 +348,7 @@ impl Run {
         }
     }
 
-    /// Ends as it had ended.
+    /// Ends the run with its previous status.
     fn end_as_before(&mut self, owner: &str, before: Status) -> Step {
         let ended = match before {
             Status::Cancelled => Ended::Cancelled,
@@ -357,7 +357,7 @@ impl Run {
         self.end(before, owner, None, ended)
     }
 
-    /// What a failure leads to.
+    /// Reacts to a failed turn, as the loop does.
     pub(super) fn react(
         &mut self,
         items: i64,

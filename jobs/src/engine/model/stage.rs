@@ -30,22 +30,22 @@ use crate::engine::{
     pacing::Pacing,
 };
 
-/// Few, so that short sequences come to the end of what is borne.
+/// Few, so that short sequences reach the bounds.
 pub(super) const MAX_ATTEMPTS: i32 = 2;
 pub(super) const MAX_CRASHES: i32 = 2;
 pub(super) const QUICK_TRIES: u32 = 1;
 
-/// How many items may fail in a row, and in all.
+/// Maximum number of items that may fail, in a row and in total.
 pub(super) const IN_A_ROW_MAX: u32 = 2;
 pub(super) const FAILURES_MAX: i64 = 2;
 
-/// Who asks, pauses, cancels.
+/// Operator who requests, pauses and cancels.
 pub(super) const OPERATOR: &str = "operator";
 
 /// A worker that lives no longer than its claim takes.
 pub(super) const OTHER: &str = "other";
 
-/// Outlasts every case; made to run out by hand.
+/// Outlasts every case; the tests expire it by hand.
 pub(super) const LEASE: Lease =
     Lease { duration: Duration::from_hours(1), renewal: Duration::from_mins(30) };
 
@@ -62,11 +62,11 @@ const BATCH: BatchSettings = BatchSettings {
     nice: 0.0,
 };
 
-/// Has a lease run out.
+/// Expires a lease.
 pub(super) const EXPIRE: &str = "
     update ostrakon.runs set lease_expires_at = clock_timestamp() - interval '1 s' where id = $1";
 
-/// Everything that the model knows, of the runs named, in that order.
+/// Everything that the model knows about the named runs, in that order.
 const LOOK: &str = "
     select status, control, coalesce((closing ->> 'set_back')::int, 0) as set_back,
            (cursor ->> 'at')::bigint as cursor, done, parked, total, attempt,
@@ -85,10 +85,10 @@ const LOOK: &str = "
 
 /// A ledger with its connections.
 pub(super) struct Stage {
-    /// For operators, the reconciler, claims, and for looking.
+    /// Connection for operators, the reconciler, claims and comparisons.
     pub(super) db: Mutex<PgConnection>,
     pub(super) script: Script,
-    /// For the loop, which needs one connection at a time.
+    /// Pool for the loop, which needs one connection at a time.
     pool: PgPool,
     // Dropped last: it ends every connection to it.
     _database: Database,
@@ -108,9 +108,9 @@ impl Stage {
         Ok(Self { db: Mutex::new(db), script: Script::new(), pool, _database: database })
     }
 
-    /// Takes away what an earlier case has left.
+    /// Removes what an earlier case has left.
     pub(super) async fn clear(&self) -> Result<()> {
-        // One that failed may have left a transaction.
+        // A case that failed may have left a transaction.
         drop(self.pool.acquire().await?);
         let statements = "delete from ostrakon.runs; delete from tally";
         sqlx::raw_sql(statements).execute(&mut *self.db.lock().await).await?;
@@ -143,15 +143,15 @@ impl Stage {
         Ok(enqueued)
     }
 
-    /// Does something to a run's row that is not ostrakon's doing.
+    /// Changes a run's row from outside of ostrakon.
     pub(super) async fn meddle(&self, statement: &'static str, id: &str) -> Result<()> {
         sqlx::query(statement).bind(id).execute(&mut *self.db.lock().await).await?;
         Ok(())
     }
 
-    /// Does what comes between a turn's failure and what the loop does about it.
+    /// Applies what happens between a turn's failure and the loop's reaction.
     async fn meanwhile(&self, id: &str, meanwhile: Meanwhile) -> Result<()> {
-        // The failed batch is undone by then.
+        // The failed batch is rolled back by then.
         drop(self.pool.acquire().await?);
         let mut db = self.db.lock().await;
         match meanwhile {
@@ -167,7 +167,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Checks when a run is to go on, and puts that off for longer than any case takes.
+    /// Checks when a run is to continue, and postpones that for longer than any case takes.
     pub(super) async fn put_off(&self, id: &str, delay: Duration) -> Result<()> {
         let left: f64 = sqlx::query_scalar(
             "with before as (select extract(epoch from available_at - clock_timestamp()) as left
@@ -237,7 +237,7 @@ impl Worker {
         })
     }
 
-    /// How many items the next batch takes.
+    /// Maximum items in the next batch.
     pub(super) fn limit(&self) -> i64 {
         self.pacing.limit()
     }
@@ -285,7 +285,7 @@ impl Worker {
         self.retrying = drive.retrying;
         self.tried_once_more = drive.tried_once_more;
         self.pacing = drive.pacing;
-        // What was not committed is undone when the connection can be had again.
+        // What was not committed is rolled back once the connection is available again.
         drop(stage.pool.acquire().await?);
         Ok(match next {
             Some(Next::Continue(())) => Step::Again,
@@ -295,7 +295,7 @@ impl Worker {
     }
 }
 
-/// How long a run that ended so is to wait.
+/// Delay before a run that ended this way continues.
 pub(super) fn delay(step: &Step) -> Option<Duration> {
     match step {
         Step::Ended(Ended::Retrying(_, delay)) => Some(*delay),

@@ -1,4 +1,4 @@
-//! A job whose effects can be counted: a row per item, which nothing keeps from being there twice.
+//! A job whose effects can be counted: a row per item, with nothing that prevents duplicates.
 
 use std::{
     future::pending,
@@ -16,25 +16,25 @@ use crate::engine::{
     Wait,
 };
 
-/// Where the effects go.
+/// Table of the effects.
 pub(super) const TABLE: &str = "create table tally (name text not null, item bigint not null);
      create index on tally (name)";
 
-/// How long the job waits, and for whom.
+/// Delay of the job's wait, and what it waits for.
 pub(super) fn wait() -> Wait {
     Wait { delay: Duration::from_hours(1), reason: "somebody else".to_owned() }
 }
 
-/// Does items 1 to `items`.
+/// A job that does items 1 to `items`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Tally {
-    /// Another for each run.
+    /// Name of the job, another for each run.
     pub(super) name: String,
-    /// How many.
+    /// Number of items.
     pub(super) items: i64,
 }
 
-/// The last item that was done or left aside.
+/// The last item that was done or parked.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Cursor {
     pub(super) at: i64,
@@ -44,7 +44,7 @@ pub(super) struct Cursor {
 #[derive(Debug)]
 pub(super) struct Script {
     outcome: Mutex<Outcome>,
-    /// Notified when the process is to die now.
+    /// Notified when the process should die now.
     pub(super) dying: Notify,
 }
 
@@ -110,7 +110,7 @@ impl Job for Tally {
         let last = self.items.min(at + limit);
         let parks = outcome == Outcome::Park && self.next(db, at).await? == Some(at + 1);
         let first = at + 1 + i64::from(parks);
-        // A run that is set back meets what it has done.
+        // A run that was set back meets what it has done.
         let done = sqlx::query(
             "insert into tally select $1, number from generate_series($2::bigint, $3) as number
              where not exists (select from tally where name = $1 and item = number)",
@@ -186,7 +186,7 @@ impl Job for Tally {
 }
 
 impl Tally {
-    /// The next item that was not done yet.
+    /// Next item that was not done yet.
     async fn next(&self, db: &mut PgConnection, at: i64) -> sqlx::Result<Option<i64>> {
         sqlx::query_scalar(
             "select number from generate_series($2 + 1, $3::bigint) as number
@@ -201,7 +201,7 @@ impl Tally {
     }
 }
 
-/// The failure that an outcome is, if it is one.
+/// Failure that an outcome stands for, if it is one.
 fn failure(outcome: Outcome) -> Result<(), JobError> {
     match outcome {
         Outcome::Row => Err(row("a bad row")),

@@ -1,35 +1,35 @@
-//! When a check is on: at once when a bound is passed, off only when things have been well within it
-//! for a while.
+//! Hysteresis of checks: a check throttles immediately when its bound is passed, and releases only
+//! after the figure has been well within it for a while.
 
 use std::time::{Duration, Instant};
 
 use super::{ThrottleCheck, Throttled};
 
-/// Well within: this share of a bound, in percent.
+/// Share of a bound that counts as well within it, in percent.
 const CLEAR_PERCENT: i64 = 80;
 
-/// What a look saw of one check.
+/// What a sample showed for one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reading {
     pub(super) check: ThrottleCheck,
     pub(super) level: Level,
-    /// Why it is on, if it is.
+    /// Reason to throttle, if the check does.
     pub(super) reason: String,
 }
 
-/// Where a figure stands.
+/// Position of a figure relative to its bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
     /// Well within its bound.
     Clear,
-    /// Too near to the bound to let a check go, and no reason to put it on.
+    /// Too near to the bound to release a check, and no reason to throttle.
     Near,
-    /// Beyond.
+    /// Beyond its bound.
     Over,
 }
 
 impl Level {
-    /// Of a figure that must not be higher than its bound.
+    /// Level of a figure that must not be higher than its bound.
     pub(super) const fn at_most(figure: i64, bound: i64) -> Self {
         if figure > bound {
             Self::Over
@@ -40,7 +40,7 @@ impl Level {
         }
     }
 
-    /// Of a figure that must not be lower than its bound.
+    /// Level of a figure that must not be lower than its bound.
     pub(super) const fn at_least(figure: i64, bound: i64) -> Self {
         if figure < bound {
             Self::Over
@@ -51,13 +51,13 @@ impl Level {
         }
     }
 
-    /// Of what is so or not so.
+    /// Level of a condition that holds or does not.
     pub(super) const fn of(over: bool) -> Self {
         if over { Self::Over } else { Self::Clear }
     }
 }
 
-/// Remembers which checks throttle.
+/// Checks that throttle now, and until when they are held.
 #[derive(Debug)]
 pub(super) struct Hysteresis {
     hold: Duration,
@@ -69,7 +69,8 @@ impl Hysteresis {
         Self { hold, on: Vec::new() }
     }
 
-    /// Takes in what a look at `now` saw. Gives the check that is on; the longest, if several are.
+    /// Takes in what a sample at `now` showed. Returns the check that throttles; the
+    /// longest-standing if there are several.
     pub(super) fn judge(&mut self, readings: Vec<Reading>, now: Instant) -> Option<Throttled> {
         for Reading { check, level, reason } in readings {
             let until = if check.is_command() { now } else { now + self.hold };

@@ -1,51 +1,52 @@
-//! How busy others are in the database.
+//! How busy other sessions in the database are.
 
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
-/// Looks count for so long: each is a moment, and most of what a server does is over in a few
-/// milliseconds.
+/// Time for which a sample counts: each is a moment, and most of what a server does is over in a
+/// few milliseconds.
 pub(super) const LASTING: Duration = Duration::from_secs(10);
 
-/// Looks until they can tell by themselves that nobody is there. Before, others are assumed to be as busy
-/// as can be.
+/// Samples needed before an empty window counts as idle. Until then, other sessions are assumed to
+/// be fully busy.
 const MIN_SAMPLES: u32 = 10;
 
-/// What is known of others in the database.
+/// Activity of other sessions in the database.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::engine) struct DatabaseLoad {
-    /// Whether they were at work lately: then batches are small.
+    /// Whether they were active lately: then batches are small.
     pub(in crate::engine) present: bool,
-    /// How busy they are, from 0 to 1, as the share of looks that saw one in a transaction: then there
-    /// are rests between batches.
+    /// How busy they are, from 0 to 1, as the share of samples that saw a session in a transaction:
+    /// then there are rests between batches.
     pub(in crate::engine) busy: f64,
 }
 
 impl DatabaseLoad {
-    /// Nothing is known yet.
+    /// Load before the first sample: assumed to be fully busy.
     pub(in crate::engine) const UNKNOWN: Self = Self { present: true, busy: 1.0 };
 
-    /// Nobody else is there.
+    /// Load without other sessions.
     pub(in crate::engine) const NONE: Self = Self { present: false, busy: 0.0 };
 }
 
-/// What one look saw of others.
+/// What one sample saw of other sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OtherSessions {
-    /// Whether one was in a transaction at that moment.
+    /// Whether a session was in a transaction at that moment.
     pub(super) in_transaction: bool,
-    /// Whether one did anything within [`LASTING`], if this role may know that of all of them.
+    /// Whether a session did anything within [`LASTING`]; `None` if this role may not see that of
+    /// all of them.
     pub(super) lately: Option<bool>,
 }
 
 impl OtherSessions {
-    /// What to assume when it could not be seen.
+    /// Assumption for a sample that failed.
     pub(super) const UNSEEN: Self = Self { in_transaction: true, lately: Some(true) };
 }
 
-/// Remembers the latest looks.
+/// Samples of the latest [`LASTING`].
 #[derive(Debug, Default)]
 pub(super) struct SampleWindow {
     taken: u32,
@@ -53,7 +54,7 @@ pub(super) struct SampleWindow {
 }
 
 impl SampleWindow {
-    /// Takes in what a look at `now` saw of others, and says what is known of them by now.
+    /// Takes in what a sample at `now` saw of other sessions, and returns the load known by now.
     pub(super) fn judge(&mut self, others: OtherSessions, now: Instant) -> DatabaseLoad {
         self.taken = self.taken.saturating_add(1);
         self.latest.retain(|(then, _)| now.duration_since(*then) < LASTING);
@@ -63,14 +64,14 @@ impl SampleWindow {
         DatabaseLoad { present: others.lately == Some(true) || busy > 0.0, busy }
     }
 
-    /// The share of the latest looks that saw somebody.
+    /// Share of the latest samples that saw a session in a transaction.
     fn busy(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a few thousand at most")]
         let share = |samples: usize| samples as f64 / self.latest.len() as f64;
         share(self.latest.iter().filter(|(_, seen)| *seen).count())
     }
 
-    /// Whether too little was seen to say anything.
+    /// Whether there are too few samples to judge.
     pub(super) const fn are_few(&self) -> bool {
         self.taken < MIN_SAMPLES
     }

@@ -1,9 +1,9 @@
-//! Throttling: what holds a run back between two batches because the server suffers, or is to be left
-//! alone.
+//! The throttle: what holds a run back between two batches because the server suffers, or should be
+//! left alone.
 //!
-//! While a run is worked on, [`watch`] looks at the database several times a second, beside the work
-//! and on a connection of its own. The loop begins no batch while a check is on, and is quiet while
-//! others are at work.
+//! While a run is worked on, [`watch`] samples the database several times a second, alongside the
+//! work and on its own connection. The loop begins no batch while a check throttles, and slows down
+//! while other sessions are active.
 
 mod hysteresis;
 mod load;
@@ -20,31 +20,31 @@ pub use window::{InvalidWindow, Window};
 pub(super) use load::DatabaseLoad;
 pub(super) use watch::watch;
 
-/// What may hold a run back.
+/// A check that can throttle a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThrottleCheck {
-    /// It is not the time of day for it.
+    /// The time of day is outside the window.
     Window,
-    /// A file says stop.
+    /// The flag file exists.
     FlagFile,
-    /// A replica has much to replay.
+    /// A replica has too much WAL to replay.
     ReplicaLag,
-    /// Others wait for locks that batches hold.
+    /// Other sessions wait for locks that batches hold.
     LockWaiters,
-    /// The server's own jobs wait for long.
+    /// The server's own jobs wait too long.
     ObanDelay,
     /// WAL is not archived as fast as it is written.
     WalArchive,
     /// A table of the run is being vacuumed.
     Vacuum,
-    /// Many others are busy in the database.
+    /// Too many other sessions are active in the database.
     ActiveBackends,
     /// The disk is nearly full.
     DiskFree,
 }
 
 impl ThrottleCheck {
-    /// Its name in ledger, log and JSON: never changes once released.
+    /// Name in ledger, log and JSON; never changes once released.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Window => "window",
@@ -59,7 +59,8 @@ impl ThrottleCheck {
         }
     }
 
-    /// Whether it is let go at once: what a person or the clock says does not flap.
+    /// Whether the check releases immediately: what the operator or the clock decides does not
+    /// flap.
     const fn is_command(self) -> bool {
         matches!(self, Self::Window | Self::FlagFile)
     }
@@ -71,28 +72,28 @@ impl fmt::Display for ThrottleCheck {
     }
 }
 
-/// A check that is on.
+/// A check that throttles now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Throttled {
-    /// Which.
+    /// The check that throttles.
     pub check: ThrottleCheck,
-    /// Why, with the figure and its bound, as a sentence without its end.
+    /// Reason, with the figure and its bound, as a sentence without its full stop.
     pub reason: String,
 }
 
 /// What the latest sample showed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct LoadSnapshot {
-    /// The check that is on.
+    /// The check that throttles, if any.
     pub(super) throttled: Option<Throttled>,
-    /// What is known of others.
+    /// Activity of other sessions.
     pub(super) load: DatabaseLoad,
-    /// Long runs that are being worked on, this one among them.
+    /// Number of long runs that are being worked on and not throttled.
     pub(super) active_runs: i64,
 }
 
 impl LoadSnapshot {
-    /// Nothing is known yet.
+    /// Snapshot before the first sample.
     pub(super) const UNKNOWN: Self =
         Self { throttled: None, load: DatabaseLoad::UNKNOWN, active_runs: 1 };
 }

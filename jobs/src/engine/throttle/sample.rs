@@ -14,7 +14,7 @@ use crate::engine::ServerQueues;
 
 const MIB: i64 = 1024 * 1024;
 
-/// What PostgreSQL says; `None` where this role may not know, or there is nothing to know.
+/// PostgreSQL's figures; `None` where this role may not see one, or where there is none.
 #[derive(Debug, FromRow)]
 struct Figures {
     sees_others: bool,
@@ -29,18 +29,18 @@ struct Figures {
     data_directory: Option<String>,
 }
 
-/// What was seen.
+/// What a sample showed.
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) readings: Vec<Reading>,
     pub(super) others: OtherSessions,
-    /// How many long runs are being worked on.
+    /// Number of long runs that are being worked on and not throttled.
     pub(super) active_runs: i64,
-    /// Settings of checks that this role cannot look at.
+    /// Settings of checks that this role cannot sample.
     pub(super) unseen: Vec<&'static str>,
 }
 
-/// Looks once. The checks that need no database come first: they work while it is away, too.
+/// Samples what needs no database: these checks work while it is unreachable, too.
 pub(super) fn at_machine(settings: &ThrottleSettings) -> Vec<Reading> {
     let window = settings.window.map(|window| {
         let over = !window.contains(Local::now().time());
@@ -55,7 +55,7 @@ pub(super) fn at_machine(settings: &ThrottleSettings) -> Vec<Reading> {
     window.into_iter().chain(flag_file).collect()
 }
 
-/// Looks at the database once, for a run that writes to `tables`.
+/// Samples the database for a run that writes to `tables`.
 pub(super) async fn at_database<H: ServerQueues>(
     db: &mut PgConnection,
     server_queues: &H,
@@ -137,7 +137,7 @@ fn read(figures: &Figures, settings: &ThrottleSettings) -> Vec<Reading> {
     readings
 }
 
-/// Looks how much of the database's disk is free.
+/// Samples the free space on the database's disk.
 fn disk(figures: &Figures, settings: &ThrottleSettings) -> Option<Reading> {
     if settings.disk_free == 0 {
         return None;
@@ -165,7 +165,7 @@ async fn backlog<H: ServerQueues>(
     if bound.is_zero() {
         return Ok(None);
     }
-    // From where a check that is on is held.
+    // From here on, a check that throttles is held.
     let near = bound * 4 / 5;
     let Some(backlog) = server_queues.backlog(db, near).await? else { return Ok(None) };
     let level = if backlog.waited > bound { Level::Over } else { Level::Near };
@@ -181,7 +181,7 @@ async fn backlog<H: ServerQueues>(
     Ok(Some(Reading { check: ThrottleCheck::ObanDelay, level, reason }))
 }
 
-/// Names the settings of checks that are wanted and cannot be looked at.
+/// Names the settings of checks that are enabled and cannot be sampled.
 fn unseen(figures: &Figures, settings: &ThrottleSettings) -> Vec<&'static str> {
     let blind = !figures.sees_others;
     [

@@ -1,34 +1,35 @@
-//! When a run is throttled.
+//! Settings of the throttle.
 
 use std::{path::PathBuf, time::Duration};
 
 use super::Window;
 
-/// Bounds beyond which a run is throttled. A bound of zero, like `None`, means that nobody looks.
+/// Bounds beyond which a run is throttled. A bound of zero, or `None`, disables its check.
 #[derive(Debug, Clone, Default)]
 pub struct ThrottleSettings {
-    /// Between two looks.
+    /// Interval between two samples.
     pub interval: Duration,
-    /// How long a figure must be well within its bound until the run goes on.
+    /// Time that a figure must be well within its bound before the run continues.
     pub hold: Duration,
-    /// Bytes of WAL that a replica may have yet to replay.
+    /// Maximum WAL that a replica has yet to replay, in bytes.
     pub replica_lag: i64,
-    /// Backends of others that may wait for locks of ours at once.
+    /// Maximum number of other backends that wait simultaneously for locks of ostrakon.
     pub lock_waiters: i64,
-    /// How long a due job of the server may wait while its queue is worked on.
+    /// Maximum time that a due job of the server waits while its queue is worked on.
     pub oban_delay: Duration,
-    /// Full WAL segments that may wait for the archive.
+    /// Maximum number of full WAL segments that wait for the archive.
     pub wal_segments: i64,
-    /// Whether to wait while a table of the run is vacuumed.
+    /// Whether to pause while a table of the run is vacuumed.
     pub vacuum: bool,
-    /// Backends of others that may be busy at once.
+    /// Maximum number of other backends that are active simultaneously.
     pub active_backends: i64,
-    /// Bytes that must be free on the database's disk.
+    /// Minimum free space on the database's disk, in bytes.
     pub disk_free: u64,
-    /// A path on that disk; `None`: the data directory, where PostgreSQL is on this machine and says.
+    /// Path on that disk; `None` means the data directory, if PostgreSQL is on this machine and
+    /// shows it.
     pub disk_path: Option<PathBuf>,
-    /// Batches stop while this file exists.
+    /// Flag file: no batch begins while it exists.
     pub flag_file: Option<PathBuf>,
-    /// The time of day, of this machine, for batches.
+    /// Hours in which batches may run, in this machine's local time.
     pub window: Option<Window>,
 }

@@ -1,4 +1,4 @@
-//! Looking several times a second, beside the work.
+//! Sampling several times a second, alongside the work.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -17,17 +17,17 @@ use super::{
 };
 use crate::engine::{ServerQueues, Table, transaction::answered};
 
-/// How long a look may take.
+/// Time limit for a sample.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Between the first looks, which are to tell soon whether others are at work.
+/// Interval between the first samples, which should soon show whether other sessions are active.
 const SOON: Duration = Duration::from_millis(20);
 
-/// Whether it was said which checks this role cannot look at: once per process.
+/// Missing-privilege message already logged: once per process.
 static SAID: AtomicBool = AtomicBool::new(false);
 
-/// Tells what is to be seen, until nobody listens. A look that fails says nothing of the database:
-/// a batch would fail as well, and that has its own remedies.
+/// Samples the load until the receivers are gone. A sample that fails says nothing about the
+/// database: a batch would fail as well, and has its own remedies.
 pub(in crate::engine) async fn watch<H: ServerQueues>(
     pool: &PgPool,
     server_queues: &H,
@@ -97,7 +97,7 @@ mod tests {
         let database = Database::create(Flavour::Pleroma).await?;
         let pool = database.pool();
         ledger::migrate(&mut *pool.acquire().await?).await?;
-        // Two at work; a dead worker's, one that is throttled, a short one, and one that waits.
+        // Two runs being worked on; one of a dead worker, one throttled, one short and one queued.
         sqlx::raw_sql(
             "insert into ostrakon.runs (id, job, class, payload, subject, dedupe_key, requested_by,
                                       status, lease_owner, lease_expires_at, throttle)
@@ -114,7 +114,7 @@ mod tests {
         Ok(())
     }
 
-    /// What is known after one look, or after as many as it takes.
+    /// First snapshot for which `is_enough` holds.
     async fn snapshot_of(
         pool: &PgPool,
         is_enough: fn(&LoadSnapshot) -> bool,
@@ -135,7 +135,7 @@ mod tests {
         snapshot_of(pool, |_| true).await
     }
 
-    /// What is known of others when there were enough looks.
+    /// Load of other sessions after enough samples.
     async fn seen_by(pool: &PgPool) -> Result<DatabaseLoad> {
         Ok(snapshot_of(pool, |snapshot| snapshot.load.busy < 1.0).await?.load)
     }
@@ -146,7 +146,7 @@ mod tests {
         Ok(PgPoolOptions::new().connect_with(options).await?)
     }
 
-    /// Says when so many wait for locks.
+    /// Waits until `wanted` sessions wait for locks.
     async fn wait_for_locks(pool: &PgPool, wanted: i64) -> Result<()> {
         let waiting = "select count(*) from pg_stat_activity
                        where datname = current_database() and wait_event_type = 'Lock'";
@@ -154,7 +154,7 @@ mod tests {
         Ok(())
     }
 
-    /// Whether more than one waits for locks of ostrakon.
+    /// Whether more than one session waits for locks of ostrakon.
     async fn others_wait(pool: &PgPool) -> Result<bool> {
         let settings = ThrottleSettings { lock_waiters: 1, ..ThrottleSettings::default() };
         let mut db = pool.acquire().await?;
@@ -192,7 +192,7 @@ mod tests {
         assert!(!others_wait(&pool).await?, "they wait for the server, as the batch does");
         server.rollback().await?;
         let batch = batch.await??;
-        // The batch has the row now, and the first of them is about to wait for that.
+        // The batch has the row now, and the first of the others is about to wait for it.
         while !others_wait(&pool).await? {}
         batch.rollback().await?;
         while let Some(other) = others.join_next().await {
@@ -207,7 +207,7 @@ mod tests {
         let pool = ostrakon_at(database.url()).await?;
         ledger::migrate(&mut *pool.acquire().await?).await?;
         assert_eq!(first_snapshot(&pool).await?.load, DatabaseLoad::NONE);
-        // The connection that grants stays, and is another role's.
+        // The connection that grants stays open, and belongs to another role.
         let rights = "grant usage on schema ostrakon to onlooker;
                       grant select on ostrakon.runs to onlooker";
         let onlooker = ostrakon_at(&database.grant("onlooker", rights).await?).await?;

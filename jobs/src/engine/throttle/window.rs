@@ -1,13 +1,13 @@
-//! A part of the day.
+//! A window: a part of the day.
 
 use std::{fmt, str::FromStr};
 
 use chrono::NaiveTime;
 
-/// The form of a time in a window.
+/// Format of a time in a window.
 const FORMAT: &str = "%H:%M";
 
-/// From one time of day until before another, over midnight where the second is the earlier:
+/// From one time of day until just before another, past midnight if the second is earlier:
 /// `22:00-05:00`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -15,13 +15,13 @@ pub struct Window {
     until: NaiveTime,
 }
 
-/// A text that names no part of the day.
+/// Error for a text that is not a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not two different times of day such as 01:00-06:00")]
 pub struct InvalidWindow;
 
 impl Window {
-    /// Whether a time lies within.
+    /// Whether `time` lies within the window.
     pub fn contains(self, time: NaiveTime) -> bool {
         if self.from < self.until {
             (self.from..self.until).contains(&time)

@@ -1,6 +1,6 @@
 -- $1: accounts. Counts the active accounts that each local one of them follows.
--- Those at the other end are looked up together, each once and in the order of their ids: in two thirds of the time that
--- it takes one by one. `array`: by their ids, as many as there are, whatever PostgreSQL believes.
+-- Accounts at the other end are looked up together, each once and in the order of their ids: this takes two thirds of
+-- the time of one lookup per relation. `array`: by their ids, as many as there are, whatever PostgreSQL estimates.
 with account as materialized (
     select id from public.users where id = any ($1) and local
 ), relation as materialized (

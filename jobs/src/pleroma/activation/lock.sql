@@ -1,5 +1,5 @@
 -- $1: accounts to switch. Locks them, their local followers and the local accounts they follow,
--- in the order of ids, and tells which of them are local followers.
+-- in the order of ids, and returns which of them are local followers.
 with follower as (
     select distinct r.follower_id as id
     from public.following_relationships r

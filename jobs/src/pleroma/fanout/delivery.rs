@@ -1,4 +1,4 @@
-//! The job that delivers an activity to one inbox (docs/semantics.md 2.4.3).
+//! Job that delivers an activity to one inbox (docs/semantics.md 2.4.3).
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::{
     Outgoing,
 };
 
-/// One delivery, in the form that the server's release knows.
+/// Delivery job in the form that the server's release expects.
 pub(super) fn delivery(
     server: &Server,
     actor: &Actor,
@@ -46,7 +46,7 @@ pub(super) fn delivery(
     }
 }
 
-/// How a document for other servers begins: with a context, which only they need.
+/// Beginning of a document for other servers: its context, which only they need.
 pub(super) fn beginning(server: &Server) -> String {
     let language = if server.shape.flavour == Flavour::Akkoma {
         json!({ "@language": "und", "htmlMfm": "https://w3id.org/fep/c16b#htmlMfm" })

@@ -1,4 +1,4 @@
-//! Where a batch of activities goes (docs/semantics.md 2.4.4 and 2.4.5).
+//! Destinations of a batch of activities (docs/semantics.md 2.4.4 and 2.4.5).
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -15,14 +15,14 @@ use super::{
     Outgoing,
 };
 
-/// Where an account of another server receives activities.
+/// Inboxes of an account of another server.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub(super) struct InboxPair {
     inbox: String,
     shared_inbox: Option<String>,
 }
 
-/// To whom an activity is addressed, as far as it matters here.
+/// Recipients of an activity, as far as they matter here.
 #[derive(Debug, Clone, Copy, FromRow)]
 struct Addressed {
     id: Uuid,
@@ -32,17 +32,17 @@ struct Addressed {
     shared: bool,
 }
 
-/// Everything that decides where a batch of activities goes.
+/// Recipients of a batch of activities.
 #[derive(Debug, Default)]
 pub(super) struct RecipientIndex {
     addressed: HashMap<Uuid, Addressed>,
-    /// Where followers on other servers receive.
+    /// Inboxes of followers on other servers.
     followers: Arc<[InboxPair]>,
-    /// Where accounts that an activity addresses by name receive.
+    /// Inboxes of accounts that an activity addresses by name.
     named: HashMap<Uuid, Vec<InboxPair>>,
-    /// Where those receive who fetched an object, by its row.
+    /// Inboxes of accounts that fetched an object, by its row.
     fetchers: HashMap<i64, Vec<InboxPair>>,
-    /// Hosts that did not answer lately, and since when; `None`: for too long.
+    /// Hosts that did not answer lately, and since when; `None` for longer than the time-out.
     unreachable: HashMap<String, Option<String>>,
 }
 
@@ -91,7 +91,7 @@ impl RecipientIndex {
         inboxes.filter_map(host).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// The inboxes of an activity, and whether somebody there is addressed by name.
+    /// Inboxes of an activity, each with whether an account there is addressed by name.
     pub(super) fn inboxes(
         &self,
         activity: &Outgoing,
@@ -127,7 +127,7 @@ impl RecipientIndex {
     }
 }
 
-/// Whether a host is in the list, itself or by a pattern `*.host`.
+/// Whether a host is in the list, by itself or by a pattern `*.host`.
 fn is_quarantined(host: &str, quarantined: &[String]) -> bool {
     quarantined.iter().any(|entry| match entry.strip_prefix("*.") {
         Some(parent) => {
@@ -141,7 +141,7 @@ fn host(inbox: &str) -> Option<String> {
     Url::parse(inbox).ok()?.host_str().map(str::to_lowercase)
 }
 
-/// The address of an account's followers.
+/// Address of the collection of an account's followers.
 pub async fn followers_address(db: &mut PgConnection, actor: &Actor) -> sqlx::Result<String> {
     let address: Option<String> =
         sqlx::query_scalar("select follower_address from public.users where id = $1")
@@ -175,8 +175,8 @@ pub(super) async fn followers(
     sqlx::query_as(sql).bind(actor.id).fetch_all(db).await
 }
 
-/// To whom new activities are addressed. Their lists stay in the database: they are as long as
-/// whoever wrote them wanted.
+/// Recipients of new activities. Their lists stay in the database: other servers may have made them
+/// arbitrarily long.
 async fn addressed(
     db: &mut PgConnection,
     activities: &[Uuid],
@@ -229,7 +229,7 @@ async fn named(
     Ok(named)
 }
 
-/// Takes the readers of objects out of the database.
+/// Deletes the records of who fetched objects, and returns the inboxes of these accounts.
 async fn fetchers(
     db: &mut PgConnection,
     objects: &[i64],
@@ -293,7 +293,7 @@ mod tests {
         Outgoing { id: Flake(ID), ap_id: String::new(), deleted_object: Some(4), undone: None }
     }
 
-    /// Everything that is known of an activity that is addressed so.
+    /// Index for an activity that is addressed in this way.
     fn directory(addressed: Addressed) -> RecipientIndex {
         let carl =
             mailbox("https://far.example/users/carl/inbox", Some("https://far.example/inbox"));

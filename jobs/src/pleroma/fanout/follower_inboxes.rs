@@ -1,4 +1,4 @@
-//! The inboxes of an account's followers, for the batches of one run.
+//! Inboxes of accounts' followers, shared by the batches of a run.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -13,14 +13,14 @@ use super::{
     directory::{InboxPair, followers},
 };
 
-/// They are read again after so long. Every batch needs all of them: to read them each time would
-/// take longer than all the rest of it, for an account that very many follow.
+/// Time after which the inboxes are read again. Every batch needs all of them: for an account with
+/// very many followers, reading them each time would take longer than the rest of the batch.
 const KEPT: Duration = Duration::from_mins(1);
 
-/// Accounts whose inboxes are kept at once: one for each of a few runs.
+/// Maximum number of accounts whose inboxes are cached: one for each of a few runs.
 const ACCOUNTS_MAX: usize = 4;
 
-/// The inboxes that were read lately.
+/// Inboxes that were read lately.
 #[derive(Debug, Default)]
 pub struct FollowerInboxes(Mutex<Vec<Known>>);
 
@@ -32,7 +32,7 @@ struct Known {
 }
 
 impl FollowerInboxes {
-    /// Where an account's followers on other servers receive, as it was a minute ago at most.
+    /// Inboxes of an account's followers on other servers, at most one minute old.
     pub(super) async fn of(
         &self,
         db: &mut PgConnection,
@@ -56,7 +56,8 @@ impl FollowerInboxes {
         Ok(inboxes)
     }
 
-    /// A run of the account begins, which goes by what is there now.
+    /// Drops the inboxes of an account when a run for it begins, so that the run reads the current
+    /// ones.
     pub fn forget(&self, account: Uuid) {
         self.with(|known| known.retain(|one| one.account != account));
     }

@@ -1,8 +1,8 @@
-//! Telling other servers without the server's own fan-out (docs/semantics.md 2.4).
+//! Notifying other servers without the server's own fan-out (docs/semantics.md 2.4).
 //!
-//! The server's `publish` job finds out the inboxes itself, but only for an active actor. A
-//! `publish_one` job names its inbox and needs no more of the actor than its keys: it is signed and
-//! delivered for an inactive actor as well.
+//! The server's `publish` job determines the inboxes itself, but only for an active actor. A
+//! `publish_one` job names its inbox and needs only the actor's keys: the server signs and delivers
+//! it for an inactive actor as well.
 
 mod delivery;
 mod directory;
@@ -20,31 +20,32 @@ pub use directory::followers_address;
 use directory::{InboxPair, RecipientIndex};
 pub use follower_inboxes::FollowerInboxes;
 
-/// Who finds out the inboxes that an activity goes to.
+/// Fan-out of an activity: which program determines the inboxes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fanout {
     /// The server, by a `publish` job.
     Server,
-    /// This program, by a `publish_one` job per inbox.
+    /// ostrakon, by a `publish_one` job per inbox.
     Ostrakon,
 }
 
-/// A new activity that other servers are to be told of. Its row is there already.
+/// New activity that other servers should receive. Its row already exists.
 #[derive(Debug)]
 pub struct Outgoing {
-    /// Id of its row.
+    /// Id of the activity's row.
     pub id: Flake,
-    /// Its ActivityPub id.
+    /// ActivityPub id of the activity.
     pub ap_id: String,
-    /// The row of the object it deletes: whoever fetched that is told as well.
+    /// Row of the object that it deletes: accounts that fetched the object are notified as well.
     pub deleted_object: Option<i64>,
-    /// The activity that it undoes, for the servers that send it along; itself, if it holds that.
+    /// Activity that it undoes, for the servers that embed it; the Undo itself, if it embeds that
+    /// activity.
     pub undone: Option<Uuid>,
 }
 
-/// Makes the jobs that deliver activities of one actor, one for each distinct inbox. Forgets who
-/// fetched the deleted objects, as the server does when it delivers.
+/// Creates the jobs that deliver activities of one actor, one for each distinct inbox. Deletes the
+/// records of who fetched the deleted objects, as the server does when it delivers.
 pub async fn fan_out(
     db: &mut PgConnection,
     server: &Server,
@@ -68,8 +69,8 @@ pub async fn fan_out(
         .collect())
 }
 
-/// Counts the distinct inboxes of an account's followers on other servers, the unreachable ones
-/// included, as they were a minute ago at most.
+/// Counts the distinct inboxes of an account's followers on other servers, unreachable ones
+/// included; at most one minute old.
 pub async fn count_inboxes(
     db: &mut PgConnection,
     server: &Server,

@@ -1,8 +1,8 @@
-//! The columns of `users` in the releases that ostrakon knows.
+//! Columns of `users` in the releases that ostrakon knows.
 //!
-//! A removal empties what says something about a person. A column that is not listed here may be
-//! such a one, so a table that has it belongs to a release, or a descendant, that ostrakon does not
-//! know.
+//! A removal empties the columns that contain personal data. An unlisted column may be one of
+//! these. So a table with such a column belongs to a release, or a descendant, that ostrakon does
+//! not know.
 
 use super::Flavour;
 

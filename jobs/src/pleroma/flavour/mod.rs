@@ -1,7 +1,7 @@
-//! Which server's database this is, found out from the catalogue (docs/semantics.md 9.1).
+//! Detection of the server to which a database belongs, from the catalogue (docs/semantics.md 9.1).
 //!
-//! A database whose signs contradict each other, that lacks something that a statement names, or
-//! that has something of which nobody here knows what it is for, is not written to.
+//! ostrakon does not write to a database whose signs contradict each other, that lacks anything
+//! that a statement names, or that contains a column of unknown purpose.
 
 mod known_columns;
 mod signs;
@@ -17,7 +17,7 @@ use crate::grants::{Demand, demands, labels};
 use known_columns::known_columns;
 use signs::Catalogue;
 
-/// The three families of servers.
+/// Family of servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Flavour {
@@ -39,7 +39,7 @@ impl fmt::Display for Flavour {
     }
 }
 
-/// How the index of activities by their object is written.
+/// Expression in the index of activities by their object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AssociatedObject {
     /// By the SQL function `associated_object_id(jsonb)`.
@@ -48,7 +48,7 @@ pub enum AssociatedObject {
     Coalesce,
 }
 
-/// Where pins are kept.
+/// Column in which pins are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pins {
     /// `users.pinned_objects`: JSON map from object id to time.
@@ -57,20 +57,20 @@ pub enum Pins {
     Activities,
 }
 
-/// What differs between databases, each found by looking.
+/// Differences between databases, each detected in the catalogue.
 #[derive(Debug, Clone)]
 pub struct Shape {
-    /// The family.
+    /// Family of the server.
     pub flavour: Flavour,
-    /// How activities are found by their object.
+    /// Expression by which activities are found by their object.
     pub associated_object: AssociatedObject,
-    /// Where pins are kept.
+    /// Column in which pins are stored.
     pub pins: Pins,
-    /// Whether there are tables of hashtags.
+    /// Whether the tables of hashtags exist.
     pub hashtags: bool,
     /// Whether accounts can follow hashtags.
     pub followed_hashtags: bool,
-    /// Whether there are chats.
+    /// Whether chats exist.
     pub chats: bool,
     /// Whether every deletion gets a search job, whatever the search module (Pleroma ≥ 2.7).
     pub search_jobs: bool,
@@ -80,7 +80,7 @@ pub struct Shape {
     pub is_discoverable: bool,
     /// Whether `users.is_locked` has that name; `users.locked` before Pleroma 2.2.0.
     pub is_locked: bool,
-    /// How often the server tries to deliver.
+    /// Number of times that the server attempts a delivery.
     pub delivery_attempts: i32,
     /// Version of Oban's table.
     pub oban_version: i32,
@@ -94,23 +94,23 @@ impl Shape {
     }
 }
 
-/// Why a database is not written to.
+/// Reason why ostrakon does not write to a database.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    /// It is not what this program knows.
+    /// The database is of no server that this program knows.
     #[error(
         "this is not the database of a server that ostrakon knows ({found}); nothing was written"
     )]
     Unknown {
-        /// What was found, or looked for in vain.
+        /// Signs that were found, or that are missing.
         found: String,
     },
-    /// It could not be asked.
+    /// The database could not be queried.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 
-/// What statements do not fit.
+/// Objects that the statements do not fit.
 #[derive(FromRow)]
 struct Misfit {
     missing: Vec<String>,
@@ -127,7 +127,7 @@ fn list(names: &[String]) -> String {
     }
 }
 
-/// Looks at the catalogue and tells the family and its details.
+/// Reads the catalogue, and returns the family and its details.
 pub async fn probe(db: &mut PgConnection) -> Result<Shape, ProbeError> {
     let unknown = |found: String| ProbeError::Unknown { found };
     let found = Catalogue::read(db).await?;
@@ -161,7 +161,7 @@ pub async fn probe(db: &mut PgConnection) -> Result<Shape, ProbeError> {
     })
 }
 
-/// Says what of the flavour's statements does not fit, or is not known.
+/// Describes objects that the flavour's statements do not fit, or that are unknown.
 async fn misfit(db: &mut PgConnection, flavour: Flavour) -> sqlx::Result<Option<String>> {
     let demands: Vec<Demand> = demands(flavour).collect();
     let (types, labels): (Vec<_>, Vec<_>) = labels(flavour).unzip();

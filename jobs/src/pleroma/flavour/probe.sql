@@ -12,7 +12,7 @@ with needed (name) as (
            ('oban_jobs.queue'), ('oban_jobs.worker'), ('oban_jobs.args'), ('oban_jobs.state'),
            ('oban_jobs.priority'), ('oban_jobs.max_attempts'), ('oban_jobs.scheduled_at')
 ), present (name) as materialized (
-    -- Each by the catalogue's index: this is asked at every start.
+    -- Each by the catalogue's index: this runs at every start.
     select name from (select name from needed union all select name from unnest($1::text[]) as name) as wanted
     where case
         when position('.' in name) = 0 then to_regclass('public.' || name) is not null

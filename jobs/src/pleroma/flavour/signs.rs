@@ -1,20 +1,20 @@
-//! The signs by which families of servers, and releases of Pleroma, are told apart.
+//! Signs that distinguish families of servers, and releases of Pleroma.
 
 use sqlx::{FromRow, PgConnection};
 
 use super::{Flavour, ProbeError, list};
 
-/// The index that came with Pleroma 2.10.
+/// Index introduced in Pleroma 2.10.
 pub(super) const PLEROMA_2_10: &str = "activities_actor_type_index";
 
-/// The function that came with Pleroma 2.5.
+/// Function introduced in Pleroma 2.5.
 const ASSOCIATED_OBJECT_ID: &str = "function associated_object_id";
 
-/// Tables that came with Pleroma 2.7, as the migration that merged its queues.
+/// Tables introduced in Pleroma 2.7, like the migration that merged its queues.
 const PLEROMA_2_7: [&str; 2] = ["bookmark_folders", "rich_media_card"];
 
-/// Everything that is looked for, beside the function and the migration: tables, indexes, and
-/// columns with their table.
+/// Objects that the probe looks for, in addition to the function and the migration: tables,
+/// indexes, and columns with their table.
 const LOOKED_FOR: &[&str] = &[
     "users.is_active",
     "users.deactivated",
@@ -37,7 +37,7 @@ const LOOKED_FOR: &[&str] = &[
     PLEROMA_2_10,
 ];
 
-/// The name of a family, for a person.
+/// Name of a family for messages.
 pub(super) const fn name(flavour: Flavour) -> &'static str {
     match flavour {
         Flavour::Pleroma => "Pleroma",
@@ -46,13 +46,13 @@ pub(super) const fn name(flavour: Flavour) -> &'static str {
     }
 }
 
-/// What every release of a family has, and what none has.
+/// Objects that every release of a family has, and objects that none has.
 struct Signs {
     present: &'static [&'static str],
     absent: &'static [&'static str],
 }
 
-/// Followed hashtags are no sign: Pleroma has them since 2.9.
+/// Returns the signs of a family. Followed hashtags are no sign: Pleroma has them since 2.9.
 const fn signs(flavour: Flavour) -> Signs {
     match flavour {
         Flavour::Pleroma => Signs {
@@ -96,10 +96,10 @@ const fn signs(flavour: Flavour) -> Signs {
     }
 }
 
-/// What of it is there.
+/// Objects found in the catalogue.
 #[derive(FromRow)]
 pub(super) struct Catalogue {
-    /// What no server that ostrakon knows is without.
+    /// Missing objects that every server known to ostrakon has.
     missing: Vec<String>,
     found: Vec<String>,
     oban_version: Option<String>,
@@ -119,7 +119,7 @@ impl Catalogue {
         self.found.iter().any(|found| found == name)
     }
 
-    /// Tells the family; or what contradicts it.
+    /// Returns the family, or the contradiction.
     pub(super) fn flavour(&self) -> Result<Flavour, String> {
         let flavour = if self.has("user_frontend_setting_profiles") {
             Flavour::Akkoma
@@ -149,7 +149,8 @@ impl Catalogue {
         self.renamed(flavour)
     }
 
-    /// Pleroma 2.2 renamed two columns, one after the other.
+    /// Distinguishes the releases of Pleroma 2.2 by two columns, which were renamed one after the
+    /// other.
     fn renamed(&self, flavour: Flavour) -> Result<Flavour, String> {
         for (new, old) in
             [("users.is_locked", "users.locked"), ("users.is_discoverable", "users.discoverable")]
@@ -172,7 +173,7 @@ impl Catalogue {
         Ok(flavour)
     }
 
-    /// Whether a Pleroma is of 2.7 or newer; or what contradicts it.
+    /// Whether a Pleroma is 2.7 or newer; or the contradiction.
     pub(super) async fn is_pleroma_2_7(
         &self,
         db: &mut PgConnection,
@@ -199,8 +200,8 @@ impl Catalogue {
         })
     }
 
-    /// The version of Oban's table; or that it is none which goes with the release. Pleroma 2.2's
-    /// jobs have the same shape whatever it is.
+    /// Version of Oban's table, or an error if it does not match the release. Jobs of Pleroma 2.2
+    /// have the same shape in every version.
     pub(super) fn oban_version(&self, flavour: Flavour, newer: bool) -> Result<i32, String> {
         let version = self.oban_version.as_ref().and_then(|text| text.parse().ok());
         let fits = match (flavour, newer) {

@@ -1,4 +1,5 @@
-//! Each sign taken away or added: the database is what it was, or refused; never another one.
+//! Tests that remove or add each sign: the database is detected as before, or refused; never as
+//! another server's.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use sqlx::{Connection as _, Executor as _, PgConnection};
@@ -6,7 +7,7 @@ use testkit::{Database, Flavour as Kit, put_together};
 
 use super::*;
 
-/// What the kit's schema is known as.
+/// Flavour that the kit's schema should be detected as.
 const fn flavour(kit: Kit) -> Flavour {
     match kit {
         Kit::Pleroma => Flavour::Pleroma,
@@ -15,7 +16,7 @@ const fn flavour(kit: Kit) -> Flavour {
     }
 }
 
-/// Looks at a database that was changed, and leaves it as it was.
+/// Probes a changed database, and reverts the change.
 async fn changed(db: &mut PgConnection, change: &str) -> Result<Result<Shape, String>> {
     let mut transaction = db.begin().await?;
     sqlx::raw_sql(put_together(change.to_owned()))
@@ -228,7 +229,7 @@ async fn what_statements_name_is_demanded() -> Result<()> {
             let name = format!("{}.{column}", table.trim_start_matches("public."));
             match probed {
                 Err(found) if found.contains(&name) || found.contains(table) => {}
-                // One of those by which releases are told apart.
+                // One of the signs that distinguish releases.
                 Err(found) if found.contains("looks like") || found.contains("neither") => {}
                 probed => bail!("{kit}: {name}: {probed:?}"),
             }

@@ -1,6 +1,6 @@
-//! Mails that the server sends for us (docs/semantics.md 5.5).
+//! Mails that the server sends for ostrakon (docs/semantics.md 5.5).
 //!
-//! ostrakon has no way to send mail, and needs none: the server keeps mails as jobs.
+//! ostrakon cannot send mail, and need not: the server keeps mails as jobs.
 
 mod term;
 mod text;
@@ -13,28 +13,28 @@ pub(super) use text::{approval_pending, confirmation, for_review, registered};
 use super::{Flavour, ObanJob, Server};
 use term::{Term, encode};
 
-/// A mail to one person.
+/// Mail to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mail {
-    /// Name of the person.
+    /// Name of the recipient.
     pub(super) name: String,
-    /// E-mail address of the person.
+    /// E-mail address of the recipient.
     pub(super) address: String,
-    /// Subject.
+    /// Subject of the mail.
     pub(super) subject: String,
     /// Body, as HTML.
     pub(super) html: String,
 }
 
-/// The server's name, as mails say it.
+/// Name of the server as used in mails.
 pub(super) fn instance_name(server: &Server) -> &str {
     server.registration.instance_name.as_deref().unwrap_or(&server.host)
 }
 
-/// Makes the job that sends a mail. It fails, and is given up in the end, where the server's mailer
-/// is off, which is the servers' default.
+/// Creates the job that sends a mail. If the server's mailer is off, as it is by default, the job
+/// fails and is eventually discarded.
 pub(super) fn mail_job(server: &Server, mail: Mail) -> ObanJob {
-    // Pleroma from 2.7 on has no queue for mails any more, and tries more often.
+    // Pleroma 2.7 and newer has no queue for mails any more, and makes more attempts.
     let (queue, max_attempts) = match server.shape.flavour {
         Flavour::Pleroma if server.shape.slow_queue => ("background", 20),
         _ => ("mailer", 1),
@@ -51,7 +51,7 @@ pub(super) fn mail_job(server: &Server, mail: Mail) -> ObanJob {
     }
 }
 
-/// Puts a mail into the form of the library that the servers send mails with.
+/// Encodes a mail for the library with which the servers send mails.
 fn email(server: &Server, mail: Mail) -> Term {
     let sender = server.registration.notify_email.clone();
     let sender = sender.unwrap_or_else(|| format!("noreply@{}", server.host));

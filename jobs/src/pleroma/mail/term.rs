@@ -3,23 +3,23 @@
 /// First byte of every encoded term.
 const VERSION: u8 = 131;
 
-/// A term.
+/// Term of Erlang.
 #[derive(Debug, Clone)]
 pub(super) enum Term {
-    /// A name that the server's program has.
+    /// Atom: a name that the server's program defines.
     Atom(&'static str),
-    /// A text: a binary in UTF-8.
+    /// Text: a binary in UTF-8.
     Text(String),
-    /// Two texts, as a tuple.
+    /// Tuple of two texts.
     Pair(String, String),
-    /// A list.
+    /// List of terms.
     List(Vec<Self>),
-    /// A map with atoms as keys, in the order given: Erlang sorts small ones by key.
+    /// Map with atoms as keys, in the order given: Erlang sorts small ones by key.
     Map(Vec<(&'static str, Self)>),
 }
 
-/// Encodes a term, with the tags that the recorded servers (OTP 25) write: all later ones read
-/// them too.
+/// Encodes a term, with the tags that the recorded servers (OTP 25) write; all later OTP releases
+/// read them, too.
 pub(super) fn encode(term: &Term) -> Vec<u8> {
     let mut bytes = vec![VERSION];
     write(term, &mut bytes);
@@ -49,7 +49,7 @@ fn write(term: &Term, bytes: &mut Vec<u8>) {
 
 fn write_atom(name: &str, bytes: &mut Vec<u8>) {
     bytes.push(b'd');
-    // Names are written in this program, and short.
+    // Atoms are constants of this program, and short.
     bytes.extend(u16::try_from(name.len()).unwrap_or(u16::MAX).to_be_bytes());
     bytes.extend(name.as_bytes());
 }
@@ -68,11 +68,11 @@ fn write_list(terms: &[Term], bytes: &mut Vec<u8>) {
             write(term, bytes);
         }
     }
-    // The empty list: all there is, or the end of the others.
+    // Empty list: a whole term, or the end of another list.
     bytes.push(b'j');
 }
 
-/// A text of 4 GiB would not have come this far.
+/// Length of a text in bytes; one of 4 GiB would not have come this far.
 fn length(length: usize) -> [u8; 4] {
     u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes()
 }

@@ -1,12 +1,12 @@
-//! What the mails say. Subjects and addresses are the server's, the rest is in our own words, and
-//! in English: the server would look for a translation.
+//! Texts of mails. Subjects and addresses are the server's. The rest is our own wording, in
+//! English: the server would look for a translation.
 
 use super::{
     super::{Flake, Server, registration::Newcomer, token::as_path_segment},
     Mail, instance_name,
 };
 
-/// Says that the account can be used.
+/// Mail that says that the account can be used.
 pub(in crate::pleroma) fn registered(server: &Server, newcomer: &Newcomer, email: &str) -> Mail {
     let instance = instance_name(server);
     let html = format!(
@@ -18,7 +18,7 @@ pub(in crate::pleroma) fn registered(server: &Server, newcomer: &Newcomer, email
     mail(newcomer, email, format!("Account registered on {instance}"), html)
 }
 
-/// Asks to confirm the address, with a link that does it.
+/// Mail that asks to confirm the address, with a link for that.
 pub(in crate::pleroma) fn confirmation(server: &Server, newcomer: &Newcomer, email: &str) -> Mail {
     let instance = instance_name(server);
     let link = format!(
@@ -36,7 +36,7 @@ pub(in crate::pleroma) fn confirmation(server: &Server, newcomer: &Newcomer, ema
     mail(newcomer, email, format!("{instance} account confirmation"), html)
 }
 
-/// Says that the account waits for the server's staff.
+/// Mail that says that the account waits for approval.
 pub(in crate::pleroma) fn approval_pending(
     server: &Server,
     newcomer: &Newcomer,
@@ -50,7 +50,7 @@ pub(in crate::pleroma) fn approval_pending(
     mail(newcomer, email, "Your account is awaiting approval".to_owned(), html)
 }
 
-/// Tells a person of the staff that an account waits.
+/// Mail to a staff member about an account that waits for approval.
 pub(in crate::pleroma) fn for_review(
     server: &Server,
     newcomer: &Newcomer,
@@ -80,7 +80,7 @@ fn mail(newcomer: &Newcomer, email: &str, subject: String, html: String) -> Mail
     Mail { name, address: email.to_owned(), subject, html }
 }
 
-/// Keeps what people wrote from being HTML.
+/// Escapes user text for HTML.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

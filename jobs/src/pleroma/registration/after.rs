@@ -1,4 +1,5 @@
-//! What follows on a registration, or on a confirmation that was missing (docs/semantics.md 5.4).
+//! Steps after a registration, or after a missing confirmation is made up for (docs/semantics.md
+//! 5.4).
 
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
@@ -11,18 +12,18 @@ use super::{
     autofollow::autofollow,
 };
 
-/// What was done for a new account.
+/// Result of welcoming a new account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Welcome {
-    /// Mails that the server is to send.
+    /// Number of mails queued for the server.
     pub mails: usize,
-    /// Follow relations, of and to it.
+    /// Number of follow relations from and to the account.
     pub relations: usize,
-    /// Other accounts, whose counters changed.
+    /// Other accounts whose counters changed.
     pub others: Vec<Uuid>,
 }
 
-/// An account as its first mails need it.
+/// Account as its first mails need it.
 #[derive(Debug, Clone, FromRow)]
 pub(in crate::pleroma) struct Newcomer {
     pub(in crate::pleroma) id: Uuid,
@@ -37,8 +38,8 @@ pub(in crate::pleroma) struct Newcomer {
     pub(in crate::pleroma) registration_reason: Option<String>,
 }
 
-/// Does what the server does for a new account in the state it is in: asks to confirm the address,
-/// asks for approval, or lets it follow and be followed and greets it. Nothing for an account of
+/// Does what the server does for a new account in its current state: asks to confirm the address,
+/// asks for approval, or creates its follow relations and greets it. Does nothing for an account of
 /// another server.
 ///
 /// Pleroma 2.2 sends no mail here. Messages of welcome, by mail or as a post, are left to the
@@ -69,7 +70,7 @@ async fn load(
     account: Uuid,
 ) -> sqlx::Result<Option<Newcomer>> {
     let sql = match server.shape.flavour {
-        // Reasons came later, and there is no mail to put them into.
+        // Reasons were introduced later, and there is no mail that would include them.
         Flavour::Pleroma22 => {
             "select id, ap_id, nickname::text, name, email::text, local, confirmation_token,
                     not confirmation_pending as confirmed, not approval_pending as approved,
@@ -114,8 +115,7 @@ async fn mails(
     Ok(mails.into_iter().map(|mail| mail_job(server, mail)).collect())
 }
 
-/// Names and e-mail addresses of the staff. The server does not leave out those who are switched
-/// off.
+/// Names and e-mail addresses of the staff. Like the server, it includes inactive staff members.
 async fn staff_addresses(db: &mut PgConnection) -> sqlx::Result<Vec<(String, String)>> {
     sqlx::query_as(
         "select coalesce(name, nickname::text), email::text from public.users

@@ -1,12 +1,13 @@
-//! Whom a new account follows, and who follows it (docs/semantics.md 5.4).
+//! Follow relations of a new account, in both directions (docs/semantics.md 5.4).
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::super::{Flavour, Server, count_followers, count_following};
 
-/// What finds the accounts that are named: local, active, and without a block in either direction.
-/// They are locked in one order, so that their counters are right when two do this at once.
+/// Builds the statement that finds the configured accounts: local, active, and without a block in
+/// either direction. They are locked in a fixed order, so that their counters stay correct with
+/// simultaneous registrations.
 macro_rules! named {
     ($active:literal) => {
         concat!(
@@ -26,16 +27,16 @@ macro_rules! named {
     };
 }
 
-/// What the configured follows of a new account made.
+/// Result of the configured follows of a new account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Autofollow {
-    /// Relations.
+    /// Number of relations.
     pub(super) relations: usize,
     /// Accounts other than the new one whose counters changed.
     pub(super) others: Vec<Uuid>,
 }
 
-/// Makes the relations that the server's configuration wants. There are no Follow activities.
+/// Creates the relations that the server's configuration asks for. There are no Follow activities.
 pub(super) async fn autofollow(
     db: &mut PgConnection,
     server: &Server,
@@ -69,7 +70,7 @@ pub(super) async fn autofollow(
     Ok(Autofollow { relations: made.len(), others })
 }
 
-/// Makes accepted relations, follower and followed; gives those that were not there before.
+/// Creates accepted relations from follower to followed; returns those that are new.
 async fn relate(
     db: &mut PgConnection,
     (followers, followed): (Vec<Uuid>, Vec<Uuid>),

@@ -1,4 +1,4 @@
-//! Which accounts may be made (docs/semantics.md 5.2).
+//! Validation of new accounts (docs/semantics.md 5.2).
 
 use sqlx::PgConnection;
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -12,13 +12,13 @@ use super::{
     nickname::nickname_fault,
 };
 
-/// Characters that the columns for the name and the addresses hold.
+/// Size of the columns for the name and the addresses, in characters.
 const COLUMN: usize = 255;
 
-/// What somebody wants to be called, and how to reach them.
+/// Requested name, address and profile of a new account.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
-    /// Nickname.
+    /// Nickname of the account.
     pub nickname: &'a str,
     /// E-mail address; may be empty.
     pub email: &'a str,
@@ -29,7 +29,7 @@ pub struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    /// Lists everything that stands in the way, as far as it is known now.
+    /// Lists all faults that are known so far.
     pub async fn faults(&self, db: &mut PgConnection, server: &Server) -> sqlx::Result<Vec<Fault>> {
         let rules = &server.registration;
         let mut faults = Vec::new();
@@ -109,7 +109,7 @@ fn name_fault(name: &str, rules: &Registration) -> Option<Fault> {
     } else if name.graphemes(true).count() > longest {
         Some(Fault::NameLength(longest))
     } else {
-        // A grapheme may be many characters, and the column counts those.
+        // A grapheme may consist of many characters, and the column counts characters.
         (name.chars().count() > COLUMN).then_some(Fault::NameLength(COLUMN))
     }
 }
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(name_fault(&"e\u{301}".repeat(100), &rules), None);
         assert_eq!(name_fault(&"é".repeat(101), &rules), Some(Fault::NameLength(100)));
         assert_eq!(name_fault(&family.repeat(36), &rules), None);
-        // 37 graphemes of 7 characters each do not fit the column.
+        // 37 graphemes of 7 characters each do not fit into the column.
         assert_eq!(name_fault(&family.repeat(37), &rules), Some(Fault::NameLength(255)));
         assert_eq!(bio_fault(&"é".repeat(5000), &rules), None);
         assert_eq!(bio_fault(&"é".repeat(5001), &rules), Some(Fault::BioLength(5000)));

@@ -1,4 +1,4 @@
-//! The rows of a new account (docs/semantics.md 5.3).
+//! Rows of a new account (docs/semantics.md 5.3).
 
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
@@ -8,24 +8,24 @@ use super::{
     Candidate, Fault,
 };
 
-/// An account to be made.
+/// Account to be created.
 #[derive(Debug, Clone, Copy)]
 pub struct NewAccount<'a> {
-    /// What it is called.
+    /// Names, address and bio of the account.
     pub candidate: Candidate<'a>,
-    /// Hash of its password, as text.
+    /// Hash of the password, as text.
     pub password_hash: &'a str,
-    /// Its keys; not written where the server makes them itself when it needs them.
+    /// Key pair; not written where the server generates keys itself when it needs them.
     pub keys: &'a KeyPair,
 }
 
-/// Why an account was not made.
+/// Reason why an account was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// Somebody was quicker.
+    /// Another session took the nickname or address first.
     #[error(transparent)]
     Taken(Fault),
-    /// Anything else.
+    /// Any other database error.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -38,7 +38,7 @@ struct Columns {
     signing_keys: bool,
 }
 
-/// Makes a local account, and gives its id. The candidate has no faults.
+/// Creates a local account, and returns its id. The candidate must have no faults.
 pub async fn create_account(
     db: &mut PgConnection,
     server: &Server,
@@ -65,8 +65,8 @@ pub async fn create_account(
     Ok(id)
 }
 
-/// Makes an account that was just made a moderator or an admin: after what follows on the
-/// registration, so that the mails for the staff do not go to the newcomer.
+/// Makes a new account a moderator or an admin. Must run after the steps that follow the
+/// registration, so that the newcomer does not get the mails for the staff.
 pub async fn give_roles(
     db: &mut PgConnection,
     account: Uuid,
@@ -90,7 +90,7 @@ async fn insert_user(
 ) -> sqlx::Result<()> {
     let rules = &server.registration;
     let (sql, confirmed) = match server.shape.flavour {
-        // The task tells the server that the address counts as confirmed; only 2.2 listens.
+        // The task confirms the address by a parameter that only 2.2 respects.
         Flavour::Pleroma22 => (include_str!("sql/pleroma22_insert.sql"), true),
         Flavour::Pleroma | Flavour::Akkoma => {
             (include_str!("sql/insert.sql"), !rules.account_activation_required)
@@ -113,8 +113,8 @@ async fn insert_user(
     Ok(())
 }
 
-/// Puts the keys where the server looks for them. Akkoma moved them into a table of their own, and
-/// for some releases had both.
+/// Stores the keys where the server looks for them. Akkoma moved them into a separate table, and
+/// some of its releases had both.
 async fn write_keys(
     db: &mut PgConnection,
     server: &Server,
@@ -146,7 +146,7 @@ async fn write_keys(
     Ok(())
 }
 
-/// Tells which of the unique columns was taken between the look and the writing.
+/// Returns which unique column was taken between the check and the insert.
 fn taken(error: sqlx::Error) -> CreateError {
     let fault = error
         .as_database_error()

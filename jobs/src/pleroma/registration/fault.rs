@@ -1,59 +1,59 @@
-//! Why an account is not made (docs/semantics.md 5.2).
+//! Faults that prevent the creation of an account (docs/semantics.md 5.2).
 
-/// Why an account must not be made.
+/// Fault that prevents the creation of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// Empty, or blanks.
+    /// Nickname that is empty or blank.
     #[error("there is no nickname")]
     NicknameMissing,
-    /// Foreign characters.
+    /// Nickname with characters that no server allows.
     #[error("the nickname may hold only the letters A to Z, digits, _ and -")]
     NicknameFormat,
-    /// Foreign characters, where the server is strict.
+    /// Nickname with characters that a strict server does not allow.
     #[error("the nickname may hold only the letters A to Z and digits on this server")]
     NicknameStrictFormat,
-    /// The account's addresses would not fit their columns.
+    /// Nickname that makes the account's addresses too long for their columns.
     #[error("the nickname is too long: the account's addresses must fit 255 characters")]
     NicknameLength,
-    /// In the list.
+    /// Nickname in the list of restricted ones.
     #[error("the nickname is reserved for the server")]
     NicknameRestricted,
-    /// In use, in any case of letters.
+    /// Nickname in use, in any case of letters.
     #[error(
         "the nickname is taken (in any case of letters; that of a removed account stays taken)"
     )]
     NicknameTaken,
-    /// In use by an account with another nickname.
+    /// Address in use by an account with another nickname.
     #[error("the account's address is taken by another account")]
     AddressTaken,
-    /// Needed, but empty.
+    /// E-mail address that is required but empty.
     #[error("there is no e-mail address, and new accounts must confirm theirs on this server")]
     EmailMissing,
-    /// Not an address.
+    /// E-mail address with invalid syntax.
     #[error("the e-mail address is not valid")]
     EmailFormat,
-    /// Of a domain that nobody may use.
+    /// E-mail address of a blacklisted domain.
     #[error("e-mail addresses of that domain are not allowed on this server")]
     EmailBlacklisted,
-    /// In use, in any case of letters.
+    /// E-mail address in use, in any case of letters.
     #[error("the e-mail address is taken by another account")]
     EmailTaken,
-    /// Empty, or blanks.
+    /// Name that is empty or blank.
     #[error("there is no name")]
     NameMissing,
-    /// Too long.
+    /// Name that is too long; the limit is in characters.
     #[error("the name is too long: this server allows {0} characters")]
     NameLength(usize),
-    /// A line end or the like.
+    /// Name with a control character, such as a newline.
     #[error("the name holds a control character")]
     NameControl,
-    /// Too long.
+    /// Bio that is too long; the limit is in characters.
     #[error("the bio is too long: this server allows {0} characters")]
     BioLength(usize),
-    /// What a person cannot see.
+    /// Bio with an invisible control character.
     #[error("the bio holds a control character other than a line end")]
     BioControl,
-    /// Empty, or blanks.
+    /// Password that is empty or blank.
     #[error("there is no password")]
     PasswordMissing,
 }

@@ -1,4 +1,4 @@
-//! Making accounts (docs/semantics.md 5).
+//! Creation of accounts (docs/semantics.md 5).
 
 mod after;
 mod autofollow;
@@ -14,35 +14,35 @@ pub use create::{CreateError, NewAccount, create_account, give_roles};
 pub use fault::Fault;
 pub use nickname::nickname_fault;
 
-/// The server's own configuration of how accounts are made.
+/// The server's own configuration for new accounts.
 #[derive(Debug, Clone)]
 pub struct Registration {
-    /// The server's name, as mails say it; its host when not given.
+    /// Name of the server as used in mails; by default its host.
     pub instance_name: Option<String>,
-    /// Sender of mails; `noreply@` and the host when not given.
+    /// Sender of mails; by default `noreply@` and the host.
     pub notify_email: Option<String>,
-    /// Whether new accounts confirm their e-mail address.
+    /// Whether new accounts must confirm their e-mail address.
     pub account_activation_required: bool,
-    /// Whether new accounts wait for an approval.
+    /// Whether new accounts need an approval.
     pub account_approval_required: bool,
-    /// Whom every new account follows.
+    /// Nicknames of accounts that every new account follows.
     pub autofollowed_nicknames: Vec<String>,
-    /// Who follows every new account.
+    /// Nicknames of accounts that follow every new account.
     pub autofollowing_nicknames: Vec<String>,
     /// Whether nicknames may hold `_` and `-`.
     pub extended_nickname_format: bool,
-    /// Nicknames that nobody may take; the server's own list when not given.
+    /// Nicknames that no account may take; by default the server's own list.
     pub restricted_nicknames: Option<Vec<String>>,
-    /// Domains, with their sub-domains, whose e-mail addresses nobody may use.
+    /// Domains whose e-mail addresses are not allowed, sub-domains included.
     pub email_blacklist: Vec<String>,
-    /// Longest name, in characters.
+    /// Maximum length of a name, in characters.
     pub user_name_length: usize,
-    /// Longest bio, in characters.
+    /// Maximum length of a bio, in characters.
     pub user_bio_length: usize,
 }
 
 impl Default for Registration {
-    /// As the server's own defaults are.
+    /// Returns the server's own defaults.
     fn default() -> Self {
         Self {
             instance_name: None,

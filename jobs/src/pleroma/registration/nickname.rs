@@ -1,8 +1,8 @@
-//! Which nicknames an account may have (docs/semantics.md 5.2).
+//! Nicknames that an account may have (docs/semantics.md 5.2).
 
 use super::{super::Flavour, Fault, Registration};
 
-/// What the servers keep for their own addresses.
+/// Nicknames that the servers reserve for their own addresses.
 const RESTRICTED: [&str; 36] = [
     ".well-known",
     "~",
@@ -42,7 +42,7 @@ const RESTRICTED: [&str; 36] = [
     "mfa",
 ];
 
-/// Says what is wrong with a nickname, whoever has it.
+/// Fault of a nickname by the rules alone, whether or not it is taken.
 pub fn nickname_fault(nickname: &str, rules: &Registration, flavour: Flavour) -> Option<Fault> {
     let extended = rules.extended_nickname_format;
     let allowed =
@@ -56,7 +56,7 @@ pub fn nickname_fault(nickname: &str, rules: &Registration, flavour: Flavour) ->
     }
 }
 
-/// Whether the server keeps a nickname for itself. Only Pleroma looks past the case of letters.
+/// Whether the server reserves a nickname. Only Pleroma ignores case here.
 fn is_restricted(nickname: &str, rules: &Registration, flavour: Flavour) -> bool {
     let is_it = |word: &str| match flavour {
         Flavour::Pleroma => word.to_lowercase() == nickname.to_lowercase(),

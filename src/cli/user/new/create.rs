@@ -1,4 +1,4 @@
-//! Everything that makes an account, in one transaction.
+//! Creation of an account, in one transaction.
 
 use ostrakon_jobs::pleroma::{
     Actor, CreateError, Fault, KeyPair, ModerationAction, NewAccount, PasswordScheme, Welcome,
@@ -9,12 +9,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{super::act::Act, Options, Password, refuse};
-use crate::{
-    cli::{Failure, Output},
-    session::Session,
-};
+use crate::{cli::Output, failure::Failure, session::Session};
 
-/// Makes the account and says so.
+/// Creates the account and reports it.
 pub(super) async fn create(
     options: &Options,
     password: &Password,
@@ -52,7 +49,7 @@ pub(super) async fn create(
     act.commit_shown("new", &options.nickname, &done.detail(), output, show).await
 }
 
-/// Hashes the password and makes the keys: too much for a thread that drives async tasks.
+/// Hashes the password and generates the keys, on a blocking thread: both would stall async tasks.
 async fn secrets(password: String, scheme: PasswordScheme) -> Result<(String, KeyPair), Failure> {
     let made = tokio::task::spawn_blocking(move || {
         let hash = hash_password(&password, scheme).map_err(|error| error.to_string())?;
@@ -62,12 +59,12 @@ async fn secrets(password: String, scheme: PasswordScheme) -> Result<(String, Ke
     made.await.map_err(|error| nothing(error.to_string()))?.map_err(nothing)
 }
 
-/// Somebody took the nickname or the address while a person was asked.
+/// Reports that another registration took the nickname or the address during the dialogue.
 fn taken(fault: Fault, output: Output) -> Result<(), Failure> {
     refuse(vec![fault], output)
 }
 
-/// Writes into the server's log what its own staff would have done in two steps.
+/// Writes what the server's own staff would have done in two steps to the moderation log.
 async fn log(act: &mut Act<'_>, options: &Options, account: &Actor) -> Result<(), Failure> {
     act.log(ModerationAction::Create, account).await?;
     if options.moderator {
@@ -91,7 +88,7 @@ struct Report<'a> {
     password_reset_url: Option<&'a str>,
 }
 
-/// What came of it.
+/// Result of the creation.
 struct Done<'a> {
     options: &'a Options,
     welcome: Welcome,
@@ -99,7 +96,7 @@ struct Done<'a> {
 }
 
 impl Done<'_> {
-    /// For the record: without the link, which is as good as a password.
+    /// Detail for the record: without the link, which is as good as a password.
     fn detail(&self) -> serde_json::Value {
         json!({
             "moderator": self.options.moderator,

@@ -1,9 +1,9 @@
-//! What is said and asked before an account is made, in the original's words.
+//! Dialogue before an account is created, in the original's words.
 
 use super::{Options, Password};
-use crate::cli::{Failure, Output};
+use crate::{cli::Output, failure::Failure};
 
-/// Says what will be made. A given password is not repeated: terminals and logs remember.
+/// Prints what will be created, except a given password: terminals and logs keep their text.
 pub(super) fn tell(options: &Options, password: &Password, output: Output) {
     let candidate = options.candidate();
     let password = match password {
@@ -25,10 +25,10 @@ pub(super) fn tell(options: &Options, password: &Password, output: Output) {
     output.result("");
 }
 
-/// Asks; anything but a yes, and nobody to answer, is a no.
+/// Asks for confirmation; anything but a yes is a no, and so is a missing answer.
 pub(super) fn ask(output: Output) -> Result<(), Failure> {
     let answer = Output::ask_on_stdout("Continue? [n]  ");
-    // Nobody can say yes to what was not shown.
+    // A question that was not shown cannot be confirmed.
     Output::delivered()?;
     if matches!(answer.as_str(), "y" | "Y" | "Yn") || answer.eq_ignore_ascii_case("yes") {
         return Ok(());

@@ -8,26 +8,23 @@ use ostrakon_jobs::pleroma::{Candidate, Fault, Server};
 
 use self::password::{Password, PasswordOptions};
 use super::act::{Act, ActOptions, StaffOptions};
-use crate::{
-    cli::{Failure, Output},
-    session::Session,
-};
+use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ostrakon user new alice alice@example.org --moderator -y\n\n\
-    Without a password a link is printed with which the person chooses one.")]
+    Without a password, a link to choose one is printed.")]
 pub(in crate::cli) struct Options {
     /// Nickname of the new account.
     #[arg(value_name = "NICK")]
     nickname: String,
-    /// Its e-mail address; may be empty unless the server has addresses confirmed.
+    /// Its e-mail address; may be empty unless the server requires confirmation.
     #[arg(value_name = "EMAIL")]
     email: String,
-    /// Display name; the nickname otherwise.
+    /// Display name; defaults to the nickname.
     #[arg(long, value_name = "TEXT")]
     name: Option<String>,
-    /// Text of the profile.
+    /// Profile text.
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     bio: String,
     #[command(flatten)]
@@ -35,19 +32,19 @@ pub(in crate::cli) struct Options {
     /// Make it a moderator.
     #[arg(long, overrides_with = "no_moderator")]
     moderator: bool,
-    /// Do not make it a moderator; the later of the two options holds.
+    /// Do not make it a moderator; the later option wins.
     #[arg(long, overrides_with = "moderator")]
     no_moderator: bool,
     /// Make it an admin.
     #[arg(long, overrides_with = "no_admin")]
     admin: bool,
-    /// Do not make it an admin; the later of the two options holds.
+    /// Do not make it an admin; the later option wins.
     #[arg(long, overrides_with = "admin")]
     no_admin: bool,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long, short = 'y', overrides_with = "no_assume_yes")]
     assume_yes: bool,
-    /// Ask; the later of the two options holds.
+    /// Ask for confirmation; the later option wins.
     #[arg(long, overrides_with = "assume_yes")]
     no_assume_yes: bool,
     #[command(flatten)]
@@ -67,14 +64,14 @@ impl Options {
     }
 }
 
-/// Makes the account.
+/// Creates the account.
 pub(super) async fn run(
     options: &Options,
     session: &Session,
     output: Output,
 ) -> Result<(), Failure> {
     if output.json && !options.assume_yes {
-        return Err(Failure::Usage("with --json nothing is asked: say -y too".to_owned()));
+        return Err(Failure::Usage("--json cannot ask for confirmation: add -y".to_owned()));
     }
     let password = options.password.read(options.assume_yes, output)?;
     let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
@@ -84,7 +81,7 @@ pub(super) async fn run(
     let mut faults = options.candidate().faults(&mut act.db, &act.server).await?;
     faults.extend(password.fault());
     refuse(faults, output)?;
-    // Nothing is held while a person thinks, nor while keys are made.
+    // No connection is held during the dialogue, nor while keys are generated.
     act.db.rollback().await?;
     if !options.assume_yes {
         dialogue::ask(output)?;
@@ -92,19 +89,19 @@ pub(super) async fn run(
     create::create(options, &password, scheme, session, output).await
 }
 
-/// The new account's addresses begin with the server's.
+/// Checks that the server's own address is known: the new account's addresses begin with it.
 fn require_address(server: &Server) -> Result<(), Failure> {
     if server.base_url.is_empty() {
         return Err(Failure::Usage(
-            "the server's address is not known, as there is no local account yet: give it with \
-             --instance-url, or as instance_url in the config file\nNothing was changed."
+            "the server's address is unknown, because there is no local account yet: set \
+             --instance-url, or instance_url in the config file\nNothing was changed."
                 .to_owned(),
         ));
     }
     Ok(())
 }
 
-/// Says everything that stands in the way at once, a line each.
+/// Reports all problems together, one per line.
 fn refuse(mut faults: Vec<Fault>, output: Output) -> Result<(), Failure> {
     let Some(last) = faults.pop() else { return Ok(()) };
     for fault in faults {

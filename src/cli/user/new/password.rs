@@ -1,4 +1,4 @@
-//! The new account's password: where it comes from, and how it is kept.
+//! Password of the new account: its source and its hash.
 
 use std::{
     fmt,
@@ -7,21 +7,21 @@ use std::{
 
 use ostrakon_jobs::pleroma::{Fault, Flavour, PasswordScheme, Server, random_password};
 
-use crate::cli::{Failure, Output};
+use crate::{cli::Output, failure::Failure};
 
-/// Longest line that is read as a password, in bytes.
+/// Maximum length of a line that is read as a password, in bytes.
 const LONGEST: u64 = 65_536;
 
 /// Options about the password.
 #[derive(Debug, clap::Args)]
 pub(super) struct PasswordOptions {
-    /// Password; better with --password-stdin, as everybody on the machine can see this one.
+    /// Password, visible to every user of this machine; prefer --password-stdin.
     #[arg(long, value_name = "PASSWORD", conflicts_with = "password_stdin")]
     password: Option<Typed>,
     /// Read the password from the first line of the standard input; needs -y.
     #[arg(long)]
     password_stdin: bool,
-    /// Hash the password so, and not as the server itself would.
+    /// Hash scheme; defaults to the server's own.
     #[arg(long, value_enum, value_name = "SCHEME")]
     password_hash: Option<Scheme>,
 }
@@ -50,34 +50,34 @@ enum Scheme {
     Pbkdf2,
 }
 
-/// A password, and whether a person knows it.
+/// Password, and whether a person knows it.
 pub(super) enum Password {
-    /// Somebody chose it.
+    /// Password chosen by the operator.
     Given(String),
-    /// Nobody knows it: a link will be made to choose another.
+    /// Random password that nobody knows: a reset link replaces it.
     Generated(String),
 }
 
 impl Password {
-    /// The password itself, to be hashed and for nothing else.
+    /// Plain-text password, for hashing only.
     pub(super) fn expose(&self) -> &str {
         match self {
             Self::Given(password) | Self::Generated(password) => password,
         }
     }
 
-    /// Says what is wrong with it.
+    /// Describes what is wrong with the password.
     pub(super) fn fault(&self) -> Option<Fault> {
         self.expose().trim().is_empty().then_some(Fault::PasswordMissing)
     }
 }
 
 impl PasswordOptions {
-    /// Takes the password from where it was said to be.
+    /// Reads the password from the source that the options name.
     pub(super) fn read(&self, assume_yes: bool, output: Output) -> Result<Password, Failure> {
         if self.password_stdin && !assume_yes {
             return Err(Failure::Usage(
-                "--password-stdin leaves no standard input to answer on: say -y too".to_owned(),
+                "--password-stdin cannot ask for confirmation: add -y".to_owned(),
             ));
         }
         if self.password_stdin {
@@ -87,13 +87,13 @@ impl PasswordOptions {
             return Ok(Password::Generated(random_password()));
         };
         output.warning(
-            "everybody on this machine can see a password on the command line in the list of \
-             processes; give it with --password-stdin",
+            "every user of this machine can see a password on the command line in the list of \
+             processes; use --password-stdin",
         );
         Ok(Password::Given(typed.0.clone()))
     }
 
-    /// Decides how it is hashed; refuses what the server's login would not know.
+    /// Chooses the hash scheme; refuses one that the server's login does not support.
     pub(super) fn scheme(
         &self,
         server: &Server,
@@ -107,14 +107,14 @@ impl PasswordOptions {
         };
         if !scheme.is_known_to(flavour) {
             return Err(Failure::Refused(format!(
-                "--password-hash {scheme}: the login of this server does not know it; nothing was \
-                 changed"
+                "--password-hash {scheme}: the login of this server does not support it; nothing \
+                 was changed"
             )));
         }
         if (scheme, flavour) == (PasswordScheme::Argon2, Flavour::Pleroma) {
             output.warning(
-                "Pleroma up to 2.7.0 does not know argon2: there the account cannot log in with \
-                 this password",
+                "Pleroma up to 2.7.0 does not support argon2: there, the account cannot log in \
+                 with this password",
             );
         }
         Ok(scheme)

@@ -24,7 +24,7 @@ async fn without_an_account_the_address_must_be_given() -> Result<()> {
     let line = "user new alice a@social.example -y --password x";
     let done = fixture.refused(line).await?;
     assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{done:?}");
-    assert!(done.stderr.contains("error: the server's address is not known"), "{done:?}");
+    assert!(done.stderr.contains("error: the server's address is unknown"), "{done:?}");
     let done = fixture.run(&format!("{line} --instance-url https://social.example:8443"))?;
     assert_eq!(done.code, 0, "{done:?}");
     for (name, address) in [

@@ -1,4 +1,4 @@
-//! Every way in which a command can end other than well, with its exit code.
+//! Failures of a command, with their exit codes.
 
 use std::process::ExitCode;
 
@@ -6,48 +6,48 @@ use ostrakon_jobs::engine::{JobError, Status, ledger::ControlError};
 
 use crate::{queue::QueueError, settings::SettingsError};
 
-/// Why a command did not do what it was asked.
+/// Reason why a command did not do what was requested.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// It was tried and went wrong. Exit code 1.
+    /// The attempt went wrong. Exit code 1.
     #[error("{0}")]
     Failed(String),
-    /// What was typed or configured makes no sense. Exit code 2.
+    /// The command line or the configuration is invalid. Exit code 2.
     #[error("{0}")]
     Usage(String),
-    /// There is no such account or run. Exit code 3. Printed without a label: it begins with the
-    /// original's line, which scripts look for.
+    /// No such account or run exists. Exit code 3. Printed without a label: the text begins with
+    /// the original's line, which scripts look for.
     #[error("{0}")]
     NotFound(String),
-    /// It must not be done, or somebody said no. Exit code 4.
+    /// The action is not allowed, or the user declined. Exit code 4.
     #[error("{0}")]
     Refused(String),
-    /// An unfinished run stands in the way. Exit code 5.
-    #[error("run {id} ({job}) is {status} already; {}", next_step(id, *status))]
+    /// An unfinished run conflicts with this one. Exit code 5.
+    #[error("run {id} ({job}) is already {status}; {}", next_step(id, *status))]
     AlreadyQueued {
-        /// Its ULID.
+        /// ULID of the unfinished run.
         id: String,
-        /// Its job.
+        /// Job of the unfinished run.
         job: String,
-        /// Where it stands.
+        /// Status of the unfinished run.
         status: Status,
     },
-    /// The run is incomplete: it came to its end, but some items are parked. Exit code 6.
+    /// The run is incomplete: it finished, but some items are parked. Exit code 6.
     #[error("{0}")]
     Parked(String),
-    /// `--wait-timeout` passed. Exit code 7.
+    /// `--wait-timeout` expired. Exit code 7.
     #[error("{0}")]
     TimedOut(String),
-    /// PostgreSQL or Redis cannot be reached. Exit code 8.
+    /// PostgreSQL or Redis is unreachable. Exit code 8.
     #[error("{0}")]
     Unreachable(String),
-    /// Ctrl-C. Exit code 130, as shells have it.
+    /// Ctrl-C. Exit code 130, as in shells.
     #[error("{0}")]
     Interrupted(String),
 }
 
 impl Failure {
-    /// The process's exit code.
+    /// Exit code of the process.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Failed(_) => 1,
@@ -62,7 +62,7 @@ impl Failure {
         })
     }
 
-    /// The same with another line.
+    /// Appends a line to `Failed` and `Unreachable`; returns other failures unchanged.
     pub(crate) fn and(self, line: &str) -> Self {
         match self {
             Self::Failed(text) => Self::Failed(format!("{text}\n{line}")),
@@ -71,7 +71,7 @@ impl Failure {
         }
     }
 
-    /// PostgreSQL could not be reached, or did not let us in.
+    /// PostgreSQL was unreachable, or rejected the connection.
     pub(crate) fn postgres(address: &str, error: &sqlx::Error) -> Self {
         let sqlstate = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         let (what, hint) = match sqlstate.as_deref() {
@@ -93,36 +93,36 @@ impl Failure {
     }
 }
 
-/// What to do about a run that stands in the way.
+/// Advice for a run that conflicts with an unfinished one.
 fn next_step(id: &str, status: Status) -> String {
     match status {
-        Status::Paused => format!("let it go on with: ostrakon runs resume {id}"),
+        Status::Paused => format!("resume it with: ostrakon runs resume {id}"),
         _ => format!("follow it with: ostrakon runs watch {id}"),
     }
 }
 
-/// Whether a lock or an answer took too long, or a deadlock was resolved.
+/// Whether the cause was a lock or statement timeout, or a resolved deadlock.
 fn gave_up_waiting(error: &sqlx::Error) -> bool {
     matches!(sqlstate(error).as_deref(), Some("55P03" | "57014" | "40P01"))
 }
 
-/// PostgreSQL's code for what went wrong.
+/// SQLSTATE of an error.
 fn sqlstate(error: &sqlx::Error) -> Option<String> {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.map(std::borrow::Cow::into_owned)
 }
 
-/// Whether PostgreSQL is starting or stopping, or has no connection free.
+/// Whether PostgreSQL is starting or stopping, or has no free connection.
 fn lets_nobody_in(error: &sqlx::Error) -> bool {
     matches!(sqlstate(error).as_deref(), Some("53300" | "57P01" | "57P02" | "57P03"))
 }
 
-/// Whether the role of `database.url` may not do something.
+/// Whether the role of `database.url` lacks a privilege.
 fn lacks_a_right(error: &sqlx::Error) -> bool {
     sqlstate(error).as_deref() == Some("42501")
 }
 
-/// The innermost cause, without sqlx's own wording around it.
+/// Innermost cause of an error, without sqlx's own wording around it.
 pub(crate) fn reason(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
@@ -142,23 +142,23 @@ impl From<sqlx::Error> for Failure {
                 reason(&error)
             )),
             _ if lets_nobody_in(&error) => Self::Unreachable(format!(
-                "PostgreSQL lets nobody in for now ({}); what was committed stays, try again in a \
-                 moment",
+                "PostgreSQL accepts no connections for now ({}); what was committed stays, try \
+                 again in a moment",
                 reason(&error)
             )),
             _ if lacks_a_right(&error) => Self::Failed(format!(
-                "PostgreSQL said: {}; nothing was changed\nGive the role its rights: what ostrakon \
-                 migrate --print-grants prints, run by the owner of the database.",
+                "PostgreSQL said: {}; nothing was changed\nGrant the role its rights: run the \
+                 output of ostrakon migrate --print-grants as the owner of the database.",
                 reason(&error)
             )),
             _ if sqlstate(&error).as_deref() == Some("25006") => Self::Refused(format!(
-                "PostgreSQL lets ostrakon only read ({}); nothing was changed\nIt is a standby, or \
-                 default_transaction_read_only is on. Have database.url lead to the primary, or name \
-                 all hosts in it with target_session_attrs=read-write.",
+                "PostgreSQL allows ostrakon only to read ({}); nothing was changed\nIt is a \
+                 standby, or default_transaction_read_only is on. Point database.url to the \
+                 primary, or list all hosts in it with target_session_attrs=read-write.",
                 reason(&error)
             )),
             _ if gave_up_waiting(&error) => Self::Failed(format!(
-                "the server holds a row that is needed ({}); nothing was changed, try again in a \
+                "the server holds a lock on a needed row ({}); nothing was changed, try again in a \
                  moment",
                 reason(&error)
             )),
@@ -192,15 +192,15 @@ impl From<ControlError> for Failure {
                 return Self::NotFound(format!("{error}; list them with: ostrakon runs list"));
             }
             ControlError::Status { id, status: Status::Paused, verb: "tried again" } => {
-                return Self::Refused(format!("{error}; let it go on: ostrakon runs resume {id}"));
+                return Self::Refused(format!("{error}; resume it: ostrakon runs resume {id}"));
             }
             ControlError::Status {
                 id,
                 status: Status::Incomplete | Status::Failed | Status::Cancelled,
                 verb: "resumed",
-            } => return Self::Refused(format!("{error}; have it tried: ostrakon runs retry {id}")),
+            } => return Self::Refused(format!("{error}; retry it: ostrakon runs retry {id}")),
             ControlError::Status { status: Status::Succeeded, verb: "tried again", .. } => {
-                return Self::Refused(format!("{error}, as nothing of it is left"));
+                return Self::Refused(format!("{error}; nothing of it is left"));
             }
             _ => {}
         }
@@ -216,8 +216,8 @@ impl From<JobError> for Failure {
         match error {
             JobError::Refuse(reason) => Self::Refused(reason),
             JobError::GaveWay(error) => Self::Failed(format!(
-                "the server holds a row that is needed ({error:#}); nothing was changed, try again in a \
-                 moment"
+                "the server holds a lock on a needed row ({error:#}); nothing was changed, try \
+                 again in a moment"
             )),
             other => Self::Failed(other.to_string()),
         }

@@ -1,0 +1,31 @@
+//! That imports go the ways that CONTRIBUTING.md draws, where cargo does not see to it.
+
+use anyhow::{Result, ensure};
+
+use crate::bound_sql::each_file;
+
+/// A folder, and what nothing in it may import.
+const NEVER: [(&str, &[&str]); 6] = [
+    ("jobs/src/engine", &["crate::pleroma", "crate::delete_", "crate::deactivate_", "crate::set_"]),
+    ("jobs/src/pleroma", &["crate::engine", "crate::delete_", "crate::deactivate_", "crate::set_"]),
+    ("src/queue", &["cli::", "crate::worker"]),
+    ("src/session", &["cli::", "crate::worker"]),
+    ("src/settings", &["cli::", "crate::worker"]),
+    ("src/worker", &["cli::"]),
+];
+
+#[test]
+fn imports_go_one_way() -> Result<()> {
+    for (folder, others) in NEVER {
+        let mut files = 0;
+        each_file(folder, &mut |path, text| {
+            files += 1;
+            for other in others {
+                ensure!(!text.contains(other), "{path} imports {other}");
+            }
+            Ok(())
+        })?;
+        ensure!(files > 1, "only {files} files in {folder}");
+    }
+    Ok(())
+}
