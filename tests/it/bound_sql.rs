@@ -1,9 +1,9 @@
 //! That no SQL is put together while the program runs. The compiler and clippy see to the Rust side
 //! (sqlx takes static text only, and clippy.toml lists every way around that); here is the rest.
 
-use std::{fs, path::Path};
-
 use anyhow::{Result, ensure};
+
+use crate::source_files::each_file;
 
 /// What executes a text as SQL within the database.
 const EXECUTES_TEXT: [&str; 7] =
@@ -21,23 +21,6 @@ const KNOWN: [(&str, &str); 5] = [
     // Words an error for people.
     ("migrations/0008_incomplete.sql", "format("),
 ];
-
-/// Calls a function with the path from the root and the text of every file below a folder.
-pub(crate) fn each_file(
-    folder: &str,
-    look: &mut impl FnMut(&str, &str) -> Result<()>,
-) -> Result<()> {
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))? {
-        let entry = entry?;
-        let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
-        if entry.file_type()?.is_dir() {
-            each_file(&path, look)?;
-        } else {
-            look(&path, &fs::read_to_string(entry.path())?)?;
-        }
-    }
-    Ok(())
-}
 
 #[test]
 fn no_statement_executes_a_text() -> Result<()> {

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::bound_sql::each_file;
+use crate::source_files::each_file;
 
 /// A folder, and what nothing in it may import.
 const NEVER: [(&str, &[&str]); 6] = [

@@ -11,5 +11,6 @@ mod hostile;
 mod layout;
 mod program;
 mod removal;
+mod source_files;
 mod vocabulary;
 mod worker;

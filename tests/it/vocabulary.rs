@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::bound_sql::each_file;
+use crate::source_files::each_file;
 
 /// Images that were names once, each with the word to use instead.
 const IMAGES: [(&str, &str); 15] = [

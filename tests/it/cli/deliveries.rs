@@ -303,6 +303,6 @@ async fn a_plan_says_how_long_others_are_informed() -> Result<()> {
         "{reported}"
     );
     let reported = paced(&fixture, "2").run(&words)?.stdout;
-    ensure!(!reported.contains("told over"), "{reported}");
+    ensure!(!reported.contains("notified over"), "{reported}");
     Ok(())
 }

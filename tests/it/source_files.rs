@@ -1,0 +1,22 @@
+//! The files of this repository, for tests about the code itself.
+
+use std::{fs, path::Path};
+
+use anyhow::Result;
+
+/// Calls a function with the path from the root and the text of every file below a folder.
+pub(crate) fn each_file(
+    folder: &str,
+    look: &mut impl FnMut(&str, &str) -> Result<()>,
+) -> Result<()> {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))? {
+        let entry = entry?;
+        let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            each_file(&path, look)?;
+        } else {
+            look(&path, &fs::read_to_string(entry.path())?)?;
+        }
+    }
+    Ok(())
+}
