@@ -60,8 +60,8 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// How often it is in a deck. The numbers make a run of half an hour meet what the documentation
-    /// of the reliability promises.
+    /// How often it is in a round of the schedule. With these numbers half an hour of chaos makes as
+    /// many faults as docs/reliability.md promises.
     const fn weight(self) -> usize {
         match self {
             Self::WorkerKill => 60,
@@ -84,11 +84,11 @@ impl Fault {
     }
 }
 
-/// Faults in random order, each as often as its weight says; shuffled anew when all are dealt.
+/// Faults in random order, each as often as its weight says; shuffled anew when all are drawn.
 #[derive(Debug)]
 pub(super) struct FaultSchedule {
     faults: Vec<Fault>,
-    dealt: usize,
+    drawn: usize,
     first: bool,
 }
 
@@ -96,28 +96,28 @@ impl FaultSchedule {
     /// Only these; all when none is named.
     pub(super) fn of(only: &[Fault]) -> Self {
         let faults = if only.is_empty() { Fault::all().to_vec() } else { only.to_vec() };
-        // The first deck holds each fault once: also a short run goes through all of them.
-        Self { faults, dealt: 0, first: true }
+        // The first round holds each fault once: also a short run goes through all of them.
+        Self { faults, drawn: 0, first: true }
     }
 
     /// Gives the next fault and the number that decides about its victim.
-    pub(super) fn deal(&mut self, random: &mut StdRng) -> (Fault, u64) {
-        if self.dealt.is_multiple_of(self.faults.len()) {
-            if self.dealt > 0 && self.first {
+    pub(super) fn draw(&mut self, random: &mut StdRng) -> (Fault, u64) {
+        if self.drawn.is_multiple_of(self.faults.len()) {
+            if self.drawn > 0 && self.first {
                 self.first = false;
                 let weighted = |fault: &Fault| vec![*fault; fault.weight()];
                 self.faults = self.faults.iter().flat_map(weighted).collect();
-                self.dealt = 0;
+                self.drawn = 0;
             }
             self.faults.shuffle(random);
         }
-        let fault = self.faults[self.dealt % self.faults.len()];
-        self.dealt += 1;
+        let fault = self.faults[self.drawn % self.faults.len()];
+        self.drawn += 1;
         (fault, random.random())
     }
 
-    /// Whether every fault was dealt at least once.
-    pub(super) fn was_dealt(&self) -> bool {
-        !self.first || self.dealt >= self.faults.len()
+    /// Whether every fault was drawn at least once.
+    pub(super) fn is_drawn_through(&self) -> bool {
+        !self.first || self.drawn >= self.faults.len()
     }
 }

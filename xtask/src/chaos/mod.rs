@@ -107,7 +107,7 @@ async fn play(options: &Options) -> Result<ExitCode> {
         let number = report.rounds + 1;
         round::play(&environment, number, ends, &mut schedule, &mut random, &mut report).await?;
         say(format!("chaos: round {number} is judged; {}", report.line()));
-        if Instant::now() >= ends && (schedule.was_dealt() || !options.only.is_empty()) {
+        if Instant::now() >= ends && (schedule.is_drawn_through() || !options.only.is_empty()) {
             break;
         }
     }

@@ -128,8 +128,8 @@ async fn inject_faults(
     random: &mut StdRng,
 ) {
     let mut under_way = FuturesUnordered::new();
-    while !round.is_done() && (Instant::now() < ends || !schedule.was_dealt()) {
-        let (fault, chance) = schedule.deal(random);
+    while !round.is_done() && (Instant::now() < ends || !schedule.is_drawn_through()) {
+        let (fault, chance) = schedule.draw(random);
         let gap = Duration::from_millis(random.random_range(GAP_MS));
         under_way.push(make(round, fault, chance));
         tokio::select! {
