@@ -6,4 +6,4 @@ set local lock_timeout = '5s';
 alter table ostrakon.runs add column if not exists waits_for text;
 alter table ostrakon.runs add column if not exists waits_since timestamptz;
 alter table ostrakon.runs add column if not exists waited_ms bigint not null default 0;
-alter table ostrakon.runs add column if not exists looks bigint not null default 0;
+alter table ostrakon.runs add column if not exists checks bigint not null default 0;

@@ -7,10 +7,10 @@ create table if not exists ostrakon.batch_writes (
     -- In the job's own format; kept until its run is done.
     what   jsonb not null,
     -- Whether it was rechecked since.
-    looked boolean not null default false,
+    rechecked boolean not null default false,
     primary key (run_id, n)
 );
 
-comment on table ostrakon.batch_writes is 'One row per batch of an unfinished run: what is looked at again when others must be done with it';
+comment on table ostrakon.batch_writes is 'One row per batch of an unfinished run: what is rechecked at again when others must be done with it';
 
-create index if not exists batch_writes_fresh on ostrakon.batch_writes (run_id, n) where not looked;
+create index if not exists batch_writes_fresh on ostrakon.batch_writes (run_id, n) where not rechecked;

@@ -4,7 +4,7 @@
 
 use ostrakon_jobs::{
     deactivate_instance::Host,
-    pleroma::{Flavour, Registration, is_blacklisted, nickname_fault, valid_email},
+    pleroma::{DIALECTS, is_blacklisted, nickname_fault, valid_email},
 };
 
 use crate::{
@@ -74,11 +74,13 @@ pub fn host(bytes: &[u8]) {
 }
 
 /// Parses a nickname for a new account.
+#[expect(clippy::expect_used, reason = "the defaults are part of the program")]
 pub fn nickname(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let rules = Registration::default();
-    for flavour in [Flavour::Pleroma, Flavour::Akkoma, Flavour::Pleroma22] {
-        if nickname_fault(&text, &rules, flavour).is_none() {
+    let defaults: toml::Table = toml::from_str(settings::DEFAULTS).expect("it is TOML");
+    let rules = defaults["registration"].clone().try_into().expect("it is the struct's section");
+    for dialect in DIALECTS {
+        if nickname_fault(&text, &rules, dialect).is_none() {
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)));
         }
     }

@@ -1,17 +1,17 @@
 //! A process's connection to the server's database, and all settings resolved at startup.
 
+mod endpoint;
 mod link;
-mod place;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use ostrakon_jobs::{
     engine::{
-        BatchSettings, Driver, Lease, RetrySettings, ThrottleSettings, answered, is_idle,
+        Driver, Lease, RetrySettings, ThrottleSettings, answered, is_idle,
         ledger::{self, SchemaState},
         watch_client,
     },
-    pleroma::{self, DeliveryPace, Federation, ProbeError, Registration, Server, ServerSwitches},
+    pleroma::{self, Configuration, ProbeError, Server},
 };
 use sqlx::{
     ConnectOptions as _, PgConnection, PgPool, Postgres, pool::PoolConnection,
@@ -110,63 +110,20 @@ impl Session {
 
     /// Examines the database: which server it belongs to, and how that server is configured.
     pub(crate) async fn server(&self) -> Result<Server, Failure> {
-        let server = &self.settings.server;
-        let switches = ServerSwitches {
-            federating: server.federating,
-            cleanup_attachments: server.cleanup_attachments,
-            cleanup_attachments_delay: server
-                .cleanup_attachments_delay
-                .map(|delay| delay.as_secs()),
-            search: server.search,
-            external_user_synchronization: server.external_user_synchronization,
-            refresh: server.refresh,
-            registration: self.registration(),
-            publish_wait: server.publish_wait,
-            federation: self.federation(),
+        let Settings { instance_url, server, registration, federation, .. } = &*self.settings;
+        let configuration = Configuration {
+            instance_url: instance_url.as_ref().map(url::Url::as_str),
+            server,
+            registration,
+            federation,
         };
-        let instance_url = self.settings.instance_url.as_ref().map(url::Url::as_str);
         let mut db = self.side_pool.acquire().await?;
-        let server = pleroma::open(&mut db, &switches, instance_url).await;
+        let server = pleroma::open(&mut db, configuration).await;
         give_back(db).await;
         server.map_err(|error| match error {
             ProbeError::Unknown { .. } => Failure::Refused(error.to_string()),
             ProbeError::Database(error) => error.into(),
         })
-    }
-
-    fn registration(&self) -> Registration {
-        let server = &self.settings.server;
-        let length = |characters: u32| usize::try_from(characters).unwrap_or(usize::MAX);
-        Registration {
-            instance_name: server.name.clone(),
-            notify_email: server.notify_email.clone(),
-            account_activation_required: server.account_activation_required,
-            account_approval_required: server.account_approval_required,
-            autofollowed_nicknames: server.autofollowed_nicknames.clone(),
-            autofollowing_nicknames: server.autofollowing_nicknames.clone(),
-            extended_nickname_format: server.extended_nickname_format,
-            restricted_nicknames: server.restricted_nicknames.clone(),
-            email_blacklist: server.email_blacklist.clone(),
-            user_name_length: length(server.user_name_length),
-            user_bio_length: length(server.user_bio_length),
-        }
-    }
-
-    fn federation(&self) -> Federation {
-        let federation = &self.settings.federation;
-        Federation {
-            fanout: federation.fanout,
-            quarantined_instances: federation
-                .quarantined_instances
-                .iter()
-                .map(|host| host.to_lowercase())
-                .collect(),
-            reachability_timeout: federation.reachability_timeout,
-            pace: DeliveryPace {
-                per_second: federation.per_second.into(),
-                max_waiting: federation.max_waiting.into(),
-            },
-        }
     }
 
     /// Checks that the ledger exists and has this version's schema.
@@ -199,49 +156,14 @@ impl Session {
         Driver {
             pool: self.batch_pool.clone(),
             lease_pool: self.side_pool.clone(),
-            batch: self.batch(),
-            throttle: self.throttle(),
+            batch: self.settings.batch.clone(),
+            throttle: self.settings.throttle.clone(),
             lease: self.lease(),
             retry: RetrySettings::new(
                 i32::try_from(worker.max_attempts).unwrap_or(i32::MAX),
                 i32::try_from(worker.max_crashes).unwrap_or(i32::MAX),
             ),
             stop,
-        }
-    }
-
-    /// Limits of one transaction.
-    pub(crate) fn batch(&self) -> BatchSettings {
-        let batch = &self.settings.batch;
-        BatchSettings {
-            rows_initial: i64::from(batch.rows_initial),
-            rows_max: i64::from(batch.rows_max),
-            rows_busy: i64::from(batch.rows_busy),
-            target: batch.target,
-            lock_timeout: batch.lock_timeout,
-            statement_timeout: batch.statement_timeout,
-            late_writes: batch.late_writes,
-            share_busy: f64::from(self.settings.worker.percent_busy) / 100.0,
-            nice: self.settings.worker.nice,
-        }
-    }
-
-    /// Checks that throttle long runs.
-    fn throttle(&self) -> ThrottleSettings {
-        let throttle = &self.settings.throttle;
-        ThrottleSettings {
-            interval: throttle.interval,
-            hold: throttle.hold,
-            replica_lag: i64::from(throttle.replica_lag_mib) << 20,
-            lock_waiters: i64::from(throttle.lock_waiters),
-            oban_delay: throttle.oban_delay,
-            wal_segments: i64::from(throttle.wal_segments),
-            vacuum: throttle.vacuum,
-            active_backends: i64::from(throttle.active_backends),
-            disk_free: u64::from(throttle.disk_free_mib) << 20,
-            disk_path: throttle.disk_path.clone(),
-            flag_file: throttle.flag_file.clone(),
-            window: self.settings.worker.window,
         }
     }
 
@@ -304,7 +226,7 @@ async fn reach(
         }
         match first_connection(link, &pools[0]).await? {
             None => break,
-            Some(Obstacle::Pooler) => link.look_through_pooler().await?,
+            Some(Obstacle::Pooler) => link.sample_through_pooler().await?,
             Some(obstacle @ Obstacle::Unfit) => {
                 return Err(Failure::Unreachable(link.describe(obstacle)));
             }

@@ -10,8 +10,8 @@ pub(crate) struct ClaimCache<T>(Mutex<T>);
 
 impl<T> ClaimCache<T> {
     /// Reads or changes the cached value.
-    pub(crate) fn with<R>(&self, look: impl FnOnce(&mut T) -> R) -> R {
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn with<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -120,20 +120,20 @@ macro_rules! jobs {
             /// Applies the immediate effects of the request ([`Job::on_enqueue`]).
             pub async fn on_enqueue(
                 &self,
-                server: &Server,
                 db: &mut PgConnection,
+                server: &Server,
             ) -> Result<(), JobError> {
-                match self { $(Self::$job(job) => job.on_enqueue(server, db).await,)+ }
+                match self { $(Self::$job(job) => job.on_enqueue(db, server).await,)+ }
             }
 
             /// Counts what the job will touch ([`Job::plan`]).
             pub async fn plan(
                 &self,
-                server: &Server,
                 db: &mut PgConnection,
+                server: &Server,
             ) -> Result<PlanSummary, JobError> {
                 let summary = match self {
-                    $(Self::$job(job) => job.plan(server, db).await?.summary(),)+
+                    $(Self::$job(job) => job.plan(db, server).await?.summary(),)+
                 };
                 summary.map_err(|error| JobError::Fail(error.into()))
             }

@@ -60,7 +60,7 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
     let mut said = None;
     let mut waits_for = None;
     // The command has just reported whether a worker is running.
-    let mut looked = Instant::now();
+    let mut polled = Instant::now();
     let mut warned = false;
     loop {
         ticks.tick().await;
@@ -88,9 +88,9 @@ async fn until_finished(session: &Session, id: &str, output: Output) -> Result<R
             }
         }
         if run.status != Status::Queued {
-            looked = Instant::now();
-        } else if looked.elapsed() > PICKED_UP {
-            looked = Instant::now();
+            polled = Instant::now();
+        } else if polled.elapsed() > PICKED_UP {
+            polled = Instant::now();
             if !warned && !worker_is_alive(session).await? {
                 output.warning(format!("run {id} waits, and {}", no_worker_alive(SAME_COMMAND)));
                 warned = true;

@@ -62,7 +62,7 @@ async fn print_grants(role: &str, session: &Session, output: Output) -> Result<(
     let server = session.server().await?;
     session.require_ledger().await?;
     let mut db = session.side_pool.acquire().await?;
-    let grants = ostrakon_jobs::grants(&mut db, &server.shape, role).await?;
+    let grants = ostrakon_jobs::grants(&mut db, server.dialect, role).await?;
     for grant in &grants {
         output.result(grant);
     }

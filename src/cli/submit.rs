@@ -81,7 +81,7 @@ pub(super) async fn submit(
     let id;
     let plan = {
         let mut db = session.pool.acquire().await?;
-        job.plan(&server, &mut db).await?
+        job.plan(&mut db, &server).await?
     };
     if request.options.dry_run {
         show_plan(job, &plan, output);
@@ -277,12 +277,12 @@ async fn write_down(
 ) -> Result<Enqueued, Failure> {
     let mut pauses_ms = [100, 200, 400].into_iter();
     loop {
-        let mut tx = engine::begin(&session.pool, &session.batch()).await?;
+        let mut tx = engine::begin(&session.pool, &session.settings.batch).await?;
         let enqueued = ledger::enqueue(&mut tx, new).await?;
         if let Enqueued::Already { .. } = enqueued {
             return Ok(enqueued);
         }
-        let done = job.on_enqueue(server, &mut tx).await;
+        let done = job.on_enqueue(&mut tx, server).await;
         if let (Err(JobError::GaveWay(_)), Some(pause_ms)) = (&done, pauses_ms.next()) {
             tx.rollback().await?;
             sleep(Duration::from_millis(pause_ms)).await;

@@ -14,7 +14,7 @@ use ostrakon_jobs::engine::{
 use sqlx::{ConnectOptions as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use tracing::{info, warn};
 
-use super::place::{Place, places};
+use super::endpoint::{Endpoint, endpoints};
 use crate::{
     failure::{Failure, reason},
     settings::{Settings, Target},
@@ -29,7 +29,7 @@ const WATCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// Route to the database.
 #[derive(Debug)]
 pub(super) struct Link {
-    places: Vec<Place>,
+    endpoints: Vec<Endpoint>,
     target: Target,
     /// Time limit for connecting to one place.
     pub(super) timeout: Duration,
@@ -58,7 +58,7 @@ impl Link {
     pub(super) fn new(settings: &Settings) -> Result<Self, Failure> {
         let info = settings.database.conninfo()?;
         Ok(Self {
-            places: places(&info)?,
+            endpoints: endpoints(&info)?,
             target: info.target,
             timeout: info.connect_timeout.unwrap_or(settings.database.connect_timeout),
             current: AtomicUsize::new(0),
@@ -72,7 +72,7 @@ impl Link {
 
     /// Whether there is more than one place.
     pub(super) fn has_choice(&self) -> bool {
-        self.places.len() > 1
+        self.endpoints.len() > 1
     }
 
     /// Options for connecting to the place found last.
@@ -80,9 +80,9 @@ impl Link {
         self.options_of(self.current.load(Ordering::Relaxed))
     }
 
-    fn options_of(&self, place: usize) -> PgConnectOptions {
+    fn options_of(&self, endpoint: usize) -> PgConnectOptions {
         // There is always at least one place.
-        let options = self.places[place.min(self.places.len() - 1)].options.clone();
+        let options = self.endpoints[endpoint.min(self.endpoints.len() - 1)].options.clone();
         if self.pooled.load(Ordering::Relaxed) {
             return options;
         }
@@ -92,8 +92,8 @@ impl Link {
 
     /// Address of the database, without secrets.
     pub(super) fn address(&self) -> String {
-        let place = self.current.load(Ordering::Relaxed);
-        self.places.get(place).map_or_else(String::new, |place| place.address.clone())
+        let endpoint = self.current.load(Ordering::Relaxed);
+        self.endpoints.get(endpoint).map_or_else(String::new, |endpoint| endpoint.address.clone())
     }
 
     /// Whether the server that was reached is read-only.
@@ -190,13 +190,13 @@ impl Link {
         let mut reasons = Vec::new();
         for target in [Some(first), second].into_iter().flatten() {
             reasons.clear();
-            for (index, place) in self.places.iter().enumerate() {
+            for (index, endpoint) in self.endpoints.iter().enumerate() {
                 match self.try_place(index, target).await {
                     Ok(db) => {
                         self.current.store(index, Ordering::Relaxed);
                         return Ok((index, db));
                     }
-                    Err(reason) => reasons.push(format!("{}: {reason}", place.address)),
+                    Err(reason) => reasons.push(format!("{}: {reason}", endpoint.address)),
                 }
             }
         }
@@ -220,7 +220,7 @@ impl Link {
                 Some(_) | None => Ok(db),
             },
             Err(error) if refuses_options(&error) => {
-                let plain = self.places[index].options.connect();
+                let plain = self.endpoints[index].options.connect();
                 answered(self.timeout, plain).await.map_err(|error| reason(&error))
             }
             Err(error) => Err(reason(&error)),
@@ -229,12 +229,13 @@ impl Link {
 
     /// Checks whether the pooler in between assigns sessions to clients, and continues with it if
     /// so.
-    pub(super) async fn look_through_pooler(&self) -> Result<(), Failure> {
+    pub(super) async fn sample_through_pooler(&self) -> Result<(), Failure> {
         if self.pooled.load(Ordering::Relaxed) {
             return Err(Failure::Refused(self.describe(Obstacle::Pooler)));
         }
-        let plain =
-            &self.places[self.current.load(Ordering::Relaxed).min(self.places.len() - 1)].options;
+        let plain = &self.endpoints
+            [self.current.load(Ordering::Relaxed).min(self.endpoints.len() - 1)]
+        .options;
         let looking = async {
             let (mut one, mut other) = (plain.connect().await?, plain.connect().await?);
             shares_sessions(&mut one, &mut other).await

@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use super::{
     conninfo::Conninfo,
-    duration,
     error::SettingsError,
     key::{Accepts, Key},
     secret::SecretUrl,
@@ -23,7 +22,7 @@ pub(super) const KEYS: &[Key] = &[
 pub(crate) struct DatabaseSettings {
     url: Option<SecretUrl>,
     /// Time limit for a connection.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "humantime_serde")]
     pub(crate) connect_timeout: Duration,
 }
 

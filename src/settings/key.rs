@@ -42,8 +42,6 @@ impl Key {
 pub(crate) enum Accepts {
     /// Whole number within these bounds.
     Count(u32, u32),
-    /// Number within these bounds, fractions included.
-    Number(u32, u32),
     /// Duration within these bounds, in milliseconds.
     Span(u64, u64),
     /// `true` or `false`.
@@ -81,7 +79,6 @@ impl Accepts {
         match self {
             // Signed, as in the file: figment distinguishes the two.
             Self::Count(..) => text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
-            Self::Number(..) => text.parse::<f64>().map_or_else(|_| Value::from(text), Value::from),
             Self::Flag => match text.to_ascii_lowercase().as_str() {
                 "true" | "1" | "yes" => Value::from(true),
                 "false" | "0" | "no" => Value::from(false),
@@ -112,11 +109,6 @@ impl Accepts {
             Self::Count(min, max) => value
                 .to_i128()
                 .is_some_and(|number| (i128::from(*min)..=i128::from(*max)).contains(&number)),
-            Self::Number(min, max) => {
-                let whole = value.to_i128().and_then(|number| i32::try_from(number).ok());
-                let number = whole.map(f64::from).or(value.to_num().and_then(|n| n.to_f64()));
-                number.is_some_and(|number| (f64::from(*min)..=f64::from(*max)).contains(&number))
-            }
             Self::Span(min, max) => {
                 text.and_then(|text| humantime::parse_duration(text).ok()).is_some_and(|duration| {
                     (Duration::from_millis(*min)..=Duration::from_millis(*max)).contains(&duration)
@@ -142,7 +134,6 @@ impl fmt::Display for Accepts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count(min, max) => write!(f, "a whole number from {min} to {max}"),
-            Self::Number(min, max) => write!(f, "a number from {min} to {max}, such as 0.5"),
             Self::Span(min, max) => write!(
                 f,
                 "a duration from {} to {}, such as \"200ms\", \"15s\" or \"5m\"",

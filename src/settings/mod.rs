@@ -1,6 +1,7 @@
 //! Settings: defaults < config file < environment < command line, resolved once into [`Settings`].
 //!
-//! A section's file holds its struct and its list of [`Key`]s; `config/default.toml` holds the
+//! A section's struct stands where it is used: in the engine, in the server's module, or beside its
+//! list of [`Key`]s here; `config/default.toml` holds the
 //! defaults and documents every key. Within the settings, a new key is added to these three and
 //! nowhere else (tests fail if one is missing): its environment variable, its checks and its line
 //! in `ostrakon config show` follow from the [`Key`].
@@ -13,7 +14,6 @@
 mod batch;
 mod conninfo;
 mod database;
-mod duration;
 mod environment;
 mod error;
 mod federation;
@@ -25,6 +25,7 @@ mod log;
 mod origin;
 mod overrides;
 mod redis;
+mod registration;
 mod secret;
 mod server;
 #[cfg(test)]
@@ -32,14 +33,13 @@ mod tests;
 mod throttle;
 mod worker;
 
+use ostrakon_jobs::{
+    engine::{BatchSettings, ThrottleSettings},
+    pleroma::{FederationSettings, RegistrationSettings, ServerSettings},
+};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use self::{
-    batch::BatchSettings, database::DatabaseSettings, federation::FederationSettings, key::Accepts,
-    redis::RedisSettings, server::ServerSettings, throttle::ThrottleSettings,
-    worker::WorkerSettings,
-};
 pub(crate) use self::{
     conninfo::{Conninfo, Host, PassfileEntry, Target, TlsMode},
     error::SettingsError,
@@ -49,6 +49,9 @@ pub(crate) use self::{
     origin::Origin,
     overrides::Overrides,
     worker::SIDE_CONNECTIONS,
+};
+use self::{
+    database::DatabaseSettings, key::Accepts, redis::RedisSettings, worker::WorkerSettings,
 };
 
 /// Default values, with the documentation of every key.
@@ -67,6 +70,7 @@ pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
         batch::KEYS,
         throttle::KEYS,
         server::KEYS,
+        registration::KEYS,
         federation::KEYS,
         log::KEYS,
     ]
@@ -93,6 +97,8 @@ pub(crate) struct Settings {
     pub(crate) throttle: ThrottleSettings,
     /// Settings copied from the server's own configuration.
     pub(crate) server: ServerSettings,
+    /// The same for new accounts.
+    pub(crate) registration: RegistrationSettings,
     /// How other servers are notified.
     pub(crate) federation: FederationSettings,
     /// What is logged, and in which format.

@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use ostrakon_jobs::engine::Window;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::Deserialize;
 
-use super::{
-    duration,
-    key::{Accepts, Key},
-};
+use super::key::{Accepts, Key};
 
 pub(super) const KEYS: &[Key] = &[
     Key::new("worker.concurrency", Accepts::Count(1, 64)),
@@ -21,9 +17,6 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("worker.progress_interval", Accepts::Span(100, 3_600_000)),
     Key::new("worker.max_attempts", Accepts::Count(1, 1000)),
     Key::new("worker.max_crashes", Accepts::Count(1, 100)),
-    Key::new("worker.percent_busy", Accepts::Count(1, 100)),
-    Key::new("worker.nice", Accepts::Number(0, 100)),
-    Key::new("worker.window", Accepts::Window),
 ];
 
 /// Connections that a worker holds besides those of its jobs, for leases, reconciler and progress.
@@ -39,34 +32,27 @@ pub(crate) struct WorkerSettings {
     /// Number of slots reserved for short jobs.
     pub(crate) short_concurrency: u32,
     /// Interval at which a free slot polls Redis.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "humantime_serde")]
     pub(crate) poll_interval: Duration,
     /// Time that a stopping worker gives its running batches to finish; may be zero.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "humantime_serde")]
     pub(crate) shutdown_timeout: Duration,
     /// Duration of a lease: time for which a run stays reserved for a silent worker.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "humantime_serde")]
     pub(crate) lease: Duration,
     /// Interval of lease renewals; at most half of `lease`.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "humantime_serde")]
     pub(crate) lease_renewal: Duration,
     /// Interval at which workers are notified again of due runs.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "humantime_serde")]
     pub(crate) reconcile_interval: Duration,
     /// Interval at which a running job logs its progress.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "humantime_serde")]
     pub(crate) progress_interval: Duration,
     /// Failed attempts after which a run has failed.
     pub(crate) max_attempts: u32,
     /// Worker deaths after which a run has failed.
     pub(crate) max_crashes: u32,
-    /// Share of time that a long run works while other sessions are busy, in percent.
-    pub(crate) percent_busy: u32,
-    /// Rest of a long run between batches, as a multiple of the time that they take.
-    pub(crate) nice: f64,
-    /// Hours of the day, by this machine's clock, in which long runs may work.
-    #[serde(default, deserialize_with = "window")]
-    pub(crate) window: Option<Window>,
 }
 
 impl WorkerSettings {
@@ -74,8 +60,4 @@ impl WorkerSettings {
     pub(crate) const fn jobs(&self) -> u32 {
         self.concurrency + self.short_concurrency
     }
-}
-
-fn window<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Window>, D::Error> {
-    String::deserialize(source)?.parse().map(Some).map_err(D::Error::custom)
 }

@@ -46,9 +46,13 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
     let connection = Connection::lazy(&session.settings.redis.queue())?;
     let worker = &session.settings.worker;
     info!(
-        worker = id, flavour = %server.shape.flavour, host = server.host,
-        concurrency = worker.concurrency, short_concurrency = worker.short_concurrency,
-        redis = connection.address(), "The worker has started"
+        worker = id,
+        server = server.dialect.name,
+        host = server.host,
+        concurrency = worker.concurrency,
+        short_concurrency = worker.short_concurrency,
+        redis = connection.address(),
+        "The worker has started"
     );
     let handler = Handler::new(session.clone(), server, id.clone(), stop.clone());
     let mut tasks = JoinSet::new();

@@ -152,10 +152,10 @@ async fn program(database: &Database, transition: &Transition) -> Result<Ostrako
         ("LAB_NOCLEANUP", "OSTRAKON_SERVER_CLEANUP_ATTACHMENTS", "false"),
         ("LAB_NOFED", "OSTRAKON_SERVER_FEDERATING", "false"),
         ("LAB_MEILI", "OSTRAKON_SERVER_SEARCH", "meilisearch"),
-        ("LAB_ACTIVATION", "OSTRAKON_SERVER_ACCOUNT_ACTIVATION_REQUIRED", "true"),
-        ("LAB_APPROVAL", "OSTRAKON_SERVER_ACCOUNT_APPROVAL_REQUIRED", "true"),
-        ("LAB_AUTOFOLLOW", "OSTRAKON_SERVER_AUTOFOLLOWED_NICKNAMES", "bob"),
-        ("LAB_AUTOFOLLOW", "OSTRAKON_SERVER_AUTOFOLLOWING_NICKNAMES", "dora"),
+        ("LAB_ACTIVATION", "OSTRAKON_REGISTRATION_ACCOUNT_ACTIVATION_REQUIRED", "true"),
+        ("LAB_APPROVAL", "OSTRAKON_REGISTRATION_ACCOUNT_APPROVAL_REQUIRED", "true"),
+        ("LAB_AUTOFOLLOW", "OSTRAKON_REGISTRATION_AUTOFOLLOWED_NICKNAMES", "bob"),
+        ("LAB_AUTOFOLLOW", "OSTRAKON_REGISTRATION_AUTOFOLLOWING_NICKNAMES", "dora"),
     ] {
         if transition.switch(switch) {
             ostrakon = ostrakon.with(variable, value);

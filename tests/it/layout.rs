@@ -29,3 +29,19 @@ fn imports_go_one_way() -> Result<()> {
     }
     Ok(())
 }
+
+/// A difference between servers is a fact of the dialect: nothing else asks for a dialect's name.
+#[test]
+fn nothing_but_the_dialects_compares_their_names() -> Result<()> {
+    let names = ["dialect.name ==", "dialect.name !=", "match server.dialect.name", "dialect.title =="];
+    for folder in ["jobs/src", "src"] {
+        each_file(folder, &mut |path, text| {
+            let inside = path.contains("/dialect/");
+            for name in names {
+                ensure!(inside || !text.contains(name), "{path} contains {name}");
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}

@@ -23,7 +23,7 @@ use steps::count;
 
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
-    pleroma::{Flavour, PendingRefreshes, Refresh, Server, stale_counters_note},
+    pleroma::{PendingRefreshes, Refresh, Server, stale_counters_note},
 };
 
 /// Deactivates all accounts whose nickname is at a host.
@@ -78,9 +78,9 @@ impl Job for DeactivateInstance {
         format!("deactivate_instance:{}", self.instance())
     }
 
-    async fn plan(&self, server: &Server, db: &mut PgConnection) -> Result<Plan<Cursor>, JobError> {
+    async fn plan(&self, db: &mut PgConnection, server: &Server) -> Result<Plan<Cursor>, JobError> {
         self.refuse_own(server)?;
-        let named = self.named(server, db).await?;
+        let named = self.named(db, server).await?;
         let acted_on = self.seen.note_accounts(self.acted_on(server, &named));
         let active = named.iter().filter(|account| account.active && self.means(account));
         let active: Vec<Uuid> = active.map(|account| account.id).collect();
@@ -95,8 +95,8 @@ impl Job for DeactivateInstance {
             all
         };
         let concerned = with_unfinished(&acted_on);
-        let (relations, read_anew) = count_relations(server, db, &concerned).await?;
-        let followed = count_followed(server, db, &with_unfinished(&active)).await?;
+        let (relations, read_anew) = count_relations(db, server, &concerned).await?;
+        let followed = count_followed(db, server, &with_unfinished(&active)).await?;
         let mut notes = self.notes(&named);
         notes.extend(stale_counters_note(db, server, &concerned).await?);
         let counts = [count(&active), relations, followed, read_anew + due];
@@ -105,43 +105,43 @@ impl Job for DeactivateInstance {
 
     async fn batch(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         cursor: Cursor,
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         self.refuse_own(server)?;
-        let mut batch = self.step(server, db, cursor, limit).await?;
+        let mut batch = self.step(db, server, cursor, limit).await?;
         // A step with nothing left takes no batch of its own. But in the search for a row that
         // cannot be done, the cursor must stand immediately before that row.
         while limit > 1 && batch.rows == Some(0) && !batch.end {
-            batch = self.step(server, db, batch.cursor, limit.min(FIRST_OF_STEP)).await?;
+            batch = self.step(db, server, batch.cursor, limit.min(FIRST_OF_STEP)).await?;
         }
         Ok(batch)
     }
 
     async fn skip(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         cursor: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
         let next = match cursor {
             Cursor::SwitchOff { after } => {
-                let account = self.next_accounts(server, db, after, 1).await?.first().copied();
+                let account = self.next_accounts(db, server, after, 1).await?.first().copied();
                 account.map(|account| (account, Cursor::SwitchOff { after: account }))
             }
             Cursor::EndRelations { after, relation } => {
-                let (relations, _) = self.next_relations(server, db, (after, relation), 2).await?;
+                let (relations, _) = self.next_relations(db, server, (after, relation), 2).await?;
                 let behind = |after| Cursor::EndRelations { after, relation: i64::MAX };
                 relations.first().map(|(local, _)| (*local, behind(*local)))
             }
             Cursor::CountAnew { after } => {
-                let follower = self.next_followers(server, db, after, 1).await?.first().copied();
+                let follower = self.next_followers(db, server, after, 1).await?.first().copied();
                 follower.map(|(follower, _)| (follower, Cursor::CountAnew { after: follower }))
             }
             Cursor::ReadAnew { after } => {
-                let account = self.next_due(server, db, after, 1).await?.first().copied();
+                let account = self.next_due(db, server, after, 1).await?.first().copied();
                 account.map(|(account, _)| (account, Cursor::ReadAnew { after: account }))
             }
             // These steps only take over earlier work, and deal with no row.
@@ -152,12 +152,12 @@ impl Job for DeactivateInstance {
 
     async fn finish(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         _cursor: &Cursor,
         parked: i64,
     ) -> Result<Recount<Cursor>, JobError> {
-        let left = self.active_left(server, db).await?;
+        let left = self.active_left(db, server).await?;
         if left > parked {
             self.seen.forget();
             return Ok(Recount::Left(Left {
@@ -175,11 +175,11 @@ impl Job for DeactivateInstance {
 
 /// Counts the relations of accounts to active local ones, and the active accounts that have any.
 async fn count_relations(
-    server: &Server,
     db: &mut PgConnection,
+    server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<(i64, i64)> {
-    let sql = Statements::of(server.shape.flavour).count_relations;
+    let sql = Statements::of(server.dialect.account_columns).count_relations;
     let mut sums = (0, 0);
     for some in accounts.chunks(COUNTED_AT_ONCE) {
         let (relations, active): (i64, i64) =
@@ -191,11 +191,11 @@ async fn count_relations(
 
 /// Counts the relations of local accounts to these accounts.
 async fn count_followed(
-    server: &Server,
     db: &mut PgConnection,
+    server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<i64> {
-    let sql = Statements::of(server.shape.flavour).count_followed;
+    let sql = Statements::of(server.dialect.account_columns).count_followed;
     let mut sum = 0;
     for some in accounts.chunks(COUNTED_AT_ONCE) {
         let relations: i64 = sqlx::query_scalar(sql).bind(some).fetch_one(&mut *db).await?;
@@ -221,22 +221,22 @@ impl DeactivateInstance {
     /// Does one batch of one step; of no rows if nothing is left in it.
     async fn step(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         cursor: Cursor,
         limit: i64,
     ) -> sqlx::Result<Batch<Cursor>> {
         match cursor {
-            Cursor::SwitchOff { after } => self.switch_off(server, db, after, limit).await,
+            Cursor::SwitchOff { after } => self.switch_off(db, server, after, limit).await,
             Cursor::EndRelations { after, relation } => {
-                self.end_relations(server, db, (after, relation), limit).await
+                self.end_relations(db, server, (after, relation), limit).await
             }
-            Cursor::CountAnew { after } => self.count_anew(server, db, after, limit).await,
-            Cursor::ReadAnew { after } => self.read_anew(server, db, after, limit).await,
+            Cursor::CountAnew { after } => self.count_anew(db, server, after, limit).await,
+            Cursor::ReadAnew { after } => self.read_anew(db, server, after, limit).await,
             Cursor::Switch { excluded, .. } | Cursor::Unfollow { excluded, .. } => {
-                self.take_over(server, db, &excluded, false).await
+                self.take_over(db, server, &excluded, false).await
             }
-            Cursor::Recount { .. } => self.take_over(server, db, &[], true).await,
+            Cursor::Recount { .. } => self.take_over(db, server, &[], true).await,
         }
     }
 
@@ -264,8 +264,8 @@ impl DeactivateInstance {
     /// accounts of sub-domains if these are not included.
     pub async fn unknown(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
     ) -> Result<Option<String>, JobError> {
         let known: bool = sqlx::query_scalar(sql::KNOWN)
             .bind(self.host.as_str())
@@ -276,13 +276,13 @@ impl DeactivateInstance {
         if known {
             return Ok(None);
         }
-        let below = self.named(server, db).await?;
+        let below = self.named(db, server).await?;
         Ok(Some(unknown_note(&self.host, count(&below))))
     }
 
     /// Finds the accounts of the host and of its sub-domains, in the order of their ids.
-    async fn named(&self, server: &Server, db: &mut PgConnection) -> sqlx::Result<Vec<Named>> {
-        sqlx::query_as(Statements::of(server.shape.flavour).named)
+    async fn named(&self, db: &mut PgConnection, server: &Server) -> sqlx::Result<Vec<Named>> {
+        sqlx::query_as(Statements::of(server.dialect.account_columns).named)
             .bind(self.host.as_str())
             .bind(self.host.unicode())
             .fetch_all(db)
@@ -296,7 +296,7 @@ impl DeactivateInstance {
 
     /// Whether inactive accounts are dealt with: Pleroma 2.2 deactivates them again.
     fn acts_on_inactive(server: &Server) -> bool {
-        server.shape.flavour == Flavour::Pleroma22
+        server.dialect.repeats_deactivation
     }
 
     /// Accounts that the run acts on, in the order of their ids.
@@ -345,8 +345,8 @@ impl DeactivateInstance {
     }
 
     /// Counts active accounts that the run is about.
-    async fn active_left(&self, server: &Server, db: &mut PgConnection) -> sqlx::Result<i64> {
-        sqlx::query_scalar(Statements::of(server.shape.flavour).count_active)
+    async fn active_left(&self, db: &mut PgConnection, server: &Server) -> sqlx::Result<i64> {
+        sqlx::query_scalar(Statements::of(server.dialect.account_columns).count_active)
             .bind(self.host.as_str())
             .bind(self.host.unicode())
             .bind(self.include_subdomains)

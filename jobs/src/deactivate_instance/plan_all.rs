@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use super::{DeactivateInstance, below_note, sql, unknown_note};
 use crate::{
     engine::{Job as _, JobError, PlanSummary},
-    pleroma::{Flavour, Server},
+    pleroma::{AccountColumns, Server},
 };
 
 /// Plan of one host in a list.
@@ -44,15 +44,15 @@ struct Figures {
 ///
 /// Refuses the whole list if it would refuse one of the jobs.
 pub async fn plan_all(
-    server: &Server,
     db: &mut PgConnection,
+    server: &Server,
     jobs: &[DeactivateInstance],
 ) -> Result<Vec<HostPlan>, JobError> {
     for job in jobs {
         job.refuse_own(server)?;
     }
     let mut hosts = Hosts::of(jobs);
-    let statements = Statements::of(server.shape.flavour);
+    let statements = Statements::of(server.dialect.account_columns);
     let accounts: Vec<(String, i64, i64)> =
         sqlx::query_as(statements.accounts).fetch_all(&mut *db).await?;
     for (host, active, all) in accounts {
@@ -81,7 +81,7 @@ pub async fn plan_all(
     let noted = noted(db).await?;
     for (job, planned) in jobs.iter().zip(&mut plans) {
         if noted.contains(&job.instance()) {
-            let plan = job.plan(server, db).await?.summary();
+            let plan = job.plan(db, server).await?.summary();
             planned.plan = plan.map_err(|error| JobError::Fail(error.into()))?;
         }
     }
@@ -109,7 +109,7 @@ struct Statements {
 }
 
 impl Statements {
-    const fn of(flavour: Flavour) -> Self {
+    const fn of(columns: AccountColumns) -> Self {
         macro_rules! by_host {
             (
                 $active:literal, $friend_active:literal, $acted_on:literal, $counted:literal
@@ -155,11 +155,11 @@ impl Statements {
                 }
             };
         }
-        match flavour {
-            Flavour::Pleroma | Flavour::Akkoma => {
+        match columns {
+            AccountColumns::Active => {
                 by_host!("u.is_active", "friend.is_active", "u.is_active", "true")
             }
-            Flavour::Pleroma22 => {
+            AccountColumns::Deactivated => {
                 by_host!("not u.deactivated", "not friend.deactivated", "true", "not f.deactivated")
             }
         }

@@ -5,7 +5,7 @@
 //! over all nicknames finds the accounts, and everything after it looks them up by id.
 
 use super::scattered::scattered;
-use crate::pleroma::Flavour;
+use crate::pleroma::AccountColumns;
 
 /// Statements in a flavour's form.
 pub(super) struct Statements {
@@ -351,11 +351,11 @@ const PLEROMA22: Statements =
     statements!("deactivated", "not u.deactivated", "not f.deactivated", "deactivated = true");
 
 impl Statements {
-    /// Selects the statements by flavour.
-    pub(super) const fn of(flavour: Flavour) -> &'static Self {
-        match flavour {
-            Flavour::Pleroma | Flavour::Akkoma => &CURRENT,
-            Flavour::Pleroma22 => &PLEROMA22,
+    /// Selects the statements by the columns.
+    pub(super) const fn of(columns: AccountColumns) -> &'static Self {
+        match columns {
+            AccountColumns::Active => &CURRENT,
+            AccountColumns::Deactivated => &PLEROMA22,
         }
     }
 }

@@ -57,16 +57,16 @@ impl DeactivateInstance {
     /// Deactivates the next accounts.
     pub(super) async fn switch_off(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         after: Uuid,
         limit: i64,
     ) -> sqlx::Result<Batch<Cursor>> {
-        let accounts = self.next_accounts(server, db, after, limit).await?;
+        let accounts = self.next_accounts(db, server, after, limit).await?;
         let Some(last) = accounts.last().copied() else {
             return Ok(nothing_left(Cursor::EndRelations { after: Uuid::nil(), relation: 0 }));
         };
-        let statements = Statements::of(server.shape.flavour);
+        let statements = Statements::of(server.dialect.account_columns);
         let few: Vec<Uuid> = sqlx::query_scalar(sql::FEW_FOLLOWERS)
             .bind(&accounts)
             .bind(FOLLOWERS_MAX)
@@ -105,15 +105,15 @@ impl DeactivateInstance {
     /// Next accounts that the run acts on.
     pub(super) async fn next_accounts(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         after: Uuid,
         limit: i64,
     ) -> sqlx::Result<Vec<Uuid>> {
         let accounts = if let Some(accounts) = self.seen.accounts() {
             accounts
         } else {
-            let named = self.named(server, db).await?;
+            let named = self.named(db, server).await?;
             self.seen.note_accounts(self.acted_on(server, &named))
         };
         let next = accounts.partition_point(|account| *account <= after);
@@ -123,17 +123,17 @@ impl DeactivateInstance {
     /// Ends the next relations.
     pub(super) async fn end_relations(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         after: (Uuid, i64),
         limit: i64,
     ) -> sqlx::Result<Batch<Cursor>> {
-        let (relations, goes_on) = self.next_relations(server, db, after, limit).await?;
+        let (relations, goes_on) = self.next_relations(db, server, after, limit).await?;
         let Some((local, relation)) = relations.last().copied() else {
             return Ok(nothing_left(Cursor::CountAnew { after: Uuid::nil() }));
         };
         let ids: Vec<i64> = relations.iter().map(|(_, relation)| *relation).collect();
-        self.unfollow(server, db, &ids, goes_on.then_some(local)).await?;
+        self.unfollow(db, server, &ids, goes_on.then_some(local)).await?;
         Ok(Batch::go_on(count(&relations), Cursor::EndRelations { after: local, relation }))
     }
 
@@ -143,8 +143,8 @@ impl DeactivateInstance {
     /// A single local account is an item, which is dealt with as a whole or parked.
     pub(super) async fn next_relations(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         after: (Uuid, i64),
         limit: i64,
     ) -> sqlx::Result<(Vec<(Uuid, i64)>, bool)> {
@@ -153,7 +153,7 @@ impl DeactivateInstance {
             found
         } else {
             let listed: Vec<(Uuid, i64)> =
-                sqlx::query_as(Statements::of(server.shape.flavour).relations)
+                sqlx::query_as(Statements::of(server.dialect.account_columns).relations)
                     .bind(self.instance())
                     .bind(after.0)
                     .bind(after.1)
@@ -215,12 +215,12 @@ impl DeactivateInstance {
     /// ends.
     async fn unfollow(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         relations: &[i64],
         goes_on: Option<Uuid>,
     ) -> sqlx::Result<()> {
-        let statements = Statements::of(server.shape.flavour);
+        let statements = Statements::of(server.dialect.account_columns);
         let unfollowed: Vec<Uuid> =
             sqlx::query_scalar(statements.unfollow).bind(relations).fetch_all(&mut *db).await?;
         let mut lost: BTreeMap<Uuid, i64> = BTreeMap::new();
@@ -247,12 +247,12 @@ impl DeactivateInstance {
     /// Recounts whom the next local followers follow.
     pub(super) async fn count_anew(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         after: Uuid,
         limit: i64,
     ) -> sqlx::Result<Batch<Cursor>> {
-        let followers = self.next_followers(server, db, after, limit).await?;
+        let followers = self.next_followers(db, server, after, limit).await?;
         let Some((last, _)) = followers.last().copied() else {
             return Ok(nothing_left(Cursor::ReadAnew { after: Uuid::nil() }));
         };
@@ -267,8 +267,8 @@ impl DeactivateInstance {
     /// Next local followers, each with its number of relations.
     pub(super) async fn next_followers(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         after: Uuid,
         limit: i64,
     ) -> sqlx::Result<Vec<(Uuid, i64)>> {
@@ -276,7 +276,7 @@ impl DeactivateInstance {
             return Ok(found);
         }
         let listed: Vec<(Uuid, i64)> =
-            sqlx::query_as(Statements::of(server.shape.flavour).followers)
+            sqlx::query_as(Statements::of(server.dialect.account_columns).followers)
                 .bind(self.instance())
                 .bind(after)
                 .bind(LIST_MAX)
@@ -290,22 +290,23 @@ impl DeactivateInstance {
     /// meanwhile.
     pub(super) async fn read_anew(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         after: Uuid,
         limit: i64,
     ) -> sqlx::Result<Batch<Cursor>> {
-        let due = self.next_due(server, db, after, limit).await?;
+        let due = self.next_due(db, server, after, limit).await?;
         let Some((last, _)) = due.last().copied() else {
             return Ok(Batch::end(Cursor::ReadAnew { after }));
         };
         // Another session may have activated one of them again.
         let off: Vec<Uuid> = due.iter().filter(|(_, off)| *off).map(|(id, _)| *id).collect();
-        let late: Vec<i64> = sqlx::query_scalar(Statements::of(server.shape.flavour).relations_of)
-            .bind(&off)
-            .fetch_all(&mut *db)
-            .await?;
-        self.unfollow(server, db, &late, None).await?;
+        let late: Vec<i64> =
+            sqlx::query_scalar(Statements::of(server.dialect.account_columns).relations_of)
+                .bind(&off)
+                .fetch_all(&mut *db)
+                .await?;
+        self.unfollow(db, server, &late, None).await?;
         refresh_accounts(db, server, &off, Changed::Activation).await?;
         let accounts: Vec<Uuid> = due.into_iter().map(|(account, _)| account).collect();
         sqlx::query(sql::NOT_DUE).bind(self.instance()).bind(&accounts).execute(&mut *db).await?;
@@ -317,12 +318,12 @@ impl DeactivateInstance {
     /// Next accounts that the server is to be asked to reload, and whether each is inactive.
     pub(super) async fn next_due(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         after: Uuid,
         limit: i64,
     ) -> sqlx::Result<Vec<(Uuid, bool)>> {
-        sqlx::query_as(Statements::of(server.shape.flavour).due)
+        sqlx::query_as(Statements::of(server.dialect.account_columns).due)
             .bind(self.instance())
             .bind(after)
             .bind(limit)
@@ -334,12 +335,12 @@ impl DeactivateInstance {
     /// that it made the server reload immediately.
     pub(super) async fn take_over(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         excluded: &[Uuid],
         relations_have_ended: bool,
     ) -> sqlx::Result<Batch<Cursor>> {
-        let named = self.named(server, db).await?;
+        let named = self.named(db, server).await?;
         let off: Vec<Uuid> = named
             .iter()
             .filter(|account| {
@@ -347,7 +348,7 @@ impl DeactivateInstance {
             })
             .map(|account| account.id)
             .collect();
-        sqlx::query(Statements::of(server.shape.flavour).note)
+        sqlx::query(Statements::of(server.dialect.account_columns).note)
             .bind(self.instance())
             .bind(&off)
             .bind(vec![true; off.len()])

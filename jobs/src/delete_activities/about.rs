@@ -4,10 +4,10 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Cursor, sql};
+use super::Cursor;
 use crate::{
     engine::Batch,
-    pleroma::{Actor, AssociatedObject, Server},
+    pleroma::{Actor, Server, object_sql},
 };
 
 /// Average number of additional rows per row of a batch. After a time-out a batch has fewer rows,
@@ -58,10 +58,7 @@ pub(super) async fn find(
     if objects.is_empty() {
         return Ok(AboutThem::default());
     }
-    let sql = match server.shape.associated_object {
-        AssociatedObject::Function => sql::ABOUT_FUNCTION,
-        AssociatedObject::Coalesce => sql::ABOUT_COALESCE,
-    };
+    let sql = object_sql!(server, include_str!("about.sql"));
     let found: Vec<(Uuid, bool)> =
         sqlx::query_as(sql).bind(objects).bind(allowed + 1).fetch_all(db).await?;
     let mut about = AboutThem::default();

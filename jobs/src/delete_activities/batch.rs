@@ -53,8 +53,8 @@ impl FederationMode {
     /// Maximum number of activities to federate in one batch: each needs one delivery per inbox.
     async fn most_activities(
         self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         actor: &Actor,
     ) -> sqlx::Result<i64> {
         if self.telling != DeliverBy::Direct || !actor.local {
@@ -74,15 +74,15 @@ pub(crate) struct Deleted {
 
 /// Deletes the next activities of an account; with `purges`, leaves posts to the server.
 pub(crate) async fn delete_some(
-    server: &Server,
     db: &mut PgConnection,
+    server: &Server,
     actor: &Actor,
     manner: FederationMode,
     purges: Option<&mut Purges>,
     cursor: Cursor,
     limit: i64,
 ) -> Result<Deleted, JobError> {
-    let limit = limit.min(manner.most_activities(server, db, actor).await?);
+    let limit = limit.min(manner.most_activities(db, server, actor).await?);
     let walked = read::walk(db, server, &actor.ap_id, &cursor, limit).await?;
     let Some(last) = walked.last() else {
         let cursor = Cursor { after: cursor.until, ..cursor };
@@ -105,7 +105,7 @@ pub(crate) async fn delete_some(
     // fewer rows.
     let allowed = if purges.is_some() { about::NO_LIMIT } else { about::allowance(limit) };
     if let Some(purges) = purges {
-        there = purges.ask(server, db, actor, there, &objects).await?;
+        there = purges.ask(db, server, actor, there, &objects).await?;
         done += purges.asked;
     }
     read::insert_missing(db, server, &actor.ap_id, &there, &mut objects).await?;
@@ -204,8 +204,8 @@ pub(crate) async fn deliveries_to_wait_for(
 
 /// Skips the next activity.
 pub(crate) async fn skip_one(
-    server: &Server,
     db: &mut PgConnection,
+    server: &Server,
     actor: &str,
     cursor: Cursor,
 ) -> Result<Option<Skipped<Cursor>>, JobError> {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     engine::Parking,
-    pleroma::{Actor, Flake, FlakesBefore, Flavour, ObanJob, Outgoing, Pins, Server},
+    pleroma::{Actor, Flake, FlakesBefore, LoweredReplies, ObanJob, Outgoing, Pins, Server},
 };
 
 /// Everything one batch writes.
@@ -180,8 +180,8 @@ impl<'a> Decision<'a> {
     /// Refuses what the server's own validation refuses.
     fn validate(&self, object_id: &str, facts: &Facts) -> Result<(), String> {
         let kind = facts.kind.as_str();
-        let chat_on_akkoma = kind == "ChatMessage" && self.server.shape.flavour == Flavour::Akkoma;
-        if !DELETABLE.contains(&kind) || chat_on_akkoma {
+        let chat_without_chats = kind == "ChatMessage" && !self.server.dialect.chats;
+        if !DELETABLE.contains(&kind) || chat_without_chats {
             return Err(format!("the server does not let objects of type {kind:?} be deleted"));
         }
         if host(object_id) != host(&self.actor.ap_id) {
@@ -195,12 +195,12 @@ impl<'a> Decision<'a> {
         if let Some(author) = &facts.author {
             let author = self.writes.authors.entry(author.clone()).or_default();
             author.public_posts += i32::from(facts.public);
-            author.pins.push(match self.server.shape.pins {
+            author.pins.push(match self.server.dialect.pins {
                 Pins::Objects => object_id.to_owned(),
                 Pins::Activities => Flake(create.id).to_string(),
             });
         }
-        if facts.public || self.server.shape.flavour != Flavour::Akkoma {
+        if facts.public || self.server.dialect.lowered_replies == LoweredReplies::All {
             for &parent in &facts.replied {
                 self.writes.losses.entry(parent).or_default().replies += 1;
             }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
-use crate::pleroma::{Actor, Flake, Flavour, Recipients, Server};
+use crate::pleroma::{Actor, Flake, Recipients, RecipientsForm, Server};
 
 /// Builds an activity that needs nothing of a document in the database.
 pub(crate) fn base_activity(
@@ -20,7 +20,7 @@ pub(crate) fn base_activity(
     data.insert("object".to_owned(), object.into());
     data.insert("to".to_owned(), recipients.to.as_slice().into());
     data.insert("cc".to_owned(), recipients.cc.as_slice().into());
-    if server.shape.flavour != Flavour::Pleroma22 {
+    if server.dialect.recipients == RecipientsForm::Sorted {
         data.insert("bto".to_owned(), json!([]));
         data.insert("bcc".to_owned(), json!([]));
     }

@@ -24,8 +24,8 @@ use uuid::Uuid;
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
     pleroma::{
-        Actor, Changed, Flavour, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts,
-        spread_note, stale_note,
+        Actor, Changed, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts, spread_note,
+        stale_note,
     },
 };
 pub(crate) use batch::{DeliverBy, FederationMode, delete_some, deliveries_to_wait_for, skip_one};
@@ -113,15 +113,15 @@ impl Job for DeleteActivities {
 
     async fn plan(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
     ) -> Result<Plan<RunCursor>, JobError> {
-        let actor = self.actor(server, db).await?;
+        let actor = self.actor(db, server).await?;
         server.follower_inboxes.forget(actor.id);
         let until = read::last_activity(db, &self.actor).await?;
         let cursor = Cursor { after: Uuid::nil(), until: until.unwrap_or(Uuid::nil()) };
         let [posts, likes, boosts] = read::count(db, &self.actor, cursor.until).await?;
-        let mut notes = notes(server, db, &actor, posts + likes + boosts).await?;
+        let mut notes = notes(db, server, &actor, posts + likes + boosts).await?;
         notes.extend(self.notes_on_the_server(server, posts));
         Ok(Plan {
             counts: vec![
@@ -136,17 +136,17 @@ impl Job for DeleteActivities {
 
     async fn batch(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         cursor: RunCursor,
         limit: i64,
     ) -> Result<Batch<RunCursor>, JobError> {
-        let actor = self.actor(server, db).await?;
+        let actor = self.actor(db, server).await?;
         let manner = FederationMode::of(server, &actor);
         let mut purges =
             self.via_server.then_some(Purges { asked_until: cursor.asked_until, asked: 0 });
         let deleted =
-            delete_some(server, db, &actor, manner, purges.as_mut(), cursor.place, limit).await?;
+            delete_some(db, server, &actor, manner, purges.as_mut(), cursor.place, limit).await?;
         let changed = cursor.changed || deleted.account;
         let asked_until = purges.and_then(|purges| purges.asked_until);
         Ok(deleted.batch.map(|place| RunCursor { place, changed, asked_until }))
@@ -154,11 +154,11 @@ impl Job for DeleteActivities {
 
     async fn skip(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         cursor: RunCursor,
     ) -> Result<Option<Skipped<RunCursor>>, JobError> {
-        let skipped = skip_one(server, db, &self.actor, cursor.place).await?;
+        let skipped = skip_one(db, server, &self.actor, cursor.place).await?;
         Ok(skipped.map(|skipped| Skipped {
             item: skipped.item,
             cursor: RunCursor { place: skipped.cursor, ..cursor },
@@ -167,8 +167,8 @@ impl Job for DeleteActivities {
 
     async fn recheck(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         written: &Value,
     ) -> Result<Vec<Count>, JobError> {
         recheck(db, server, &self.actor, written).await
@@ -176,8 +176,8 @@ impl Job for DeleteActivities {
 
     async fn count_undone(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         written: &Value,
     ) -> Result<i64, JobError> {
         count_undone(db, server, written).await
@@ -185,8 +185,8 @@ impl Job for DeleteActivities {
 
     async fn finish(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         cursor: &RunCursor,
         parked: i64,
     ) -> Result<Recount<RunCursor>, JobError> {
@@ -202,7 +202,7 @@ impl Job for DeleteActivities {
         }
         if cursor.changed {
             // Only once, not in every batch: intermediate post counts are of no interest.
-            let actor = self.actor(server, db).await?;
+            let actor = self.actor(db, server).await?;
             refresh_accounts(db, server, &[actor.id], Changed::Fields).await?;
         }
         Ok(Recount::Right)
@@ -211,7 +211,7 @@ impl Job for DeleteActivities {
 
 impl DeleteActivities {
     /// Looks up the account again: it may have changed since the request.
-    async fn actor(&self, server: &Server, db: &mut PgConnection) -> Result<Actor, JobError> {
+    async fn actor(&self, db: &mut PgConnection, server: &Server) -> Result<Actor, JobError> {
         let actor = find_actor_by_ap_id(db, server, &self.actor).await?.ok_or_else(|| {
             JobError::fail(format!("there is no account {} any more", self.actor))
         })?;
@@ -222,7 +222,7 @@ impl DeleteActivities {
                 self.nickname
             )));
         }
-        if !actor.active && actor.local && server.shape.flavour == Flavour::Pleroma22 {
+        if !actor.active && actor.local && !server.dialect.deletes_of_inactive {
             return Err(JobError::Refuse(format!(
                 "{} is deactivated, and this release of Pleroma deletes nothing of deactivated \
                  accounts. Activate it first: ostrakon user activate {}",
@@ -257,8 +257,8 @@ impl DeleteActivities {
 
 /// Notes for the operator to read before confirming.
 async fn notes(
-    server: &Server,
     db: &mut PgConnection,
+    server: &Server,
     actor: &Actor,
     activities: i64,
 ) -> Result<Vec<String>, JobError> {

@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::{Cursor, sql};
-use crate::pleroma::{AssociatedObject, Flavour, Server, as_public};
+use super::Cursor;
+use crate::pleroma::{Server, as_public, object_sql};
 
 /// Maximum size in bytes of the object rows that one batch deals with, unless it is a single row.
 const BATCH_BYTES: i64 = 4 << 20;
@@ -129,10 +129,7 @@ pub(super) async fn walk(
     cursor: &Cursor,
     limit: i64,
 ) -> sqlx::Result<Vec<Activity>> {
-    let sql = match server.shape.associated_object {
-        AssociatedObject::Function => sql::WALK_FUNCTION,
-        AssociatedObject::Coalesce => sql::WALK_COALESCE,
-    };
+    let sql = object_sql!(server, include_str!("walk.sql"));
     sqlx::query_as(sql)
         .bind(actor)
         .bind(cursor.after)
@@ -195,8 +192,8 @@ async fn facts(
     let facts: Vec<Facts> = sqlx::query_as(include_str!("facts.sql"))
         .bind(rows)
         .bind([as_public().to_owned(), server.local_public()])
-        .bind(server.shape.flavour == Flavour::Pleroma)
-        .bind(server.shape.flavour == Flavour::Pleroma22)
+        .bind(server.dialect.lowers_quotes)
+        .bind(server.dialect.validates_addresses)
         .fetch_all(db)
         .await?;
     Ok(facts.into_iter().map(|facts| (facts.row, facts)).collect())
@@ -272,7 +269,7 @@ pub(super) async fn read_undone(
     let facts: Vec<UndoneFacts> = sqlx::query_as(include_str!("undone_facts.sql"))
         .bind(undone)
         .bind([as_public().to_owned(), server.local_public()])
-        .bind(server.shape.flavour == Flavour::Pleroma22)
+        .bind(server.dialect.validates_addresses)
         .fetch_all(db)
         .await?;
     Ok(facts.into_iter().map(|facts| (facts.id, facts)).collect())

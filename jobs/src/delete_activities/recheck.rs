@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     engine::{Count, JobError, read},
-    pleroma::{AssociatedObject, Flavour, Pins, Server, as_public, insert_oban_jobs},
+    pleroma::{LoweredReplies, Pins, Server, as_public, insert_oban_jobs, object_sql},
 };
 
 /// Writes of a batch that other sessions may undo; a wire format.
@@ -54,10 +54,7 @@ pub(crate) async fn count_undone(
     server: &Server,
     written: &Value,
 ) -> Result<i64, JobError> {
-    let sql = match server.shape.associated_object {
-        AssociatedObject::Function => sql::COUNT_UNDEAD_FUNCTION,
-        AssociatedObject::Coalesce => sql::COUNT_UNDEAD_COALESCE,
-    };
+    let sql = object_sql!(server, include_str!("count_undead.sql"));
     let Touched { buried, .. } = Touched::read(written)?;
     Ok(sqlx::query_scalar(sql).bind(buried).fetch_one(db).await?)
 }
@@ -92,20 +89,14 @@ async fn bury_again(
     if undead.is_empty() {
         return Ok(0);
     }
-    let sql = match server.shape.associated_object {
-        AssociatedObject::Function => sql::BURY_AGAIN_FUNCTION,
-        AssociatedObject::Coalesce => sql::BURY_AGAIN_COALESCE,
-    };
+    let sql = object_sql!(server, include_str!("bury_again.sql"));
     let again: Vec<(i64, String)> = sqlx::query_as(sql).bind(undead).fetch_all(&mut *db).await?;
     let (rows, ap_ids): (Vec<i64>, Vec<String>) = again.into_iter().unzip();
     remove_hashtags(db, server, &rows).await?;
     remove_chat_messages(db, server, &rows).await?;
     let jobs: Vec<_> = rows.iter().filter_map(|row| search_job(server, *row)).collect();
     insert_oban_jobs(db, &jobs).await?;
-    let sql = match server.shape.associated_object {
-        AssociatedObject::Function => sql::REMOVE_ABOUT_FUNCTION,
-        AssociatedObject::Coalesce => sql::REMOVE_ABOUT_COALESCE,
-    };
+    let sql = object_sql!(server, include_str!("remove_about.sql"));
     sqlx::query(sql).bind(ap_ids).execute(db).await?;
     Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX))
 }
@@ -117,7 +108,7 @@ async fn unpin(
     actor: &str,
     buried: &[i64],
 ) -> sqlx::Result<i64> {
-    if buried.is_empty() || server.shape.pins != Pins::Objects {
+    if buried.is_empty() || server.dialect.pins != Pins::Objects {
         return Ok(0);
     }
     let unpinned =
@@ -140,10 +131,7 @@ async fn take_back_again(
     if listed.is_empty() {
         return Ok(0);
     }
-    let sql = match server.shape.associated_object {
-        AssociatedObject::Function => sql::TAKE_BACK_AGAIN_FUNCTION,
-        AssociatedObject::Coalesce => sql::TAKE_BACK_AGAIN_COALESCE,
-    };
+    let sql = object_sql!(server, include_str!("take_back_again.sql"));
     let taken = sqlx::query(sql).bind(listed).bind(actor).execute(db).await?;
     Ok(rows(&taken))
 }
@@ -162,7 +150,7 @@ async fn lower_again(db: &mut PgConnection, server: &Server, lowered: &[i64]) ->
         return Ok(0);
     }
     // Akkoma counts public replies only.
-    let public = (server.shape.flavour == Flavour::Akkoma)
+    let public = (server.dialect.lowered_replies == LoweredReplies::Public)
         .then(|| vec![as_public().to_owned(), server.local_public()]);
     let set_right =
         sqlx::query(include_str!("lower_again.sql")).bind(raised).bind(public).execute(db).await?;

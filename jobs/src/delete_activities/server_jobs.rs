@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{decide::host, read::Activity};
 use crate::pleroma::{
-    Actor, DELIVERIES, Document, Flake, Flavour, ObanJob, Outgoing, Search, Server,
+    Actor, AttachmentJob, DELIVERIES, Document, Flake, ObanJob, Outgoing, PublishJob, Search,
+    SearchJob, Server,
 };
 
 /// Subject of a new activity.
@@ -46,32 +47,29 @@ pub(crate) fn publish_job(server: &Server, activity: Flake, about: About) -> Opt
     if !server.federating {
         return None;
     }
-    let akkoma = server.shape.flavour == Flavour::Akkoma;
-    let mut args = json!({ "op": "publish", "activity_id": activity.to_string() });
-    if akkoma && let Some(args) = args.as_object_mut() {
-        args.insert("object_data".to_owned(), json!(null));
-    }
+    let id = activity.to_string();
+    let args = match server.dialect.publish_job {
+        PublishJob::Plain => json!({ "op": "publish", "activity_id": id }),
+        PublishJob::WithOptions => json!({ "op": "publish", "activity_id": id, "opts": {} }),
+        PublishJob::WithUndone => {
+            json!({ "op": "publish", "activity_id": id, "object_data": null })
+        }
+    };
     // Akkoma embeds the undone activity in the delivery, and its row will be gone by then.
     let undone = match about {
         About::Object(_) => None,
         About::Activity(undone) => Some(Document::Whole(undone)),
         About::Held => Some(Document::Held(activity.0)),
     };
-    if server.shape.is_pleroma_2_7()
-        && let Some(args) = args.as_object_mut()
-    {
-        // The newest releases fail a job without it; the others ignore it.
-        args.insert("opts".to_owned(), json!({}));
-    }
-    let priorities = server.shape.flavour != Flavour::Pleroma22 && server.shape.oban_version >= 11;
+    let embeds_undone = server.dialect.publish_job == PublishJob::WithUndone;
     Some(ObanJob {
         queue: DELIVERIES,
         worker: "Pleroma.Workers.PublisherWorker",
         args,
-        max_attempts: server.shape.delivery_attempts,
-        priority: if priorities { about.priority() } else { 0 },
+        max_attempts: server.dialect.delivery_attempts,
+        priority: if server.dialect.delivery_priorities { about.priority() } else { 0 },
         scheduled_at: None,
-        document: undone.filter(|_| akkoma),
+        document: undone.filter(|_| embeds_undone),
     })
 }
 
@@ -85,7 +83,7 @@ pub(super) async fn insert_attachment_jobs(
     if !server.cleanup_attachments || posts.is_empty() {
         return Ok(());
     }
-    if server.shape.flavour == Flavour::Akkoma {
+    let AttachmentJob::OfObject { queue, max_attempts } = server.dialect.attachment_job else {
         if host(&actor.ap_id) == server.host {
             // A century is as good as never, and PostgreSQL can add it to any timestamp.
             let delay = u32::try_from(server.cleanup_attachments_delay).unwrap_or(u32::MAX);
@@ -96,9 +94,7 @@ pub(super) async fn insert_attachment_jobs(
                 .await?;
         }
         return Ok(());
-    }
-    let (queue, max_attempts) =
-        if server.shape.slow_queue { ("slow", 20) } else { ("attachments_cleanup", 1) };
+    };
     sqlx::query(include_str!("attachment_jobs.sql"))
         .bind(posts)
         .bind(queue)
@@ -110,12 +106,12 @@ pub(super) async fn insert_attachment_jobs(
 
 /// Creates the expiration job that Pleroma 2.2 schedules again when a post is deleted.
 pub(super) fn expiration_job(server: &Server, create: &Activity) -> Option<ObanJob> {
-    if server.shape.flavour != Flavour::Pleroma22 {
+    if !server.dialect.reschedules_expiration {
         return None;
     }
     let expires_at = DateTime::parse_from_rfc3339(create.expires_at.as_deref()?).ok()?;
     Some(ObanJob {
-        queue: "activity_expiration",
+        queue: server.dialect.expiration_queue,
         worker: "Pleroma.Workers.PurgeExpiredActivity",
         args: json!({ "activity_id": Flake(create.id).to_string() }),
         max_attempts: 1,
@@ -127,9 +123,14 @@ pub(super) fn expiration_job(server: &Server, create: &Activity) -> Option<ObanJ
 
 /// Creates the job that removes a deleted post from the search index.
 pub(super) fn search_job(server: &Server, object_row: i64) -> Option<ObanJob> {
-    let indexed = matches!(server.search, Search::Meilisearch | Search::Elasticsearch)
-        && server.shape.flavour == Flavour::Akkoma;
-    (server.shape.search_jobs || indexed).then(|| ObanJob {
+    let is_due = match server.dialect.search_job {
+        SearchJob::Always => true,
+        SearchJob::IfIndexed => {
+            matches!(server.search, Search::Meilisearch | Search::Elasticsearch)
+        }
+        SearchJob::Never => false,
+    };
+    is_due.then(|| ObanJob {
         queue: "search_indexing",
         worker: "Pleroma.Workers.SearchIndexingWorker",
         args: json!({ "op": "remove_from_index", "object": object_row }),

@@ -3,57 +3,6 @@
 //! An expression for an activity's object must be literally that of the server's index, or
 //! PostgreSQL reads the whole table.
 
-/// Builds a statement in two forms: with `associated_object_id(data)`, and with the older
-/// expression.
-macro_rules! both_forms {
-    ($function:ident, $coalesce:ident, $before:literal, $after:literal) => {
-        pub(super) const $function: &str =
-            concat!($before, "public.associated_object_id(a.data)", $after);
-        pub(super) const $coalesce: &str =
-            concat!($before, "coalesce(a.data -> 'object' ->> 'id', a.data ->> 'object')", $after);
-    };
-}
-
-both_forms!(
-    WALK_FUNCTION,
-    WALK_COALESCE,
-    // $1: actor, $2: after this activity, $3: up to this one, $4: maximum number, $5: maximum size
-    // of the object rows in bytes, unless it is a single row. NULLS FIRST, so that the index
-    // (actor, id DESC NULLS LAST) can be scanned backwards.
-    "select id, ap_id, kind, expires_at, object_id, object_rows
-     from (select w.*, coalesce(found.rows, '{}') as object_rows,
-                  sum(coalesce(octet_length(w.object_id), 0) + coalesce(found.bytes, 0))
-                      over (order by w.id nulls first rows unbounded preceding) as bytes,
-                  row_number() over (order by w.id nulls first rows unbounded preceding) as n
-           from (select a.id,
-                        case when length(a.data ->> 'id') > 1000 then a.id::text else a.data ->> 'id' end as ap_id,
-                        case when a.data ->> 'type' in ('Create', 'Like', 'Announce')
-                             then a.data ->> 'type' end as kind,
-                        left(a.data ->> 'expires_at', 64) as expires_at,
-                        case when a.data ->> 'type' not in ('Create', 'Like', 'Announce') then null
-                             when jsonb_typeof(a.data -> 'object') <> 'array' or a.data ->> 'type' <> 'Create' then ",
-    " end as object_id
-                 from public.activities a
-                 where a.actor = $1 and a.id > $2 and a.id <= $3
-                 order by a.id nulls first
-                 limit $4) w,
-                lateral (select array_agg(o.id order by o.id) as rows, sum(pg_column_size(o.data)) as bytes
-                         from public.objects o
-                         where w.kind is not null and o.data ->> 'id' = w.object_id) as found
-           ) as walked
-     where n = 1 or bytes <= $5
-     order by id nulls first"
-);
-
-both_forms!(
-    ABOUT_FUNCTION,
-    ABOUT_COALESCE,
-    // $1: objects, $2: maximum number. All activities about them, except those that delete them.
-    "select a.id, a.data ->> 'type' = 'Create' as post from public.activities a
-     where ",
-    " = any ($1) and a.data ->> 'type' <> 'Delete' limit $2"
-);
-
 /// Address field as an array: a text becomes an array of one; anything else that is no array has no
 /// addresses.
 macro_rules! addresses {
@@ -282,16 +231,6 @@ pub(super) const LESSEN: &str = concat!(
               then least((o.data ->> 'quotesCount')::numeric, 2147483647)::bigint end as quotes_left"
 );
 
-both_forms!(
-    COUNT_UNDEAD_FUNCTION,
-    COUNT_UNDEAD_COALESCE,
-    // $1: objects that were deleted. Those with a Create came back in the server's own way.
-    "select count(*) from public.objects o
-     where o.id = any ($1) and o.data ->> 'type' is distinct from 'Tombstone'
-       and not exists (select from public.activities a where ",
-    " = o.data ->> 'id' and a.data ->> 'type' = 'Create')"
-);
-
 /// `$1`: objects that were deleted. Locks those that contain more than a tombstone does.
 pub(super) const LOCK_UNDEAD: &str = "select o.id from public.objects o
      where o.id = any ($1)
@@ -299,60 +238,7 @@ pub(super) const LOCK_UNDEAD: &str = "select o.id from public.objects o
             or o.data - '{id,type,formerType,deleted}'::text[] <> '{}')
      order by o.id for update";
 
-both_forms!(
-    BURY_AGAIN_FUNCTION,
-    BURY_AGAIN_COALESCE,
-    // $1: such objects. A tombstone to which something was added keeps its earlier fields.
-    "update public.objects o
-     set data = jsonb_build_object(
-             'id', o.data -> 'id',
-             'type', 'Tombstone',
-             'formerType', case when o.data ->> 'type' = 'Tombstone'
-                 then coalesce(o.data -> 'formerType', o.data -> 'type') else o.data -> 'type' end,
-             'deleted', case when o.data ->> 'type' = 'Tombstone' and o.data ? 'deleted'
-                 then o.data -> 'deleted'
-                 else to_jsonb(to_char(timezone('UTC', clock_timestamp()),
-                                       'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')) end),
-         updated_at = date_trunc('second', timezone('UTC', now()))
-     where o.id = any ($1)
-       and not exists (select from public.activities a where ",
-    " = o.data ->> 'id' and a.data ->> 'type' = 'Create')
-     returning o.id, o.data ->> 'id'"
-);
-
-both_forms!(
-    REMOVE_ABOUT_FUNCTION,
-    REMOVE_ABOUT_COALESCE,
-    // $1: deleted objects. All activities that were written about one since.
-    "delete from public.activities a where ",
-    " = any ($1) and a.data ->> 'type' not in ('Create', 'Delete')"
-);
-
 /// `$1`: objects, `$2`: account. Locks those that list the account among their likes or boosts.
 pub(super) const LOCK_LISTED: &str = "select o.id from public.objects o
      where o.id = any ($1) and (o.data -> 'likes' ? $2 or o.data -> 'announcements' ? $2)
      order by o.id for update";
-
-both_forms!(
-    TAKE_BACK_AGAIN_FUNCTION,
-    TAKE_BACK_AGAIN_COALESCE,
-    // $1: such objects, $2: account. Keeps it where it has a like or boost by now.
-    "update public.objects o
-     set data = o.data || taken.data, updated_at = date_trunc('second', timezone('UTC', now()))
-     from (select o.id, jsonb_object_agg(list.name, list.actors)
-                        || jsonb_object_agg(list.counter, jsonb_array_length(list.actors)) as data
-           from public.objects o,
-                lateral (
-                    select name, counter, kind, (o.data -> name) - $2 as actors
-                    from (values ('likes', 'like_count', 'Like'),
-                                 ('announcements', 'announcement_count', 'Announce'))
-                             as list (name, counter, kind)
-                    where jsonb_typeof(o.data -> name) = 'array' and o.data -> name ? $2
-                ) as list
-           where o.id = any ($1)
-             and not exists (select from public.activities a
-                             where a.actor = $2 and a.data ->> 'type' = list.kind and ",
-    " = o.data ->> 'id')
-           group by o.id) as taken
-     where o.id = taken.id"
-);

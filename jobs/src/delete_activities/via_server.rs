@@ -32,8 +32,8 @@ impl Purges {
     /// for: likes, boosts, and posts on which the server's own deletion would fail.
     pub(super) async fn ask(
         &mut self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         actor: &Actor,
         activities: Vec<Activity>,
         objects: &Objects,
@@ -51,7 +51,7 @@ impl Purges {
         .bind(creates)
         .fetch_all(&mut *db)
         .await?;
-        if server.shape.followed_hashtags && !posts.is_empty() {
+        if server.schema.followed_hashtags && !posts.is_empty() {
             let failing: HashSet<Uuid> =
                 sqlx::query_scalar(include_str!("server_cannot_delete.sql"))
                     .bind(&posts)
@@ -62,15 +62,15 @@ impl Purges {
                     .collect();
             posts.retain(|post| !failing.contains(post));
         }
-        self.schedule(server, db, &posts).await?;
+        self.schedule(db, server, &posts).await?;
         let posts: HashSet<Uuid> = posts.into_iter().collect();
         Ok(activities.into_iter().filter(|activity| !posts.contains(&activity.id)).collect())
     }
 
     async fn schedule(
         &mut self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         posts: &[Uuid],
     ) -> sqlx::Result<()> {
         let now: NaiveDateTime =
@@ -100,7 +100,7 @@ fn is_post(activity: &Activity, objects: &Objects) -> bool {
 /// Creates the job by which the server deletes an expired post (docs/semantics.md 1.6.5).
 fn purge_job(server: &Server, create: Flake, at: NaiveDateTime) -> ObanJob {
     ObanJob {
-        queue: if server.shape.slow_queue { "background" } else { "activity_expiration" },
+        queue: server.dialect.expiration_queue,
         worker: "Pleroma.Workers.PurgeExpiredActivity",
         args: json!({ "activity_id": create.to_string() }),
         max_attempts: 1,

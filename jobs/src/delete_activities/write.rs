@@ -19,8 +19,8 @@ use super::{
     sql,
 };
 use crate::{
-    engine::hurry,
-    pleroma::{Actor, Flavour, Pins, Server, fan_out, insert_deliveries, published_now},
+    engine::shorten_lock_timeout,
+    pleroma::{Actor, Pins, RecipientsForm, Server, fan_out, insert_deliveries, published_now},
 };
 
 /// Result of writing a batch.
@@ -60,7 +60,7 @@ pub(super) async fn apply(
     others.extend(&writes.undone);
     // A session that posts locks the host's counter before the post that it answers, which may be
     // one of ours.
-    hurry(db).await?;
+    shorten_lock_timeout(db).await?;
     let others = remove_others(db, actor, cursor, others).await?;
     let (posts, account) = remove_posts(db, server, actor, cursor, about.posts, &writes).await?;
     let listed = writes.losses.iter().filter(|(_, lost)| lost.likes + lost.boosts > 0);
@@ -80,9 +80,9 @@ async fn insert_deletes(
     if deletes.is_empty() {
         return Ok(());
     }
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => sql::INSERT_DELETES_PLEROMA22,
-        Flavour::Pleroma | Flavour::Akkoma => sql::INSERT_DELETES,
+    let sql = match server.dialect.recipients {
+        RecipientsForm::Reversed => sql::INSERT_DELETES_PLEROMA22,
+        RecipientsForm::Sorted => sql::INSERT_DELETES,
     };
     sqlx::query(sql)
         .bind(deletes.iter().map(|(buried, _)| buried.row).collect::<Vec<_>>())
@@ -106,9 +106,9 @@ async fn insert_undos(
     if undos.is_empty() {
         return Ok(());
     }
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => sql::INSERT_UNDOS_PLEROMA22,
-        Flavour::Pleroma | Flavour::Akkoma => sql::INSERT_UNDOS,
+    let sql = match server.dialect.recipients {
+        RecipientsForm::Reversed => sql::INSERT_UNDOS_PLEROMA22,
+        RecipientsForm::Sorted => sql::INSERT_UNDOS,
     };
     sqlx::query(sql)
         .bind(undos.iter().map(|undone| undone.id).collect::<Vec<_>>())
@@ -194,7 +194,7 @@ pub(super) async fn remove_hashtags(
     server: &Server,
     objects: &[i64],
 ) -> sqlx::Result<()> {
-    if !server.shape.hashtags || objects.is_empty() {
+    if !server.dialect.hashtags || objects.is_empty() {
         return Ok(());
     }
     let unlinked: Vec<i64> = sqlx::query_scalar(
@@ -209,7 +209,7 @@ pub(super) async fn remove_hashtags(
     if unlinked.is_empty() {
         return Ok(());
     }
-    let sql = if server.shape.followed_hashtags {
+    let sql = if server.schema.followed_hashtags {
         include_str!("remove_hashtags_nobody_follows.sql")
     } else {
         include_str!("remove_hashtags.sql")
@@ -223,7 +223,7 @@ pub(super) async fn remove_chat_messages(
     server: &Server,
     objects: &[i64],
 ) -> sqlx::Result<()> {
-    if !server.shape.chats || objects.is_empty() {
+    if !server.dialect.chats || objects.is_empty() {
         return Ok(());
     }
     sqlx::query("delete from public.chat_message_references where object_id = any ($1)")
@@ -246,7 +246,7 @@ async fn remove_posts(
     if posts.is_empty() && writes.authors.is_empty() {
         return Ok((0, false));
     }
-    let sql = match server.shape.pins {
+    let sql = match server.dialect.pins {
         Pins::Objects => include_str!("remove_posts.sql"),
         Pins::Activities => include_str!("pleroma22_remove_posts.sql"),
     };

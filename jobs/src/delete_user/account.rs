@@ -3,7 +3,7 @@
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use crate::pleroma::{Flavour, Server};
+use crate::pleroma::{AccountColumns, EmptiedColumns, Server};
 
 /// Facts that decide how an account is removed.
 #[derive(Debug, FromRow)]
@@ -182,12 +182,12 @@ const PLEROMA21: Statements = statements!(
 
 impl Statements {
     const fn of(server: &Server) -> &'static Self {
-        match server.shape.flavour {
-            Flavour::Pleroma => &PLEROMA,
-            Flavour::Akkoma => &AKKOMA,
-            Flavour::Pleroma22 if server.shape.is_discoverable => &PLEROMA22,
-            Flavour::Pleroma22 if server.shape.is_locked => &PLEROMA22_1,
-            Flavour::Pleroma22 => &PLEROMA21,
+        match server.dialect.emptied_columns {
+            EmptiedColumns::None => &PLEROMA,
+            EmptiedColumns::MastofeSettings => &AKKOMA,
+            EmptiedColumns::ApEnabledAndKeys if server.schema.is_discoverable => &PLEROMA22,
+            EmptiedColumns::ApEnabledAndKeys if server.schema.is_locked => &PLEROMA22_1,
+            EmptiedColumns::ApEnabledAndKeys => &PLEROMA21,
         }
     }
 }
@@ -203,10 +203,8 @@ impl RemovalState {
 
     /// Whether the row itself is deleted, not only its contents.
     pub(super) const fn row_goes(&self, server: &Server) -> bool {
-        let unconfirmed_counts = match server.shape.flavour {
-            Flavour::Pleroma | Flavour::Akkoma => true,
-            Flavour::Pleroma22 => server.registration.account_activation_required,
-        };
+        let unconfirmed_counts =
+            server.dialect.removes_unconfirmed || server.registration.account_activation_required;
         self.unapproved || (self.unconfirmed && unconfirmed_counts)
     }
 }
@@ -254,8 +252,8 @@ pub(super) async fn switch_off(
     server: &Server,
     account: Uuid,
 ) -> sqlx::Result<bool> {
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => {
+    let sql = match server.dialect.account_columns {
+        AccountColumns::Deactivated => {
             concat!(
                 "update public.users set deactivated = true, updated_at = ",
                 now!(),
@@ -263,7 +261,7 @@ pub(super) async fn switch_off(
                      where id = $1 and not deactivated"
             )
         }
-        Flavour::Pleroma | Flavour::Akkoma => {
+        AccountColumns::Active => {
             concat!(
                 "update public.users set is_active = false, updated_at = ",
                 now!(),

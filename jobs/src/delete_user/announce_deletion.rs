@@ -10,8 +10,7 @@ use uuid::Uuid;
 use crate::{
     delete_activities::{base_activity, insert_activity},
     pleroma::{
-        Actor, Flake, Flavour, Outgoing, Recipients, Server, fan_out, followers_address,
-        insert_deliveries,
+        Actor, Flake, Outgoing, Recipients, Server, fan_out, followers_address, insert_deliveries,
     },
 };
 
@@ -26,7 +25,7 @@ pub(super) async fn announce(
     let to = vec![followers_address(db, account).await?];
     let recipients = Recipients { to, cc: Vec::new() };
     let mut data = base_activity(server, account, "Delete", &account.ap_id, &recipients);
-    if server.shape.flavour == Flavour::Pleroma22 {
+    if server.dialect.names_deleted_activity {
         data.insert("deleted_activity_id".to_owned(), Value::Null);
     }
     let id = server.flakes.generate();

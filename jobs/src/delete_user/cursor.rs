@@ -20,7 +20,7 @@ pub struct Cursor {
     pub deliveries_until: Option<DateTime<Utc>>,
     /// Whether the run has checked, before the row goes, for what other sessions wrote meanwhile.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub looked_behind: bool,
+    pub second_pass: bool,
     /// Current step.
     #[serde(flatten)]
     pub step: Step,
@@ -64,14 +64,14 @@ pub enum Step {
         /// Time at which the run stops waiting.
         deadline: DateTime<Utc>,
         /// Number of checks so far.
-        looks: u32,
+        checks: u32,
     },
     /// Lets the running server remove the account from its memory.
     ServerRemoval {
         /// Time at which the run stops waiting.
         deadline: DateTime<Utc>,
         /// Number of checks so far.
-        looks: u32,
+        checks: u32,
     },
     /// Deletes the row, or its keys.
     Account,

@@ -9,8 +9,8 @@ use super::relations::Relation;
 use crate::{
     delete_activities::{About, publish_job},
     pleroma::{
-        Actor, Flake, FlakesBefore, Flavour, ObanJob, Outgoing, Search, Server, fan_out,
-        insert_deliveries, published_now,
+        Actor, Flake, FlakesBefore, IndexJob, ObanJob, Outgoing, Search, Server, UndoneFollow,
+        fan_out, insert_deliveries, published_now,
     },
 };
 
@@ -69,9 +69,9 @@ pub(super) async fn write(
         return Ok(None);
     }
     insert(db, server, &undos).await?;
-    let sql = match server.shape.flavour {
-        Flavour::Akkoma => "delete from public.activities where id = any ($1)",
-        Flavour::Pleroma | Flavour::Pleroma22 => {
+    let sql = match server.dialect.undone_follow {
+        UndoneFollow::Deleted => "delete from public.activities where id = any ($1)",
+        UndoneFollow::Cancelled => {
             "update public.activities
              set data = data || '{\"state\": \"cancelled\"}',
                  updated_at = date_trunc('second', timezone('UTC', now()))
@@ -90,16 +90,17 @@ pub(super) async fn write(
 async fn insert(db: &mut PgConnection, server: &Server, undos: &[FollowUndo]) -> sqlx::Result<()> {
     let follows: Vec<Uuid> = undos.iter().map(|undo| undo.follow).collect();
     let contexts: Vec<&str> = undos.iter().map(|undo| undo.context.as_str()).collect();
-    let flavour = server.shape.flavour;
-    if flavour == Flavour::Pleroma22 {
+    if server.dialect.context_ids {
         sqlx::query(include_str!("insert_contexts.sql"))
             .bind(&follows)
             .bind(&contexts)
             .execute(&mut *db)
             .await?;
     }
-    let becomes =
-        if flavour == Flavour::Akkoma { json!({}) } else { json!({ "state": "cancelled" }) };
+    let becomes = match server.dialect.undone_follow {
+        UndoneFollow::Deleted => json!({}),
+        UndoneFollow::Cancelled => json!({ "state": "cancelled" }),
+    };
     sqlx::query(include_str!("insert_follow_undos.sql"))
         .bind(follows)
         .bind(undos.iter().map(|undo| undo.id.0).collect::<Vec<_>>())
@@ -109,7 +110,7 @@ async fn insert(db: &mut PgConnection, server: &Server, undos: &[FollowUndo]) ->
         .bind(contexts)
         .bind(published_now())
         .bind(becomes)
-        .bind(flavour == Flavour::Pleroma22)
+        .bind(server.dialect.context_ids)
         .execute(db)
         .await?;
     Ok(())
@@ -134,7 +135,6 @@ async fn deliveries(
 /// Creates the job that adds a new activity to the search index, where the release does that.
 fn index_job(server: &Server, activity: Flake) -> Option<ObanJob> {
     let activity = activity.to_string();
-    let indexed = matches!(server.search, Search::Meilisearch | Search::Elasticsearch);
     let search = |args| ObanJob {
         queue: "search_indexing",
         worker: "Pleroma.Workers.SearchIndexingWorker",
@@ -144,17 +144,18 @@ fn index_job(server: &Server, activity: Flake) -> Option<ObanJob> {
         scheduled_at: None,
         document: None,
     };
-    match server.shape.flavour {
-        Flavour::Akkoma if !indexed => None,
-        Flavour::Pleroma if !server.shape.search_jobs => None,
-        Flavour::Pleroma | Flavour::Akkoma => {
-            Some(search(json!({ "op": "add_to_index", "activity": activity })))
+    match server.dialect.index_job {
+        IndexJob::Always => Some(search(json!({ "op": "add_to_index", "activity": activity }))),
+        IndexJob::IfIndexed => {
+            let indexed = matches!(server.search, Search::Meilisearch | Search::Elasticsearch);
+            indexed.then(|| search(json!({ "op": "add_to_index", "activity": activity })))
         }
-        Flavour::Pleroma22 => Some(ObanJob {
+        IndexJob::FetchData => Some(ObanJob {
             queue: "background",
             worker: "Pleroma.Workers.BackgroundWorker",
             max_attempts: 1,
             ..search(json!({ "op": "fetch_data_for_activity", "activity_id": activity }))
         }),
+        IndexJob::Never => None,
     }
 }

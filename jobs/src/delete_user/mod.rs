@@ -86,8 +86,8 @@ impl Job for DeleteUser {
     }
 
     /// Silences the account: deactivates it and ends all its sessions.
-    async fn on_enqueue(&self, server: &Server, db: &mut PgConnection) -> Result<(), JobError> {
-        let Some(account) = self.account(server, db).await? else { return Ok(()) };
+    async fn on_enqueue(&self, db: &mut PgConnection, server: &Server) -> Result<(), JobError> {
+        let Some(account) = self.account(db, server).await? else { return Ok(()) };
         let switched = account::switch_off(db, server, account.id).await?;
         sign_out(db, account.id).await?;
         let row_goes = RemovalState::read(db, server, account.id).await?.row_goes(server);
@@ -100,15 +100,15 @@ impl Job for DeleteUser {
         Ok(())
     }
 
-    async fn plan(&self, server: &Server, db: &mut PgConnection) -> Result<Plan<Cursor>, JobError> {
-        let Some(account) = self.account(server, db).await? else {
+    async fn plan(&self, db: &mut PgConnection, server: &Server) -> Result<Plan<Cursor>, JobError> {
+        let Some(account) = self.account(db, server).await? else {
             let cursor = Cursor {
                 until: Uuid::nil(),
                 last_relation: 0,
                 row_goes: false,
                 needed: false,
                 deliveries_until: None,
-                looked_behind: false,
+                second_pass: false,
                 step: Step::Account,
             };
             return Ok(Plan { counts: Vec::new(), notes: Vec::new(), cursor });
@@ -116,42 +116,42 @@ impl Job for DeleteUser {
         server.follower_inboxes.forget(account.id);
         let standing = RemovalState::read(db, server, account.id).await?;
         self.refuse_last_admin(&standing)?;
-        let mut cursor = self.first_cursor(server, db, &standing).await?;
-        let counts = self.counts(server, db, &account, &cursor).await?;
+        let mut cursor = self.first_cursor(db, server, &standing).await?;
+        let counts = self.counts(db, server, &account, &cursor).await?;
         cursor.needed = counts.iter().any(|count| count.items > 0);
-        let notes = self.notes(server, db, &account, &cursor).await?;
+        let notes = self.notes(db, server, &account, &cursor).await?;
         Ok(Plan { counts, notes, cursor })
     }
 
     async fn batch(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         cursor: Cursor,
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
-        let Some(account) = self.account(server, db).await? else {
+        let Some(account) = self.account(db, server).await? else {
             // The server has removed the row meanwhile, as requested.
             let done = i64::from(matches!(cursor.step, Step::ServerRemoval { .. }));
             let cursor = cursor.at(Step::Account);
             return Ok(Batch { done, ..Batch::end(cursor) });
         };
-        let mut batch = self.step(server, db, &account, &cursor, limit).await?;
+        let mut batch = self.step(db, server, &account, &cursor, limit).await?;
         batch.cursor.deliveries_until = cursor.deliveries_until.max(batch.deliveries_until);
         Ok(batch)
     }
 
     async fn skip(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         cursor: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
-        let Some(account) = self.account(server, db).await? else { return Ok(None) };
+        let Some(account) = self.account(db, server).await? else { return Ok(None) };
         let side = match cursor.step {
             Step::Posts { after } => {
                 let posts = delete_activities::Cursor { after, until: cursor.until };
-                let skipped = delete_activities::skip_one(server, db, &self.actor, posts).await?;
+                let skipped = delete_activities::skip_one(db, server, &self.actor, posts).await?;
                 return Ok(skipped.map(|skipped| Skipped {
                     item: skipped.item,
                     cursor: cursor.at(Step::Posts { after: skipped.cursor.after }),
@@ -177,8 +177,8 @@ impl Job for DeleteUser {
 
     async fn recheck(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         written: &Value,
     ) -> Result<Vec<Count>, JobError> {
         delete_activities::recheck(db, server, &self.actor, written).await
@@ -186,8 +186,8 @@ impl Job for DeleteUser {
 
     async fn count_undone(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         written: &Value,
     ) -> Result<i64, JobError> {
         delete_activities::count_undone(db, server, written).await
@@ -195,14 +195,14 @@ impl Job for DeleteUser {
 
     async fn finish(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         cursor: &Cursor,
         parked: i64,
     ) -> Result<Recount<Cursor>, JobError> {
-        let Some(account) = self.account(server, db).await? else { return Ok(Recount::Right) };
+        let Some(account) = self.account(db, server).await? else { return Ok(Recount::Right) };
         let left: i64 = self
-            .counts_in_range(server, db, &account, cursor)
+            .counts_in_range(db, server, &account, cursor)
             .await?
             .iter()
             .map(|count| count.items)
@@ -236,8 +236,8 @@ impl DeleteUser {
     /// Looks up the account again; `None` if its row is gone.
     async fn account(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
     ) -> Result<Option<Actor>, JobError> {
         let account = find_actor_by_ap_id(db, server, &self.actor).await?;
         match account {

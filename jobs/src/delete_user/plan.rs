@@ -29,8 +29,8 @@ impl DeleteUser {
 
     pub(super) async fn first_cursor(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         standing: &RemovalState,
     ) -> Result<Cursor, JobError> {
         let until = delete_activities::last_activity(db, &self.actor).await?;
@@ -40,7 +40,7 @@ impl DeleteUser {
             row_goes: standing.row_goes(server),
             needed: true,
             deliveries_until: None,
-            looked_behind: false,
+            second_pass: false,
             step: Step::AnnounceDeletion,
         })
     }
@@ -48,12 +48,12 @@ impl DeleteUser {
     /// Counts what the removal will touch.
     pub(super) async fn counts(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         account: &Actor,
         cursor: &Cursor,
     ) -> Result<Vec<Count>, JobError> {
-        let mut counts = self.counts_in_range(server, db, account, cursor).await?;
+        let mut counts = self.counts_in_range(db, server, account, cursor).await?;
         let requests = relations::count_requests(db, account.id).await?;
         counts.push(Count::new("follow requests", requests));
         if self.thorough {
@@ -65,8 +65,8 @@ impl DeleteUser {
     /// Counts the items whose number cannot grow during the run: those within the cursor's bounds.
     pub(super) async fn counts_in_range(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         account: &Actor,
         cursor: &Cursor,
     ) -> Result<Vec<Count>, JobError> {
@@ -88,8 +88,8 @@ impl DeleteUser {
     /// Notes for the operator to read before confirming.
     pub(super) async fn notes(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         account: &Actor,
         cursor: &Cursor,
     ) -> Result<Vec<String>, JobError> {

@@ -12,7 +12,7 @@ use super::relations::Side;
 use crate::{
     claim_cache::ClaimCache,
     engine::List,
-    pleroma::{Actor, AssociatedObject, Server},
+    pleroma::{Actor, Server, object_sql},
 };
 
 /// Maximum number of relations that are listed at a time; about 15 MB with their Follows.
@@ -55,24 +55,15 @@ macro_rules! list {
     };
 }
 
-/// Builds the statement that lists the newest Follow of each follower of `$1`, by the hash of the
-/// follower's address.
+/// Lists the newest Follow of each follower of `$1`, by the hash of the follower's address.
 ///
 /// `offset 0`: by the followed account, and in one pass: a follower may have very many other
 /// activities.
-macro_rules! follows {
-    ($object:literal) => {
-        concat!(
-            "select distinct on (a.hash) a.hash, a.id
-             from (select id, hashtextextended(a.actor, 0) as hash, a.data ->> 'type' as type
-                   from public.activities a where ",
-            $object,
-            " = $1 offset 0) a
-             where a.type = 'Follow'
-             order by a.hash, a.id desc"
-        )
-    };
-}
+const FOLLOWS: &str = "select distinct on (a.hash) a.hash, a.id
+     from (select a.id, hashtextextended(a.actor, 0) as hash, a.data ->> 'type' as type
+           from public.activities a where public.associated_object_id(a.data) = $1 offset 0) a
+     where a.type = 'Follow'
+     order by a.hash, a.id desc";
 
 impl RelationList {
     /// Relations of a side after one of them, up to another: at most `most`, in order.
@@ -145,12 +136,7 @@ async fn read(
         return Ok(list);
     }
     hashes.sort_unstable();
-    let sql = match server.shape.associated_object {
-        AssociatedObject::Function => follows!("public.associated_object_id(a.data)"),
-        AssociatedObject::Coalesce => {
-            follows!("coalesce(a.data -> 'object' ->> 'id', a.data ->> 'object')")
-        }
-    };
+    let sql = object_sql!(server, FOLLOWS);
     let mut found = sqlx::query_as::<_, (i64, Uuid)>(sql).bind(&account.ap_id).fetch(db);
     while let Some(follow) = found.try_next().await? {
         if hashes.binary_search(&follow.0).is_ok() {

@@ -11,7 +11,7 @@ use super::{
     relation_list::RelationList,
 };
 use crate::pleroma::{
-    Actor, AssociatedObject, Changed, Flavour, Server, count_followers, count_following,
+    Actor, Changed, Server, account_sql, count_followers, count_following, object_sql,
     refresh_accounts,
 };
 
@@ -40,81 +40,50 @@ pub(super) struct Relation {
     pub(super) follow: Option<Uuid>,
 }
 
-/// Builds the statement that reads relations. `$1`: relations, in order.
+/// Builds the statement that reads relations. `$1`: relations, in order; `$2`: whether those with an
+/// inactive account at the other end count.
 ///
 /// `offset 0`: by their ids only, one after the other. Each is locked before it counts: a relation
 /// that another session ends meanwhile must not look like the last one.
 macro_rules! relations {
-    ($other:literal, $column:literal, $active:literal, $only:literal) => {
+    ($other:literal) => {
         concat!(
             "select r.id, r.",
             $other,
             " as other, follower.ap_id as follower_ap_id, follower.local as follower_local,
-                    ",
-            $active,
-            " as follower_active, followed.ap_id as followed_ap_id,
+                    follower.active as follower_active, followed.ap_id as followed_ap_id,
                     hashtextextended(follower.ap_id, 0) as follower_hash
              from (select id from unnest($1::bigint[]) as given (id) order by id offset 0) next,
                   lateral (select * from public.following_relationships
                            where id = next.id and state = 2 for update) r,
-                  lateral (select ap_id, local, ",
-            $column,
-            " from public.users where id = r.follower_id offset 0) follower,
+                  lateral (select ap_id, local, is_active as active
+                           from public.users where id = r.follower_id offset 0) follower,
                   lateral (select ap_id from public.users where id = r.following_id offset 0) followed
-             where exists (select from (select ",
-            $column,
-            " from public.users where id = r.",
+             where exists (select from (select is_active as active
+                                        from public.users where id = r.",
             $other,
-            " offset 0) u where ",
-            $only,
-            ")
+            " offset 0) u where $2 or u.active)
              order by r.id"
         )
     };
 }
 
-/// Builds the statement that finds the Follows of accounts `$1` to accounts `$2`.
+/// Finds the Follows of accounts `$1` to accounts `$2`.
 ///
 /// By the followed accounts, and in one pass (`offset 0`): a follower may have very many other
 /// activities, and the account may have very many followers.
-macro_rules! follows {
-    ($object:literal) => {
-        concat!(
-            "select distinct on (a.actor, ",
-            $object,
-            ") a.id, a.actor, ",
-            $object,
-            " as object
-             from (select a.id, a.data, a.actor from public.activities a
-                   where ",
-            $object,
-            " = any ($2) offset 0) a
-             where a.actor = any ($1) and a.data ->> 'type' = 'Follow'
-             order by a.actor, ",
-            $object,
-            ", a.id desc"
-        )
-    };
-}
-
-/// Selects a side's statement by flavour.
-macro_rules! side {
-    ($server:expr, $other:literal, $only:literal, $only22:literal) => {
-        match $server.shape.flavour {
-            Flavour::Pleroma22 => {
-                relations!($other, "deactivated", "not follower.deactivated", $only22)
-            }
-            Flavour::Pleroma | Flavour::Akkoma => {
-                relations!($other, "is_active", "follower.is_active", $only)
-            }
-        }
-    };
-}
+const FOLLOWS: &str =
+    "select distinct on (a.actor, public.associated_object_id(a.data)) a.id, a.actor,
+            public.associated_object_id(a.data) as object
+     from (select a.id, a.data, a.actor from public.activities a
+           where public.associated_object_id(a.data) = any ($2) offset 0) a
+     where a.actor = any ($1) and a.data ->> 'type' = 'Follow'
+     order by a.actor, public.associated_object_id(a.data), a.id desc";
 
 /// Reads and locks the next relations of a side.
 ///
-/// Excludes relations to inactive accounts that it follows and, with Pleroma 2.2, those of inactive
-/// followers.
+/// Excludes relations to inactive accounts that it follows, and those of inactive followers where
+/// they do not count.
 pub(super) async fn read(
     db: &mut PgConnection,
     server: &Server,
@@ -123,16 +92,19 @@ pub(super) async fn read(
     (side, after, until): (Side, i64, i64),
     limit: i64,
 ) -> sqlx::Result<Vec<Relation>> {
-    let sql = match side {
-        Side::Followers => side!(server, "follower_id", "true", "not u.deactivated"),
-        Side::Followed => side!(server, "following_id", "u.is_active", "not u.deactivated"),
+    let (sql, inactive_count) = match side {
+        Side::Followers => (
+            account_sql!(server, relations!("follower_id")),
+            server.dialect.counts_inactive_followers,
+        ),
+        Side::Followed => (account_sql!(server, relations!("following_id")), false),
     };
     let mut after = after;
     loop {
         let next = list.next(db, server, account, side, (after, until), limit).await?;
         let Some(behind) = next.last().copied() else { return Ok(Vec::new()) };
         let mut relations: Vec<Relation> =
-            sqlx::query_as(sql).bind(&next).fetch_all(&mut *db).await?;
+            sqlx::query_as(sql).bind(&next).bind(inactive_count).fetch_all(&mut *db).await?;
         if !relations.is_empty() {
             if side == Side::Followers {
                 take_listed_follows(db, server, list, &mut relations).await?;
@@ -181,12 +153,7 @@ async fn find_follows(
     if relations.is_empty() {
         return Ok(());
     }
-    let sql = match server.shape.associated_object {
-        AssociatedObject::Function => follows!("public.associated_object_id(a.data)"),
-        AssociatedObject::Coalesce => {
-            follows!("coalesce(a.data -> 'object' ->> 'id', a.data ->> 'object')")
-        }
-    };
+    let sql = object_sql!(server, FOLLOWS);
     let followers: BTreeSet<&str> = relations.iter().map(|r| r.follower_ap_id.as_str()).collect();
     let followed: BTreeSet<&str> = relations.iter().map(|r| r.followed_ap_id.as_str()).collect();
     let found: Vec<(Uuid, String, String)> = sqlx::query_as(sql)
@@ -217,22 +184,25 @@ pub(super) async fn count(
     account: Uuid,
     last: i64,
 ) -> sqlx::Result<i64> {
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => {
-            "select (select count(*) from public.following_relationships r
-                     join public.users u on u.id = r.follower_id
-                     where r.following_id = $1 and r.state = 2 and r.id <= $2 and not u.deactivated)
-                  + (select count(*) from public.following_relationships r
-                     join public.users u on u.id = r.following_id
-                     where r.follower_id = $1 and r.state = 2 and r.id <= $2 and not u.deactivated)"
-        }
-        Flavour::Pleroma | Flavour::Akkoma => {
+    let sql = if server.dialect.counts_inactive_followers {
+        account_sql!(
+            server,
             "select (select count(*) from public.following_relationships r
                      where r.following_id = $1 and r.state = 2 and r.id <= $2)
                   + (select count(*) from public.following_relationships r
                      join public.users u on u.id = r.following_id
                      where r.follower_id = $1 and r.state = 2 and r.id <= $2 and u.is_active)"
-        }
+        )
+    } else {
+        account_sql!(
+            server,
+            "select (select count(*) from public.following_relationships r
+                     join public.users u on u.id = r.follower_id
+                     where r.following_id = $1 and r.state = 2 and r.id <= $2 and u.is_active)
+                  + (select count(*) from public.following_relationships r
+                     join public.users u on u.id = r.following_id
+                     where r.follower_id = $1 and r.state = 2 and r.id <= $2 and u.is_active)"
+        )
     };
     sqlx::query_scalar(sql).bind(account).bind(last).fetch_one(db).await
 }

@@ -6,27 +6,26 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::pleroma::{Flake, Flavour, ObanJob, Refresh, Server, insert_oban_jobs};
+use crate::pleroma::{Flake, ObanJob, Refresh, RemovalJob, Server, insert_oban_jobs};
 
-/// Whether to ask the server: only where tests showed that its own job does no more than that. From
-/// Pleroma 2.7 on, the server can reload a row that stays; for a row that goes, this job is the
-/// only way as well.
+/// Whether to ask the server.
 pub(super) fn is_asked_for(server: &Server, row_goes: bool) -> bool {
     server.refresh == Refresh::Auto
-        && match server.shape.flavour {
-            Flavour::Akkoma => true,
-            Flavour::Pleroma => row_goes && server.shape.is_pleroma_2_7(),
-            Flavour::Pleroma22 => false,
+        && match server.dialect.removal_job {
+            RemovalJob::Always { .. } => true,
+            RemovalJob::OfRow { .. } => row_goes,
+            RemovalJob::Never => false,
         }
 }
 
-/// Asks the server. The job has a single attempt: it first empties the profile, in the row and in
-/// memory, and is killed after five seconds (Akkoma) if it has to skip many Deletes and Undos.
+/// Asks the server, if it has such a job. The job has a single attempt: it first empties the
+/// profile, in the row and in memory, and is killed after five seconds (Akkoma) if it has to skip
+/// many Deletes and Undos.
 pub(super) async fn ask(db: &mut PgConnection, server: &Server, account: Uuid) -> sqlx::Result<()> {
-    let (queue, worker) = if server.shape.flavour == Flavour::Akkoma {
-        ("background", "Pleroma.Workers.BackgroundWorker")
-    } else {
-        ("slow", "Pleroma.Workers.DeleteWorker")
+    let (RemovalJob::Always { queue, worker } | RemovalJob::OfRow { queue, worker }) =
+        server.dialect.removal_job
+    else {
+        return Ok(());
     };
     let job = ObanJob {
         queue,
@@ -69,13 +68,11 @@ pub(super) fn note(server: &Server, row_goes: bool) -> Option<String> {
         let why = if off { "server.refresh is off" } else { "server.publish_wait is 0s" };
         return Some(format!("{shows} until it restarts, because {why}"));
     }
-    match server.shape.flavour {
-        Flavour::Akkoma => Some(format!(
+    match server.dialect.removal_job {
+        RemovalJob::Always { .. } => Some(format!(
             "{shows} until everything else is done, and then removes it from its memory"
         )),
-        Flavour::Pleroma if server.shape.is_pleroma_2_7() => None,
-        Flavour::Pleroma | Flavour::Pleroma22 => {
-            Some(format!("{shows} until it restarts: restart it afterwards"))
-        }
+        RemovalJob::OfRow { .. } => None,
+        RemovalJob::Never => Some(format!("{shows} until it restarts: restart it afterwards")),
     }
 }

@@ -17,47 +17,47 @@ use crate::{
     delete_activities::{self, DeliverBy, FederationMode, deliveries_to_wait_for},
     engine::{Batch, JobError, Parking, Wait},
     pleroma::{
-        Actor, Changed, Flavour, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts,
+        Actor, Changed, RemovalJob, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts,
     },
 };
 
 /// Delays between checks of the server's jobs, in seconds; the last one repeats.
-const LOOKS: [u64; 5] = [1, 2, 4, 8, 15];
+const RECHECK_DELAYS: [u64; 5] = [1, 2, 4, 8, 15];
 
 /// Interval between checks that deliveries which are not yet due still exist.
-const LOOK_AHEAD: Duration = Duration::from_mins(5);
+const RECHECK_DELAY_MAX: Duration = Duration::from_mins(5);
 
 impl DeleteUser {
     /// Does a piece of the run's current step.
     pub(super) async fn step(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         account: &Actor,
         cursor: &Cursor,
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         match &cursor.step {
-            Step::AnnounceDeletion => self.announce_deletion(server, db, account, cursor).await,
+            Step::AnnounceDeletion => self.announce_deletion(db, server, account, cursor).await,
             Step::Notifications { after } => {
                 self.notifications(db, account, cursor, *after, limit).await
             }
             Step::Leftovers { kind } => owned_rows(db, account, cursor, kind, limit).await,
-            Step::Posts { after } => self.posts(server, db, account, cursor, *after, limit).await,
+            Step::Posts { after } => self.posts(db, server, account, cursor, *after, limit).await,
             Step::Followers { after } => {
-                self.unfollow(server, db, account, cursor, (Side::Followers, *after), limit).await
+                self.unfollow(db, server, account, cursor, (Side::Followers, *after), limit).await
             }
             Step::FollowedAccounts { after } => {
-                self.unfollow(server, db, account, cursor, (Side::Followed, *after), limit).await
+                self.unfollow(db, server, account, cursor, (Side::Followed, *after), limit).await
             }
-            Step::FollowRequests => self.requests(server, db, account, cursor, limit).await,
-            Step::Deliveries { deadline, looks } => {
-                self.deliveries(server, db, account, cursor, (*deadline, *looks)).await
+            Step::FollowRequests => self.requests(db, server, account, cursor, limit).await,
+            Step::Deliveries { deadline, checks } => {
+                self.deliveries(db, server, account, cursor, (*deadline, *checks)).await
             }
-            Step::ServerRemoval { deadline, looks } => {
-                server_removal(server, db, account, cursor, (*deadline, *looks)).await
+            Step::ServerRemoval { deadline, checks } => {
+                server_removal(db, server, account, cursor, (*deadline, *checks)).await
             }
-            Step::Account => self.end(server, db, account, cursor).await,
+            Step::Account => self.end(db, server, account, cursor).await,
         }
     }
 
@@ -78,15 +78,15 @@ impl DeleteUser {
 
     async fn requests(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         account: &Actor,
         cursor: &Cursor,
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         let done = relations::end_requests(db, account.id, limit).await?;
         let next = match done {
-            0 => self.after_requests(server, db, account, cursor).await?,
+            0 => self.after_requests(db, server, account, cursor).await?,
             _ => Step::FollowRequests,
         };
         Ok(Batch::go_on(done, cursor.at(next)))
@@ -97,8 +97,8 @@ impl DeleteUser {
     /// there are servers that were not notified.
     async fn announce_deletion(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         account: &Actor,
         cursor: &Cursor,
     ) -> Result<Batch<Cursor>, JobError> {
@@ -111,7 +111,7 @@ impl DeleteUser {
             }
             deliveries_until = announce_deletion::announce(db, server, account).await?;
         }
-        if server.shape.flavour == Flavour::Akkoma {
+        if server.dialect.report_notifications {
             notifications::remove_reports(db, account.id).await?;
         }
         let changed = account::purge(db, server, account.id).await?;
@@ -132,8 +132,8 @@ impl DeleteUser {
 
     async fn posts(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         account: &Actor,
         cursor: &Cursor,
         after: Uuid,
@@ -141,11 +141,10 @@ impl DeleteUser {
     ) -> Result<Batch<Cursor>, JobError> {
         let manner = FederationMode {
             telling: if self.federate_posts { DeliverBy::Direct } else { DeliverBy::Nobody },
-            // Pleroma 2.2 deletes the posts while the account is still active.
-            names_create: server.shape.flavour == Flavour::Pleroma22,
+            names_create: server.dialect.names_deleted_activity,
         };
         let posts = delete_activities::Cursor { after, until: cursor.until };
-        let batch = delete_activities::delete_some(server, db, account, manner, None, posts, limit)
+        let batch = delete_activities::delete_some(db, server, account, manner, None, posts, limit)
             .await?
             .batch;
         let next = if batch.end {
@@ -165,8 +164,8 @@ impl DeleteUser {
     /// ends relations as well.
     async fn after_requests(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         account: &Actor,
         cursor: &Cursor,
     ) -> Result<Step, JobError> {
@@ -175,8 +174,8 @@ impl DeleteUser {
             true if reported && !cursor.row_goes => {
                 server_removal::ask(db, server, account.id).await?;
             }
-            // Akkoma's other job would put the old profile into its memory again.
-            true if server.shape.flavour == Flavour::Akkoma => {}
+            // Any other job would put the old profile into memory again.
+            true if matches!(server.dialect.removal_job, RemovalJob::Always { .. }) => {}
             _ if reported => {
                 refresh_accounts(db, server, &[account.id], Changed::Activation).await?;
             }
@@ -188,25 +187,25 @@ impl DeleteUser {
         } else {
             None
         };
-        Ok(deadline.map_or(Step::Account, |deadline| Step::Deliveries { deadline, looks: 0 }))
+        Ok(deadline.map_or(Step::Account, |deadline| Step::Deliveries { deadline, checks: 0 }))
     }
 
     /// Checks whether the server is done; waits longer after each check.
     async fn deliveries(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         account: &Actor,
         cursor: &Cursor,
-        (deadline, looks): (DateTime<Utc>, u32),
+        (deadline, checks): (DateTime<Utc>, u32),
     ) -> Result<Batch<Cursor>, JobError> {
         let Some(not_yet_due) =
             announce_deletion::must_wait(db, account, cursor.deliveries_until, deadline).await?
         else {
-            return self.after_deliveries(server, db, account, cursor, deadline).await;
+            return self.after_deliveries(db, server, account, cursor, deadline).await;
         };
-        let again = Step::Deliveries { deadline, looks: looks.saturating_add(1) };
-        let delay = not_yet_due.min(LOOK_AHEAD).max(delay(looks));
+        let again = Step::Deliveries { deadline, checks: checks.saturating_add(1) };
+        let delay = not_yet_due.min(RECHECK_DELAY_MAX).max(delay(checks));
         let reason = "the server to deliver what other servers are told, and to forget the account";
         let wait = Some(Wait { delay, reason: reason.to_owned() });
         Ok(Batch { wait, ..Batch::go_on(0, cursor.at(again)) })
@@ -216,8 +215,8 @@ impl DeleteUser {
     /// from its memory, unless the server is down and missed the deadline for the deliveries.
     async fn after_deliveries(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         account: &Actor,
         cursor: &Cursor,
         deadline: DateTime<Utc>,
@@ -230,18 +229,18 @@ impl DeleteUser {
         let Some(deadline) = until.map(|until| until.min(deadline)) else {
             return Ok(Batch::go_on(0, cursor.at(Step::Account)));
         };
-        if let Some(again) = self.look_behind(server, db, account, cursor).await? {
+        if let Some(again) = self.second_pass(db, server, account, cursor).await? {
             return Ok(Batch::go_on(0, again));
         }
         server_removal::ask(db, server, account.id).await?;
-        Ok(Batch::go_on(0, cursor.at(Step::ServerRemoval { deadline, looks: 0 })))
+        Ok(Batch::go_on(0, cursor.at(Step::ServerRemoval { deadline, checks: 0 })))
     }
 
     /// Deletes the row, or the rest of its contents.
     async fn end(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         account: &Actor,
         cursor: &Cursor,
     ) -> Result<Batch<Cursor>, JobError> {
@@ -260,7 +259,7 @@ impl DeleteUser {
             }];
             return Ok(Batch { end: true, parked, ..Batch::go_on(0, here) });
         }
-        if let Some(again) = self.look_behind(server, db, account, cursor).await? {
+        if let Some(again) = self.second_pass(db, server, account, cursor).await? {
             return Ok(Batch::go_on(0, again));
         }
         if let Some(reason) = delete_row(db, account.id).await? {
@@ -273,27 +272,27 @@ impl DeleteUser {
 
     /// Returns a cursor for another pass if other sessions have written something behind the run.
     /// The account's row is not checked: without the row nothing could find these writes any more.
-    async fn look_behind(
+    async fn second_pass(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         account: &Actor,
         cursor: &Cursor,
     ) -> Result<Option<Cursor>, JobError> {
-        if cursor.looked_behind {
+        if cursor.second_pass {
             return Ok(None);
         }
         let account_aside = Cursor { row_goes: false, ..cursor.clone() };
-        let counts = self.counts_in_range(server, db, account, &account_aside).await?;
+        let counts = self.counts_in_range(db, server, account, &account_aside).await?;
         let left = counts.iter().any(|count| count.items > 0);
-        Ok(left.then(|| Cursor { looked_behind: true, ..cursor.at(Step::BEGINNING) }))
+        Ok(left.then(|| Cursor { second_pass: true, ..cursor.at(Step::BEGINNING) }))
     }
 
     /// Ends the next relations of a side, or continues with the next step.
     async fn unfollow(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         account: &Actor,
         cursor: &Cursor,
         (side, after): (Side, i64),
@@ -349,16 +348,16 @@ async fn owned_rows(
 
 /// Checks whether the server has removed the account. The server's job deletes the row, too.
 async fn server_removal(
-    server: &Server,
     db: &mut PgConnection,
+    server: &Server,
     account: &Actor,
     cursor: &Cursor,
-    (deadline, looks): (DateTime<Utc>, u32),
+    (deadline, checks): (DateTime<Utc>, u32),
 ) -> Result<Batch<Cursor>, JobError> {
     if server_removal::must_wait(db, account.id, deadline).await? {
-        let again = Step::ServerRemoval { deadline, looks: looks.saturating_add(1) };
+        let again = Step::ServerRemoval { deadline, checks: checks.saturating_add(1) };
         let reason = "the server to remove the account from its memory".to_owned();
-        let wait = Some(Wait { delay: delay(looks), reason });
+        let wait = Some(Wait { delay: delay(checks), reason });
         return Ok(Batch { wait, ..Batch::go_on(0, cursor.at(again)) });
     }
     let left = find_actor_by_ap_id(db, server, &account.ap_id).await?;
@@ -366,9 +365,9 @@ async fn server_removal(
 }
 
 /// Delay before the next check.
-fn delay(looks: u32) -> Duration {
-    let look = usize::try_from(looks).unwrap_or(usize::MAX).min(LOOKS.len() - 1);
-    Duration::from_secs(LOOKS[look])
+fn delay(checks: u32) -> Duration {
+    let look = usize::try_from(checks).unwrap_or(usize::MAX).min(RECHECK_DELAYS.len() - 1);
+    Duration::from_secs(RECHECK_DELAYS[look])
 }
 
 /// Deletes the account's row. Returns the reason if another table, which need not be the server's,

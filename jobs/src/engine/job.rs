@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::{Class, Count, JobError, Plan, Recount, ServerQueues, Table};
+use super::{Class, Count, JobError, Plan, ServerQueues, Table};
 
 /// A typed job. The value is the payload in the queue: a wire format to which fields may only be
 /// added.
@@ -41,8 +41,8 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// the run into the ledger. Not called again when the run is retried.
     fn on_enqueue(
         &self,
-        _world: &Self::World,
         _db: &mut PgConnection,
+        _world: &Self::World,
     ) -> impl Future<Output = Result<(), JobError>> + Send {
         async { Ok(()) }
     }
@@ -50,16 +50,16 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Plans without changing anything: refuses, counts per kind, names the first cursor.
     fn plan(
         &self,
-        world: &Self::World,
         db: &mut PgConnection,
+        world: &Self::World,
     ) -> impl Future<Output = Result<Plan<Self::Cursor>, JobError>> + Send;
 
     /// Does at most `limit` items after `cursor`, in the transaction that also stores the
     /// checkpoint. `limit` is at least 1. Any error rolls back the whole batch.
     fn batch(
         &self,
-        world: &Self::World,
         db: &mut PgConnection,
+        world: &Self::World,
         cursor: Self::Cursor,
         limit: i64,
     ) -> impl Future<Output = Result<Batch<Self::Cursor>, JobError>> + Send;
@@ -68,8 +68,8 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// called when a batch of exactly that item failed. `None` if there is no such item.
     fn skip(
         &self,
-        world: &Self::World,
         db: &mut PgConnection,
+        world: &Self::World,
         cursor: Self::Cursor,
     ) -> impl Future<Output = Result<Option<Skipped<Self::Cursor>>, JobError>> + Send;
 
@@ -79,8 +79,8 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// on, and once more at its end.
     fn recheck(
         &self,
-        _world: &Self::World,
         _db: &mut PgConnection,
+        _world: &Self::World,
         _written: &Value,
     ) -> impl Future<Output = Result<Vec<Count>, JobError>> + Send {
         async { Ok(Vec::new()) }
@@ -90,8 +90,8 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// [`finish`](Self::finish), in the same transaction.
     fn count_undone(
         &self,
-        _world: &Self::World,
         _db: &mut PgConnection,
+        _world: &Self::World,
         _written: &Value,
     ) -> impl Future<Output = Result<i64, JobError>> + Send {
         async { Ok(0) }
@@ -104,8 +104,8 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// it takes any locks afterwards, and only if the count is right.
     fn finish(
         &self,
-        world: &Self::World,
         db: &mut PgConnection,
+        world: &Self::World,
         cursor: &Self::Cursor,
         parked: i64,
     ) -> impl Future<Output = Result<Recount<Self::Cursor>, JobError>> + Send;
@@ -197,5 +197,25 @@ pub struct Skipped<C> {
     /// Name of the item for the operator; unique within the run.
     pub item: String,
     /// Start of the next batch.
+    pub cursor: C,
+}
+
+/// Result of the recount at a run's end.
+#[derive(Debug)]
+pub enum Recount<C> {
+    /// No more is left than the rules allow.
+    Right,
+    /// More is left: another session wrote it when the run was already past it.
+    Left(Left<C>),
+}
+
+/// Items that a run should have dealt with.
+#[derive(Debug)]
+pub struct Left<C> {
+    /// Number of items, parked ones included.
+    pub items: i64,
+    /// Description of the items: `posts, likes and boosts of https://…`.
+    pub what: String,
+    /// Cursor from which another pass meets them.
     pub cursor: C,
 }

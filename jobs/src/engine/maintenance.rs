@@ -11,27 +11,10 @@ use sqlx::{FromRow, PgConnection, PgTransaction, error::DatabaseError};
 use tracing::{info, warn};
 
 use super::{
-    Driver, Ended, Progress,
+    Driver, Ended, Progress, Table,
     ledger::{self, Claim},
     transaction::{answered, milliseconds},
 };
-
-/// A table that a job writes to.
-#[derive(Debug, Clone, Copy)]
-pub struct Table {
-    /// Name with its schema.
-    pub name: &'static str,
-    /// Statement that analyzes the table.
-    pub analyze: &'static str,
-}
-
-/// Lists tables by name, each with its statement as a constant.
-macro_rules! tables {
-    ($($name:literal),* $(,)?) => {
-        &[$($crate::engine::Table { name: $name, analyze: concat!("analyze ", $name) }),*]
-    };
-}
-pub(crate) use tables;
 
 /// Name of the event that records the maintenance.
 pub const MAINTENANCE: &str = "maintenance";
@@ -126,7 +109,7 @@ pub async fn maintain(
     };
     if let Err(error) = reported {
         warn!(run_id = claim.run_id, %error,
-            "The run is done; its tables were not looked after, which autovacuum will do");
+            "The run is done; its tables were not maintained; autovacuum will do so");
     }
 }
 
@@ -188,12 +171,10 @@ impl Care<'_> {
     async fn look(&self) -> sqlx::Result<Vec<Look>> {
         let mut tx = self.begin_quietly().await?;
         let names: Vec<&str> = self.tables.iter().map(|table| table.name).collect();
-        let looks = sqlx::query_as(include_str!("look_at_tables.sql"))
-            .bind(names)
-            .fetch_all(&mut *tx)
-            .await?;
+        let tables =
+            sqlx::query_as(include_str!("maintenance.sql")).bind(names).fetch_all(&mut *tx).await?;
         tx.commit().await?;
-        Ok(looks)
+        Ok(tables)
     }
 
     async fn analyze(&self, table: &Table) -> sqlx::Result<Analyzed> {

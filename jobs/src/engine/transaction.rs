@@ -68,7 +68,7 @@ pub async fn begin(pool: &PgPool, limits: &BatchSettings) -> sqlx::Result<PgTran
 /// For locks taken late, while other sessions may wait for those taken early. A contended row, such
 /// as that of `counter_cache`, is held for milliseconds; a session that holds it for longer waits
 /// for us.
-pub async fn hurry(db: &mut PgConnection) -> sqlx::Result<()> {
+pub async fn shorten_lock_timeout(db: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query(
         "select set_config(name, greatest(1, wait / 50, least(wait / 5, wait - age))::bigint::text, true)
          from (select 'lock_timeout' as name,
@@ -150,8 +150,7 @@ mod tests {
         lock_timeout: Duration::from_secs(2),
         statement_timeout: Duration::from_secs(10),
         late_writes: Duration::ZERO,
-        share_busy: 1.0,
-        nice: 0.0,
+        percent_busy: 100,
     };
 
     async fn waits_for(db: &mut PgConnection) -> Result<String> {
@@ -189,15 +188,15 @@ mod tests {
         let database = Database::create(Flavour::Pleroma).await?;
         let pool = database.pool();
         let mut tx = begin(&pool, &LIMITS).await?;
-        hurry(&mut tx).await?;
+        shorten_lock_timeout(&mut tx).await?;
         ensure!(waits_for(&mut tx).await? == "100ms");
         sqlx::query("select pg_sleep(0.55)").execute(&mut *tx).await?;
-        hurry(&mut tx).await?;
+        shorten_lock_timeout(&mut tx).await?;
         ensure!(waits_for(&mut tx).await? == "10ms");
         tx.rollback().await?;
         // Not begun here: its lock time-out is unknown.
         let mut db = pool.acquire().await?;
-        hurry(&mut db).await?;
+        shorten_lock_timeout(&mut db).await?;
         ensure!(waits_for(&mut db).await? == "0");
         Ok(())
     }

@@ -5,7 +5,7 @@ use futures::stream::BoxStream;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::{Flavour, Server};
+use super::{AccountColumns, Server};
 
 /// Filter for accounts of this server; all conditions must hold.
 #[derive(Debug, Clone, Copy, Default)]
@@ -94,9 +94,9 @@ pub fn list_accounts<'a>(
     server: &Server,
     filter: AccountFilter,
 ) -> BoxStream<'a, sqlx::Result<ListedAccount>> {
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => include_str!("accounts/pleroma22_list.sql"),
-        Flavour::Pleroma | Flavour::Akkoma => include_str!("accounts/list.sql"),
+    let sql = match server.dialect.account_columns {
+        AccountColumns::Deactivated => include_str!("accounts/pleroma22_list.sql"),
+        AccountColumns::Active => include_str!("accounts/list.sql"),
     };
     sqlx::query_as(sql)
         .bind(filter.admins)
@@ -112,9 +112,9 @@ pub async fn account_details(
     server: &Server,
     account: Uuid,
 ) -> sqlx::Result<Option<AccountDetails>> {
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => include_str!("accounts/pleroma22_details.sql"),
-        Flavour::Pleroma | Flavour::Akkoma => include_str!("accounts/details.sql"),
+    let sql = match server.dialect.account_columns {
+        AccountColumns::Deactivated => include_str!("accounts/pleroma22_details.sql"),
+        AccountColumns::Active => include_str!("accounts/details.sql"),
     };
     sqlx::query_as(sql).bind(account).fetch_optional(db).await
 }

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Flavour, Server};
+use super::{AccountColumns, Server, account_sql};
 
 /// Changes made by activating or deactivating a set of accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,16 +14,6 @@ pub struct Activation {
     pub relations: i64,
     /// Local accounts whose counters changed, without duplicates; possibly among the switched ones.
     pub counted: Vec<Uuid>,
-}
-
-/// Selects the form of a statement: with `users.is_active`, or with `users.deactivated`.
-macro_rules! by_flavour {
-    ($server:expr, $file:literal) => {
-        match $server.shape.flavour {
-            Flavour::Pleroma | Flavour::Akkoma => include_str!(concat!("activation/", $file)),
-            Flavour::Pleroma22 => include_str!(concat!("activation/pleroma22_", $file)),
-        }
-    };
 }
 
 /// Activates or deactivates accounts, all in one go.
@@ -40,17 +30,22 @@ pub async fn set_activation(
     // All rows that change, in a fixed order: two simultaneous batches wait for each other instead
     // of deadlocking.
     let affected: Vec<(Uuid, bool)> =
-        sqlx::query_as(by_flavour!(server, "lock.sql")).bind(accounts).fetch_all(&mut *db).await?;
-    let switched = sqlx::query(by_flavour!(server, "switch.sql"))
-        .bind(accounts)
-        .bind(active)
-        .execute(&mut *db)
-        .await?
-        .rows_affected();
-    let removed: Vec<(Uuid, Uuid)> = sqlx::query_as(by_flavour!(server, "unfollow.sql"))
-        .bind(accounts)
-        .fetch_all(&mut *db)
-        .await?;
+        sqlx::query_as(account_sql!(server, include_str!("activation/lock.sql")))
+            .bind(accounts)
+            .bind(server.dialect.counts_inactive_followers)
+            .fetch_all(&mut *db)
+            .await?;
+    let switch = match server.dialect.account_columns {
+        AccountColumns::Active => include_str!("activation/switch.sql"),
+        AccountColumns::Deactivated => include_str!("activation/pleroma22_switch.sql"),
+    };
+    let switched =
+        sqlx::query(switch).bind(accounts).bind(active).execute(&mut *db).await?.rows_affected();
+    let removed: Vec<(Uuid, Uuid)> =
+        sqlx::query_as(account_sql!(server, include_str!("activation/unfollow.sql")))
+            .bind(accounts)
+            .fetch_all(&mut *db)
+            .await?;
     let (unfollowing, unfollowed): (Vec<_>, Vec<_>) = removed.iter().copied().unzip();
     let mut recounted: Vec<Uuid> =
         affected.into_iter().filter(|&(_, follower)| follower).map(|(id, _)| id).collect();
@@ -72,7 +67,7 @@ pub async fn count_relations(
     server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<i64> {
-    sqlx::query_scalar(by_flavour!(server, "count_relations.sql"))
+    sqlx::query_scalar(account_sql!(server, include_str!("activation/count_relations.sql")))
         .bind(accounts)
         .fetch_one(db)
         .await
@@ -86,7 +81,7 @@ pub async fn count_following(
     accounts: &[Uuid],
 ) -> sqlx::Result<Vec<Uuid>> {
     lock(db, accounts).await?;
-    sqlx::query_scalar(by_flavour!(server, "count_following.sql"))
+    sqlx::query_scalar(account_sql!(server, include_str!("activation/count_following.sql")))
         .bind(accounts)
         .fetch_all(db)
         .await
@@ -100,7 +95,7 @@ pub async fn count_followers(
     accounts: &[Uuid],
 ) -> sqlx::Result<Vec<Uuid>> {
     lock(db, accounts).await?;
-    sqlx::query_scalar(by_flavour!(server, "count_followers.sql"))
+    sqlx::query_scalar(account_sql!(server, include_str!("activation/count_followers.sql")))
         .bind(accounts)
         .fetch_all(db)
         .await

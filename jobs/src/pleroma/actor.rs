@@ -4,7 +4,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::Server;
-use crate::pleroma::Flavour;
+use crate::pleroma::account_sql;
 
 /// Account, as far as jobs need it.
 #[derive(Debug, Clone, FromRow)]
@@ -49,16 +49,11 @@ async fn by_nickname(
     server: &Server,
     nickname: &str,
 ) -> sqlx::Result<Option<Actor>> {
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => {
-            "select id, ap_id, nickname::text, local, not deactivated as active
+    let sql = account_sql!(
+        server,
+        "select id, ap_id, nickname::text, local, is_active as active
              from public.users where nickname = $1::citext"
-        }
-        Flavour::Pleroma | Flavour::Akkoma => {
-            "select id, ap_id, nickname::text, local, is_active as active
-             from public.users where nickname = $1::citext"
-        }
-    };
+    );
     sqlx::query_as(sql).bind(nickname).fetch_optional(db).await
 }
 
@@ -68,16 +63,11 @@ pub async fn find_actor_by_ap_id(
     server: &Server,
     ap_id: &str,
 ) -> sqlx::Result<Option<Actor>> {
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => {
-            "select id, ap_id, nickname::text, local, not deactivated as active
+    let sql = account_sql!(
+        server,
+        "select id, ap_id, nickname::text, local, is_active as active
              from public.users where ap_id = $1"
-        }
-        Flavour::Pleroma | Flavour::Akkoma => {
-            "select id, ap_id, nickname::text, local, is_active as active
-             from public.users where ap_id = $1"
-        }
-    };
+    );
     sqlx::query_as(sql).bind(ap_id).fetch_optional(db).await
 }
 

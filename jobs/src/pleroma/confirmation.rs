@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Flavour, Server, random_token};
+use super::{AccountColumns, Server, account_sql, random_token};
 
 /// Whether an account's address is confirmed; `None` if its row is gone. Locks the row until the
 /// transaction ends.
@@ -12,14 +12,10 @@ pub async fn is_confirmed(
     server: &Server,
     account: Uuid,
 ) -> sqlx::Result<Option<bool>> {
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => {
-            "select not confirmation_pending from public.users where id = $1 for no key update"
-        }
-        Flavour::Pleroma | Flavour::Akkoma => {
-            "select is_confirmed from public.users where id = $1 for no key update"
-        }
-    };
+    let sql = account_sql!(
+        server,
+        "select is_confirmed from public.users where id = $1 for no key update"
+    );
     sqlx::query_scalar(sql).bind(account).fetch_optional(db).await
 }
 
@@ -34,15 +30,15 @@ pub async fn set_confirmation(
     confirmed: bool,
 ) -> sqlx::Result<bool> {
     let token = (!confirmed).then(random_token);
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => {
+    let sql = match server.dialect.account_columns {
+        AccountColumns::Deactivated => {
             "update public.users
              set confirmation_pending = not $2, confirmation_token = $3,
                  updated_at = date_trunc('second', timezone('UTC', now()))
              where id = $1
                and (confirmation_pending = $2 or confirmation_token is distinct from $3)"
         }
-        Flavour::Pleroma | Flavour::Akkoma => {
+        AccountColumns::Active => {
             "update public.users
              set is_confirmed = $2, confirmation_token = $3,
                  updated_at = date_trunc('second', timezone('UTC', now()))

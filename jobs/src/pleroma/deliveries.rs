@@ -1,8 +1,8 @@
 //! Deliveries that the server is given, spread over time (docs/semantics.md 1.8).
 //!
-//! Each delivery job takes a place: a time, not before now, at which it becomes due. A second has a
-//! limited number of places for all runs and workers together; `ostrakon.delivery_clock` records
-//! which are taken. Jobs with a place in the current second are written as the original writes
+//! Each delivery job takes a slot: a time, not before now, at which it becomes due. A second has a
+//! limited number of slots for all runs and workers together; `ostrakon.delivery_schedule` records
+//! which are taken. Jobs with a slot in the current second are written as the original writes
 //! them.
 
 use std::{
@@ -15,15 +15,6 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Actor, Flake, ObanJob, Server, insert_oban_jobs, oban::DELIVERIES};
-
-/// Rate at which the server is given deliveries, and how many may be pending.
-#[derive(Debug, Clone, Copy)]
-pub struct DeliveryPace {
-    /// Maximum number of deliveries that become due in one second; at least 1.
-    pub per_second: i64,
-    /// Number of due deliveries above which no more are written until the server catches up.
-    pub max_waiting: i64,
-}
 
 /// Excess of due deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,19 +31,19 @@ pub struct Backlog {
 pub struct Deliveries(Mutex<Option<Instant>>);
 
 /// Time for which a check of the server's queue remains valid.
-const LOOK_HOLDS: Duration = Duration::from_secs(10);
+const CHECK_VALID_FOR: Duration = Duration::from_secs(10);
 
 /// Interval between a run's checks of a backlog. An otherwise idle server delivers thousands in
 /// that time.
 const RECHECK: Duration = Duration::from_secs(15);
 
 impl Deliveries {
-    fn last_look(&self) -> MutexGuard<'_, Option<Instant>> {
+    fn last_check(&self) -> MutexGuard<'_, Option<Instant>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn looked_lately(&self) -> bool {
-        self.last_look().is_some_and(|at| at.elapsed() < LOOK_HOLDS)
+    fn checked_recently(&self) -> bool {
+        self.last_check().is_some_and(|at| at.elapsed() < CHECK_VALID_FOR)
     }
 }
 
@@ -66,10 +57,10 @@ impl Deliveries {
 /// # Errors
 /// Those of the database.
 pub async fn backlog(db: &mut PgConnection, server: &Server) -> sqlx::Result<Option<Backlog>> {
-    if server.deliveries.looked_lately() {
+    if server.deliveries.checked_recently() {
         return Ok(None);
     }
-    let max = server.federation.pace.max_waiting;
+    let max = server.federation.max_waiting;
     // By the index on state and queue only, and never more rows than matter.
     let is_behind: bool = sqlx::query_scalar(
         "select (select count(*) from (
@@ -87,7 +78,7 @@ pub async fn backlog(db: &mut PgConnection, server: &Server) -> sqlx::Result<Opt
     .fetch_one(db)
     .await?;
     if !is_behind {
-        *server.deliveries.last_look() = Some(Instant::now());
+        *server.deliveries.last_check() = Some(Instant::now());
         return Ok(None);
     }
     let reason = format!(
@@ -97,7 +88,7 @@ pub async fn backlog(db: &mut PgConnection, server: &Server) -> sqlx::Result<Opt
     Ok(Some(Backlog { reason, recheck: RECHECK }))
 }
 
-/// Inserts jobs in the order given; the deliveries among them take the next places. Returns when
+/// Inserts jobs in the order given; the deliveries among them take the next slots. Returns when
 /// the last delivery is due, unless all are due immediately.
 ///
 /// Locks the clock until the commit, so it comes late in a batch, but before activities are
@@ -113,9 +104,9 @@ pub async fn insert_deliveries(
     let number = i64::try_from(deliveries.len()).unwrap_or(i64::MAX);
     let mut last = None;
     if number > 0 {
-        let places = Places::take(db, server.federation.pace.per_second, number).await?;
-        for (job, place) in deliveries.iter_mut().zip(places.ahead..) {
-            job.scheduled_at = places.time(place);
+        let slots = DeliverySlots::take(db, server.federation.per_second, number).await?;
+        for (job, slot) in deliveries.iter_mut().zip(slots.ahead..) {
+            job.scheduled_at = slots.time(slot);
             last = job.scheduled_at;
         }
     }
@@ -123,18 +114,18 @@ pub async fn insert_deliveries(
     Ok(last.map(|last| last.and_utc()))
 }
 
-/// Delivery places that were taken.
-struct Places {
+/// Delivery slots that were taken.
+struct DeliverySlots {
     /// Current second (UTC).
     now: NaiveDateTime,
-    /// Number of places, from the beginning of this second, that were already taken.
+    /// Number of slots, from the beginning of this second, that were already taken.
     ahead: i64,
     per_second: i64,
 }
 
-impl Places {
+impl DeliverySlots {
     async fn take(db: &mut PgConnection, per_second: i64, number: i64) -> sqlx::Result<Self> {
-        let (now, ahead) = sqlx::query_as(include_str!("take_places.sql"))
+        let (now, ahead) = sqlx::query_as(include_str!("take_slots.sql"))
             .bind(per_second)
             .bind(number)
             .fetch_one(db)
@@ -142,14 +133,14 @@ impl Places {
         Ok(Self { now, ahead, per_second })
     }
 
-    /// Time at which the job at a place is due, with the places of a second spread evenly over it;
+    /// Time at which the job at a slot is due, with the slots of a second spread evenly over it;
     /// `None` if it is due immediately.
-    fn time(&self, place: i64) -> Option<NaiveDateTime> {
-        if place < self.per_second {
+    fn time(&self, slot: i64) -> Option<NaiveDateTime> {
+        if slot < self.per_second {
             return None;
         }
-        let seconds = TimeDelta::try_seconds(place / self.per_second)?;
-        let rest = place % self.per_second * 1_000_000 / self.per_second;
+        let seconds = TimeDelta::try_seconds(slot / self.per_second)?;
+        let rest = slot % self.per_second * 1_000_000 / self.per_second;
         self.now.checked_add_signed(seconds + TimeDelta::microseconds(rest))
     }
 }
@@ -157,7 +148,7 @@ impl Places {
 /// Note for the operator before this many deliveries are requested; `None` if the last of them is
 /// due within a minute.
 pub fn spread_note(server: &Server, deliveries: i64) -> Option<String> {
-    let per_second = server.federation.pace.per_second;
+    let per_second = server.federation.per_second;
     let minutes = deliveries / per_second / 60;
     (server.federating && minutes > 0).then(|| {
         let span = Duration::from_secs(minutes.unsigned_abs() * 60);
@@ -212,8 +203,8 @@ mod tests {
     #[test]
     fn places_of_a_second_are_spread_over_it() {
         let now = DateTime::UNIX_EPOCH.naive_utc();
-        let places = Places { now, ahead: 0, per_second: 4 };
-        let due = |place| places.time(place).map(|time| (time - now).num_milliseconds());
+        let slots = DeliverySlots { now, ahead: 0, per_second: 4 };
+        let due = |slot| slots.time(slot).map(|time| (time - now).num_milliseconds());
         assert_eq!([0, 3].map(due), [None, None]);
         assert_eq!([4, 5, 7, 8].map(due), [Some(1_000), Some(1_250), Some(1_750), Some(2_000)]);
     }

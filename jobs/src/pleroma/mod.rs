@@ -8,10 +8,10 @@ mod actor;
 mod addressing;
 mod confirmation;
 mod deliveries;
+mod dialect;
 mod email;
 mod fanout;
 mod flake;
-mod flavour;
 mod follow_request;
 mod invite;
 mod keys;
@@ -37,13 +37,17 @@ pub use actor::{Actor, find_actor, find_actor_by_ap_id};
 pub use addressing::{Recipients, as_public};
 pub use confirmation::{is_confirmed, set_confirmation};
 pub use deliveries::{
-    Backlog, Deliveries, DeliveryPace, backlog, insert_deliveries, lost_deliveries_note,
-    spread_note,
+    Backlog, Deliveries, backlog, insert_deliveries, lost_deliveries_note, spread_note,
 };
+pub(crate) use dialect::{
+    AccountColumns, ActivationJob, AssociatedObject, AttachmentJob, DeliveryJob, EmptiedColumns,
+    IndexJob, LoweredReplies, Pins, PublishJob, RecipientsForm, RemovalJob, Right, SearchJob,
+    UndoneFollow, Unreachable, account_sql, object_sql, rights,
+};
+pub use dialect::{Argon2Login, DIALECTS, Detected, Dialect, ProbeError, TaskOutput, probe};
 pub use email::{EmailChange, change_email, is_blacklisted, valid_email};
 pub use fanout::{Fanout, FollowerInboxes, Outgoing, count_inboxes, fan_out, followers_address};
 pub use flake::{Flake, FlakeSource, FlakesBefore, NoFlake};
-pub use flavour::{AssociatedObject, Flavour, Pins, ProbeError, Shape, probe};
 pub use follow_request::{FollowState, follow_state, forget_request};
 pub use invite::{Invite, create_invite, list_invites, revoke_invites};
 pub use keys::{KeyError, KeyPair, generate_keys};
@@ -60,11 +64,13 @@ pub use refresh::{
     stale_counters_note, stale_note,
 };
 pub use registration::{
-    Candidate, CreateError, Fault, NewAccount, Registration, Welcome, create_account, give_roles,
-    nickname_fault, welcome,
+    Candidate, CreateError, Fault, NewAccount, RegistrationSettings, Welcome, create_account,
+    give_roles, nickname_fault, welcome,
 };
 pub use roles::{Role, is_last_admin, set_role};
-pub use server::{Federation, Refresh, Search, Server, ServerSwitches, open, published_now};
+pub use server::{
+    Configuration, FederationSettings, Refresh, Search, Server, ServerSettings, open, published_now,
+};
 pub use sign_out::{SignedOut, sign_out};
 pub use tags::{Tags, normal_tag, read_tags, tag_fault, write_tags};
 pub use token::random_token;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::{Flake, Flavour, Server};
+use super::{Flake, Server, account_sql};
 
 /// Member of the server's staff, or an account that they act on.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -52,17 +52,11 @@ pub async fn find_staff(
     server: &Server,
     nickname: &str,
 ) -> sqlx::Result<Option<Person>> {
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => {
-            "select id, nickname::text from public.users
-             where nickname = $1::citext and local and not deactivated
-               and (is_admin or is_moderator)"
-        }
-        Flavour::Pleroma | Flavour::Akkoma => {
-            "select id, nickname::text from public.users
-             where nickname = $1::citext and local and is_active and (is_admin or is_moderator)"
-        }
-    };
+    let sql = account_sql!(
+        server,
+        "select id, nickname::text from public.users
+         where nickname = $1::citext and local and is_active and (is_admin or is_moderator)"
+    );
     sqlx::query_as(sql).bind(nickname).fetch_optional(db).await
 }
 

@@ -9,8 +9,6 @@ use base64::{
 };
 use pbkdf2::{pbkdf2_hmac, sha2::Sha512};
 
-use super::Flavour;
-
 /// Parameters that Akkoma itself uses: memory in KiB, passes, lanes. It reads the parameters from
 /// the hash, so others would work for a login, but would differ from the other hashes in the table.
 const ARGON2_COST: (u32, u32, u32) = (65_536, 8, 2);
@@ -28,23 +26,6 @@ pub enum PasswordScheme {
     Argon2,
     /// PBKDF2 with HMAC-SHA-512.
     Pbkdf2,
-}
-
-impl PasswordScheme {
-    /// Scheme that a flavour itself uses: with any other the server would hash again at the next
-    /// login, which ends the account's other sessions.
-    pub const fn of(flavour: Flavour) -> Self {
-        match flavour {
-            Flavour::Akkoma => Self::Argon2,
-            Flavour::Pleroma | Flavour::Pleroma22 => Self::Pbkdf2,
-        }
-    }
-
-    /// Whether a flavour's login supports the scheme. (Pleroma up to 2.7.0 does not support argon2,
-    /// and its database does not show the release.)
-    pub const fn is_known_to(self, flavour: Flavour) -> bool {
-        !matches!((self, flavour), (Self::Argon2, Flavour::Pleroma22))
-    }
 }
 
 impl fmt::Display for PasswordScheme {

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Flavour, Server,
+    Server,
     token::{as_path_segment, random_token},
 };
 
@@ -27,12 +27,10 @@ pub async fn create_password_reset(
     .bind(&token)
     .execute(db)
     .await?;
-    Ok(format!("{}{}/{}", server.base_url, path(server.shape.flavour), as_path_segment(&token)))
-}
-
-fn path(flavour: Flavour) -> &'static str {
-    match flavour {
-        Flavour::Pleroma22 => "/api/pleroma/password_reset",
-        Flavour::Pleroma | Flavour::Akkoma => "/api/v1/pleroma/password_reset",
-    }
+    Ok(format!(
+        "{}{}/{}",
+        server.base_url,
+        server.dialect.password_reset_path,
+        as_path_segment(&token)
+    ))
 }

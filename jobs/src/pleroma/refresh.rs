@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::{Flake, Flavour, ObanJob, Refresh, Server, insert_oban_jobs};
+use super::{ActivationJob, Flake, ObanJob, Refresh, Server, account_sql, insert_oban_jobs};
 use crate::claim_cache::ClaimCache;
 
 /// Kind of change in a set of accounts.
@@ -58,16 +58,11 @@ async fn read_rows(
     server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<Vec<AccountRow>> {
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => {
-            "select id, raw_fields = '[]' as fieldless, not deactivated as active
-             from public.users where id = any ($1) order by id"
-        }
-        Flavour::Pleroma | Flavour::Akkoma => {
-            "select id, raw_fields = '[]' as fieldless, is_active as active
-             from public.users where id = any ($1) order by id"
-        }
-    };
+    let sql = account_sql!(
+        server,
+        "select id, raw_fields = '[]' as fieldless, is_active as active
+         from public.users where id = any ($1) order by id"
+    );
     sqlx::query_as(sql).bind(accounts).fetch_all(db).await
 }
 
@@ -182,7 +177,7 @@ pub async fn refresh_again(
 ///
 /// `what` is the subject of the sentence: `the counters of other accounts`.
 pub fn stale_note(server: &Server, what: &str) -> Option<String> {
-    (server.refresh == Refresh::Auto && !server.shape.is_pleroma_2_7()).then(|| stale(what))
+    (server.refresh == Refresh::Auto && !server.dialect.reloads_fieldless).then(|| stale(what))
 }
 
 /// Note on the counters that change when accounts are activated or deactivated: those of local
@@ -196,7 +191,7 @@ pub async fn stale_counters_note(
     if server.refresh == Refresh::Off {
         return Ok(None);
     }
-    let with_fields = server.shape.is_pleroma_2_7();
+    let with_fields = server.dialect.reloads_fieldless;
     let concerned: bool = sqlx::query_scalar(
         "select exists (
              select from public.following_relationships r
@@ -231,7 +226,7 @@ fn stale(what: &str) -> String {
 }
 
 /// Arguments of the job that reloads an account.
-fn reads_anew(account: Flake) -> Value {
+fn reload(account: Flake) -> Value {
     json!({ "op": "verify_fields_links", "user_id": account.to_string() })
 }
 
@@ -243,15 +238,15 @@ fn job(
     changed: Changed,
 ) -> Option<ObanJob> {
     let user_id = account.to_string();
-    let args = match (server.shape.flavour, changed) {
-        (Flavour::Pleroma, _) if fieldless && server.shape.is_pleroma_2_7() => reads_anew(account),
-        (Flavour::Pleroma | Flavour::Akkoma, Changed::Activation) => {
+    let args = match (changed, server.dialect.activation_job) {
+        _ if fieldless && server.dialect.reloads_fieldless => reload(account),
+        (Changed::Activation, ActivationJob::UserActivation) => {
             json!({ "op": "user_activation", "user_id": user_id, "status": active })
         }
-        (Flavour::Pleroma22, Changed::Activation) => {
+        (Changed::Activation, ActivationJob::DeactivateUser) => {
             json!({ "op": "deactivate_user", "user_id": user_id, "status": !active })
         }
-        (_, Changed::Fields) => return None,
+        (Changed::Fields, _) => return None,
     };
     Some(ObanJob {
         queue: "background",

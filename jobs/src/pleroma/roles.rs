@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Flavour, Server};
+use super::{Server, account_sql};
 
 /// Role or switch of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub async fn set_role(
              set is_moderator = $2, updated_at = date_trunc('second', timezone('UTC', now()))
              where id = $1 and is_moderator <> $2"
         }
-        Role::Locked if !server.shape.is_locked => {
+        Role::Locked if !server.schema.is_locked => {
             "update public.users
              set locked = $2, updated_at = date_trunc('second', timezone('UTC', now()))
              where id = $1 and locked <> $2"
@@ -51,7 +51,7 @@ pub async fn set_role(
     };
     let written = sqlx::query(sql).bind(account).bind(on).execute(&mut *db).await?;
     let turned = written.rows_affected() > 0;
-    if turned && !on && role != Role::Locked && server.shape.flavour == Flavour::Akkoma {
+    if turned && !on && role != Role::Locked && server.dialect.report_notifications {
         forget_reports(db, account).await?;
     }
     Ok(turned)
@@ -77,16 +77,11 @@ pub async fn is_last_admin(
     server: &Server,
     account: Uuid,
 ) -> sqlx::Result<bool> {
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => {
-            "select id from public.users where local and is_admin and not deactivated
-             order by id for no key update"
-        }
-        Flavour::Pleroma | Flavour::Akkoma => {
-            "select id from public.users where local and is_admin and is_active
-             order by id for no key update"
-        }
-    };
+    let sql = account_sql!(
+        server,
+        "select id from public.users where local and is_admin and is_active
+         order by id for no key update"
+    );
     let admins: Vec<Uuid> = sqlx::query_scalar(sql).fetch_all(db).await?;
     Ok(admins == [account])
 }

@@ -1,16 +1,16 @@
-//! Database of one server: its shape, its address and its switches.
+//! Database of one server: its shape, its address and its settings.
 
 use std::time::Duration;
 
 use chrono::Utc;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sqlx::PgConnection;
 use url::Url;
 use uuid::Uuid;
 
 use super::{
-    Deliveries, DeliveryPace, Fanout, FlakeSource, FollowerInboxes, Registration, Shape,
-    flavour::{Flavour, ProbeError, probe},
+    Deliveries, Fanout, FlakeSource, FollowerInboxes, RegistrationSettings,
+    dialect::{Detected, Dialect, ProbeError, probe},
 };
 
 /// Search module of the server, as far as it decides which jobs a deletion creates.
@@ -37,60 +37,77 @@ pub enum Refresh {
     Off,
 }
 
-/// The server's own configuration, as far as it decides what is written (docs/semantics.md 0.5).
-/// `None` means the flavour's default.
-#[derive(Debug, Clone, Default)]
-pub struct ServerSwitches {
+/// Section `[server]` of the settings: the server's own configuration, as far as it decides what is
+/// written (docs/semantics.md 0.5). `None` means the server's default.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSettings {
     /// Whether deletions are federated to other servers.
     pub federating: Option<bool>,
     /// Whether attachments of deleted posts are removed.
     pub cleanup_attachments: Option<bool>,
-    /// Delay before the server does so, in seconds (Akkoma).
-    pub cleanup_attachments_delay: Option<u64>,
+    /// Delay before the server does so (Akkoma); may be zero.
+    #[serde(default, with = "humantime_serde")]
+    pub cleanup_attachments_delay: Option<Duration>,
     /// Search module of the server.
     pub search: Option<Search>,
     /// Whether counters of remote accounts are fetched from their servers instead of counted.
     pub external_user_synchronization: Option<bool>,
     /// Whether the running server's caches are refreshed.
     pub refresh: Option<Refresh>,
-    /// Configuration for new accounts.
-    pub registration: Registration,
-    /// Maximum time for which the row of a removed account waits for its deliveries.
+    /// Name of the server as used in mails; by default its host.
+    pub name: Option<String>,
+    /// Sender of mails; by default `noreply@` and the host.
+    pub notify_email: Option<String>,
+    /// Maximum time for which the row of a removed account waits for its deliveries; zero for no
+    /// wait.
+    #[serde(with = "humantime_serde")]
     pub publish_wait: Duration,
-    /// Settings for notifying other servers.
-    pub federation: Federation,
 }
 
-/// Settings for notifying other servers of deletions.
-#[derive(Debug, Clone)]
-pub struct Federation {
+/// Section `[federation]` of the settings: how other servers are notified of deletions.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FederationSettings {
     /// Fan-out: which program determines the inboxes.
     pub fanout: Fanout,
     /// Hosts that receive public activities only, in lower case.
+    #[serde(deserialize_with = "in_lower_case")]
     pub quarantined_instances: Vec<String>,
     /// Time after which an unreachable host is no longer notified.
+    #[serde(with = "humantime_serde")]
     pub reachability_timeout: Duration,
-    /// Rate and maximum number of deliveries that the server is given.
-    pub pace: DeliveryPace,
+    /// Maximum number of ostrakon's deliveries that become due in one second; at least 1.
+    pub per_second: i64,
+    /// Number of due deliveries above which no more are written until the server catches up.
+    pub max_waiting: i64,
 }
 
-impl Default for Federation {
-    /// Returns the server's own defaults, and ostrakon's.
-    fn default() -> Self {
-        Self {
-            fanout: Fanout::Server,
-            quarantined_instances: Vec::new(),
-            reachability_timeout: Duration::from_hours(7 * 24),
-            pace: DeliveryPace { per_second: 20, max_waiting: 20_000 },
-        }
-    }
+fn in_lower_case<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D::Error> {
+    let hosts = Vec::<String>::deserialize(source)?;
+    Ok(hosts.iter().map(|host| host.to_lowercase()).collect())
+}
+
+/// What is configured for a server.
+#[derive(Debug, Clone, Copy)]
+pub struct Configuration<'a> {
+    /// Address of the server; by default that of the oldest local account.
+    pub instance_url: Option<&'a str>,
+    /// Section `[server]`.
+    pub server: &'a ServerSettings,
+    /// Section `[registration]`.
+    pub registration: &'a RegistrationSettings,
+    /// Section `[federation]`.
+    pub federation: &'a FederationSettings,
 }
 
 /// Data about the server whose database a job works on.
 #[derive(Debug)]
 pub struct Server {
-    /// Differences between databases.
-    pub shape: Shape,
+    /// What differs between servers.
+    pub dialect: &'static Dialect,
+    /// What differs within the dialect.
+    pub(crate) schema: Detected,
     /// Scheme and host of the server, without a trailing slash; empty if no local account shows it
     /// (then nothing is written in the server's name either).
     pub base_url: String,
@@ -108,13 +125,17 @@ pub struct Server {
     pub external_user_synchronization: bool,
     /// Whether the running server's caches are refreshed.
     pub refresh: Refresh,
+    /// Name of the server as used in mails.
+    pub name: String,
+    /// Sender of mails, if it is configured.
+    pub notify_email: Option<String>,
     /// Configuration for new accounts.
-    pub registration: Registration,
+    pub registration: RegistrationSettings,
     /// Maximum time for which the row of a removed account waits for its deliveries; zero for no
     /// wait.
     pub publish_wait: Duration,
-    /// Settings for notifying other servers.
-    pub federation: Federation,
+    /// How other servers are notified.
+    pub federation: FederationSettings,
     /// Checks of the server's pending deliveries.
     pub deliveries: Deliveries,
     /// Cache of the inboxes of accounts' followers.
@@ -123,15 +144,13 @@ pub struct Server {
     pub flakes: FlakeSource,
 }
 
-/// Probes the database and settles every switch.
-///
-/// The server's address is `instance_url`, or that of the oldest local account.
+/// Probes the database, and completes what is configured with the server's defaults.
 pub async fn open(
     db: &mut PgConnection,
-    switches: &ServerSwitches,
-    instance_url: Option<&str>,
+    configuration: Configuration<'_>,
 ) -> Result<Server, ProbeError> {
-    let shape = probe(&mut *db).await?;
+    let Configuration { instance_url, server: settings, registration, federation } = configuration;
+    let schema = probe(&mut *db).await?;
     let base = match instance_url {
         Some(url) => Some(url.to_owned()),
         None => {
@@ -144,24 +163,31 @@ pub async fn open(
         }
     };
     let url = base.and_then(|text| Url::parse(&text).ok());
-    let host = url.as_ref().and_then(|url| url.host_str()).map(str::to_lowercase);
-    let akkoma = shape.flavour == Flavour::Akkoma;
+    let host =
+        url.as_ref().and_then(|url| url.host_str()).map(str::to_lowercase).unwrap_or_default();
     Ok(Server {
         base_url: url.map(|url| url.origin().ascii_serialization()).unwrap_or_default(),
-        host: host.unwrap_or_default(),
-        federating: switches.federating.unwrap_or(true),
-        cleanup_attachments: switches.cleanup_attachments.unwrap_or(akkoma),
-        cleanup_attachments_delay: switches.cleanup_attachments_delay.unwrap_or(1800),
-        search: switches.search.unwrap_or(Search::Database),
-        external_user_synchronization: switches.external_user_synchronization.unwrap_or(true),
-        refresh: switches.refresh.unwrap_or(Refresh::Auto),
-        registration: switches.registration.clone(),
-        publish_wait: switches.publish_wait,
-        federation: switches.federation.clone(),
+        federating: settings.federating.unwrap_or(true),
+        cleanup_attachments: settings
+            .cleanup_attachments
+            .unwrap_or(schema.dialect.cleanup_attachments),
+        cleanup_attachments_delay: settings
+            .cleanup_attachments_delay
+            .map_or(1800, |delay| delay.as_secs()),
+        search: settings.search.unwrap_or(Search::Database),
+        external_user_synchronization: settings.external_user_synchronization.unwrap_or(true),
+        refresh: settings.refresh.unwrap_or(Refresh::Auto),
+        name: settings.name.clone().unwrap_or_else(|| host.clone()),
+        notify_email: settings.notify_email.clone(),
+        registration: registration.clone(),
+        publish_wait: settings.publish_wait,
+        federation: federation.clone(),
+        host,
         deliveries: Deliveries::default(),
         follower_inboxes: FollowerInboxes::default(),
         flakes: FlakeSource::default(),
-        shape,
+        dialect: schema.dialect,
+        schema,
     })
 }
 

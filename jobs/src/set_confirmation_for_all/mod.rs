@@ -62,14 +62,14 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         "set_confirmation_for_all".to_owned()
     }
 
-    async fn plan(&self, server: &Server, db: &mut PgConnection) -> Result<Plan<Cursor>, JobError> {
+    async fn plan(&self, db: &mut PgConnection, server: &Server) -> Result<Plan<Cursor>, JobError> {
         let newest: Option<Uuid> = sqlx::query_scalar(sql::NEWEST).fetch_optional(&mut *db).await?;
         let until = newest.unwrap_or(Uuid::nil());
         let accounts: i64 = sqlx::query_scalar(Self::statements(server).count)
             .bind(until)
             .fetch_one(&mut *db)
             .await?;
-        let stale = if accounts > 0 { Self::stale_note(server, db).await? } else { None };
+        let stale = if accounts > 0 { Self::stale_note(db, server).await? } else { None };
         Ok(Plan {
             counts: vec![Count::new("accounts", accounts)],
             notes: stale.into_iter().collect(),
@@ -79,8 +79,8 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
 
     async fn batch(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         cursor: Cursor,
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
@@ -88,7 +88,7 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         let Some(step) = self.ahead.step(db, statements, &cursor, limit).await? else {
             return Ok(Batch::end(cursor));
         };
-        let done = self.write(server, db, &step.accounts).await?;
+        let done = self.write(db, server, &step.accounts).await?;
         // A window without any costs as much as a full batch.
         let rows = i64::try_from(step.accounts.len()).ok().filter(|rows| *rows > 0);
         Ok(Batch { rows, ..Batch::go_on(done, Cursor { after: step.after, ..cursor }) })
@@ -96,8 +96,8 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
 
     async fn skip(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         mut cursor: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
         while let Some(step) = self.ahead.step(db, Self::statements(server), &cursor, 1).await? {
@@ -111,8 +111,8 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
 
     async fn finish(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         cursor: &Cursor,
         parked: i64,
     ) -> Result<Recount<Cursor>, JobError> {
@@ -143,11 +143,11 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
 
     /// Note on what takes effect only when the running server restarts, where it cannot be asked to
     /// reload.
-    async fn stale_note(server: &Server, db: &mut PgConnection) -> sqlx::Result<Option<String>> {
+    async fn stale_note(db: &mut PgConnection, server: &Server) -> sqlx::Result<Option<String>> {
         if server.refresh == Refresh::Off {
             return Ok(None);
         }
-        let whom = if !server.shape.is_pleroma_2_7() {
+        let whom = if !server.dialect.reloads_fieldless {
             "accounts"
         } else if sqlx::query_scalar(sql::SOMEBODY_WITH_FIELDS).fetch_one(db).await? {
             "accounts with fields in their profile"
@@ -166,15 +166,15 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
     }
 
     const fn statements(server: &Server) -> &'static Statements {
-        Statements::of(server.shape.flavour, CONFIRMED)
+        Statements::of(server.dialect.account_columns, CONFIRMED)
     }
 
     /// Writes accounts, asks the server to reload them, and writes the moderation log. Returns the
     /// number of accounts written.
     async fn write(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         accounts: &[Uuid],
     ) -> sqlx::Result<i64> {
         if accounts.is_empty() {

@@ -1,6 +1,6 @@
 //! Statements that select the accounts in question, in the form of each flavour.
 
-use crate::pleroma::Flavour;
+use crate::pleroma::AccountColumns;
 
 /// Statements for one direction and one flavour.
 pub(super) struct Statements {
@@ -157,13 +157,13 @@ const UNCONFIRM_PLEROMA22: Statements = statements!(
 );
 
 impl Statements {
-    /// Selects the statements by flavour and direction.
-    pub(super) const fn of(flavour: Flavour, confirmed: bool) -> &'static Self {
-        match (flavour, confirmed) {
-            (Flavour::Pleroma | Flavour::Akkoma, true) => &CONFIRM,
-            (Flavour::Pleroma | Flavour::Akkoma, false) => &UNCONFIRM,
-            (Flavour::Pleroma22, true) => &CONFIRM_PLEROMA22,
-            (Flavour::Pleroma22, false) => &UNCONFIRM_PLEROMA22,
+    /// Selects the statements by the columns and direction.
+    pub(super) const fn of(columns: AccountColumns, confirmed: bool) -> &'static Self {
+        match (columns, confirmed) {
+            (AccountColumns::Active, true) => &CONFIRM,
+            (AccountColumns::Active, false) => &UNCONFIRM,
+            (AccountColumns::Deactivated, true) => &CONFIRM_PLEROMA22,
+            (AccountColumns::Deactivated, false) => &UNCONFIRM_PLEROMA22,
         }
     }
 }

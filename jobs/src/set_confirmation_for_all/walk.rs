@@ -83,7 +83,7 @@ impl Lookahead {
         let full = i64::try_from(found.len()).is_ok_and(|found| found >= wanted);
         let last = found.last().map(|(account, _)| *account);
         let end = last.filter(|_| full).unwrap_or(cursor.until);
-        self.look_at(Window::new(cursor.after, found, end));
+        self.set_window(Window::new(cursor.after, found, end));
         Ok(self.next(cursor, most))
     }
 
@@ -96,7 +96,7 @@ impl Lookahead {
         self.0.with(|ahead| *ahead = None);
     }
 
-    fn look_at(&self, window: Window) {
+    fn set_window(&self, window: Window) {
         self.0.with(|ahead| *ahead = Some(window));
     }
 }

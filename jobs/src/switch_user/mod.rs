@@ -7,9 +7,9 @@ use uuid::Uuid;
 use crate::{
     engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
     pleroma::{
-        Activation, Actor, Changed, Flavour, ModerationAction, Person, Refresh, Server,
-        count_relations, find_actor_by_ap_id, log_moderation_for, lost_deliveries_note,
-        refresh_accounts, set_activation, stale_counters_note,
+        Activation, Actor, Changed, ModerationAction, Person, Refresh, Server, count_relations,
+        find_actor_by_ap_id, log_moderation_for, lost_deliveries_note, refresh_accounts,
+        set_activation, stale_counters_note,
     },
 };
 
@@ -41,10 +41,10 @@ pub struct Cursor {
 impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
     /// Whether there is anything to do. Pleroma 2.2 repeats a deactivation's effects.
     pub fn is_needed(server: &Server, actor: &Actor) -> bool {
-        actor.active != ACTIVE || (!ACTIVE && server.shape.flavour == Flavour::Pleroma22)
+        actor.active != ACTIVE || (!ACTIVE && server.dialect.repeats_deactivation)
     }
 
-    async fn actor(&self, server: &Server, db: &mut PgConnection) -> Result<Actor, JobError> {
+    async fn actor(&self, db: &mut PgConnection, server: &Server) -> Result<Actor, JobError> {
         find_actor_by_ap_id(db, server, &self.actor)
             .await?
             .ok_or_else(|| JobError::fail(format!("there is no account {} any more", self.actor)))
@@ -52,14 +52,16 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
 
     /// Notes for the operator on what the running server continues to do.
     async fn notes(
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         actor: &Actor,
     ) -> sqlx::Result<Vec<String>> {
         let mut notes = Vec::new();
-        // Pleroma 2.2 reads the account at every request, so access ends without a reload.
-        let remembers = server.shape.flavour != Flavour::Pleroma22;
-        if !ACTIVE && actor.local && remembers && server.refresh == Refresh::Off {
+        if !ACTIVE
+            && actor.local
+            && server.dialect.caches_accounts
+            && server.refresh == Refresh::Off
+        {
             let nickname = actor.nickname.as_deref().unwrap_or_default();
             notes.push(format!(
                 "the running server is not notified (server.refresh is off), so signed-in \
@@ -77,8 +79,8 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
     /// Asks the running server to reload what changed, and writes the moderation log.
     async fn tell(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         actor: Actor,
         activation: &Activation,
     ) -> sqlx::Result<()> {
@@ -115,14 +117,14 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
         format!("switch_user:{}", self.actor)
     }
 
-    async fn plan(&self, server: &Server, db: &mut PgConnection) -> Result<Plan<Cursor>, JobError> {
-        let actor = self.actor(server, db).await?;
+    async fn plan(&self, db: &mut PgConnection, server: &Server) -> Result<Plan<Cursor>, JobError> {
+        let actor = self.actor(db, server).await?;
         let (mut accounts, mut relations, mut notes) = (0, 0, Vec::new());
         if Self::is_needed(server, &actor) {
             accounts = i64::from(actor.active != ACTIVE);
             relations = count_relations(db, server, &[actor.id]).await?;
             if accounts + relations > 0 {
-                notes = Self::notes(server, db, &actor).await?;
+                notes = Self::notes(db, server, &actor).await?;
             }
         }
         Ok(Plan {
@@ -137,25 +139,25 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
 
     async fn batch(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         cursor: Cursor,
         _limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
-        let actor = self.actor(server, db).await?;
+        let actor = self.actor(db, server).await?;
         let mut done = 0;
         if !cursor.switched && Self::is_needed(server, &actor) {
             let activation = set_activation(db, server, &[actor.id], ACTIVE).await?;
             done = activation.accounts + activation.relations;
-            self.tell(server, db, actor, &activation).await?;
+            self.tell(db, server, actor, &activation).await?;
         }
         Ok(Batch { done, ..Batch::end(Cursor { switched: true }) })
     }
 
     async fn skip(
         &self,
-        _server: &Server,
         _db: &mut PgConnection,
+        _server: &Server,
         _cursor: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
         // The account is the only item: without it the run has failed.
@@ -164,12 +166,12 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
 
     async fn finish(
         &self,
-        server: &Server,
         db: &mut PgConnection,
+        server: &Server,
         _cursor: &Cursor,
         _parked: i64,
     ) -> Result<Recount<Cursor>, JobError> {
-        let actor = self.actor(server, db).await?;
+        let actor = self.actor(db, server).await?;
         if actor.active == ACTIVE {
             return Ok(Recount::Right);
         }

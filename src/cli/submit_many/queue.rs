@@ -87,13 +87,13 @@ async fn write(
             reason: options.reason.as_deref(),
         });
     }
-    let mut tx = engine::begin(&session.pool, &session.batch()).await?;
+    let mut tx = engine::begin(&session.pool, &session.settings.batch).await?;
     let mut ids = Vec::with_capacity(new.len());
     for portion in new.chunks(PORTION) {
         ids.extend(ledger::enqueue_all(&mut tx, portion).await?);
     }
     for (planned, _new) in list.iter().zip(&ids).filter(|(_, id)| id.is_some()) {
-        planned.job.on_enqueue(server, &mut tx).await?;
+        planned.job.on_enqueue(&mut tx, server).await?;
     }
     tx.commit().await?;
     Ok(ids)

@@ -1,12 +1,12 @@
 //! `ostrakon user change_email NICK EMAIL`
 
 use ostrakon_jobs::pleroma::{
-    self, EmailChange, ModerationAction, Registration, is_blacklisted, valid_email,
+    self, EmailChange, ModerationAction, RegistrationSettings, is_blacklisted, valid_email,
 };
 use serde::Serialize;
 use serde_json::json;
 
-use super::act::{Act, ActOptions, StaffOptions};
+use super::quick_change::{ChangeOptions, QuickChange, StaffOptions};
 use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
@@ -20,7 +20,7 @@ pub(in crate::cli) struct Options {
     #[arg(value_name = "EMAIL")]
     email: String,
     #[command(flatten)]
-    act: ActOptions,
+    change: ChangeOptions,
     #[command(flatten)]
     staff: StaffOptions,
 }
@@ -46,10 +46,10 @@ pub(super) async fn run(
             beginning(email)
         )));
     }
-    let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
-    let account = act.local(typed).await?;
-    check(email, &act.server.registration)?;
-    let changed = match pleroma::change_email(&mut act.db, account.id, email).await? {
+    let mut change = QuickChange::begin_as(session, &options.change, &options.staff).await?;
+    let account = change.local(typed).await?;
+    check(email, &change.server.registration)?;
+    let changed = match pleroma::change_email(&mut change.db, account.id, email).await? {
         EmailChange::Changed => true,
         EmailChange::Same => false,
         EmailChange::Taken => {
@@ -59,20 +59,20 @@ pub(super) async fn run(
         }
     };
     if changed {
-        act.refresh(&[account.id], "the old address is shown, and gets the mails").await?;
-        act.log(ModerationAction::Update, &account).await?;
+        change.refresh(&[account.id], "the old address is shown, and gets the mails").await?;
+        change.log(ModerationAction::Update, &account).await?;
     }
-    act.commit("change_email", typed, &json!({ "changed": changed }), output).await?;
+    change.commit("change_email", typed, &json!({ "changed": changed }), output).await?;
     let nickname = account.nickname.as_deref().unwrap_or(typed);
     output.result(format!("{nickname}'s email updated"));
     output.object(&Object { command: "change_email", nickname, email, changed });
     Ok(())
 }
 
-fn check(email: &str, registration: &Registration) -> Result<(), Failure> {
+fn check(email: &str, registration: &RegistrationSettings) -> Result<(), Failure> {
     if is_blacklisted(email, &registration.email_blacklist) {
         return Err(Failure::Refused(format!(
-            "the domain of {email} is in server.email_blacklist; nothing was changed"
+            "the domain of {email} is in registration.email_blacklist; nothing was changed"
         )));
     }
     Ok(())

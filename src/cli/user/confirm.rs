@@ -6,7 +6,7 @@ use ostrakon_jobs::pleroma::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::act::{Act, ActOptions, StaffOptions};
+use super::quick_change::{ChangeOptions, QuickChange, StaffOptions};
 use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
@@ -17,7 +17,7 @@ pub(in crate::cli) struct Options {
     #[arg(value_name = "NICK")]
     nickname: String,
     #[command(flatten)]
-    act: ActOptions,
+    change: ChangeOptions,
     #[command(flatten)]
     staff: StaffOptions,
 }
@@ -39,11 +39,13 @@ pub(super) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     let nickname = &options.nickname;
-    let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
-    let found = find_actor(&mut act.db, &act.server, nickname).await?;
+    let mut change = QuickChange::begin_as(session, &options.change, &options.staff).await?;
+    let found = find_actor(&mut change.db, &change.server, nickname).await?;
     let account = found.ok_or_else(|| Failure::NotFound(format!("No local user {nickname}")))?;
-    let unconfirmed = is_confirmed(&mut act.db, &act.server, account.id).await? == Some(false);
-    let welcome = if unconfirmed { confirm(&mut act, &account).await? } else { Welcome::default() };
+    let unconfirmed =
+        is_confirmed(&mut change.db, &change.server, account.id).await? == Some(false);
+    let welcome =
+        if unconfirmed { confirm(&mut change, &account).await? } else { Welcome::default() };
     let report = Report {
         command: "confirm",
         nickname: account.nickname.as_deref(),
@@ -51,7 +53,7 @@ pub(super) async fn run(
         mails: welcome.mails,
         follow_relations: welcome.relations,
     };
-    act.commit("confirm", nickname, &json!(report), output).await?;
+    change.commit("confirm", nickname, &json!(report), output).await?;
     output.result(format!("{nickname} doesn't need confirmation."));
     output.object(&report);
     Ok(())
@@ -69,12 +71,13 @@ pub(super) const fn confirmation_effect(confirmed: bool) -> &'static str {
 }
 
 /// Confirms the address, and completes what the account's registration had postponed until then.
-async fn confirm(act: &mut Act<'_>, account: &Actor) -> Result<Welcome, Failure> {
-    set_confirmation(&mut act.db, &act.server, account.id, true).await?;
-    let welcome = pleroma::welcome(&mut act.db, &act.server, account.id).await?;
-    act.refresh(&[account.id], confirmation_effect(true)).await?;
-    act.refresh(&welcome.others, "accounts that follow or are followed show their old counters")
+async fn confirm(change: &mut QuickChange<'_>, account: &Actor) -> Result<Welcome, Failure> {
+    set_confirmation(&mut change.db, &change.server, account.id, true).await?;
+    let welcome = pleroma::welcome(&mut change.db, &change.server, account.id).await?;
+    change.refresh(&[account.id], confirmation_effect(true)).await?;
+    change
+        .refresh(&welcome.others, "accounts that follow or are followed show their old counters")
         .await?;
-    act.log(ModerationAction::ConfirmEmail, account).await?;
+    change.log(ModerationAction::ConfirmEmail, account).await?;
     Ok(welcome)
 }

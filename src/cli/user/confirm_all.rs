@@ -2,7 +2,7 @@
 
 use ostrakon_jobs::{AnyJob, ConfirmAll, UnconfirmAll};
 
-use super::act::StaffOptions;
+use super::quick_change::StaffOptions;
 use crate::{
     cli::{Output, submit},
     failure::Failure,

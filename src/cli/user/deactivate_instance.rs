@@ -9,7 +9,7 @@ use ostrakon_jobs::{
 };
 use uuid::Uuid;
 
-use super::{act::StaffOptions, hosts_file};
+use super::{hosts_file, quick_change::StaffOptions};
 use crate::{
     cli::{
         Failure, Output, submit,
@@ -62,7 +62,7 @@ async fn run_one(options: &Options, session: &Session, output: Output) -> Result
     job.refuse_own(&server)?;
     let unknown = {
         let mut db = session.pool.acquire().await?;
-        job.unknown(&server, &mut db).await?
+        job.unknown(&mut db, &server).await?
     };
     if let Some(unknown) = unknown {
         return Err(Failure::NotFound(format!("{unknown}\nNothing was done.")));
@@ -87,7 +87,7 @@ async fn run_all(
     let jobs: Vec<_> = hosts.into_iter().map(|host| job(options, host, staff)).collect();
     let plans = {
         let mut db = session.pool.acquire().await?;
-        plan_all(&server, &mut db, &jobs).await?
+        plan_all(&mut db, &server, &jobs).await?
     };
     let planned = jobs
         .into_iter()

@@ -4,7 +4,7 @@ use ostrakon_jobs::pleroma::{Actor, FollowState, find_actor, follow_state, forge
 use serde::Serialize;
 use serde_json::json;
 
-use super::act::{Act, ActOptions};
+use super::quick_change::{ChangeOptions, QuickChange};
 use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
@@ -18,7 +18,7 @@ pub(in crate::cli) struct Options {
     #[arg(value_name = "REMOTE")]
     remote: String,
     #[command(flatten)]
-    act: ActOptions,
+    change: ChangeOptions,
 }
 
 #[derive(Serialize)]
@@ -36,17 +36,17 @@ pub(super) async fn run(
     session: &Session,
     output: Output,
 ) -> Result<(), Failure> {
-    let mut act = Act::begin(session, &options.act).await?;
-    let local = act.local(&options.local).await?;
-    let remote = elsewhere(&mut act, &options.remote).await?;
-    let state = follow_state(&mut act.db, local.id, remote.id).await?;
+    let mut change = QuickChange::begin(session, &options.change).await?;
+    let local = change.local(&options.local).await?;
+    let remote = elsewhere(&mut change, &options.remote).await?;
+    let state = follow_state(&mut change.db, local.id, remote.id).await?;
     let changed = state == FollowState::Pending;
     if changed {
-        forget_request(&mut act.db, local.id, remote.id).await?;
+        forget_request(&mut change.db, local.id, remote.id).await?;
     }
     let whom = remote.nickname.as_deref().unwrap_or(&options.remote);
     let detail = json!({ "remote": whom, "state": name(state), "changed": changed });
-    act.commit("fix_follow_state", &options.local, &detail, output).await?;
+    change.commit("fix_follow_state", &options.local, &detail, output).await?;
     let nickname = local.nickname.as_deref().unwrap_or(&options.local);
     output.result(line(nickname, whom, state));
     output.object(&Object {
@@ -59,8 +59,8 @@ pub(super) async fn run(
     Ok(())
 }
 
-async fn elsewhere(act: &mut Act<'_>, typed: &str) -> Result<Actor, Failure> {
-    match find_actor(&mut act.db, &act.server, typed).await? {
+async fn elsewhere(change: &mut QuickChange<'_>, typed: &str) -> Result<Actor, Failure> {
+    match find_actor(&mut change.db, &change.server, typed).await? {
         Some(account) if !account.local => Ok(account),
         Some(_local) => Err(Failure::Refused(format!(
             "{typed} is a local account, which can answer its follow requests; nothing was changed"

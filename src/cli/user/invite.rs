@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    act::{Act, ActOptions},
     date,
+    quick_change::{ChangeOptions, QuickChange},
 };
 use crate::{cli::Output, failure::Failure, session::Session};
 
@@ -22,7 +22,7 @@ pub(in crate::cli) struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
     max_use: Option<i32>,
     #[command(flatten)]
-    act: ActOptions,
+    change: ChangeOptions,
 }
 
 #[derive(Serialize)]
@@ -44,12 +44,12 @@ pub(super) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     let expires_at = options.expires_at.as_deref().map(last_day).transpose()?;
-    let mut act = Act::begin(session, &options.act).await?;
-    if act.server.base_url.is_empty() {
+    let mut change = QuickChange::begin(session, &options.change).await?;
+    if change.server.base_url.is_empty() {
         return Err(Failure::Refused(NO_ADDRESS.to_owned()));
     }
-    let invite = create_invite(&mut act.db, expires_at, options.max_use).await?;
-    let url = invite.url(&act.server);
+    let invite = create_invite(&mut change.db, expires_at, options.max_use).await?;
+    let url = invite.url(&change.server);
     let Invite { id, invite_type, max_use, .. } = &invite;
     let detail = json!({
         "id": id, "type": invite_type, "expires_at": expires_at, "max_use": max_use,
@@ -59,7 +59,7 @@ pub(super) async fn run(
         output.result(&url);
         output.object(&object(&invite, &url));
     };
-    act.commit_shown("invite", invite_type, &detail, output, show).await?;
+    change.commit_shown("invite", invite_type, &detail, output, show).await?;
     warn(&invite, output);
     Ok(())
 }

@@ -8,7 +8,7 @@ use ostrakon_jobs::pleroma::{Invite, list_invites, revoke_invites};
 use serde::Serialize;
 use serde_json::json;
 
-use super::act::{Act, ActOptions};
+use super::quick_change::{ChangeOptions, QuickChange};
 use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed after `revoke_invite`.
@@ -20,7 +20,7 @@ pub(in crate::cli) struct RevokeOptions {
     #[arg(value_name = "TOKEN", allow_hyphen_values = true)]
     token: String,
     #[command(flatten)]
-    act: ActOptions,
+    change: ChangeOptions,
 }
 
 #[derive(Serialize)]
@@ -95,12 +95,14 @@ pub(super) async fn revoke(
     output: Output,
 ) -> Result<(), Failure> {
     let token = &options.token;
-    let mut act = Act::begin(session, &options.act).await?;
-    let ids = revoke_invites(&mut act.db, token).await?;
+    let mut change = QuickChange::begin(session, &options.change).await?;
+    let ids = revoke_invites(&mut change.db, token).await?;
     let Some(first) = ids.first() else {
         return Err(Failure::NotFound(format!("No invite found with token {token}")));
     };
-    act.commit("revoke_invite", &format!("invite {first}"), &json!({ "ids": ids }), output).await?;
+    change
+        .commit("revoke_invite", &format!("invite {first}"), &json!({ "ids": ids }), output)
+        .await?;
     output.result(format!("Invite for token {token} was revoked."));
     output.object(&Revoked { command: "revoke_invite", token, ids: &ids });
     Ok(())

@@ -1,7 +1,7 @@
 //! `ostrakon user list`
 
 use futures::TryStreamExt as _;
-use ostrakon_jobs::pleroma::{AccountFilter, Flake, Flavour, ListedAccount, list_accounts};
+use ostrakon_jobs::pleroma::{AccountFilter, Flake, ListedAccount, TaskOutput, list_accounts};
 use serde::Serialize;
 
 use crate::{cli::Output, failure::Failure, session::Session};
@@ -53,7 +53,7 @@ pub(super) async fn run(
     let mut db = session.pool.acquire().await?;
     let mut accounts = list_accounts(&mut db, &server, filter);
     while let Some(account) = accounts.try_next().await? {
-        output.result(line(&account, server.shape.flavour));
+        output.result(line(&account, server.dialect.task_output));
         output.object(&object(&account));
         if Output::is_lost() {
             break;
@@ -63,11 +63,11 @@ pub(super) async fn run(
 }
 
 /// The original's line (docs/semantics.md 4.1).
-fn line(account: &ListedAccount, flavour: Flavour) -> String {
+fn line(account: &ListedAccount, words: TaskOutput) -> String {
     let ListedAccount { nickname, moderator, admin, locked, active, .. } = account;
-    let state = match flavour {
-        Flavour::Pleroma22 => format!("deactivated: {}", !active),
-        Flavour::Pleroma | Flavour::Akkoma => format!("is_active: {active}"),
+    let state = match words {
+        TaskOutput::Deactivated => format!("deactivated: {}", !active),
+        TaskOutput::Active => format!("is_active: {active}"),
     };
     format!("{nickname} moderator: {moderator}, admin: {admin}, locked: {locked}, {state}")
 }

@@ -1,6 +1,5 @@
 //! `ostrakon user`: the original's subcommands, in its spelling.
 
-mod act;
 mod change_email;
 mod confirm;
 mod confirm_all;
@@ -15,6 +14,7 @@ mod invite;
 mod invites;
 mod list;
 mod new;
+mod quick_change;
 mod reset_mfa;
 mod reset_password;
 mod rm;

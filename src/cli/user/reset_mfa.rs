@@ -4,7 +4,7 @@ use ostrakon_jobs::pleroma;
 use serde::Serialize;
 use serde_json::json;
 
-use super::act::{Act, ActOptions};
+use super::quick_change::{ChangeOptions, QuickChange};
 use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
@@ -17,7 +17,7 @@ pub(in crate::cli) struct Options {
     #[arg(value_name = "NICK")]
     nickname: String,
     #[command(flatten)]
-    act: ActOptions,
+    change: ChangeOptions,
 }
 
 #[derive(Serialize)]
@@ -34,13 +34,13 @@ pub(super) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     let typed = &options.nickname;
-    let mut act = Act::begin(session, &options.act).await?;
-    let account = act.local(typed).await?;
-    let changed = pleroma::reset_mfa(&mut act.db, account.id).await?;
+    let mut change = QuickChange::begin(session, &options.change).await?;
+    let account = change.local(typed).await?;
+    let changed = pleroma::reset_mfa(&mut change.db, account.id).await?;
     if changed {
-        act.refresh(&[account.id], "its settings may show the second factor").await?;
+        change.refresh(&[account.id], "its settings may show the second factor").await?;
     }
-    act.commit("reset_mfa", typed, &json!({ "changed": changed }), output).await?;
+    change.commit("reset_mfa", typed, &json!({ "changed": changed }), output).await?;
     let nickname = account.nickname.as_deref().unwrap_or(typed);
     output.result(format!("Multi-Factor Authentication disabled for {nickname}"));
     output.object(&Object { command: "reset_mfa", nickname, changed });

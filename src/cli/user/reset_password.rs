@@ -4,7 +4,7 @@ use ostrakon_jobs::pleroma::create_password_reset;
 use serde::Serialize;
 use serde_json::json;
 
-use super::act::{Act, ActOptions};
+use super::quick_change::{ChangeOptions, QuickChange};
 use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
@@ -15,7 +15,7 @@ pub(in crate::cli) struct Options {
     #[arg(value_name = "NICK")]
     nickname: String,
     #[command(flatten)]
-    act: ActOptions,
+    change: ChangeOptions,
 }
 
 #[derive(Serialize)]
@@ -32,14 +32,14 @@ pub(super) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     let typed = &options.nickname;
-    let mut act = Act::begin(session, &options.act).await?;
-    let account = act.local(typed).await?;
-    let url = create_password_reset(&mut act.db, &act.server, account.id).await?;
+    let mut change = QuickChange::begin(session, &options.change).await?;
+    let account = change.local(typed).await?;
+    let url = create_password_reset(&mut change.db, &change.server, account.id).await?;
     let nickname = account.nickname.as_deref().unwrap_or(typed);
     let show = |output: Output| {
         output.result(format!("Generated password reset token for {nickname}"));
         output.result(format!("URL: {url}"));
         output.object(&Object { command: "reset_password", nickname, url: &url });
     };
-    act.commit_shown("reset_password", typed, &json!({}), output, show).await
+    change.commit_shown("reset_password", typed, &json!({}), output, show).await
 }

@@ -2,7 +2,7 @@
 
 use ostrakon_jobs::{DeleteUser, pleroma::find_actor};
 
-use super::act::StaffOptions;
+use super::quick_change::StaffOptions;
 use crate::{
     cli::{Output, submit},
     failure::Failure,

@@ -1,15 +1,15 @@
 //! `ostrakon user set NICK`
 
 use ostrakon_jobs::pleroma::{
-    self, Actor, Flavour, ModerationAction, Refresh, Role, is_last_admin, set_confirmation,
+    self, Actor, ModerationAction, Refresh, Role, TaskOutput, is_last_admin, set_confirmation,
     set_role,
 };
 use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    act::{Act, ActOptions, StaffOptions},
     confirm::confirmation_effect,
+    quick_change::{ChangeOptions, QuickChange, StaffOptions},
 };
 use crate::{cli::Output, failure::Failure, session::Session};
 
@@ -49,7 +49,7 @@ pub(in crate::cli) struct Options {
     #[arg(long)]
     keep_sessions: bool,
     #[command(flatten)]
-    act: ActOptions,
+    change: ChangeOptions,
     #[command(flatten)]
     staff: StaffOptions,
 }
@@ -120,24 +120,24 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let typed = &options.nickname;
     let wishes = options.wishes();
-    let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
-    let account = act.local(typed).await?;
-    let last_admin =
-        wishes.admin == Some(false) && is_last_admin(&mut act.db, &act.server, account.id).await?;
+    let mut change = QuickChange::begin_as(session, &options.change, &options.staff).await?;
+    let account = change.local(typed).await?;
+    let last_admin = wishes.admin == Some(false)
+        && is_last_admin(&mut change.db, &change.server, account.id).await?;
     let mut turned = Vec::new();
     for (switch, on) in wishes.in_order() {
-        if turn(&mut act, &account, switch, on).await? {
+        if turn(&mut change, &account, switch, on).await? {
             turned.push((switch, on));
         }
     }
-    let signed_out = tell(&mut act, &account, &turned, options.keep_sessions).await?;
+    let signed_out = tell(&mut change, &account, &turned, options.keep_sessions).await?;
     let changed: Vec<&str> = turned.iter().map(|(switch, _)| switch.name()).collect();
-    let flavour = act.server.shape.flavour;
+    let words = change.server.dialect.task_output;
     let mut detail = json!({ "set": wishes, "changed": changed });
     if signed_out {
         detail["signed_out"] = true.into();
     }
-    act.commit("set", typed, &detail, output).await?;
+    change.commit("set", typed, &detail, output).await?;
     let nickname = account.nickname.as_deref().unwrap_or(typed);
     if signed_out {
         output.note(format!(
@@ -146,7 +146,7 @@ pub(super) async fn run(
         ));
     }
     for (switch, on) in wishes.in_order() {
-        output.result(line(nickname, switch, on, flavour));
+        output.result(line(nickname, switch, on, words));
     }
     output.object(&Object {
         command: "set",
@@ -168,7 +168,7 @@ pub(super) async fn run(
 /// revoked role to every existing token, so the tokens are deleted, unless `keep_sessions` is set.
 /// Returns whether they were. (Pleroma 2.2 reads the account at every request.)
 async fn tell(
-    act: &mut Act<'_>,
+    change: &mut QuickChange<'_>,
     account: &Actor,
     turned: &[(Switch, bool)],
     keep_sessions: bool,
@@ -178,32 +178,32 @@ async fn tell(
     }
     let is_role = |switch| matches!(switch, Switch::Admin | Switch::Moderator);
     let taken = turned.iter().any(|(switch, on)| is_role(*switch) && !on);
-    let remembers = act.server.shape.flavour != Flavour::Pleroma22;
+    let remembers = change.server.dialect.caches_accounts;
     let (first, rest) = turned.split_at(1);
     let mut reported = true;
     for (switch, on) in first {
-        reported = act.refresh(&[account.id], switch.effect(*on, keep_sessions)).await?;
+        reported = change.refresh(&[account.id], switch.effect(*on, keep_sessions)).await?;
     }
-    if !reported && act.server.refresh == Refresh::Auto {
+    if !reported && change.server.refresh == Refresh::Auto {
         for (switch, on) in rest {
-            act.stale(switch.effect(*on, keep_sessions));
+            change.stale(switch.effect(*on, keep_sessions));
         }
     }
     let sign_out = taken && remembers && !reported && !keep_sessions;
     if sign_out {
-        pleroma::sign_out(&mut act.db, account.id).await?;
+        pleroma::sign_out(&mut change.db, account.id).await?;
     }
     Ok(sign_out)
 }
 
 /// Sets one property, and records an actual change in the moderation log.
 async fn turn(
-    act: &mut Act<'_>,
+    change: &mut QuickChange<'_>,
     account: &Actor,
     switch: Switch,
     on: bool,
 ) -> Result<bool, Failure> {
-    let (db, server) = (&mut *act.db, &act.server);
+    let (db, server) = (&mut *change.db, &change.server);
     let changed = match switch {
         Switch::Admin => set_role(db, server, account.id, Role::Admin, on).await?,
         Switch::Confirmed => set_confirmation(db, server, account.id, on).await?,
@@ -211,7 +211,7 @@ async fn turn(
         Switch::Moderator => set_role(db, server, account.id, Role::Moderator, on).await?,
     };
     if let Some(action) = switch.action(on).filter(|_| changed) {
-        act.log(action, account).await?;
+        change.log(action, account).await?;
     }
     Ok(changed)
 }
@@ -253,10 +253,10 @@ impl Switch {
 }
 
 /// The original's line (docs/semantics.md 4.2).
-fn line(nickname: &str, switch: Switch, on: bool, flavour: Flavour) -> String {
-    match (switch, flavour) {
+fn line(nickname: &str, switch: Switch, on: bool, words: TaskOutput) -> String {
+    match (switch, words) {
         (Switch::Admin, _) => format!("Admin status of {nickname}: {on}"),
-        (Switch::Confirmed, Flavour::Pleroma22) => {
+        (Switch::Confirmed, TaskOutput::Deactivated) => {
             format!("Confirmation pending status of {nickname}: {}", !on)
         }
         (Switch::Confirmed, _) => format!("Confirmation status of {nickname}: {on}"),

@@ -4,7 +4,7 @@ use ostrakon_jobs::pleroma::{self, SignedOut};
 use serde::Serialize;
 use serde_json::json;
 
-use super::act::{Act, ActOptions};
+use super::quick_change::{ChangeOptions, QuickChange};
 use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
@@ -15,7 +15,7 @@ pub(in crate::cli) struct Options {
     #[arg(value_name = "NICK")]
     nickname: String,
     #[command(flatten)]
-    act: ActOptions,
+    change: ChangeOptions,
 }
 
 #[derive(Serialize)]
@@ -33,10 +33,10 @@ pub(super) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     let nickname = &options.nickname;
-    let mut act = Act::begin(session, &options.act).await?;
-    let account = act.local(nickname).await?;
-    let signed_out = pleroma::sign_out(&mut act.db, account.id).await?;
-    act.commit("sign_out", nickname, &json!(signed_out), output).await?;
+    let mut change = QuickChange::begin(session, &options.change).await?;
+    let account = change.local(nickname).await?;
+    let signed_out = pleroma::sign_out(&mut change.db, account.id).await?;
+    change.commit("sign_out", nickname, &json!(signed_out), output).await?;
     if signed_out.tokens > 0 {
         output.note(
             "note: open streams of new posts stay open until the app closes them or the server \

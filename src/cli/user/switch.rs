@@ -2,11 +2,11 @@
 
 use ostrakon_jobs::{
     AnyJob,
-    pleroma::{Actor, Flavour, Person, Server, find_actor},
+    pleroma::{Actor, Person, Server, TaskOutput, find_actor},
     switch_user::SwitchUser,
 };
 
-use super::act::StaffOptions;
+use super::quick_change::StaffOptions;
 use crate::{
     cli::{Output, submit},
     failure::Failure,
@@ -114,13 +114,13 @@ async fn submit(
 
 /// The original's lines (docs/semantics.md 3.1).
 fn done_lines<const ACTIVE: bool>(server: &Server, typed: &str, stored: &str) -> Vec<String> {
-    match (ACTIVE, server.shape.flavour) {
+    match (ACTIVE, server.dialect.task_output) {
         (true, _) => vec![format!("Successfully activated {typed}")],
-        (false, Flavour::Pleroma22) => vec![
+        (false, TaskOutput::Deactivated) => vec![
             format!("Deactivating {stored}"),
             format!("Successfully unsubscribed all local followers from {stored}"),
         ],
-        (false, Flavour::Pleroma | Flavour::Akkoma) => {
+        (false, TaskOutput::Active) => {
             vec![format!("Successfully deactivated {typed} and unsubscribed all local followers")]
         }
     }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    act::{Act, ActOptions, StaffOptions},
     inspect::inspect,
+    quick_change::{ChangeOptions, QuickChange, StaffOptions},
 };
 use crate::{cli::Output, failure::Failure, session::Session};
 
@@ -22,7 +22,7 @@ pub(in crate::cli) struct Options {
     #[arg(value_name = "TAG")]
     tags: Vec<String>,
     #[command(flatten)]
-    act: ActOptions,
+    change: ChangeOptions,
     #[command(flatten)]
     staff: StaffOptions,
 }
@@ -47,23 +47,23 @@ pub(super) async fn run<const ADD: bool>(
     if ADD {
         check(&given)?;
     }
-    let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
-    let account = find_actor(&mut act.db, &act.server, typed)
+    let mut change = QuickChange::begin_as(session, &options.change, &options.staff).await?;
+    let account = find_actor(&mut change.db, &change.server, typed)
         .await?
         .ok_or_else(|| Failure::NotFound(format!("Could not change user tags for {typed}")))?;
-    let before = read_tags(&mut act.db, account.id).await?;
+    let before = read_tags(&mut change.db, account.id).await?;
     let after = if ADD { before.with(&given) } else { before.without(&given) };
     let changed = after != before;
     if changed {
-        write_tags(&mut act.db, account.id, &after).await?;
+        write_tags(&mut change.db, account.id, &after).await?;
         let effect = if ADD { "the tags have no effect" } else { "the tags keep their effect" };
-        act.refresh(&[account.id], effect).await?;
+        change.refresh(&[account.id], effect).await?;
         let action =
             if ADD { ModerationAction::Tag(&given) } else { ModerationAction::Untag(&given) };
-        act.log(action, &account).await?;
+        change.log(action, &account).await?;
     }
     let Tags(tags) = after;
-    act.commit(command, typed, &json!({ "before": before.0, "after": tags }), output).await?;
+    change.commit(command, typed, &json!({ "before": before.0, "after": tags }), output).await?;
     let nickname = account.nickname.as_deref().unwrap_or(typed);
     output.result(format!("Tags of {nickname}: {}", inspect(&tags)));
     output.object(&Object { command, nickname, tags: &tags, changed });

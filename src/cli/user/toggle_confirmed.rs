@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    act::{Act, ActOptions, StaffOptions},
     confirm::confirmation_effect,
+    quick_change::{ChangeOptions, QuickChange, StaffOptions},
 };
 use crate::{cli::Output, failure::Failure, session::Session};
 
@@ -18,7 +18,7 @@ pub(in crate::cli) struct Options {
     #[arg(value_name = "NICK")]
     nickname: String,
     #[command(flatten)]
-    act: ActOptions,
+    change: ChangeOptions,
     #[command(flatten)]
     staff: StaffOptions,
 }
@@ -39,16 +39,17 @@ pub(super) async fn run(
     let typed = &options.nickname;
     // The original's line, although remote accounts are found too.
     let unknown = || Failure::NotFound(format!("No local user {typed}"));
-    let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
-    let account = find_actor(&mut act.db, &act.server, typed).await?.ok_or_else(unknown)?;
-    let before = is_confirmed(&mut act.db, &act.server, account.id).await?.ok_or_else(unknown)?;
+    let mut change = QuickChange::begin_as(session, &options.change, &options.staff).await?;
+    let account = find_actor(&mut change.db, &change.server, typed).await?.ok_or_else(unknown)?;
+    let before =
+        is_confirmed(&mut change.db, &change.server, account.id).await?.ok_or_else(unknown)?;
     let confirmed = !before;
-    set_confirmation(&mut act.db, &act.server, account.id, confirmed).await?;
-    act.refresh(&[account.id], confirmation_effect(confirmed)).await?;
+    set_confirmation(&mut change.db, &change.server, account.id, confirmed).await?;
+    change.refresh(&[account.id], confirmation_effect(confirmed)).await?;
     if confirmed {
-        act.log(ModerationAction::ConfirmEmail, &account).await?;
+        change.log(ModerationAction::ConfirmEmail, &account).await?;
     }
-    act.commit("toggle_confirmed", typed, &json!({ "confirmed": confirmed }), output).await?;
+    change.commit("toggle_confirmed", typed, &json!({ "confirmed": confirmed }), output).await?;
     let needs = if confirmed { "doesn't need" } else { "needs" };
     output.result(format!("{typed} {needs} confirmation."));
     let nickname = account.nickname.as_deref().unwrap_or(typed);

@@ -81,6 +81,7 @@ fn every_key_has_a_field_and_every_field_a_key() {
     expected.extend(fields_in::<BatchSettings>("batch"));
     expected.extend(fields_in::<ThrottleSettings>("throttle"));
     expected.extend(fields_in::<ServerSettings>("server"));
+    expected.extend(fields_in::<RegistrationSettings>("registration"));
     expected.extend(fields_in::<FederationSettings>("federation"));
     expected.extend(fields_in::<LogSettings>("log"));
     assert_eq!(paths(), expected);
@@ -94,6 +95,7 @@ fn every_key_has_a_field_and_every_field_a_key() {
             "batch",
             "throttle",
             "server",
+            "registration",
             "federation",
             "log"
         ]
@@ -135,7 +137,7 @@ fn every_key_is_explained_with_its_bounds() {
         let span =
             |ms| humantime::format_duration(std::time::Duration::from_millis(ms)).to_string();
         let bounds = match key.accepts {
-            Accepts::Count(min, max) | Accepts::Number(min, max) => format!("{min} to {max}"),
+            Accepts::Count(min, max) => format!("{min} to {max}"),
             Accepts::Span(min, max) => format!("{} to {}", span(min), span(max)),
             Accepts::Flag => "true or false".to_owned(),
             Accepts::OneOf(words) => (*words.last().unwrap_or(&"")).to_owned(),
@@ -201,18 +203,16 @@ fn every_key_has_its_own_variable() {
     OSTRAKON_WORKER_PROGRESS_INTERVAL
     OSTRAKON_WORKER_MAX_ATTEMPTS
     OSTRAKON_WORKER_MAX_CRASHES
-    OSTRAKON_WORKER_PERCENT_BUSY
-    OSTRAKON_WORKER_NICE
-    OSTRAKON_WORKER_WINDOW
     OSTRAKON_BATCH_ROWS_INITIAL
     OSTRAKON_BATCH_ROWS_MAX
     OSTRAKON_BATCH_ROWS_BUSY
+    OSTRAKON_BATCH_PERCENT_BUSY
     OSTRAKON_BATCH_TARGET
     OSTRAKON_BATCH_LOCK_TIMEOUT
     OSTRAKON_BATCH_STATEMENT_TIMEOUT
     OSTRAKON_BATCH_LATE_WRITES
     OSTRAKON_THROTTLE_INTERVAL
-    OSTRAKON_THROTTLE_HOLD
+    OSTRAKON_THROTTLE_RELEASE_AFTER
     OSTRAKON_THROTTLE_REPLICA_LAG_MIB
     OSTRAKON_THROTTLE_LOCK_WAITERS
     OSTRAKON_THROTTLE_OBAN_DELAY
@@ -222,6 +222,7 @@ fn every_key_has_its_own_variable() {
     OSTRAKON_THROTTLE_DISK_FREE_MIB
     OSTRAKON_THROTTLE_DISK_PATH
     OSTRAKON_THROTTLE_FLAG_FILE
+    OSTRAKON_THROTTLE_WINDOW
     OSTRAKON_SERVER_FEDERATING
     OSTRAKON_SERVER_CLEANUP_ATTACHMENTS
     OSTRAKON_SERVER_CLEANUP_ATTACHMENTS_DELAY
@@ -230,16 +231,16 @@ fn every_key_has_its_own_variable() {
     OSTRAKON_SERVER_REFRESH
     OSTRAKON_SERVER_NAME
     OSTRAKON_SERVER_NOTIFY_EMAIL
-    OSTRAKON_SERVER_ACCOUNT_ACTIVATION_REQUIRED
-    OSTRAKON_SERVER_ACCOUNT_APPROVAL_REQUIRED
-    OSTRAKON_SERVER_AUTOFOLLOWED_NICKNAMES
-    OSTRAKON_SERVER_AUTOFOLLOWING_NICKNAMES
-    OSTRAKON_SERVER_EXTENDED_NICKNAME_FORMAT
-    OSTRAKON_SERVER_RESTRICTED_NICKNAMES
-    OSTRAKON_SERVER_EMAIL_BLACKLIST
-    OSTRAKON_SERVER_USER_NAME_LENGTH
-    OSTRAKON_SERVER_USER_BIO_LENGTH
     OSTRAKON_SERVER_PUBLISH_WAIT
+    OSTRAKON_REGISTRATION_ACCOUNT_ACTIVATION_REQUIRED
+    OSTRAKON_REGISTRATION_ACCOUNT_APPROVAL_REQUIRED
+    OSTRAKON_REGISTRATION_AUTOFOLLOWED_NICKNAMES
+    OSTRAKON_REGISTRATION_AUTOFOLLOWING_NICKNAMES
+    OSTRAKON_REGISTRATION_EXTENDED_NICKNAME_FORMAT
+    OSTRAKON_REGISTRATION_RESTRICTED_NICKNAMES
+    OSTRAKON_REGISTRATION_EMAIL_BLACKLIST
+    OSTRAKON_REGISTRATION_USER_NAME_LENGTH
+    OSTRAKON_REGISTRATION_USER_BIO_LENGTH
     OSTRAKON_FEDERATION_FANOUT
     OSTRAKON_FEDERATION_QUARANTINED_INSTANCES
     OSTRAKON_FEDERATION_REACHABILITY_TIMEOUT
@@ -260,7 +261,6 @@ fn every_variable_sets_its_key() {
             ("batch.rows_max", _) => "101".to_owned(),
             (_, Accepts::Count(min, _)) => min.to_string(),
             (_, Accepts::Span(min, _)) => format!("{min}ms"),
-            (_, Accepts::Number(..)) => "0.5".to_owned(),
             (_, Accepts::Path) => "/elsewhere".to_owned(),
             (_, Accepts::Window) => "22:30-05:00".to_owned(),
             (_, Accepts::Flag) => "yes".to_owned(),

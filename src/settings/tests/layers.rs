@@ -169,18 +169,16 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     worker.progress_interval | 10s | default
     worker.max_attempts | 10 | default
     worker.max_crashes | 3 | default
-    worker.percent_busy | 17 | default
-    worker.nice | 0 | default
-    worker.window | - | default
     batch.rows_initial | 100 | default
     batch.rows_max | 5000 | default
-    batch.rows_busy | 75 | default
+    batch.rows_busy | 125 | default
+    batch.percent_busy | 16 | default
     batch.target | 200ms | default
     batch.lock_timeout | 2s | default
     batch.statement_timeout | 10s | default
     batch.late_writes | 15s | default
     throttle.interval | 200ms | default
-    throttle.hold | 5s | default
+    throttle.release_after | 5s | default
     throttle.replica_lag_mib | 64 | default
     throttle.lock_waiters | 10 | default
     throttle.oban_delay | 1m | default
@@ -190,6 +188,7 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     throttle.disk_free_mib | 1024 | default
     throttle.disk_path | - | default
     throttle.flag_file | /run/ostrakon/throttle | default
+    throttle.window | - | default
     server.federating | false | environment OSTRAKON_SERVER_FEDERATING
     server.cleanup_attachments | - | default
     server.cleanup_attachments_delay | - | default
@@ -198,16 +197,16 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     server.refresh | - | default
     server.name | - | default
     server.notify_email | - | default
-    server.account_activation_required | false | default
-    server.account_approval_required | false | default
-    server.autofollowed_nicknames | [] | default
-    server.autofollowing_nicknames | [] | default
-    server.extended_nickname_format | true | default
-    server.restricted_nicknames | - | default
-    server.email_blacklist | [] | default
-    server.user_name_length | 100 | default
-    server.user_bio_length | 5000 | default
     server.publish_wait | 5m | default
+    registration.account_activation_required | false | default
+    registration.account_approval_required | false | default
+    registration.autofollowed_nicknames | [] | default
+    registration.autofollowing_nicknames | [] | default
+    registration.extended_nickname_format | true | default
+    registration.restricted_nicknames | - | default
+    registration.email_blacklist | [] | default
+    registration.user_name_length | 100 | default
+    registration.user_bio_length | 5000 | default
     federation.fanout | server | default
     federation.quarantined_instances | [] | default
     federation.reachability_timeout | 7days | default

@@ -88,11 +88,11 @@ fn unknown_keys_and_sections() {
       file DIR/ostrakon.toml: unknown key anything; there are: instance_url
       file DIR/ostrakon.toml: unknown section [batches]; did you mean [batch]?
       file DIR/ostrakon.toml: unknown key database_url; did you mean database.url?
-      file DIR/ostrakon.toml: unknown section [mail]; there are: [database], [redis], [worker], [batch], [throttle], [server], [federation], [log]
+      file DIR/ostrakon.toml: unknown section [mail]; there are: [database], [redis], [worker], [batch], [throttle], [server], [registration], [federation], [log]
       file DIR/ostrakon.toml: unknown key redis; it is a section: begin a line with [redis] and put its keys below
       file DIR/ostrakon.toml: unknown key worker.concurency; did you mean worker.concurrency?
       file DIR/ostrakon.toml: unknown key worker.connect_timeout; did you mean database.connect_timeout?
-      file DIR/ostrakon.toml: unknown key worker.speed; there are: concurrency, short_concurrency, poll_interval, shutdown_timeout, lease, lease_renewal, reconcile_interval, progress_interval, max_attempts, max_crashes, percent_busy, nice, window
+      file DIR/ostrakon.toml: unknown key worker.speed; there are: concurrency, short_concurrency, poll_interval, shutdown_timeout, lease, lease_renewal, reconcile_interval, progress_interval, max_attempts, max_crashes
     ");
 }
 
@@ -131,25 +131,19 @@ fn nonsense_about_batches_and_throttling() {
     let machine = Machine::new()
         .file(
             "[batch]\nrows_initial = 0\ntarget = \"0s\"\n\
-             [worker]\nnice = -0.5\nwindow = \"25:00-06:00\"\n\
-             [throttle]\nlock_waiters = -1\nflag_file = \"throttle\"\nvacuum = 1\n",
+             [throttle]\nwindow = \"25:00-06:00\"\nlock_waiters = -1\nflag_file = \"throttle\"\nvacuum = 1\n",
         )
-        .variable("OSTRAKON_THROTTLE_HOLD", "5");
+        .variable("OSTRAKON_THROTTLE_RELEASE_AFTER", "5");
     insta::assert_snapshot!(machine.error(), @r#"
     the settings cannot be used, and nothing was done:
-      file DIR/ostrakon.toml: worker.nice = -0.5 is not accepted; give a number from 0 to 100, such as 0.5
-      file DIR/ostrakon.toml: worker.window = "25:00-06:00" is not accepted; give two different times of day, such as "01:00-06:00" or over midnight "22:30-05:00"
       file DIR/ostrakon.toml: batch.rows_initial = 0 is not accepted; give a whole number from 1 to 10000
       file DIR/ostrakon.toml: batch.target = "0s" is not accepted; give a duration from 10ms to 5s, such as "200ms", "15s" or "5m"
-      environment OSTRAKON_THROTTLE_HOLD: throttle.hold = "5" is not accepted; give a duration from 0s to 1h, such as "200ms", "15s" or "5m"
+      environment OSTRAKON_THROTTLE_RELEASE_AFTER: throttle.release_after = "5" is not accepted; give a duration from 0s to 1h, such as "200ms", "15s" or "5m"
       file DIR/ostrakon.toml: throttle.lock_waiters = -1 is not accepted; give a whole number from 0 to 10000
       file DIR/ostrakon.toml: throttle.vacuum = 1 is not accepted; give true or false (in the environment also 1, 0, yes, no)
       file DIR/ostrakon.toml: throttle.flag_file = "throttle" is not accepted; give a path that begins with "/"
+      file DIR/ostrakon.toml: throttle.window = "25:00-06:00" is not accepted; give two different times of day, such as "01:00-06:00" or over midnight "22:30-05:00"
     "#);
-    for nice in ["NaN", "inf", "101", "-1", "lots"] {
-        let machine = Machine::new().variable("OSTRAKON_WORKER_NICE", nice);
-        assert!(machine.error().contains("give a number from 0 to 100"), "{nice}");
-    }
 }
 
 #[test]

@@ -353,7 +353,7 @@ async fn nothing_is_wrong_after_a_deletion_among_many_writers() -> Result<()> {
     fixture.ostrakon = fixture
         .ostrakon
         .with("OSTRAKON_BATCH_LATE_WRITES", "30s")
-        .with("OSTRAKON_WORKER_PERCENT_BUSY", "100")
+        .with("OSTRAKON_BATCH_PERCENT_BUSY", "100")
         .with("OSTRAKON_BATCH_ROWS_BUSY", "20");
     let alice = fixture.world.local("alice").await?;
     let bob = fixture.world.local("bob").await?;

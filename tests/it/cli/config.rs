@@ -36,71 +36,70 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     let done = show(&ostrakon, &path, &flags)?;
     assert!(!format!("{done:?}").contains("hunter2"));
     insta::assert_snapshot!(done.transcript(), @"
-    out| KEY                                   VALUE                               FROM
-    out| instance_url                          https://social.example              flag
-    out| database.url                          postgres://ostrakon:***@db/pleroma  file <folder>/ostrakon.toml
-    out| database.connect_timeout              5s                                  default
-    out| redis.url                             redis://:***@redis/0                environment OSTRAKON_REDIS_URL
-    out| redis.prefix                          ostrakon                            default
-    out| redis.ca_file                         -                                   default
-    out| redis.cert_file                       -                                   default
-    out| redis.key_file                        -                                   default
-    out| worker.concurrency                    2                                   default
-    out| worker.short_concurrency              1                                   default
-    out| worker.poll_interval                  200ms                               default
-    out| worker.shutdown_timeout               30s                                 default
-    out| worker.lease                          20s                                 file <folder>/ostrakon.toml
-    out| worker.lease_renewal                  5s                                  default
-    out| worker.reconcile_interval             3s                                  default
-    out| worker.progress_interval              10s                                 default
-    out| worker.max_attempts                   10                                  default
-    out| worker.max_crashes                    3                                   default
-    out| worker.percent_busy                   17                                  default
-    out| worker.nice                           0                                   default
-    out| worker.window                         -                                   default
-    out| batch.rows_initial                    100                                 default
-    out| batch.rows_max                        5000                                default
-    out| batch.rows_busy                       75                                  default
-    out| batch.target                          200ms                               default
-    out| batch.lock_timeout                    2s                                  default
-    out| batch.statement_timeout               10s                                 default
-    out| batch.late_writes                     0s                                  environment OSTRAKON_BATCH_LATE_WRITES
-    out| throttle.interval                     200ms                               default
-    out| throttle.hold                         5s                                  default
-    out| throttle.replica_lag_mib              64                                  default
-    out| throttle.lock_waiters                 10                                  default
-    out| throttle.oban_delay                   1m                                  default
-    out| throttle.wal_segments                 32                                  default
-    out| throttle.vacuum                       false                               default
-    out| throttle.active_backends              40                                  default
-    out| throttle.disk_free_mib                1024                                default
-    out| throttle.disk_path                    -                                   default
-    out| throttle.flag_file                    /run/ostrakon/throttle              default
-    out| server.federating                     false                               environment OSTRAKON_SERVER_FEDERATING
-    out| server.cleanup_attachments            -                                   default
-    out| server.cleanup_attachments_delay      -                                   default
-    out| server.search                         -                                   default
-    out| server.external_user_synchronization  -                                   default
-    out| server.refresh                        -                                   default
-    out| server.name                           -                                   default
-    out| server.notify_email                   -                                   default
-    out| server.account_activation_required    false                               default
-    out| server.account_approval_required      false                               default
-    out| server.autofollowed_nicknames         []                                  default
-    out| server.autofollowing_nicknames        []                                  default
-    out| server.extended_nickname_format       true                                default
-    out| server.restricted_nicknames           -                                   default
-    out| server.email_blacklist                []                                  default
-    out| server.user_name_length               100                                 default
-    out| server.user_bio_length                5000                                default
-    out| server.publish_wait                   5m                                  default
-    out| federation.fanout                     server                              default
-    out| federation.quarantined_instances      []                                  default
-    out| federation.reachability_timeout       7days                               default
-    out| federation.per_second                 20                                  default
-    out| federation.max_waiting                20000                               default
-    out| log.level                             info                                default
-    out| log.format                            auto                                default
+    out| KEY                                       VALUE                               FROM
+    out| instance_url                              https://social.example              flag
+    out| database.url                              postgres://ostrakon:***@db/pleroma  file <folder>/ostrakon.toml
+    out| database.connect_timeout                  5s                                  default
+    out| redis.url                                 redis://:***@redis/0                environment OSTRAKON_REDIS_URL
+    out| redis.prefix                              ostrakon                            default
+    out| redis.ca_file                             -                                   default
+    out| redis.cert_file                           -                                   default
+    out| redis.key_file                            -                                   default
+    out| worker.concurrency                        2                                   default
+    out| worker.short_concurrency                  1                                   default
+    out| worker.poll_interval                      200ms                               default
+    out| worker.shutdown_timeout                   30s                                 default
+    out| worker.lease                              20s                                 file <folder>/ostrakon.toml
+    out| worker.lease_renewal                      5s                                  default
+    out| worker.reconcile_interval                 3s                                  default
+    out| worker.progress_interval                  10s                                 default
+    out| worker.max_attempts                       10                                  default
+    out| worker.max_crashes                        3                                   default
+    out| batch.rows_initial                        100                                 default
+    out| batch.rows_max                            5000                                default
+    out| batch.rows_busy                           125                                 default
+    out| batch.percent_busy                        16                                  default
+    out| batch.target                              200ms                               default
+    out| batch.lock_timeout                        2s                                  default
+    out| batch.statement_timeout                   10s                                 default
+    out| batch.late_writes                         0s                                  environment OSTRAKON_BATCH_LATE_WRITES
+    out| throttle.interval                         200ms                               default
+    out| throttle.release_after                    5s                                  default
+    out| throttle.replica_lag_mib                  64                                  default
+    out| throttle.lock_waiters                     10                                  default
+    out| throttle.oban_delay                       1m                                  default
+    out| throttle.wal_segments                     32                                  default
+    out| throttle.vacuum                           false                               default
+    out| throttle.active_backends                  40                                  default
+    out| throttle.disk_free_mib                    1024                                default
+    out| throttle.disk_path                        -                                   default
+    out| throttle.flag_file                        /run/ostrakon/throttle              default
+    out| throttle.window                           -                                   default
+    out| server.federating                         false                               environment OSTRAKON_SERVER_FEDERATING
+    out| server.cleanup_attachments                -                                   default
+    out| server.cleanup_attachments_delay          -                                   default
+    out| server.search                             -                                   default
+    out| server.external_user_synchronization      -                                   default
+    out| server.refresh                            -                                   default
+    out| server.name                               -                                   default
+    out| server.notify_email                       -                                   default
+    out| server.publish_wait                       5m                                  default
+    out| registration.account_activation_required  false                               default
+    out| registration.account_approval_required    false                               default
+    out| registration.autofollowed_nicknames       []                                  default
+    out| registration.autofollowing_nicknames      []                                  default
+    out| registration.extended_nickname_format     true                                default
+    out| registration.restricted_nicknames         -                                   default
+    out| registration.email_blacklist              []                                  default
+    out| registration.user_name_length             100                                 default
+    out| registration.user_bio_length              5000                                default
+    out| federation.fanout                         server                              default
+    out| federation.quarantined_instances          []                                  default
+    out| federation.reachability_timeout           7days                               default
+    out| federation.per_second                     20                                  default
+    out| federation.max_waiting                    20000                               default
+    out| log.level                                 info                                default
+    out| log.format                                auto                                default
     out| Connections to PostgreSQL: at most 6 for a worker, 7 for a command.
     exit 0
     ");

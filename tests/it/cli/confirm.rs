@@ -74,7 +74,7 @@ async fn the_running_server_is_informed_where_it_can_be() -> Result<()> {
 #[tokio::test]
 async fn an_account_elsewhere_follows_nobody_by_it() -> Result<()> {
     let mut fixture = Fixture::new(Flavour::Pleroma).await?;
-    fixture.ostrakon = fixture.ostrakon.with("OSTRAKON_SERVER_AUTOFOLLOWED_NICKNAMES", "bob");
+    fixture.ostrakon = fixture.ostrakon.with("OSTRAKON_REGISTRATION_AUTOFOLLOWED_NICKNAMES", "bob");
     let bob = fixture.world.local("bob").await?;
     let carl = fixture.world.remote("carl", "far.example").await?;
     fixture
@@ -92,16 +92,16 @@ async fn an_account_elsewhere_follows_nobody_by_it() -> Result<()> {
 #[tokio::test]
 async fn what_is_required_decides_about_the_mail() -> Result<()> {
     for (variable, approved, mails) in [
-        ("OSTRAKON_SERVER_ACCOUNT_ACTIVATION_REQUIRED", true, 0),
-        ("OSTRAKON_SERVER_ACCOUNT_APPROVAL_REQUIRED", true, 0),
+        ("OSTRAKON_REGISTRATION_ACCOUNT_ACTIVATION_REQUIRED", true, 0),
+        ("OSTRAKON_REGISTRATION_ACCOUNT_APPROVAL_REQUIRED", true, 0),
         // To the account and to bob, who is on the staff; not to carol, who is not.
-        ("OSTRAKON_SERVER_ACCOUNT_APPROVAL_REQUIRED", false, 2),
+        ("OSTRAKON_REGISTRATION_ACCOUNT_APPROVAL_REQUIRED", false, 2),
     ] {
         let mut fixture = Fixture::new(Flavour::Akkoma).await?;
         fixture.ostrakon = fixture
             .ostrakon
             .with(variable, "true")
-            .with("OSTRAKON_SERVER_AUTOFOLLOWED_NICKNAMES", "carol");
+            .with("OSTRAKON_REGISTRATION_AUTOFOLLOWED_NICKNAMES", "carol");
         unconfirmed(&fixture, "alice").await?;
         fixture.world.local("bob").await?;
         let carol = fixture.world.local("carol").await?;

@@ -184,7 +184,8 @@ async fn an_address_that_must_not_be_had_is_refused() -> Result<()> {
         let mut fixture = Fixture::new(flavour).await?;
         fixture.world.local("alice").await?;
         fixture.world.local("carol").await?;
-        fixture.ostrakon = fixture.ostrakon.with("OSTRAKON_SERVER_EMAIL_BLACKLIST", "spam.example");
+        fixture.ostrakon =
+            fixture.ostrakon.with("OSTRAKON_REGISTRATION_EMAIL_BLACKLIST", "spam.example");
         let before = fixture.rows().await?;
         for (email, code) in [
             ("carol@peer.example", 4),

@@ -70,10 +70,10 @@ fn paced(fixture: &Fixture, per_second: &str) -> Ostrakon {
 
 const DELETE_ALICE: [&str; 5] = ["user", "delete_activities", "alice", "--yes", "--inline"];
 
-/// Has others taken all places of the next hour, and some of the second after it, which is given.
+/// Has others taken all slots of the next hour, and some of the second after it, which is given.
 async fn an_hour_is_taken(fixture: &Fixture, taken: i32) -> Result<i64> {
     let second: DateTime<Utc> = sqlx::query_scalar(
-        "update ostrakon.delivery_clock
+        "update ostrakon.delivery_schedule
          set second = date_trunc('second', clock_timestamp()) + interval '1 hour', taken = $1
          returning second",
     )
@@ -83,10 +83,10 @@ async fn an_hour_is_taken(fixture: &Fixture, taken: i32) -> Result<i64> {
     Ok(second.timestamp())
 }
 
-/// Reads the last second given out, and how many of its places are taken.
+/// Reads the last second given out, and how many of its slots are taken.
 async fn clock(fixture: &Fixture) -> Result<(i64, i32)> {
     let (second, taken): (DateTime<Utc>, i32) =
-        sqlx::query_as("select second, taken from ostrakon.delivery_clock")
+        sqlx::query_as("select second, taken from ostrakon.delivery_schedule")
             .fetch_one(&fixture.database.pool())
             .await?;
     Ok((second.timestamp(), taken))
@@ -144,7 +144,7 @@ async fn the_first_places_are_those_of_this_second() -> Result<()> {
         let fixture = Fixture::new(flavour).await?;
         let (_, posts) = prolific(&fixture, "alice", 25).await?;
         let begun = Utc::now().timestamp();
-        // One batch: it takes its places at one moment.
+        // One batch: it takes its slots at one moment.
         let ostrakon = paced(&fixture, "10")
             .with("OSTRAKON_BATCH_ROWS_INITIAL", "100")
             .with("OSTRAKON_BATCH_ROWS_MAX", "100");
@@ -222,7 +222,7 @@ async fn two_runs_at_once_share_the_places() -> Result<()> {
     let mut expected: BTreeMap<i64, usize> = (1..=7).map(|n| (first + n, 10)).collect();
     expected.extend([(first, 6), (first + 8, 4)]);
     ensure!(by_second(&jobs) == expected, "{:?}", by_second(&jobs));
-    // No two have the same place.
+    // No two have the same slot.
     let mut times: Vec<_> = jobs.iter().map(|job| job.scheduled_at).collect();
     times.dedup();
     ensure!(times.len() == 80, "{times:?}");
@@ -234,7 +234,7 @@ async fn two_runs_at_once_share_the_places() -> Result<()> {
 async fn a_batch_that_is_undone_gives_its_places_back() -> Result<()> {
     let fixture = Fixture::new(Flavour::Pleroma).await?;
     let (_, posts) = prolific(&fixture, "alice", 20).await?;
-    // The deletion of activities comes after the places were taken.
+    // The deletion of activities comes after the slots were taken.
     fixture
         .sql(
             "create table spoilt (object text not null);

@@ -42,7 +42,7 @@ fn confirm_all(ostrakon: &Ostrakon) -> Result<Done> {
         .with("OSTRAKON_BATCH_ROWS_INITIAL", "4000")
         .with("OSTRAKON_BATCH_ROWS_MAX", "4000")
         .with("OSTRAKON_BATCH_ROWS_BUSY", "4000")
-        .with("OSTRAKON_WORKER_PERCENT_BUSY", "100")
+        .with("OSTRAKON_BATCH_PERCENT_BUSY", "100")
         .with("OSTRAKON_BATCH_TARGET", "5s");
     let done = ostrakon.run(&["user", "confirm_all", "--yes", "--inline"])?;
     ensure!(done.code == 0, "{done:?}");

@@ -104,11 +104,11 @@ async fn the_servers_own_rules_count() -> Result<()> {
     let mut fixture = fixture(Flavour::Akkoma).await?;
     fixture.ostrakon = fixture
         .ostrakon
-        .with("OSTRAKON_SERVER_EXTENDED_NICKNAME_FORMAT", "false")
-        .with("OSTRAKON_SERVER_RESTRICTED_NICKNAMES", "boss")
-        .with("OSTRAKON_SERVER_EMAIL_BLACKLIST", "spam.example")
-        .with("OSTRAKON_SERVER_USER_NAME_LENGTH", "5")
-        .with("OSTRAKON_SERVER_ACCOUNT_ACTIVATION_REQUIRED", "true");
+        .with("OSTRAKON_REGISTRATION_EXTENDED_NICKNAME_FORMAT", "false")
+        .with("OSTRAKON_REGISTRATION_RESTRICTED_NICKNAMES", "boss")
+        .with("OSTRAKON_REGISTRATION_EMAIL_BLACKLIST", "spam.example")
+        .with("OSTRAKON_REGISTRATION_USER_NAME_LENGTH", "5")
+        .with("OSTRAKON_REGISTRATION_ACCOUNT_ACTIVATION_REQUIRED", "true");
     for (line, reported) in [
         ("a_b a@peer.example", "letters A to Z and digits on this server"),
         ("boss a@peer.example", "the nickname is reserved"),

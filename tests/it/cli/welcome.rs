@@ -44,10 +44,10 @@ async fn sociable(flavour: Flavour) -> Result<(Fixture, [Account; 5])> {
     fixture.ostrakon = fixture
         .ostrakon
         .with(
-            "OSTRAKON_SERVER_AUTOFOLLOWED_NICKNAMES",
+            "OSTRAKON_REGISTRATION_AUTOFOLLOWED_NICKNAMES",
             "BOB,both,gone,alice,carl@far.example,nobody",
         )
-        .with("OSTRAKON_SERVER_AUTOFOLLOWING_NICKNAMES", "dora,both,gone");
+        .with("OSTRAKON_REGISTRATION_AUTOFOLLOWING_NICKNAMES", "dora,both,gone");
     let world = &fixture.world;
     let bob = world.local("bob").await?;
     let dora = world.local("dora").await?;
@@ -127,7 +127,7 @@ async fn a_mail_asks_to_confirm_with_the_accounts_own_link() -> Result<()> {
         let (mut fixture, [bob, ..]) = sociable(flavour).await?;
         fixture.ostrakon = fixture
             .ostrakon
-            .with("OSTRAKON_SERVER_ACCOUNT_ACTIVATION_REQUIRED", "true")
+            .with("OSTRAKON_REGISTRATION_ACCOUNT_ACTIVATION_REQUIRED", "true")
             .with("OSTRAKON_SERVER_NAME", "Tom & \"Co\"");
         let (code, _) = fixture.json(&format!("{NEW} --name <Alice>"))?;
         assert_eq!(code, 0, "{flavour}");
@@ -162,7 +162,7 @@ async fn the_staff_hears_of_an_account_that_waits() -> Result<()> {
     for flavour in FLAVOURS {
         let (mut fixture, [bob, ..]) = sociable(flavour).await?;
         fixture.ostrakon =
-            fixture.ostrakon.with("OSTRAKON_SERVER_ACCOUNT_APPROVAL_REQUIRED", "true");
+            fixture.ostrakon.with("OSTRAKON_REGISTRATION_ACCOUNT_APPROVAL_REQUIRED", "true");
         fixture
             .sql("update users set is_moderator = true where nickname in ('bob', 'gone')")
             .await?;

@@ -10,10 +10,10 @@ use ostrakon_jobs::{
         ThrottleSettings,
         ledger::{self, Claim, Enqueued, NewRun, Run},
     },
-    pleroma::{self, Server, ServerSwitches},
+    pleroma::{self, Configuration, FederationSettings, Server, ServerSettings},
 };
 use sqlx::{Connection as _, PgPool, postgres::PgPoolOptions};
-use testkit::{Database, State};
+use testkit::{Database, State, default_settings};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -46,12 +46,19 @@ impl Stage {
     pub(super) async fn on(database: Database) -> Result<Self> {
         let mut db = database.pool().acquire().await?;
         ledger::migrate(&mut db).await?;
-        let mut switches = ServerSwitches::default();
+        let mut federation: FederationSettings = default_settings("federation");
         // Else when a delivery is due, and whether a run waits, would depend on how quick the machine
         // is: nobody delivers anything here.
-        switches.federation.pace.per_second = 1_000_000;
-        switches.federation.pace.max_waiting = 10_000_000;
-        let server = pleroma::open(&mut db, &switches, None).await?;
+        federation.per_second = 1_000_000;
+        federation.max_waiting = 10_000_000;
+        let configuration = Configuration {
+            instance_url: None,
+            // A removal waits for nobody: nothing is delivered here.
+            server: &ServerSettings::default(),
+            registration: &default_settings("registration"),
+            federation: &federation,
+        };
+        let server = pleroma::open(&mut db, configuration).await?;
         drop(db);
         Ok(Self { pool: database.pool(), database, server, rows: 3 })
     }
@@ -67,7 +74,7 @@ impl Stage {
 
     pub(super) async fn plan(&self, job: &AnyJob) -> Result<PlanSummary> {
         let mut db = self.pool().acquire().await?;
-        Ok(job.plan(&self.server, &mut db).await?)
+        Ok(job.plan(&mut db, &self.server).await?)
     }
 
     pub(super) async fn enqueue(&self, job: &AnyJob) -> Result<String> {
@@ -86,7 +93,7 @@ impl Stage {
         let mut db = db.begin().await?;
         match ledger::enqueue(&mut db, &new).await? {
             Enqueued::New { id } => {
-                job.on_enqueue(&self.server, &mut db).await?;
+                job.on_enqueue(&mut db, &self.server).await?;
                 db.commit().await?;
                 Ok(id)
             }
@@ -156,8 +163,7 @@ impl Stage {
                 lock_timeout: Duration::from_secs(10),
                 statement_timeout: Duration::from_secs(30),
                 late_writes: Duration::ZERO,
-                share_busy: 1.0,
-                nice: 0.0,
+                percent_busy: 100,
             },
             throttle: ThrottleSettings::default(),
             lease,

@@ -197,7 +197,7 @@ async fn a_row_waits_for_deliveries_that_are_not_yet_due() -> Result<()> {
         // Others have taken all places of the next hour.
         fixture
             .sql(
-                "update ostrakon.delivery_clock
+                "update ostrakon.delivery_schedule
                  set second = date_trunc('second', clock_timestamp()) + interval '1 hour'",
             )
             .await?;

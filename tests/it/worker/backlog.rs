@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{process::Worker, stage::Stage};
 
 /// Puts the clock that spreads deliveries so far ahead, as others' deletions would.
-const AN_HOUR_AHEAD: &str = "update ostrakon.delivery_clock
+const AN_HOUR_AHEAD: &str = "update ostrakon.delivery_schedule
     set second = date_trunc('second', clock_timestamp()) + interval '1 hour', taken = 1";
 
 /// Deliveries that are due, in the server's queue.

@@ -102,7 +102,7 @@ async fn a_run_gets_on_where_everybody_answers_what_it_deletes() -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let answering: Vec<_> =
         (0..CLIENTS).map(|n| tokio::spawn(answer(clients.clone(), n, Arc::clone(&stop)))).collect();
-    let mut worker = Worker::start(&stage.with("OSTRAKON_WORKER_PERCENT_BUSY", "100"))?;
+    let mut worker = Worker::start(&stage.with("OSTRAKON_BATCH_PERCENT_BUSY", "100"))?;
     let id = stage.queue_alice()?;
     worker.expect("A batch gave way to others")?;
     let run = stage.reaches(&id, "succeeded").await;

@@ -53,23 +53,10 @@ fn speed(ostrakon: &Ostrakon, id: &str, factor: &str) -> Result<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_nice_worker_rests_after_each_batch() -> Result<()> {
-    let stage = Stage::new().await?;
-    let _worker = Worker::start(&stage.with("OSTRAKON_WORKER_NICE", "100"))?;
-    let id = stage.queue_alice()?;
-    rests_after_one_batch(&stage, &id).await?;
-    // 100 times as fast as a worker that rests 100 times as long as it works.
-    let said = speed(&stage.ostrakon, &id, "100")?;
-    ensure!(said.contains("will continue at 100 times the speed of the settings"), "{said}");
-    ensure!(stage.ostrakon.run(&["runs", "resume", &id])?.code == 0);
-    stage.is_like_the_twin(&id).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_rests_after_each_batch_while_others_are_busy() -> Result<()> {
     let stage = Stage::new().await?;
     let somebody = somebody_at_work(&stage).await?;
-    let _worker = Worker::start(&stage.with("OSTRAKON_WORKER_PERCENT_BUSY", "1"))?;
+    let _worker = Worker::start(&stage.with("OSTRAKON_BATCH_PERCENT_BUSY", "1"))?;
     let id = stage.queue_alice()?;
     rests_after_one_batch(&stage, &id).await?;
     somebody.rollback().await?;

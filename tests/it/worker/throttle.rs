@@ -24,7 +24,7 @@ fn attentive(ostrakon: &Ostrakon) -> Ostrakon {
     ostrakon
         .clone()
         .with("OSTRAKON_THROTTLE_INTERVAL", "50ms")
-        .with("OSTRAKON_THROTTLE_HOLD", "200ms")
+        .with("OSTRAKON_THROTTLE_RELEASE_AFTER", "200ms")
 }
 
 /// Waits until the throttle has looked once more from the beginning: one look begins after another that began after
@@ -60,7 +60,7 @@ async fn is_throttled<C>(
     let ostrakon = match check {
         // Its cause ends with the batch: what is asked below has to come before the end of this, also where a disk
         // keeps the ledger waiting for seconds.
-        "lock_waiters" => attentive(ostrakon).with("OSTRAKON_THROTTLE_HOLD", "5s"),
+        "lock_waiters" => attentive(ostrakon).with("OSTRAKON_THROTTLE_RELEASE_AFTER", "5s"),
         _ => attentive(ostrakon),
     };
     let held = hold(pool, 12).await?;

@@ -289,7 +289,7 @@ async fn commands_refuse_a_newer_ledger() -> Result<()> {
     let runs: i64 =
         sqlx::query_scalar("select count(*) from ostrakon.runs").fetch_one(&stage.pool).await?;
     ensure!(runs == 1);
-    let looked = stage.ostrakon.run(&["user", "delete_activities", "bob", "--dry-run"])?;
-    ensure!(looked.code == 0, "{looked:?}");
+    let planned = stage.ostrakon.run(&["user", "delete_activities", "bob", "--dry-run"])?;
+    ensure!(planned.code == 0, "{planned:?}");
     Ok(())
 }

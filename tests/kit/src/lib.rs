@@ -11,6 +11,7 @@ mod flake;
 mod flavour;
 mod oban_player;
 mod servers;
+mod settings;
 mod sql;
 mod standin;
 mod state;
@@ -28,6 +29,7 @@ pub use servers::{
     Certificates, Link, PgBouncer, Postgres, PostgresOptions, Proxy, Redis, RedisOptions, Server,
     postgres, postgres_folder, redis, redis_program,
 };
+pub use settings::default_settings;
 pub use sql::put_together;
 pub use standin::{AtWork, Outcomes, StandIn};
 pub use state::{State, snapshot};

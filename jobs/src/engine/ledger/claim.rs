@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::{Connection, FromRow, PgConnection};
 
-use super::{event::record, parked::park, run::Control, wait::tell_of_wait, writes::forget_writes};
+use super::{event::record, parked::park, run::Control, wait::record_wait, writes::forget_writes};
 use crate::engine::{
     Parking, PlanSummary, Status, error::waited_in_vain, transaction::milliseconds,
 };
@@ -77,7 +77,7 @@ pub async fn claim(
              throttle = null, throttle_reason = null, throttled_at = null,
              waited_ms = waited_ms + coalesce(extract(epoch from
                  clock_timestamp() - waits_since) * 1000, 0)::bigint,
-             waits_since = null, looks = looks + (status = 'queued' and waits_for is not null)::int,
+             waits_since = null, checks = checks + (status = 'queued' and waits_for is not null)::int,
              started_at = coalesce(started_at, clock_timestamp())
          where id = $1
          returning id as run_id, job, payload, subject, lease_owner as owner, fence, attempt, crashes",
@@ -353,7 +353,7 @@ async fn end(
     status: Status,
     error: Option<&str>,
 ) -> sqlx::Result<()> {
-    tell_of_wait(db, &claim.run_id, &claim.owner).await?;
+    record_wait(db, &claim.run_id, &claim.owner).await?;
     let (done, total, parked, planned): (i64, Option<i64>, i64, Option<i64>) = sqlx::query_as(
         "update ostrakon.runs
          set status = $3, control = 'run', lease_expires_at = null,
@@ -383,7 +383,7 @@ pub(in crate::engine) async fn give_back(
     claim: &Claim,
     failed: Option<(&str, Duration)>,
 ) -> sqlx::Result<()> {
-    tell_of_wait(db, &claim.run_id, &claim.owner).await?;
+    record_wait(db, &claim.run_id, &claim.owner).await?;
     let (error, delay) = failed.unzip();
     sqlx::query(
         "update ostrakon.runs

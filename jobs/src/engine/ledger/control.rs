@@ -8,7 +8,7 @@ use super::{
     event::record,
     parked::mark_for_retry,
     run::Control,
-    wait::tell_of_wait,
+    wait::record_wait,
 };
 use crate::engine::{
     Status,
@@ -232,7 +232,7 @@ pub(super) async fn status_of(db: &mut PgConnection, id: &str) -> Result<Status,
 }
 
 async fn set_status(db: &mut PgConnection, id: &str, status: Status, by: &str) -> sqlx::Result<()> {
-    tell_of_wait(db, id, by).await?;
+    record_wait(db, id, by).await?;
     sqlx::query(
         "update ostrakon.runs
          set status = $2,

@@ -11,11 +11,11 @@ mod enqueue;
 mod enqueue_all;
 mod event;
 mod figures;
-mod leave;
 mod migrate;
 mod owner;
 mod parked;
 mod read;
+mod release_to_newer;
 mod run;
 mod set_back;
 mod throttle;
@@ -43,7 +43,7 @@ pub use throttle::set_speed;
 pub use workers::{Worker, alive, forget, seen};
 
 pub(super) use event::record;
-pub(super) use leave::leave;
+pub(super) use release_to_newer::release_to_newer;
 pub(super) use throttle::{requested, throttle_off, throttle_on};
 pub(super) use wait::postpone;
 
@@ -56,6 +56,6 @@ pub(super) use parked::{
 };
 pub(super) use set_back::{SetBack, set_back};
 pub(super) use writes::{
-    Others, Writes, has_writes, note_writes, others, set_closing, take_fresh_writes,
-    tell_set_right, writes_after,
+    Others, Writes, has_writes, note_writes, others, record_set_right, set_closing,
+    take_fresh_writes, writes_after,
 };

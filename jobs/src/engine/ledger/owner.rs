@@ -32,7 +32,7 @@ hand_over!(
     "parked_items",
     "workers",
     "actions",
-    "delivery_clock",
+    "delivery_schedule",
     "batch_writes",
     "lowered_counters",
     "instance_accounts",

@@ -21,7 +21,7 @@ pub(in crate::engine) async fn postpone(
             .await?;
     let is_new = reported.is_none_or(|reported| !is_same(&reported, &wait.reason));
     if is_new {
-        tell_of_wait(db, &claim.run_id, &claim.owner).await?;
+        record_wait(db, &claim.run_id, &claim.owner).await?;
     }
     sqlx::query(
         "update ostrakon.runs
@@ -45,28 +45,28 @@ pub(in crate::engine) async fn postpone(
 
 /// Records how long a run waited and how often it checked, if it checked at all; before any other
 /// event of the run.
-pub(super) async fn tell_of_wait(
+pub(super) async fn record_wait(
     db: &mut PgConnection,
     run_id: &str,
     actor: &str,
 ) -> sqlx::Result<()> {
     let was: Option<(String, i64, i64)> = sqlx::query_as(
         "with was as (
-             select id, waits_for, waited_ms / 1000 as seconds, looks
+             select id, waits_for, waited_ms / 1000 as seconds, checks
              from ostrakon.runs where id = $1 and waits_for is not null
          )
          update ostrakon.runs run
-         set waits_for = null, waits_since = null, waited_ms = 0, looks = 0
+         set waits_for = null, waits_since = null, waited_ms = 0, checks = 0
          from was where run.id = was.id
-         returning was.waits_for, was.seconds, was.looks",
+         returning was.waits_for, was.seconds, was.checks",
     )
     .bind(run_id)
     .fetch_optional(&mut *db)
     .await?;
-    let Some((reason, seconds, looks)) = was.filter(|(.., looks)| *looks > 0) else {
+    let Some((reason, seconds, checks)) = was.filter(|(.., checks)| *checks > 0) else {
         return Ok(());
     };
-    let detail = json!({ "for": reason, "seconds": seconds, "looks": looks });
+    let detail = json!({ "for": reason, "seconds": seconds, "checks": checks });
     record(db, run_id, "waited", actor, &detail).await
 }
 

@@ -77,9 +77,9 @@ pub(in crate::engine) async fn take_fresh_writes(
     limit: i64,
 ) -> sqlx::Result<Vec<Writes>> {
     sqlx::query_as(
-        "update ostrakon.batch_writes set looked = true
+        "update ostrakon.batch_writes set rechecked = true
          where run_id = $1 and n = any (array(
-             select n from ostrakon.batch_writes where run_id = $1 and not looked
+             select n from ostrakon.batch_writes where run_id = $1 and not rechecked
              order by n limit $2))
          returning n, what",
     )
@@ -111,7 +111,7 @@ pub(in crate::engine) async fn set_closing(
 }
 
 /// Records how much was restored that other sessions had overwritten.
-pub(in crate::engine) async fn tell_set_right(
+pub(in crate::engine) async fn record_set_right(
     db: &mut PgConnection,
     claim: &Claim,
     set_right: &[Count],

@@ -312,7 +312,7 @@ impl<'a> Case<'a> {
         let newer =
             r#"update ostrakon.runs set cursor = cursor || '{"newer": true}' where id = $1"#;
         self.stage.meddle(newer, id).await?;
-        let expected = self.model.leave(&held);
+        let expected = self.model.release_to_newer(&held);
         let found = worker.step(self.stage, Outcome::Well, None).await?;
         ensure!(found == expected, "{found:?} and not {expected:?}");
         let known = "update ostrakon.runs set cursor = cursor - 'newer' where id = $1";

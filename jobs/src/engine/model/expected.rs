@@ -71,7 +71,7 @@ impl Model {
             (_, None) => Some("started"),
             (_, Some(_)) => Some("resumed"),
         };
-        run.looks += i64::from(event.is_none());
+        run.checks += i64::from(event.is_none());
         run.crashes += i32::from(run.status == Status::Running);
         run.status = Status::Running;
         run.fence += 1;
@@ -179,10 +179,10 @@ impl Model {
     }
 
     /// Makes a turn that finds a cursor with a field `newer`.
-    pub(super) fn leave(&mut self, held: &Held) -> Step {
+    pub(super) fn release_to_newer(&mut self, held: &Held) -> Step {
         let reason = "its cursor cannot be read: unknown field `newer`".to_owned();
         let run = &mut self.runs[held.run];
-        run.tell_of_wait(&held.owner);
+        run.record_wait(&held.owner);
         run.give_back();
         run.tell("left", &held.owner, json!({ "reason": reason }));
         Step::Ended(Ended::LeftToNewer(reason))
@@ -229,7 +229,7 @@ impl Model {
                 return run.end(Status::Cancelled, &held.owner, None, Ended::Cancelled);
             }
             Control::Run if held.stopping => {
-                run.tell_of_wait(&held.owner);
+                run.record_wait(&held.owner);
                 run.give_back();
                 run.later = false;
                 run.tell("interrupted", &held.owner, json!({ "error": null, "delay_s": null }));
@@ -250,7 +250,7 @@ impl Model {
                 if let Some(meanwhile) = meanwhile {
                     self.meanwhile(held.run, meanwhile);
                 }
-                self.runs[held.run].react(items, held, trouble, limit)
+                self.runs[held.run].handle_failure(items, held, trouble, limit)
             }
         }
     }

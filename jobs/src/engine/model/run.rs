@@ -11,7 +11,7 @@ use super::{
     stage::{FAILURES_MAX, IN_A_ROW_MAX, MAX_ATTEMPTS, OPERATOR, QUICK_TRIES},
     tally::wait,
 };
-use crate::engine::{Ended, Status, counting::nothing_done, ledger::Control};
+use crate::engine::{Ended, Status, ledger::Control, run_loop::nothing_done};
 
 /// A run: every column that is not about identity, its dependent rows, and the effects of its job.
 #[derive(Debug, Clone, PartialEq, FromRow)]
@@ -33,7 +33,7 @@ pub(super) struct Run {
     pub(super) parked_retry_of: Option<Status>,
     /// What its latest claims ended by waiting for, and how often it has checked since.
     pub(super) waits_for: Option<String>,
-    pub(super) looks: i64,
+    pub(super) checks: i64,
     pub(super) fence: i64,
     pub(super) lease_owner: Option<String>,
     /// Whether the lease still lasts, if there is one.
@@ -77,7 +77,7 @@ impl Run {
             last_error: None,
             parked_retry_of: None,
             waits_for: None,
-            looks: 0,
+            checks: 0,
             fence: 0,
             lease_owner: None,
             leased: None,
@@ -95,11 +95,11 @@ impl Run {
         self.events.push((event.to_owned(), actor.to_owned(), detail));
     }
 
-    pub(super) fn tell_of_wait(&mut self, actor: &str) {
+    pub(super) fn record_wait(&mut self, actor: &str) {
         let waited = self.waits_for.take();
-        let looks = std::mem::take(&mut self.looks);
-        if let Some(reason) = waited.filter(|_| looks > 0) {
-            self.tell("waited", actor, json!({ "for": reason, "looks": looks }));
+        let checks = std::mem::take(&mut self.checks);
+        if let Some(reason) = waited.filter(|_| checks > 0) {
+            self.tell("waited", actor, json!({ "for": reason, "checks": checks }));
         }
     }
 
@@ -127,7 +127,7 @@ impl Run {
                 self.tell(asked, OPERATOR, json!({}));
             }
             from if from != to && from.may_become(to) => {
-                self.tell_of_wait(OPERATOR);
+                self.record_wait(OPERATOR);
                 self.status = to;
                 self.finished = to == Status::Cancelled;
                 self.parked_retry_of.take_if(|_| to == Status::Cancelled);
@@ -165,7 +165,7 @@ impl Run {
         error: Option<String>,
         ended: Ended,
     ) -> Step {
-        self.tell_of_wait(owner);
+        self.record_wait(owner);
         self.status = status;
         self.control = Control::Run;
         self.leased = None;
@@ -358,7 +358,7 @@ impl Run {
     }
 
     /// Reacts to a failed turn, as the loop does.
-    pub(super) fn react(
+    pub(super) fn handle_failure(
         &mut self,
         items: i64,
         held: &mut Held,
@@ -410,7 +410,7 @@ impl Run {
             (Trouble::Retry(reason), Control::Run) => {
                 // The first delay is enough: there are two attempts.
                 let delay = Duration::from_secs(5);
-                self.tell_of_wait(owner);
+                self.record_wait(owner);
                 self.give_back();
                 self.attempt += 1;
                 self.later = true;

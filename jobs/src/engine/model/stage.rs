@@ -24,10 +24,10 @@ use super::{
 use crate::engine::{
     BatchSettings, Class, Driver, Ended, Job as _, Lease, Plan, Progress, RetrySettings,
     ThrottleSettings,
-    drive::{Drive, Next},
-    failing::Failing,
     ledger::{self, Claim, Enqueued, NewRun},
-    pacing::Pacing,
+    run_loop::{
+        Next, RunLoop, batch_size::BatchSize, failures_in_a_row::FailuresInARow, rest::Rests,
+    },
 };
 
 /// Few, so that short sequences reach the bounds.
@@ -58,8 +58,7 @@ const BATCH: BatchSettings = BatchSettings {
     lock_timeout: Duration::from_secs(10),
     statement_timeout: Duration::from_secs(30),
     late_writes: Duration::ZERO,
-    share_busy: 1.0,
-    nice: 0.0,
+    percent_busy: 100,
 };
 
 /// Expires a lease.
@@ -70,7 +69,7 @@ pub(super) const EXPIRE: &str = "
 const LOOK: &str = "
     select status, control, coalesce((closing ->> 'set_back')::int, 0) as set_back,
            (cursor ->> 'at')::bigint as cursor, done, parked, total, attempt,
-           crashes, failures, last_error, parked_retry_of, waits_for, looks, fence, lease_owner, lease_expires_at > clock_timestamp() as leased,
+           crashes, failures, last_error, parked_retry_of, waits_for, checks, fence, lease_owner, lease_expires_at > clock_timestamp() as leased,
            available_at > clock_timestamp() as later, notified_at is not null as notified,
            started_at is not null as started, finished_at is not null as finished,
            (select coalesce(jsonb_agg(jsonb_build_array(event, actor, detail - 'seconds') order by id), '[]')
@@ -191,11 +190,11 @@ pub(super) struct Worker {
     job: Tally,
     driver: Driver,
     progress: watch::Sender<Progress>,
-    pacing: Pacing,
+    batch_size: BatchSize,
     tries: u32,
-    failing: Failing,
+    failing: FailuresInARow,
     retrying: bool,
-    tried_once_more: bool,
+    retried_stuck: bool,
     fresh: bool,
 }
 
@@ -228,18 +227,18 @@ impl Worker {
             job,
             driver,
             progress,
-            pacing: Pacing::new(&BATCH),
+            batch_size: BatchSize::new(&BATCH),
             tries: 0,
-            failing: Failing::default(),
+            failing: FailuresInARow::default(),
             retrying: true,
-            tried_once_more: false,
+            retried_stuck: false,
             fresh: true,
         })
     }
 
     /// Maximum items in the next batch.
     pub(super) fn limit(&self) -> i64 {
-        self.pacing.limit()
+        self.batch_size.limit()
     }
 
     /// Makes one turn of the loop.
@@ -250,41 +249,42 @@ impl Worker {
         meanwhile: Option<Meanwhile>,
     ) -> Result<Step> {
         stage.script.set(outcome);
-        let mut drive = Drive {
+        let mut run_loop = RunLoop {
             driver: &self.driver,
             world: &stage.script,
             job: &self.job,
             claim: &self.claim,
             progress: &self.progress,
-            pacing: mem::replace(&mut self.pacing, Pacing::new(&BATCH)),
+            batch_size: mem::replace(&mut self.batch_size, BatchSize::new(&BATCH)),
+            rests: Rests::new(&BATCH),
             tries: self.tries,
             in_batch: false,
             failing: mem::take(&mut self.failing),
             retrying: self.retrying,
-            tried_once_more: self.tried_once_more,
-            looked: Instant::now(),
+            retried_stuck: self.retried_stuck,
+            rechecked_at: Instant::now(),
         };
         let fresh = mem::take(&mut self.fresh);
         let next = async {
-            if fresh && let Some(ended) = drive.give_up().await {
+            if fresh && let Some(ended) = run_loop.give_up().await {
                 return Ok(Next::Break(ended));
             }
-            let result = drive.attempt().await;
+            let result = run_loop.attempt().await;
             if let (Err(_), Some(meanwhile)) = (&result, meanwhile) {
                 stage.meanwhile(&self.claim.run_id, meanwhile).await?;
             }
-            anyhow::Ok(drive.react(result).await)
+            anyhow::Ok(run_loop.handle_failure(result).await)
         };
         let next = tokio::select! {
             biased;
             () = stage.script.dying.notified() => None,
             next = next => Some(next?),
         };
-        self.tries = drive.tries;
-        self.failing = drive.failing;
-        self.retrying = drive.retrying;
-        self.tried_once_more = drive.tried_once_more;
-        self.pacing = drive.pacing;
+        self.tries = run_loop.tries;
+        self.failing = run_loop.failing;
+        self.retrying = run_loop.retrying;
+        self.retried_stuck = run_loop.retried_stuck;
+        self.batch_size = run_loop.batch_size;
         // What was not committed is rolled back once the connection is available again.
         drop(stage.pool.acquire().await?);
         Ok(match next {

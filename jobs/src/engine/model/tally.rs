@@ -91,8 +91,8 @@ impl Job for Tally {
 
     async fn plan(
         &self,
-        script: &Script,
         _db: &mut PgConnection,
+        script: &Script,
     ) -> Result<Plan<Cursor>, JobError> {
         failure(script.outcome())?;
         let counts = vec![Count::new("items", self.items)];
@@ -101,8 +101,8 @@ impl Job for Tally {
 
     async fn batch(
         &self,
-        script: &Script,
         db: &mut PgConnection,
+        script: &Script,
         Cursor { at }: Cursor,
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
@@ -146,8 +146,8 @@ impl Job for Tally {
 
     async fn skip(
         &self,
-        _script: &Script,
         db: &mut PgConnection,
+        _script: &Script,
         Cursor { at }: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
         let next = self.next(db, at).await?;
@@ -156,8 +156,8 @@ impl Job for Tally {
 
     async fn finish(
         &self,
-        script: &Script,
         db: &mut PgConnection,
+        script: &Script,
         _cursor: &Cursor,
         parked: i64,
     ) -> Result<Recount<Cursor>, JobError> {

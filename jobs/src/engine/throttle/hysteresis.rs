@@ -60,20 +60,20 @@ impl Level {
 /// Checks that throttle now, and until when they are held.
 #[derive(Debug)]
 pub(super) struct Hysteresis {
-    hold: Duration,
+    release_after: Duration,
     on: Vec<(Throttled, Instant)>,
 }
 
 impl Hysteresis {
-    pub(super) const fn new(hold: Duration) -> Self {
-        Self { hold, on: Vec::new() }
+    pub(super) const fn new(release_after: Duration) -> Self {
+        Self { release_after, on: Vec::new() }
     }
 
     /// Takes in what a sample at `now` showed. Returns the check that throttles; the
     /// longest-standing if there are several.
     pub(super) fn judge(&mut self, readings: Vec<Reading>, now: Instant) -> Option<Throttled> {
         for Reading { check, level, reason } in readings {
-            let until = if check.is_command() { now } else { now + self.hold };
+            let until = if check.is_command() { now } else { now + self.release_after };
             let held = self.on.iter_mut().find(|(throttled, _)| throttled.check == check);
             match (level, held) {
                 (Level::Over, Some(held)) => *held = (Throttled { check, reason }, until),

@@ -28,6 +28,7 @@ impl DatabaseLoad {
     pub(in crate::engine) const UNKNOWN: Self = Self { present: true, busy: 1.0 };
 
     /// Load without other sessions.
+    #[cfg(test)]
     pub(in crate::engine) const NONE: Self = Self { present: false, busy: 0.0 };
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Seen {
 pub(super) fn at_machine(settings: &ThrottleSettings) -> Vec<Reading> {
     let window = settings.window.map(|window| {
         let over = !window.contains(Local::now().time());
-        let reason = format!("it is not the time for it: worker.window is {window}");
+        let reason = format!("it is not the time for it: throttle.window is {window}");
         Reading { check: ThrottleCheck::Window, level: Level::of(over), reason }
     });
     let flag_file = settings.flag_file.as_ref().map(|file| Reading {
@@ -89,12 +89,12 @@ fn read(figures: &Figures, settings: &ThrottleSettings) -> Vec<Reading> {
     let Figures { replica_lag, lock_waiters, active_backends, wal_segments, .. } = *figures;
     watch(
         ThrottleCheck::ReplicaLag,
-        replica_lag,
-        settings.replica_lag,
+        replica_lag.map(|bytes| bytes.div_euclid(MIB) + i64::from(bytes % MIB > 0)),
+        settings.replica_lag_mib,
         format!(
             "a replica has {} MiB of WAL to replay, allowed are {} (throttle.replica_lag_mib)",
             replica_lag.unwrap_or(0) / MIB,
-            settings.replica_lag / MIB
+            settings.replica_lag_mib
         ),
     );
     watch(
@@ -139,14 +139,15 @@ fn read(figures: &Figures, settings: &ThrottleSettings) -> Vec<Reading> {
 
 /// Samples the free space on the database's disk.
 fn disk(figures: &Figures, settings: &ThrottleSettings) -> Option<Reading> {
-    if settings.disk_free == 0 {
+    if settings.disk_free_mib == 0 {
         return None;
     }
     let named = settings.disk_path.as_deref();
     let path = named.or(figures.data_directory.as_deref().map(std::path::Path::new))?;
     let disk = rustix::fs::statvfs(path).ok()?;
-    let mib = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX) / MIB;
-    let (free, bound) = (mib(disk.f_bavail.saturating_mul(disk.f_frsize)), mib(settings.disk_free));
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let free = i64::try_from(free).unwrap_or(i64::MAX) / MIB;
+    let bound = settings.disk_free_mib;
     Some(Reading {
         check: ThrottleCheck::DiskFree,
         level: Level::at_least(free, bound),
@@ -185,12 +186,12 @@ async fn backlog<H: ServerQueues>(
 fn unseen(figures: &Figures, settings: &ThrottleSettings) -> Vec<&'static str> {
     let blind = !figures.sees_others;
     [
-        ("throttle.replica_lag_mib", settings.replica_lag > 0 && blind),
+        ("throttle.replica_lag_mib", settings.replica_lag_mib > 0 && blind),
         ("throttle.active_backends", settings.active_backends > 0 && blind),
         ("throttle.vacuum", settings.vacuum && blind),
         (
             "throttle.disk_free_mib",
-            settings.disk_free > 0
+            settings.disk_free_mib > 0
                 && settings.disk_path.is_none()
                 && figures.data_directory.is_none(),
         ),

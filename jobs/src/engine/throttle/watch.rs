@@ -36,7 +36,7 @@ pub(in crate::engine) async fn watch<H: ServerQueues>(
     snapshot: &watch::Sender<LoadSnapshot>,
 ) {
     let tables: Vec<&str> = tables.iter().map(|table| table.name).collect();
-    let mut hysteresis = Hysteresis::new(settings.hold);
+    let mut hysteresis = Hysteresis::new(settings.release_after);
     let mut samples = SampleWindow::default();
     while !snapshot.is_closed() {
         let mut readings = at_machine(settings);

@@ -3,13 +3,15 @@
 use std::{fmt, str::FromStr};
 
 use chrono::NaiveTime;
+use serde::Deserialize;
 
 /// Format of a time in a window.
 const FORMAT: &str = "%H:%M";
 
 /// From one time of day until just before another, past midnight if the second is earlier:
 /// `22:00-05:00`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Window {
     from: NaiveTime,
     until: NaiveTime,
@@ -28,6 +30,14 @@ impl Window {
         } else {
             time >= self.from || time < self.until
         }
+    }
+}
+
+impl TryFrom<String> for Window {
+    type Error = InvalidWindow;
+
+    fn try_from(text: String) -> Result<Self, InvalidWindow> {
+        text.parse()
     }
 }
 

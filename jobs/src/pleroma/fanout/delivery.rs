@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    super::{Actor, DELIVERIES, Document, Flake, Flavour, ObanJob, Server},
+    super::{Actor, DELIVERIES, DeliveryJob, Document, Flake, ObanJob, Server},
     Outgoing,
 };
 
@@ -16,39 +16,47 @@ pub(super) fn delivery(
     unreachable_since: Option<&str>,
     beginning: &str,
 ) -> ObanJob {
-    let newer = server.shape.is_pleroma_2_7();
-    let args = if newer {
-        json!({ "op": "publish_one", "params": {
-            "inbox": inbox,
-            "activity_id": activity.id.to_string(),
-            "unreachable_since": unreachable_since,
-        } })
-    } else {
-        json!({ "op": "publish_one", "module": "Elixir.Pleroma.Web.ActivityPub.Publisher", "params": {
-            "inbox": inbox,
-            "json": beginning,
-            "actor_id": Flake(actor.id).to_string(),
-            "id": activity.ap_id,
-            "unreachable_since": unreachable_since,
-        } })
+    let args = match server.dialect.delivery_job {
+        DeliveryJob::ActivityId { unreachable_since: reported } => {
+            let mut params = json!({ "inbox": inbox, "activity_id": activity.id.to_string() });
+            if reported {
+                params["unreachable_since"] = unreachable_since.into();
+            }
+            json!({ "op": "publish_one", "params": params })
+        }
+        DeliveryJob::Document { .. } => json!({
+            "op": "publish_one",
+            "module": "Elixir.Pleroma.Web.ActivityPub.Publisher",
+            "params": {
+                "inbox": inbox,
+                "json": beginning,
+                "actor_id": Flake(actor.id).to_string(),
+                "id": activity.ap_id,
+                "unreachable_since": unreachable_since,
+            },
+        }),
     };
-    let akkoma = server.shape.flavour == Flavour::Akkoma;
-    let undone = activity.undone.filter(|_| akkoma);
-    let document = Document::Delivered { activity: activity.id.0, undone };
+    let document = match server.dialect.delivery_job {
+        DeliveryJob::ActivityId { .. } => None,
+        DeliveryJob::Document { embeds_undone } => {
+            let undone = activity.undone.filter(|_| embeds_undone);
+            Some(Document::Delivered { activity: activity.id.0, undone })
+        }
+    };
     ObanJob {
         queue: DELIVERIES,
         worker: "Pleroma.Workers.PublisherWorker",
         args,
-        max_attempts: server.shape.delivery_attempts,
-        priority: i32::from(newer && !mentioned),
+        max_attempts: server.dialect.delivery_attempts,
+        priority: i32::from(document.is_none() && !mentioned),
         scheduled_at: None,
-        document: (!newer).then_some(document),
+        document,
     }
 }
 
 /// Beginning of a document for other servers: its context, which only they need.
 pub(super) fn beginning(server: &Server) -> String {
-    let language = if server.shape.flavour == Flavour::Akkoma {
+    let language = if server.dialect.html_mfm {
         json!({ "@language": "und", "htmlMfm": "https://w3id.org/fep/c16b#htmlMfm" })
     } else {
         json!({ "@language": "und" })

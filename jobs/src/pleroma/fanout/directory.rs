@@ -11,7 +11,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    super::{Actor, Federation, Flavour, Server, as_public},
+    super::{Actor, FederationSettings, Server, Unreachable, account_sql, as_public},
     Outgoing,
 };
 
@@ -76,8 +76,7 @@ impl RecipientIndex {
             addressed,
             ..Self::default()
         };
-        directory.unreachable =
-            unreachable(db, &directory.hosts(), server.federation.reachability_timeout).await?;
+        directory.unreachable = unreachable(db, server, &directory.hosts()).await?;
         Ok(directory)
     }
 
@@ -95,7 +94,7 @@ impl RecipientIndex {
     pub(super) fn inboxes(
         &self,
         activity: &Outgoing,
-        federation: &Federation,
+        federation: &FederationSettings,
     ) -> BTreeMap<String, bool> {
         let Some(addressed) = self.addressed.get(&activity.id.0) else { return BTreeMap::new() };
         let followers = self.followers.iter().filter(|_| addressed.to_followers);
@@ -115,7 +114,7 @@ impl RecipientIndex {
         inboxes
     }
 
-    fn may_be_notified(&self, inbox: &str, public: bool, federation: &Federation) -> bool {
+    fn may_be_notified(&self, inbox: &str, public: bool, federation: &FederationSettings) -> bool {
         host(inbox).is_some_and(|host| {
             let given_up = self.unreachable.get(&host).is_some_and(Option::is_none);
             !given_up && (public || !is_quarantined(&host, &federation.quarantined_instances))
@@ -156,22 +155,14 @@ pub(super) async fn followers(
     server: &Server,
     actor: &Actor,
 ) -> sqlx::Result<Vec<InboxPair>> {
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => {
-            "select distinct u.inbox, u.shared_inbox
-             from public.following_relationships r
-             join public.users u on u.id = r.follower_id
-             where r.following_id = $1 and r.state = 2 and not u.local and not u.deactivated
-               and u.inbox is not null"
-        }
-        Flavour::Pleroma | Flavour::Akkoma => {
-            "select distinct u.inbox, u.shared_inbox
+    let sql = account_sql!(
+        server,
+        "select distinct u.inbox, u.shared_inbox
              from public.following_relationships r
              join public.users u on u.id = r.follower_id
              where r.following_id = $1 and r.state = 2 and not u.local and u.is_active
                and u.inbox is not null"
-        }
-    };
+    );
     sqlx::query_as(sql).bind(actor.id).fetch_all(db).await
 }
 
@@ -202,24 +193,15 @@ async fn named(
     server: &Server,
     activities: &[Uuid],
 ) -> sqlx::Result<HashMap<Uuid, Vec<InboxPair>>> {
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => {
-            "select distinct a.id, u.inbox, u.shared_inbox
-             from public.activities a, unnest(a.recipients) as address,
-                  lateral (select inbox, shared_inbox from public.users
-                           where ap_id = address and not local and not deactivated
-                             and inbox is not null offset 0) as u
-             where a.id = any ($1)"
-        }
-        Flavour::Pleroma | Flavour::Akkoma => {
-            "select distinct a.id, u.inbox, u.shared_inbox
+    let sql = account_sql!(
+        server,
+        "select distinct a.id, u.inbox, u.shared_inbox
              from public.activities a, unnest(a.recipients) as address,
                   lateral (select inbox, shared_inbox from public.users
                            where ap_id = address and not local and is_active
                              and inbox is not null offset 0) as u
              where a.id = any ($1)"
-        }
-    };
+    );
     let rows: Vec<(Uuid, String, Option<String>)> =
         sqlx::query_as(sql).bind(activities).fetch_all(db).await?;
     let mut named: HashMap<Uuid, Vec<InboxPair>> = HashMap::new();
@@ -258,11 +240,16 @@ async fn fetchers(
     Ok(fetchers)
 }
 
+/// Unreachable hosts, and since when; `None` for those that get no deliveries.
 async fn unreachable(
     db: &mut PgConnection,
+    server: &Server,
     hosts: &[String],
-    timeout: Duration,
 ) -> sqlx::Result<HashMap<String, Option<String>>> {
+    let timeout = match server.dialect.unreachable {
+        Unreachable::AfterTimeout => server.federation.reachability_timeout,
+        Unreachable::Immediately => Duration::ZERO,
+    };
     let rows: Vec<(String, Option<String>)> = sqlx::query_as(
         "select host, case when unreachable_since >= timezone('UTC', now()) - make_interval(secs => $2)
                            then to_json(unreachable_since) #>> '{}' end
@@ -277,6 +264,8 @@ async fn unreachable(
 
 #[cfg(test)]
 mod tests {
+    use testkit::default_settings;
+
     use super::*;
     use crate::pleroma::Flake;
 
@@ -318,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_delete_goes_once_to_each_reachable_server_of_followers_and_readers() {
-        let inboxes = directory(TO_FOLLOWERS).inboxes(&activity(), &Federation::default());
+        let inboxes = directory(TO_FOLLOWERS).inboxes(&activity(), &default_settings("federation"));
         let expected = [
             ("https://far.example/inbox", false),
             ("https://old.example/users/otto/inbox", false),
@@ -329,9 +318,9 @@ mod tests {
 
     #[test]
     fn a_quarantined_host_gets_public_activities_only() {
-        let federation = Federation {
+        let federation = FederationSettings {
             quarantined_instances: vec!["*.example".to_owned()],
-            ..Federation::default()
+            ..default_settings("federation")
         };
         assert!(directory(TO_FOLLOWERS).inboxes(&activity(), &federation).is_empty());
         let public = Addressed { public: true, ..TO_FOLLOWERS };
@@ -347,7 +336,7 @@ mod tests {
         let carl =
             mailbox("https://far.example/users/carl/inbox", Some("https://far.example/inbox"));
         directory.named = [(ID, vec![carl])].into();
-        let inboxes = directory.inboxes(&undo, &Federation::default());
+        let inboxes = directory.inboxes(&undo, &default_settings("federation"));
         let expected = [("https://far.example/users/carl/inbox".to_owned(), true)];
         assert_eq!(inboxes, expected.into());
     }

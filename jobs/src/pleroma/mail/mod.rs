@@ -10,7 +10,7 @@ use serde_json::json;
 
 pub(super) use text::{approval_pending, confirmation, for_review, registered};
 
-use super::{Flavour, ObanJob, Server};
+use super::{ObanJob, Server};
 use term::{Term, encode};
 
 /// Mail to one recipient.
@@ -28,17 +28,17 @@ pub(super) struct Mail {
 
 /// Name of the server as used in mails.
 pub(super) fn instance_name(server: &Server) -> &str {
-    server.registration.instance_name.as_deref().unwrap_or(&server.host)
+    &server.name
 }
 
 /// Creates the job that sends a mail. If the server's mailer is off, as it is by default, the job
 /// fails and is eventually discarded.
-pub(super) fn mail_job(server: &Server, mail: Mail) -> ObanJob {
-    // Pleroma 2.7 and newer has no queue for mails any more, and makes more attempts.
-    let (queue, max_attempts) = match server.shape.flavour {
-        Flavour::Pleroma if server.shape.slow_queue => ("background", 20),
-        _ => ("mailer", 1),
-    };
+pub(super) fn mail_job(
+    server: &Server,
+    mail: Mail,
+    queue: &'static str,
+    max_attempts: i32,
+) -> ObanJob {
     let encoded = STANDARD.encode(encode(&email(server, mail)));
     ObanJob {
         queue,
@@ -53,7 +53,7 @@ pub(super) fn mail_job(server: &Server, mail: Mail) -> ObanJob {
 
 /// Encodes a mail for the library with which the servers send mails.
 fn email(server: &Server, mail: Mail) -> Term {
-    let sender = server.registration.notify_email.clone();
+    let sender = server.notify_email.clone();
     let sender = sender.unwrap_or_else(|| format!("noreply@{}", server.host));
     let nothing = || Term::List(Vec::new());
     let empty = || Term::Map(Vec::new());

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        Flavour, ObanJob, Server, insert_oban_jobs,
+        ObanJob, Server, account_sql, insert_oban_jobs,
         mail::{approval_pending, confirmation, for_review, mail_job, registered},
     },
     autofollow::autofollow,
@@ -69,20 +69,12 @@ async fn load(
     server: &Server,
     account: Uuid,
 ) -> sqlx::Result<Option<Newcomer>> {
-    let sql = match server.shape.flavour {
-        // Reasons were introduced later, and there is no mail that would include them.
-        Flavour::Pleroma22 => {
-            "select id, ap_id, nickname::text, name, email::text, local, confirmation_token,
-                    not confirmation_pending as confirmed, not approval_pending as approved,
-                    null::text as registration_reason
-             from public.users where id = $1 and nickname is not null"
-        }
-        Flavour::Pleroma | Flavour::Akkoma => {
-            "select id, ap_id, nickname::text, name, email::text, local, confirmation_token,
-                    is_confirmed as confirmed, is_approved as approved, registration_reason
-             from public.users where id = $1 and nickname is not null"
-        }
-    };
+    let sql = account_sql!(
+        server,
+        "select id, ap_id, nickname::text, name, email::text, local, confirmation_token,
+                is_confirmed as confirmed, is_approved as approved, registration_reason
+         from public.users where id = $1 and nickname is not null"
+    );
     sqlx::query_as(sql).bind(account).fetch_optional(db).await
 }
 
@@ -91,9 +83,7 @@ async fn mails(
     server: &Server,
     newcomer: &Newcomer,
 ) -> sqlx::Result<Vec<ObanJob>> {
-    if server.shape.flavour == Flavour::Pleroma22 {
-        return Ok(Vec::new());
-    }
+    let Some((queue, max_attempts)) = server.dialect.mail_job else { return Ok(Vec::new()) };
     let rules = &server.registration;
     let email = newcomer.email.as_deref().filter(|email| !email.is_empty());
     let nothing_required = !rules.account_activation_required && !rules.account_approval_required;
@@ -112,7 +102,7 @@ async fn mails(
         }
         _ => {}
     }
-    Ok(mails.into_iter().map(|mail| mail_job(server, mail)).collect())
+    Ok(mails.into_iter().map(|mail| mail_job(server, mail, queue, max_attempts)).collect())
 }
 
 /// Names and e-mail addresses of the staff. Like the server, it includes inactive staff members.

@@ -3,29 +3,20 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::super::{Flavour, Server, count_followers, count_following};
+use super::super::{Server, account_sql, count_followers, count_following};
 
-/// Builds the statement that finds the configured accounts: local, active, and without a block in
-/// either direction. They are locked in a fixed order, so that their counters stay correct with
-/// simultaneous registrations.
-macro_rules! named {
-    ($active:literal) => {
-        concat!(
-            "select u.id, coalesce(u.nickname = any ($2::citext[]), false) as followed,
-                    coalesce(u.nickname = any ($3::citext[]), false) as following
-             from public.users u
-             where u.nickname = any ($2::citext[] || $3::citext[]) and u.local and u.id <> $1 and ",
-            $active,
-            " and not exists (
-                 select from public.user_relationships block
-                 where block.relationship_type = 1
-                   and (block.source_id, block.target_id) in (($1, u.id), (u.id, $1))
-             )
-             order by u.id
-             for no key update of u"
-        )
-    };
-}
+/// Finds the configured accounts: local, active, and without a block in either direction. They are
+/// locked in a fixed order, so that their counters stay correct with simultaneous registrations.
+const NAMED: &str = "select u.id, coalesce(u.nickname = any ($2::citext[]), false) as followed,
+            coalesce(u.nickname = any ($3::citext[]), false) as following
+     from public.users u
+     where u.nickname = any ($2::citext[] || $3::citext[]) and u.local and u.id <> $1 and u.is_active
+       and not exists (
+           select from public.user_relationships block
+           where block.relationship_type = 1
+             and (block.source_id, block.target_id) in (($1, u.id), (u.id, $1)))
+     order by u.id
+     for no key update of u";
 
 /// Result of the configured follows of a new account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,10 +37,7 @@ pub(super) async fn autofollow(
     if rules.autofollowed_nicknames.is_empty() && rules.autofollowing_nicknames.is_empty() {
         return Ok(Autofollow::default());
     }
-    let sql = match server.shape.flavour {
-        Flavour::Pleroma22 => named!("not u.deactivated"),
-        Flavour::Pleroma | Flavour::Akkoma => named!("u.is_active"),
-    };
+    let sql = account_sql!(server, NAMED);
     let named: Vec<(Uuid, bool, bool)> = sqlx::query_as(sql)
         .bind(account)
         .bind(&rules.autofollowed_nicknames)

@@ -8,7 +8,7 @@ use super::{
         Server,
         email::{is_blacklisted, valid_email},
     },
-    Fault, Registration,
+    Fault, RegistrationSettings,
     nickname::nickname_fault,
 };
 
@@ -33,7 +33,7 @@ impl Candidate<'_> {
     pub async fn faults(&self, db: &mut PgConnection, server: &Server) -> sqlx::Result<Vec<Fault>> {
         let rules = &server.registration;
         let mut faults = Vec::new();
-        match nickname_fault(self.nickname, rules, server.shape.flavour) {
+        match nickname_fault(self.nickname, rules, server.dialect) {
             Some(fault) => faults.push(fault),
             None if self.featured_address(server).chars().count() > COLUMN => {
                 faults.push(Fault::NicknameLength);
@@ -90,7 +90,7 @@ impl Candidate<'_> {
     }
 }
 
-fn email_fault(email: &str, rules: &Registration) -> Option<Fault> {
+fn email_fault(email: &str, rules: &RegistrationSettings) -> Option<Fault> {
     if email.is_empty() {
         rules.account_activation_required.then_some(Fault::EmailMissing)
     } else if !valid_email(email) {
@@ -100,7 +100,7 @@ fn email_fault(email: &str, rules: &Registration) -> Option<Fault> {
     }
 }
 
-fn name_fault(name: &str, rules: &Registration) -> Option<Fault> {
+fn name_fault(name: &str, rules: &RegistrationSettings) -> Option<Fault> {
     let longest = rules.user_name_length;
     if name.trim().is_empty() {
         Some(Fault::NameMissing)
@@ -114,7 +114,7 @@ fn name_fault(name: &str, rules: &Registration) -> Option<Fault> {
     }
 }
 
-fn bio_fault(bio: &str, rules: &Registration) -> Option<Fault> {
+fn bio_fault(bio: &str, rules: &RegistrationSettings) -> Option<Fault> {
     let longest = rules.user_bio_length;
     if bio.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
         Some(Fault::BioControl)
@@ -127,11 +127,13 @@ fn bio_fault(bio: &str, rules: &Registration) -> Option<Fault> {
 mod tests {
     use proptest::prelude::*;
 
+    use testkit::default_settings;
+
     use super::*;
 
     #[test]
     fn lengths_are_counted_as_people_count() {
-        let rules = Registration::default();
+        let rules = default_settings("registration");
         let family = "👩‍👩‍👧‍👦";
         assert_eq!(name_fault(&"é".repeat(100), &rules), None);
         assert_eq!(name_fault(&"e\u{301}".repeat(100), &rules), None);
@@ -145,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_seen_is_refused() {
-        let rules = Registration::default();
+        let rules = default_settings("registration");
         for name in ["", " ", "\u{a0}\u{2003}"] {
             assert_eq!(name_fault(name, &rules), Some(Fault::NameMissing), "{name:?}");
         }
@@ -158,7 +160,7 @@ mod tests {
 
     #[test]
     fn an_address_may_be_missing_unless_it_must_be_confirmed() {
-        let mut rules = Registration::default();
+        let mut rules = default_settings("registration");
         assert_eq!(email_fault("", &rules), None);
         rules.account_activation_required = true;
         assert_eq!(email_fault("", &rules), Some(Fault::EmailMissing));
@@ -171,7 +173,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text: String) {
-            let rules = Registration::default();
+            let rules = default_settings("registration");
             let _whatever = (
                 email_fault(&text, &rules),
                 name_fault(&text, &rules),

@@ -4,7 +4,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::{
-    super::{Flavour, KeyPair, Server, random_token},
+    super::{AccountColumns, KeyPair, Server, random_token},
     Candidate, Fault,
 };
 
@@ -55,7 +55,7 @@ pub async fn create_account(
             .execute(&mut *db)
             .await?;
     }
-    if columns.accepts_chat_messages && server.shape.flavour != Flavour::Akkoma {
+    if columns.accepts_chat_messages && server.dialect.chats {
         sqlx::query("update public.users set accepts_chat_messages = true where id = $1")
             .bind(id)
             .execute(&mut *db)
@@ -89,13 +89,11 @@ async fn insert_user(
     new: &NewAccount<'_>,
 ) -> sqlx::Result<()> {
     let rules = &server.registration;
-    let (sql, confirmed) = match server.shape.flavour {
-        // The task confirms the address by a parameter that only 2.2 respects.
-        Flavour::Pleroma22 => (include_str!("sql/pleroma22_insert.sql"), true),
-        Flavour::Pleroma | Flavour::Akkoma => {
-            (include_str!("sql/insert.sql"), !rules.account_activation_required)
-        }
+    let sql = match server.dialect.account_columns {
+        AccountColumns::Active => include_str!("sql/insert.sql"),
+        AccountColumns::Deactivated => include_str!("sql/pleroma22_insert.sql"),
     };
+    let confirmed = server.dialect.confirms_new_accounts || !rules.account_activation_required;
     let Candidate { nickname, email, name, bio } = new.candidate;
     sqlx::query(sql)
         .bind(id)
@@ -122,7 +120,7 @@ async fn write_keys(
     new: &NewAccount<'_>,
     columns: &Columns,
 ) -> sqlx::Result<()> {
-    if columns.keys && server.shape.flavour != Flavour::Pleroma22 {
+    if columns.keys && server.dialect.makes_keys {
         sqlx::query("update public.users set keys = $2 where id = $1")
             .bind(id)
             .bind(&new.keys.private)

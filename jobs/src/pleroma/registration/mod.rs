@@ -14,13 +14,12 @@ pub use create::{CreateError, NewAccount, create_account, give_roles};
 pub use fault::Fault;
 pub use nickname::nickname_fault;
 
-/// The server's own configuration for new accounts.
-#[derive(Debug, Clone)]
-pub struct Registration {
-    /// Name of the server as used in mails; by default its host.
-    pub instance_name: Option<String>,
-    /// Sender of mails; by default `noreply@` and the host.
-    pub notify_email: Option<String>,
+use serde::Deserialize;
+
+/// Section `[registration]` of the settings: the server's own configuration for new accounts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistrationSettings {
     /// Whether new accounts must confirm their e-mail address.
     pub account_activation_required: bool,
     /// Whether new accounts need an approval.
@@ -39,23 +38,4 @@ pub struct Registration {
     pub user_name_length: usize,
     /// Maximum length of a bio, in characters.
     pub user_bio_length: usize,
-}
-
-impl Default for Registration {
-    /// Returns the server's own defaults.
-    fn default() -> Self {
-        Self {
-            instance_name: None,
-            notify_email: None,
-            account_activation_required: false,
-            account_approval_required: false,
-            autofollowed_nicknames: Vec::new(),
-            autofollowing_nicknames: Vec::new(),
-            extended_nickname_format: true,
-            restricted_nicknames: None,
-            email_blacklist: Vec::new(),
-            user_name_length: 100,
-            user_bio_length: 5000,
-        }
-    }
 }

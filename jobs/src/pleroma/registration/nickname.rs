@@ -1,6 +1,6 @@
 //! Nicknames that an account may have (docs/semantics.md 5.2).
 
-use super::{super::Flavour, Fault, Registration};
+use super::{super::Dialect, Fault, RegistrationSettings};
 
 /// Nicknames that the servers reserve for their own addresses.
 const RESTRICTED: [&str; 36] = [
@@ -43,7 +43,11 @@ const RESTRICTED: [&str; 36] = [
 ];
 
 /// Fault of a nickname by the rules alone, whether or not it is taken.
-pub fn nickname_fault(nickname: &str, rules: &Registration, flavour: Flavour) -> Option<Fault> {
+pub fn nickname_fault(
+    nickname: &str,
+    rules: &RegistrationSettings,
+    dialect: &Dialect,
+) -> Option<Fault> {
     let extended = rules.extended_nickname_format;
     let allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || (extended && matches!(byte, b'_' | b'-'));
@@ -52,15 +56,18 @@ pub fn nickname_fault(nickname: &str, rules: &Registration, flavour: Flavour) ->
     } else if !nickname.bytes().all(allowed) {
         Some(if extended { Fault::NicknameFormat } else { Fault::NicknameStrictFormat })
     } else {
-        is_restricted(nickname, rules, flavour).then_some(Fault::NicknameRestricted)
+        is_restricted(nickname, rules, dialect).then_some(Fault::NicknameRestricted)
     }
 }
 
 /// Whether the server reserves a nickname. Only Pleroma ignores case here.
-fn is_restricted(nickname: &str, rules: &Registration, flavour: Flavour) -> bool {
-    let is_it = |word: &str| match flavour {
-        Flavour::Pleroma => word.to_lowercase() == nickname.to_lowercase(),
-        Flavour::Akkoma | Flavour::Pleroma22 => word == nickname,
+fn is_restricted(nickname: &str, rules: &RegistrationSettings, dialect: &Dialect) -> bool {
+    let is_it = |word: &str| {
+        if dialect.restricted_in_any_case {
+            word.to_lowercase() == nickname.to_lowercase()
+        } else {
+            word == nickname
+        }
     };
     match &rules.restricted_nicknames {
         Some(words) => words.iter().any(|word| is_it(word)),
@@ -72,22 +79,35 @@ fn is_restricted(nickname: &str, rules: &Registration, flavour: Flavour) -> bool
 mod tests {
     use proptest::prelude::*;
 
+    use testkit::default_settings;
+
     use super::*;
+    use crate::pleroma::DIALECTS;
 
-    const FLAVOURS: [Flavour; 3] = [Flavour::Pleroma, Flavour::Akkoma, Flavour::Pleroma22];
+    fn dialect_that(fits: fn(&Dialect) -> bool) -> &'static Dialect {
+        DIALECTS.into_iter().find(|dialect| fits(dialect)).unwrap_or(DIALECTS[0])
+    }
 
-    fn strict() -> Registration {
-        Registration { extended_nickname_format: false, ..Registration::default() }
+    fn any_case() -> &'static Dialect {
+        dialect_that(|dialect| dialect.restricted_in_any_case)
+    }
+
+    fn case_sensitive() -> &'static Dialect {
+        dialect_that(|dialect| !dialect.restricted_in_any_case)
+    }
+
+    fn strict() -> RegistrationSettings {
+        RegistrationSettings { extended_nickname_format: false, ..default_settings("registration") }
     }
 
     #[test]
     fn only_pleroma_reserves_a_word_in_any_case() {
-        let rules = Registration::default();
-        for flavour in FLAVOURS {
-            let fault = |nickname| nickname_fault(nickname, &rules, flavour);
+        let rules = default_settings("registration");
+        for dialect in DIALECTS {
+            let fault = |nickname| nickname_fault(nickname, &rules, dialect);
             assert_eq!(fault("about"), Some(Fault::NicknameRestricted));
-            let other_case = (flavour == Flavour::Pleroma).then_some(Fault::NicknameRestricted);
-            assert_eq!(fault("About"), other_case, "{flavour}");
+            let other_case = (dialect.restricted_in_any_case).then_some(Fault::NicknameRestricted);
+            assert_eq!(fault("About"), other_case, "{dialect}");
             assert_eq!(fault("about2"), None);
         }
     }
@@ -95,23 +115,26 @@ mod tests {
     #[test]
     fn a_list_of_ones_own_takes_the_place_of_the_servers() {
         let words = Some(vec!["boss".to_owned()]);
-        let rules = Registration { restricted_nicknames: words, ..Registration::default() };
-        let fault = |nickname| nickname_fault(nickname, &rules, Flavour::Akkoma);
+        let rules = RegistrationSettings {
+            restricted_nicknames: words,
+            ..default_settings("registration")
+        };
+        let fault = |nickname| nickname_fault(nickname, &rules, case_sensitive());
         assert_eq!(fault("boss"), Some(Fault::NicknameRestricted));
         assert_eq!(fault("about"), None);
     }
 
     #[test]
     fn foreign_characters_are_refused() {
-        let rules = Registration::default();
+        let rules = default_settings("registration");
         for nickname in
             ["al!ce", "alice\n", "alice@peer.example", "älice", "a b", "'; drop table users; --"]
         {
-            let fault = nickname_fault(nickname, &rules, Flavour::Pleroma);
+            let fault = nickname_fault(nickname, &rules, any_case());
             assert_eq!(fault, Some(Fault::NicknameFormat), "{nickname:?}");
         }
         for nickname in ["", " ", "\t\n"] {
-            let fault = nickname_fault(nickname, &rules, Flavour::Pleroma);
+            let fault = nickname_fault(nickname, &rules, any_case());
             assert_eq!(fault, Some(Fault::NicknameMissing), "{nickname:?}");
         }
     }
@@ -119,17 +142,17 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text: String) {
-            for flavour in FLAVOURS {
-                let _whatever = nickname_fault(&text, &Registration::default(), flavour);
-                let _whatever = nickname_fault(&text, &strict(), flavour);
+            for dialect in DIALECTS {
+                let _whatever = nickname_fault(&text, &default_settings("registration"), dialect);
+                let _whatever = nickname_fault(&text, &strict(), dialect);
             }
         }
 
         #[test]
         fn letters_and_digits_are_always_allowed(nickname in "[A-Za-z0-9]{1,40}1") {
-            for flavour in FLAVOURS {
-                prop_assert_eq!(nickname_fault(&nickname, &Registration::default(), flavour), None);
-                prop_assert_eq!(nickname_fault(&nickname, &strict(), flavour), None);
+            for dialect in DIALECTS {
+                prop_assert_eq!(nickname_fault(&nickname, &default_settings("registration"), dialect), None);
+                prop_assert_eq!(nickname_fault(&nickname, &strict(), dialect), None);
             }
         }
 
@@ -138,8 +161,8 @@ mod tests {
             before in "[A-Za-z0-9]{0,5}", sign in "[_-]", after in "[A-Za-z0-9]{0,5}1"
         ) {
             let nickname = format!("{before}{sign}{after}");
-            let fault = |rules: Registration| nickname_fault(&nickname, &rules, Flavour::Akkoma);
-            prop_assert_eq!(fault(Registration::default()), None);
+            let fault = |rules: RegistrationSettings| nickname_fault(&nickname, &rules, case_sensitive());
+            prop_assert_eq!(fault(default_settings("registration")), None);
             prop_assert_eq!(fault(strict()), Some(Fault::NicknameStrictFormat));
         }
 
@@ -148,7 +171,7 @@ mod tests {
             before in "[a-z]{0,5}", strange in "[^A-Za-z0-9_-]", after in "[a-z]{1,5}"
         ) {
             let nickname = format!("{before}{strange}{after}");
-            let fault = nickname_fault(&nickname, &Registration::default(), Flavour::Pleroma);
+            let fault = nickname_fault(&nickname, &default_settings("registration"), any_case());
             prop_assert_eq!(fault, Some(Fault::NicknameFormat));
         }
     }

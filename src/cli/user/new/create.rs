@@ -8,7 +8,7 @@ use ostrakon_jobs::pleroma::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{super::act::Act, Options, Password, refuse};
+use super::{super::quick_change::QuickChange, Options, Password, refuse};
 use crate::{cli::Output, failure::Failure, session::Session};
 
 /// Creates the account and reports it.
@@ -20,33 +20,36 @@ pub(super) async fn create(
     output: Output,
 ) -> Result<(), Failure> {
     let (password_hash, keys) = secrets(password.expose().to_owned(), scheme).await?;
-    let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
+    let mut change = QuickChange::begin_as(session, &options.change, &options.staff).await?;
     let new =
         NewAccount { candidate: options.candidate(), password_hash: &password_hash, keys: &keys };
-    let id = match create_account(&mut act.db, &act.server, &new).await {
+    let id = match create_account(&mut change.db, &change.server, &new).await {
         Ok(id) => id,
         Err(CreateError::Taken(fault)) => return taken(fault, output),
         Err(CreateError::Database(error)) => return Err(error.into()),
     };
-    let welcome = welcome(&mut act.db, &act.server, id).await?;
-    give_roles(&mut act.db, id, options.moderator, options.admin).await?;
-    act.refresh_new(id).await?;
-    act.refresh(
-        &welcome.others,
-        "accounts that it follows, or that follow it, show their old counters",
-    )
-    .await?;
+    let welcome = welcome(&mut change.db, &change.server, id).await?;
+    give_roles(&mut change.db, id, options.moderator, options.admin).await?;
+    change.refresh_new(id).await?;
+    change
+        .refresh(
+            &welcome.others,
+            "accounts that it follows, or that follow it, show their old counters",
+        )
+        .await?;
     let link = match password {
-        Password::Generated(_) => Some(create_password_reset(&mut act.db, &act.server, id).await?),
+        Password::Generated(_) => {
+            Some(create_password_reset(&mut change.db, &change.server, id).await?)
+        }
         Password::Given(_) => None,
     };
-    let account = find_actor(&mut act.db, &act.server, &options.nickname).await?;
+    let account = find_actor(&mut change.db, &change.server, &options.nickname).await?;
     if let Some(account) = &account {
-        log(&mut act, options, account).await?;
+        log(&mut change, options, account).await?;
     }
     let done = Done { options, welcome, link };
     let show = |output| done.tell(output);
-    act.commit_shown("new", &options.nickname, &done.detail(), output, show).await
+    change.commit_shown("new", &options.nickname, &done.detail(), output, show).await
 }
 
 /// Hashes the password and generates the keys, on a blocking thread: both would stall async tasks.
@@ -65,13 +68,17 @@ fn taken(fault: Fault, output: Output) -> Result<(), Failure> {
 }
 
 /// Writes what the server's own staff would have done in two steps to the moderation log.
-async fn log(act: &mut Act<'_>, options: &Options, account: &Actor) -> Result<(), Failure> {
-    act.log(ModerationAction::Create, account).await?;
+async fn log(
+    change: &mut QuickChange<'_>,
+    options: &Options,
+    account: &Actor,
+) -> Result<(), Failure> {
+    change.log(ModerationAction::Create, account).await?;
     if options.moderator {
-        act.log(ModerationAction::Grant("moderator"), account).await?;
+        change.log(ModerationAction::Grant("moderator"), account).await?;
     }
     if options.admin {
-        act.log(ModerationAction::Grant("admin"), account).await?;
+        change.log(ModerationAction::Grant("admin"), account).await?;
     }
     Ok(())
 }

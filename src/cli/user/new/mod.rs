@@ -7,7 +7,7 @@ mod password;
 use ostrakon_jobs::pleroma::{Candidate, Fault, Server};
 
 use self::password::{Password, PasswordOptions};
-use super::act::{Act, ActOptions, StaffOptions};
+use super::quick_change::{ChangeOptions, QuickChange, StaffOptions};
 use crate::{cli::Output, failure::Failure, session::Session};
 
 /// What can be typed.
@@ -48,7 +48,7 @@ pub(in crate::cli) struct Options {
     #[arg(long, overrides_with = "assume_yes")]
     no_assume_yes: bool,
     #[command(flatten)]
-    act: ActOptions,
+    change: ChangeOptions,
     #[command(flatten)]
     staff: StaffOptions,
 }
@@ -74,15 +74,15 @@ pub(super) async fn run(
         return Err(Failure::Usage("--json cannot ask for confirmation: add -y".to_owned()));
     }
     let password = options.password.read(options.assume_yes, output)?;
-    let mut act = Act::begin_as(session, &options.act, &options.staff).await?;
-    require_address(&act.server)?;
-    let scheme = options.password.scheme(&act.server, output)?;
+    let mut change = QuickChange::begin_as(session, &options.change, &options.staff).await?;
+    require_address(&change.server)?;
+    let scheme = options.password.scheme(&change.server, output)?;
     dialogue::tell(options, &password, output);
-    let mut faults = options.candidate().faults(&mut act.db, &act.server).await?;
+    let mut faults = options.candidate().faults(&mut change.db, &change.server).await?;
     faults.extend(password.fault());
     refuse(faults, output)?;
     // No connection is held during the dialogue, nor while keys are generated.
-    act.db.rollback().await?;
+    change.db.rollback().await?;
     if !options.assume_yes {
         dialogue::ask(output)?;
     }

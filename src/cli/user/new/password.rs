@@ -5,7 +5,7 @@ use std::{
     io::{self, BufRead as _, Read as _},
 };
 
-use ostrakon_jobs::pleroma::{Fault, Flavour, PasswordScheme, Server, random_password};
+use ostrakon_jobs::pleroma::{Argon2Login, Fault, PasswordScheme, Server, random_password};
 
 use crate::{cli::Output, failure::Failure};
 
@@ -99,19 +99,20 @@ impl PasswordOptions {
         server: &Server,
         output: Output,
     ) -> Result<PasswordScheme, Failure> {
-        let flavour = server.shape.flavour;
+        let dialect = server.dialect;
         let scheme = match self.password_hash {
-            None => PasswordScheme::of(flavour),
+            None => dialect.password_scheme,
             Some(Scheme::Argon2) => PasswordScheme::Argon2,
             Some(Scheme::Pbkdf2) => PasswordScheme::Pbkdf2,
         };
-        if !scheme.is_known_to(flavour) {
+        let argon2 = scheme == PasswordScheme::Argon2;
+        if argon2 && dialect.argon2_login == Argon2Login::No {
             return Err(Failure::Refused(format!(
                 "--password-hash {scheme}: the login of this server does not support it; nothing \
                  was changed"
             )));
         }
-        if (scheme, flavour) == (PasswordScheme::Argon2, Flavour::Pleroma) {
+        if argon2 && dialect.argon2_login == Argon2Login::SinceLater {
             output.warning(
                 "Pleroma up to 2.7.0 does not support argon2: there, the account cannot log in \
                  with this password",

@@ -27,7 +27,7 @@ async fn the_end_of_the_window() -> Result<()> {
     let now = Local::now();
     let time = |minutes| (now + TimeDelta::minutes(minutes)).format("%H:%M");
     let window = format!("{}-{}", time(-30), time(30));
-    let ostrakon = with_clock(&clock, stage.with("OSTRAKON_WORKER_WINDOW", &window));
+    let ostrakon = with_clock(&clock, stage.with("OSTRAKON_THROTTLE_WINDOW", &window));
     let jump = async || clock.set("+1h");
     is_throttled(&ostrakon, &stage.pool, "window", jump, async |()| clock.set("+0")).await
 }

@@ -114,7 +114,7 @@ impl Client {
             let object = &people.touched[self.random.random_range(0..people.touched.len())];
             return self.look_at(object).await;
         }
-        self.look_at_own(&["Note", "Question"]).await
+        self.sample_own(&["Note", "Question"]).await
     }
 
     async fn look_at(&mut self, object: &str) -> sqlx::Result<Option<Seen>> {
@@ -129,7 +129,7 @@ impl Client {
     }
 
     /// Looks at a post of the account's, of one of these types.
-    pub(super) async fn look_at_own(&mut self, kinds: &[&str]) -> sqlx::Result<Option<Seen>> {
+    pub(super) async fn sample_own(&mut self, kinds: &[&str]) -> sqlx::Result<Option<Seen>> {
         let skipped = self.random.random_range(0..60_i64);
         sqlx::query_as(
             "select o.id as row, o.data ->> 'id' as object, o.data ->> 'actor' as author,

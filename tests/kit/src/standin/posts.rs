@@ -84,7 +84,7 @@ impl Client {
 
     /// A vote in a poll: an object of its own, and the whole document of the poll.
     pub(super) async fn vote(&mut self) -> sqlx::Result<bool> {
-        let Some(poll) = self.look_at_own(&["Question"]).await? else { return Ok(false) };
+        let Some(poll) = self.sample_own(&["Question"]).await? else { return Ok(false) };
         let by = self.local();
         let (flake, object, create) = (self.flake(), self.url("objects"), self.url("activities"));
         let activity = json!({
@@ -116,7 +116,7 @@ impl Client {
 
     /// An edit by the author.
     pub(super) async fn edit(&mut self) -> sqlx::Result<bool> {
-        let Some(seen) = self.look_at_own(&["Note"]).await? else { return Ok(false) };
+        let Some(seen) = self.sample_own(&["Note"]).await? else { return Ok(false) };
         let by = self.people.account.clone();
         let (flake, update) = (self.flake(), self.url("activities"));
         let activity = json!({
@@ -143,7 +143,7 @@ impl Client {
     /// Create has gone while another client wrote its object back: the server would count it down a
     /// second time, whoever deleted it first.
     pub(super) async fn delete(&mut self) -> sqlx::Result<bool> {
-        let Some(seen) = self.look_at_own(&["Note"]).await? else { return Ok(false) };
+        let Some(seen) = self.sample_own(&["Note"]).await? else { return Ok(false) };
         let by = self.people.account.clone();
         let (flake, delete) = (self.flake(), self.url("activities"));
         let activity = json!({

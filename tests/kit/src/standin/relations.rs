@@ -84,7 +84,7 @@ impl Client {
 
     /// The account pins one of its posts.
     pub(super) async fn pin(&mut self) -> sqlx::Result<bool> {
-        let Some(seen) = self.look_at_own(&["Note"]).await? else { return Ok(false) };
+        let Some(seen) = self.sample_own(&["Note"]).await? else { return Ok(false) };
         let by = self.people.account.clone();
         let (flake, add) = (self.flake(), self.url("activities"));
         let activity = json!({

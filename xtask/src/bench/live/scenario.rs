@@ -46,8 +46,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         bounds: Some(Bounds { median: 1.2, p99: 2.0, ms_per_post: Some(3.0) }),
     },
     Scenario {
-        name: "ostrakon_nice_2",
-        deletion: Deletion::Ostrakon(&[("OSTRAKON_WORKER_NICE", "2")]),
+        name: "ostrakon_gentle",
+        deletion: Deletion::Ostrakon(&[
+            ("OSTRAKON_BATCH_PERCENT_BUSY", "1"),
+            ("OSTRAKON_BATCH_ROWS_BUSY", "25"),
+        ]),
         bounds: Some(Bounds { median: 1.2, p99: 1.2, ms_per_post: None }),
     },
     Scenario { name: "batches_of_250", deletion: Deletion::Batches(250), bounds: None },

@@ -158,7 +158,7 @@ async fn rounds(
         stage::copy_database(postgres, SEEDED, COPY).await?;
         ostrakon.connect(postgres.url_as(ROLE, "", COPY), None);
         // Otherwise it would rest for most of the time, and meet few.
-        ostrakon.set("OSTRAKON_WORKER_PERCENT_BUSY", "100");
+        ostrakon.set("OSTRAKON_BATCH_PERCENT_BUSY", "100");
         let stand_in = StandIn {
             clients: CLIENTS,
             pause: PAUSE,

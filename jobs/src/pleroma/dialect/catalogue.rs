@@ -1,0 +1,73 @@
+//! What the database's catalogue shows.
+
+use sqlx::{FromRow, PgConnection};
+
+use super::{DIALECTS, detect::ProbeError, detect::list};
+
+/// Objects found in the catalogue.
+#[derive(FromRow)]
+pub(super) struct Catalogue {
+    /// Missing objects that every server known to ostrakon has.
+    missing: Vec<String>,
+    found: Vec<String>,
+    oban_version: Option<String>,
+}
+
+/// Columns that were renamed within a dialect, and the table that came within one: every statement
+/// that names one of them asks first.
+pub(super) const IS_LOCKED: &str = "users.is_locked";
+pub(super) const LOCKED: &str = "users.locked";
+pub(super) const IS_DISCOVERABLE: &str = "users.is_discoverable";
+pub(super) const DISCOVERABLE: &str = "users.discoverable";
+pub(super) const FOLLOWED_HASHTAGS: &str = "user_follows_hashtag";
+
+/// Where the server notes the migrations that were applied.
+const MIGRATIONS: &str = "schema_migrations.version";
+
+impl Catalogue {
+    /// Looks for the signs of all dialects.
+    pub(super) async fn read(db: &mut PgConnection) -> Result<Self, ProbeError> {
+        let signs =
+            DIALECTS.iter().flat_map(|dialect| dialect.present.iter().chain(dialect.absent));
+        let mut names: Vec<&str> = signs.copied().collect();
+        names.extend([
+            MIGRATIONS,
+            IS_LOCKED,
+            LOCKED,
+            IS_DISCOVERABLE,
+            DISCOVERABLE,
+            FOLLOWED_HASHTAGS,
+        ]);
+        names.sort_unstable();
+        names.dedup();
+        let (migrations, objects): (Vec<&str>, Vec<&str>) =
+            names.into_iter().partition(|name| name.starts_with("migration "));
+        let mut found: Self =
+            sqlx::query_as(include_str!("catalogue.sql")).bind(objects).fetch_one(&mut *db).await?;
+        if !found.missing.is_empty() {
+            return Err(ProbeError::Unknown { found: format!("no {}", list(&found.missing)) });
+        }
+        if found.has(MIGRATIONS) {
+            let applied: Vec<String> = sqlx::query_scalar(
+                "select name from unnest($1::text[]) as name
+                 where exists (select from public.schema_migrations
+                               where version = split_part(name, ' ', 2)::bigint)",
+            )
+            .bind(migrations)
+            .fetch_all(db)
+            .await?;
+            found.found.extend(applied);
+        }
+        Ok(found)
+    }
+
+    /// Whether an object is there, by its name among the signs.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.found.iter().any(|found| found == name)
+    }
+
+    /// Version of the table `oban_jobs`, if it has one.
+    pub(super) fn oban_version(&self) -> Option<&str> {
+        self.oban_version.as_deref()
+    }
+}

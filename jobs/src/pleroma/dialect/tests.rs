@@ -1,0 +1,355 @@
+//! Tests that remove or add each sign: the database is detected as before, or refused; never as
+//! another server's.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use sqlx::{Connection as _, Executor as _, PgConnection};
+use testkit::{Database, Flavour as Kit, put_together};
+
+use super::{
+    rights::{Demand, demands, labels},
+    *,
+};
+
+/// Name of the dialect as which the kit's schema should be recognised.
+const fn of_kit(kit: Kit) -> &'static str {
+    match kit {
+        Kit::Pleroma => "pleroma-2.7",
+        Kit::Akkoma => "akkoma-3.14",
+        Kit::Pleroma22 => "pleroma-2.2",
+    }
+}
+
+/// Dialect as which the kit's schema should be recognised.
+fn dialect(kit: Kit) -> Result<&'static Dialect> {
+    let named = DIALECTS.into_iter().find(|dialect| dialect.name == of_kit(kit));
+    named.with_context(|| format!("there is no dialect {}", of_kit(kit)))
+}
+
+#[test]
+fn dialects_have_names_of_their_own() {
+    for (n, one) in DIALECTS.iter().enumerate() {
+        for other in &DIALECTS[n + 1..] {
+            assert_ne!(one.name, other.name);
+            assert_ne!(one.title, other.title);
+        }
+    }
+}
+
+/// So no single sign that is added or removed makes one of another.
+#[test]
+fn any_two_dialects_differ_in_at_least_two_signs() {
+    let signs = |one: &Dialect, other: &Dialect| {
+        one.present.iter().filter(|sign| other.absent.contains(sign)).count()
+    };
+    for (n, one) in DIALECTS.iter().enumerate() {
+        for other in &DIALECTS[n + 1..] {
+            let number = signs(one, other) + signs(other, one);
+            assert!(number >= 2, "{one} and {other} differ in {number}");
+        }
+    }
+}
+
+/// Probes a changed database, and reverts the change.
+async fn changed(db: &mut PgConnection, change: &str) -> Result<Result<Detected, String>> {
+    let mut transaction = db.begin().await?;
+    sqlx::raw_sql(put_together(change.to_owned()))
+        .execute(&mut *transaction)
+        .await
+        .with_context(|| change.to_owned())?;
+    let probed = match probe(&mut transaction).await {
+        Ok(detected) => Ok(detected),
+        Err(ProbeError::Unknown { found }) => Err(found),
+        Err(ProbeError::Database(error)) => bail!("{change}: {error}"),
+    };
+    transaction.rollback().await?;
+    Ok(probed)
+}
+
+const FOLLOWED_HASHTAGS: &str = "create table user_follows_hashtag (
+    id bigserial primary key, hashtag_id bigint references hashtags,
+    user_id uuid references users on delete cascade);";
+
+/// Pleroma 2.6: the kit's schema without what came with 2.7.
+const PLEROMA_2_6: &str = "drop table bookmark_folders cascade; drop table rich_media_card;
+    alter table bookmarks drop column folder_id;
+    delete from schema_migrations where version = 20240527144418;
+    comment on table oban_jobs is '11';";
+
+const PLEROMA_2_4: &str = "alter table users drop birthday, drop is_suggested, drop language,
+        drop last_status_at, drop show_birthday, add ap_enabled boolean, add mastofe_settings jsonb;
+    comment on table oban_jobs is '9';";
+
+const AKKOMA_3_13: &str = "drop table signing_keys; comment on table oban_jobs is '11';
+    alter table users add keys text, add public_key text, add ap_enabled boolean,
+        add accepts_chat_messages boolean;";
+
+/// Releases and descendants, as changes of the kit's schemas; and the dialect, or what is said of
+/// those that are refused.
+type Release = (&'static str, Kit, &'static [&'static str], Result<&'static str, &'static str>);
+
+/// See [`Release`].
+const RELEASES: &[Release] = &[
+    ("pleroma 2.9", Kit::Pleroma, &[FOLLOWED_HASHTAGS], Ok("pleroma-2.7")),
+    (
+        "newest pleroma",
+        Kit::Pleroma,
+        &[
+            FOLLOWED_HASHTAGS,
+            "create table retention_cursors (id bigserial);
+             alter table users add indexable boolean;
+             create index activities_actor_type_index on activities (actor, (data ->> 'type'));
+             insert into schema_migrations (version) values (20250314153704);",
+        ],
+        Ok("pleroma-2.10"),
+    ),
+    (
+        "pleroma 2.10 without its migration",
+        Kit::Pleroma,
+        &["create index activities_actor_type_index on activities (actor, (data ->> 'type'));"],
+        Err("it looks like Pleroma 2.7 to 2.9, but has activities_actor_type_index, which no release"),
+    ),
+    ("pleroma 2.6", Kit::Pleroma, &[PLEROMA_2_6], Ok("pleroma-2.5")),
+    (
+        "pleroma 2.4",
+        Kit::Pleroma,
+        &[PLEROMA_2_6, PLEROMA_2_4],
+        Err("it looks like Pleroma 2.5 and 2.6, but has no users.last_status_at"),
+    ),
+    (
+        "pleroma 2.6 with the queue of another",
+        Kit::Pleroma,
+        &[PLEROMA_2_6, "comment on table oban_jobs is '9'"],
+        Err("its oban_jobs has 9"),
+    ),
+    (
+        "rebased",
+        Kit::Pleroma,
+        &[
+            PLEROMA_2_6,
+            "create table webhooks (id bigserial); alter table users add accepts_email_list boolean,
+             add last_move_at timestamp, add location text;",
+        ],
+        Err("users.accepts_email_list, users.last_move_at, users.location, which no release"),
+    ),
+    (
+        "unfathomably",
+        Kit::Pleroma,
+        &[
+            FOLLOWED_HASHTAGS,
+            "create table webhooks (id bigserial); alter table users add accepts_email_list boolean,
+             add actor_types text[], add location text, add outbox_address text;
+             comment on table oban_jobs is '14';",
+        ],
+        Err("users.accepts_email_list, users.actor_types, users.location and 1 more"),
+    ),
+    ("akkoma 3.13", Kit::Akkoma, &[AKKOMA_3_13], Err("it looks like Akkoma, but has no signing_keys")),
+    (
+        "akkoma 3.10",
+        Kit::Akkoma,
+        &[AKKOMA_3_13, "drop table rich_media_card"],
+        Err("it looks like Akkoma, but has no signing_keys"),
+    ),
+    (
+        "akkoma 3.20",
+        Kit::Akkoma,
+        &["alter table users add outbox text; comment on table oban_jobs is '14'"],
+        Err("users.outbox"),
+    ),
+    (
+        "pleroma 2.1",
+        Kit::Pleroma22,
+        &["alter table users rename is_locked to locked"],
+        Ok("pleroma-2.2"),
+    ),
+    (
+        "pleroma 2.2.50",
+        Kit::Pleroma22,
+        &["alter table users rename discoverable to is_discoverable;
+           alter table users drop unread_conversation_count;"],
+        Ok("pleroma-2.2"),
+    ),
+];
+
+#[tokio::test]
+async fn releases_are_distinguished_or_refused() -> Result<()> {
+    for kit in Kit::ALL {
+        let database = Database::create(kit).await?;
+        let mut db = PgConnection::connect(database.url()).await?;
+        let unchanged = changed(&mut db, "").await?;
+        ensure!(unchanged.is_ok_and(|found| found.dialect.name == of_kit(kit)));
+        for (name, _, changes, expected) in RELEASES.iter().filter(|release| release.1 == kit) {
+            let probed = changed(&mut db, &changes.concat()).await?;
+            match (probed, expected) {
+                (Ok(found), Ok(dialect)) => {
+                    ensure!(found.dialect.name == *dialect, "{name}: {found:?}");
+                    let followed = changes.contains(&FOLLOWED_HASHTAGS) || kit == Kit::Akkoma;
+                    ensure!(found.followed_hashtags == followed, "{name}: {found:?}");
+                }
+                (Err(found), Err(refusal)) => {
+                    ensure!(found.contains(refusal), "{name}: {found}");
+                }
+                (probed, _) => bail!("{name}: {probed:?}"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every table that is in one of the kit's schemas only, every column of `users`: added to and
+/// taken from each.
+#[tokio::test]
+async fn no_sign_turns_one_server_into_another() -> Result<()> {
+    let mut known: Vec<(Kit, Vec<String>, Vec<String>)> = Vec::new();
+    for kit in Kit::ALL {
+        let database = Database::create(kit).await?;
+        let pool = database.pool();
+        let names = |sql| sqlx::query_scalar::<_, String>(sql).fetch_all(&pool);
+        let tables = "select relname::text from pg_class
+             where relnamespace = 'public'::regnamespace and relkind = 'r'";
+        let columns = "select attname::text from pg_attribute
+             where attrelid = 'users'::regclass and attnum > 0";
+        known.push((kit, names(tables).await?, names(columns).await?));
+    }
+    for (kit, tables, columns) in &known {
+        let database = Database::create(*kit).await?;
+        let mut db = PgConnection::connect(database.url()).await?;
+        let all_tables = known.iter().flat_map(|known| &known.1);
+        let all_columns = known.iter().flat_map(|known| &known.2);
+        let mut changes: Vec<String> = all_tables
+            .map(|table| {
+                if tables.contains(table) {
+                    format!("drop table {table} cascade")
+                } else {
+                    format!("create table {table} (id bigserial)")
+                }
+            })
+            .chain(all_columns.map(|column| {
+                if columns.contains(column) {
+                    format!("alter table users drop column {column} cascade")
+                } else {
+                    format!("alter table users add column {column} boolean")
+                }
+            }))
+            .collect();
+        changes.push("drop function if exists associated_object_id cascade".to_owned());
+        changes.push("comment on table oban_jobs is null".to_owned());
+        changes.sort();
+        changes.dedup();
+        for change in changes {
+            if let Ok(found) = changed(&mut db, &change).await? {
+                ensure!(found.dialect.name == of_kit(*kit), "{kit}: {change}: {found:?}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the statements name is demanded, so that a database which lacks it is refused.
+#[tokio::test]
+async fn what_statements_name_is_demanded() -> Result<()> {
+    for kit in Kit::ALL {
+        let database = Database::create(kit).await?;
+        let mut db = PgConnection::connect(database.url()).await?;
+        for Demand { table, column, table_may_be_missing } in demands(dialect(kit)?) {
+            let there: bool = sqlx::query_scalar("select to_regclass($1) is not null")
+                .bind(table)
+                .fetch_one(&mut db)
+                .await?;
+            ensure!(there || table_may_be_missing, "{kit}: {table}");
+            if !there || column == "ctid" {
+                continue;
+            }
+            let probed =
+                changed(&mut db, &format!("alter table {table} drop column {column} cascade"))
+                    .await?;
+            let name = format!("{}.{column}", table.trim_start_matches("public."));
+            match probed {
+                Err(found) if found.contains(&name) || found.contains(table) => {}
+                // One of the signs that distinguish releases.
+                Err(found) if found.contains("looks like") || found.contains("neither") => {}
+                probed => bail!("{kit}: {name}: {probed:?}"),
+            }
+        }
+        for (kind, label) in labels(dialect(kit)?) {
+            let change = format!("alter type {kind} rename value '{label}' to 'x'");
+            let probed = changed(&mut db, &change).await?;
+            ensure!(
+                probed.as_ref().is_err_and(|found| found.contains(label)),
+                "{kit}: {label}: {probed:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whole tables are granted; so their columns are demanded one by one.
+#[tokio::test]
+async fn all_columns_of_whole_tables_are_demanded() -> Result<()> {
+    for kit in Kit::ALL {
+        let database = Database::create(kit).await?;
+        for table in ["activities", "objects", "following_relationships"] {
+            let columns: Vec<String> = sqlx::query_scalar(
+                "select attname::text from pg_attribute
+                 where attrelid = $1::regclass and attnum > 0 and not attisdropped
+                   and attname <> 'fts_content'",
+            )
+            .bind(table)
+            .fetch_all(&database.pool())
+            .await?;
+            for column in columns {
+                let is_it = |demand: &Demand| {
+                    demand.table.ends_with(&format!(".{table}")) && demand.column == column
+                };
+                ensure!(demands(dialect(kit)?).any(|demand| is_it(&demand)), "{table}.{column}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the labels that the sources name from the sources.
+#[tokio::test]
+async fn every_label_that_a_statement_names_is_demanded() -> Result<()> {
+    let database = Database::create(Kit::Akkoma).await?;
+    let known: Vec<(String, String)> = sqlx::query_as(
+        "select typname::text, enumlabel::text from pg_enum join pg_type t on t.oid = enumtypid
+         where typname in ('oban_job_state', 'notification_type')",
+    )
+    .fetch_all(&database.pool())
+    .await?;
+    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    let mut sources = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path.to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !name.contains("/engine/") && !name.contains("tests") {
+                sources.push_str(&std::fs::read_to_string(path)?);
+            }
+        }
+    }
+    let demanded: Vec<_> = labels(dialect(Kit::Akkoma)?).collect();
+    let mut named = 0;
+    for (kind, label) in &known {
+        if sources.contains(&format!("'{label}'")) {
+            named += 1;
+            ensure!(demanded.contains(&(kind.as_str(), label.as_str())), "{kind} {label}");
+        }
+    }
+    ensure!(named == demanded.len(), "{named} of {}", demanded.len());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_with_nothing_in_it_is_refused() -> Result<()> {
+    let database = Database::create(Kit::Pleroma).await?;
+    let mut db = PgConnection::connect(database.url()).await?;
+    db.execute("drop schema public cascade; create schema public").await?;
+    let probed = probe(&mut db).await;
+    ensure!(
+        matches!(&probed, Err(ProbeError::Unknown { found }) if found.starts_with("no users.id"))
+    );
+    Ok(())
+}
