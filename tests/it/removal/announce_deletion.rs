@@ -64,6 +64,41 @@ async fn each_reachable_inbox_of_followers_is_informed_once() -> Result<()> {
     Ok(())
 }
 
+/// What makes Pleroma 2.10 of the kit's schema.
+const PLEROMA_2_10: &str =
+    "create index activities_actor_type_index on activities (actor, (data ->> 'type'));
+     insert into schema_migrations (version, inserted_at) values (20250314153704, now());";
+
+#[tokio::test]
+async fn pleroma_2_10_gets_no_deliveries_to_unreachable_hosts_and_attempts_others_more_often()
+-> Result<()> {
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    fixture.sql(PLEROMA_2_10).await?;
+    for (nickname, host) in [("carl", "far.example"), ("otto", "old.example")] {
+        fixture.world.remote(nickname, host).await?.follows(&fixture.alice).await?;
+    }
+    fixture
+        .sql(
+            "insert into instances (host, unreachable_since, inserted_at, updated_at)
+             values ('old.example', timezone('UTC', now()) - interval '1 minute', now(), now())",
+        )
+        .await?;
+    let done = fixture.run("user rm alice --yes --inline")?;
+    assert_eq!(done.code, 0, "{done:?}");
+    let deliveries = fixture.jobs("publish_one").await?;
+    assert_eq!(inboxes(&deliveries), ["https://far.example/inbox"]);
+    let keys: Vec<&String> =
+        deliveries[0]["params"].as_object().context("no parameters")?.keys().collect();
+    assert_eq!(keys, ["activity_id", "inbox"], "{deliveries:?}");
+    let attempts: Vec<i32> = sqlx::query_scalar(
+        "select max_attempts from oban_jobs where queue = 'federator_outgoing'",
+    )
+    .fetch_all(&fixture.database.pool())
+    .await?;
+    assert_eq!(attempts, [13]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn posts_are_delivered_only_when_asked_for() -> Result<()> {
     for flavour in Flavour::ALL {
