@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use ostrakon_jobs::engine::{JobError, Status, ledger::ControlError};
+use ostrakon_engine::{JobError, Status, ledger::ControlError};
 
-use crate::{queue::QueueError, settings::SettingsError};
+use crate::settings::SettingsError;
+use ostrakon_queue::QueueError;
 
 /// Reason why a command did not do what was requested.
 #[derive(Debug, thiserror::Error)]

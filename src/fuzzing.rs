@@ -2,16 +2,11 @@
 //!
 //! Each function accepts any bytes, and panics if the result violates an invariant.
 
-use ostrakon_jobs::{
-    deactivate_instance::Host,
-    pleroma::{DIALECTS, is_blacklisted, nickname_fault, valid_email},
-};
+use ostrakon_jobs::deactivate_instance::Host;
+use ostrakon_server::{DIALECTS, is_blacklisted, nickname_fault, valid_email};
 
-use crate::{
-    cli::check_hosts_file,
-    queue::{Message, read_message},
-    settings,
-};
+use crate::{cli::check_hosts_file, settings};
+use ostrakon_queue::{Message, read_message};
 
 /// Maximum length of the error for an unreadable message, in bytes.
 const LONGEST_REASON: usize = 4 * 1024;

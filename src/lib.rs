@@ -8,7 +8,6 @@ mod failure;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod queue;
 mod session;
 mod settings;
 mod telemetry;

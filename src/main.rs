@@ -4,6 +4,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
-    let _armed = ostrakon_jobs::engine::failpoint::arm();
+    let _armed = ostrakon_engine::failpoint::arm();
     ostrakon::main()
 }

@@ -5,14 +5,13 @@ mod link;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use ostrakon_jobs::{
-    engine::{
-        Driver, Lease, RetrySettings, ThrottleSettings, answered, is_idle,
-        ledger::{self, SchemaState},
-        watch_client,
-    },
-    pleroma::{self, Configuration, ProbeError, Server},
+use ostrakon_engine::{
+    Driver, Lease, RetrySettings, ThrottleSettings, answered, is_idle,
+    ledger::{self, SchemaState},
+    watch_client,
 };
+use ostrakon_jobs::ObanQueues;
+use ostrakon_server::{Configuration, ProbeError, Server};
 use sqlx::{
     ConnectOptions as _, PgConnection, PgPool, Postgres, pool::PoolConnection,
     postgres::PgPoolOptions,
@@ -118,7 +117,7 @@ impl Session {
             federation,
         };
         let mut db = self.side_pool.acquire().await?;
-        let server = pleroma::open(&mut db, configuration).await;
+        let server = ostrakon_server::open(&mut db, configuration).await;
         give_back(db).await;
         server.map_err(|error| match error {
             ProbeError::Unknown { .. } => Failure::Refused(error.to_string()),
@@ -158,6 +157,7 @@ impl Session {
             lease_pool: self.side_pool.clone(),
             batch: self.settings.batch.clone(),
             throttle: self.settings.throttle.clone(),
+            queues: Arc::new(ObanQueues),
             lease: self.lease(),
             retry: RetrySettings::new(
                 i32::try_from(worker.max_attempts).unwrap_or(i32::MAX),

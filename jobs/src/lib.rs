@@ -1,16 +1,12 @@
-//! Library of ostrakon's jobs: what a job is, and one folder per job.
+//! The jobs of ostrakon: one folder per job, and their list.
 //!
-//! Imports go one way: the jobs use [`pleroma`] (what we know of the server's database) and
-//! [`engine`] (the loop and the ledger), and neither of those depends on a job. Nothing here
-//! depends on the queue: this crate has no Redis.
+//! A job uses [`ostrakon_server`] (what we know of the server's database) and [`ostrakon_engine`]
+//! (the loop and the ledger), which know neither each other nor any job.
 
-mod claim_cache;
 pub mod deactivate_instance;
 pub mod delete_activities;
 pub mod delete_user;
-pub mod engine;
 mod grants;
-pub mod pleroma;
 mod registry;
 mod server_queues;
 pub mod set_confirmation_for_all;
@@ -21,5 +17,6 @@ pub use delete_activities::DeleteActivities;
 pub use delete_user::DeleteUser;
 pub use grants::grants;
 pub use registry::{AnyJob, UnknownJob};
+pub use server_queues::ObanQueues;
 pub use set_confirmation_for_all::{ConfirmAll, UnconfirmAll};
 pub use switch_user::{ActivateUser, DeactivateUser};

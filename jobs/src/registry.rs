@@ -7,13 +7,13 @@ use tokio::sync::watch;
 use crate::{
     ActivateUser, ConfirmAll, DeactivateInstance, DeactivateUser, DeleteActivities, DeleteUser,
     UnconfirmAll,
-    engine::{
-        Class, Driver, Ended, Job, JobError, PlanSummary, Progress, Table, Unreadable, drive,
-        ledger::{Claim, Run},
-        read,
-    },
-    pleroma::Server,
 };
+use ostrakon_engine::{
+    Class, Driver, Ended, Job, JobError, PlanSummary, Progress, Table, Unreadable, drive,
+    ledger::{Claim, Run},
+    read,
+};
+use ostrakon_server::Server;
 
 /// Reason why a stored run is not a job of this program.
 #[derive(Debug, thiserror::Error)]

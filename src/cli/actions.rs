@@ -1,7 +1,7 @@
 //! `ostrakon actions`: changes made without a run, with their authors and reasons.
 
 use chrono::SecondsFormat;
-use ostrakon_jobs::engine::ledger::{self, Action};
+use ostrakon_engine::ledger::{self, Action};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -7,7 +7,7 @@ use std::{
 
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ostrakon_jobs::engine::{Meter, Progress, deliveries_note};
+use ostrakon_engine::{Meter, Progress, deliveries_note};
 
 use super::{
     Output,

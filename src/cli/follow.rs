@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use ostrakon_jobs::{
-    AnyJob,
-    engine::{Progress, Status, ledger::Run},
-};
+use ostrakon_engine::{Progress, Status, ledger::Run};
+use ostrakon_jobs::AnyJob;
 use tokio::{
     signal::ctrl_c,
     time::{MissedTickBehavior, interval, timeout},

@@ -3,15 +3,13 @@
 use std::{pin::pin, time::Duration};
 
 use futures::future::{Fuse, FusedFuture, FutureExt as _};
-use ostrakon_jobs::{
-    AnyJob,
-    engine::{
-        Ended, Progress, Status, Wait, answered,
-        ledger::{self, Claim, ControlError, Run},
-        maintain,
-    },
-    pleroma::Server,
+use ostrakon_engine::{
+    Ended, Progress, Status, Wait, answered,
+    ledger::{self, Claim, ControlError, Run},
+    maintain,
 };
+use ostrakon_jobs::AnyJob;
+use ostrakon_server::Server;
 use tokio::{
     sync::watch,
     time::{interval, sleep},

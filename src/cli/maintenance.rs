@@ -1,6 +1,6 @@
 //! Readable report on the tables after a large run.
 
-use ostrakon_jobs::engine::{
+use ostrakon_engine::{
     Analyzed, MAINTENANCE, Maintenance, TableMaintenance,
     ledger::{self, Event},
 };

@@ -1,6 +1,6 @@
 //! Changes that other sessions made to the items of a run while it was running.
 
-use ostrakon_jobs::engine::{Status, ledger::Run};
+use ostrakon_engine::{Status, ledger::Run};
 
 use super::output::{counted, thousands};
 

@@ -1,6 +1,6 @@
 //! `ostrakon metrics`: figures for a monitoring system (docs/metrics.md).
 
-use ostrakon_jobs::engine::{
+use ostrakon_engine::{
     Status,
     ledger::{self, Run, RunFigures, RunFilter, Waiting},
 };

@@ -1,6 +1,6 @@
 //! `ostrakon migrate`
 
-use ostrakon_jobs::engine::ledger::{self, MigrateFailed, Migrated};
+use ostrakon_engine::ledger::{self, MigrateFailed, Migrated};
 use serde_json::json;
 
 use super::{Failure, Output};

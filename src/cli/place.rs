@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ostrakon_jobs::engine::{
+use ostrakon_engine::{
     Class,
     ledger::{self, SchemaState},
 };

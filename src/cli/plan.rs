@@ -1,6 +1,7 @@
 //! Plan of a job, shown to the user for confirmation.
 
-use ostrakon_jobs::{AnyJob, engine::PlanSummary};
+use ostrakon_engine::PlanSummary;
+use ostrakon_jobs::AnyJob;
 use serde_json::json;
 
 use super::{

@@ -1,7 +1,7 @@
 //! JSON form of a run: a stable interface for scripts.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use ostrakon_jobs::engine::{Status, ledger::Run};
+use ostrakon_engine::{Status, ledger::Run};
 use serde::Serialize;
 
 /// One run, with times as RFC 3339 in UTC.

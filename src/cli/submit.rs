@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use ostrakon_jobs::{
-    AnyJob,
-    engine::{
-        self, FailPoint, JobError, PlanSummary, Status, deliveries_note,
-        ledger::{self, Enqueued, NewRun, Run},
-    },
-    pleroma::Server,
+use ostrakon_engine::{
+    self, FailPoint, JobError, PlanSummary, Status, deliveries_note,
+    ledger::{self, Enqueued, NewRun, Run},
 };
+use ostrakon_jobs::AnyJob;
+use ostrakon_server::Server;
 use tokio::time::sleep;
 
 use super::{
@@ -23,10 +21,8 @@ use super::{
     plan::{confirm, show_plan, tell_notes},
     run_json::RunJson,
 };
-use crate::{
-    queue::{Envelope, Producer, QueueError},
-    session::{Session, operator},
-};
+use crate::session::{Session, operator};
+use ostrakon_queue::{Envelope, Producer, QueueError};
 
 /// Options of every command that makes a run.
 #[derive(Debug, Clone, clap::Args)]
@@ -277,7 +273,7 @@ async fn write_down(
 ) -> Result<Enqueued, Failure> {
     let mut pauses_ms = [100, 200, 400].into_iter();
     loop {
-        let mut tx = engine::begin(&session.pool, &session.settings.batch).await?;
+        let mut tx = ostrakon_engine::begin(&session.pool, &session.settings.batch).await?;
         let enqueued = ledger::enqueue(&mut tx, new).await?;
         if let Enqueued::Already { .. } = enqueued {
             return Ok(enqueued);

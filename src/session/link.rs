@@ -8,9 +8,7 @@ use std::{
     time::Duration,
 };
 
-use ostrakon_jobs::engine::{
-    OWN_SESSION, Settled, answered, is_idle, own, settle, shares_sessions,
-};
+use ostrakon_engine::{OWN_SESSION, Settled, answered, is_idle, own, settle, shares_sessions};
 use sqlx::{ConnectOptions as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use tracing::{info, warn};
 

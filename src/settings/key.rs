@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use figment::value::Value;
-use ostrakon_jobs::engine::Window;
+use ostrakon_engine::Window;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 

@@ -33,10 +33,8 @@ mod tests;
 mod throttle;
 mod worker;
 
-use ostrakon_jobs::{
-    engine::{BatchSettings, ThrottleSettings},
-    pleroma::{FederationSettings, RegistrationSettings, ServerSettings},
-};
+use ostrakon_engine::{BatchSettings, ThrottleSettings};
+use ostrakon_server::{FederationSettings, RegistrationSettings, ServerSettings};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 

@@ -44,8 +44,8 @@ pub(crate) struct RedisSettings {
 
 impl RedisSettings {
     /// Connection settings of the queue.
-    pub(crate) fn queue(&self) -> crate::queue::RedisSettings {
-        crate::queue::RedisSettings {
+    pub(crate) fn queue(&self) -> ostrakon_queue::RedisSettings {
+        ostrakon_queue::RedisSettings {
             url: self.url.expose().to_owned(),
             prefix: self.prefix.clone(),
             ca_file: self.ca_file.clone(),
@@ -85,7 +85,7 @@ pub(super) fn fault(text: &str) -> Option<String> {
             "behind the host stands the number of a database, such as /0; {ENCODE}"
         ));
     }
-    let usable = (socket || url.has_host()) && crate::queue::is_redis_url(text);
+    let usable = (socket || url.has_host()) && ostrakon_queue::is_redis_url(text);
     (!usable).then(|| format!("it is no URL of a Redis; {example}; {ENCODE}"))
 }
 

@@ -3,24 +3,20 @@
 use std::{sync::Arc, time::Instant};
 
 use chrono::{SecondsFormat, Utc};
-use ostrakon_jobs::{
-    AnyJob,
-    engine::{
-        Ended, FailPoint, Progress, Wait, answered, deliveries_note,
-        ledger::{self, Claim},
-        maintain,
-    },
-    pleroma::Server,
+use ostrakon_engine::{
+    Ended, FailPoint, Progress, Wait, answered, deliveries_note,
+    ledger::{self, Claim},
+    maintain,
 };
+use ostrakon_jobs::AnyJob;
+use ostrakon_server::Server;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, error, info, warn};
 
 use super::{LEDGER_TIMEOUT, progress};
-use crate::{
-    queue::{Envelope, Message},
-    session::Session,
-};
+use crate::session::Session;
+use ostrakon_queue::{Envelope, Message};
 
 /// Handler of a worker. Messages only notify: the ledger decides what is done.
 #[derive(Clone)]

@@ -7,21 +7,19 @@ mod reconciler;
 
 use std::time::Duration;
 
-use ostrakon_jobs::{
-    engine::{Class, ledger},
-    pleroma::Server,
-};
+use ostrakon_engine::{Class, ledger};
+use ostrakon_server::Server;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
     failure::Failure,
-    queue::{self, Connection, ConsumerSettings},
     session::{NEWER_LEDGER, Session, fresh_worker_id},
 };
 use handler::Handler;
 use lifecycle::Signals;
+use ostrakon_queue::{self, Connection, ConsumerSettings};
 
 /// Seconds between a worker's heartbeats in Redis, and how many may be missed: 24 hours' worth.
 ///
@@ -58,7 +56,7 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
     let mut tasks = JoinSet::new();
     for class in Class::ALL {
         let handler = handler.clone();
-        tasks.spawn(queue::consume(
+        tasks.spawn(ostrakon_queue::consume(
             consumer_settings(&session, class, &id),
             connection.clone(),
             class,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{SecondsFormat, Utc};
-use ostrakon_jobs::engine::{Meter, Progress, deliveries_note, ledger::Claim};
+use ostrakon_engine::{Meter, Progress, deliveries_note, ledger::Claim};
 use tokio::sync::watch;
 use tracing::info;
 

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use ostrakon_jobs::engine::{
+use ostrakon_engine::{
     Class, FailPoint, answered,
     ledger::{self, SchemaState, Worker},
 };
@@ -14,10 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::LEDGER_TIMEOUT;
-use crate::{
-    queue::{self, Connection, Envelope, Producer, QueueError},
-    session::{Session, host_name},
-};
+use crate::session::{Session, host_name};
+use ostrakon_queue::{self, Connection, Envelope, Producer, QueueError};
 
 /// Rounds after which workers are notified again of a run that still waits.
 const TIMEOUT_ROUNDS: u32 = 3;
@@ -109,7 +107,7 @@ impl Reconciler {
             return Ok(());
         }
         for class in Class::ALL {
-            queue::sweep(&mut self.connection, class).await?;
+            ostrakon_queue::sweep(&mut self.connection, class).await?;
             self.announce_due(class).await?;
         }
         Ok(())

@@ -17,7 +17,8 @@ const POSTGRES_URL: &str = "OSTRAKON_TEST_POSTGRES_URL";
 const REDIS_URL: &str = "OSTRAKON_TEST_REDIS_URL";
 
 /// Library packages, the only ones that can have doc tests.
-const LIBRARIES: [&str; 2] = ["jobs", "tests/kit"];
+const LIBRARIES: [&str; 5] =
+    ["crates/engine", "crates/queue", "crates/server", "jobs", "tests/kit"];
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
@@ -89,7 +90,7 @@ async fn has_nextest() -> bool {
 
 /// Runs the tests of the model, and no others.
 pub(crate) async fn model_command() -> Command {
-    test_command(has_nextest().await, &["engine::model::".to_owned()])
+    test_command(has_nextest().await, &["model::".to_owned()])
 }
 
 fn test_command(nextest: bool, filters: &[String]) -> Command {

@@ -21,10 +21,10 @@ use seen::Seen;
 use sql::Statements;
 use steps::count;
 
-use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
-    pleroma::{PendingRefreshes, Refresh, Server, stale_counters_note},
+use ostrakon_engine::{
+    Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
 };
+use ostrakon_server::{PendingRefreshes, Refresh, Server, stale_counters_note};
 
 /// Deactivates all accounts whose nickname is at a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,10 +7,8 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::{DeactivateInstance, below_note, sql, unknown_note};
-use crate::{
-    engine::{Job as _, JobError, PlanSummary},
-    pleroma::{AccountColumns, Server},
-};
+use ostrakon_engine::{Job as _, JobError, PlanSummary};
+use ostrakon_server::{AccountColumns, Server};
 
 /// Plan of one host in a list.
 #[derive(Debug)]

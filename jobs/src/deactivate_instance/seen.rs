@@ -7,7 +7,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::scattered::Scattered;
-use crate::{claim_cache::ClaimCache, engine::List};
+use ostrakon_engine::List;
+use ostrakon_server::ClaimCache;
 
 /// Maximum number of relations or followers that are listed at a time; about 12 MB.
 pub(super) const LIST_MAX: i64 = 500_000;

@@ -5,7 +5,7 @@
 //! over all nicknames finds the accounts, and everything after it looks them up by id.
 
 use super::scattered::scattered;
-use crate::pleroma::AccountColumns;
+use ostrakon_server::AccountColumns;
 
 /// Statements in a flavour's form.
 pub(super) struct Statements {

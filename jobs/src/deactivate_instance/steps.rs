@@ -19,12 +19,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Cursor, DeactivateInstance, seen::LIST_MAX, sql, sql::Statements};
-use crate::{
-    engine::Batch,
-    pleroma::{
-        Changed, ModerationAction, Person, Server, count_followers, count_following,
-        log_moderation_for, refresh_accounts, refresh_again,
-    },
+use ostrakon_engine::Batch;
+use ostrakon_server::{
+    Changed, ModerationAction, Person, Server, count_followers, count_following,
+    log_moderation_for, refresh_accounts, refresh_again,
 };
 
 /// Maximum number of followers of an account that are counted together with its deactivation. The

@@ -5,10 +5,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Cursor;
-use crate::{
-    engine::Batch,
-    pleroma::{Actor, Server, object_sql},
-};
+use ostrakon_engine::Batch;
+use ostrakon_server::{Actor, Server, object_sql};
 
 /// Average number of additional rows per row of a batch. After a time-out a batch has fewer rows,
 /// and so fewer additional ones.

@@ -11,10 +11,8 @@ use super::{
     via_server::Purges,
     write,
 };
-use crate::{
-    engine::{Batch, JobError, Parking, Skipped, Wait},
-    pleroma::{Actor, Fanout, Server, backlog, count_inboxes},
-};
+use ostrakon_engine::{Batch, JobError, Parking, Skipped, Wait};
+use ostrakon_server::{Actor, Fanout, Server, backlog, count_inboxes};
 
 /// Maximum number of deliveries that ostrakon itself creates in one batch, unless the batch is a
 /// single activity.

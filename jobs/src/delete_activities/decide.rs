@@ -14,9 +14,9 @@ use super::{
     read::{Activity, Facts, Objects, UndoneFacts},
     server_jobs::{About, expiration_job, publish_job, search_job},
 };
-use crate::{
-    engine::Parking,
-    pleroma::{Actor, Flake, FlakesBefore, LoweredReplies, ObanJob, Outgoing, Pins, Server},
+use ostrakon_engine::Parking;
+use ostrakon_server::{
+    Actor, Flake, FlakesBefore, LoweredReplies, ObanJob, Outgoing, Pins, Server,
 };
 
 /// Everything one batch writes.

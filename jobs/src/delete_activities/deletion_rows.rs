@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
-use crate::pleroma::{Actor, Flake, Recipients, RecipientsForm, Server};
+use ostrakon_server::{Actor, Flake, Recipients, RecipientsForm, Server};
 
 /// Builds an activity that needs nothing of a document in the database.
 pub(crate) fn base_activity(

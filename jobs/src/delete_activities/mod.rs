@@ -21,16 +21,16 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
-    pleroma::{
-        Actor, Changed, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts, spread_note,
-        stale_note,
-    },
-};
 pub(crate) use batch::{DeliverBy, FederationMode, delete_some, deliveries_to_wait_for, skip_one};
 pub(crate) use deletion_rows::base_activity;
 pub(crate) use deletion_rows::insert_activity;
+use ostrakon_engine::{
+    Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
+};
+use ostrakon_server::{
+    Actor, Changed, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts, spread_note,
+    stale_note,
+};
 pub(crate) use read::{count, last_activity};
 pub(crate) use recheck::{count_undone, recheck};
 pub(crate) use server_jobs::{About, publish_job};

@@ -7,7 +7,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::Cursor;
-use crate::pleroma::{Server, as_public, object_sql};
+use ostrakon_server::{Server, as_public, object_sql};
 
 /// Maximum size in bytes of the object rows that one batch deals with, unless it is a single row.
 const BATCH_BYTES: i64 = 4 << 20;

@@ -14,10 +14,8 @@ use super::{
     sql,
     write::{remove_chat_messages, remove_hashtags},
 };
-use crate::{
-    engine::{Count, JobError, read},
-    pleroma::{LoweredReplies, Pins, Server, as_public, insert_oban_jobs, object_sql},
-};
+use ostrakon_engine::{Count, JobError, read};
+use ostrakon_server::{LoweredReplies, Pins, Server, as_public, insert_oban_jobs, object_sql};
 
 /// Writes of a batch that other sessions may undo; a wire format.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{decide::host, read::Activity};
-use crate::pleroma::{
+use ostrakon_server::{
     Actor, AttachmentJob, DELIVERIES, Document, Flake, ObanJob, Outgoing, PublishJob, Search,
     SearchJob, Server,
 };

@@ -12,7 +12,7 @@ use super::{
     decide::DELETABLE,
     read::{Activity, Objects},
 };
-use crate::pleroma::{Actor, Flake, ObanJob, Server, insert_oban_jobs};
+use ostrakon_server::{Actor, Flake, ObanJob, Server, insert_oban_jobs};
 
 /// Interval between two posts that the server is asked to delete: 50 posts per second. In a
 /// measurement an otherwise idle server deleted 69 per second.

@@ -18,9 +18,9 @@ use super::{
     server_jobs::insert_attachment_jobs,
     sql,
 };
-use crate::{
-    engine::shorten_lock_timeout,
-    pleroma::{Actor, Pins, RecipientsForm, Server, fan_out, insert_deliveries, published_now},
+use ostrakon_engine::shorten_lock_timeout;
+use ostrakon_server::{
+    Actor, Pins, RecipientsForm, Server, fan_out, insert_deliveries, published_now,
 };
 
 /// Result of writing a batch.

@@ -3,7 +3,7 @@
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use crate::pleroma::{AccountColumns, EmptiedColumns, Server};
+use ostrakon_server::{AccountColumns, EmptiedColumns, Server};
 
 /// Facts that decide how an account is removed.
 #[derive(Debug, FromRow)]

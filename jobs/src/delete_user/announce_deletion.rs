@@ -7,11 +7,9 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{
-    delete_activities::{base_activity, insert_activity},
-    pleroma::{
-        Actor, Flake, Outgoing, Recipients, Server, fan_out, followers_address, insert_deliveries,
-    },
+use crate::delete_activities::{base_activity, insert_activity};
+use ostrakon_server::{
+    Actor, Flake, Outgoing, Recipients, Server, fan_out, followers_address, insert_deliveries,
 };
 
 /// Writes the Delete of the account and its deliveries, one for each inbox of its followers

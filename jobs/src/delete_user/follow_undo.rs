@@ -6,12 +6,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::relations::Relation;
-use crate::{
-    delete_activities::{About, publish_job},
-    pleroma::{
-        Actor, Flake, FlakesBefore, IndexJob, ObanJob, Outgoing, Search, Server, UndoneFollow,
-        fan_out, insert_deliveries, published_now,
-    },
+use crate::delete_activities::{About, publish_job};
+use ostrakon_server::{
+    Actor, Flake, FlakesBefore, IndexJob, ObanJob, Outgoing, Search, Server, UndoneFollow, fan_out,
+    insert_deliveries, published_now,
 };
 
 /// Follow that is taken back.

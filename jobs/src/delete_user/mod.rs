@@ -26,13 +26,13 @@ pub use cursor::{Cursor, Step};
 use relation_list::RelationList;
 use relations::Side;
 
-use crate::{
-    delete_activities,
-    engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
-    pleroma::{
-        Actor, Changed, ModerationAction, Person, Server, find_actor_by_ap_id, log_moderation_for,
-        refresh_accounts, sign_out,
-    },
+use crate::delete_activities;
+use ostrakon_engine::{
+    Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
+};
+use ostrakon_server::{
+    Actor, Changed, ModerationAction, Person, Server, find_actor_by_ap_id, log_moderation_for,
+    refresh_accounts, sign_out,
 };
 
 /// Removes a local account.

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::engine::Count;
+use ostrakon_engine::Count;
 
 /// Rows of one kind. In both statements `$1` is the account; in the removal `$2` is the maximum
 /// number.

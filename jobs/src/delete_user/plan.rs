@@ -9,11 +9,9 @@ use super::{
     cursor::{Cursor, Step},
     notifications, owned_rows, relations, server_removal,
 };
-use crate::{
-    delete_activities,
-    engine::{Count, JobError},
-    pleroma::{Actor, Server, count_inboxes, lost_deliveries_note, stale_counters_note},
-};
+use crate::delete_activities;
+use ostrakon_engine::{Count, JobError};
+use ostrakon_server::{Actor, Server, count_inboxes, lost_deliveries_note, stale_counters_note};
 
 impl DeleteUser {
     pub(super) fn refuse_last_admin(&self, standing: &RemovalState) -> Result<(), JobError> {

@@ -9,11 +9,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::relations::Side;
-use crate::{
-    claim_cache::ClaimCache,
-    engine::List,
-    pleroma::{Actor, Server, object_sql},
-};
+use ostrakon_engine::List;
+use ostrakon_server::ClaimCache;
+use ostrakon_server::{Actor, Server, object_sql};
 
 /// Maximum number of relations that are listed at a time; about 15 MB with their Follows.
 const LIST_MAX: i64 = 300_000;

@@ -10,7 +10,7 @@ use super::{
     follow_undo::{self, FollowUndo},
     relation_list::RelationList,
 };
-use crate::pleroma::{
+use ostrakon_server::{
     Actor, Changed, Server, account_sql, count_followers, count_following, object_sql,
     refresh_accounts,
 };

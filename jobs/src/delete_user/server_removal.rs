@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::pleroma::{Flake, ObanJob, Refresh, RemovalJob, Server, insert_oban_jobs};
+use ostrakon_server::{Flake, ObanJob, Refresh, RemovalJob, Server, insert_oban_jobs};
 
 /// Whether to ask the server.
 pub(super) fn is_asked_for(server: &Server, row_goes: bool) -> bool {

@@ -13,12 +13,10 @@ use super::{
     relations::{self, Side},
     server_removal,
 };
-use crate::{
-    delete_activities::{self, DeliverBy, FederationMode, deliveries_to_wait_for},
-    engine::{Batch, JobError, Parking, Wait},
-    pleroma::{
-        Actor, Changed, RemovalJob, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts,
-    },
+use crate::delete_activities::{self, DeliverBy, FederationMode, deliveries_to_wait_for};
+use ostrakon_engine::{Batch, JobError, Parking, Wait};
+use ostrakon_server::{
+    Actor, Changed, RemovalJob, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts,
 };
 
 /// Delays between checks of the server's jobs, in seconds; the last one repeats.

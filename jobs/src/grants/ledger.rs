@@ -1,6 +1,6 @@
 //! Privileges on ostrakon's own tables.
 
-use crate::pleroma::{Right, rights};
+use ostrakon_server::{Right, rights};
 
 /// The requester is written only once: those columns cannot be changed, and neither can any
 /// history. Request time and database role are never written: those columns have defaults.

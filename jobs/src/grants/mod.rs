@@ -4,8 +4,8 @@ mod ledger;
 
 use sqlx::PgConnection;
 
-use crate::pleroma::{Dialect, Right};
 use ledger::LEDGER;
+use ostrakon_server::{Dialect, Right};
 
 /// Writes the GRANTs that `role` needs for everything ostrakon does in this database, and nothing
 /// more, one statement per line. Reads the catalogue and changes nothing.

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
-    pleroma::{
-        AccountRow, Changed, ModerationAction, Person, Refresh, Server, log_moderation_for,
-        random_token, refresh_rows,
-    },
+use ostrakon_engine::{
+    Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
+};
+use ostrakon_server::{
+    AccountRow, Changed, ModerationAction, Person, Refresh, Server, log_moderation_for,
+    random_token, refresh_rows,
 };
 use sql::Statements;
 pub use walk::Cursor;

@@ -1,6 +1,6 @@
 //! Statements that select the accounts in question, in the form of each flavour.
 
-use crate::pleroma::AccountColumns;
+use ostrakon_server::AccountColumns;
 
 /// Statements for one direction and one flavour.
 pub(super) struct Statements {

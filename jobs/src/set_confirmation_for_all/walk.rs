@@ -16,7 +16,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::sql::Statements;
-use crate::claim_cache::ClaimCache;
+use ostrakon_server::ClaimCache;
 
 /// Progress of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

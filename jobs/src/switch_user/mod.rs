@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{
-    engine::{Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables},
-    pleroma::{
-        Activation, Actor, Changed, ModerationAction, Person, Refresh, Server, count_relations,
-        find_actor_by_ap_id, log_moderation_for, lost_deliveries_note, refresh_accounts,
-        set_activation, stale_counters_note,
-    },
+use ostrakon_engine::{
+    Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
+};
+use ostrakon_server::{
+    Activation, Actor, Changed, ModerationAction, Person, Refresh, Server, count_relations,
+    find_actor_by_ap_id, log_moderation_for, lost_deliveries_note, refresh_accounts,
+    set_activation, stale_counters_note,
 };
 
 /// Job that deactivates an account.

@@ -1,6 +1,6 @@
 //! `ostrakon runs pause | resume | cancel | speed | retry`
 
-use ostrakon_jobs::engine::{Status, ledger};
+use ostrakon_engine::{Status, ledger};
 
 use crate::{
     cli::{

@@ -1,13 +1,11 @@
 //! `ostrakon runs list`
 
 use clap::ValueEnum;
-use ostrakon_jobs::{
-    AnyJob,
-    engine::{
-        Status,
-        ledger::{self, Run, RunFilter},
-    },
+use ostrakon_engine::{
+    Status,
+    ledger::{self, Run, RunFilter},
 };
+use ostrakon_jobs::AnyJob;
 
 use crate::{
     cli::{

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use clap::Subcommand;
-use ostrakon_jobs::engine::{deliveries_note, ledger::Run};
+use ostrakon_engine::{deliveries_note, ledger::Run};
 
 use super::{Failure, Output, follow, run_json::RunJson, submit};
 use crate::session::Session;

@@ -1,12 +1,10 @@
 //! `ostrakon runs show RUN`
 
-use ostrakon_jobs::{
-    AnyJob,
-    engine::{
-        Status,
-        ledger::{self, Event, Parked, Run},
-    },
+use ostrakon_engine::{
+    Status,
+    ledger::{self, Event, Parked, Run},
 };
+use ostrakon_jobs::AnyJob;
 use serde_json::Value;
 
 use crate::{

@@ -6,14 +6,12 @@ mod wait_all;
 
 use std::collections::HashMap;
 
-use ostrakon_jobs::{
-    AnyJob,
-    engine::{
-        Count, PlanSummary,
-        ledger::{self, Run, SchemaState},
-    },
-    pleroma::{Server, stale_note},
+use ostrakon_engine::{
+    Count, PlanSummary,
+    ledger::{self, Run, SchemaState},
 };
+use ostrakon_jobs::AnyJob;
+use ostrakon_server::{Server, stale_note};
 
 use super::{
     Failure, Output,

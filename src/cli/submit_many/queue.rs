@@ -1,12 +1,10 @@
 //! Queues a list of runs: writes them to the ledger and notifies workers.
 
-use ostrakon_jobs::{
-    engine::{
-        self,
-        ledger::{self, NewRun},
-    },
-    pleroma::Server,
+use ostrakon_engine::{
+    self,
+    ledger::{self, NewRun},
 };
+use ostrakon_server::Server;
 use serde_json::Value;
 
 use super::Planned;
@@ -17,9 +15,9 @@ use crate::{
         run_json::RunJson,
         submit::RunOptions,
     },
-    queue::{Envelope, Producer, QueueError},
     session::{Session, operator},
 };
+use ostrakon_queue::{Envelope, Producer, QueueError};
 
 /// Maximum number of runs per INSERT statement.
 const PORTION: usize = 1_000;
@@ -87,7 +85,7 @@ async fn write(
             reason: options.reason.as_deref(),
         });
     }
-    let mut tx = engine::begin(&session.pool, &session.settings.batch).await?;
+    let mut tx = ostrakon_engine::begin(&session.pool, &session.settings.batch).await?;
     let mut ids = Vec::with_capacity(new.len());
     for portion in new.chunks(PORTION) {
         ids.extend(ledger::enqueue_all(&mut tx, portion).await?);

@@ -2,13 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use ostrakon_jobs::{
-    engine::{
-        Status,
-        ledger::{self, Run},
-    },
-    pleroma::Server,
+use ostrakon_engine::{
+    Status,
+    ledger::{self, Run},
 };
+use ostrakon_server::Server;
 
 use super::{
     Planned,

@@ -1,6 +1,6 @@
 //! `ostrakon user change_email NICK EMAIL`
 
-use ostrakon_jobs::pleroma::{
+use ostrakon_server::{
     self, EmailChange, ModerationAction, RegistrationSettings, is_blacklisted, valid_email,
 };
 use serde::Serialize;
@@ -49,7 +49,7 @@ pub(super) async fn run(
     let mut change = QuickChange::begin_as(session, &options.change, &options.staff).await?;
     let account = change.local(typed).await?;
     check(email, &change.server.registration)?;
-    let changed = match pleroma::change_email(&mut change.db, account.id, email).await? {
+    let changed = match ostrakon_server::change_email(&mut change.db, account.id, email).await? {
         EmailChange::Changed => true,
         EmailChange::Same => false,
         EmailChange::Taken => {

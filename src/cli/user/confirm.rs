@@ -1,6 +1,6 @@
 //! `ostrakon user confirm NICK`
 
-use ostrakon_jobs::pleroma::{
+use ostrakon_server::{
     self, Actor, ModerationAction, Welcome, find_actor, is_confirmed, set_confirmation,
 };
 use serde::Serialize;
@@ -73,7 +73,7 @@ pub(super) const fn confirmation_effect(confirmed: bool) -> &'static str {
 /// Confirms the address, and completes what the account's registration had postponed until then.
 async fn confirm(change: &mut QuickChange<'_>, account: &Actor) -> Result<Welcome, Failure> {
     set_confirmation(&mut change.db, &change.server, account.id, true).await?;
-    let welcome = pleroma::welcome(&mut change.db, &change.server, account.id).await?;
+    let welcome = ostrakon_server::welcome(&mut change.db, &change.server, account.id).await?;
     change.refresh(&[account.id], confirmation_effect(true)).await?;
     change
         .refresh(&welcome.others, "accounts that follow or are followed show their old counters")

@@ -1,6 +1,6 @@
 //! `ostrakon user convert_id ID`
 
-use ostrakon_jobs::pleroma::Flake;
+use ostrakon_server::Flake;
 use serde::Serialize;
 use uuid::Uuid;
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use ostrakon_jobs::{
     DeactivateInstance,
     deactivate_instance::{Host, HostPlan, plan_all},
-    pleroma::Server,
 };
+use ostrakon_server::Server;
 use uuid::Uuid;
 
 use super::{hosts_file, quick_change::StaffOptions};

@@ -1,6 +1,7 @@
 //! `ostrakon user delete_activities NICK`
 
-use ostrakon_jobs::{DeleteActivities, pleroma::find_actor};
+use ostrakon_jobs::DeleteActivities;
+use ostrakon_server::find_actor;
 
 use crate::{
     cli::{Output, submit},

@@ -1,6 +1,6 @@
 //! `ostrakon user fix_follow_state LOCAL REMOTE`
 
-use ostrakon_jobs::pleroma::{Actor, FollowState, find_actor, follow_state, forget_request};
+use ostrakon_server::{Actor, FollowState, find_actor, follow_state, forget_request};
 use serde::Serialize;
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! `ostrakon user invite`
 
 use chrono::{NaiveDate, Utc};
-use ostrakon_jobs::pleroma::{Invite, create_invite};
+use ostrakon_server::{Invite, create_invite};
 use serde::Serialize;
 use serde_json::json;
 

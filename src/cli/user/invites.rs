@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use chrono::NaiveDate;
 use futures::TryStreamExt as _;
-use ostrakon_jobs::pleroma::{Invite, list_invites, revoke_invites};
+use ostrakon_server::{Invite, list_invites, revoke_invites};
 use serde::Serialize;
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! `ostrakon user list`
 
 use futures::TryStreamExt as _;
-use ostrakon_jobs::pleroma::{AccountFilter, Flake, ListedAccount, TaskOutput, list_accounts};
+use ostrakon_server::{AccountFilter, Flake, ListedAccount, TaskOutput, list_accounts};
 use serde::Serialize;
 
 use crate::{cli::Output, failure::Failure, session::Session};

@@ -1,14 +1,12 @@
 //! Common part of all commands that make an immediate change.
 
-use ostrakon_jobs::{
-    engine::{
-        self,
-        ledger::{self, NewAction},
-    },
-    pleroma::{
-        Actor, Changed, ModerationAction, Person, Refresh, Server, find_actor, find_staff,
-        log_moderation, refresh_accounts,
-    },
+use ostrakon_engine::{
+    self,
+    ledger::{self, NewAction},
+};
+use ostrakon_server::{
+    Actor, Changed, ModerationAction, Person, Refresh, Server, find_actor, find_staff,
+    log_moderation, refresh_accounts,
 };
 use serde_json::Value;
 use sqlx::{PgConnection, PgTransaction};
@@ -74,7 +72,7 @@ impl<'a> QuickChange<'a> {
     ) -> Result<Self, Failure> {
         let server = session.server().await?;
         session.require_ledger().await?;
-        let db = engine::begin(&session.pool, &session.settings.batch).await?;
+        let db = ostrakon_engine::begin(&session.pool, &session.settings.batch).await?;
         Ok(Self { server, db, options, staff: None, stale: Vec::new() })
     }
 

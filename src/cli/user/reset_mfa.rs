@@ -1,6 +1,5 @@
 //! `ostrakon user reset_mfa NICK`
 
-use ostrakon_jobs::pleroma;
 use serde::Serialize;
 use serde_json::json;
 
@@ -36,7 +35,7 @@ pub(super) async fn run(
     let typed = &options.nickname;
     let mut change = QuickChange::begin(session, &options.change).await?;
     let account = change.local(typed).await?;
-    let changed = pleroma::reset_mfa(&mut change.db, account.id).await?;
+    let changed = ostrakon_server::reset_mfa(&mut change.db, account.id).await?;
     if changed {
         change.refresh(&[account.id], "its settings may show the second factor").await?;
     }

@@ -1,6 +1,6 @@
 //! `ostrakon user reset_password NICK`
 
-use ostrakon_jobs::pleroma::create_password_reset;
+use ostrakon_server::create_password_reset;
 use serde::Serialize;
 use serde_json::json;
 

@@ -1,6 +1,7 @@
 //! `ostrakon user rm NICK`
 
-use ostrakon_jobs::{DeleteUser, pleroma::find_actor};
+use ostrakon_jobs::DeleteUser;
+use ostrakon_server::find_actor;
 
 use super::quick_change::StaffOptions;
 use crate::{

@@ -1,6 +1,6 @@
 //! `ostrakon user set NICK`
 
-use ostrakon_jobs::pleroma::{
+use ostrakon_server::{
     self, Actor, ModerationAction, Refresh, Role, TaskOutput, is_last_admin, set_confirmation,
     set_role,
 };
@@ -191,7 +191,7 @@ async fn tell(
     }
     let sign_out = taken && remembers && !reported && !keep_sessions;
     if sign_out {
-        pleroma::sign_out(&mut change.db, account.id).await?;
+        ostrakon_server::sign_out(&mut change.db, account.id).await?;
     }
     Ok(sign_out)
 }

@@ -1,7 +1,7 @@
 //! `ostrakon user show NICK`
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use ostrakon_jobs::pleroma::{AccountDetails, Flake, account_details, find_actor};
+use ostrakon_server::{AccountDetails, Flake, account_details, find_actor};
 use serde::Serialize;
 
 use crate::{

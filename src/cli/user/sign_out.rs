@@ -1,6 +1,6 @@
 //! `ostrakon user sign_out NICK`
 
-use ostrakon_jobs::pleroma::{self, SignedOut};
+use ostrakon_server::SignedOut;
 use serde::Serialize;
 use serde_json::json;
 
@@ -35,7 +35,7 @@ pub(super) async fn run(
     let nickname = &options.nickname;
     let mut change = QuickChange::begin(session, &options.change).await?;
     let account = change.local(nickname).await?;
-    let signed_out = pleroma::sign_out(&mut change.db, account.id).await?;
+    let signed_out = ostrakon_server::sign_out(&mut change.db, account.id).await?;
     change.commit("sign_out", nickname, &json!(signed_out), output).await?;
     if signed_out.tokens > 0 {
         output.note(

@@ -1,10 +1,7 @@
 //! `ostrakon user activate NICK`, `ostrakon user deactivate NICK`, `ostrakon user toggle_activated NICK`
 
-use ostrakon_jobs::{
-    AnyJob,
-    pleroma::{Actor, Person, Server, TaskOutput, find_actor},
-    switch_user::SwitchUser,
-};
+use ostrakon_jobs::{AnyJob, switch_user::SwitchUser};
+use ostrakon_server::{Actor, Person, Server, TaskOutput, find_actor};
 
 use super::quick_change::StaffOptions;
 use crate::{

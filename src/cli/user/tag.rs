@@ -1,6 +1,6 @@
 //! `ostrakon user tag NICK TAG…` and `ostrakon user untag NICK TAG…`
 
-use ostrakon_jobs::pleroma::{
+use ostrakon_server::{
     ModerationAction, Tags, find_actor, normal_tag, read_tags, tag_fault, write_tags,
 };
 use serde::Serialize;

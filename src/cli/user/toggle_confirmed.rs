@@ -1,6 +1,6 @@
 //! `ostrakon user toggle_confirmed NICK`
 
-use ostrakon_jobs::pleroma::{ModerationAction, find_actor, is_confirmed, set_confirmation};
+use ostrakon_server::{ModerationAction, find_actor, is_confirmed, set_confirmation};
 use serde::Serialize;
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ostrakon_jobs::pleroma::{Refresh, Search};
+use ostrakon_server::{Refresh, Search};
 
 use super::{
     super::{secret::SecretUrl, *},
@@ -181,7 +181,7 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     throttle.release_after | 5s | default
     throttle.replica_lag_mib | 64 | default
     throttle.lock_waiters | 10 | default
-    throttle.oban_delay | 1m | default
+    throttle.queue_delay | 1m | default
     throttle.wal_segments | 32 | default
     throttle.vacuum | false | default
     throttle.active_backends | 40 | default

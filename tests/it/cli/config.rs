@@ -67,7 +67,7 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| throttle.release_after                    5s                                  default
     out| throttle.replica_lag_mib                  64                                  default
     out| throttle.lock_waiters                     10                                  default
-    out| throttle.oban_delay                       1m                                  default
+    out| throttle.queue_delay                      1m                                  default
     out| throttle.wal_segments                     32                                  default
     out| throttle.vacuum                           false                               default
     out| throttle.active_backends                  40                                  default

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use ostrakon_jobs::engine::{Lease, ledger};
+use ostrakon_engine::{Lease, ledger};
 use testkit::Flavour;
 
 use super::Fixture;

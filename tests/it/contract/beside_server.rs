@@ -4,11 +4,8 @@
 use std::{cell::Cell, env};
 
 use anyhow::{Context as _, Result, ensure};
-use ostrakon_jobs::{
-    AnyJob, DeactivateInstance, DeactivateUser,
-    deactivate_instance::Host,
-    engine::{Ended, ledger},
-};
+use ostrakon_engine::{Ended, ledger};
+use ostrakon_jobs::{AnyJob, DeactivateInstance, DeactivateUser, deactivate_instance::Host};
 use sqlx::PgPool;
 use testkit::{Account, Database, Flavour, ObanPlayer, Played, World};
 use uuid::Uuid;

@@ -1,7 +1,8 @@
 //! What a host's deactivation reads depends on the host, and not on who else is there.
 
 use anyhow::{Result, ensure};
-use ostrakon_jobs::{AnyJob, DeactivateInstance, deactivate_instance::Host, engine::Ended};
+use ostrakon_engine::Ended;
+use ostrakon_jobs::{AnyJob, DeactivateInstance, deactivate_instance::Host};
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 use testkit::{Database, Flavour};

@@ -1,7 +1,8 @@
 //! `DeactivateInstance` keeps the contract, on every flavour.
 
 use anyhow::{Result, ensure};
-use ostrakon_jobs::{DeactivateInstance, deactivate_instance::Host, engine::Ended};
+use ostrakon_engine::Ended;
+use ostrakon_jobs::{DeactivateInstance, deactivate_instance::Host};
 use testkit::{Database, Flavour, World};
 
 use super::{Scenario, contract, stage::Stage};

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use ostrakon_jobs::engine::{
+use ostrakon_engine::{
     Class, PlanSummary, Status,
     ledger::{self, NewRun, RunFilter},
 };

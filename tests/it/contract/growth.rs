@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
+use ostrakon_engine::Ended;
 use ostrakon_jobs::{
     AnyJob, DeactivateInstance, DeleteActivities, DeleteUser, UnconfirmAll,
-    deactivate_instance::Host, engine::Ended,
+    deactivate_instance::Host,
 };
 use testkit::{Community, Database, Flavour};
 

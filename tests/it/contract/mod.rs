@@ -1,4 +1,4 @@
-//! The contract that every job must keep (see `ostrakon_jobs::engine::Job`).
+//! The contract that every job must keep (see `ostrakon_engine::Job`).
 //!
 //! A job's test seeds a database and hands it to [`contract`]; a new job gets all points by that
 //! one line.
@@ -19,10 +19,8 @@ mod switch_user;
 mod wire;
 
 use anyhow::{Result, ensure};
-use ostrakon_jobs::{
-    AnyJob,
-    engine::{Ended, ledger},
-};
+use ostrakon_engine::{Ended, ledger};
+use ostrakon_jobs::AnyJob;
 use serde_json::Value;
 use testkit::{Database, State, compare, snapshot};
 

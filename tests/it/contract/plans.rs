@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail, ensure};
+use ostrakon_engine::Ended;
 use ostrakon_jobs::{
     AnyJob, ConfirmAll, DeactivateInstance, DeleteActivities, DeleteUser, UnconfirmAll,
-    deactivate_instance::Host, engine::Ended,
+    deactivate_instance::Host,
 };
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use ostrakon_jobs::{
-    AnyJob,
-    engine::{
-        BatchSettings, Driver, Ended, Lease, PlanSummary, Progress, RetrySettings,
-        ThrottleSettings,
-        ledger::{self, Claim, Enqueued, NewRun, Run},
-    },
-    pleroma::{self, Configuration, FederationSettings, Server, ServerSettings},
+use ostrakon_engine::{
+    BatchSettings, Driver, Ended, Lease, NoQueues, PlanSummary, Progress, RetrySettings,
+    ThrottleSettings,
+    ledger::{self, Claim, Enqueued, NewRun, Run},
 };
+use ostrakon_jobs::AnyJob;
+use ostrakon_server::{Configuration, FederationSettings, Server, ServerSettings};
 use sqlx::{Connection as _, PgPool, postgres::PgPoolOptions};
 use testkit::{Database, State, default_settings};
 use tokio::sync::watch;
@@ -58,7 +56,7 @@ impl Stage {
             registration: &default_settings("registration"),
             federation: &federation,
         };
-        let server = pleroma::open(&mut db, configuration).await?;
+        let server = ostrakon_server::open(&mut db, configuration).await?;
         drop(db);
         Ok(Self { pool: database.pool(), database, server, rows: 3 })
     }
@@ -166,6 +164,7 @@ impl Stage {
                 percent_busy: 100,
             },
             throttle: ThrottleSettings::default(),
+            queues: std::sync::Arc::new(NoQueues),
             lease,
             retry: RetrySettings::new(3, 1_000_000),
             stop: CancellationToken::new(),

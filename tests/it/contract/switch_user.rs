@@ -1,7 +1,8 @@
 //! `DeactivateUser` and `ActivateUser` keep the contract, on every flavour.
 
 use anyhow::Result;
-use ostrakon_jobs::{ActivateUser, AnyJob, DeactivateUser, engine::Ended};
+use ostrakon_engine::Ended;
+use ostrakon_jobs::{ActivateUser, AnyJob, DeactivateUser};
 use testkit::{Account, Database, Flavour, World, snapshot};
 use uuid::Uuid;
 

@@ -90,11 +90,10 @@ async fn pleroma_2_10_gets_no_deliveries_to_unreachable_hosts_and_attempts_other
     let keys: Vec<&String> =
         deliveries[0]["params"].as_object().context("no parameters")?.keys().collect();
     assert_eq!(keys, ["activity_id", "inbox"], "{deliveries:?}");
-    let attempts: Vec<i32> = sqlx::query_scalar(
-        "select max_attempts from oban_jobs where queue = 'federator_outgoing'",
-    )
-    .fetch_all(&fixture.database.pool())
-    .await?;
+    let attempts: Vec<i32> =
+        sqlx::query_scalar("select max_attempts from oban_jobs where queue = 'federator_outgoing'")
+            .fetch_all(&fixture.database.pool())
+            .await?;
     assert_eq!(attempts, [13]);
     Ok(())
 }

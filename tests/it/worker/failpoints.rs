@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt as _;
 
 use anyhow::{Result, ensure};
-use ostrakon_jobs::engine::FailPoint;
+use ostrakon_engine::FailPoint;
 
 use super::{
     history::{DELETE_ALICE, TOTAL, posts_left, spoil},

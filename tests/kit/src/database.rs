@@ -15,10 +15,10 @@ use crate::sql::put_together;
 /// once.
 const ADMIN_LOCK: i64 = 0x6f73_7472_616b;
 
-/// A database with the schema of a flavour and no rows. Dropped, with its connections, on drop.
+/// A database with the schema of a flavour, or none, and no rows. Dropped, with its connections, on drop.
 #[derive(Debug)]
 pub struct Database {
-    flavour: Flavour,
+    flavour: Option<Flavour>,
     name: String,
     url: String,
     pool: PgPool,
@@ -32,7 +32,26 @@ impl Database {
             .await
             .context("cannot connect to the PostgreSQL of the tests")?;
         let template = template(&mut admin, flavour).await?;
-        let name = format!("t_{flavour}_{}", Uuid::new_v4().simple());
+        Self::copy(admin, &template, Some(flavour)).await
+    }
+
+    /// Makes a database without a server's schema.
+    pub async fn bare() -> Result<Self> {
+        let server = servers::postgres()?;
+        let admin = PgConnection::connect(server.url())
+            .await
+            .context("cannot connect to the PostgreSQL of the tests")?;
+        Self::copy(admin, "template0", None).await
+    }
+
+    async fn copy(
+        mut admin: PgConnection,
+        template: &str,
+        flavour: Option<Flavour>,
+    ) -> Result<Self> {
+        let server = servers::postgres()?;
+        let kind = flavour.map_or("bare", Flavour::name);
+        let name = format!("t_{kind}_{}", Uuid::new_v4().simple());
         let statement = format!("create database {name} template {template}");
         sqlx::query(put_together(statement))
             .execute(&mut admin)
@@ -45,8 +64,12 @@ impl Database {
     }
 
     /// Gives the flavour of the schema.
+    ///
+    /// # Panics
+    /// If it has none.
+    #[expect(clippy::expect_used, reason = "a test that asks has made a schema")]
     pub fn flavour(&self) -> Flavour {
-        self.flavour
+        self.flavour.expect("the database has no schema of a server")
     }
 
     /// Gives the URL of this database.

@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use ostrakon_jobs::engine::FailPoint;
+use ostrakon_engine::FailPoint;
 use tokio::time::sleep;
 
 use super::round::Round;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use ostrakon_jobs::engine::FailPoint;
+use ostrakon_engine::FailPoint;
 
 use super::fault::Fault;
 use crate::console::{show, show_table, thousands};

@@ -1,6 +1,6 @@
 //! Creation of an account, in one transaction.
 
-use ostrakon_jobs::pleroma::{
+use ostrakon_server::{
     Actor, CreateError, Fault, KeyPair, ModerationAction, NewAccount, PasswordScheme, Welcome,
     create_account, create_password_reset, find_actor, generate_keys, give_roles, hash_password,
     welcome,

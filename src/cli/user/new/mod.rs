@@ -4,7 +4,7 @@ mod create;
 mod dialogue;
 mod password;
 
-use ostrakon_jobs::pleroma::{Candidate, Fault, Server};
+use ostrakon_server::{Candidate, Fault, Server};
 
 use self::password::{Password, PasswordOptions};
 use super::quick_change::{ChangeOptions, QuickChange, StaffOptions};

@@ -5,7 +5,7 @@ use std::{
     io::{self, BufRead as _, Read as _},
 };
 
-use ostrakon_jobs::pleroma::{Argon2Login, Fault, PasswordScheme, Server, random_password};
+use ostrakon_server::{Argon2Login, Fault, PasswordScheme, Server, random_password};
 
 use crate::{cli::Output, failure::Failure};
 

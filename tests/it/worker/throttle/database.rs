@@ -48,7 +48,7 @@ async fn others_who_wait_for_locks_of_a_batch() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_servers_own_queue_that_is_behind() -> Result<()> {
     let stage = Stage::new().await?;
-    let ostrakon = stage.with("OSTRAKON_THROTTLE_OBAN_DELAY", "1m");
+    let ostrakon = stage.with("OSTRAKON_THROTTLE_QUEUE_DELAY", "1m");
     let fall_behind = async || {
         let jobs = "
             insert into oban_jobs (queue, worker, args, state, scheduled_at, attempted_at) values
@@ -62,7 +62,7 @@ async fn the_servers_own_queue_that_is_behind() -> Result<()> {
         sqlx::query(done).bind(jobs).execute(&stage.pool).await?;
         Ok(())
     };
-    is_throttled(&ostrakon, &stage.pool, "oban_delay", fall_behind, catch_up).await
+    is_throttled(&ostrakon, &stage.pool, "queue_delay", fall_behind, catch_up).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

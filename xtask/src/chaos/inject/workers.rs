@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use ostrakon_jobs::engine::FailPoint;
+use ostrakon_engine::FailPoint;
 use rustix::process::Signal;
 use tokio::sync::MutexGuard;
 use tokio::time::sleep;

@@ -1,0 +1,351 @@
+//! What differs between servers: one value per server, each difference a named fact.
+//!
+//! Nothing outside this folder compares a dialect with another one, or asks for its name: it asks
+//! for a fact. So a new server is a file here, which has to answer every fact, and nothing else.
+//! The alternative was a comparison with the server's name where each difference matters; a new
+//! release then meant to find and to understand all of them.
+//!
+//! The sources of the facts are the recordings, docs/semantics.md and docs/servers.md.
+
+mod akkoma;
+mod catalogue;
+mod columns;
+mod detect;
+mod pleroma;
+mod pleroma_2_10;
+mod pleroma_2_2;
+mod pleroma_2_5;
+mod pleroma_2_7;
+mod rights;
+mod statement;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+pub use detect::{Detected, ProbeError, probe};
+pub use rights::Right;
+pub(crate) use rights::rights;
+
+use super::PasswordScheme;
+
+/// All servers that ostrakon knows.
+pub const DIALECTS: [&Dialect; 5] = [
+    &pleroma_2_2::DIALECT,
+    &pleroma_2_5::DIALECT,
+    &pleroma_2_7::DIALECT,
+    &pleroma_2_10::DIALECT,
+    &akkoma::DIALECT,
+];
+
+/// Facts about one server, or about several releases that do not differ in any of them.
+#[derive(Debug)]
+pub struct Dialect {
+    /// Name in JSON, logs and tests: `pleroma-2.7`.
+    pub name: &'static str,
+    /// Name in messages: `Pleroma 2.7 to 2.9`.
+    pub title: &'static str,
+
+    // How it is recognised, and what its database has.
+    /// Objects of the catalogue that every database of this server has.
+    present: &'static [&'static str],
+    /// Objects of the catalogue that no database of this server has.
+    absent: &'static [&'static str],
+    /// Versions of the table `oban_jobs` that its releases have; empty if they do not matter.
+    oban_versions: &'static [i32],
+    /// Columns of `users` besides those that all servers have, separated by blanks.
+    user_columns: &'static str,
+    /// Privileges that its statements need besides those that all servers' need.
+    rights: &'static [Right],
+    /// Columns that statements of other releases need, each with its table: these need not exist.
+    optional_columns: &'static [(&'static str, &'static str)],
+    /// How the state of an account is stored.
+    pub account_columns: AccountColumns,
+    /// Columns that a removal of an account empties besides those of all servers, and the values
+    /// that they get.
+    pub emptied_columns: EmptiedColumns,
+    /// Expression in the index of activities by their object.
+    pub associated_object: AssociatedObject,
+    /// Column in which pins are stored.
+    pub pins: Pins,
+    /// Whether the tables of hashtags exist.
+    pub hashtags: bool,
+    /// Whether chats exist, and their messages can be deleted.
+    pub chats: bool,
+    /// Whether staff have notifications of reports, which they lose with their role.
+    pub report_notifications: bool,
+
+    // Activities that the server writes.
+    /// Form of the recipients of a Delete or Undo.
+    pub recipients: RecipientsForm,
+    /// Whether a conversation has a row, whose number activities repeat as `context_id`.
+    pub context_ids: bool,
+    /// What becomes of a Follow that is taken back.
+    pub undone_follow: UndoneFollow,
+    /// Whether the Delete of a removed account, and those of its posts, name a deleted activity.
+    pub names_deleted_activity: bool,
+    /// Whether an address that is none keeps a post from being deleted.
+    pub validates_addresses: bool,
+    /// Replies that a deletion subtracts from the counter of the post to which they reply.
+    pub lowered_replies: LoweredReplies,
+    /// Whether a deletion subtracts quotes.
+    pub lowers_quotes: bool,
+    /// Whether anything of a deactivated local account can be deleted.
+    pub deletes_of_inactive: bool,
+
+    // Jobs that the server is given.
+    /// Whether a deletion schedules the post's expiration again.
+    pub reschedules_expiration: bool,
+    /// Queue in which posts expire.
+    pub expiration_queue: &'static str,
+    /// Job that removes the files of a deleted post.
+    pub attachment_job: AttachmentJob,
+    /// Whether files of deleted posts are removed, unless it is configured otherwise.
+    pub cleanup_attachments: bool,
+    /// When a deletion gets a job that removes the post from the search index.
+    pub search_job: SearchJob,
+    /// Job that a new activity gets for the search.
+    pub index_job: IndexJob,
+    /// Arguments of the job that federates an activity.
+    pub publish_job: PublishJob,
+    /// Arguments of the job that delivers an activity to one inbox.
+    pub delivery_job: DeliveryJob,
+    /// Whether deliveries have priorities.
+    pub delivery_priorities: bool,
+    /// Number of times that a delivery is attempted.
+    pub delivery_attempts: i32,
+    /// Which unreachable hosts get no deliveries.
+    pub unreachable: Unreachable,
+    /// Whether the context of a document names the term `htmlMfm`.
+    pub html_mfm: bool,
+    /// Queue of mails, and the number of attempts; `None` if the server sends none to new accounts.
+    pub mail_job: Option<(&'static str, i32)>,
+
+    // What the running server remembers.
+    /// Whether it keeps accounts in memory, so that a change needs a reload.
+    pub caches_accounts: bool,
+    /// Whether a job exists that reloads an account without profile fields.
+    pub reloads_fieldless: bool,
+    /// Job that activates or deactivates an account.
+    pub activation_job: ActivationJob,
+    /// Job by which the running server itself removes an account, and drops it from its memory.
+    pub removal_job: RemovalJob,
+
+    // Accounts.
+    /// Whether the deactivation of an inactive account repeats its effects.
+    pub repeats_deactivation: bool,
+    /// Whether inactive followers count.
+    pub counts_inactive_followers: bool,
+    /// Whether the row of an unconfirmed account goes with it even if no confirmation is required.
+    pub removes_unconfirmed: bool,
+    /// Whether the task that creates an account also confirms its address.
+    pub confirms_new_accounts: bool,
+    /// Whether a new account gets its keys immediately.
+    pub makes_keys: bool,
+    /// Whether reserved nicknames are compared without regard to case.
+    pub restricted_in_any_case: bool,
+    /// Path of the page on which a password is reset, without the token.
+    pub password_reset_path: &'static str,
+    /// Password hash that the server itself makes: with any other it would hash again at the next
+    /// login, which ends the account's other sessions.
+    pub password_scheme: PasswordScheme,
+    /// Whether its login accepts argon2.
+    pub argon2_login: Argon2Login,
+    /// Words in which the original's tasks report.
+    pub task_output: TaskOutput,
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.title)
+    }
+}
+
+/// How the state of an account is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountColumns {
+    /// `is_active`, `is_confirmed`, `is_approved`.
+    Active,
+    /// `deactivated`, `confirmation_pending`, `approval_pending`.
+    Deactivated,
+}
+
+/// Columns that only some servers have and a removal empties.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmptiedColumns {
+    /// None besides the state.
+    None,
+    /// `mastofe_settings`.
+    MastofeSettings,
+    /// `ap_enabled`, `mastofe_settings`; when every delivery is signed also the keys.
+    ApEnabledAndKeys,
+}
+
+/// Expression in the index of activities by their object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssociatedObject {
+    /// By the SQL function `associated_object_id(jsonb)`.
+    Function,
+    /// By `coalesce(data->'object'->>'id', data->>'object')`.
+    Coalesce,
+}
+
+/// Column in which pins are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pins {
+    /// `users.pinned_objects`: JSON map from object id to time.
+    Objects,
+    /// `users.pinned_activities`: array of flake texts.
+    Activities,
+}
+
+/// Form of the recipients of a Delete or Undo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecipientsForm {
+    /// Sorted, without duplicates, with empty `bto` and `bcc`.
+    Sorted,
+    /// In reverse order, with duplicates, without `bto` and `bcc`.
+    Reversed,
+}
+
+/// What becomes of a Follow that is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UndoneFollow {
+    /// Its state becomes `cancelled`.
+    Cancelled,
+    /// Its row is deleted.
+    Deleted,
+}
+
+/// Replies that a deletion subtracts from the counter of the post to which they reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoweredReplies {
+    /// All.
+    All,
+    /// Public ones.
+    Public,
+}
+
+/// Job that removes the files of a deleted post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttachmentJob {
+    /// One with the post's document.
+    OfObject {
+        /// Its queue.
+        queue: &'static str,
+        /// Number of attempts.
+        max_attempts: i32,
+    },
+    /// One with the list of files, later, for posts of this server only.
+    OfFiles,
+}
+
+/// When a deletion gets a job that removes the post from the search index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SearchJob {
+    /// Always, whatever the search module.
+    Always,
+    /// If an external index is configured.
+    IfIndexed,
+    /// Never.
+    Never,
+}
+
+/// Job that a new activity gets for the search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexJob {
+    /// `add_to_index`.
+    Always,
+    /// `add_to_index` if an external index is configured.
+    IfIndexed,
+    /// `fetch_data_for_activity`.
+    FetchData,
+    /// None.
+    Never,
+}
+
+/// Arguments of the job that federates an activity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublishJob {
+    /// The activity's id.
+    Plain,
+    /// Also `opts`, which the newest releases require and older ones ignore.
+    WithOptions,
+    /// Also the document of the undone activity, whose row will be gone by then.
+    WithUndone,
+}
+
+/// Arguments of the job that delivers an activity to one inbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryJob {
+    /// The document itself, and since when the host has been unreachable.
+    Document {
+        /// Whether an Undo embeds what it undoes.
+        embeds_undone: bool,
+    },
+    /// The activity's id.
+    ActivityId {
+        /// Whether it says since when the host has been unreachable.
+        unreachable_since: bool,
+    },
+}
+
+/// Which unreachable hosts get no deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreachable {
+    /// Those that have been unreachable for longer than `federation.reachability_timeout`.
+    AfterTimeout,
+    /// All.
+    Immediately,
+}
+
+/// Job that activates or deactivates an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActivationJob {
+    /// `user_activation`, whose status is `true` for an active account.
+    UserActivation,
+    /// `deactivate_user`, whose status is `true` for an inactive account.
+    DeactivateUser,
+}
+
+/// Job by which the running server itself removes an account: used only where tests showed that it
+/// does no more when everything of the account is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemovalJob {
+    /// For every account, at the end. Any other job would put the old profile into memory again.
+    Always {
+        /// Its queue.
+        queue: &'static str,
+        /// Its worker.
+        worker: &'static str,
+    },
+    /// For an account whose row goes; one whose row stays can be reloaded.
+    OfRow {
+        /// Its queue.
+        queue: &'static str,
+        /// Its worker.
+        worker: &'static str,
+    },
+    /// Never: the server shows the account until it restarts.
+    Never,
+}
+
+/// Whether the login accepts argon2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Argon2Login {
+    /// It does.
+    Yes,
+    /// Not in the oldest of these releases, and the database does not show which it is.
+    SinceLater,
+    /// It does not.
+    No,
+}
+
+/// Words in which the original's tasks report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskOutput {
+    /// `is_active`, "Successfully deactivated".
+    Active,
+    /// `deactivated`, "Deactivating", "Confirmation pending status".
+    Deactivated,
+}
