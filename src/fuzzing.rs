@@ -40,6 +40,7 @@ pub fn message(bytes: &[u8]) {
             let Message::Run(again) = read_message(&written) else { panic!("{written:?}") };
             assert_eq!((again.run_id, again.job), (envelope.run_id, envelope.job));
         }
+        Message::Due { run_id } => panic!("Redis has no such message: {run_id}"),
         Message::Unreadable { reason } => assert!(reason.len() <= LONGEST_REASON),
     }
 }

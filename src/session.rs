@@ -11,6 +11,7 @@ use ostrakon_engine::{
     watch_client,
 };
 use ostrakon_jobs::ObanQueues;
+use ostrakon_queue::{Notifier, PostgresNotifier, QueueError, RedisNotifier};
 use ostrakon_server::{Configuration, ProbeError, Server};
 use sqlx::{
     ConnectOptions as _, PgConnection, PgPool, Postgres, pool::PoolConnection,
@@ -35,6 +36,9 @@ pub(crate) const COMMAND_CONNECTIONS: u32 = 6;
 /// each of them plans every statement again.
 pub(crate) const BATCH_CONNECTIONS: u32 = 1;
 
+/// Connections of a worker that listen for notifications, if PostgreSQL carries them: one per class.
+pub(crate) const LISTENING_CONNECTIONS: u32 = 2;
+
 /// Time limit for the liveness check of an idle connection.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
@@ -54,6 +58,8 @@ pub(crate) struct Session {
     /// Pool for leases, reconciler and readers. Small, and separate in a worker, so that heavy work
     /// cannot starve it.
     pub(crate) side_pool: PgPool,
+    /// Pool of a worker's sessions that listen for notifications, if PostgreSQL carries them.
+    listeners: Option<PgPool>,
     /// Settings in force.
     pub(crate) settings: Arc<Settings>,
     /// Task that follows the database to another of its hosts.
@@ -79,6 +85,7 @@ impl Session {
             side_pool: pool.clone(),
             batch_pool,
             pool,
+            listeners: None,
             settings: Arc::new(settings),
             _follower: follower,
         })
@@ -95,7 +102,17 @@ impl Session {
                 Box::pin(async move { link.prepare(db).await })
             })
             .connect_lazy_with(link.options());
-        let follower = Box::pin(reach(&link, vec![side_pool.clone(), pool.clone()])).await?;
+        let listeners = settings.notifying_redis().is_none().then(|| {
+            let preparing = Arc::clone(&link);
+            pool_options(&link, LISTENING_CONNECTIONS)
+                .after_connect(move |db, _| {
+                    let link = Arc::clone(&preparing);
+                    Box::pin(async move { link.prepare(db).await })
+                })
+                .connect_lazy_with(link.options())
+        });
+        let pools = [side_pool.clone(), pool.clone()].into_iter().chain(listeners.clone());
+        let follower = Box::pin(reach(&link, pools.collect())).await?;
         if link.is_read_only() {
             return Err(Failure::Refused(format!(
                 "PostgreSQL at {} allows ostrakon only to read: it is a standby, or \
@@ -104,7 +121,35 @@ impl Session {
             )));
         }
         let batch_pool = pool.clone();
-        Ok(Self { pool, batch_pool, side_pool, settings: Arc::new(settings), _follower: follower })
+        Ok(Self {
+            pool,
+            batch_pool,
+            side_pool,
+            listeners,
+            settings: Arc::new(settings),
+            _follower: follower,
+        })
+    }
+
+    /// Connects to what carries notifications, for a command; gives up after about 3 s.
+    pub(crate) async fn notifier(&self) -> Result<Box<dyn Notifier>, QueueError> {
+        Ok(match self.settings.notifying_redis() {
+            Some(redis) => Box::new(RedisNotifier::connect(&redis).await?),
+            None => Box::new(self.postgres_notifier()),
+        })
+    }
+
+    /// Notifier of a worker: it connects when it is used, and again after each outage.
+    pub(crate) fn lazy_notifier(&self) -> Result<Box<dyn Notifier>, QueueError> {
+        Ok(match self.settings.notifying_redis() {
+            Some(redis) => Box::new(RedisNotifier::lazy(&redis)?),
+            None => Box::new(self.postgres_notifier()),
+        })
+    }
+
+    fn postgres_notifier(&self) -> PostgresNotifier {
+        let listeners = self.listeners.as_ref().unwrap_or(&self.side_pool);
+        PostgresNotifier::new(self.side_pool.clone(), listeners.clone())
     }
 
     /// Examines the database: which server it belongs to, and how that server is configured.

@@ -7,7 +7,7 @@ use super::{
     output::{Stacked, fitting, table},
 };
 use crate::{
-    session::{BATCH_CONNECTIONS, COMMAND_CONNECTIONS},
+    session::{BATCH_CONNECTIONS, COMMAND_CONNECTIONS, LISTENING_CONNECTIONS},
     settings::{Loaded, SIDE_CONNECTIONS, Settings},
 };
 
@@ -52,9 +52,10 @@ fn show(loaded: &Loaded, output: Output) {
 
 /// Maximum number of connections to PostgreSQL held by processes with these settings.
 fn connections(settings: &Settings) -> String {
+    let listening = if settings.notifying_redis().is_none() { LISTENING_CONNECTIONS } else { 0 };
     format!(
         "Connections to PostgreSQL: at most {} for a worker, {} for a command.",
-        settings.worker.jobs() + SIDE_CONNECTIONS,
+        settings.worker.jobs() + SIDE_CONNECTIONS + listening,
         COMMAND_CONNECTIONS + BATCH_CONNECTIONS
     )
 }

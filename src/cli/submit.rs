@@ -22,7 +22,7 @@ use super::{
     run_json::RunJson,
 };
 use crate::session::{Session, operator};
-use ostrakon_queue::{Envelope, Producer, QueueError};
+use ostrakon_queue::{Envelope, Notifier, QueueError};
 
 /// Options of every command that makes a run.
 #[derive(Debug, Clone, clap::Args)]
@@ -93,7 +93,7 @@ pub(super) async fn submit(
         return Ok(());
     }
     session.require_ledger().await?;
-    let producer = required_redis(session, &options).await?;
+    let notifier = required_redis(session, &options).await?;
     confirm(job, &plan, options.yes, output)?;
     options.inline = long_jobs_here(session, &options, output).await?;
     let request = Request { job: request.job.clone(), options: &options, done: request.done };
@@ -107,7 +107,7 @@ pub(super) async fn submit(
         Box::pin(inline(session, &server, job, &id, &mut interrupts, output)).await?
     } else {
         id = enqueue(session, &server, &request, &plan, output).await?;
-        let alive = notify(session, job, &id, producer, output).await?;
+        let alive = notify(session, job, &id, notifier, output).await?;
         if !(options.wait || options.wait_for_worker && alive) {
             let run = find(session, &id).await?;
             output.object(&RunJson::of(&run));
@@ -297,12 +297,12 @@ async fn notify(
     session: &Session,
     job: &AnyJob,
     id: &str,
-    producer: Option<Producer>,
+    notifier: Option<Box<dyn Notifier>>,
     output: Output,
 ) -> Result<bool, Failure> {
     output.result(format!("Queued {} {} as run {id}.", job.name(), job.subject()));
     output.note(format!("Follow it with: ostrakon runs watch {id}"));
-    match send_notification(session, job, id, producer).await {
+    match send_notification(session, job, id, notifier).await {
         Ok(()) => {
             let mut db = session.side_pool.acquire().await?;
             ledger::mark_notified(&mut db, &[id.to_owned()]).await?;
@@ -318,37 +318,44 @@ async fn notify(
 pub(super) async fn required_redis(
     session: &Session,
     options: &RunOptions,
-) -> Result<Option<Producer>, Failure> {
+) -> Result<Option<Box<dyn Notifier>>, Failure> {
     if !options.inline {
         // Invalid settings do not become valid by waiting.
-        session.settings.redis.queue().check()?;
+        session.settings.notifying_redis().map_or(Ok(()), |redis| redis.check())?;
     }
     if !options.require_redis {
         return Ok(None);
     }
-    let producer = Producer::connect(&session.settings.redis.queue()).await;
-    Ok(Some(producer.map_err(|error| Failure::from(error).and("Nothing was queued."))?))
+    if session.settings.notifying_redis().is_none() {
+        return Err(Failure::Usage(
+            "--require-redis: workers are notified by PostgreSQL, since redis.url is not set or \
+             queue.backend is \"postgres\"; nothing was queued"
+                .to_owned(),
+        ));
+    }
+    let notifier = session.notifier().await;
+    Ok(Some(notifier.map_err(|error| Failure::from(error).and("Nothing was queued."))?))
 }
 
 async fn send_notification(
     session: &Session,
     job: &AnyJob,
     id: &str,
-    producer: Option<Producer>,
+    notifier: Option<Box<dyn Notifier>>,
 ) -> Result<(), QueueError> {
-    let mut producer = match producer {
-        Some(producer) => producer,
-        None => Producer::connect(&session.settings.redis.queue()).await?,
+    let mut notifier = match notifier {
+        Some(notifier) => notifier,
+        None => session.notifier().await?,
     };
     let payload =
         job.payload().map_err(|error| QueueError::Message { reason: error.to_string() })?;
-    if producer.room(job.class()).await? == 0 {
+    if notifier.room(job.class()).await? == 0 {
         // The queue is full, so workers were notified often enough; they find this run by
         // themselves.
         return Ok(());
     }
     let envelope = Envelope { run_id: id.to_owned(), job: job.name().to_owned(), payload };
-    producer.notify(job.class(), envelope).await
+    notifier.notify(job.class(), envelope).await
 }
 
 /// Reads a run that must exist.

@@ -12,6 +12,7 @@ use super::{
     file::{self, ConfigFile},
     keys,
     origin::Layer,
+    queue::Backend,
     secret::mask,
 };
 
@@ -177,6 +178,13 @@ fn conflicts(settings: &Settings, entries: &[Entry]) -> Vec<Problem> {
     let mut problems = Vec::new();
     if settings.worker.lease_renewal > settings.worker.lease / 2 {
         problems.push(conflict("worker.lease_renewal", "half of", "worker.lease"));
+    }
+    if settings.queue.backend == Backend::Redis && settings.redis.url.is_none() {
+        problems.push(Problem::Conflict {
+            key: "queue.backend",
+            found: reported("queue.backend"),
+            limit: "\"auto\" or \"postgres\" while redis.url is not set".to_owned(),
+        });
     }
     if settings.batch.rows_initial > settings.batch.rows_max {
         problems.push(conflict("batch.rows_initial", "as many as", "batch.rows_max"));

@@ -24,6 +24,7 @@ mod load;
 mod log;
 mod origin;
 mod overrides;
+mod queue;
 mod redis;
 mod registration;
 mod secret;
@@ -49,7 +50,8 @@ pub(crate) use self::{
     worker::SIDE_CONNECTIONS,
 };
 use self::{
-    database::DatabaseSettings, key::Accepts, redis::RedisSettings, worker::WorkerSettings,
+    database::DatabaseSettings, key::Accepts, queue::Backend, queue::QueueSettings,
+    redis::RedisSettings, worker::WorkerSettings,
 };
 
 /// Default values, with the documentation of every key.
@@ -63,6 +65,7 @@ pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
     [
         TOP,
         database::KEYS,
+        queue::KEYS,
         redis::KEYS,
         worker::KEYS,
         batch::KEYS,
@@ -85,7 +88,9 @@ pub(crate) struct Settings {
     pub(crate) instance_url: Option<Url>,
     /// The server's database.
     pub(crate) database: DatabaseSettings,
-    /// Redis for notifications.
+    /// How workers are notified.
+    pub(crate) queue: QueueSettings,
+    /// Redis for notifications, if they go through Redis.
     pub(crate) redis: RedisSettings,
     /// How a worker runs its jobs.
     pub(crate) worker: WorkerSettings,
@@ -110,6 +115,14 @@ impl Settings {
     /// If the config file cannot be used, or a key or value in force is not accepted.
     pub(crate) fn load(overrides: &Overrides) -> Result<Loaded, SettingsError> {
         load::load(overrides, &Surroundings::of_process())
+    }
+
+    /// Redis through which workers are notified; `None` if that is done by PostgreSQL.
+    pub(crate) fn notifying_redis(&self) -> Option<ostrakon_queue::RedisSettings> {
+        match self.queue.backend {
+            Backend::Postgres => None,
+            Backend::Auto | Backend::Redis => self.redis.queue(),
+        }
     }
 }
 

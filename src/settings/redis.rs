@@ -27,8 +27,8 @@ pub(super) const KEYS: &[Key] = &[
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RedisSettings {
-    /// URL of Redis.
-    pub(crate) url: SecretUrl,
+    /// URL of Redis, if there is one.
+    pub(crate) url: Option<SecretUrl>,
     /// Prefix of every key that ostrakon writes.
     pub(crate) prefix: String,
     /// CA certificates to trust instead of the default ones.
@@ -43,15 +43,15 @@ pub(crate) struct RedisSettings {
 }
 
 impl RedisSettings {
-    /// Connection settings of the queue.
-    pub(crate) fn queue(&self) -> ostrakon_queue::RedisSettings {
-        ostrakon_queue::RedisSettings {
-            url: self.url.expose().to_owned(),
+    /// Connection settings of the queue; `None` without a URL.
+    pub(super) fn queue(&self) -> Option<ostrakon_queue::RedisSettings> {
+        Some(ostrakon_queue::RedisSettings {
+            url: self.url.as_ref()?.expose().to_owned(),
             prefix: self.prefix.clone(),
             ca_file: self.ca_file.clone(),
             cert_file: self.cert_file.clone(),
             key_file: self.key_file.clone(),
-        }
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use ostrakon_engine::{
 };
 use ostrakon_jobs::AnyJob;
 use ostrakon_server::Server;
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, error, info, warn};
@@ -31,6 +32,13 @@ struct Shared {
     stop: CancellationToken,
 }
 
+/// What a message says of a run, whoever wrote it.
+struct Notification {
+    run_id: String,
+    /// Job and payload, to be compared with the ledger's, where the message has them.
+    request: Option<(String, Value)>,
+}
+
 impl Handler {
     pub(super) fn new(
         session: Session,
@@ -43,39 +51,40 @@ impl Handler {
 
     /// Executes the run of a message, if the ledger agrees.
     pub(super) async fn handle(self, message: Message) {
-        let envelope = match message {
-            Message::Run(envelope) => envelope,
+        let notification = match message {
+            Message::Run(Envelope { run_id, job, payload }) => {
+                Notification { run_id, request: Some((job, payload)) }
+            }
+            Message::Due { run_id } => Notification { run_id, request: None },
             Message::Unreadable { reason } => {
                 warn!(reason, "A message in the queue cannot be read; it was ignored");
                 return;
             }
         };
-        match answered(LEDGER_TIMEOUT, self.claim(&envelope)).await {
+        match answered(LEDGER_TIMEOUT, self.claim(&notification)).await {
             Ok(Some((job, claim))) => self.work(&job, &claim).await,
             Ok(None) => {}
             // The reconciler notifies again when PostgreSQL is back.
-            Err(error) => warn!(run_id = envelope.run_id, %error, "A run could not be claimed"),
+            Err(error) => warn!(run_id = notification.run_id, %error, "A run could not be claimed"),
         }
     }
 
     /// Checks a message against the ledger and claims its run, if it is due.
-    async fn claim(&self, envelope: &Envelope) -> sqlx::Result<Option<(AnyJob, Claim)>> {
+    async fn claim(&self, notification: &Notification) -> sqlx::Result<Option<(AnyJob, Claim)>> {
         let Shared { session, worker, stop, .. } = &*self.shared;
         if stop.is_cancelled() {
             return Ok(None);
         }
-        let run_id = &envelope.run_id;
+        let Notification { run_id, request } = notification;
         let mut db = session.side_pool.acquire().await?;
         let Some(run) = ledger::find(&mut db, run_id).await? else {
-            warn!(run_id, job = envelope.job, "A message names an unknown run; it was ignored");
+            warn!(run_id, "A message names an unknown run; it was ignored");
             return Ok(None);
         };
-        if run.job != envelope.job || run.payload != envelope.payload {
-            warn!(
-                run_id,
-                job = envelope.job,
-                "A message differs from the ledger's run; it was ignored"
-            );
+        if let Some((job, payload)) = request
+            && (run.job != *job || run.payload != *payload)
+        {
+            warn!(run_id, job, "A message differs from the ledger's run; it was ignored");
             return Ok(None);
         }
         let job = match AnyJob::of(&run) {

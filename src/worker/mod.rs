@@ -5,7 +5,7 @@ mod lifecycle;
 mod progress;
 mod reconciler;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use ostrakon_engine::{Class, ledger};
 use ostrakon_server::Server;
@@ -19,7 +19,7 @@ use crate::{
 };
 use handler::Handler;
 use lifecycle::Signals;
-use ostrakon_queue::{self, Connection, ConsumerSettings};
+use ostrakon_queue::ConsumerSettings;
 
 /// Seconds between a worker's heartbeats in Redis, and how many may be missed: 24 hours' worth.
 ///
@@ -41,7 +41,7 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
         .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))?;
     let id = fresh_worker_id();
     let stop = CancellationToken::new();
-    let connection = Connection::lazy(&session.settings.redis.queue())?;
+    let notifier = session.lazy_notifier()?;
     let worker = &session.settings.worker;
     info!(
         worker = id,
@@ -49,26 +49,25 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
         host = server.host,
         concurrency = worker.concurrency,
         short_concurrency = worker.short_concurrency,
-        redis = connection.address(),
+        notifications = notifier.address(),
         "The worker has started"
     );
     let handler = Handler::new(session.clone(), server, id.clone(), stop.clone());
     let mut tasks = JoinSet::new();
     for class in Class::ALL {
         let handler = handler.clone();
-        tasks.spawn(ostrakon_queue::consume(
+        tasks.spawn(notifier.consume(
             consumer_settings(&session, class, &id),
-            connection.clone(),
             class,
+            Arc::new(move |message| Box::pin(handler.clone().handle(message))),
             stop.clone(),
-            move |message| handler.clone().handle(message),
         ));
     }
     let outdated = CancellationToken::new();
     let reconciling = tokio::spawn(reconciler::reconcile(
         session.clone(),
         id.clone(),
-        connection,
+        notifier,
         stop.clone(),
         outdated.clone(),
     ));

@@ -15,14 +15,14 @@ use tracing::{debug, info, warn};
 
 use super::LEDGER_TIMEOUT;
 use crate::session::{Session, host_name};
-use ostrakon_queue::{self, Connection, Envelope, Producer, QueueError};
+use ostrakon_queue::{Envelope, Notifier, QueueError};
 
 /// Rounds after which workers are notified again of a run that still waits.
 const TIMEOUT_ROUNDS: u32 = 3;
 
 /// Maximum number of runs per class and round that workers are notified of, so that a round stays
 /// short.
-const ANNOUNCED_AT_ONCE: i64 = 200;
+const NOTIFIED_PER_ROUND: i64 = 200;
 
 /// Time limit for the notifications of one class in a round: with a slow Redis, not all due runs
 /// fit. The next round does the rest.
@@ -32,7 +32,7 @@ const NOTIFY_TIMEOUT: Duration = Duration::from_secs(20);
 const ADVISORY_LOCK: i64 = 0x6F73_7472_616B;
 
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum ReconcileError {
     #[error("PostgreSQL: {0}")]
     Database(#[from] sqlx::Error),
     #[error("{0}")]
@@ -44,7 +44,7 @@ enum Trouble {
 pub(super) async fn reconcile(
     session: Session,
     worker: String,
-    connection: Connection,
+    notifier: Box<dyn Notifier>,
     stop: CancellationToken,
     outdated: CancellationToken,
 ) {
@@ -55,8 +55,7 @@ pub(super) async fn reconcile(
     };
     let every = session.settings.worker.reconcile_interval;
     let timeout = every * TIMEOUT_ROUNDS;
-    let mut reconciler =
-        Reconciler { session, this, connection, timeout, outdated, troubled: false };
+    let mut reconciler = Reconciler { session, this, notifier, timeout, outdated, troubled: false };
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -76,7 +75,7 @@ struct Due {
 struct Reconciler {
     session: Session,
     this: Worker,
-    connection: Connection,
+    notifier: Box<dyn Notifier>,
     timeout: Duration,
     outdated: CancellationToken,
     troubled: bool,
@@ -101,14 +100,14 @@ impl Reconciler {
         }
     }
 
-    async fn round(&mut self) -> Result<(), Trouble> {
+    async fn round(&mut self) -> Result<(), ReconcileError> {
         if answered(LEDGER_TIMEOUT, self.sign()).await? == SchemaState::Newer {
             self.outdated.cancel();
             return Ok(());
         }
         for class in Class::ALL {
-            ostrakon_queue::sweep(&mut self.connection, class).await?;
-            self.announce_due(class).await?;
+            self.notifier.clean_up(class).await?;
+            self.notify_due(class).await?;
         }
         Ok(())
     }
@@ -134,9 +133,9 @@ impl Reconciler {
         Ok(Some(Due { tx, runs }))
     }
 
-    async fn announce_due(&mut self, class: Class) -> Result<(), Trouble> {
-        let mut producer = Producer::new(self.connection.clone());
-        let room = i64::try_from(producer.room(class).await?).unwrap_or(0).min(ANNOUNCED_AT_ONCE);
+    async fn notify_due(&mut self, class: Class) -> Result<(), ReconcileError> {
+        let room =
+            i64::try_from(self.notifier.room(class).await?).unwrap_or(0).min(NOTIFIED_PER_ROUND);
         if room == 0 {
             return Ok(());
         }
@@ -149,12 +148,12 @@ impl Reconciler {
                 break;
             }
             let envelope = Envelope { run_id: run.id.clone(), job: run.job, payload: run.payload };
-            producer.notify(class, envelope).await?;
+            self.notifier.notify(class, envelope).await?;
             notified.push(run.id);
         }
         if !notified.is_empty() {
             FailPoint::AfterNotify.reach();
-            debug!(class = class.name(), runs = notified.len(), "Announced due runs");
+            debug!(class = class.name(), runs = notified.len(), "Notified workers of due runs");
         }
         let marked = async {
             ledger::mark_notified(&mut tx, &notified).await?;

@@ -1,4 +1,4 @@
-//! Recorded transitions of the original: the same command of ours leads to the same rows.
+//! Recorded transitions of the original: ostrakon's command leads to the same rows.
 
 mod departures;
 pub(crate) mod publish;
@@ -12,7 +12,7 @@ use testkit::{Database, Flavour, Step, Transition, compare, snapshot};
 use crate::program::{Done, Ostrakon};
 use departures::{DIFFERENT, GIVEN_UP, NO_COMMAND};
 
-/// Replays every recording of a flavour whose name begins with a prefix.
+/// Replays all recordings of a flavour whose names begin with a prefix.
 async fn replay_all(flavour: Flavour, prefix: &str) -> Result<()> {
     let mut report = String::new();
     for transition in Transition::all(flavour, prefix)? {
@@ -40,7 +40,7 @@ fn assert_departure(transition: &Transition, difference: &str) {
     });
 }
 
-/// Runs a recording's commands one after the other; tells what is not as recorded.
+/// Runs the commands of a recording one after the other; returns what differs from it.
 async fn replay(transition: &Transition) -> Result<String> {
     let database = Database::create(transition.flavour).await?;
     transition.load_before(&database).await?;
@@ -72,7 +72,7 @@ async fn replay(transition: &Transition) -> Result<String> {
     Ok(report)
 }
 
-/// Commands that are jobs; everything else acts at once.
+/// Whether a command is a job; every other command acts immediately.
 fn is_job(arguments: &[String]) -> bool {
     const JOBS: [&str; 8] = [
         "delete_activities",
@@ -87,8 +87,8 @@ fn is_job(arguments: &[String]) -> bool {
     arguments.first().is_some_and(|command| JOBS.contains(&command.as_str()))
 }
 
-/// Replaces the password that the original repeats by what ostrakon says instead (D40): this one
-/// line, and only where a password was given.
+/// Replaces the password that the original repeats by what ostrakon prints instead (D40): only in
+/// this line, and only if a password was given.
 fn unechoed(step: &Step) -> String {
     let given = step.arguments.windows(2).find(|pair| pair[0] == "--password");
     match (step.arguments.first().map(String::as_str), given) {
@@ -100,9 +100,9 @@ fn unechoed(step: &Step) -> String {
     }
 }
 
-/// Takes out of a line what is made up anew each time.
+/// Masks what is generated again each time.
 fn masked(text: &str) -> String {
-    // 32 bytes in base64url, the padding possibly percent-encoded.
+    // 32 bytes in base64url; the padding may be percent-encoded.
     let is_token = |word: &str| {
         let bare = word.trim_end_matches("%3D").trim_end_matches('=');
         bare.len() == 43 && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
@@ -121,8 +121,8 @@ fn masked(text: &str) -> String {
     out
 }
 
-/// Tells what is wrong with how a command ended. The original reports what it handles on its
-/// standard error and ends with 0 all the same; where it crashes, the words are its own.
+/// Describes what is wrong with the end of a command. For an error that it handles, the original
+/// writes to standard error and still ends with 0. If it crashes, its message is its own.
 fn wrong_end(step: &Step, done: &Done) -> String {
     let handled = step.exit_code == 0 && !step.stderr.is_empty();
     let reported = done.stderr.starts_with(&step.stderr) && done.code != 0;
@@ -135,17 +135,17 @@ fn wrong_end(step: &Step, done: &Done) -> String {
 }
 
 async fn program(database: &Database, transition: &Transition) -> Result<Ostrakon> {
-    // What was recorded is what the original's own task wrote, which tells the server nothing of
-    // it; and there is no server whose deliveries could be waited for.
+    // The recordings hold what the original's own task wrote, and the task does not make the server
+    // reload anything. No server is running whose deliveries could be awaited.
     let mut ostrakon = Ostrakon::with_least_rights(database)
         .await?
         .with("OSTRAKON_SERVER_REFRESH", "off")
         .with("OSTRAKON_SERVER_PUBLISH_WAIT", "0s")
-        // The original writes whatever it writes as due at once.
+        // Everything that the original writes is due immediately.
         .with("OSTRAKON_FEDERATION_PER_SECOND", "1000000")
         .with("OSTRAKON_SERVER_NAME", "peer")
         .with("OSTRAKON_SERVER_NOTIFY_EMAIL", "notify@peer.example")
-        // Some recordings hold no account that would tell it.
+        // Some recordings have no account that shows the address.
         .with("OSTRAKON_INSTANCE_URL", "https://peer.example");
     for (switch, variable, value) in [
         ("LAB_CLEANUP", "OSTRAKON_SERVER_CLEANUP_ATTACHMENTS", "true"),
@@ -164,7 +164,7 @@ async fn program(database: &Database, transition: &Transition) -> Result<Ostrako
     Ok(ostrakon)
 }
 
-/// A test for each group of recordings, and the list of the groups.
+/// Defines a test for each group of recordings, and the list of groups.
 macro_rules! replays {
     ($($name:ident: $flavour:ident $prefix:literal,)+) => {
         $(#[tokio::test]

@@ -1,4 +1,4 @@
-//! The built binary, as a user runs it.
+//! The built binary, as an operator runs it.
 
 use std::{
     ffi::OsStr,
@@ -10,11 +10,11 @@ use std::{
 use anyhow::{Context as _, Result};
 use testkit::{Database, Flavour};
 
-/// The role that most tests run the program as, on the server of the whole test run.
+/// Role that most tests run the program as, on the server of the whole test run.
 const ROLE: &str = "ostrakon_least";
 
-/// Gives what `ostrakon migrate --print-grants` prints. The databases of a flavour are alike, and a
-/// test may need many.
+/// Returns what `ostrakon migrate --print-grants` prints. It is the same in all databases of a
+/// flavour, and a test may need many of them.
 fn grants(owner: &Ostrakon, flavour: Flavour) -> Result<String> {
     static PRINTED: Mutex<Vec<(Flavour, String)>> = Mutex::new(Vec::new());
     let mut printed = PRINTED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -32,7 +32,7 @@ fn print_grants(owner: &Ostrakon) -> Result<String> {
     Ok(done.stdout)
 }
 
-/// What a command did.
+/// Result of a command.
 #[derive(Debug)]
 pub(crate) struct Done {
     /// Standard output.
@@ -65,9 +65,9 @@ impl Ostrakon {
         Self::at(database.url())
     }
 
-    /// A program that works on a database in which its own tables are, as a role that has the
-    /// GRANTs of `ostrakon migrate --print-grants` and no other right: whatever a test does with it
-    /// proves them.
+    /// A program on a database that has ostrakon's own tables. It runs as a role with the GRANTs of
+    /// `ostrakon migrate --print-grants` and no other right, so every test that uses it proves
+    /// them.
     pub(crate) async fn with_least_rights(database: &Database) -> Result<Self> {
         let owner = Self::on(database);
         owner.migrate()?;
@@ -75,7 +75,7 @@ impl Ostrakon {
         Ok(Self::at(&database.grant(ROLE, &grants).await?))
     }
 
-    /// Gives that role its rights anew, as an administrator does after an update of the server.
+    /// Grants that role its rights again, as an administrator does after an update of the server.
     pub(crate) async fn renew_least_rights(database: &Database) -> Result<()> {
         let grants = print_grants(&Self::on(database))?;
         database.grant(ROLE, &grants).await?;
@@ -87,20 +87,21 @@ impl Ostrakon {
         Self::nowhere().with("OSTRAKON_DATABASE_URL", url)
     }
 
-    /// A program that was told of no database.
+    /// A program without a database URL.
     ///
-    /// Tests have connections of their own, which nobody needs to wait for.
+    /// `batch.late_writes` is 0s: tests have connections of their own, for which no run needs to
+    /// wait.
     pub(crate) fn nowhere() -> Self {
         Self { environment: Vec::new() }.with("OSTRAKON_BATCH_LATE_WRITES", "0s")
     }
 
-    /// Where its database is, for a test that looks at it as the same role.
+    /// URL of its database, for a test that connects as the same role.
     pub(crate) fn database_url(&self) -> &str {
         let named = self.environment.iter().rfind(|(name, _)| name == "OSTRAKON_DATABASE_URL");
         named.map_or("", |(_, url)| url)
     }
 
-    /// The same with one more variable.
+    /// Adds a variable to the environment.
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
         self
@@ -118,13 +119,13 @@ impl Ostrakon {
         command
     }
 
-    /// Runs a command to its end. Must not be called on a thread that drives async tasks needed
-    /// by the command.
+    /// Runs a command to its end. Must not be called on a thread that drives async tasks needed by
+    /// the command.
     pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Result<Done> {
         Ok(self.command(arguments).output().context("ostrakon cannot be started")?.into())
     }
 
-    /// Runs a command to its end, with lines on its standard input.
+    /// Runs a command to its end, with `input` on its standard input.
     pub(crate) fn run_with_input<A: AsRef<OsStr>>(
         &self,
         arguments: &[A],
@@ -137,13 +138,13 @@ impl Ostrakon {
             .stderr(Stdio::piped())
             .spawn()
             .context("ostrakon cannot be started")?;
-        // A command that asks nothing may be gone before the line is written.
+        // A command that asks nothing may have ended before the input is written.
         let _unread = child.stdin.take().context("no input")?.write_all(input.as_bytes());
         Ok(child.wait_with_output()?.into())
     }
 
-    /// Runs a command line on a terminal of its own, where `typed` is typed; the terminal shows
-    /// both streams, which come as standard output.
+    /// Runs a command line on a terminal of its own and types `typed`. The terminal shows both
+    /// streams, which are returned as standard output.
     pub(crate) fn run_on_terminal(&self, line: &str, typed: &str) -> Result<Done> {
         let mut terminal = Command::new("script")
             .args(["-qec", &format!("{} {line}", env!("CARGO_BIN_EXE_ostrakon")), "/dev/null"])
@@ -173,7 +174,7 @@ impl Ostrakon {
 }
 
 impl Done {
-    /// Everything that a user sees, for snapshots.
+    /// Everything that the operator sees, for snapshots.
     pub(crate) fn transcript(&self) -> String {
         let marked = |mark: &str, text: &str| -> String {
             text.lines().flat_map(|line| [mark, " ", line, "\n"]).collect()

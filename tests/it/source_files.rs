@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use anyhow::Result;
 
-/// Calls a function with the path from the root and the text of every file below a folder.
+/// Calls a function for every file below a folder, with its path from the root and its text.
 pub(crate) fn each_file(
     folder: &str,
     look: &mut impl FnMut(&str, &str) -> Result<()>,

@@ -1,10 +1,10 @@
-//! That names in the code are the field's words (docs/GLOSSARY.md) and no images.
+//! Names in the code are the field's words (docs/GLOSSARY.md), not images.
 
 use anyhow::{Result, ensure};
 
 use crate::source_files::each_file;
 
-/// Images that were names once, each with the word to use instead.
+/// Images that were once names, each with the word to use instead.
 const IMAGES: [(&str, &str); 15] = [
     ("bell", "notification"),
     ("brake", "throttle"),
@@ -23,7 +23,7 @@ const IMAGES: [(&str, &str); 15] = [
     ("weather", "conditions"),
 ];
 
-/// The code of a Rust file, without its comments and texts.
+/// Code of a Rust file, without its comments and texts.
 fn code(text: &str) -> String {
     let mut code = String::new();
     let mut in_text = false;
@@ -32,7 +32,7 @@ fn code(text: &str) -> String {
         while let Some((place, character)) = characters.next() {
             match character {
                 '\\' if in_text => drop(characters.next()),
-                // A character that is a quotation mark.
+                // The character literal of a quotation mark.
                 '\'' if !in_text && line[place..].starts_with("'\"'") => drop(characters.nth(1)),
                 '"' => in_text = !in_text,
                 '/' if !in_text && line[place..].starts_with("//") => break,
@@ -45,7 +45,7 @@ fn code(text: &str) -> String {
     code
 }
 
-/// The words that a name is made of, in lower case.
+/// Words of a name, in lower case.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_lower = false;

@@ -2,22 +2,22 @@
 
 use std::io;
 
-/// Says what is being done, on the standard error.
+/// Reports progress on standard error.
 pub(crate) fn say(line: impl AsRef<str>) {
     write(&mut io::stderr().lock(), line.as_ref());
 }
 
-/// Prints a line of the result, on the standard output.
+/// Prints a line of the result to standard output.
 pub(crate) fn show(line: impl AsRef<str>) {
     write(&mut io::stdout().lock(), line.as_ref());
 }
 
 fn write(stream: &mut impl io::Write, line: &str) {
-    // A reader that has gone away is no reason to stop.
+    // A closed stream is no reason to stop.
     let _gone = writeln!(stream, "{line}");
 }
 
-/// Prints a table: the first column to the left, the others, which are numbers, to the right.
+/// Prints a table: the first column left-aligned, the others, which are numbers, right-aligned.
 pub(crate) fn show_table(header: &[&str], rows: &[Vec<String>]) {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
@@ -36,7 +36,7 @@ pub(crate) fn show_table(header: &[&str], rows: &[Vec<String>]) {
     }
 }
 
-/// Writes a number with a comma every three digits.
+/// Formats a number with a comma every three digits.
 pub(crate) fn thousands(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let grouped: Vec<&str> = digits

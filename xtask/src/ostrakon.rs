@@ -1,4 +1,4 @@
-//! The program itself, built with optimisation and run as an administrator would.
+//! The program itself, optimised and run as an administrator would run it.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use tokio::process::Command;
 use crate::console::{say, show};
 use crate::program::{FAILPOINTS, cargo, run, spelled};
 
-/// When a delivery is due must not depend on what goes wrong.
+/// Settings under which the due times of deliveries do not depend on faults.
 const DUE_AT_ONCE: &str = "[federation]\nper_second = 1000000\n";
 
 /// The built program, its environment, and a folder of its own.
@@ -23,14 +23,14 @@ pub(crate) struct Ostrakon {
 }
 
 impl Ostrakon {
-    /// Builds it in release mode.
+    /// Builds the program in release mode.
     pub(crate) async fn build() -> Result<Self> {
         let arguments = ["build", "--release", "--package", "ostrakon", "--bin", "ostrakon"];
-        // With the settings that everybody has who sets nothing.
+        // With the default settings.
         Self::build_by(&arguments, "").await
     }
 
-    /// Builds it as the tests do, which dies at named places when told to.
+    /// Builds the program as the tests do, with fail points.
     pub(crate) async fn build_for_chaos() -> Result<Self> {
         let arguments = [&["test", "--no-run", "--workspace"][..], &FAILPOINTS].concat();
         Self::build_by(&arguments, DUE_AT_ONCE).await
@@ -46,41 +46,41 @@ impl Ostrakon {
             bail!("ostrakon could not be built ({})", output.status);
         }
         let folder = tempfile::Builder::new().prefix("ostrakon-xtask-").tempdir()?;
-        // In place of a config file of this machine.
+        // Replaces a config file of this machine.
         let config = folder.path().join("ostrakon.toml");
         std::fs::write(&config, settings)?;
         let environment = vec![("OSTRAKON_CONFIG", config.display().to_string())];
         Ok(Self { program: executable(&output.stdout)?, environment, folder })
     }
 
-    /// Names the servers it works with. Without a Redis only `--inline` commands will do.
+    /// Sets the servers that the program uses. Without a Redis, only `--inline` commands work.
     pub(crate) fn connect(&mut self, database_url: String, redis_url: Option<String>) {
         self.environment.truncate(1);
         self.environment.push(("OSTRAKON_DATABASE_URL", database_url));
         self.environment.extend(redis_url.map(|url| ("OSTRAKON_REDIS_URL", url)));
     }
 
-    /// Sets one more variable, until it is connected anew.
+    /// Sets one more variable, until the next call of [`connect`](Self::connect).
     pub(crate) fn set(&mut self, name: &'static str, value: &str) {
         self.environment.push((name, value.to_owned()));
     }
 
-    /// Gives a folder that goes with this value.
+    /// Returns a folder that is deleted together with this value.
     pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().to_path_buf()
     }
 
-    /// Gives where the program is.
+    /// Returns the path of the program.
     pub(crate) fn path(&self) -> PathBuf {
         self.program.clone()
     }
 
-    /// Gives the variables that name servers and settings.
+    /// Returns the variables that name servers and settings.
     pub(crate) fn environment(&self) -> &[(&'static str, String)] {
         &self.environment
     }
 
-    /// Makes a command, with no setting of the caller's environment.
+    /// Returns a command without any settings from the caller's environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         for (name, _) in std::env::vars_os() {
@@ -96,7 +96,7 @@ impl Ostrakon {
         command
     }
 
-    /// Runs a command in front of the spectators: says it, lets it talk, fails if it fails.
+    /// Runs a command visibly: shows the command line and its output, and fails if it fails.
     pub(crate) async fn perform(&self, arguments: &[&str]) -> Result<()> {
         let mut command = self.command(arguments);
         let name = spelled(&command);
@@ -105,7 +105,7 @@ impl Ostrakon {
         if status.success() { Ok(()) } else { bail!("`{name}` failed ({status})") }
     }
 
-    /// Runs a command that must end well, with no spectators; gives its standard output.
+    /// Runs a command that must succeed, without showing anything; returns its standard output.
     pub(crate) async fn answer_quietly(&self, arguments: &[&str]) -> Result<String> {
         let output = self.command(arguments).output().await?;
         if !output.status.success() {
@@ -120,7 +120,8 @@ impl Ostrakon {
         String::from_utf8(output.stdout).context("ostrakon wrote no UTF-8")
     }
 
-    /// The same as [`perform`](Self::perform), and gives its standard output, which is shown once it has ended.
+    /// Runs a command like [`perform`](Self::perform), and returns its standard output, which is
+    /// shown after the end.
     pub(crate) async fn answer(&self, arguments: &[&str]) -> Result<String> {
         let mut command = self.command(arguments);
         let name = spelled(&command);
@@ -136,7 +137,7 @@ impl Ostrakon {
     }
 }
 
-/// Finds the executable in what cargo says about a build.
+/// Finds the executable in cargo's build messages.
 fn executable(messages: &[u8]) -> Result<PathBuf> {
     let text = String::from_utf8_lossy(messages);
     text.lines()

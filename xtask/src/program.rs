@@ -1,4 +1,4 @@
-//! Other programs: how they are started, and what becomes of their exit codes.
+//! Starts other programs, and handles their exit codes.
 
 use std::ffi::OsStr;
 use std::process::{ExitCode, ExitStatus};
@@ -8,15 +8,16 @@ use tokio::process::Command;
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// What cargo tells the program that it runs. A cargo below must not inherit it: build scripts that
-/// look at it (ring's) would run again, and everything above them would be compiled again.
+/// Prefixes of the variables that cargo sets for the program it runs. A nested cargo must not
+/// inherit them. Otherwise build scripts that read them (ring's) run again, and everything that
+/// depends on them is compiled again.
 const OWN: [&str; 5] =
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
 
-/// The tests have processes die at named places, which a release does not have.
+/// Compiles in the fail points, which a release does not have.
 pub(crate) const FAILPOINTS: [&str; 2] = ["--features", "ostrakon/failpoints"];
 
-/// A cargo command, with the environment that a person's shell would give it.
+/// Returns a cargo command with the environment of a user's shell.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
@@ -27,7 +28,7 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Gives a command as a person would type it.
+/// Returns a command as a user would type it.
 pub(crate) fn spelled(command: &Command) -> String {
     let command = command.as_std();
     let program = std::path::Path::new(command.get_program());
@@ -36,8 +37,9 @@ pub(crate) fn spelled(command: &Command) -> String {
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
-/// Runs a command to its end. Ctrl-C reaches it as well, as it is in the terminal's process group:
-/// it is waited for, so that whoever called can put things back in order. SIGTERM ends it.
+/// Runs a command to its end. Ctrl-C also reaches the command, which is in the terminal's process
+/// group; this function still waits for it, so that the caller can clean up. SIGTERM ends the
+/// command.
 pub(crate) async fn run(command: &mut Command) -> Result<ExitStatus> {
     let name = spelled(command);
     let mut terminated = signal(SignalKind::terminate())?;
@@ -52,7 +54,7 @@ pub(crate) async fn run(command: &mut Command) -> Result<ExitStatus> {
     }
 }
 
-/// Waits for Ctrl-C or SIGTERM; tells which.
+/// Waits for Ctrl-C or SIGTERM; returns which one came.
 pub(crate) async fn interrupted() -> Result<&'static str> {
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
@@ -61,7 +63,7 @@ pub(crate) async fn interrupted() -> Result<&'static str> {
     }
 }
 
-/// Passes an exit code on; a signal becomes 1.
+/// Passes on an exit code; a signal becomes 1.
 pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     ExitCode::from(code.unwrap_or(1))

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use sqlx::{Connection as _, Executor as _, PgConnection, postgres::PgConnectOptions};
 use testkit::{Flavour, Postgres, put_together};
 
-/// Makes an empty database with the schema of the flavour `pleroma`.
+/// Creates an empty database with the schema of the flavour `pleroma`.
 pub(crate) async fn create_database(postgres: &Postgres, name: &'static str) -> Result<()> {
     administer(postgres, &format!("create database {name}")).await?;
     let mut db = PgConnection::connect(&postgres.url(name)).await?;
@@ -12,8 +12,8 @@ pub(crate) async fn create_database(postgres: &Postgres, name: &'static str) -> 
     Ok(db.close().await?)
 }
 
-/// Connects under a name that ostrakon takes for one of its own: it is quick only while nobody else does
-/// anything in the database.
+/// Connects under a name that ostrakon counts as its own: it works at full speed only while no
+/// other session is active in the database.
 pub(crate) async fn connect(postgres: &Postgres, database: &str) -> Result<PgConnection> {
     let options: PgConnectOptions = postgres.url(database).parse()?;
     PgConnection::connect_with(&options.application_name("ostrakon-xtask"))
@@ -21,18 +21,18 @@ pub(crate) async fn connect(postgres: &Postgres, database: &str) -> Result<PgCon
         .with_context(|| format!("{database} cannot be reached"))
 }
 
-/// Makes a database that is an exact copy of another, to which nobody is connected.
+/// Creates an exact copy of a database. No session may be connected to the original.
 pub(crate) async fn copy_database(postgres: &Postgres, from: &str, to: &str) -> Result<()> {
     drop_database(postgres, to).await?;
     administer(postgres, &format!("create database {to} template {from} strategy file_copy")).await
 }
 
-/// Drops a database, if there is one of that name, with everybody who is connected to it.
+/// Drops a database, if it exists, together with all its connections.
 pub(crate) async fn drop_database(postgres: &Postgres, name: &str) -> Result<()> {
     administer(postgres, &format!("drop database if exists {name} with (force)")).await
 }
 
-/// Runs a statement that names databases, which cannot be bound.
+/// Runs a statement that names databases, which cannot be bound as parameters.
 async fn administer(postgres: &Postgres, statement: &str) -> Result<()> {
     let mut admin = PgConnection::connect(&postgres.url("postgres")).await?;
     sqlx::raw_sql(put_together(statement))

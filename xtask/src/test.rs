@@ -20,22 +20,22 @@ const REDIS_URL: &str = "OSTRAKON_TEST_REDIS_URL";
 const LIBRARIES: [&str; 5] =
     ["crates/engine", "crates/queue", "crates/server", "jobs", "tests/kit"];
 
-/// What can be typed.
+/// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Run only tests whose names contain one of these; what begins with `-` goes to the test
-    /// runner as it is.
+    /// Run only tests whose names contain one of these; arguments that begin with `-` go to the
+    /// test runner.
     #[arg(value_name = "FILTER", trailing_var_arg = true, allow_hyphen_values = true)]
     filters: Vec<String>,
 }
 
-/// The servers of a test run; they end when this is dropped, or when the process ends.
+/// Servers of a test run. They end on drop, or when the process ends.
 pub(crate) struct Servers {
     postgres: Option<Postgres>,
     redis: Option<Redis>,
 }
 
-/// Runs all tests of the workspace, and passes their exit code on.
+/// Runs all tests of the workspace, and returns their exit code.
 pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
     provision::run()?;
     let servers = Servers::start()?;
@@ -64,7 +64,7 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
 }
 
 impl Servers {
-    /// Starts what the environment does not name.
+    /// Starts the servers that the environment does not name.
     pub(crate) fn start() -> Result<Self> {
         let named = |name: &str| std::env::var_os(name).is_some_and(|url| !url.is_empty());
         let postgres = if named(POSTGRES_URL) { None } else { Some(Postgres::start()?) };
@@ -88,7 +88,7 @@ async fn has_nextest() -> bool {
     run_program(&mut asked).await.is_ok_and(|status| status.success())
 }
 
-/// Runs the tests of the model, and no others.
+/// Returns the command that runs only the tests of the model.
 pub(crate) async fn model_command() -> Command {
     test_command(has_nextest().await, &["model::".to_owned()])
 }
@@ -104,7 +104,7 @@ fn test_command(nextest: bool, filters: &[String]) -> Command {
     command
 }
 
-/// Whether a library has an example that is compiled: running rustdoc for none costs seconds.
+/// Whether a library has an example to compile: running rustdoc without any costs seconds.
 fn has_doc_tests() -> Result<bool> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace is away")?;
     for library in LIBRARIES {
@@ -133,7 +133,7 @@ fn contains_example(folder: &Path) -> Result<bool> {
     Ok(false)
 }
 
-/// Whether a doc comment opens a code block that is not marked as something else than Rust.
+/// Whether a doc comment opens a code block that is not marked as another language than Rust.
 fn begins_example(source: &str) -> bool {
     source.lines().map(str::trim_start).any(|line| {
         let comment = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));

@@ -77,7 +77,7 @@ impl fmt::Debug for RedisSettings {
 
 /// Connection that reconnects by itself. Clones share one socket until it breaks.
 #[derive(Clone)]
-pub struct Connection {
+pub(super) struct Connection {
     pub(super) manager: ConnectionManager,
     client: Client,
     timeouts: Timeouts,
@@ -105,22 +105,22 @@ impl Connection {
     ///
     /// The first command connects (limit 5 s; an answer may take 10 s). Fails only on a bad URL.
     /// Must be called inside a tokio runtime.
-    pub fn lazy(settings: &RedisSettings) -> Result<Self, QueueError> {
+    pub(super) fn lazy(settings: &RedisSettings) -> Result<Self, QueueError> {
         Self::prepare(settings, WORKER)
     }
 
     /// Connects for a command; gives up after 3 s with an error that names `host:port`.
-    pub async fn prompt(settings: &RedisSettings) -> Result<Self, QueueError> {
+    pub(super) async fn prompt(settings: &RedisSettings) -> Result<Self, QueueError> {
         Self::prepare(settings, TERMINAL)?.reconnected().await
     }
 
     /// Address of Redis as `host:port` or socket path, without user and password.
-    pub fn address(&self) -> &str {
+    pub(super) fn address(&self) -> &str {
         &self.address
     }
 
     /// Name of the queue of a class, with which every key of the queue begins.
-    pub fn queue_name(&self, class: Class) -> String {
+    pub(super) fn queue_name(&self, class: Class) -> String {
         format!("{}:{}", self.prefix, class.name())
     }
 

@@ -1,6 +1,5 @@
 //! Consumer of one queue: fetches messages and passes them to the handler, until stopped.
 
-use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +25,7 @@ use super::connection::Connection;
 use super::envelope::{EnvelopeCodec, Message};
 use super::error::QueueError;
 use super::handling::{Handling, panic_text};
+use super::notifier::{ConsumerSettings, Handler};
 use super::outage::Outage;
 use super::poll::SafeInterval;
 use super::reply_guard::ReplyGuard;
@@ -38,23 +38,8 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::fr
 /// delivered again; the ledger then shows that they are done.
 const SIGN_OFF: Duration = Duration::from_secs(2);
 
-/// Settings for serving one queue.
-#[derive(Debug, Clone)]
-pub struct ConsumerSettings {
-    /// Maximum number of messages handled simultaneously in this queue by this process; at least 1.
-    pub concurrency: usize,
-    /// Interval between polls of an empty queue; at least 1 ms, sensibly 100 to 250 ms.
-    pub poll_interval: Duration,
-    /// Interval between heartbeats in Redis; whole seconds, at least 1.
-    pub heartbeat_interval: Duration,
-    /// Missed heartbeats before a worker's messages go to another; at least 2.
-    pub missed_heartbeats: usize,
-    /// First part of the worker's name in Redis; each start adds a new suffix.
-    pub worker_name: String,
-}
-
 impl ConsumerSettings {
-    fn check(&self) -> Result<(), QueueError> {
+    pub(super) fn check(&self) -> Result<(), QueueError> {
         let reason = if self.concurrency == 0 {
             "concurrency must be at least 1"
         } else if self.poll_interval < Duration::from_millis(1) {
@@ -71,26 +56,15 @@ impl ConsumerSettings {
     }
 }
 
-/// Serves a queue until `shutdown`, then waits for the running handlers and returns.
-///
-/// Survives every outage of Redis, including its absence at startup: running handlers continue, and
-/// fetching is retried with a back-off of 0.2 to 5 s. Every message is acknowledged, whatever its
-/// handler does; a panic is logged. The wait for running handlers has no limit.
-///
-/// One process never handles the same delivery twice simultaneously. It may handle it twice in a
-/// row, and two processes may handle it simultaneously: the ledger decides. Fails only on invalid
-/// settings.
-pub async fn consume<H, Fut>(
+/// See [`Notifier::consume`](crate::Notifier::consume). Every message is acknowledged, whatever its
+/// handler does; a panic is logged.
+pub(super) async fn consume(
     settings: ConsumerSettings,
     connection: Connection,
     class: Class,
+    handler: Handler,
     shutdown: CancellationToken,
-    handler: H,
-) -> Result<(), QueueError>
-where
-    H: Fn(Message) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = ()> + Send + 'static,
-{
+) -> Result<(), QueueError> {
     settings.check()?;
     let queue = connection.queue_name(class);
     let mut service = Service {
@@ -110,12 +84,12 @@ where
 }
 
 /// State that outlives the individual workers, which are replaced after each error.
-struct Service<H> {
+struct Service {
     settings: ConsumerSettings,
     connection: Connection,
     queue: String,
     shutdown: CancellationToken,
-    handler: H,
+    handler: Handler,
     outage: Arc<Outage>,
     /// Slots shared by successive workers, since handlers outlive their worker.
     slots: Arc<Semaphore>,
@@ -125,11 +99,7 @@ struct Service<H> {
     ended_workers: Vec<String>,
 }
 
-impl<H, Fut> Service<H>
-where
-    H: Fn(Message) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = ()> + Send + 'static,
-{
+impl Service {
     async fn serve(&mut self) {
         let mut back_off = BACK_OFF.0;
         while !self.shutdown.is_cancelled() {
@@ -190,7 +160,7 @@ where
             .with_codec(EnvelopeCodec)
             .poll_with_strategy(SafeInterval::new(self.settings.poll_interval));
         let (handling, handlers) = (self.handling.clone(), self.handlers.clone());
-        let handler = self.handler.clone();
+        let handler = Arc::clone(&self.handler);
         WorkerBuilder::new(context)
             .backend(backend)
             // A handler runs alongside the worker: it neither delays a heartbeat nor ends with it.
@@ -198,8 +168,10 @@ where
             // Inside, so that a slot stays taken while the handler runs.
             .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&self.slots)))
             .build(move |message: Message, id: TaskId| {
-                let (handling, handler) = (handling.clone(), handler.clone());
-                async move { handling.handle(id.to_string(), message, handler).await }
+                let (handling, handler) = (handling.clone(), Arc::clone(&handler));
+                async move {
+                    handling.handle(id.to_string(), message, move |message| handler(message)).await;
+                }
             })
             .run()
             .boxed()

@@ -26,6 +26,11 @@ pub struct Envelope {
 /// Input of a handler: every message from the queue becomes one of these.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
+    /// Notification that carries no more than the id of a run.
+    Due {
+        /// Id of the run.
+        run_id: String,
+    },
     /// Message in our format. Only the ledger knows whether its run exists.
     Run(Envelope),
     /// Any other message: logged, acknowledged and dropped.
@@ -49,6 +54,7 @@ impl Codec<Message> for EnvelopeCodec {
     fn encode(&self, message: &Message) -> Result<Vec<u8>, serde_json::Error> {
         match message {
             Message::Run(envelope) => serde_json::to_vec(envelope),
+            Message::Due { run_id } => serde_json::to_vec(&serde_json::json!({ "run_id": run_id })),
             Message::Unreadable { reason } => {
                 serde_json::to_vec(&serde_json::json!({ "unreadable": reason }))
             }

@@ -1,4 +1,4 @@
-//! Errors between ostrakon and Redis, in words an administrator can act on.
+//! Errors of the notifiers, in words an administrator can act on.
 
 use redis::RedisError;
 
@@ -48,6 +48,9 @@ pub enum QueueError {
         /// Error message of Redis.
         reason: String,
     },
+    /// PostgreSQL did not take the notification.
+    #[error("PostgreSQL: {0}")]
+    Database(#[from] sqlx::Error),
     /// Redis answered with an error, or with something that apalis could not use.
     #[error("Redis at {address} answered with an error ({reason})")]
     Answer {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::FutureExt;
 use ostrakon_engine::FailPoint;
 
-use super::envelope::Message;
+use super::envelope::{Envelope, Message};
 
 /// Ids of the messages that this process is handling.
 ///
@@ -34,7 +34,7 @@ impl Handling {
             return;
         };
         let run_id = match &message {
-            Message::Run(envelope) => envelope.run_id.clone(),
+            Message::Run(Envelope { run_id, .. }) | Message::Due { run_id } => run_id.clone(),
             Message::Unreadable { .. } => String::new(),
         };
         let outcome = AssertUnwindSafe(async move { handler(message).await }).catch_unwind().await;

@@ -20,7 +20,7 @@ const MAX_BATCHES: usize = 20;
 /// Removes finished messages with all their data, and what dead workers left.
 ///
 /// Returns the number of messages removed, at most 20,000; the next sweep removes the rest.
-pub async fn sweep(connection: &mut Connection, class: Class) -> Result<usize, QueueError> {
+pub(super) async fn sweep(connection: &mut Connection, class: Class) -> Result<usize, QueueError> {
     let queue = connection.queue_name(class);
     let mut removed = 0;
     for _ in 0..MAX_BATCHES {

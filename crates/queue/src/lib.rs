@@ -1,6 +1,7 @@
-//! Notifications: typed messages through Redis. The only folder that names apalis.
+//! Notifications that wake workers: through Redis by apalis, or by PostgreSQL's LISTEN and NOTIFY.
+//! The only crate that names apalis.
 //!
-//! Redis may lose, duplicate or invent messages at any time; the ledger is authoritative.
+//! Either may lose, duplicate or invent messages at any time; the ledger is authoritative.
 mod connection;
 mod consumer;
 mod envelope;
@@ -8,23 +9,25 @@ mod error;
 mod handling;
 mod inspection;
 mod janitor;
+mod notifier;
 mod outage;
 mod poll;
-mod producer;
+mod postgres_notifier;
+mod redis_notifier;
 mod repair;
 mod reply_guard;
 #[cfg(test)]
 mod tests;
 
-pub use connection::{Connection, RedisSettings, is_redis_url};
-pub use consumer::{ConsumerSettings, consume};
+pub use connection::{RedisSettings, is_redis_url};
 #[doc(hidden)]
 pub use envelope::read as read_message;
 pub use envelope::{Envelope, Message};
 pub use error::QueueError;
 use inspection::waiting;
-pub use janitor::sweep;
-pub use producer::Producer;
+pub use notifier::{ConsumerSettings, Handler, Notifier};
+pub use postgres_notifier::PostgresNotifier;
+pub use redis_notifier::RedisNotifier;
 
 /// Maximum number of waiting messages per queue, of which there are two. apalis fails from 8,000
 /// on; the ledger keeps the rest.

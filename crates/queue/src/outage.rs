@@ -15,18 +15,20 @@ impl Outage {
         Self { queue, going_on: AtomicBool::new(false) }
     }
 
-    /// Records a failure; warns if it is the first one.
-    pub(super) fn begun(&self, error: &QueueError) {
-        if self.going_on.swap(true, Ordering::Relaxed) {
-            tracing::debug!(queue = self.queue, %error, "the queue is still not being served");
-        } else {
+    /// Records a failure; warns if it is the first one, and returns whether it is.
+    pub(super) fn begun(&self, error: &QueueError) -> bool {
+        let is_first = !self.going_on.swap(true, Ordering::Relaxed);
+        if is_first {
             tracing::warn!(
                 queue = self.queue,
                 %error,
                 "no jobs are fetched from this queue now; running jobs go on, and fetching is tried \
                  again until it works"
             );
+        } else {
+            tracing::debug!(queue = self.queue, %error, "the queue is still not being served");
         }
+        is_first
     }
 
     /// Records a successful fetch.

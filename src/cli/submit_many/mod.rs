@@ -69,7 +69,7 @@ pub(super) async fn submit(
         return all_before(&sorted);
     }
     session.require_ledger().await?;
-    let producer = required_redis(session, options).await?;
+    let notifier = required_redis(session, options).await?;
     let plan = together(server, &sorted.to_do);
     let is_heavy = sorted.to_do.iter().any(|planned| planned.job.is_heavy());
     confirm_all(&title(&sorted.to_do), is_heavy, &plan, options.yes, output)?;
@@ -78,7 +78,7 @@ pub(super) async fn submit(
         return wait_all::inline(session, server, sorted.to_do, options, output).await;
     }
     let runs = queue::enqueue(session, server, sorted.to_do, options, output).await?;
-    queue::notify(session, &runs, producer, output).await?;
+    queue::notify(session, &runs, notifier, output).await?;
     if options.wait {
         return wait_all::wait(session, &runs, options, output).await;
     }

@@ -17,7 +17,7 @@ use crate::{
     },
     session::{Session, operator},
 };
-use ostrakon_queue::{Envelope, Producer, QueueError};
+use ostrakon_queue::{Envelope, Notifier, QueueError};
 
 /// Maximum number of runs per INSERT statement.
 const PORTION: usize = 1_000;
@@ -106,7 +106,7 @@ fn payload(planned: &Planned) -> Result<Value, Failure> {
 pub(super) async fn notify(
     session: &Session,
     runs: &[Listed],
-    producer: Option<Producer>,
+    notifier: Option<Box<dyn Notifier>>,
     output: Output,
 ) -> Result<(), Failure> {
     for Listed { id, planned, .. } in runs {
@@ -114,7 +114,7 @@ pub(super) async fn notify(
         output.result(format!("Queued {name} {subject} as run {id}."));
     }
     let mut notified = Vec::new();
-    if let Err(error) = send_notification(session, runs, producer, &mut notified).await {
+    if let Err(error) = send_notification(session, runs, notifier, &mut notified).await {
         output.warning(format!(
             "{error}\nThe runs are safe in the ledger: a worker will pick them up when Redis is \
              back."
@@ -131,21 +131,21 @@ pub(super) async fn notify(
 async fn send_notification(
     session: &Session,
     runs: &[Listed],
-    producer: Option<Producer>,
+    notifier: Option<Box<dyn Notifier>>,
     notified: &mut Vec<String>,
 ) -> Result<(), QueueError> {
     let Some(first) = runs.first() else { return Ok(()) };
-    let mut producer = match producer {
-        Some(producer) => producer,
-        None => Producer::connect(&session.settings.redis.queue()).await?,
+    let mut notifier = match notifier {
+        Some(notifier) => notifier,
+        None => session.notifier().await?,
     };
     // All runs of a list have the same class.
     let class = first.planned.job.class();
-    let room = usize::try_from(producer.room(class).await?).unwrap_or(usize::MAX);
+    let room = usize::try_from(notifier.room(class).await?).unwrap_or(usize::MAX);
     for Listed { id, planned, payload } in runs.iter().take(room) {
         let job = planned.job.name().to_owned();
         let envelope = Envelope { run_id: id.clone(), job, payload: payload.clone() };
-        producer.notify(class, envelope).await?;
+        notifier.notify(class, envelope).await?;
         notified.push(id.clone());
     }
     Ok(())

@@ -76,6 +76,7 @@ fn paths_of(table: &Dict) -> BTreeSet<String> {
 fn every_key_has_a_field_and_every_field_a_key() {
     let mut expected = vec!["instance_url".to_owned()];
     expected.extend(fields_in::<DatabaseSettings>("database"));
+    expected.extend(fields_in::<QueueSettings>("queue"));
     expected.extend(fields_in::<RedisSettings>("redis"));
     expected.extend(fields_in::<WorkerSettings>("worker"));
     expected.extend(fields_in::<BatchSettings>("batch"));
@@ -90,6 +91,7 @@ fn every_key_has_a_field_and_every_field_a_key() {
         [
             "instance_url",
             "database",
+            "queue",
             "redis",
             "worker",
             "batch",
@@ -173,7 +175,10 @@ fn every_word_that_is_accepted_is_understood() {
     for key in keys() {
         if let Accepts::OneOf(words) = key.accepts {
             for word in words {
-                Machine::new().variable(&key.variable(), word).loaded();
+                Machine::new()
+                    .variable("OSTRAKON_REDIS_URL", "redis://cache")
+                    .variable(&key.variable(), word)
+                    .loaded();
             }
         }
     }
@@ -188,6 +193,7 @@ fn every_key_has_its_own_variable() {
     OSTRAKON_INSTANCE_URL
     OSTRAKON_DATABASE_URL
     OSTRAKON_DATABASE_CONNECT_TIMEOUT
+    OSTRAKON_QUEUE_BACKEND
     OSTRAKON_REDIS_URL
     OSTRAKON_REDIS_PREFIX
     OSTRAKON_REDIS_CA_FILE

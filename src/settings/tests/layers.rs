@@ -67,7 +67,8 @@ fn the_common_names_are_weaker_than_ours_and_stronger_than_the_file() {
     let urls = |machine: &Machine| {
         let settings = machine.loaded().settings;
         let database = settings.database.url().map(ToString::to_string).unwrap_or_default();
-        format!("{database} {}", settings.redis.url)
+        let redis = settings.redis.url.map(|url| url.to_string()).unwrap_or_default();
+        format!("{database} {redis}")
     };
     assert_eq!(urls(&machine), "postgres://common/db redis://common");
     let machine = machine
@@ -154,6 +155,7 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     instance_url | - | default
     database.url | postgres://admin:***@db:5432/social?sslmode=require | environment DATABASE_URL
     database.connect_timeout | 5s | default
+    queue.backend | auto | default
     redis.url | redis://:***@cache:6379/3 | file DIR/ostrakon.toml
     redis.prefix | ostrakon | default
     redis.ca_file | - | default

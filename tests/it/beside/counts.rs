@@ -1,8 +1,8 @@
-//! Counters of followers and followed, while the server makes a relation.
+//! Counters of followers and of followed accounts, while the server creates a relation.
 
 use super::*;
 
-/// The server makes an accepted relation, and counts it at both ends: `$1` follows `$2`.
+/// Creates an accepted relation and counts it at both ends, as the server does: `$1` follows `$2`.
 async fn follow(request: &mut PgTransaction<'static>, who: &Account, whom: &Account) -> Result<()> {
     sqlx::query(
         "insert into following_relationships
@@ -22,7 +22,7 @@ async fn follow(request: &mut PgTransaction<'static>, who: &Account, whom: &Acco
     Ok(())
 }
 
-/// Local active accounts whose counters are not what their relations say.
+/// Local active accounts whose counters do not match their relations.
 async fn wrong_counters(fixture: &Fixture) -> Result<Vec<Value>> {
     let active = if fixture.world.flavour() == Flavour::Pleroma22 {
         "not u.deactivated"
@@ -48,7 +48,7 @@ async fn wrong_counters(fixture: &Fixture) -> Result<Vec<Value>> {
 
 #[tokio::test]
 async fn counters_are_right_although_the_server_makes_a_relation_meanwhile() -> Result<()> {
-    // One statement counts for all of them.
+    // One statement counts for all commands and flavours, so not every combination is tested.
     for (flavour, commands) in [
         (
             Flavour::Pleroma,

@@ -1,17 +1,18 @@
-//! What is committed late, behind a run, and what the server removes before its turn comes.
+//! Rows that are committed late, behind a run's cursor, and rows that the server deletes before the
+//! run reaches them.
 
 use serde_json::json;
 
 use super::*;
 
-/// Takes a row away; gives what it held.
+/// Deletes a row; returns what it held.
 async fn take_out(fixture: &Fixture, table: &str, id: &str) -> Result<Value> {
     let statement = format!("delete from {table} t where t.id::text = $1 returning to_jsonb(t)");
     let statement = testkit::put_together(statement);
     Ok(sqlx::query_scalar(statement).bind(id).fetch_one(&fixture.pool).await?)
 }
 
-/// Puts it back in a transaction of the server.
+/// Inserts the row again, in a transaction of the server.
 async fn put_back(request: &mut PgTransaction<'static>, table: &str, row: &Value) -> Result<()> {
     let statement =
         format!("insert into {table} select * from jsonb_populate_record(null::{table}, $1)");
@@ -19,7 +20,7 @@ async fn put_back(request: &mut PgTransaction<'static>, table: &str, row: &Value
     Ok(())
 }
 
-/// Reads the figures of a run that went well.
+/// Reads the figures of a successful run.
 fn figures(done: &Done) -> Result<[i64; 3]> {
     ensure!(done.code == 0, "{done:?}");
     let run: Value = serde_json::from_str(&done.stdout)?;
@@ -31,7 +32,7 @@ async fn count(fixture: &Fixture, statement: &'static str) -> Result<i64> {
     Ok(sqlx::query_scalar(statement).fetch_one(&fixture.pool).await?)
 }
 
-/// Runs a command on alice that is held up at her post, while a like of hers that is older is committed
+/// Runs a command on alice and blocks it at her post. Meanwhile an older like of hers is committed
 /// behind it.
 async fn with_a_late_like(fixture: &Fixture, alice: &Account, command: &str) -> Result<Done> {
     let bob = fixture.world.local("bob").await?;

@@ -1,4 +1,4 @@
-//! Beside a server that writes: what its transactions do to rows that a run writes as well.
+//! Alongside a server that writes: what its transactions do to rows that a run writes as well.
 
 mod counts;
 mod late;
@@ -21,7 +21,7 @@ struct Fixture {
     pool: PgPool,
     world: World,
     ostrakon: Ostrakon,
-    // Dropped last: it ends every connection to it.
+    // Dropped last: dropping it ends every connection to the database.
     _database: Database,
 }
 
@@ -33,7 +33,7 @@ impl Fixture {
             .with("OSTRAKON_REDIS_URL", "redis://127.0.0.1:1/0")
             .with("OSTRAKON_SERVER_PUBLISH_WAIT", "0s")
             .with("OSTRAKON_FEDERATION_PER_SECOND", "1000000")
-            // The tests hold rows for as long as it takes until somebody waits for them.
+            // The tests hold rows until another session waits for them, however long that takes.
             .with("OSTRAKON_BATCH_LOCK_TIMEOUT", "1m")
             .with("OSTRAKON_BATCH_STATEMENT_TIMEOUT", "2m");
         Ok(Self {
@@ -44,14 +44,14 @@ impl Fixture {
         })
     }
 
-    /// Starts a command that is going to wait for something.
+    /// Starts a command that will have to wait for something.
     fn begin(&self, line: &str) -> Result<Child> {
         let arguments: Vec<&str> = line.split_whitespace().collect();
         let mut command = self.ostrakon.command(&arguments);
         Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
     }
 
-    /// Waits for a command that was begun.
+    /// Waits for a command that [`Self::begin`] started.
     fn end(child: Child) -> Result<Done> {
         Ok(child.wait_with_output().context("ostrakon")?.into())
     }
@@ -61,7 +61,7 @@ impl Fixture {
         Ok(self.pool.begin().await?)
     }
 
-    /// Begins one that holds an object: the batch that comes to it waits.
+    /// Begins a transaction that holds an object: the batch that reaches the object waits.
     async fn hold_object(&self, row: i64) -> Result<PgTransaction<'static>> {
         let mut request = self.request().await?;
         sqlx::query("select from objects where id = $1 for update")

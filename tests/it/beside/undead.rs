@@ -1,5 +1,5 @@
-//! Posts that the server writes back over their tombstones: it reads an object, and writes the whole
-//! of it a moment later.
+//! Posts that the server writes back over their tombstones: it reads an object, and writes it back
+//! whole a moment later.
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::json;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::*;
 use crate::worker::eventually;
 
-/// What somebody does with a post: each has the server write the whole object.
+/// Actions on a post for which the server writes the whole object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ModerationAction {
     Like,
@@ -28,7 +28,7 @@ const ACTIONS: [ModerationAction; 5] = [
     ModerationAction::Edit,
 ];
 
-/// A transaction of the server that has read an object, and is about to write it.
+/// A transaction of the server that has read an object and is about to write it.
 struct LateWrite {
     request: PgTransaction<'static>,
     activity: Uuid,
@@ -37,7 +37,8 @@ struct LateWrite {
 }
 
 impl LateWrite {
-    /// In the server's order: the activity, then a look at the object. `None` when the post is gone.
+    /// Begins in the server's order: writes the activity, then reads the object. Returns `None` if
+    /// the post is deleted.
     async fn begin(
         pool: &PgPool,
         action: ModerationAction,
@@ -45,7 +46,8 @@ impl LateWrite {
         object: &str,
     ) -> Result<Option<Self>> {
         let mut request = pool.begin().await?;
-        // The server's own writers lose each other's writes; that is not what is looked for here.
+        // The server's own writers overwrite each other. This test is not about that, so a lock
+        // keeps them apart.
         sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 7))")
             .bind(object)
             .execute(&mut *request)
@@ -65,7 +67,7 @@ impl LateWrite {
         match action {
             ModerationAction::React => data["content"] = json!("🐈"),
             ModerationAction::Edit => data["object"] = json!({ "id": object, "type": "Note" }),
-            // The vote is an object of its own, of which no more is needed here.
+            // The vote is an object of its own, which does not matter here.
             ModerationAction::Vote => data["object"] = json!(format!("{by}/objects/{id}")),
             ModerationAction::Like | ModerationAction::Boost => {}
         }
@@ -128,7 +130,7 @@ impl LateWrite {
     }
 }
 
-/// Everything counted anew: what is wrong, in words. `$1`: the rows of the posts that were deleted.
+/// Recounts everything, and describes each error. `$1`: rows of the posts that were deleted.
 const WRONG: &str = "
     select 'no tombstone: ' || o.data::text from objects o
     where o.id = any ($1)
@@ -241,8 +243,8 @@ async fn what_the_server_writes_over_a_tombstone_is_buried_again() -> Result<()>
     Ok(())
 }
 
-/// Between two batches that both lower the counter of one post, the server writes it back as it was
-/// before the first one: the second takes no more than its own part from that.
+/// Two batches lower the counter of one post. Between them, the server writes the post back as it
+/// was before the first batch. From that, the second batch subtracts no more than its own part.
 #[tokio::test]
 async fn a_counter_that_is_written_back_between_two_batches_is_right_at_the_end() -> Result<()> {
     for (flavour, by_another_run) in [
@@ -254,7 +256,7 @@ async fn a_counter_that_is_written_back_between_two_batches_is_right_at_the_end(
         let mut fixture = Fixture::new(flavour).await?;
         fixture.ostrakon = fixture
             .ostrakon
-            // The transaction that holds a post would be waited for as well.
+            // The run would also wait for the transaction that holds a post.
             .with("OSTRAKON_BATCH_LATE_WRITES", "2s")
             .with("OSTRAKON_BATCH_ROWS_INITIAL", "1")
             .with("OSTRAKON_BATCH_ROWS_BUSY", "1")
@@ -303,7 +305,7 @@ async fn a_counter_that_is_written_back_between_two_batches_is_right_at_the_end(
     Ok(())
 }
 
-/// Somebody who likes, boosts, edits and so on at random, until told to stop.
+/// An account that likes, boosts, edits and so on at random, until `stop` is set.
 async fn writer(
     pool: PgPool,
     by: String,
@@ -316,7 +318,7 @@ async fn writer(
     while !*stop.borrow() {
         let object = &objects[random.random_range(0..objects.len())];
         let action = ACTIONS[random.random_range(0..ACTIONS.len())];
-        // Twice is not what is looked for here.
+        // The same action twice on one post is not what this test is about.
         let again: bool = sqlx::query_scalar(
             "select exists (select from activities where actor = $1 and data ->> 'object' = $2)",
         )
@@ -329,7 +331,7 @@ async fn writer(
             continue;
         }
         if let Some(mut late) = LateWrite::begin(&pool, action, &by, object).await? {
-            // What the server thinks about meanwhile.
+            // The time that the server takes between reading and writing.
             sqlx::query("select pg_sleep($1)")
                 .bind(random.random_range(0.0..0.03))
                 .execute(&mut *late.request)

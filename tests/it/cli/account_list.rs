@@ -1,4 +1,4 @@
-//! `user list` and `user show`: which accounts, which columns, and nothing that is secret.
+//! `user list` and `user show`: which accounts, which columns, and no secrets.
 
 use std::process::Stdio;
 

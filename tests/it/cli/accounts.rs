@@ -1,4 +1,4 @@
-//! Which account a nickname names, and accounts that are as they should be.
+//! Which account a nickname names, and accounts that are already in the requested state.
 
 use anyhow::Result;
 use testkit::Flavour;
@@ -15,7 +15,8 @@ async fn nobody_has_the_nickname() -> Result<()> {
             ("delete_activities nobody --yes --inline", "No local user nobody\n"),
             ("delete_activities nobody --dry-run --json", "No local user nobody\n"),
             ("delete_activities nobody --remote --yes", "No user nobody\n"),
-            // The server's own search for nicknames stops at the whole host, not at its beginning.
+            // The server's own search for nicknames compares the whole host, not only its
+            // beginning.
             (
                 "delete_activities alice@peer.example.net --yes",
                 "No local user alice@peer.example.net\n",
@@ -76,7 +77,7 @@ async fn an_account_that_is_as_wanted_is_left_alone() -> Result<()> {
 
         let done = fixture.refused("user deactivate bob@far.example").await?;
         let lines = if flavour == Flavour::Pleroma22 {
-            // This release repeats the effects of a deactivation; here there are none.
+            // This release repeats the effects of a deactivation. Here there are none.
             "Deactivating bob@far.example\n\
              Successfully unsubscribed all local followers from bob@far.example\n"
         } else {

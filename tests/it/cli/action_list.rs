@@ -1,4 +1,4 @@
-//! `ostrakon actions`: who did what, and why.
+//! `ostrakon actions`: which commands ran, by whom, and why.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -17,10 +17,10 @@ async fn what_was_done_at_once_is_reported_with_who_and_why() -> Result<()> {
     fixture.run_words(&["user", "sign_out", "Alice", "--reason", "lost phone"])?;
     fixture.run("user set alice --locked --as boss --reason spam")?;
     fixture.run("user reset_password boss")?;
-    // What was refused is not there.
+    // Refused commands are not listed.
     fixture.run("user sign_out ghost")?;
 
-    // The machine's name decides how wide a column is.
+    // The width of a column depends on the machine's name.
     let reported = fixture.run("actions")?.transcript();
     let words: Vec<String> = reported
         .lines()

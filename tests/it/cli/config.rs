@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::redacted;
 use crate::program::{Done, Ostrakon};
 
-/// A config file that is gone with the guard.
+/// A config file that is deleted together with the guard.
 fn file(text: &str, mode: u32) -> Result<(TempDir, PathBuf)> {
     let folder = TempDir::new()?;
     let path = folder.path().join("ostrakon.toml");
@@ -40,6 +40,7 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| instance_url                              https://social.example              flag
     out| database.url                              postgres://ostrakon:***@db/pleroma  file <folder>/ostrakon.toml
     out| database.connect_timeout                  5s                                  default
+    out| queue.backend                             auto                                default
     out| redis.url                                 redis://:***@redis/0                environment OSTRAKON_REDIS_URL
     out| redis.prefix                              ostrakon                            default
     out| redis.ca_file                             -                                   default
@@ -133,7 +134,7 @@ fn a_file_that_cannot_be_trusted_or_read_stops_every_command() -> Result<()> {
         fs::write(&path, text)?;
         reported += &show(&ostrakon, &path, &[])?.transcript();
     }
-    // A folder cannot be read, whoever tries.
+    // A folder cannot be read as a file, not even by root.
     let unreadable = folder.path().join("folder.toml");
     fs::create_dir(&unreadable)?;
     let missing = folder.path().join("missing.toml");

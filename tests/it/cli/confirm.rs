@@ -1,4 +1,4 @@
-//! `ostrakon user confirm`, and what it does that the registration left undone.
+//! `ostrakon user confirm`, and the steps of the registration that it completes.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use testkit::{Account, Flavour, flake_text};
 
 use super::{FLAVOURS, Fixture};
 
-/// An account that waits for the confirmation of its address.
+/// An account whose address is not confirmed yet.
 async fn unconfirmed(fixture: &Fixture, nickname: &str) -> Result<Account> {
     let account = fixture.world.local(nickname).await?;
     let statement = match fixture.world.flavour() {
@@ -28,7 +28,7 @@ async fn is_confirmed(account: &Account, flavour: Flavour) -> Result<bool> {
     })
 }
 
-/// What the server's jobs are to do, in order.
+/// Arguments of the server's jobs, in order.
 async fn jobs(fixture: &Fixture) -> Result<Vec<Value>> {
     let rows = fixture.rows().await?.0;
     Ok(rows.rows("oban_jobs").iter().map(|job| job["args"].clone()).collect())
@@ -60,7 +60,7 @@ async fn the_running_server_is_informed_where_it_can_be() -> Result<()> {
         let rows = fixture.rows().await?.0;
         assert_eq!(rows.rows("users")[1], before.rows("users")[1], "{flavour}");
 
-        // Once more: nothing is left to do.
+        // A second time: nothing is left to do.
         let done = fixture.refused("user confirm alice").await?;
         assert_eq!(
             (done.stdout.as_str(), done.stderr.as_str(), done.code),
@@ -94,7 +94,7 @@ async fn what_is_required_decides_about_the_mail() -> Result<()> {
     for (variable, approved, mails) in [
         ("OSTRAKON_REGISTRATION_ACCOUNT_ACTIVATION_REQUIRED", true, 0),
         ("OSTRAKON_REGISTRATION_ACCOUNT_APPROVAL_REQUIRED", true, 0),
-        // To the account and to bob, who is on the staff; not to carol, who is not.
+        // One mail to the account, and one to bob, who is on the staff; none to carol, who is not.
         ("OSTRAKON_REGISTRATION_ACCOUNT_APPROVAL_REQUIRED", false, 2),
     ] {
         let mut fixture = Fixture::new(Flavour::Akkoma).await?;
@@ -111,7 +111,7 @@ async fn what_is_required_decides_about_the_mail() -> Result<()> {
         }
         let (code, done) = fixture.json("user confirm alice")?;
         assert_eq!((code, &done["mails"]), (0, &json!(mails)), "{variable}");
-        // Who still waits follows nobody.
+        // An account that still waits for approval follows no account.
         let follows = i32::from(approved);
         assert_eq!(done["follow_relations"], follows, "{variable}");
         assert_eq!(carol.column("follower_count").await?, follows, "{variable}");

@@ -1,4 +1,5 @@
-//! `confirm_all` and `unconfirm_all`: whom they hit, and who is told.
+//! `confirm_all` and `unconfirm_all`: which accounts they change, and what they report to the
+//! running server and to the staff.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::program::Ostrakon;
 
-/// Alice and Bob, unconfirmed; Boss, who is an admin; Carol, who was deactivated.
+/// Alice and Bob, unconfirmed; Boss, an admin; Carol, deactivated.
 async fn fixture(flavour: Flavour) -> Result<(Fixture, Vec<Account>)> {
     let fixture = Fixture::new(flavour).await?;
     let mut accounts = Vec::new();
@@ -124,8 +125,8 @@ async fn only_the_staff_has_a_log() -> Result<()> {
 
 #[tokio::test]
 async fn most_rows_stay_on_their_page() -> Result<()> {
-    // On a server of its own: old rows stay as long as any transaction could be running that sees
-    // them, in whichever database.
+    // On a PostgreSQL of its own: old row versions stay as long as a transaction that might see
+    // them is running, in whichever database.
     let extra = vec![("autovacuum".to_owned(), "off".to_owned())];
     let server = Postgres::start_with(PostgresOptions { durable: false, extra })?;
     let pool = PgPoolOptions::new().connect_lazy(&server.url("postgres"))?;
@@ -140,14 +141,15 @@ async fn most_rows_stay_on_their_page() -> Result<()> {
     .execute(&pool)
     .await?;
     sqlx::raw_sql("vacuum users").execute(&pool).await?;
-    // A batch of a third of the pages: two rows of one page are never written in one transaction.
+    // A batch takes a third as many rows as there are pages: two rows of one page are never written
+    // in one transaction.
     let ostrakon = Ostrakon::at(&server.url("postgres"))
         .with("OSTRAKON_BATCH_ROWS_INITIAL", "25")
         .with("OSTRAKON_BATCH_ROWS_MAX", "25");
     ostrakon.migrate()?;
     let done = ostrakon.run(&["user", "confirm_all", "--yes", "--inline"])?;
     assert_eq!((done.stdout.as_str(), done.code), ("", 0), "{done:?}");
-    // A process of PostgreSQL gives its figures when it ends.
+    // A PostgreSQL backend reports its figures when it ends.
     let (mut written, mut kept) = (0_i64, 0_i64);
     while written < 800 {
         (written, kept) = sqlx::query_as(

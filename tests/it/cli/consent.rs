@@ -1,4 +1,4 @@
-//! Looking first, and saying yes or no.
+//! Dry runs and confirmations.
 
 use anyhow::Result;
 use testkit::Flavour;
@@ -33,7 +33,7 @@ async fn a_dry_run_shows_the_plan_and_writes_nothing() -> Result<()> {
     out| {"dry_run":true,"job":"delete_activities","notes":[],"plan":[{"items":1,"kind":"posts"},{"items":1,"kind":"likes"},{"items":0,"kind":"boosts"}],"subject":"alice","total":2}
     exit 0
     "#);
-    // --dry-run wins over everything that would act.
+    // `--dry-run` overrides every flag that would act.
     for flags in ["--yes", "--yes --inline", "--yes --wait", "--yes --require-redis"] {
         let done =
             fixture.refused(&format!("user delete_activities alice --dry-run {flags}")).await?;
@@ -83,7 +83,7 @@ async fn a_quick_command_does_not_ask() -> Result<()> {
     Ok(())
 }
 
-/// Types an answer on a terminal, where it must change nothing.
+/// Answers on a terminal in a way that must change nothing.
 async fn answered_no(fixture: &Fixture, typed: &str) -> Result<Done> {
     let before = fixture.rows().await?;
     let done = fixture.ostrakon.run_on_terminal("user delete_activities alice --inline", typed)?;
@@ -105,7 +105,7 @@ async fn on_a_terminal_no_is_the_default() -> Result<()> {
     This cannot be undone. Go on? [y/N] <ESC>[1;31merror:<ESC>[0m declined; nothing was changed
     ");
     assert_eq!(done.code, 4);
-    // Also at the end of input, and for whatever is not a yes.
+    // The same at the end of input, and for every answer that is not a yes.
     for typed in ["", "n\n", "no\n", "yep\n", "ja\n", "y y\n"] {
         assert_eq!(answered_no(&fixture, typed).await?.code, 4, "{typed:?}");
     }
@@ -119,7 +119,7 @@ async fn on_a_terminal_yes_is_obeyed() -> Result<()> {
         let line = format!("user delete_activities alice --inline {flags}");
         let done = fixture.ostrakon.run_on_terminal(&line, typed)?;
         assert_eq!(done.code, 0, "{done:?}");
-        // Even when told to be quiet: nobody can answer without the plan.
+        // The plan is shown even with `--quiet`: it is needed for an answer.
         assert!(done.stdout.contains("  1 post\n"), "{done:?}");
         let line = done.stdout.lines().last().unwrap_or_default();
         let line = line.rsplit('\r').next().unwrap_or_default();

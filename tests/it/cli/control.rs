@@ -7,7 +7,7 @@ use testkit::Flavour;
 
 use super::{Fixture, redacted};
 
-/// Each state as a statement that puts the one run into it.
+/// Each status, with a statement that puts the only run into it.
 const STATES: [(&str, &str); 7] = [
     (
         "queued",
@@ -219,7 +219,7 @@ async fn whoever_watches_is_informed_the_end() -> Result<()> {
     err| 0 of 1 item done, 1 parked; what was committed stays. Fix the cause, then retry what is left, parked items included: ostrakon runs retry <run>
     exit 1
     ");
-    // The same from the command that queues.
+    // With a time-out, the command that queues ends with the same exit code as `watch`.
     fixture.sql("update ostrakon.runs set status = 'cancelled'").await?;
     let done = fixture.run("user delete_activities alice --yes --wait --wait-timeout 300ms")?;
     assert_eq!(done.code, 7, "{done:?}");

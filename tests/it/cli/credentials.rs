@@ -1,5 +1,4 @@
-//! How an account gets in: reset links, the second factor, its e-mail address and whether that is
-//! confirmed.
+//! Access to an account: reset links, the second factor, the e-mail address and its confirmation.
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ async fn column(fixture: &Fixture, nickname: &str, name: &str) -> Result<Value> 
     Ok(row.bind(nickname).bind(name).fetch_one(&fixture.database.pool()).await?)
 }
 
-/// Whether an account's address is confirmed, in every flavour's column.
+/// Whether an account's address is confirmed, by the column of its flavour.
 async fn is_confirmed(fixture: &Fixture, nickname: &str) -> Result<bool> {
     match fixture.database.flavour() {
         Flavour::Pleroma22 => {
@@ -145,7 +144,7 @@ async fn what_staff_did_is_in_the_moderation_log() -> Result<()> {
         sqlx::query_as("select data->>'action', data->>'message' from moderation_log order by id")
             .fetch_all(&fixture.database.pool())
             .await?;
-    // The server has no words for taking a confirmation back.
+    // The server's log has no entry for withdrawing a confirmation.
     let expected = [
         ("confirm_email", "@boss confirmed email for users: @alice"),
         ("updated_users", "@boss updated users: @alice"),

@@ -1,4 +1,4 @@
-//! What the server is given to deliver is spread over time.
+//! Deliveries that the server has to make are spread over time.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use testkit::{Account, Flavour, flake_text};
 use super::{FLAVOURS, Fixture};
 use crate::program::{Done, Ostrakon};
 
-/// A job for a delivery, as far as the tests look at it.
+/// The job for a delivery: the columns that the tests read.
 #[derive(Debug, Clone, sqlx::FromRow)]
 struct Delivery {
     id: i64,
@@ -23,7 +23,7 @@ struct Delivery {
     scheduled_at: NaiveDateTime,
 }
 
-/// Reads the jobs in the order in which the server does them: those that are available first.
+/// Reads the jobs in the order in which the server does them: first those that are available.
 async fn deliveries(fixture: &Fixture) -> Result<Vec<Delivery>> {
     let jobs = sqlx::query_as(
         "select id, state::text, args, inserted_at, scheduled_at from public.oban_jobs
@@ -42,7 +42,7 @@ fn by_second(jobs: &[Delivery]) -> BTreeMap<i64, usize> {
     seconds
 }
 
-/// An account with posts, by their ActivityPub ids in the order of writing.
+/// An account with posts. Returns their ActivityPub ids too, in the order of writing.
 async fn prolific(
     fixture: &Fixture,
     nickname: &str,
@@ -57,7 +57,7 @@ async fn prolific(
     Ok((account, ids))
 }
 
-/// The program with so many deliveries per second, and small batches.
+/// The program with `per_second` deliveries per second and small batches.
 fn paced(fixture: &Fixture, per_second: &str) -> Ostrakon {
     fixture
         .ostrakon
@@ -70,7 +70,8 @@ fn paced(fixture: &Fixture, per_second: &str) -> Ostrakon {
 
 const DELETE_ALICE: [&str; 5] = ["user", "delete_activities", "alice", "--yes", "--inline"];
 
-/// Has others taken all slots of the next hour, and some of the second after it, which is given.
+/// Marks all slots of the next hour as taken, and `taken` slots of the second after it. Returns
+/// that second.
 async fn an_hour_is_taken(fixture: &Fixture, taken: i32) -> Result<i64> {
     let second: DateTime<Utc> = sqlx::query_scalar(
         "update ostrakon.delivery_schedule
@@ -83,7 +84,7 @@ async fn an_hour_is_taken(fixture: &Fixture, taken: i32) -> Result<i64> {
     Ok(second.timestamp())
 }
 
-/// Reads the last second given out, and how many of its slots are taken.
+/// Reads the last second in which slots are taken, and how many.
 async fn clock(fixture: &Fixture) -> Result<(i64, i32)> {
     let (second, taken): (DateTime<Utc>, i32) =
         sqlx::query_as("select second, taken from ostrakon.delivery_schedule")
@@ -92,7 +93,7 @@ async fn clock(fixture: &Fixture) -> Result<(i64, i32)> {
     Ok((second.timestamp(), taken))
 }
 
-/// The objects whose deletions are delivered, in the order of the jobs.
+/// Objects whose deletions are delivered, in the order of the jobs.
 async fn objects(fixture: &Fixture, jobs: &[Delivery]) -> Result<Vec<String>> {
     let state = fixture.rows().await?.0;
     let mut deletes = BTreeMap::new();
@@ -144,7 +145,7 @@ async fn the_first_places_are_those_of_this_second() -> Result<()> {
         let fixture = Fixture::new(flavour).await?;
         let (_, posts) = prolific(&fixture, "alice", 25).await?;
         let begun = Utc::now().timestamp();
-        // One batch: it takes its slots at one moment.
+        // A single batch, which takes all its slots at one moment.
         let ostrakon = paced(&fixture, "10")
             .with("OSTRAKON_BATCH_ROWS_INITIAL", "100")
             .with("OSTRAKON_BATCH_ROWS_MAX", "100");
@@ -222,7 +223,7 @@ async fn two_runs_at_once_share_the_places() -> Result<()> {
     let mut expected: BTreeMap<i64, usize> = (1..=7).map(|n| (first + n, 10)).collect();
     expected.extend([(first, 6), (first + 8, 4)]);
     ensure!(by_second(&jobs) == expected, "{:?}", by_second(&jobs));
-    // No two have the same slot.
+    // No two deliveries have the same slot.
     let mut times: Vec<_> = jobs.iter().map(|job| job.scheduled_at).collect();
     times.dedup();
     ensure!(times.len() == 80, "{times:?}");
@@ -234,7 +235,7 @@ async fn two_runs_at_once_share_the_places() -> Result<()> {
 async fn a_batch_that_is_undone_gives_its_places_back() -> Result<()> {
     let fixture = Fixture::new(Flavour::Pleroma).await?;
     let (_, posts) = prolific(&fixture, "alice", 20).await?;
-    // The deletion of activities comes after the slots were taken.
+    // A batch deletes the activities after it has taken its slots.
     fixture
         .sql(
             "create table spoilt (object text not null);

@@ -1,4 +1,4 @@
-//! `delete_activities` with deliveries that ostrakon makes itself: one per inbox.
+//! `delete_activities` with deliveries that ostrakon makes itself: one for each inbox.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,8 @@ use testkit::{Account, Flavour, Post, State};
 
 use super::{FLAVOURS, Fixture};
 
-/// alice has a follower and a mention on other servers, and somebody has fetched her post.
+/// Alice has a follower and a mention on other servers, and an account elsewhere has fetched her
+/// post.
 async fn seed(fixture: &Fixture) -> Result<(Account, Post)> {
     let world = &fixture.world;
     let alice = world.local("alice").await?;
@@ -29,7 +30,7 @@ async fn seed(fixture: &Fixture) -> Result<(Account, Post)> {
     Ok((alice, post))
 }
 
-/// The deliveries, as inbox and priority, by the kind of activity that they deliver.
+/// Deliveries as inbox and priority, by the kind of activity that they deliver.
 fn deliveries(state: &State, flavour: Flavour) -> BTreeMap<String, Vec<(String, i64)>> {
     let mut deliveries: BTreeMap<String, Vec<(String, i64)>> = BTreeMap::new();
     let jobs = state.rows("oban_jobs").iter();
@@ -46,7 +47,7 @@ fn deliveries(state: &State, flavour: Flavour) -> BTreeMap<String, Vec<(String, 
     deliveries
 }
 
-/// What a delivery delivers: the type, and for a Delete how many are addressed.
+/// What a delivery delivers: the type of the activity, and the number of accounts in its `to`.
 fn kind_of(state: &State, params: &Value, flavour: Flavour) -> String {
     let is_it = |row: &&Value| match flavour {
         Flavour::Pleroma => row["id"]
@@ -70,10 +71,11 @@ fn kind_of(state: &State, params: &Value, flavour: Flavour) -> String {
 }
 
 fn expected(flavour: Flavour) -> BTreeMap<String, Vec<(String, i64)>> {
-    // Who is addressed by name comes first, where the release knows that.
+    // Inboxes of accounts addressed by name come first, in releases that distinguish them.
     let (named, others) = if flavour == Flavour::Pleroma { (0, 1) } else { (0, 0) };
     let inbox = |host: &str, priority: i64| (format!("https://{host}/inbox"), priority);
-    // A like goes to its post's author and, being public, to the servers of her followers.
+    // A like goes to the author of the post and, since it is public, to the servers of alice's
+    // followers.
     [
         (
             "Delete to 3",
@@ -97,14 +99,14 @@ async fn assert_delivered(fixture: &Fixture, flavour: Flavour) -> Result<()> {
     let publish: Vec<_> =
         after.rows("oban_jobs").iter().filter(|job| job["args"]["op"] == "publish").collect();
     assert!(publish.is_empty(), "{flavour}: {publish:?}");
-    // The server forgets who fetched the post when it delivers; so do we.
+    // When the server delivers, it deletes the rows on who fetched the post; so does ostrakon.
     assert_eq!(after.rows("deliveries"), Vec::<Value>::new(), "{flavour}");
     Ok(())
 }
 
 #[tokio::test]
 async fn the_deletions_of_an_inactive_account_reach_other_servers() -> Result<()> {
-    // Pleroma 2.2 deletes nothing of inactive accounts.
+    // Pleroma 2.2 deletes nothing of deactivated accounts.
     for flavour in [Flavour::Pleroma, Flavour::Akkoma] {
         let fixture = Fixture::new(flavour).await?;
         let (alice, _) = seed(&fixture).await?;

@@ -1,4 +1,4 @@
-//! `user fix_follow_state`: a request that another server never answered.
+//! `user fix_follow_state`: a follow request that another server never answered.
 
 use anyhow::Result;
 use testkit::State;

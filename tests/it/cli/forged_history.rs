@@ -1,4 +1,4 @@
-//! Whoever has the role of ostrakon cannot write history as another role, or at another time.
+//! A thief of ostrakon's role cannot write history as another role, or at another time.
 
 use anyhow::Result;
 use sqlx::{Connection as _, PgConnection};
@@ -44,7 +44,7 @@ async fn a_thief_of_the_role_stays_visible() -> Result<()> {
     fixture.world.local("alice").await?.posts("hello").create().await?;
     let id = fixture.queue("user delete_activities alice --yes")?;
     cannot_be_forged(&fixture).await?;
-    // What he may write tells of him, and of the time.
+    // The rows that the thief can write show the thief's role and the real time.
     let mut thief = PgConnection::connect(fixture.ostrakon.database_url()).await?;
     sqlx::query(
         "insert into ostrakon.actions (id, command, subject, requested_by)
@@ -87,7 +87,7 @@ async fn rights_of_earlier_versions_are_taken_back() -> Result<()> {
     assert_eq!(fixture.run("user list")?.code, 0);
     let again = owner.run(&print)?.stdout;
     assert!(again.lines().all(|line| line.starts_with("grant ")), "{again}");
-    // Who owns the tables keeps them.
+    // The owner of the tables keeps its rights.
     let mine = owner.run(&["migrate", "--print-grants", "--role", "postgres"])?.stdout;
     assert!(!mine.contains("revoke"), "{mine}");
     Ok(())

@@ -1,4 +1,4 @@
-//! A result that cannot be printed is no success, and a secret that nobody saw is not left behind.
+//! A result that cannot be printed is not a success, and a secret that was never shown is not kept.
 
 use std::{
     fs::{File, OpenOptions},
@@ -59,7 +59,7 @@ async fn what_cannot_be_printed_is_a_failure() -> Result<()> {
     for line in &looks {
         for json in ["", " --json"] {
             let line = format!("{line}{json}");
-            // Has nothing to print, or is refused.
+            // These print nothing, or are refused.
             let nothing = ["metrics --json", "user invites --json", "help user rm --json"];
             if nothing.contains(&line.as_str()) {
                 continue;
@@ -73,7 +73,7 @@ async fn what_cannot_be_printed_is_a_failure() -> Result<()> {
         }
     }
     assert!(before == fixture.rows().await?, "rows changed");
-    // What is done is done, and said to be.
+    // These changes stay, and the error says so.
     for line in [
         "user set alice --locked",
         "user tag alice x",
@@ -90,7 +90,7 @@ async fn what_cannot_be_printed_is_a_failure() -> Result<()> {
     Ok(())
 }
 
-/// Counts what a lost link would have left.
+/// Counts the rows that a lost link would have left.
 async fn secrets(fixture: &Fixture) -> Result<i64> {
     let count = "select (select count(*) from user_invite_tokens)
                       + (select count(*) from password_reset_tokens)
@@ -100,7 +100,7 @@ async fn secrets(fixture: &Fixture) -> Result<i64> {
 
 #[tokio::test]
 async fn a_secret_that_nobody_saw_does_not_stay() -> Result<()> {
-    // Keys and passwords take their time.
+    // On one flavour only: generating keys and hashing passwords takes time.
     let fixture = Fixture::new(Flavour::Pleroma).await?;
     fixture.world.local("alice").await?;
     let before = secrets(&fixture).await?;
@@ -113,7 +113,7 @@ async fn a_secret_that_nobody_saw_does_not_stay() -> Result<()> {
             let done = printed_in_vain(&fixture.ostrakon, &line)?;
             says_so(&line, &done);
             assert!(done.stderr.contains("nothing was changed"), "{line}: {done:?}");
-            // Whoever reads no more has not seen it either.
+            // A reader that has closed its pipe has not seen the secret either.
             let words: Vec<&str> = line.split_whitespace().collect();
             let mut command = fixture.ostrakon.command(&words);
             let (reader, writer) = std::io::pipe()?;
@@ -141,7 +141,7 @@ async fn whoever_has_read_enough_is_not_blamed() -> Result<()> {
     let mut command = fixture.ostrakon.command(&["user", "list"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut first = String::new();
-    // Dropped with the pipe after one line.
+    // The pipe is closed after one line.
     BufReader::new(child.stdout.take().context("no output")?).read_line(&mut first)?;
     assert!(first.starts_with('u'), "{first}");
     let done = Done::from(child.wait_with_output()?);

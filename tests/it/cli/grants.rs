@@ -1,12 +1,12 @@
-//! `ostrakon migrate --print-grants`. That the rights suffice is proved by most other tests, which
-//! run the program with them; here: that they do not do more.
+//! `ostrakon migrate --print-grants`. Most other tests run the program with these rights, which
+//! proves that they suffice. These tests prove that they allow no more.
 
 use anyhow::Result;
 use sqlx::{Connection as _, PgConnection};
 
 use super::{FLAVOURS, Fixture};
 
-/// What nobody who has only the rights may do: the statement, and what PostgreSQL says to it.
+/// Statements that a role with these rights alone must not execute, each with PostgreSQL's error.
 const FORBIDDEN: [(&str, &str); 15] = [
     ("select password_hash from users", "permission denied for table users"),
     ("select token from oauth_tokens", "permission denied for table oauth_tokens"),
@@ -96,7 +96,7 @@ async fn a_role_that_lacks_a_right_is_informed_where_to_get_it() -> Result<()> {
 #[tokio::test]
 async fn grants_are_printed_and_nothing_is_done() -> Result<()> {
     let fixture = Fixture::without_ledger(testkit::Flavour::Akkoma).await?;
-    // Without ostrakon's own tables there is nothing to grant on, and they are not made.
+    // Without ostrakon's own tables there is nothing to grant on, and they are not created.
     let done = fixture.run("migrate --print-grants")?;
     assert!(done.code == 4 && done.stderr.contains("ostrakon migrate"), "{done:?}");
     let there = fixture.run("runs list")?;

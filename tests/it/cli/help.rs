@@ -1,4 +1,4 @@
-//! Every command explains itself, and how is a snapshot.
+//! Every command explains itself; the explanation is a snapshot.
 
 use anyhow::Result;
 
@@ -10,7 +10,7 @@ fn below(ostrakon: &Ostrakon, command: &str) -> Result<Vec<String>> {
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let names = listed
         .take_while(|line| !line.is_empty())
-        // Lines that are indented deeper go on with an explanation.
+        // Lines that are indented further continue an explanation.
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help");
@@ -54,7 +54,7 @@ fn every_command_explains_itself() -> Result<()> {
     Ok(())
 }
 
-/// Who knows the original types its names; who types much likes dashes better.
+/// Operators who know the original type its names; dashes are quicker to type.
 #[test]
 fn every_name_may_be_spelt_with_dashes() -> Result<()> {
     let ostrakon = Ostrakon::nowhere();

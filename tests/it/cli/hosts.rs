@@ -119,7 +119,7 @@ async fn the_own_host_is_not_hit_by_its_parent() -> Result<()> {
     Ok(())
 }
 
-/// Nicknames that are active.
+/// Nicknames of the active accounts.
 async fn active(fixture: &Fixture) -> Result<BTreeSet<String>> {
     let (state, _) = fixture.rows().await?;
     let is_active = |row: &&Value| row["is_active"] == true || row["deactivated"] == false;
@@ -252,7 +252,7 @@ async fn the_staff_is_named_and_the_running_server_informed_once() -> Result<()>
         }
         left.is_deactivated().await?;
         fixture.sql("update users set is_admin = true where nickname = 'boss'").await?;
-        // Both of alice's counters change, the first in two steps of the run.
+        // Both of alice's counters change, the first one in two steps of the run.
         for spammer in &spammers {
             alice.follows(spammer).await?;
             spammer.follows(&alice).await?;
@@ -261,7 +261,7 @@ async fn the_staff_is_named_and_the_running_server_informed_once() -> Result<()>
         fixture.sql("update users set following_count = 0 where nickname = 'bystander'").await?;
         boss.follows(&alice).await?;
 
-        // One account a batch: an account that many batches change is read anew once all the same.
+        // One account per batch: an account that many batches change is still reloaded only once.
         let ostrakon = fixture
             .ostrakon
             .clone()

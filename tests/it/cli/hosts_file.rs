@@ -1,4 +1,4 @@
-//! `deactivate_all_from_instance --hosts-file`: the hosts of a list.
+//! `deactivate_all_from_instance --hosts-file`: a list of hosts.
 
 use std::{fs, thread};
 
@@ -32,7 +32,7 @@ impl Place {
         Ok(Self { fixture, folder: TempDir::new()? })
     }
 
-    /// Runs the command for a file that holds `lines`.
+    /// Runs the command with a file that contains `lines`.
     fn run(&self, lines: &str, flags: &str) -> Result<Done> {
         let path = self.folder.path().join("hosts.txt");
         fs::write(&path, lines)?;
@@ -44,7 +44,7 @@ impl Place {
         self.fixture.run(&line)
     }
 
-    /// Runs the command for lines on its standard input.
+    /// Runs the command with `lines` on its standard input.
     fn run_on_input(&self, lines: &str, flags: &str) -> Result<Done> {
         let line = format!("user deactivate_all_from_instance --hosts-file - {flags}");
         self.fixture.ostrakon.run_with_input(&line.split_whitespace().collect::<Vec<_>>(), lines)
@@ -120,7 +120,7 @@ async fn a_list_counts_as_each_of_its_hosts_alone() -> Result<()> {
             for (host, listed) in list.lines().zip(together) {
                 let line = format!("user deactivate_all_from_instance {host} {flags} --dry-run");
                 let (_, mut alone) = place.fixture.json(&line)?;
-                // That the server cannot be told is said once for a list.
+                // For a list, the note that the server cannot reload accounts is printed only once.
                 let notes = alone["notes"].as_array_mut().context("no notes")?;
                 notes.retain(|note| !note.to_string().contains("until it restarts"));
                 assert_eq!(listed, alone, "{flavour} {flags}");
@@ -167,7 +167,7 @@ async fn a_list_that_names_nobody_is_refused() -> Result<()> {
         assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{list:?}: {done:?}");
         assert!(done.stderr.contains("contains no host\nNothing was queued."), "{done:?}");
     }
-    // As much as there is of it: no more is read than is accepted.
+    // An endless file: no more is read than is accepted.
     let done = place.run_on("/dev/zero", "--yes")?;
     insta::assert_snapshot!(done.transcript(), @"
     err| error: /dev/zero is larger than 4,194,304 bytes: split the list
@@ -179,14 +179,14 @@ async fn a_list_that_names_nobody_is_refused() -> Result<()> {
     err| error: /nowhere/hosts.txt cannot be read (No such file or directory (os error 2)); nothing was queued
     exit 2
     ");
-    // Either a host or a list of them.
+    // Either a host or a list of hosts.
     assert_eq!(place.run_on("/nowhere/hosts.txt", "spam.example --yes")?.code, 2);
     assert_eq!(place.fixture.run("user deactivate_all_from_instance --yes")?.code, 2);
     assert!(before == place.fixture.rows().await?);
     Ok(())
 }
 
-/// Tables that other programs export are told apart, and nothing of them is done.
+/// Tables exported by other programs are recognised, and refused as a whole.
 #[tokio::test]
 async fn tables_of_blocked_domains_are_refused_by_name() -> Result<()> {
     let place = Place::new(Flavour::Pleroma).await?;
@@ -267,7 +267,7 @@ async fn what_is_queued_already_is_reported() -> Result<()> {
         (&runs[2]["status"], &runs[2]["subject"]),
         (&"queued".into(), &"xn--bcher-kva.example".into())
     );
-    // All that is left was queued before.
+    // Everything left was queued before.
     let before = place.fixture.rows().await?;
     let done = place.run_on_input("spam.example\nbücher.example\n", "--yes")?;
     insta::assert_snapshot!(done.transcript(), @"
@@ -277,10 +277,10 @@ async fn what_is_queued_already_is_reported() -> Result<()> {
     err| error: run <run> (deactivate_instance) is already queued; follow it with: ostrakon runs watch <run>
     exit 5
     ");
-    // So is all of this one that is known.
+    // The same for this list, as far as its hosts are known.
     assert_eq!(place.run_on_input(LIST, "--yes")?.code, 5);
     assert!(before == place.fixture.rows().await?);
-    // Unless they are to be done here.
+    // With `--inline`, this process does the queued run.
     assert_eq!(place.run_on_input("spam.example\n", "--yes --inline")?.code, 0);
     let (_, ledger) = place.fixture.rows().await?;
     assert_eq!((&ledger[0]["id"], &ledger[0]["status"]), (&id.into(), &"succeeded".into()));

@@ -1,4 +1,4 @@
-//! `user convert_id`: without a database.
+//! `user convert_id`, without a database.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! Invites: what limits them, which rows they make, and taking them back.
+//! Invites: their limits, the rows that they create, and revoking them.
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -123,7 +123,7 @@ async fn a_token_is_revoked_wherever_it_stands() -> Result<()> {
         ];
         assert_eq!(touched, expected, "{flavour}");
 
-        // Once more: said again, nothing written.
+        // A second time: the same line, and nothing is written.
         let done = fixture.refused("user revoke-invite -same").await?;
         assert_eq!((done.stdout.as_str(), done.code), ("Invite for token -same was revoked.\n", 0));
         let done = fixture.run("user invites --json")?;

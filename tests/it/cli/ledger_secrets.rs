@@ -1,4 +1,4 @@
-//! What neither the ledger nor the log holds, whatever is done and however much is logged.
+//! What neither the ledger nor the log contains, whatever runs and at whatever log level.
 
 use anyhow::Result;
 use testkit::State;
@@ -15,7 +15,7 @@ const COMMANDS: [&str; 7] = [
     "user sign_out carol",
 ];
 
-/// Secrets that are in the server's tables by now.
+/// Secrets in the server's tables by now.
 fn secrets(rows: &State) -> Vec<String> {
     let columns = [
         ("users", "password_hash"),
@@ -28,7 +28,7 @@ fn secrets(rows: &State) -> Vec<String> {
     let texts = columns.iter().flat_map(|(table, column)| {
         rows.rows(table).iter().filter_map(|row| row[*column].as_str())
     });
-    // Of a key with its many lines, the first that is not the same in all.
+    // Of a key with several lines: the first line that is not the same in all keys.
     let lines = texts.filter_map(|text| text.lines().find(|line| !line.contains("BEGIN")));
     lines.filter(|line| line.len() > 20).map(str::to_owned).collect()
 }
@@ -37,7 +37,7 @@ fn secrets(rows: &State) -> Vec<String> {
 async fn the_ledger_and_the_log_hold_nothing_private() -> Result<()> {
     for flavour in FLAVOURS {
         let mut fixture = Fixture::new(flavour).await?;
-        // There is no server whose deliveries could be waited for.
+        // No server is running whose deliveries could be awaited.
         fixture.ostrakon = fixture.ostrakon.with("OSTRAKON_SERVER_PUBLISH_WAIT", "0s");
         fixture.world.local("alice").await?;
         let mut log = String::new();

@@ -77,7 +77,7 @@ async fn a_run_tells_its_story() -> Result<()> {
     let mut reported = String::new();
     for run in ledger.iter().filter(|row| row["dedupe_key"].is_string()) {
         let id = run["id"].as_str().unwrap_or_default();
-        // Ids are read in any case.
+        // Ids are accepted in any case.
         let line = format!("runs show {}", id.to_lowercase());
         reported += &fixture.refused(&line).await?.transcript();
     }

@@ -1,4 +1,4 @@
-//! After a large run its tables are looked after.
+//! Maintenance of tables after a large run.
 
 use anyhow::{Context as _, Result, ensure};
 use testkit::Flavour;
@@ -6,7 +6,8 @@ use testkit::Flavour;
 use super::Fixture;
 use crate::program::{Done, Ostrakon};
 
-/// Makes alice and so many others, nobody confirmed; and has PostgreSQL forget what it knows.
+/// Creates alice and `others` more accounts, all unconfirmed, and turns autovacuum off for the
+/// tables that the job writes.
 async fn unconfirmed(fixture: &Fixture, others: i32) -> Result<()> {
     fixture.world.local("alice").await?;
     let pool = fixture.database.pool();
@@ -19,7 +20,7 @@ async fn unconfirmed(fixture: &Fixture, others: i32) -> Result<()> {
     .bind(others)
     .execute(&pool)
     .await?;
-    // As long as nobody else does.
+    // Otherwise autovacuum might analyze them first.
     sqlx::raw_sql(
         "alter table users set (autovacuum_enabled = false);
          alter table oban_jobs set (autovacuum_enabled = false)",
@@ -35,7 +36,7 @@ async fn was_analyzed(fixture: &Fixture) -> Result<bool> {
     Ok(sqlx::query_scalar(statement).fetch_one(&fixture.database.pool()).await?)
 }
 
-/// Confirms everybody, in few batches.
+/// Confirms all accounts, in few batches.
 fn confirm_all(ostrakon: &Ostrakon) -> Result<Done> {
     let ostrakon = ostrakon
         .clone()
@@ -49,7 +50,7 @@ fn confirm_all(ostrakon: &Ostrakon) -> Result<Done> {
     Ok(done)
 }
 
-/// What `runs show` tells of the one run.
+/// History of the only run, as `runs show` prints it.
 async fn history(fixture: &Fixture) -> Result<String> {
     let id: String = sqlx::query_scalar("select id from ostrakon.runs")
         .fetch_one(&fixture.database.pool())
@@ -62,8 +63,8 @@ async fn history(fixture: &Fixture) -> Result<String> {
 async fn the_owner_of_the_tables_has_them_analyzed() -> Result<()> {
     let fixture = Fixture::new(Flavour::Pleroma).await?;
     unconfirmed(&fixture, 10_000).await?;
-    // Somebody who could still see the old rows keeps them: else pages that are read again are
-    // tidied up.
+    // An open transaction that could still see the old rows keeps them; otherwise PostgreSQL prunes
+    // pages when it reads them again.
     let mut dump =
         fixture.database.pool().begin_with("begin isolation level repeatable read").await?;
     sqlx::query("select from users limit 1").execute(&mut *dump).await?;
@@ -76,8 +77,8 @@ async fn the_owner_of_the_tables_has_them_analyzed() -> Result<()> {
         .strip_prefix("public.users: analyzed; ")
         .and_then(|reported| reported.split_once(" dead"));
     let dead: i64 = dead.with_context(|| reported.to_owned())?.0.replace(',', "").parse()?;
-    // Each row was written once; what PostgreSQL's other process writes into its figures after the
-    // ANALYZE, it counts twice.
+    // Each row was written once. Figures that the other PostgreSQL process reports only after the
+    // ANALYZE are counted twice.
     ensure!((10_000..=20_000).contains(&dead), "{reported}");
     ensure!(reported.contains(" MiB, which new rows can use again"), "{reported}");
     ensure!(!done.stderr.contains("VACUUM FULL"), "{done:?}");
@@ -108,7 +109,7 @@ async fn a_table_in_use_is_left_to_autovacuum_and_the_run_is_done() -> Result<()
     let fixture = Fixture::new(Flavour::Pleroma).await?;
     unconfirmed(&fixture, 10_000).await?;
     let mut vacuum = fixture.database.pool().begin().await?;
-    // What a VACUUM holds: writes are let through.
+    // The lock of a VACUUM, which lets writes through.
     sqlx::raw_sql("lock table users in share update exclusive mode").execute(&mut *vacuum).await?;
     let done = confirm_all(&Ostrakon::on(&fixture.database))?;
     ensure!(done.stderr.contains("public.users: not analyzed, as it was in use; "), "{done:?}");

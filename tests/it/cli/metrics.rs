@@ -1,4 +1,4 @@
-//! `ostrakon metrics`: what the ledger says, as Prometheus reads it.
+//! `ostrakon metrics`: the ledger's figures in the format of Prometheus.
 
 use std::time::Duration;
 
@@ -33,12 +33,12 @@ async fn figures_are_those_of_the_ledger() -> Result<()> {
     ensure!((reported.code, reported.stderr.as_str()) == (0, ""), "{reported:?}");
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(&run, "<run>");
-    // The run was throttled for an hour and a second until the worker's lease ended; and it waits for two
-    // hours and what the test took.
+    // The run of alice was throttled for an hour and a second, until its worker's lease ended. The
+    // run of bob has waited for two hours, plus the duration of the test.
     settings.add_filter("(?m)3601$", "<an hour>");
     settings.add_filter(r"72\d\d\.\d+", "<two hours>");
     settings.bind(|| insta::assert_snapshot!("metrics", reported.stdout));
-    // Whoever takes the run over writes down for how long it was throttled with the dead worker.
+    // The worker that takes the run over records how long it was throttled under the dead worker.
     let mut db = fixture.database.pool().acquire().await?;
     let lease = Lease { duration: Duration::from_mins(1), renewal: Duration::from_secs(20) };
     ledger::claim(&mut db, &run, "b", lease).await?.context("it is not due")?;

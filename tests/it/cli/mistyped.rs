@@ -1,4 +1,4 @@
-//! Commands that there are not.
+//! Commands that do not exist.
 
 use anyhow::Result;
 

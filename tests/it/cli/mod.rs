@@ -1,4 +1,4 @@
-//! What a person sees of the command line, and what a command that says no leaves behind.
+//! What the operator sees of the command line, and what a refused command leaves behind.
 
 mod account_list;
 mod accounts;
@@ -60,10 +60,11 @@ use crate::program::{Done, Ostrakon};
 
 const FLAVOURS: [Flavour; 3] = [Flavour::Pleroma, Flavour::Akkoma, Flavour::Pleroma22];
 
-/// Nobody listens there: port 1 is not given to anybody.
+/// Address on which no server listens: port 1 is never assigned.
 const NOWHERE: &str = "127.0.0.1:1";
 
-/// A server's database, and the program on it. There is no Redis unless [`Fixture::with_redis`].
+/// A server's database, and the program on it. Without Redis unless [`Fixture::with_redis`] is
+/// called.
 struct Fixture {
     database: Database,
     world: World,
@@ -71,7 +72,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// Makes a database in which `ostrakon migrate` was never run.
+    /// Creates a database in which `ostrakon migrate` was never run.
     async fn without_ledger(flavour: Flavour) -> Result<Self> {
         let database = Database::create(flavour).await?;
         let ostrakon = Ostrakon::on(&database);
@@ -83,14 +84,14 @@ impl Fixture {
         Self { world: World::new(&database), ostrakon, database }
     }
 
-    /// Makes a database with ostrakon's own tables.
+    /// Creates a database with ostrakon's own tables.
     async fn new(flavour: Flavour) -> Result<Self> {
         let database = Database::create(flavour).await?;
         let ostrakon = Ostrakon::with_least_rights(&database).await?;
         Ok(Self::assemble(database, ostrakon))
     }
 
-    /// Gives the program the Redis of the test run, under a prefix of this database.
+    /// Lets the program use the Redis of the test run, with a prefix of this database.
     fn with_redis(mut self) -> Result<Self> {
         let prefix = self.database.url().rsplit('/').next().unwrap_or_default().to_owned();
         self.ostrakon = self
@@ -100,7 +101,7 @@ impl Fixture {
         Ok(self)
     }
 
-    /// Runs a command line whose words hold no spaces.
+    /// Runs a command line whose words contain no spaces.
     fn run(&self, line: &str) -> Result<Done> {
         self.run_words(&line.split_whitespace().collect::<Vec<_>>())
     }
@@ -109,7 +110,7 @@ impl Fixture {
         self.ostrakon.run(words)
     }
 
-    /// Runs a command with `--json`; gives its exit code and the one object it prints.
+    /// Runs a command with `--json`; returns its exit code and the only object that it prints.
     fn json(&self, line: &str) -> Result<(i32, Value)> {
         let done = self.run(&format!("{line} --json"))?;
         let object = serde_json::from_str(&done.stdout)
@@ -117,19 +118,19 @@ impl Fixture {
         Ok((done.code, object))
     }
 
-    /// Queues a run; gives its id.
+    /// Queues a run; returns its id.
     fn queue(&self, line: &str) -> Result<String> {
         let (code, run) = self.json(&format!("{line} --queue"))?;
         anyhow::ensure!(code == 0, "{line} ended with {code}: {run}");
         Ok(run["run_id"].as_str().context("no run id")?.to_owned())
     }
 
-    /// Reads every row there is: those of the server, and those of ostrakon.
+    /// Reads all rows of the server and of ostrakon.
     async fn rows(&self) -> Result<(State, Vec<Value>)> {
         Ok((snapshot(&self.database.pool()).await?, self.ledger().await?))
     }
 
-    /// Reads the ledger's rows; none when there is no ledger.
+    /// Reads the ledger's rows; none if there is no ledger.
     async fn ledger(&self) -> Result<Vec<Value>> {
         let pool = self.database.pool();
         let there: bool = sqlx::query_scalar("select to_regclass('ostrakon.runs') is not null")
@@ -148,8 +149,8 @@ impl Fixture {
         Ok(rows.fetch_all(&pool).await?)
     }
 
-    /// Waits until so many runs are queued; gives their ids. Another process's doings give no event
-    /// to wait for.
+    /// Waits until `number` runs are queued; returns their ids. It polls, since another process
+    /// sends no event to wait for.
     async fn queued(&self, number: usize) -> Result<Vec<String>> {
         let begun = Instant::now();
         loop {
@@ -165,7 +166,7 @@ impl Fixture {
         }
     }
 
-    /// Runs a command that must change nothing at all.
+    /// Runs a command that must not change anything.
     async fn refused(&self, line: &str) -> Result<Done> {
         let before = self.rows().await?;
         let done = self.run(line)?;
@@ -173,7 +174,7 @@ impl Fixture {
         Ok(done)
     }
 
-    /// Runs commands that together must change nothing at all: cheaper than one by one.
+    /// Runs commands that together must not change anything: cheaper than one by one.
     async fn all_refused<L: AsRef<str>>(&self, lines: &[L]) -> Result<Vec<Done>> {
         let before = self.rows().await?;
         let done = lines.iter().map(|line| self.run(line.as_ref())).collect::<Result<_>>()?;
@@ -188,7 +189,7 @@ impl Fixture {
     }
 }
 
-/// Takes out of snapshots what is different each time, until the guard is dropped.
+/// Masks in snapshots what differs each time, until the guard is dropped.
 fn redacted() -> SettingsBindDropGuard {
     let mut settings = insta::Settings::clone_current();
     for (pattern, replacement) in [

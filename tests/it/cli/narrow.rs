@@ -1,11 +1,11 @@
-//! Lists on a terminal of 80 columns, and texts of strangers in them.
+//! Lists on a terminal with 80 columns, and strangers' texts in them.
 
 use anyhow::Result;
 use testkit::Flavour;
 
 use super::{Fixture, redacted};
 
-/// Runs a command on a terminal of 80 columns.
+/// Runs a command on a terminal with 80 columns.
 fn at_80_columns(fixture: &Fixture, line: &str) -> Result<Vec<String>> {
     let ostrakon = fixture.ostrakon.clone().with("COLUMNS", "80");
     let done = ostrakon.run(&line.split_whitespace().collect::<Vec<_>>())?;
@@ -44,7 +44,7 @@ async fn lists_fit_on_80_columns() -> Result<()> {
         delete_activities
         a_nickname_of_the_length_that_people_really_have@peer.example; 7 parked
     ");
-    // A file has room for one line a run.
+    // Output to a file has one line per run.
     assert_eq!(fixture.run("runs list")?.stdout.lines().count(), 2);
     Ok(())
 }

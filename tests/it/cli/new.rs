@@ -1,4 +1,4 @@
-//! `ostrakon user new`: what is asked, what is refused, and what is printed.
+//! `ostrakon user new`: questions, refusals and output.
 
 mod account;
 
@@ -120,7 +120,7 @@ async fn the_servers_own_rules_count() -> Result<()> {
     }
     let done = fixture.run_words(&["user", "new", "alice", "", "-y"])?;
     assert!(done.code == 4 && done.stderr.contains("there is no e-mail address"), "{done:?}");
-    // The list of one's own has taken the place of the server's.
+    // The configured list replaces the server's own.
     assert_eq!(fixture.run("user new about a@peer.example -y --password x")?.code, 0);
     Ok(())
 }

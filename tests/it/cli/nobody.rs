@@ -1,4 +1,5 @@
-//! No worker is alive: what is short is done here, what is long waits, and both are said.
+//! No worker is running: this process does short jobs, long jobs wait, and the command reports
+//! both.
 
 use anyhow::Result;
 use testkit::Flavour;
@@ -12,7 +13,7 @@ async fn fixture() -> Result<Fixture> {
     Ok(fixture)
 }
 
-/// A worker that gave its last sign of life so long ago.
+/// Records a worker whose last heartbeat was `ago` before now.
 async fn seen(fixture: &Fixture, ago: &str) -> Result<()> {
     sqlx::query(
         "insert into ostrakon.workers (id, host, pid, version, seen_at)
@@ -38,12 +39,12 @@ async fn a_short_job_is_done_here() -> Result<()> {
     let (code, run) = fixture.json("user activate mallory@spam.example")?;
     assert_eq!((code, &run["status"]), (0, &"succeeded".into()), "{run}");
     assert_eq!(fixture.run("user toggle_activated mallory@spam.example --wait")?.code, 0);
-    // Who queued it before need not wait either.
+    // A run that was queued before need not wait either.
     fixture.queue("user deactivate alice")?;
     assert_eq!(fixture.run("user deactivate alice")?.code, 0);
     let waiting = fixture.ledger().await?.iter().filter(|row| row["status"] == "queued").count();
     assert_eq!(waiting, 0);
-    // A worker that is alive does it, and so does one that is to come, where that is wanted.
+    // A running worker does it. With `--queue`, a future worker does.
     fixture.queue("user activate alice")?;
     assert_eq!(fixture.run("user activate alice --queue")?.code, 5);
     assert_eq!(fixture.run("user activate alice --queue --inline")?.code, 2);

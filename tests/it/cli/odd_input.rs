@@ -1,11 +1,11 @@
-//! What nobody should type at the quick commands: each says no, and nothing changes.
+//! Input that the quick commands have to refuse, without changing anything.
 
 use anyhow::Result;
 use testkit::Flavour;
 
 use super::{FLAVOURS, Fixture, redacted};
 
-/// Nicknames that are nobody's.
+/// Nicknames that no account has.
 fn nobodies() -> Vec<String> {
     let mut nobodies: Vec<String> = [
         "",
@@ -24,7 +24,7 @@ fn nobodies() -> Vec<String> {
     nobodies
 }
 
-/// Each command that takes a nickname: the words around it, and the line for an unknown one.
+/// Each command that takes a nickname: the words around it, and its line for an unknown nickname.
 const COMMANDS: [(&str, &[&str], &str); 17] = [
     ("show", &[], "No user "),
     ("reset_password", &[], "No local user "),
@@ -188,7 +188,7 @@ async fn a_change_wants_the_ledger_and_a_look_does_not() -> Result<()> {
     Ok(())
 }
 
-/// The examples of docs/json.md.
+/// The examples in docs/json.md.
 #[tokio::test]
 async fn each_command_prints_one_object() -> Result<()> {
     let _redacted = redacted();

@@ -1,4 +1,4 @@
-//! What scripts read: JSON, streams, quiet.
+//! What scripts depend on: JSON, streams, `--quiet`.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -37,7 +37,7 @@ async fn fixture() -> Result<Fixture> {
     Ok(fixture)
 }
 
-/// Asserts the promise to scripts; gives the object.
+/// Asserts what scripts are promised; returns the object.
 fn object(line: &str) -> Result<Value> {
     let run: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
     let mut keys: Vec<&str> =
@@ -55,7 +55,7 @@ fn object(line: &str) -> Result<Value> {
     Ok(run)
 }
 
-/// Splits into lines that are objects.
+/// Parses lines that are objects.
 fn objects(stdout: &str) -> Result<Vec<Value>> {
     stdout.lines().map(object).collect()
 }
@@ -94,7 +94,7 @@ async fn every_command_about_a_run_prints_the_same_object() -> Result<()> {
         let run = object(fixture.run(&format!("jobs {command} {id} --json"))?.stdout.trim_end())?;
         assert_eq!(run["status"], status, "{command}");
     }
-    // Nothing to do, and so no run: the keys are there all the same.
+    // Nothing to do, and therefore no run: the keys are the same.
     let nothing = object(fixture.run("user activate alice --json")?.stdout.trim_end())?;
     assert_eq!((&nothing["run_id"], &nothing["status"]), (&Value::Null, &"succeeded".into()));
     Ok(())
@@ -108,7 +108,7 @@ async fn results_and_remarks_go_different_ways() -> Result<()> {
     assert_eq!(loud.stdout.lines().count(), 1, "{loud:?}");
     assert!(loud.stderr.contains("ostrakon runs watch") && loud.stderr.contains("ostrakon worker"));
 
-    // Warnings are no chatter.
+    // `--quiet` does not suppress warnings.
     let quiet = fixture.run("user deactivate bob --quiet --queue")?;
     assert_eq!(quiet.stdout.lines().count(), 1, "{quiet:?}");
     let lines: Vec<&str> = quiet.stderr.lines().collect();
@@ -145,7 +145,7 @@ async fn a_reader_that_went_away_is_no_reason_to_complain() -> Result<()> {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""), "{line}");
     }
-    // Neither is one of the remarks.
+    // A closed standard error is no reason to complain either.
     let (reader, writer) = std::io::pipe()?;
     drop(reader);
     let output =

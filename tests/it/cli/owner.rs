@@ -1,4 +1,4 @@
-//! Schema `ostrakon` belongs to the owner of the database: his backup has to work.
+//! Schema `ostrakon` belongs to the owner of the database, whose backup has to work.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use crate::program::{Done, Ostrakon};
 
 const OWNER: &str = "ostrakon_test_owner";
 
-/// A database that a role without other rights owns; gives the URL of that role.
+/// A database owned by a role without other rights. Returns that role's URL too.
 async fn owned() -> Result<(Database, String)> {
     let database = Database::create(Flavour::Pleroma).await?;
     let name = database.url().rsplit('/').next().unwrap_or_default();
@@ -34,7 +34,7 @@ fn is_dumped(url: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lists what in schema ostrakon is not the owner's.
+/// Lists what in schema `ostrakon` does not belong to the owner.
 async fn strange(database: &Database) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar(
         "select relname::text from pg_class
@@ -47,7 +47,7 @@ async fn strange(database: &Database) -> Result<Vec<String>> {
     .await?)
 }
 
-/// Gives all of schema ostrakon to a role, as it was where that role had migrated.
+/// Makes a role the owner of all of schema `ostrakon`, as if that role had migrated.
 async fn belongs_to(database: &Database, role: &str) -> Result<()> {
     let statement = format!(
         "do $$ declare name regclass; begin
@@ -75,7 +75,7 @@ async fn what_another_had_made_is_mended() -> Result<()> {
     let ostrakon = Ostrakon::with_least_rights(&database).await?;
     belongs_to(&database, "postgres").await?;
     ensure!(dump(&owner)?.stderr.contains("permission denied for schema ostrakon"));
-    // The owner alone cannot take it, and is told who can.
+    // The owner alone cannot take it over; the error names who can.
     let done = Ostrakon::at(&owner).run(&["migrate"])?;
     ensure!(done.code == 4 && done.stderr.contains("as a superuser"), "{done:?}");
     ensure!(
@@ -88,7 +88,7 @@ async fn what_another_had_made_is_mended() -> Result<()> {
     ensure!(done.code == 0 && done.stdout.contains("belong to the owner"), "{done:?}");
     ensure!(strange(&database).await?.is_empty(), "{:?}", strange(&database).await?);
     is_dumped(&owner)?;
-    // Whoever was granted something has it still.
+    // Grants that were given before are still valid.
     ensure!(ostrakon.run(&["runs", "list"])?.code == 0);
     let again = Ostrakon::on(&database).run(&["migrate"])?;
     ensure!(again.stdout == "ostrakon's tables are up to date.\n", "{again:?}");

@@ -6,7 +6,8 @@ use testkit::{Flavour, PUBLIC, Post};
 
 use super::{FLAVOURS, Fixture, redacted};
 
-/// Makes the server's trigger fail on a post: everybody is among the recipients and nowhere else.
+/// Makes the server's trigger fail on a post: the public address is one of the recipients, but is
+/// in neither `to` nor `cc`.
 async fn make_unknown(fixture: &Fixture, post: &Post) -> Result<()> {
     // The trigger would fail on this statement as well.
     let mut tx = fixture.database.pool().begin().await?;
@@ -114,7 +115,7 @@ async fn what_the_server_would_not_delete_stays() -> Result<()> {
             parked["reason"], "the server does not let objects of type \"Image\" be deleted",
             "{flavour}"
         );
-        // Asking again finds the same item, and says so again.
+        // A second request finds the same item, and reports it again.
         let (code, run) = fixture.json("user delete_activities alice --yes --inline")?;
         assert_eq!((code, &run["total"], &run["parked"]), (1, &1.into(), &1.into()), "{flavour}");
         assert_eq!(run["status"], "failed", "{flavour}: nothing was done");
@@ -122,7 +123,7 @@ async fn what_the_server_would_not_delete_stays() -> Result<()> {
     Ok(())
 }
 
-/// A trigger of somebody's that lets the server be told of nothing.
+/// A foreign trigger that refuses every job for the server.
 const REFUSES_ALL: &str = "
     create function boom() returns trigger language plpgsql
         as $$ begin raise exception 'demo: refused'; end $$;

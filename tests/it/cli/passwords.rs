@@ -1,4 +1,4 @@
-//! Passwords: how they come in, how they are kept, and that they do not get out.
+//! Passwords: how they are passed, how they are stored, and that they do not leak.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,7 +15,7 @@ use super::{FLAVOURS, Fixture};
 
 const PASSWORD: &str = "Größe\u{301}, \"$(id)\" & 鍵";
 
-/// Makes an account whose password comes from the standard input; gives its hash.
+/// Creates an account with the password from standard input; returns its hash.
 async fn hash_of(fixture: &Fixture, nickname: &str, options: &[&str]) -> Result<String> {
     let email = format!("{nickname}@peer.example");
     let mut words = vec!["user", "new", nickname, email.as_str(), "-y", "--password-stdin"];
@@ -28,7 +28,7 @@ async fn hash_of(fixture: &Fixture, nickname: &str, options: &[&str]) -> Result<
         .await?)
 }
 
-/// Has another program read a text and say something.
+/// Lets another program read a text; returns what it prints.
 fn asked(program: &str, words: &[OsString], input: &str) -> Result<String> {
     let mut child = Command::new(program)
         .args(words)
@@ -42,7 +42,7 @@ fn asked(program: &str, words: &[OsString], input: &str) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
-/// Python's standard library hashes the same password with the same salt.
+/// Hashes the same password with the same salt, by Python's standard library.
 fn pbkdf2_by_python(hash: &str) -> Result<String> {
     const SCRIPT: &str = "
 import base64, hashlib, sys
@@ -55,7 +55,8 @@ print('$'.join(['', scheme, rounds, text(raw), text(key)]))
     asked("python3", &["-c", SCRIPT, hash].map(OsString::from), PASSWORD)
 }
 
-/// The reference implementation hashes the same password with the same salt, if that can be typed.
+/// Hashes the same password with the same salt, by the reference implementation. `None` if the salt
+/// cannot be an argument of a command.
 fn argon2_by_reference(hash: &str) -> Result<Option<String>> {
     let salt = STANDARD_NO_PAD.decode(hash.split('$').nth(4).context("no salt")?)?;
     if salt.contains(&0) || salt.starts_with(b"-") {
@@ -68,7 +69,7 @@ fn argon2_by_reference(hash: &str) -> Result<Option<String>> {
 }
 
 async fn assert_argon2(fixture: &Fixture, options: &[&str]) -> Result<()> {
-    // One salt in sixteen cannot be typed on a command line.
+    // One salt in sixteen cannot be an argument of a command.
     for attempt in 0..20 {
         let hash = hash_of(fixture, &format!("argon{attempt}"), options).await?;
         assert!(hash.starts_with("$argon2id$v=19$m=65536,t=8,p=2$"), "{hash}");

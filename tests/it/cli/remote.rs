@@ -1,4 +1,4 @@
-//! `--remote`: an account of another server is cleaned up here, and nobody is told.
+//! `--remote`: cleans up an account of another server here, without notifying other servers.
 
 use anyhow::Result;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use testkit::State;
 
 use super::{FLAVOURS, Fixture};
 
-/// Rows of a table for which something holds.
+/// Rows of a table for which `holds` is true.
 fn rows<'s>(state: &'s State, table: &str, holds: impl Fn(&Value) -> bool) -> Vec<&'s Value> {
     state.rows(table).iter().filter(|row| holds(row)).collect()
 }
@@ -18,7 +18,7 @@ async fn posts_go_here_and_nobody_is_informed() -> Result<()> {
         let world = &fixture.world;
         let alice = world.local("alice").await?;
         let mallory = world.remote("mallory", "spam.example").await?;
-        // Same server, same first letters: must not be mixed up.
+        // On the same server, with the same first letters: must not be mixed up.
         let mallory2 = world.remote("mallory2", "spam.example").await?;
         let spam = mallory.posts("buy this").mentioning(&alice).tagged("spam").create().await?;
         mallory.posts("buy that").unlisted().create().await?;
@@ -56,7 +56,7 @@ async fn posts_go_here_and_nobody_is_informed() -> Result<()> {
             let objects = rows(&after, "objects", |row| row["id"] == post.object_row);
             assert_eq!(objects[0]["data"]["type"], "Tombstone", "{flavour}");
         }
-        // What others did with the posts goes with them.
+        // What other accounts did with the posts is deleted with them.
         let likes = rows(&after, "activities", |row| row["id"] == like_of_spam.to_string());
         assert!(likes.is_empty(), "{flavour}: {likes:?}");
         let notified = rows(&after, "notifications", |row| {
@@ -64,7 +64,8 @@ async fn posts_go_here_and_nobody_is_informed() -> Result<()> {
         });
         assert_eq!(notified.len(), after.rows("notifications").len(), "{flavour}");
 
-        // Its likes and boosts of others' posts are taken back, those of others stay.
+        // Its likes and boosts of other accounts' posts are withdrawn. Those by other accounts
+        // stay.
         let hellos = rows(&after, "objects", |row| row["id"] == hello.object_row);
         let data = &hellos[0]["data"];
         assert_eq!(data["likes"], serde_json::json!([mallory2.ap_id()]), "{flavour}");

@@ -1,5 +1,5 @@
-//! What a command leaves for others to read: the staff's log, and jobs that have the running server
-//! read accounts anew.
+//! What a command leaves for others: entries in the staff's log, and jobs that make the running
+//! server reload accounts.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -8,13 +8,13 @@ use testkit::{Account, Flavour, flake_text};
 use super::Fixture;
 
 impl Fixture {
-    /// The entries of the staff's log, oldest first.
+    /// Entries of the staff's log, oldest first.
     pub(super) async fn moderation_log(&self) -> Result<Vec<Value>> {
         let entries = sqlx::query_scalar("select data from public.moderation_log order by id");
         Ok(entries.fetch_all(&self.database.pool()).await?)
     }
 
-    /// The jobs that have the server read accounts anew, sorted by what they say.
+    /// Jobs that make the server reload accounts, sorted by account.
     pub(super) async fn refreshes(&self) -> Result<Vec<Value>> {
         let jobs = sqlx::query_scalar(
             "select jsonb_build_array(queue, worker, max_attempts, priority, state, args)
@@ -24,17 +24,17 @@ impl Fixture {
     }
 }
 
-/// How the log names an account.
+/// An account as the log names it.
 pub(super) fn person(account: &Account) -> Value {
     json!({ "id": flake_text(account.id()), "nickname": account.nickname(), "type": "user" })
 }
 
-/// The job by which Pleroma reads an account anew.
+/// The job that makes Pleroma reload an account.
 pub(super) fn reads_anew(account: &Account) -> Value {
     refresh(&json!({ "op": "verify_fields_links", "user_id": flake_text(account.id()) }))
 }
 
-/// The job by which any flavour switches an account that is switched already.
+/// The job by which every flavour activates or deactivates an account that already has that state.
 pub(super) fn switches(flavour: Flavour, account: &Account, active: bool) -> Value {
     let user_id = flake_text(account.id());
     refresh(&match flavour {

@@ -13,7 +13,7 @@ const COMMANDS: [&str; 5] = [
     "migrate",
 ];
 
-/// Schemas of the database, but PostgreSQL's own.
+/// Schemas of the database, except PostgreSQL's own.
 async fn schemas(fixture: &Fixture) -> Result<Vec<String>> {
     let rows = sqlx::query_scalar(
         "select nspname::text from pg_namespace
@@ -79,7 +79,7 @@ async fn the_ledger_is_asked_for_where_it_is_needed() -> Result<()> {
         let commands = [
             "user delete_activities alice --yes",
             "user delete_activities alice --yes --inline",
-            // Nobody is asked a question before it is known that an answer helps.
+            // The command asks no question before it knows that an answer helps.
             "user delete_activities alice",
             "user deactivate alice",
             "user deactivate_all_from_instance spam.example --yes",
@@ -148,7 +148,7 @@ async fn migrate_at_once_is_done_once() -> Result<()> {
     for mut process in running {
         match process.wait()?.code() {
             Some(0) => done += 1,
-            // Another was about it.
+            // Another process was migrating.
             code => assert_eq!(code, Some(4)),
         }
     }

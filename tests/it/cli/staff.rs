@@ -1,4 +1,4 @@
-//! `user set`: roles, the last admin, and what is told to whom.
+//! `user set`: roles, the last admin, and what is reported to whom.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -110,7 +110,7 @@ async fn reports_are_forgotten_with_the_last_role_on_akkoma() -> Result<()> {
             rows.fetch_all(&fixture.database.pool()).await
         };
         let all = ["alice mention", "alice pleroma:report", "boss mention", "boss pleroma:report"];
-        // Nobody's last role is lost by these.
+        // None of these takes an account's last role.
         fixture.run("user set alice --no-admin --no-moderator")?;
         fixture.run("user set alice --admin --moderator")?;
         fixture.run("user set alice --no-moderator --locked")?;
@@ -183,7 +183,7 @@ const SIGNED_IN: &str = "
     insert into oauth_authorizations (app_id, user_id, token, inserted_at, updated_at)
       select a.id, u.id, 't', now(), now() from apps a, users u where u.nickname = 'alice'";
 
-/// Whoever is signed in would keep a role as long as the running server remembers it.
+/// A signed-in session would keep the role for as long as the running server has it in its cache.
 #[tokio::test]
 async fn a_role_that_is_taken_takes_the_sessions_where_the_server_cannot_be_informed() -> Result<()>
 {
@@ -216,7 +216,7 @@ async fn a_role_that_is_taken_takes_the_sessions_where_the_server_cannot_be_info
                 assert_eq!(gone, ends, "{flavour} {options} {fields} {refresh}: {table}");
             }
         }
-        // Nothing is taken: nobody is signed out.
+        // No role is taken, so alice is not signed out.
         fixture.sql(SIGNED_IN).await?;
         fixture.sql("update users set is_admin = false where nickname = 'alice'").await?;
         fixture.run("user set alice --no-admin")?;
@@ -225,7 +225,7 @@ async fn a_role_that_is_taken_takes_the_sessions_where_the_server_cannot_be_info
     Ok(())
 }
 
-/// Each change says what does not hold yet, before anything else is printed.
+/// Each change first reports what has no effect yet.
 #[tokio::test]
 async fn what_does_not_hold_yet_is_said() -> Result<()> {
     let fixture = fixture(Flavour::Akkoma).await?;
@@ -282,7 +282,7 @@ async fn the_running_server_is_informed_where_that_is_possible() -> Result<()> {
             assert_eq!(jobs.len(), 0, "{flavour}");
             assert!(done.stderr.starts_with("note: the change is in the database. A"), "{done:?}");
         }
-        // Nothing changes: nothing to tell.
+        // Nothing changes, so there is nothing to report.
         let done = fixture.refused("user set alice --moderator --locked").await?;
         assert_eq!(done.stderr, "", "{flavour}");
     }

@@ -1,4 +1,5 @@
-//! `activate`, `deactivate` and `toggle_activated`: what is said, and who is told.
+//! `activate`, `deactivate` and `toggle_activated`: what they print, and what they report to the
+//! running server and to the staff.
 
 use std::thread;
 
@@ -35,7 +36,7 @@ async fn toggling_goes_both_ways() -> Result<()> {
         }
         let done = fixture.refused("user toggle_activated nobody --inline").await?;
         assert_eq!((done.stderr.as_str(), done.code), ("No user nobody\n", 3), "{flavour}");
-        // A run is on its way: the state that toggling would go by is about to be another one.
+        // A run is unfinished: the state that decides the direction is about to change.
         fixture.queue("user toggle_activated alice")?;
         assert_eq!(fixture.refused("user toggle_activated alice --json --queue").await?.code, 5);
     }
@@ -63,7 +64,7 @@ async fn the_log_names_the_staff() -> Result<()> {
         }
         let log = ["deactivate", "activate", "deactivate"].map(expected);
         assert_eq!(fixture.moderation_log().await?, log, "{flavour}");
-        // Nothing is switched, nothing is logged; without --as neither.
+        // Without a change nothing is logged, nor without `--as`.
         fixture.run("user deactivate alice --inline --as boss")?;
         fixture.run("user activate alice --inline")?;
         assert_eq!(fixture.moderation_log().await?, log, "{flavour}");
@@ -75,7 +76,7 @@ async fn the_log_names_the_staff() -> Result<()> {
     Ok(())
 }
 
-/// Alice follows two local accounts, one of whom follows her; a third has nothing to do with her.
+/// Alice follows two local accounts, one of which follows her. A third one has no relation to her.
 async fn friends(flavour: Flavour) -> Result<(Fixture, [Account; 4])> {
     let fixture = Fixture::new(flavour).await?;
     let world = &fixture.world;
@@ -146,7 +147,7 @@ async fn on_a_terminal_a_person_sees_it_through() -> Result<()> {
     let fixture = Fixture::new(Flavour::Pleroma).await?;
     fixture.world.local("alice").await?;
     fixture.world.local("bob").await?;
-    // Nobody is there who would do it.
+    // No worker is running.
     let done = fixture.ostrakon.run_on_terminal("user deactivate bob", "")?;
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.stdout.contains("No worker is running: this process does it."), "{done:?}");

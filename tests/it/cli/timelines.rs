@@ -1,4 +1,4 @@
-//! What a run writes does not stand at the head of the server's timelines.
+//! What a run writes does not appear at the top of the server's timelines.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,7 +15,7 @@ const fn time(id: Uuid) -> u64 {
     id.as_u64_pair().0
 }
 
-/// An activity, as far as the tests look at it.
+/// An activity: the columns that the tests read.
 #[derive(Debug, sqlx::FromRow)]
 struct Activity {
     id: Uuid,
@@ -24,7 +24,7 @@ struct Activity {
     object: String,
 }
 
-/// Reads all activities, the oldest first.
+/// Reads all activities, oldest first.
 async fn activities(fixture: &Fixture) -> Result<Vec<Activity>> {
     let rows = sqlx::query_as(
         "select id, actor, data ->> 'type' as kind, data ->> 'object' as object
@@ -33,7 +33,7 @@ async fn activities(fixture: &Fixture) -> Result<Vec<Activity>> {
     Ok(rows.fetch_all(&fixture.database.pool()).await?)
 }
 
-/// Posts, a like and a boost of alice's, between two posts of bob's.
+/// Alice's posts, a like and a boost, between two posts of bob's.
 async fn fixture(flavour: Flavour) -> Result<Fixture> {
     let fixture = Fixture::new(flavour).await?;
     let alice = fixture.world.local("alice").await?;
@@ -58,7 +58,7 @@ async fn the_newest_activity_is_still_that_of_whoever_wrote_last() -> Result<()>
         let after = activities(&fixture).await?;
         let newest = |rows: &[Activity]| rows.last().map(|row| row.id);
         ensure!(newest(&after) == newest(&before), "{flavour}: {after:?}");
-        // One batch: all that it wrote stands together, before everything that alice did.
+        // One batch: everything that it wrote comes together, before everything that alice did.
         let hers = before.iter().find(|row| row.actor.ends_with("/alice")).context("none")?;
         let known: HashSet<Uuid> = before.iter().map(|row| row.id).collect();
         let new: Vec<&Activity> = after.iter().filter(|row| !known.contains(&row.id)).collect();

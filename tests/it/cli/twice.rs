@@ -1,4 +1,4 @@
-//! Asking again while a run is unfinished.
+//! A second request while a run is unfinished.
 
 use anyhow::Result;
 use testkit::Flavour;
@@ -22,7 +22,8 @@ async fn the_first_run_is_named() -> Result<()> {
         "user deactivate_all_from_instance spam.example --yes",
     ] {
         let id = fixture.queue(command)?;
-        // Another spelling, and no --yes: nobody is asked for what cannot be queued anyway.
+        // Another spelling, and no `--yes`: the command does not ask about what cannot be queued
+        // anyway.
         let again = command.replace("alice", "Alice@peer.example").replace(" --yes", "");
         let done = fixture.refused(&format!("{again} --queue")).await?;
         assert_eq!((done.stdout.as_str(), done.code), ("", 5), "{done:?}");
@@ -35,7 +36,7 @@ async fn the_first_run_is_named() -> Result<()> {
     err| error: run <run> (delete_activities) is already queued; follow it with: ostrakon runs watch <run>
     exit 5
     ");
-    // A host with and without its sub-domains are two wishes.
+    // A host with its sub-domains and a host without them are two different requests.
     let wider = "user deactivate_all_from_instance spam.example --include-subdomains --yes";
     assert_ne!(fixture.queue(wider)?, "");
     Ok(())
@@ -46,7 +47,7 @@ async fn the_other_direction_waits_for_the_first() -> Result<()> {
     let _redacted = redacted();
     let fixture = fixture().await?;
     let id = fixture.queue("user deactivate alice")?;
-    // Alice is still active: "already activated" would be true only until a worker comes.
+    // Alice is still active: "already activated" would be true only until a worker starts.
     let done = fixture.refused("user activate alice").await?;
     insta::assert_snapshot!(done.transcript(), @"
     err| error: run <run> (deactivate_user) is already queued; follow it with: ostrakon runs watch <run>
@@ -54,7 +55,7 @@ async fn the_other_direction_waits_for_the_first() -> Result<()> {
     ");
     assert!(done.stderr.contains(&id));
     assert_eq!(fixture.refused("user activate alice --inline").await?.code, 5);
-    // Looking is always allowed.
+    // A dry run is always allowed.
     assert_eq!(fixture.refused("user activate alice --dry-run").await?.code, 0);
     assert_eq!(fixture.run(&format!("runs cancel {id}"))?.code, 0);
     assert_eq!(fixture.run("user activate alice")?.stdout, "User alice already activated\n");
@@ -65,7 +66,7 @@ async fn the_other_direction_waits_for_the_first() -> Result<()> {
 async fn inline_takes_up_a_queued_run() -> Result<()> {
     let fixture = fixture().await?;
     let id = fixture.queue("user delete_activities alice --yes")?;
-    // As if it had failed a moment ago and were to be tried again later.
+    // As if it had just failed and were to be retried later.
     fixture
         .sql("update ostrakon.runs set attempt = 1, available_at = now() + interval '1 h'")
         .await?;

@@ -1,4 +1,4 @@
-//! Redis or PostgreSQL that does not answer, or does not let us in.
+//! Redis or PostgreSQL that does not answer, or refuses the login.
 
 use std::{
     io::{Read as _, Write as _},
@@ -12,11 +12,11 @@ use testkit::{Database, Flavour};
 use super::{Fixture, NOWHERE, redacted};
 use crate::program::{Done, Ostrakon};
 
-/// Must never be seen.
+/// Must never be shown.
 const SECRET: &str = "hunter2";
 
-/// Starts a server on a free port that answers each connection in its own way; it ends with the
-/// process. Gives its `host:port`.
+/// Starts a server on a free port that answers each connection with `answer`. It ends with the
+/// process. Returns its `host:port`.
 fn server(answer: fn(TcpStream) -> std::io::Result<()>) -> Result<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = listener.local_addr()?.to_string();
@@ -28,7 +28,7 @@ fn server(answer: fn(TcpStream) -> std::io::Result<()>) -> Result<String> {
     Ok(address)
 }
 
-/// A Redis that wants another password.
+/// A Redis that demands another password.
 fn refuse_as_redis(mut stream: TcpStream) -> std::io::Result<()> {
     let mut bytes = [0; 4096];
     loop {
@@ -36,7 +36,7 @@ fn refuse_as_redis(mut stream: TcpStream) -> std::io::Result<()> {
         if read == 0 {
             return Ok(());
         }
-        // Each command is an array, and commands come several at once.
+        // Each command is an array, and several commands arrive together.
         for _command in bytes[..read].iter().filter(|byte| **byte == b'*') {
             stream
                 .write_all(b"-WRONGPASS invalid username-password pair or user is disabled.\r\n")?;
@@ -44,11 +44,11 @@ fn refuse_as_redis(mut stream: TcpStream) -> std::io::Result<()> {
     }
 }
 
-/// A PostgreSQL that wants another password.
+/// A PostgreSQL that demands another password.
 fn refuse_as_postgres(mut stream: TcpStream) -> std::io::Result<()> {
     let read = stream.read(&mut [0; 4096])?;
     if read == 8 {
-        // It was asked for TLS.
+        // The client asked for TLS.
         stream.write_all(b"N")?;
         let _ = stream.read(&mut [0; 4096])?;
     }
@@ -58,7 +58,7 @@ fn refuse_as_postgres(mut stream: TcpStream) -> std::io::Result<()> {
     stream.write_all(&[b"E".as_slice(), &length.to_be_bytes(), fields].concat())
 }
 
-/// Something that listens and says nothing.
+/// A server that accepts connections and never answers.
 fn stay_silent(mut stream: TcpStream) -> std::io::Result<()> {
     while stream.read(&mut [0; 4096])? > 0 {}
     Ok(())
@@ -115,7 +115,7 @@ async fn whoever_wants_redis_is_informed_before_anything_is_written() -> Result<
     err| Nothing was queued.
     exit 8
     ");
-    // Asked for nothing: there is nothing to do, and Redis does not matter.
+    // There is nothing to do, so Redis does not matter.
     let done = fixture.refused("user activate alice --require-redis").await?;
     assert_eq!((done.stdout.as_str(), done.code), ("User alice already activated\n", 0));
     Ok(())

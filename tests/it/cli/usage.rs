@@ -1,4 +1,4 @@
-//! Grammar: what can be typed, and what is said when something else was.
+//! Grammar: what can be typed, and the answers to anything else.
 
 use std::fmt::Write as _;
 
@@ -95,7 +95,7 @@ fn what_is_no_command_is_refused_with_a_hint() -> Result<()> {
 
     For more information, try '--help'.
     "#);
-    // Nothing typed: the whole of what there is.
+    // Without a subcommand, the whole help.
     for line in ["", "user", "runs", "config"] {
         let done = ostrakon.run(&words(line))?;
         assert_eq!(done.code, 2, "{line}: {done:?}");
@@ -109,13 +109,14 @@ fn hyphens_stand_for_underscores() -> Result<()> {
     let ostrakon = Ostrakon::nowhere();
     for command in ["delete-activities alice", "deactivate-all-from-instance spam.example"] {
         let done = ostrakon.run(&words(&format!("user {command}")))?;
-        // It was understood: what is missing is the database.
+        // The command was understood: only the database is missing.
         assert!(done.stderr.contains("no database is given"), "{command}: {done:?}");
     }
     Ok(())
 }
 
-/// What lists and controls runs was called `jobs` in trials, and is in many minds.
+/// The commands that list and control runs were called `jobs` in trials, and many operators
+/// remember that name.
 #[test]
 fn jobs_is_another_word_for_runs() -> Result<()> {
     let help = |word: &str| Ostrakon::nowhere().run(&[word, "--help"]);

@@ -1,4 +1,4 @@
-//! `delete_activities`: what the running server is asked to do, or to read anew.
+//! `delete_activities`: what the running server is asked to do, or to reload.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use testkit::{Flavour, flake_text};
 use super::{FLAVOURS, Fixture, reported::reads_anew};
 use crate::program::Ostrakon;
 
-/// The jobs by which posts are left to the server, with the time between each and the one before.
+/// Jobs that leave posts to the server, with the time between each one and the one before it.
 async fn purges(fixture: &Fixture) -> Result<Vec<(Value, f64)>> {
     let jobs = sqlx::query_as(
         "select jsonb_build_array(queue, max_attempts, state, args),
@@ -32,7 +32,7 @@ async fn posts_are_left_to_the_server_and_likes_are_not() -> Result<()> {
         alice.likes(&theirs).await?;
         alice.boosts(&theirs).await?;
         let before = fixture.rows().await?.0;
-        // One activity a batch: the posts keep their distance over batches.
+        // One activity per batch: the posts keep their distance across batches.
         let ostrakon = fixture
             .ostrakon
             .clone()
@@ -108,7 +108,7 @@ async fn what_the_server_cannot_delete_is_deleted_here() -> Result<()> {
     for flavour in [Flavour::Pleroma, Flavour::Akkoma] {
         let fixture = Fixture::new(flavour).await?;
         if flavour == Flavour::Pleroma {
-            // As Pleroma 2.9 has it.
+            // A table of Pleroma 2.9.
             fixture
                 .sql(
                     "create table user_follows_hashtag (
@@ -124,7 +124,7 @@ async fn what_the_server_cannot_delete_is_deleted_here() -> Result<()> {
         let unfollowed = alice.posts("a tag").tagged("unfollowed").create().await?;
         let shared = alice.posts("their tag too").tagged("shared").create().await?;
         bob.posts("my tag").tagged("shared").create().await?;
-        // Deleting the first of these would go well, and the second would fail.
+        // Deleting the first of these would succeed, and deleting the second would fail.
         let own = [
             alice.posts("own tag").tagged("own").tagged("shared").create().await?,
             alice.posts("own tag again").tagged("own").create().await?,
@@ -150,7 +150,7 @@ async fn what_the_server_cannot_delete_is_deleted_here() -> Result<()> {
             let row = after.rows("objects").iter().find(|row| row["id"] == post.object_row);
             assert!(row.is_some_and(|row| row["data"]["type"] == "Tombstone"), "{flavour}");
         }
-        // What somebody follows stays.
+        // A hashtag that an account follows stays.
         let tags: Vec<&Value> = after.rows("hashtags").iter().map(|row| &row["name"]).collect();
         assert!(tags.contains(&&json!("own")), "{flavour}: {tags:?}");
     }

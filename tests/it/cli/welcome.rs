@@ -1,4 +1,4 @@
-//! What a new account finds: who follows whom, which mails are on their way, what the staff sees.
+//! What a new account finds: follow relations, mails on their way, and what the staff sees.
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::{FLAVOURS, Fixture};
 
 const NEW: &str = "user new alice a@peer.example -y";
 
-/// The mails on their way: to whom, and the whole.
+/// Mails on their way, decoded.
 fn mails(state: &State) -> Result<Vec<Value>> {
     let jobs = state.rows("oban_jobs").iter();
     jobs.filter(|job| job["args"]["op"] == "email")
@@ -27,7 +27,7 @@ async fn id_of(fixture: &Fixture, nickname: &str) -> Result<Uuid> {
         .await?)
 }
 
-/// Accepted relations, follower and followed.
+/// Accepted relations, as follower and followed account.
 fn relations(state: &State) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let rows = state.rows("following_relationships").iter().filter(|row| row["state"] == 2);
@@ -37,10 +37,10 @@ fn relations(state: &State) -> Vec<(String, String)> {
     all
 }
 
-/// A server whose new accounts follow and are followed, with people who must be left out.
+/// A server whose new accounts follow others and are followed, with accounts that must be left out.
 async fn sociable(flavour: Flavour) -> Result<(Fixture, [Account; 5])> {
     let mut fixture = Fixture::new(flavour).await?;
-    // Alice is named too: nobody follows oneself.
+    // Alice is named as well: an account never follows itself.
     fixture.ostrakon = fixture
         .ostrakon
         .with(
@@ -88,7 +88,8 @@ async fn the_configured_follows_are_made() -> Result<()> {
         assert_eq!(after.rows("activities"), before.rows("activities"), "{flavour}");
         let row = after.rows("users").iter().find(|row| row["id"] == alice).context("no alice")?;
         assert_eq!((&row["follower_count"], &row["following_count"]), (&json!(2), &json!(2)));
-        // The new one as well: the server may remember another one by that name.
+        // The new account is reloaded as well: the server's cache may have another one of that
+        // name.
         let jobs = after.rows("oban_jobs").iter();
         let reported: Vec<_> =
             jobs.filter(|job| job["args"]["op"] == "verify_fields_links").collect();
@@ -135,7 +136,7 @@ async fn a_mail_asks_to_confirm_with_the_accounts_own_link() -> Result<()> {
         let [mail] = &mails(&after)?[..] else { anyhow::bail!("{flavour}: not one mail") };
         assert_eq!(mail["subject"], "Tom & \"Co\" account confirmation");
         assert_eq!(mail["to"], json!([{ "tuple": ["<Alice>", "a@peer.example"] }]));
-        // Nobody said who sends mails.
+        // No sender of mails is configured.
         assert_eq!(mail["from"], json!({ "tuple": ["Tom & \"Co\"", "noreply@peer.example"] }));
         let id = id_of(&fixture, "alice").await?;
         let token: String =
@@ -151,7 +152,7 @@ async fn a_mail_asks_to_confirm_with_the_accounts_own_link() -> Result<()> {
         let body = mail["html_body"].as_str().unwrap_or_default();
         assert!(body.contains(&link), "{body}");
         assert!(body.contains("Tom &amp; &quot;Co&quot;"), "{body}");
-        // Who is not confirmed follows nobody yet.
+        // An account that is not confirmed follows no account yet.
         assert_eq!(bob.column("follower_count").await?, 0, "{flavour}");
     }
     Ok(())
@@ -168,7 +169,7 @@ async fn the_staff_hears_of_an_account_that_waits() -> Result<()> {
             .await?;
         fixture.sql("update users set is_admin = true where nickname in ('dora', 'both')").await?;
         fixture.sql("update users set email = null where nickname = 'both'").await?;
-        // The new admin is not on the staff yet when that is written to.
+        // The staff is notified before the new admin belongs to it.
         assert_eq!(fixture.json(&format!("{NEW} --admin"))?.0, 0, "{flavour}");
         let after = fixture.rows().await?.0;
         let alice = after.rows("users").iter().find(|row| row["nickname"] == "alice");
@@ -210,7 +211,7 @@ async fn mails_go_to_the_queue_that_the_release_has() -> Result<()> {
         let fixture = Fixture::new(flavour).await?;
         fixture.world.local("bob").await?;
         if drop {
-            // What came with 2.7.
+            // Removes what Pleroma 2.7 introduced.
             fixture
                 .sql(
                     "delete from schema_migrations where version = 20240527144418;

@@ -1,5 +1,5 @@
-//! Relations that the server accepts while a batch is at work: its transaction is open when the batch
-//! begins, and commits when the batch waits for it or is over. No counter may miss one of them.
+//! Relations that the server accepts during a batch: its transaction is open when the batch begins,
+//! and commits while the batch waits for it, or after the batch. Every counter must include them.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::stage::Stage;
 
-/// A transaction of the server that accepts follows, and is not through yet.
+/// A transaction of the server that has accepted follows and is not committed yet.
 async fn accepting(
     pool: &PgPool,
     relations: &[(Uuid, Uuid)],
@@ -30,7 +30,7 @@ async fn accepting(
     Ok(tx)
 }
 
-/// Whether somebody waits for a lock in this database.
+/// Whether any session waits for a lock in this database.
 async fn somebody_waits(pool: &PgPool) -> Result<bool> {
     Ok(sqlx::query_scalar(
         "select exists (select from pg_stat_activity
@@ -40,7 +40,7 @@ async fn somebody_waits(pool: &PgPool) -> Result<bool> {
     .await?)
 }
 
-/// Local accounts, half of which follow accounts of the host, which follow the others.
+/// Local accounts: one half is followed by accounts of the host, the other half follows them.
 async fn seed(world: &World) -> Result<(Vec<Account>, Vec<Account>)> {
     let (mut followed, mut following) = (Vec::new(), Vec::new());
     for number in 0..4 {
@@ -71,7 +71,7 @@ async fn deactivate_instance_counts_what_is_accepted_during_its_batches() -> Res
             let fan = world.local(&format!("fan{batches}")).await?;
             let mut relations: Vec<(Uuid, Uuid)> =
                 followed.iter().map(|account| (fan.id(), account.id())).collect();
-            // Each of them follows somebody new once.
+            // Each of these accounts follows `friend` once, and later new accounts.
             let account = &following[batches % following.len()];
             if batches < following.len() {
                 relations.push((account.id(), friend.id()));

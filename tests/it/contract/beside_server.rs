@@ -1,5 +1,5 @@
-//! A server that executes the jobs which a run writes, whenever it likes, makes no request to the
-//! host that is deactivated, and ends no relation by itself.
+//! A server executes the jobs that a run writes, whenever it likes. It makes no request to the
+//! deactivated host, and ends no relation by itself.
 
 use std::{cell::Cell, env};
 
@@ -14,13 +14,13 @@ use super::stage::Stage;
 
 const HOST: &str = "spam.example";
 
-/// Seeds of one test run; `OSTRAKON_SERVER_SEEDS` has it try more.
+/// Number of seeds in one test run; `OSTRAKON_SERVER_SEEDS` sets another one.
 const SEEDS: u64 = 2;
 
 const FLAVOURS: [Flavour; 3] = [Flavour::Pleroma, Flavour::Akkoma, Flavour::Pleroma22];
 
-/// Local accounts, accounts of the host with and without relations to them in both directions, and
-/// the server's memory of them.
+/// Local accounts; accounts of the host, with and without relations to them in both directions; and
+/// what the server has in its cache.
 struct Scene {
     stage: Stage,
     world: World,
@@ -52,7 +52,7 @@ impl Scene {
         let gone = world.local("gone").await?;
         world.remote("left", HOST).await?.follows(&gone).await?;
         gone.is_deactivated().await?;
-        // Links in a profile would be fetched by the job that reads it anew.
+        // The job that reloads an account would fetch the links in its profile.
         sqlx::raw_sql(
             "update users set raw_fields = '[{\"name\": \"me\", \"value\": \"https://spam.example/me\"}]'
              where nickname in ('s0@spam.example', 's1@spam.example')",
@@ -69,7 +69,7 @@ impl Scene {
         self.stage.pool()
     }
 
-    /// Checks what is left when the run is over and the server has done all that it was asked for.
+    /// Checks the result, after the run has ended and the server has done all its jobs.
     async fn judge(&self, played: &Played) -> Result<()> {
         played.require_harmless(HOST)?;
         let active = self.flag();
@@ -110,7 +110,7 @@ impl Scene {
         }
     }
 
-    /// Adds a relation as the server does, and counts it at a local account.
+    /// Adds a relation as the server does, and counts it at local accounts.
     async fn relate(&self, one: Uuid, other: Uuid) -> Result<()> {
         let mut tx = self.pool().begin().await?;
         sqlx::query(
@@ -136,7 +136,7 @@ impl Scene {
     }
 }
 
-/// Active local accounts whose counters are not what there is.
+/// Active local accounts whose counters do not match their relations.
 pub(super) async fn wrong_counters(pool: &PgPool, active: &str) -> Result<Vec<String>> {
     let statement = format!(
         "select a.nickname::text from users a
@@ -213,11 +213,11 @@ async fn one_account_is_deactivated_beside_a_server() -> Result<()> {
     Ok(())
 }
 
-/// What comes between two batches.
+/// Random events between two batches.
 struct Dice(u64);
 
 impl Dice {
-    /// A number below `sides` (`SplitMix64`).
+    /// A number below `sides`, by `SplitMix64`.
     fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mixed(self.0) % sides
@@ -230,8 +230,8 @@ fn mixed(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// The server accepts what it may accept by what it remembers, others arrive, an operator cancels
-/// and has the run go on or asks anew: the jobs stay harmless.
+/// The server accepts what its cache allows, accounts arrive, an operator cancels the run and
+/// retries it or makes a new request: the jobs stay harmless.
 async fn in_no_order_of_events_does_the_server_ask_the_host(flavour: Flavour) -> Result<()> {
     let seeds = env::var("OSTRAKON_SERVER_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
     for seed in 0..seeds.unwrap_or(SEEDS) {
@@ -291,7 +291,7 @@ async fn play_through(flavour: Flavour, seed: u64) -> Result<()> {
             }
             4 if turn % 3 == 0 => {
                 let mut db = scene.pool().acquire().await?;
-                // It may have ended.
+                // The run may have ended.
                 let _cancelled = ledger::cancel(&mut db, &id, "test").await;
             }
             _ => {}
@@ -302,7 +302,7 @@ async fn play_through(flavour: Flavour, seed: u64) -> Result<()> {
     scene.judge(&played).await
 }
 
-/// The server accepts a relation of somebody whom it takes to be active, and whom no job waits for.
+/// The server accepts a relation of an account that is active in its cache and has no waiting job.
 async fn something_new(scene: &Scene, dice: &mut Dice) -> Result<()> {
     let waiting = scene.player.waiting().await?;
     let accounts: Vec<Uuid> = scene

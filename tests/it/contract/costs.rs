@@ -1,4 +1,5 @@
-//! What a host's deactivation reads depends on the host, and not on who else is there.
+//! What the deactivation of a host reads depends on that host, and not on how many other accounts
+//! there are.
 
 use anyhow::{Result, ensure};
 use ostrakon_engine::Ended;
@@ -15,12 +16,13 @@ use super::{
 /// Passes over the nicknames of all accounts: there is no index on the host.
 const PASSES: &str = "with named as materialized (";
 
-/// What is read less often is not told from chance: a page more of an index.
+/// Factor by which a cost may grow. Less is noise, such as one more page of an index.
 const ALLOWANCE: f64 = 1.2;
 
-/// Local accounts and remote ones of other hosts, then 300 of the host, each with relations in both
-/// directions to the first 300 local accounts; one of them is followed by more of these than a batch
-/// takes. Only indexes that the job uses are kept, for the sake of quick seeding.
+/// Accounts: 300 of the host, local ones, and remote ones of other hosts. Each account of the host
+/// has relations in both directions to the first 300 local accounts. One account of the host is
+/// followed by more of these than a batch takes. The full-text index, which the job does not use,
+/// is dropped so that seeding is quick.
 const SEED: &str = "
     set session_replication_role = replica;
     drop index users_fts_index;
@@ -43,7 +45,7 @@ const SEED: &str = "
               union select 300 + n, 301 + n % locals from generate_series(1, locals) n where n % locals <> n - 1) r;
     end;";
 
-/// What a run has cost: batches, statements, rows, pages of the database.
+/// Cost of a run: batches, statements, rows, and pages of the database.
 #[derive(Debug, Clone, Copy)]
 struct Cost {
     batches: usize,
@@ -124,7 +126,7 @@ async fn a_host_without_relations_takes_a_handful_of_batches() -> Result<()> {
     let (plans, collecting) = Plans::collect();
     ensure!(stage.run(&job, &id).await? == Ended::Succeeded);
     drop(collecting);
-    // Two for the plan, one for the accounts, one for what comes after them.
+    // Two for the plan, one for the accounts, one for what follows them.
     let batches = cost(&plans.take()).batches;
     ensure!(batches <= 4, "{batches} batches");
     Ok(())

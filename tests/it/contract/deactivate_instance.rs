@@ -7,7 +7,7 @@ use testkit::{Database, Flavour, World};
 
 use super::{Scenario, contract, stage::Stage};
 
-/// A dozen accounts of the host among others, with relations to local ones in both directions.
+/// A dozen accounts of the host among others, with relations to local accounts in both directions.
 async fn scenario(flavour: Flavour) -> Result<Scenario> {
     let database = Database::create(flavour).await?;
     let world = World::new(&database);
@@ -20,7 +20,7 @@ async fn scenario(flavour: Flavour) -> Result<Scenario> {
             spammer.follows(&bob).await?;
             bob.follows(&spammer).await?;
         }
-        // Names that a pattern would hit as well.
+        // Names that a pattern would match as well.
         let host = ["spam.example.com", "sub.spam.example", "notspam.example"][number % 3];
         let other = world.remote(&format!("neighbour{number}"), host).await?;
         other.follows(&world.local(&format!("neighbour{number}")).await?).await?;
@@ -44,7 +44,7 @@ async fn pleroma22_deactivate_instance_keeps_the_contract() -> Result<()> {
     contract(scenario(Flavour::Pleroma22).await?).await
 }
 
-/// Writes down which transaction ended a relation to whom.
+/// Records which transaction ended a relation, and with which account.
 const LOST: &str = "create table lost (followed uuid, batch xid8);
     create function lose() returns trigger language plpgsql as $$
     begin
@@ -53,7 +53,7 @@ const LOST: &str = "create table lost (followed uuid, batch xid8);
     end $$;
     create trigger lose after delete on following_relationships for each row execute function lose()";
 
-/// Each that loses relations is counted anew in that batch, with all followers it has.
+/// A local account that loses relations is recounted in that batch, over all its followers.
 #[tokio::test]
 async fn local_accounts_lose_their_relations_one_after_the_other() -> Result<()> {
     let Scenario { database, job, .. } = scenario(Flavour::Pleroma).await?;
@@ -68,13 +68,13 @@ async fn local_accounts_lose_their_relations_one_after_the_other() -> Result<()>
     )
     .fetch_all(&pool)
     .await?;
-    // Twelve of one and six of the other.
+    // Twelve relations of one account and six of the other.
     ensure!(batches.iter().map(|(relations, _)| relations).sum::<i64>() == 18, "{batches:?}");
     ensure!(batches.iter().filter(|(_, accounts)| *accounts > 1).count() <= 1, "{batches:?}");
     Ok(())
 }
 
-/// Accounts of the host that come while its relations end are switched off as well.
+/// Accounts of the host that arrive while its relations are being ended are deactivated as well.
 #[tokio::test]
 async fn accounts_that_come_meanwhile_are_switched_off_as_well() -> Result<()> {
     let Scenario { database, job, .. } = scenario(Flavour::Pleroma).await?;
@@ -104,8 +104,9 @@ async fn accounts_that_come_meanwhile_are_switched_off_as_well() -> Result<()> {
     Ok(())
 }
 
-/// Where a run of an older version may stand: it has switched accounts off, has had them read anew
-/// at once, and has ended no relation yet, or all of them.
+/// Continues a run as an older version may have left it: it has deactivated the accounts and has
+/// had them reloaded immediately. It has ended no relation yet, or all but those of the excluded
+/// account.
 async fn begun_by_an_older_version(flavour: Flavour, cursor: &str, ended: bool) -> Result<()> {
     let Scenario { database, job, .. } = scenario(flavour).await?;
     let pool = database.pool();

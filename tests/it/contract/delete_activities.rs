@@ -6,8 +6,8 @@ use testkit::{Account, Database, Flavour, World};
 
 use super::{Scenario, contract, contract_of_a_job_that_repeats};
 
-/// One of everything that the job touches, and a neighbour who has nothing to do with it. Gives the
-/// account.
+/// One of everything that the job touches, and a neighbour without any connection to it. Returns
+/// the account.
 pub(super) async fn an_account_with_everything(world: &World) -> Result<Account> {
     let flavour = world.flavour();
     let alice = world.local("alice").await?;

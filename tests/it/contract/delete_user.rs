@@ -6,7 +6,7 @@ use testkit::{Database, Flavour, World};
 
 use super::{Scenario, contract, delete_activities::an_account_with_everything};
 
-/// An account with posts, relations in every direction and things of its own.
+/// An account with posts, relations in every direction and other rows of its own.
 async fn scenario(flavour: Flavour, confirmed: bool, thorough: bool) -> Result<Scenario> {
     let database = Database::create(flavour).await?;
     let world = World::new(&database);

@@ -20,14 +20,14 @@ const REPORT_PLANS: &str = "load 'auto_explain';
 pub(super) struct Plans(Arc<Mutex<Vec<Value>>>);
 
 impl Plans {
-    /// Begins to collect.
+    /// Starts collecting.
     pub(super) fn collect() -> (Self, DefaultGuard) {
         let plans = Self::default();
         let subscriber = tracing_subscriber::registry().with(plans.clone());
         (plans, tracing::subscriber::set_default(subscriber))
     }
 
-    /// Gives the plans reported so far, in the order of their statements.
+    /// Takes the plans reported so far, in the order of their statements.
     pub(super) fn take(&self) -> Vec<Value> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -54,7 +54,7 @@ impl Visit for Plans {
     }
 }
 
-/// Connects to a database whose plans are reported, with `more` settings.
+/// Connects to a database so that it reports its plans, with `more` settings.
 pub(super) async fn reporting(url: &str, more: &'static str) -> Result<PgPool> {
     let options = PgPoolOptions::new().max_connections(2).after_connect(move |connection, _| {
         Box::pin(async move {
@@ -66,7 +66,7 @@ pub(super) async fn reporting(url: &str, more: &'static str) -> Result<PgPool> {
     Ok(options.connect(url).await?)
 }
 
-/// The statement of a plan.
+/// Statement of a plan.
 pub(super) fn statement(plan: &Value) -> &str {
     plan["Query Text"].as_str().unwrap_or_default()
 }
@@ -84,7 +84,7 @@ fn number(node: &Value, name: &str) -> f64 {
     node[name].as_f64().unwrap_or_default()
 }
 
-/// The rows that a node of a plan has read, all its rounds together. Needs `auto_explain.log_analyze`.
+/// Rows that a node of a plan has read, in all its loops. Needs `auto_explain.log_analyze`.
 pub(super) fn rows(node: &Value) -> f64 {
     let read = number(node, "Actual Rows")
         + number(node, "Rows Removed by Filter")
@@ -92,12 +92,12 @@ pub(super) fn rows(node: &Value) -> f64 {
     read * number(node, "Actual Loops")
 }
 
-/// The pages that a plan has read. Needs `auto_explain.log_buffers`.
+/// Pages that a plan has read. Needs `auto_explain.log_buffers`.
 pub(super) fn pages(plan: &Value) -> f64 {
     number(&plan["Plan"], "Shared Hit Blocks") + number(&plan["Plan"], "Shared Read Blocks")
 }
 
-/// The most rows that a node of a plan has read.
+/// Maximum number of rows that a node of a plan has read.
 pub(super) fn rows_read(plan: &Value) -> f64 {
     nodes(plan).into_iter().map(rows).fold(0.0, f64::max)
 }

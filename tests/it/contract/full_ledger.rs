@@ -1,5 +1,5 @@
-//! Very many runs in the ledger slow nobody down: no statement about it reads more rows than it
-//! gives, and those that it has to pass over.
+//! Very many runs in the ledger slow nothing down: a statement about the ledger reads no more rows
+//! than it returns, plus those that it has to skip.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use super::{
     stage::Stage,
 };
 
-/// As many queued long runs and as many that succeeded; the first queued ones were announced just
-/// now, as many as Redis holds.
+/// As many queued long runs as successful ones. The first queued runs have just been announced, as
+/// many as Redis holds.
 const FILL: &str = "
     insert into ostrakon.runs (id, job, class, payload, subject, dedupe_key, status, plan, total, requested_by,
         created_at, available_at, notified_at, finished_at)
@@ -31,12 +31,12 @@ const FILL: &str = "
     insert into ostrakon.run_events (run_id, event, actor) select id, 'queued', 'test' from ostrakon.runs;
     vacuum analyze ostrakon.runs; vacuum analyze ostrakon.run_events";
 
-/// Rows that a statement may read: the announced runs, and a page of others.
+/// Rows that a statement may read: the announced runs, and a page of other runs.
 const ROWS: f64 = 1_210.0;
 
 const TIMEOUT: Duration = Duration::from_mins(10);
 
-/// Does what commands, workers and reconciler do.
+/// Executes what commands, workers and the reconciler execute.
 async fn use_ledger(db: &mut PgConnection) -> Result<()> {
     let due = ledger::due(db, "long", TIMEOUT, 200).await?;
     ensure!(due.len() == 200, "{} long runs are due", due.len());

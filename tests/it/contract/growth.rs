@@ -1,5 +1,5 @@
-//! What a run reads grows with what it has to do, and no faster: no batch reads what all batches
-//! together have to.
+//! What a run reads grows in proportion to its work, and no faster: a batch does not read what
+//! belongs to all batches together.
 
 use std::collections::BTreeMap;
 
@@ -16,25 +16,25 @@ use super::{
     stage::Stage,
 };
 
-/// How many more rows an item may cost where there are [`TIMES`] as many.
+/// Factor by which the rows for an item may grow when there are [`TIMES`] as many items.
 const ALLOWANCE: f64 = 1.3;
 
-/// The same of pages: how many there are depends also on when old versions of a row could be removed.
+/// The same for pages: their number also depends on when old row versions could be removed.
 const ALLOWANCE_OF_PAGES: f64 = 1.6;
 
 const TIMES: i32 = 4;
 
-/// So many rows more of one statement are not told from chance: what a run checks again once a second
-/// is not checked again in one that takes less.
+/// Additional rows for an item that are noise in a single statement: a run rechecks once a second
+/// what it wrote, and a run that takes less than a second does not.
 const NEGLIGIBLE: f64 = 2.0;
 
-/// Reads no more than `federation.max_waiting` says, however much there is.
+/// Reads no more than `federation.max_waiting` allows, however much there is.
 const BOUNDED: &str = "limit $2 + 1) as due";
 
 /// A batch is a small part even of the smaller run.
 const ROWS: i64 = 25;
 
-/// Everything of it is made so many times as large.
+/// The smaller community. The larger one has [`TIMES`] as much of everything but `spam_follows`.
 const SMALL: Community = Community {
     posts: 1_000,
     local_accounts: 300,
@@ -43,9 +43,9 @@ const SMALL: Community = Community {
     spam_follows: 3,
 };
 
-/// What else may change a plan between two runs that are compared: statistics that autovacuum gathers
-/// in the middle of one, and tables so small that reading all of them is quickest. What a table of
-/// real size costs is left.
+/// Settings that make two runs comparable. Otherwise a plan could change for two more reasons:
+/// autovacuum gathers statistics during one of the runs ([`WITHOUT_AUTOVACUUM`]), or a table is so
+/// small that reading all of it is quickest. What remains is the cost for a table of real size.
 const SETTINGS: &str = "
     set auto_explain.log_analyze = on; set auto_explain.log_timing = off;
     set auto_explain.log_buffers = on; set max_parallel_workers_per_gather = 0;
@@ -65,7 +65,7 @@ const WITHOUT_AUTOVACUUM: &str = "do $$
 struct Costs {
     /// Rows and pages, by statement.
     statements: BTreeMap<String, (f64, f64)>,
-    /// How large a part of the items each kind is.
+    /// Share of each kind in the items.
     shares: Vec<f64>,
 }
 
@@ -97,7 +97,7 @@ async fn costs_of_an_item(job: &AnyJob, community: Community, more: &'static str
     for plan in plans.take() {
         let words: Vec<&str> = statement(&plan).split_whitespace().collect();
         let cost = statements.entry(words.join(" ")).or_default();
-        // What a bitmap names is read once.
+        // Rows of a bitmap are read once: they are counted at its index scan.
         let read = nodes(&plan).into_iter().filter(|node| node["Node Type"] != "Bitmap Heap Scan");
         cost.0 += read.map(rows).sum::<f64>() / done;
         cost.1 += pages(&plan) / done;
@@ -125,8 +125,8 @@ async fn grows_with_its_work(job: AnyJob) -> Result<()> {
 async fn costs_an_item_no_more(job: &AnyJob, large: Community, more: &'static str) -> Result<()> {
     let few = costs_of_an_item(job, SMALL, "").await?;
     let many = costs_of_an_item(job, large, more).await?;
-    // A statement that is about one kind of item reads more for an item of any kind where that kind is
-    // a larger part of them.
+    // A statement about one kind of item reads more for each item of any kind if that kind has a
+    // larger share.
     let shares = many.shares.iter().zip(&few.shares).map(|(many, few)| many / few);
     let larger_part = shares.filter(|larger| larger.is_finite()).fold(1.0, f64::max);
     let mut grown = Vec::new();
@@ -165,7 +165,7 @@ async fn delete_user_grows_with_its_work() -> Result<()> {
     grows_with_its_work(DeleteUser::new(nickname, actor).into()).await
 }
 
-/// Among so many posts what each batch reads of the followers would hardly be seen.
+/// With more posts than these, what each batch reads of the followers would hardly show.
 #[tokio::test]
 async fn delete_user_grows_with_its_followers() -> Result<()> {
     let (nickname, actor) = prolific();
@@ -194,7 +194,7 @@ async fn unconfirm_all_grows_with_its_work() -> Result<()> {
     grows_with_its_work(UnconfirmAll::default().into()).await
 }
 
-/// Activities of one account before the first and after the last of all others.
+/// Activities of one account, before the first and after the last activity of all others.
 const BEFORE_AND_AFTER: &str = "
     set session_replication_role = replica;
     insert into activities (id, data, actor, recipients, local, inserted_at, updated_at)
@@ -206,7 +206,7 @@ const BEFORE_AND_AFTER: &str = "
     set session_replication_role = origin;
     analyze activities";
 
-/// PostgreSQL knows how many activities an account has, and not when it was about.
+/// PostgreSQL knows how many activities an account has, but not from when until when it was active.
 #[tokio::test]
 async fn what_others_did_before_and_after_an_account_was_about_is_not_read() -> Result<()> {
     let (nickname, actor) = prolific();

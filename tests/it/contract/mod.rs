@@ -1,7 +1,8 @@
-//! The contract that every job must keep (see `ostrakon_engine::Job`).
+//! The contract that every job must keep: see `ostrakon_engine::Job`, and its points in
+//! CONTRIBUTING.md.
 //!
-//! A job's test seeds a database and hands it to [`contract`]; a new job gets all points by that
-//! one line.
+//! A job's test seeds a database and passes it to [`contract`]. That one line checks all points for
+//! a new job.
 
 mod accepted_meanwhile;
 mod beside_server;
@@ -28,21 +29,21 @@ use stage::Stage;
 
 /// A seeded database and a job for it.
 pub(crate) struct Scenario {
-    /// Holds the job's rows, and rows of accounts that have nothing to do with it.
+    /// Database with the job's rows, and with rows of accounts without any connection to it.
     pub(crate) database: Database,
-    /// What is to be done.
+    /// Job to be done.
     pub(crate) job: AnyJob,
-    /// Words that occur in every row of those other accounts, and in none of the job's.
+    /// Word that occurs in every row of those other accounts, and in none of the job's.
     pub(crate) bystander: &'static str,
 }
 
 /// What a second run of the same job finds to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Again {
-    /// Nothing.
+    /// Nothing is left.
     Nothing,
-    /// The same once more, by the job's own rules: it makes up something new each time, or leaves
-    /// it to the server to do what it asked for.
+    /// The same again, by the job's own rules: it generates something new each time, or the server
+    /// has yet to do what it was asked for.
     TheSame,
 }
 
@@ -51,7 +52,7 @@ pub(crate) async fn contract(scenario: Scenario) -> Result<()> {
     check(scenario, Again::Nothing).await
 }
 
-/// Checks all points of the contract for a job that finds the same to do each time.
+/// Checks all points of the contract for a job that finds the same work each time.
 pub(crate) async fn contract_of_a_job_that_repeats(scenario: Scenario) -> Result<()> {
     check(scenario, Again::TheSame).await
 }
@@ -74,8 +75,8 @@ async fn check(scenario: Scenario, again: Again) -> Result<()> {
     Ok(())
 }
 
-/// Points 1, 2 and 5: the plan writes nothing and tells what a run does; a second run does nothing,
-/// or the same again.
+/// Points 1, 2 and 5: the plan writes nothing and its counts are what a run does; a second run does
+/// nothing, or the same again.
 async fn in_one_go(before: &State, job: &AnyJob, like: &Database, again: Again) -> Result<State> {
     let stage = Stage::set(before, like).await?;
     let plan = stage.plan(job).await?;
@@ -104,8 +105,8 @@ async fn in_one_go(before: &State, job: &AnyJob, like: &Database, again: Again) 
     Ok(after)
 }
 
-/// A job that finds the same to do each time leaves the same rows each time, what it made up aside.
-/// Only the jobs by which it asks the server are there twice.
+/// A job that finds the same work each time leaves the same rows each time, except for what it
+/// generates. Only the jobs for the server are there twice.
 fn only_asked_again(before: &State, after: &State, second: &State) -> Result<()> {
     let differences = compare(before, after, second);
     let rows: Vec<String> = differences
@@ -120,7 +121,7 @@ fn only_asked_again(before: &State, after: &State, second: &State) -> Result<()>
     Ok(())
 }
 
-/// Point 6, by id and content.
+/// Point 6: compares rows by id and content.
 fn bystanders_are_untouched(before: &State, after: &State, bystander: &str) -> Result<()> {
     let rows = |state: &State| -> Vec<(String, Value)> {
         let tables: Vec<String> = state.tables().map(str::to_owned).collect();
@@ -135,7 +136,7 @@ fn bystanders_are_untouched(before: &State, after: &State, bystander: &str) -> R
     Ok(())
 }
 
-/// Point 3.
+/// Point 3: kills the worker after every batch, until the run is finished.
 async fn killed_after_every_batch(before: &State, job: &AnyJob, like: &Database) -> Result<State> {
     let stage = Stage::set(before, like).await?;
     let id = stage.enqueue(job).await?;
@@ -150,7 +151,7 @@ async fn killed_after_every_batch(before: &State, job: &AnyJob, like: &Database)
     snapshot(&stage.pool()).await
 }
 
-/// Point 4: two workers get the same message.
+/// Point 4: two workers receive the same message.
 async fn delivered_twice(before: &State, job: &AnyJob, like: &Database) -> Result<State> {
     let stage = Stage::set(before, like).await?;
     let id = stage.enqueue(job).await?;
@@ -169,7 +170,7 @@ async fn delivered_twice(before: &State, job: &AnyJob, like: &Database) -> Resul
     snapshot(&stage.pool()).await
 }
 
-/// Point 4: a worker that was taken for dead goes on beside its successor.
+/// Point 4: a worker that was taken for dead continues alongside its successor.
 async fn taken_over(before: &State, job: &AnyJob, like: &Database) -> Result<State> {
     let stage = Stage::set(before, like).await?;
     let id = stage.enqueue(job).await?;

@@ -1,8 +1,9 @@
 //! Point 8: on a database of some size, no statement of a batch reads a whole table of the server,
-//! nor nearly all of it by an index; the walk over an account's history needs no sort, and a larger
-//! batch is not more statements.
+//! nor nearly all of it by an index. The walk over an account's history needs no sort. A larger
+//! batch sends no more statements.
 //!
-//! And the statement that locks the host's row in `counter_cache` comes last but for what has to.
+//! In a batch, the statement that locks the host's row in `counter_cache` is the last one before
+//! the checkpoint.
 
 use std::collections::BTreeMap;
 
@@ -21,17 +22,17 @@ use super::{
     stage::Stage,
 };
 
-/// Reads a table whole only where there is no other way: this community's tables are small, those
-/// of a server are not. Counts the rows that are read.
+/// Settings that avoid sequential scans wherever another plan is possible: the tables of this
+/// community are small, those of a server are not. They also count the rows that are read.
 const SETTINGS: &str = "set enable_seqscan = off;
     set auto_explain.log_analyze = on;
     set auto_explain.log_timing = off";
 
-/// What is done once a run, and reads a table whole: there is no index on the host of a nickname, nor
-/// on whether an account is local.
+/// Statements that read a whole table, once in a run: there is no index on the host of a nickname,
+/// nor on whether an account is local.
 const ONCE: [&str; 5] = [
     "with named as materialized (",
-    // So does the plan of `delete_user`, for another admin, and for what notifications there are.
+    // The plan of `delete_user` reads whole tables too: for another admin, and for notifications.
     "as other_admin",
     "select count(*) from public.notifications n",
     // Plan and recount of `confirm_all` and `unconfirm_all`.
@@ -39,21 +40,22 @@ const ONCE: [&str; 5] = [
     "select id from public.users order by id desc limit 1",
 ];
 
-/// What reads more rows than [`ROWS`] on purpose.
+/// Statements that read more than [`ROWS`] rows on purpose.
 const WALKS: [&str; 3] = [
-    // All accounts once, to find those that `confirm_all` and `unconfirm_all` write.
+    // All accounts once, to find those that `confirm_all` and `unconfirm_all` change.
     "is true order by u.id limit $3",
-    // The inboxes of all followers, for what is to reach them.
+    // Inboxes of all followers, for what is to be delivered to them.
     "select distinct u.inbox, u.shared_inbox",
     // Jobs that are due, up to a limit.
     "limit $2 + 1) as due",
 ];
 
 /// Rows that a node of a statement's plan may read in a batch of 25: an account's followers are
-/// counted, here up to 1,700. All accounts are over 3,600, and their relations and activities more.
+/// counted, here up to 1,700. There are more than 3,600 accounts, and even more relations and
+/// activities.
 const ROWS: f64 = 2_500.0;
 
-/// The jobs below, and those of one account each, which take a batch or a few.
+/// The jobs below, and the jobs for a single account, which take one batch or a few.
 const LOOKED_AT: [&str; 7] = [
     "delete_activities",
     "deactivate_instance",
@@ -118,8 +120,8 @@ fn delete_user(everything: bool) -> AnyJob {
     job.into()
 }
 
-/// Has the row of the host in `counter_cache` say so when it is written, among the plans: before
-/// that of the statement which writes it.
+/// Reports the host's row in `counter_cache` among the plans when it is written: just before the
+/// plan of the statement that writes it.
 const REPORT_COUNTER: &str = r#"create function report() returns trigger language plpgsql as $$
     begin
         raise notice E'plan:\n{"Query Text": "counter_cache"}';
@@ -145,7 +147,7 @@ async fn delete_activities_locks_the_counter_last() -> Result<()> {
     Ok(())
 }
 
-/// Does a job in small and in large batches.
+/// Does a job in small and in large batches, and checks the plans.
 async fn is_planned_well(job: AnyJob) -> Result<()> {
     ensure!(job.is_heavy());
     let small = plans_of(&job, 25).await?;
@@ -160,7 +162,7 @@ async fn is_planned_well(job: AnyJob) -> Result<()> {
     needs_no_more_statements(&most_in_a_batch(&small), &most_in_a_batch(&large))
 }
 
-/// Does a job on a community in batches of so many rows, and hands over the plans of its statements.
+/// Does a job on a community in batches of `rows` rows; returns the plans of its statements.
 async fn plans_of(job: &AnyJob, rows: i64) -> Result<Vec<Value>> {
     let database = Database::create(Flavour::Pleroma).await?;
     let community = Community {
@@ -187,7 +189,7 @@ async fn plans_of(job: &AnyJob, rows: i64) -> Result<Vec<Value>> {
     Ok(plans)
 }
 
-/// No statement reads a table of the server from end to end.
+/// No statement reads a whole table of the server.
 fn reads_no_table_whole(plans: &[Value]) -> Result<()> {
     for plan in plans {
         let statement = statement(plan);
@@ -203,7 +205,7 @@ fn reads_no_table_whole(plans: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// No statement reads more than a batch has to do with, whichever index it goes by.
+/// No statement reads more than its batch needs, whichever index it uses.
 fn reads_few_rows(plans: &[Value]) -> Result<()> {
     for plan in plans {
         let statement = statement(plan);
@@ -216,7 +218,7 @@ fn reads_few_rows(plans: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// Statements are over sooner than they could be compiled.
+/// No statement is compiled: executing it takes less time than compiling it.
 fn compiles_nothing(plans: &[Value]) -> Result<()> {
     let compiled = plans.iter().find(|plan| plan.get("JIT").is_some());
     compiled.map_or(Ok(()), |plan| bail!("compiled: {}\n{plan:#}", statement(plan)))
@@ -235,7 +237,7 @@ fn sorts_no_history(plans: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// How often each statement occurs in the batch in which it occurs most often.
+/// How often each statement occurs in the batch where it occurs most often.
 fn most_in_a_batch(plans: &[Value]) -> BTreeMap<&str, usize> {
     let mut most = BTreeMap::new();
     // Each turn of the loop begins by setting its time-outs.

@@ -6,7 +6,7 @@ use testkit::{Database, Flavour, World};
 
 use super::{Scenario, contract, contract_of_a_job_that_repeats};
 
-/// Writes a column of accounts by the beginning of their nickname.
+/// Sets a column of all accounts whose nickname begins with `whose`.
 async fn set(database: &Database, what: &'static str, whose: &str) -> Result<()> {
     let statement = match (database.flavour(), what) {
         (Flavour::Pleroma22, "unconfirmed") => {
@@ -28,8 +28,8 @@ async fn set(database: &Database, what: &'static str, whose: &str) -> Result<()>
     Ok(())
 }
 
-/// A dozen accounts that are meant, spread among those that are not: the staff, the deactivated,
-/// the invisible, the server's own, and those of other servers.
+/// A dozen accounts that the job changes, among others that it does not: staff, deactivated and
+/// invisible accounts, the server's own, and those of other servers.
 async fn scenario(flavour: Flavour, job: AnyJob) -> Result<Scenario> {
     let database = Database::create(flavour).await?;
     let world = World::new(&database);

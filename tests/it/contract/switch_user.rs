@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Scenario, contract, stage::Stage};
 
-/// An account with relations in every direction, and neighbours who have nothing to do with it.
+/// An account with relations in every direction, and neighbours without any connection to it.
 async fn seed(database: &Database) -> Result<Account> {
     let world = World::new(database);
     let alice = world.local("alice").await?;

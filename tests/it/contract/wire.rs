@@ -1,7 +1,8 @@
-//! Point 7: payloads and cursors of every release are decoded for ever.
+//! Point 7: payloads and cursors of every release can be decoded for ever.
 //!
-//! `tests/wire` has a file for each release, with a line for each payload and cursor that it wrote
-//! first. A file is closed when its release is out; until then lines are added to [`OPEN`].
+//! `tests/wire` has a file for each release, with a line for each payload and cursor that this
+//! release was the first to write. A file is closed when its release is published; until then lines
+//! are added to [`OPEN`].
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -14,7 +15,7 @@ use testkit::fingerprint;
 /// Closed files, each with its fingerprint.
 const CLOSED: &[(&str, u64)] = &[];
 
-/// The file of the release to come.
+/// File of the next release.
 const OPEN: &str = "0.1.jsonl";
 
 /// What a release wrote into the ledger.
@@ -70,7 +71,7 @@ fn every_released_payload_and_cursor_is_read_and_written_alike() -> Result<()> {
     for Written { job: name, payload, cursor } in written()? {
         let job = AnyJob::decode(&name, &payload)?;
         let rewritten = job.payload()?;
-        // Fields that a release did not have are added with their default; none is lost.
+        // Fields that a release did not have are added with their default; no field is lost.
         for (field, value) in payload.as_object().into_iter().flatten() {
             assert_eq!(rewritten.get(field), Some(value), "{name}.{field}");
         }
@@ -124,7 +125,7 @@ fn every_step_has_a_line() -> Result<()> {
     Ok(())
 }
 
-/// The steps that a job knows: it names them when it is asked for one that it does not know.
+/// Steps that a job knows: the error for an unknown step names them.
 fn steps(job: &AnyJob, cursor: &Value) -> Result<Vec<String>> {
     let mut unknown = cursor.clone();
     unknown["step"] = json!("?");

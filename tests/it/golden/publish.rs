@@ -1,4 +1,4 @@
-//! Publish jobs on Pleroma, which have had one key more since the recordings (docs/differences.md D62).
+//! Publish jobs on Pleroma, which have one more key since the recordings (docs/differences.md D62).
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ fn is_publish(job: &Value) -> bool {
     job["args"]["op"] == "publish"
 }
 
-/// Gives new publish jobs the key that the newest Pleroma asks for.
+/// Adds to new publish jobs the key that the newest Pleroma requires.
 pub(crate) fn give_options(transition: &Transition, state: &mut State) {
     if transition.flavour != Flavour::Pleroma {
         return;

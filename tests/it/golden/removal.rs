@@ -1,7 +1,7 @@
-//! Recordings of `rm`: the state to reach is the one after the server has done its own jobs too.
+//! Recordings of `rm`: the expected state is the one after the server has done its own jobs too.
 //!
-//! What ostrakon leaves to the server differs, and is stated here as rules: everything else must be
-//! as recorded.
+//! What ostrakon leaves to the server differs, and the rules for it are here. Everything else must
+//! be as recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use testkit::{Database, Flavour, State, Transition, flake_text, snapshot};
 
-/// The recorded end of a removal, as ostrakon reaches it (docs/differences.md D22 to D26).
+/// Recorded end of a removal, as ostrakon reaches it (docs/differences.md D22 to D26).
 pub(super) fn expected(transition: &Transition) -> Result<State> {
     let mut state = transition.after_jobs.clone().context("no rows after the jobs")?;
     let Some(removed) = removed_account(transition) else { return Ok(state) };
@@ -19,9 +19,10 @@ pub(super) fn expected(transition: &Transition) -> Result<State> {
     state.rows_mut("oban_jobs").retain(|job| {
         let is_about = |field: &str| job["args"][field] == json!(removed_flake);
         match job["args"]["op"].as_str().unwrap_or_default() {
-            // The removal is a run of ours, and the replay has refreshing switched off.
+            // The removal is a run of ostrakon, and the replay does not let the server reload
+            // accounts.
             "delete_user" | "verify_fields_links" => !is_about("user_id"),
-            // The server cannot deliver in the name of a removed account, nor of a remote one.
+            // The server cannot deliver for a removed account, nor for a remote one.
             "publish" => {
                 let activity = job["args"]["activity_id"].as_str().unwrap_or_default();
                 let actor = actors.get(activity).map_or("", String::as_str);
@@ -38,7 +39,7 @@ pub(super) fn expected(transition: &Transition) -> Result<State> {
     }
     for user in state.rows_mut("users") {
         if user["id"] == removed["id"] {
-            // The original counts from what it loaded before the loop, and may end at 1.
+            // The original counts what it loaded before the loop, and may end at 1.
             user["follower_count"] = json!(0);
             user["following_count"] = json!(0);
         }
@@ -52,7 +53,7 @@ fn removed_account(transition: &Transition) -> Option<Value> {
     transition.before.rows("users").iter().find(is_typed).cloned()
 }
 
-/// Who did each activity, by its flake text.
+/// Actor of each activity, by the activity's flake text.
 fn actors(state: &State) -> BTreeMap<String, String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let activities = state.rows("activities").iter();
@@ -63,8 +64,8 @@ fn actors(state: &State) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The deliveries of the account's Delete that the original never makes: one for each distinct inbox
-/// of its followers on other servers.
+/// Deliveries of the account's Delete that the original never makes: one for each distinct inbox of
+/// its followers on other servers.
 fn deliveries(transition: &Transition, state: &State, removed: &Value) -> Vec<Value> {
     let is_delete =
         |row: &&Value| row["data"]["type"] == "Delete" && row["data"]["object"] == removed["ap_id"];
@@ -80,7 +81,7 @@ fn deliveries(transition: &Transition, state: &State, removed: &Value) -> Vec<Va
     inboxes.into_iter().map(|inbox| delivery(transition.flavour, delete, removed, inbox)).collect()
 }
 
-/// A row as the server writes it for one inbox.
+/// Row that the server writes for one inbox.
 fn delivery(flavour: Flavour, delete: &Value, removed: &Value, inbox: &str) -> Value {
     let flake = |row: &Value| {
         row["id"].as_str().and_then(|id| id.parse().ok()).map(flake_text).unwrap_or_default()
@@ -116,7 +117,7 @@ fn delivery(flavour: Flavour, delete: &Value, removed: &Value, inbox: &str) -> V
     row
 }
 
-/// What other servers receive of an activity.
+/// What other servers receive for an activity.
 fn document(flavour: Flavour, data: &Value) -> Value {
     let mut document = data.clone();
     let mut language = json!({ "@language": "und" });
@@ -134,12 +135,12 @@ fn document(flavour: Flavour, data: &Value) -> Value {
     document
 }
 
-/// The original's job is killed after five seconds here, and what it left can never be finished.
+/// The original's job is killed after five seconds here, and can never finish what it left.
 #[tokio::test]
 async fn nothing_is_left_of_an_account_that_the_original_gave_up_on() -> Result<()> {
     let transition = Transition::load(Flavour::Akkoma, "rm_job_cut_off")?;
     let database = Database::create(transition.flavour).await?;
-    // What the original left, too.
+    // Starts from the recorded rows, and from what the original left.
     for start in [Some(&transition.before), transition.after_jobs.as_ref()] {
         database.empty().await?;
         start.context("no rows after the jobs")?.load(&database.pool()).await?;

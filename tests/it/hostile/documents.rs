@@ -1,12 +1,12 @@
-//! Makes up documents that nobody should have to read.
+//! Generates documents that no program should have to read.
 
 use anyhow::Result;
 use sqlx::PgPool;
 
-/// A source of JSON texts, the same for the same seed.
+/// Source of JSON texts; the same seed generates the same texts.
 pub(super) struct Documents(u64);
 
-/// Fields that a deletion looks at, and some that it does not.
+/// Fields that a deletion reads, and some that it does not.
 const OF_OBJECTS: [&str; 20] = [
     "to",
     "cc",
@@ -30,7 +30,7 @@ const OF_OBJECTS: [&str; 20] = [
     "actor",
 ];
 
-/// The same of likes, boosts and follows.
+/// The same for likes, boosts and follows.
 const OF_ACTIVITIES: [&str; 8] =
     ["to", "cc", "bto", "published", "context", "state", "contentMap", "object_actor"];
 
@@ -57,7 +57,7 @@ impl Documents {
         usize::try_from(place).ok().and_then(|place| texts.get(place)).copied().unwrap_or_default()
     }
 
-    /// JSON that is as odd as PostgreSQL takes it.
+    /// JSON as odd as PostgreSQL accepts.
     fn value(&mut self) -> String {
         match self.below(12) {
             0 => {
@@ -92,7 +92,7 @@ impl Documents {
         }
     }
 
-    /// Some fields with such values, without those that are left out.
+    /// Some fields with such values, except those in `without`.
     fn fields(&mut self, names: &[&str], without: &[&str]) -> String {
         let mut fields = Vec::new();
         for _ in 0..=self.below(5) {
@@ -104,7 +104,7 @@ impl Documents {
         format!("{{{}}}", fields.join(", "))
     }
 
-    /// Spoils an object, unless PostgreSQL itself refuses what was made up.
+    /// Spoils an object, unless PostgreSQL itself refuses the generated value.
     pub(super) async fn spoil_object(
         &mut self,
         pool: &PgPool,
@@ -118,7 +118,7 @@ impl Documents {
         stored(spoilt.execute(pool).await)
     }
 
-    /// Spoils an activity, unless PostgreSQL itself refuses what was made up.
+    /// Spoils an activity, unless PostgreSQL itself refuses the generated value.
     pub(super) async fn spoil_activity(
         &mut self,
         pool: &PgPool,
@@ -134,7 +134,7 @@ impl Documents {
     }
 }
 
-/// What an index or a stack has no room for cannot have been stored by a server either.
+/// What does not fit into an index or a stack cannot have been stored by a server either.
 fn stored(result: sqlx::Result<sqlx::postgres::PgQueryResult>) -> Result<()> {
     match result {
         Err(sqlx::Error::Database(_)) | Ok(_) => Ok(()),

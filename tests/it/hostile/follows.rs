@@ -1,4 +1,4 @@
-//! Follows of somebody who is removed.
+//! Follows of an account that is removed.
 
 use anyhow::{Result, ensure};
 use testkit::Flavour;
@@ -34,7 +34,7 @@ async fn are_taken_back(flavour: Flavour, documents: &mut Documents) -> Result<(
     for follow in follows {
         documents.spoil_activity(&fixture.pool(), follow, &[]).await?;
     }
-    // The account's own row as well.
+    // The account's own row is spoilt as well.
     if flavour == Flavour::Pleroma22 {
         fixture
             .sql("update users set fields = '[{\"name\": [[]], \"value\": 1e309}]' where local")

@@ -1,4 +1,4 @@
-//! How much memory it takes, whatever the data.
+//! Memory that a run needs, whatever the data.
 
 use std::{fs, process::Stdio};
 
@@ -7,10 +7,10 @@ use testkit::{Account, Flavour};
 
 use super::Fixture;
 
-/// At most so much, however large the rows are.
+/// Maximum memory, however large the rows are.
 const MIB_MAX: u64 = 64;
 
-/// Runs a command to its end; gives its exit code and the most memory that it was seen to use.
+/// Runs a command to its end; returns its exit code and the maximum memory seen.
 fn run_watched(fixture: &Fixture, line: &str) -> Result<(i32, u64)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let mut child =
@@ -18,7 +18,7 @@ fn run_watched(fixture: &Fixture, line: &str) -> Result<(i32, u64)> {
     let file = format!("/proc/{}/status", child.id());
     let mut most = 0;
     loop {
-        // The figure is the highest of all times, and is gone with the process.
+        // The figure is the maximum so far. It disappears with the process.
         let status = fs::read_to_string(&file).unwrap_or_default();
         let kib = status
             .lines()
@@ -30,7 +30,7 @@ fn run_watched(fixture: &Fixture, line: &str) -> Result<(i32, u64)> {
     }
 }
 
-/// Posts of 1 MB, an author who liked posts with long lists, a Delete to very many.
+/// Posts of 1 MB, by an author who liked posts with long lists of likes.
 async fn seed(fixture: &Fixture) -> Result<Account> {
     let alice = fixture.world.local("alice").await?;
     let bob = fixture.world.local("bob").await?;
@@ -39,7 +39,8 @@ async fn seed(fixture: &Fixture) -> Result<Account> {
         let theirs = bob.posts(&format!("bob {number}")).create().await?;
         alice.likes(&theirs).await?;
     }
-    // Random enough not to shrink in the database. There is no index for texts of that length.
+    // Random enough not to be compressed in the database. No index has room for texts of that
+    // length.
     fixture
         .sql(
             "drop index objects_fts; drop index if exists objects_likes;

@@ -1,6 +1,7 @@
 //! What strangers wrote: documents of any size and form, and far too much of everything.
 //!
-//! `OSTRAKON_HOSTILE_SEED` and `OSTRAKON_HOSTILE_CASES` find other documents than those of every run.
+//! `OSTRAKON_HOSTILE_SEED` and `OSTRAKON_HOSTILE_CASES` generate other documents than the default
+//! ones.
 
 mod documents;
 mod follows;
@@ -50,7 +51,7 @@ impl Fixture {
         Ok(())
     }
 
-    /// A number that a statement finds out about an account (`$1`: its address).
+    /// Number that a statement returns for an account (`$1`: its ActivityPub id).
     async fn number(&self, statement: &'static str, account: &Account) -> Result<i64> {
         sqlx::query_scalar(statement)
             .bind(account.ap_id())
@@ -59,7 +60,7 @@ impl Fixture {
             .with_context(|| statement.to_owned())
     }
 
-    /// The reasons of what the last run has parked.
+    /// Reasons of the items that the last run has parked.
     async fn parked(&self) -> Result<Vec<String>> {
         let rows = sqlx::query_scalar(
             "select reason from ostrakon.parked_items
@@ -68,7 +69,7 @@ impl Fixture {
         Ok(rows.fetch_all(&self.pool()).await?)
     }
 
-    /// What ostrakon's ledger says of the last run.
+    /// The ledger's row of the last run.
     async fn last_run(&self) -> Result<Value> {
         let row =
             sqlx::query_scalar("select to_jsonb(r) from ostrakon.runs r order by id desc limit 1");
@@ -76,7 +77,7 @@ impl Fixture {
     }
 }
 
-/// The documents of this run's cases; each names itself when its test fails.
+/// Documents of this test run's cases, each with its seed for the error message.
 fn cases() -> impl Iterator<Item = (u64, Documents)> {
     let number = |name: &str, default: u64| {
         env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)

@@ -1,11 +1,12 @@
-//! Too much for one transaction.
+//! Too much work for one transaction.
 
 use anyhow::Result;
 use testkit::{Account, Flavour, Post};
 
 use super::Fixture;
 
-/// Has a post liked and bookmarked by so many, and the likes notified.
+/// Adds `number` likes of a post, a notification of each, and as many notifications of the post
+/// itself.
 async fn crowd(fixture: &Fixture, post: &Post, author: &Account, number: i32) -> Result<()> {
     let mut tx = fixture.pool().begin().await?;
     sqlx::raw_sql("set local session_replication_role = replica").execute(&mut *tx).await?;
@@ -37,7 +38,7 @@ async fn crowd(fixture: &Fixture, post: &Post, author: &Account, number: i32) ->
     Ok(tx.commit().await?)
 }
 
-/// Makes each notification take at least a millisecond.
+/// Makes the deletion of each notification take at least a millisecond.
 const SLOW: &str = "create function dawdle() returns trigger language plpgsql as $$
     begin
         perform pg_sleep(0.001);
@@ -56,7 +57,7 @@ async fn what_is_too_much_for_a_batch_goes_in_portions() -> Result<()> {
         alice.posts("after").create().await?;
         crowd(&fixture, &loved, &alice, 300).await?;
         fixture.sql(SLOW).await?;
-        // All of it at once would take twice as long.
+        // Deleting all of them in one statement would take twice as long.
         let done = fixture
             .ostrakon
             .clone()

@@ -1,11 +1,11 @@
-//! Posts, likes, boosts and what they are about.
+//! Posts, likes and boosts, and the posts that they refer to.
 
 use anyhow::{Result, ensure};
 use testkit::{Account, Flavour, Post};
 
 use super::{Fixture, cases, documents::Documents};
 
-/// Posts, likes and boosts of an account, all of them odd. Gives the posts' rows.
+/// Posts, likes and boosts of an account, all of them odd. Returns the rows of the posts.
 async fn seed(
     fixture: &Fixture,
     documents: &mut Documents,
@@ -13,7 +13,7 @@ async fn seed(
     theirs: &[Post],
 ) -> Result<Vec<i64>> {
     let pool = fixture.pool();
-    // An invalid address is what Pleroma 2.2 itself does not accept.
+    // Pleroma 2.2 itself does not accept an invalid address.
     let without: &[&str] =
         if fixture.database.flavour() == Flavour::Pleroma22 { &["to", "cc"] } else { &[] };
     let mut rows = Vec::new();

@@ -1,4 +1,4 @@
-//! Rows that a server's own schema would not let be.
+//! Rows that a server's own schema would not allow.
 
 use anyhow::Result;
 use testkit::Flavour;
@@ -50,7 +50,8 @@ async fn all_rows_of_an_object_are_buried() -> Result<()> {
 
 #[tokio::test]
 async fn objects_beyond_four_bytes_are_deleted() -> Result<()> {
-    // An inactive account: it is looked up who fetched its posts, in a table with smaller numbers.
+    // A deactivated account: ostrakon checks who fetched its posts, in a table with smaller
+    // numbers.
     for flavour in [Flavour::Pleroma, Flavour::Akkoma] {
         let fixture = Fixture::new(flavour).await?;
         fixture.sql("alter sequence objects_id_seq restart with 3000000000").await?;
@@ -101,7 +102,7 @@ async fn a_row_that_another_table_needs_is_parked_and_the_rest_goes() -> Result<
         .await?;
     assert_eq!(left, 1);
 
-    // What kept them is gone: now they go.
+    // No table needs the rows any more: now they are removed.
     fixture.sql("drop table plugin").await?;
     let run = fixture.last_run().await?;
     let id = run["id"].as_str().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Other servers are told, and a row that goes waits for it.
+//! Other servers are notified, and a row that is to be deleted waits for that.
 
 use std::process::Stdio;
 
@@ -44,7 +44,7 @@ async fn each_reachable_inbox_of_followers_is_informed_once() -> Result<()> {
         assert_eq!(done.code, 0, "{flavour}: {done:?}");
 
         let deliveries = fixture.jobs("publish_one").await?;
-        // The last one is told that alice follows nobody there any more.
+        // The last inbox learns that alice no longer follows the account there.
         let expected = [
             "https://far.example/inbox",
             "https://old.example/users/otto/inbox",
@@ -57,14 +57,14 @@ async fn each_reachable_inbox_of_followers_is_informed_once() -> Result<()> {
         };
         assert_eq!(since(expected[0]), Some(json!(null)), "{flavour}");
         assert!(since(expected[1]).is_some_and(|since| since.is_string()), "{flavour}");
-        // No job is left with which the server would fail.
+        // No job is left that would fail on the server.
         let publish = fixture.jobs("publish").await?;
         assert!(publish.is_empty(), "{flavour}: {publish:?}");
     }
     Ok(())
 }
 
-/// What makes Pleroma 2.10 of the kit's schema.
+/// Turns the kit's schema into that of Pleroma 2.10.
 const PLEROMA_2_10: &str =
     "create index activities_actor_type_index on activities (actor, (data ->> 'type'));
      insert into schema_migrations (version, inserted_at) values (20250314153704, now());";
@@ -121,7 +121,7 @@ async fn posts_are_delivered_only_when_asked_for() -> Result<()> {
     Ok(())
 }
 
-/// Reads status, step and holder of the one run.
+/// Reads the status and the step of the only run, and whether it has no lease.
 async fn standing(pool: &PgPool) -> Result<(String, Option<String>, bool)> {
     let standing = sqlx::query_as(
         "select status, cursor ->> 'step', lease_expires_at is null from ostrakon.runs",
@@ -178,7 +178,7 @@ async fn a_row_goes_when_the_server_has_delivered_and_forgotten_it() -> Result<(
             })
             .await?;
             assert_eq!(fixture.jobs("delete_user").await?.len(), 1, "{flavour}");
-            // The server takes the row along.
+            // The server's job deletes the row as well.
             fixture
                 .sql(
                     "delete from users where nickname = 'alice';
@@ -228,7 +228,7 @@ async fn a_row_waits_for_deliveries_that_are_not_yet_due() -> Result<()> {
         for (nickname, host) in [("carl", "far.example"), ("cleo", "near.example")] {
             fixture.world.remote(nickname, host).await?.follows(&fixture.alice).await?;
         }
-        // Others have taken all places of the next hour.
+        // All slots of the next hour are taken.
         fixture
             .sql(
                 "update ostrakon.delivery_schedule
@@ -266,11 +266,11 @@ async fn a_row_waits_for_deliveries_that_are_not_yet_due() -> Result<()> {
             .fetch_one(&pool)
             .await?;
         assert_eq!((jobs, last_is_delivered, waited_from_last), (3, true, true), "{flavour}");
-        // Nothing can change sooner.
+        // Nothing can change before the deliveries are due.
         assert!(recheck > 200.0, "{flavour}: {recheck}");
         fixture.alice_row().await.with_context(|| format!("{flavour}: nobody was told yet"))?;
 
-        // The second half of the wait: they are due, and the server has done them.
+        // The second half of the wait: the deliveries are due, and the server has made them.
         fixture.sql("update oban_jobs set state = 'completed'").await?;
         let done = ostrakon.run(&words)?;
         assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");

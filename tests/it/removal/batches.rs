@@ -1,4 +1,4 @@
-//! How many rows a removal takes at once.
+//! Number of rows that a removal takes in a batch.
 
 use anyhow::Result;
 use testkit::Flavour;
@@ -17,9 +17,9 @@ async fn what_quick_rows_have_taught_is_forgotten_before_the_posts() -> Result<(
         .with("OSTRAKON_BATCH_ROWS_INITIAL", "4")
         .with("OSTRAKON_BATCH_ROWS_MAX", "100")
         .with("OSTRAKON_BATCH_ROWS_BUSY", "100")
-        // No batch is too long.
+        // No batch exceeds the target.
         .with("OSTRAKON_BATCH_TARGET", "5s");
-    // The walk over what notifications there are comes first, and takes ever more at once.
+    // The walk over the notifications comes first, and takes more and more rows in a batch.
     let done = ostrakon.run(&["user", "rm", "alice", "--yes", "--inline"])?;
     assert_eq!(done.code, 0, "{done:?}");
     // Each batch is a transaction, and writes the tombstones of its posts.

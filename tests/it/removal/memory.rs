@@ -1,4 +1,4 @@
-//! What a running server remembers of a removed account.
+//! What a running server's cache holds of a removed account.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use testkit::{Flavour, flake_text};
 
 use super::Fixture;
 
-/// The jobs for the server, oldest first.
+/// Jobs for the server, oldest first.
 async fn jobs(fixture: &Fixture) -> Result<Vec<Value>> {
     let jobs = sqlx::query_scalar(
         "select jsonb_build_array(queue, worker, max_attempts, state, args) from oban_jobs order by id",
@@ -40,7 +40,7 @@ async fn akkoma_removes_it_when_nothing_else_is_left_to_do() -> Result<()> {
                 let expected = json!(["background", worker, 1, "available", args]);
                 assert_eq!(jobs.last(), Some(&expected));
                 assert_eq!(jobs.iter().filter(|job| is(job, "delete_user")).count(), 1);
-                // It would put the old profile into the server's memory once more.
+                // It would put the old profile into the server's cache again.
                 assert!(!jobs.iter().any(|job| is(job, "user_activation")));
             } else {
                 assert!(!jobs.iter().any(|job| is(job, "delete_user")), "{flavour}");

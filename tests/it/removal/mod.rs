@@ -1,4 +1,4 @@
-//! `ostrakon user rm`, beyond what was recorded.
+//! `ostrakon user rm`, beyond the recordings.
 
 mod announce_deletion;
 mod batches;
@@ -25,7 +25,7 @@ impl Fixture {
         let database = Database::create(flavour).await?;
         let world = World::new(&database);
         let alice = world.local("alice").await?;
-        // There is no server whose deliveries could be waited for.
+        // No server is running whose deliveries could be awaited.
         let ostrakon = Ostrakon::with_least_rights(&database)
             .await?
             .with("OSTRAKON_REDIS_URL", "redis://127.0.0.1:1/0")
@@ -47,7 +47,7 @@ impl Fixture {
         Ok(())
     }
 
-    /// Makes alice's account one that was never confirmed, in the flavour's way.
+    /// Makes alice's account one that was never confirmed, in the way of the flavour.
     async fn never_confirmed(&self) -> Result<()> {
         self.sql(match self.database.flavour() {
             Flavour::Pleroma22 => {
@@ -58,7 +58,7 @@ impl Fixture {
         .await
     }
 
-    /// Reads the arguments of the server's jobs of some kind.
+    /// Reads the arguments of the server's jobs with this `op`.
     async fn jobs(&self, op: &str) -> Result<Vec<Value>> {
         let state = self.rows().await?;
         let jobs = state.rows("oban_jobs").iter().filter(|job| job["args"]["op"] == op);
@@ -72,7 +72,7 @@ impl Fixture {
     }
 }
 
-/// The inboxes of deliveries, sorted.
+/// Inboxes of deliveries, sorted.
 fn inboxes(jobs: &[Value]) -> Vec<&str> {
     let mut inboxes: Vec<&str> =
         jobs.iter().filter_map(|job| job["params"]["inbox"].as_str()).collect();

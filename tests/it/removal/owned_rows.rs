@@ -1,4 +1,4 @@
-//! `--thorough`: what the original leaves behind goes too, and is counted before.
+//! `--thorough`: rows that the original leaves behind are removed too, and the plan counts them.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use testkit::Flavour;
 
 use super::Fixture;
 
-/// One row of each kind for alice and one for bob.
+/// One row of each kind for alice, and one for bob.
 const ROWS: &str = "
     insert into password_reset_tokens (user_id, token, inserted_at, updated_at)
       select id, 't', now(), now() from users where local;
@@ -23,7 +23,7 @@ const ROWS: &str = "
     insert into user_relationships (source_id, target_id, relationship_type, inserted_at)
       select a.id, b.id, 2, now() from users a, users b where a.local and b.local and a.id <> b.id";
 
-/// The tables in which they stand, and the column that says whose they are.
+/// Tables of these rows, each with the column that names the owner.
 const TABLES: [(&str, &str); 7] = [
     ("password_reset_tokens", "user_id"),
     ("filters", "user_id"),

@@ -1,4 +1,4 @@
-//! From the moment a removal is asked for, the account is silent.
+//! From the moment of the request, an account to be removed is silent.
 
 use anyhow::Result;
 use serde_json::json;
@@ -6,7 +6,7 @@ use testkit::{Flavour, flake_text};
 
 use super::Fixture;
 
-/// A session of alice's.
+/// A session of alice.
 const SESSION: &str =
     "insert into apps (client_name, redirect_uris, scopes, inserted_at, updated_at)
        values ('app', 'x', '{}', now(), now());
@@ -47,7 +47,7 @@ async fn a_queued_removal_has_switched_the_account_off_and_signed_it_out() -> Re
             after.rows("oban_jobs").iter().map(|job| job["args"].clone()).collect();
         let expected = match flavour {
             Flavour::Pleroma => vec![json!({ "op": "verify_fields_links", "user_id": flake })],
-            // Their job would end relations that the run ends in its own way.
+            // Their job would end relations, which the run ends in its own way.
             Flavour::Akkoma | Flavour::Pleroma22 => Vec::new(),
         };
         assert_eq!(refreshed, expected, "{flavour}");
@@ -73,7 +73,7 @@ async fn the_last_admin_is_removed_only_by_force() -> Result<()> {
     for flavour in Flavour::ALL {
         let fixture = Fixture::new(flavour).await?;
         fixture.sql("update users set is_admin = true where nickname = 'alice'").await?;
-        // Neither of these could take over.
+        // Neither of these accounts could take over.
         let sleeper = fixture.world.local("sleeper").await?;
         sleeper.is_deactivated().await?;
         fixture.world.remote("far", "far.example").await?;

@@ -37,6 +37,7 @@ mod stopping;
 mod throttle;
 mod upgrade;
 mod waiting;
+mod without_redis;
 mod work;
 
 pub(crate) use stage::{eventually, stuck};

@@ -1,4 +1,4 @@
-//! A clock for processes, which can be put forward and back.
+//! A clock for processes that a test can set forward and back.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
-/// The time of day as some processes see it; through libfaketime, which is found by its program
-/// `faketime`. Their monotonic clocks go on as ever: no system lets those jump.
+/// The time of day as some processes see it, faked by libfaketime. The library is found through its
+/// program `faketime`. Monotonic clocks are not affected: no system lets those jump.
 #[derive(Debug)]
 pub struct Clock {
     file: PathBuf,
@@ -17,7 +17,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Makes a clock that is ahead by an offset such as `+1h`, or behind by one such as `-90m`.
+    /// Starts a clock that is ahead by an offset such as `+1h`, or behind by one such as `-90m`.
     pub fn set_by(offset: &str) -> Result<Self> {
         // The program knows where its library is.
         let asked = Command::new("faketime")
@@ -32,15 +32,15 @@ impl Clock {
         Ok(clock)
     }
 
-    /// Has it jump, for the processes that look at it already.
+    /// Sets the offset, also for processes that already use the clock.
     pub fn set(&self, offset: &str) -> Result<()> {
-        // Put in place whole: the library reads it at any time.
+        // Replaced atomically: the library may read the file at any time.
         let fresh = self.file.with_extension("new");
         fs::write(&fresh, offset)?;
         Ok(fs::rename(fresh, &self.file)?)
     }
 
-    /// The environment of a process that looks at this clock.
+    /// Environment variables of a process that uses this clock.
     pub fn environment(&self) -> [(&'static str, String); 4] {
         [
             ("LD_PRELOAD", self.library.clone()),

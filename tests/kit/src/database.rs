@@ -11,11 +11,12 @@ use crate::flavour::Flavour;
 use crate::servers;
 use crate::sql::put_together;
 
-/// Key of the advisory lock under which templates and roles are made: many test processes start at
-/// once.
+/// Key of the advisory lock that serialises the creation of templates and roles: many test
+/// processes start simultaneously.
 const ADMIN_LOCK: i64 = 0x6f73_7472_616b;
 
-/// A database with the schema of a flavour, or none, and no rows. Dropped, with its connections, on drop.
+/// A database with the schema of a flavour, or none, and no rows. Deleted on drop, together with
+/// its connections.
 #[derive(Debug)]
 pub struct Database {
     flavour: Option<Flavour>,
@@ -25,7 +26,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// Makes a database of this flavour on the server of the test run.
+    /// Creates a database of this flavour on the server of the test run.
     pub async fn create(flavour: Flavour) -> Result<Self> {
         let server = servers::postgres()?;
         let mut admin = PgConnection::connect(server.url())
@@ -35,7 +36,7 @@ impl Database {
         Self::copy(admin, &template, Some(flavour)).await
     }
 
-    /// Makes a database without a server's schema.
+    /// Creates a database without a server's schema.
     pub async fn bare() -> Result<Self> {
         let server = servers::postgres()?;
         let admin = PgConnection::connect(server.url())
@@ -63,27 +64,27 @@ impl Database {
         Ok(Self { flavour, name, url, pool })
     }
 
-    /// Gives the flavour of the schema.
+    /// Returns the flavour of the schema.
     ///
     /// # Panics
-    /// If it has none.
+    /// If the database has none.
     #[expect(clippy::expect_used, reason = "a test that asks has made a schema")]
     pub fn flavour(&self) -> Flavour {
         self.flavour.expect("the database has no schema of a server")
     }
 
-    /// Gives the URL of this database.
+    /// Returns the URL of this database.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Gives a pool of at most 10 connections; every call gives the same pool.
+    /// Returns a pool of at most 10 connections; every call returns the same pool.
     pub fn pool(&self) -> PgPool {
         self.pool.clone()
     }
 
-    /// Gives rights in this database to a role that owns nothing, and the URL with which to be that
-    /// role. Makes the role if this server has none of that name; `grants` is SQL.
+    /// Grants rights in this database to a role that owns nothing, and returns the URL for that
+    /// role. Creates the role if the server has none of that name. `grants` is SQL.
     pub async fn grant(&self, role: &str, grants: &str) -> Result<String> {
         let mut admin = PgConnection::connect(servers::postgres()?.url()).await?;
         locked(&mut admin, async |admin| {
@@ -102,8 +103,8 @@ impl Database {
         Ok(url.into())
     }
 
-    /// Takes every row out of schema `public` but those of `schema_migrations`: cheaper than
-    /// another database for a test that goes through many states.
+    /// Deletes every row in schema `public` except those of `schema_migrations`. This is cheaper
+    /// than another database for a test that goes through many states.
     pub async fn empty(&self) -> Result<()> {
         let mut transaction = self.pool.begin().await?;
         transaction.execute("set local session_replication_role = replica").await?;
@@ -124,8 +125,8 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let name = self.name.clone();
-        // Dropping is not async, and a runtime cannot be entered twice on one thread. A database
-        // that stays behind does no harm: the server's folder goes at the end of the run.
+        // Drop is not async, and a runtime cannot be entered twice on one thread. A database that
+        // is left behind does no harm: the server's folder is deleted at the end of the run.
         let _ = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(drop_database(&name))
@@ -141,7 +142,7 @@ async fn drop_database(name: &str) -> Result<()> {
     Ok(admin.close().await?)
 }
 
-/// Gives the name of the template of a flavour, after making it if this server has none yet.
+/// Returns the name of a flavour's template, and creates the template if the server has none yet.
 async fn template(admin: &mut PgConnection, flavour: Flavour) -> Result<String> {
     let name = format!("tpl_{flavour}_{:016x}", fingerprint(flavour.schema()));
     if is_template(admin, &name).await? {
@@ -157,7 +158,7 @@ async fn template(admin: &mut PgConnection, flavour: Flavour) -> Result<String> 
     Ok(name)
 }
 
-/// Makes something that a whole server has once, while nobody else does.
+/// Calls `make` under the lock, to create something that a server has only once.
 async fn locked(
     admin: &mut PgConnection,
     make: impl AsyncFnOnce(&mut PgConnection) -> Result<()>,
@@ -174,7 +175,7 @@ async fn is_template(admin: &mut PgConnection, name: &str) -> Result<bool> {
 }
 
 async fn make_template(admin: &mut PgConnection, flavour: Flavour, name: &str) -> Result<()> {
-    // A process that was killed half-way leaves a database that is not yet marked as template.
+    // A process killed half-way leaves a database that is not yet marked as a template.
     let cleared = format!("drop database if exists {name} with (force)");
     sqlx::query(put_together(cleared)).execute(&mut *admin).await?;
     let created = format!("create database {name} template template0 encoding 'UTF8'");
@@ -187,7 +188,7 @@ async fn make_template(admin: &mut PgConnection, flavour: Flavour, name: &str) -
     Ok(())
 }
 
-/// Hashes by FNV-1a: equal in every process, whatever compiled it.
+/// Hashes with FNV-1a: the same result in every process and with every compiler.
 pub fn fingerprint(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,11 +1,11 @@
-//! Flake ids, written apart from the product's own codec so that each checks the other.
+//! Flake ids, implemented separately from the product's own codec so that each checks the other.
 
 use uuid::Uuid;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Gives the text that the servers show for an id: base62 without padding, or the plain decimal of
-/// an id from before flakes (upper 64 bits zero).
+/// Returns the text that the servers show for an id: base62 without padding. Ids from before flakes
+/// (upper 64 bits zero) are plain decimals.
 pub fn flake_text(id: Uuid) -> String {
     let mut rest = id.as_u128();
     if rest >> 64 == 0 {
@@ -13,7 +13,7 @@ pub fn flake_text(id: Uuid) -> String {
     }
     let mut reversed = String::new();
     while rest > 0 {
-        // Less than 62, so that neither cast nor index can go wrong.
+        // Less than 62, so neither cast nor index can fail.
         let digit = usize::try_from(rest % 62).unwrap_or_default();
         reversed.push(char::from(ALPHABET[digit]));
         rest /= 62;
@@ -21,7 +21,7 @@ pub fn flake_text(id: Uuid) -> String {
     reversed.chars().rev().collect()
 }
 
-/// Reads such a text. Gives nothing when a character is foreign or the number has over 128 bits.
+/// Parses such a text. Returns `None` for an invalid character or a number of more than 128 bits.
 pub fn flake_id(text: &str) -> Option<Uuid> {
     if let Ok(number) = text.parse::<u64>() {
         return Some(Uuid::from_u128(number.into()));

@@ -1,11 +1,11 @@
-//! The three shapes of database that the product knows.
+//! The three database layouts that the product supports.
 
 use std::fmt;
 
 /// A server program whose database the product works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Flavour {
-    /// Pleroma 2.3 to 2.7 and after.
+    /// Pleroma 2.3 to 2.7 and later.
     Pleroma,
     /// Akkoma 3.x, 2025.x.
     Akkoma,
@@ -14,10 +14,10 @@ pub enum Flavour {
 }
 
 impl Flavour {
-    /// Lists every flavour, for tests that must hold for each.
+    /// All flavours, for tests that must pass with each.
     pub const ALL: [Self; 3] = [Self::Pleroma, Self::Akkoma, Self::Pleroma22];
 
-    /// Gives the name that the product and the folders of recordings use.
+    /// Returns the name that the product and the folders of recordings use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pleroma => "pleroma",
@@ -26,7 +26,7 @@ impl Flavour {
         }
     }
 
-    /// Gives the statements that make the whole schema in an empty database.
+    /// Returns the statements that create the whole schema in an empty database.
     pub const fn schema(self) -> &'static str {
         match self {
             Self::Pleroma => include_str!("../schema/pleroma.sql"),

@@ -1,7 +1,7 @@
-//! Test kit of ostrakon: private `PostgreSQL` and Redis servers, a network
-//! between them that can fail, the database schemas of the three
-//! server flavours, recorded transitions of the real programs and how to compare with them, and
-//! builders that fill a database with accounts and posts, and a stand-in for the running server.
+//! Test kit of ostrakon: private PostgreSQL and Redis servers, a network between them that can
+//! fail, the database schemas of the three server flavours, recorded transitions of the real
+//! programs with a comparison, builders that fill a database with accounts and posts, and a
+//! stand-in for the running server.
 
 mod clock;
 mod community;

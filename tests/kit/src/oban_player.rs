@@ -1,5 +1,5 @@
-//! The running server, as far as it executes the jobs by which it reads accounts anew, or switches
-//! them: what each is known to do, written down from what the real servers were seen to do.
+//! The running server's job queue, limited to the jobs that reload, activate or deactivate
+//! accounts. Each job's effects are those observed on the real servers.
 
 use std::collections::HashMap;
 
@@ -14,29 +14,29 @@ use crate::flake::flake_id;
 use crate::flavour::Flavour;
 use crate::sql::put_together;
 
-/// Executes jobs of Oban as a server does that remembers every account since its start.
+/// Executes Oban jobs like a server that has remembered every account since its start.
 #[derive(Debug)]
 pub struct ObanPlayer {
     flavour: Flavour,
     pool: PgPool,
-    /// Whether each account is active, as far as the server knows.
+    /// Whether each account is active, as the server remembers it.
     remembered: HashMap<Uuid, bool>,
 }
 
-/// What executed jobs did besides reading.
+/// Effects of executed jobs besides reading.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Played {
-    /// The accounts that the jobs were about.
+    /// Accounts that the jobs were about.
     pub accounts: Vec<Uuid>,
-    /// Addresses that were requested.
+    /// Requested addresses.
     pub requests: Vec<String>,
-    /// Relations that ended: follower and followed.
+    /// Ended relations: follower and followed.
     pub ended: Vec<(Uuid, Uuid)>,
-    /// Jobs that failed, with the reason.
+    /// Failed jobs, with the reason.
     pub failed: Vec<String>,
 }
 
-/// What matters of an account's row.
+/// Relevant columns of an account's row.
 #[derive(Debug, sqlx::FromRow)]
 struct Row {
     active: bool,
@@ -46,12 +46,12 @@ struct Row {
 }
 
 impl ObanPlayer {
-    /// Starts the server: it has seen every account that there is.
+    /// Starts the server, which has seen all existing accounts.
     pub async fn start(database: &Database) -> Result<Self> {
         Self::on(database.flavour(), database.pool()).await
     }
 
-    /// The same for a database of one's own, with the schema of this flavour.
+    /// Starts the server on a custom database with the schema of this flavour.
     pub async fn on(flavour: Flavour, pool: PgPool) -> Result<Self> {
         let mut player = Self { flavour, pool, remembered: HashMap::new() };
         let statement = format!("select id, {} from users u", player.active());
@@ -61,24 +61,24 @@ impl ObanPlayer {
         Ok(player)
     }
 
-    /// Whether the server takes an account to be active.
+    /// Whether the server considers an account active.
     pub fn takes_for_active(&self, account: Uuid) -> bool {
         self.remembered.get(&account).copied().unwrap_or(true)
     }
 
-    /// The accounts that jobs which wait are about.
+    /// Accounts of the jobs that are due.
     pub async fn waiting(&self) -> Result<Vec<Uuid>> {
         let jobs = self.due().await?;
         jobs.iter().map(|(_, args)| account_of(args)).collect()
     }
 
-    /// Executes all jobs that are due, the oldest first.
+    /// Executes all due jobs, the oldest first.
     pub async fn play(&mut self) -> Result<Played> {
         let jobs = self.due().await?;
         self.play_these(jobs).await
     }
 
-    /// Executes jobs that are due, at most so many, in an order of its own.
+    /// Executes at most `most` due jobs, in the given order.
     pub async fn play_some(&mut self, most: usize, order: impl Fn(i64) -> u64) -> Result<Played> {
         let mut jobs = self.due().await?;
         jobs.sort_by_key(|(id, _)| order(*id));
@@ -145,7 +145,7 @@ impl ObanPlayer {
         Ok(())
     }
 
-    /// Reads the row; the links of its profile are fetched.
+    /// Reads the row and fetches the links of its profile.
     fn read_anew(&mut self, account: Uuid, row: &Row, played: &mut Played) {
         let fields = row.raw_fields.as_ref().and_then(Value::as_array);
         let values = fields.into_iter().flatten().filter_map(|field| field["value"].as_str());
@@ -154,9 +154,9 @@ impl ObanPlayer {
         self.remembered.insert(account, row.active);
     }
 
-    /// Switches an account, as far as the server does not remember it so already; ends its relations
-    /// to active local accounts, and sets counters right. Those of a remote account are asked for
-    /// where it is at home, once for each relation that ended.
+    /// Activates or deactivates an account, unless the server remembers it that way already. Ends
+    /// its relations to active local accounts, and corrects counters. The counters of a remote
+    /// account are requested from its own server, once for each relation that ended.
     async fn switch(
         &mut self,
         db: &mut PgConnection,
@@ -197,8 +197,8 @@ impl ObanPlayer {
         Ok(())
     }
 
-    /// Local accounts at the other end of accepted relations. Followed ones are active; followers are
-    /// in Pleroma 2.2 only.
+    /// Local accounts at the other end of accepted relations. Followed accounts must be active;
+    /// followers must be active only in Pleroma 2.2.
     async fn related(
         &self,
         db: &mut PgConnection,
@@ -248,7 +248,7 @@ impl ObanPlayer {
 }
 
 impl Played {
-    /// Adds what other jobs did.
+    /// Adds the effects of other jobs.
     pub fn extend(&mut self, other: Self) {
         self.accounts.extend(other.accounts);
         self.requests.extend(other.requests);
@@ -256,7 +256,7 @@ impl Played {
         self.failed.extend(other.failed);
     }
 
-    /// Checks that the jobs made no request to a host, ended nothing and did not fail.
+    /// Checks that the jobs made no request to a host, ended no relation and did not fail.
     pub fn require_harmless(&self, host: &str) -> Result<()> {
         let of_host = |address: &&String| {
             Url::parse(address).is_ok_and(|address| address.host_str() == Some(host))

@@ -1,11 +1,11 @@
-//! The settings that every user begins with.
+//! The default settings that every user starts with.
 
 use serde::de::DeserializeOwned;
 
 /// Reads a section of `config/default.toml`.
 ///
 /// # Panics
-/// If the section is not there, or has other keys than `T` has fields.
+/// If the section is missing, or its keys are not the fields of `T`.
 #[expect(clippy::expect_used, reason = "the file is part of the program that is tested")]
 pub fn default_settings<T: DeserializeOwned>(section: &str) -> T {
     let defaults: toml::Table =

@@ -1,4 +1,4 @@
-//! The one place that vouches for SQL that is not static text.
+//! The only place that vouches for SQL that is not static text.
 #![expect(
     clippy::disallowed_types,
     clippy::disallowed_methods,
@@ -7,8 +7,8 @@
 
 use sqlx::AssertSqlSafe;
 
-/// Lets a statement through that a test or the project's own commands put together. The program
-/// itself has no way to this crate.
+/// Allows a statement that a test or the project's own commands built. The program itself cannot
+/// reach this crate.
 pub fn put_together(sql: impl Into<String>) -> AssertSqlSafe<String> {
     AssertSqlSafe(sql.into())
 }

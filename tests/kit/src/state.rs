@@ -1,4 +1,4 @@
-//! All rows of a database as data: taking them, writing them.
+//! All rows of a database as data: reading and writing them.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use sqlx::{Executor as _, PgConnection, PgPool};
 
 use crate::sql::put_together;
 
-/// The rows of each table, as `PostgreSQL`'s `row_to_json` gives them, sorted by primary key.
-/// Tables without rows are left out.
+/// The rows of each table, as returned by PostgreSQL's `row_to_json`, sorted by primary key. Tables
+/// without rows are left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct State {
@@ -18,23 +18,23 @@ pub struct State {
 }
 
 impl State {
-    /// Gives the rows of a table; none when it has none.
+    /// Returns the rows of a table; empty if it has none.
     pub fn rows(&self, table: &str) -> &[Value] {
         self.tables.get(table).map_or(&[], Vec::as_slice)
     }
 
-    /// Gives the rows of a table for change, e.g. to write down an expected difference.
+    /// Returns the rows of a table for modification, e.g. to define an expected difference.
     pub fn rows_mut(&mut self, table: &str) -> &mut Vec<Value> {
         self.tables.entry(table.to_owned()).or_default()
     }
 
-    /// Gives the names of the tables that have rows.
+    /// Returns the names of the tables that have rows.
     pub fn tables(&self) -> impl Iterator<Item = &str> {
         self.tables.iter().filter(|(_, rows)| !rows.is_empty()).map(|(table, _)| table.as_str())
     }
 
-    /// Writes all rows into a database of the right flavour that has none, as the recordings ask:
-    /// one transaction, no foreign-key checks, no triggers; then sets the sequences.
+    /// Writes all rows into an empty database of the right flavour, as the recordings require: one
+    /// transaction, no foreign-key checks, no triggers. Then sets the sequences.
     pub async fn load(&self, pool: &PgPool) -> Result<()> {
         let mut transaction = pool.begin().await?;
         transaction.execute("set local session_replication_role = replica").await?;
@@ -55,8 +55,8 @@ impl State {
     }
 }
 
-/// Reads all rows of schema `public`, at one instant. Leaves out `schema_migrations`, as the
-/// recordings do; the product's own schema is another one.
+/// Reads all rows of schema `public` in one snapshot. Omits `schema_migrations`, as the recordings
+/// do; the product's own schema is a different one.
 pub async fn snapshot(pool: &PgPool) -> Result<State> {
     let mut transaction = pool.begin().await?;
     transaction.execute("set transaction isolation level repeatable read, read only").await?;

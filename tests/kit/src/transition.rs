@@ -12,13 +12,13 @@ use crate::database::Database;
 use crate::flavour::Flavour;
 use crate::state::State;
 
-/// What precedes the arguments of the product in a recorded command.
+/// Text before the product's arguments in a recorded command.
 const PROGRAM: &str = "mix pleroma.user ";
 
-/// One recorded run of the original: the rows before, the command, what it said, the rows after.
+/// One recorded run of the original: the rows before, the command, its output, the rows after.
 #[derive(Debug, Clone)]
 pub struct Transition {
-    /// Program that was recorded.
+    /// Recorded program.
     pub flavour: Flavour,
     /// Name of the scenario, e.g. `da_replies`.
     pub name: String,
@@ -26,9 +26,9 @@ pub struct Transition {
     pub config: BTreeMap<String, String>,
     /// Rows before the first command.
     pub before: State,
-    /// The commands, at least one, each with the rows after it.
+    /// Commands, at least one, each with the rows after it.
     pub steps: Vec<Step>,
-    /// Rows after the server had performed its own jobs too, where that was recorded.
+    /// Rows after the server had also performed its own jobs, if that was recorded.
     pub after_jobs: Option<State>,
 }
 
@@ -38,20 +38,20 @@ pub struct Step {
     /// Arguments after `user`, e.g. `["delete_activities", "alice"]`.
     #[serde(rename = "argv")]
     pub arguments: Vec<String>,
-    /// What was typed into it.
+    /// Standard input of the command.
     #[serde(default)]
     pub stdin: String,
-    /// What it printed.
+    /// Standard output of the command.
     pub stdout: String,
-    /// What it complained about.
+    /// Standard error of the command.
     pub stderr: String,
-    /// The original's exit code: 0 also for errors that it handled.
+    /// Exit code of the original: 0 also for errors that it handled.
     pub exit_code: i32,
-    /// Rows after it.
+    /// Rows after the command.
     pub after: State,
 }
 
-/// A recording as it is in the file.
+/// A recording in its file format.
 #[derive(Deserialize)]
 struct Recording {
     scenario: String,
@@ -75,8 +75,8 @@ impl Transition {
         Self::read(flavour, &folder(flavour).join(format!("{name}.json")))
     }
 
-    /// Reads all recordings of a flavour whose names begin with a prefix, sorted by name. Fails
-    /// when there is none, so that a test over them cannot pass by doing nothing.
+    /// Reads all recordings of a flavour whose names begin with a prefix, sorted by name. Fails if
+    /// there is none, so that a test over them cannot pass by doing nothing.
     pub fn all(flavour: Flavour, prefix: &str) -> Result<Vec<Self>> {
         let folder = folder(flavour);
         let mut files: Vec<PathBuf> = fs::read_dir(&folder)
@@ -94,7 +94,7 @@ impl Transition {
         files.iter().map(|file| Self::read(flavour, file)).collect()
     }
 
-    /// Reads a recording from a file elsewhere.
+    /// Reads a recording from another file.
     pub fn read(flavour: Flavour, file: &Path) -> Result<Self> {
         let text =
             fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -115,27 +115,27 @@ impl Transition {
         Ok(Self { flavour, name, config, before, steps, after_jobs })
     }
 
-    /// Gives the arguments of the first command, e.g. `["delete_activities", "alice"]`.
+    /// Returns the arguments of the first command, e.g. `["delete_activities", "alice"]`.
     pub fn arguments(&self) -> &[String] {
         self.steps.first().map_or(&[], |step| step.arguments.as_slice())
     }
 
-    /// Gives what the first command printed.
+    /// Returns the standard output of the first command.
     pub fn stdout(&self) -> &str {
         self.steps.first().map_or("", |step| step.stdout.as_str())
     }
 
-    /// Gives the original's exit code of the first command.
+    /// Returns the original's exit code of the first command.
     pub fn exit_code(&self) -> i32 {
         self.steps.first().map_or(0, |step| step.exit_code)
     }
 
-    /// Says whether a switch of the recording server was on, e.g. `LAB_NOFED`.
+    /// Whether a switch of the recording server was on, e.g. `LAB_NOFED`.
     pub fn switch(&self, name: &str) -> bool {
         self.config.get(name).is_some_and(|value| value == "1")
     }
 
-    /// Gives the rows after the last command.
+    /// Returns the rows after the last command.
     pub fn after(&self) -> &State {
         self.steps.last().map_or(&self.before, |step| &step.after)
     }
@@ -154,9 +154,8 @@ impl Transition {
     }
 }
 
-/// Splits a recorded command line, whose words stand there without quotes: the text of `--name` and
-/// `--bio` goes up to the next option, and where two blanks meet, or one ends the line, there is an
-/// empty word.
+/// Splits a recorded command line, which has no quotes. The text of `--name` and `--bio` extends to
+/// the next option. Two adjacent spaces, or a space at the end of the line, mean an empty word.
 fn words(line: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut text = false;

@@ -1,4 +1,4 @@
-//! Commands about all accounts of a server: `confirm_all` and `list`.
+//! Commands for all accounts of a server: `confirm_all` and `list`.
 
 use std::process::Stdio;
 use std::time::Instant;
@@ -21,16 +21,16 @@ pub(super) const COMMUNITY: Community = Community {
     spam_follows: 3,
 };
 
-/// How many accounts of this server the shorter list has.
+/// Maximum number of local accounts in the shorter list.
 const SHORT_LIST: i64 = 10_000;
 
-/// How much more memory the longer list may take.
+/// Maximum extra memory for the longer list.
 const MORE_MIB: f64 = 4.0;
 
-/// How often the memory of the process that lists is looked at.
+/// Number of lines between two samples of the listing process's memory.
 const LINES_PER_LOOK: i64 = 200;
 
-/// Adds so many accounts of this server, and as many others, after those added before.
+/// Adds local accounts, and as many of other servers, after those added before.
 pub(super) async fn add(
     env: &BenchEnv,
     database: &str,
@@ -50,7 +50,7 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// Confirms so many accounts, among as many of other servers.
+/// Confirms `users` accounts, among as many of other servers.
 pub(super) async fn confirm_all(env: &mut BenchEnv, users: i32) -> Result<()> {
     let users = i64::from(users);
     env.seed(SEEDED, COMMUNITY, "").await?;
@@ -62,7 +62,7 @@ pub(super) async fn confirm_all(env: &mut BenchEnv, users: i32) -> Result<()> {
         env.recorder.note(("confirm_all", "bare update"), users, round, &[("seconds", took)])?;
         bare.push(took);
         env.fresh_copy(SEEDED).await?;
-        // As it is by default: the server is told of each account.
+        // With default settings, ostrakon makes the server reload each account.
         env.ostrakon.connect(env.postgres.url(COPY), None);
         let one = measure::inline(env, &["user", "confirm_all"]).await?;
         env.recorder.note(("confirm_all", "ostrakon"), users, round, &one.named())?;
@@ -94,7 +94,7 @@ pub(super) async fn confirm_all(env: &mut BenchEnv, users: i32) -> Result<()> {
     Ok(())
 }
 
-/// Confirms them by one statement on the copy; gives the seconds that it takes.
+/// Confirms the accounts by one statement on the copy; returns the seconds that it takes.
 async fn bare_update(env: &BenchEnv) -> Result<f64> {
     let mut db = env.connect(COPY).await?;
     let begun = Instant::now();
@@ -107,7 +107,7 @@ async fn bare_update(env: &BenchEnv) -> Result<f64> {
     Ok(begun.elapsed().as_secs_f64())
 }
 
-/// Lists the accounts of this server, ten thousand of them and then all.
+/// Lists the local accounts: first 10,000 of them (or a tenth, if that is fewer), then all.
 pub(super) async fn list(env: &mut BenchEnv, users: i32) -> Result<()> {
     env.seed(SEEDED, COMMUNITY, "").await?;
     let mut rows = Vec::new();
@@ -142,7 +142,7 @@ pub(super) async fn list(env: &mut BenchEnv, users: i32) -> Result<()> {
     Ok(())
 }
 
-/// Reads the list to its end; gives seconds, memory and lines.
+/// Reads the list to its end; returns seconds, memory and lines.
 async fn list_once(env: &BenchEnv) -> Result<(f64, f64, i64)> {
     let mut command = env.ostrakon.command(&["user", "list"]);
     command.stdout(Stdio::piped()).stderr(Stdio::inherit());
@@ -153,7 +153,8 @@ async fn list_once(env: &BenchEnv) -> Result<(f64, f64, i64)> {
     let (mut lines, mut peak) = (0, 0.0);
     while listed.next_line().await?.is_some() {
         lines += 1;
-        // It cannot get further ahead than a pipe holds, so the last look is near its end.
+        // The process cannot get further ahead than a pipe holds, so the last sample is near its
+        // end.
         if lines % LINES_PER_LOOK == 0
             && let Some(mib) = process.id().and_then(peak_memory_mib)
         {
@@ -167,7 +168,7 @@ async fn list_once(env: &BenchEnv) -> Result<(f64, f64, i64)> {
     Ok((begun.elapsed().as_secs_f64(), peak, lines))
 }
 
-/// A number of things, to reckon with.
+/// Converts a number of things for calculations.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 pub(super) const fn size(number: i64) -> f64 {
     number as f64

@@ -1,5 +1,5 @@
--- Accounts number $1 to $2, every other one of this server; the others each of a host of their own.
--- $3: whether those of this server have confirmed their e-mail addresses.
+-- Accounts number $1 to $2. Every other one is local; each of the others has a host of its own.
+-- $3: whether the local accounts have confirmed their e-mail addresses.
 insert into users (id, ap_id, nickname, name, bio, email, local, is_active, is_confirmed, confirmation_token,
     follower_address, uri, inbox, inserted_at, updated_at)
 select (lpad(to_hex(1600000000000 + n), 16, '0') || 'beef' || lpad(to_hex(n), 12, '0'))::uuid,

@@ -1,4 +1,5 @@
--- $1 queued runs of hosts that nobody has an account on, and as many that succeeded long ago, each with its event.
+-- $1 queued runs for hosts without any account, and as many that succeeded about a day ago. Their
+-- events are inserted in enqueue.rs.
 insert into ostrakon.runs (id, job, class, payload, subject, dedupe_key, status, plan, total, done, requested_by,
     created_at, available_at, started_at, finished_at)
 select '01' || lpad(upper(to_hex(n)), 24, '0'), 'deactivate_instance', 'long', jsonb_build_object('host', host), host,

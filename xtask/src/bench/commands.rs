@@ -1,4 +1,4 @@
-//! The commands that act at once: how long a person waits for each.
+//! Commands without a run: how long the user waits for each.
 
 use anyhow::Result;
 use testkit::Community;
@@ -8,7 +8,8 @@ use super::figures::Figures;
 use super::footprint::time;
 use crate::console::{show, show_table};
 
-/// What is typed behind `ostrakon user`. `new` is made of a hash and a key, which take what they take.
+/// Arguments after `ostrakon user`. `new` is missing: it computes a hash and a key, whose cost is
+/// fixed.
 const COMMANDS: [&[&str]; 10] = [
     &["list", "--limit", "20"],
     &["show", Community::PROLIFIC],
@@ -22,10 +23,10 @@ const COMMANDS: [&[&str]; 10] = [
     &["invites"],
 ];
 
-/// How long a command may take from the start of its process to its end.
+/// Maximum duration of a command, from the start of its process to its end.
 const LIMIT_MS: f64 = 50.0;
 
-/// Runs each command so often, and shows the median and the longest of its times.
+/// Runs each command `rounds` times, and shows the median and the longest of its times.
 pub(super) async fn run(env: &mut BenchEnv) -> Result<()> {
     let community = Community { posts: 2_000, spam_accounts: 1_000, ..env.community() };
     env.seed(SEEDED, community, "").await?;

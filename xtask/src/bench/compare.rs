@@ -1,4 +1,4 @@
-//! ostrakon beside a bare set-based procedure with the same end state.
+//! ostrakon compared with a bare set-based procedure that has the same end state.
 
 use anyhow::Result;
 
@@ -9,28 +9,29 @@ use super::measure::{self, Measured};
 use super::state::{State, require_agreement};
 use crate::console::{say, show, show_table};
 
-/// Times the floor that ostrakon may take, and times the WAL that it may write.
+/// Maximum duration and maximum WAL of ostrakon, as multiples of the floor's.
 const FLOOR_FACTOR: f64 = 1.15;
 const WAL_FACTOR: f64 = 1.1;
 
-/// Seconds that 100,000 posts, and 10,000 accounts of a host that sends spam, may take.
+/// Maximum seconds for 100,000 posts, and for 10,000 accounts of a host that sends spam.
 const POSTS_SECONDS: f64 = 60.0;
 const ACCOUNTS_SECONDS: f64 = 5.0;
 
-/// How many local accounts an account of such a host follows; nobody follows it. And of one that local
-/// accounts have been talking to for years, where two follow it.
+/// Number of local accounts that each account of the host follows. First for a spam host, whose
+/// accounts have no followers. Then for a host that local accounts have talked to for years: two of
+/// them follow each of its accounts.
 const SPAM: i32 = 1;
 const TALKED_TO: i32 = 3;
 
-/// What a post may cost in the largest size, as a multiple of what it costs in the smallest.
+/// Maximum cost of a post in the largest size, as a multiple of its cost in the smallest.
 const GROWTH: f64 = 1.15;
 
-/// What the original needs for a post: milliseconds and statements. Measured for this project with
-/// the running original on a 2-core machine like those of ours, `PostgreSQL` 15, 5,000 posts on the
-/// real schema (DESIGN, "Speed"); it is not installed where this runs.
+/// Cost of a post in the original: milliseconds and statements. Measured for this project with the
+/// running original on a 2-core machine like the project's, PostgreSQL 15, 5,000 posts on the real
+/// schema (DESIGN, "Speed"). The original is not installed where this bench runs.
 const ORIGINAL: (f64, f64) = (11.1, 21.4);
 
-/// A size of the job, its seeded database, and what both took in each round.
+/// One size of the job, its seeded database, and the measurements of both sides in each round.
 struct Size {
     kind: Kind,
     database: &'static str,
@@ -90,8 +91,9 @@ pub(super) async fn deactivate_instance(env: &mut BenchEnv, accounts: i32) -> Re
     Ok(())
 }
 
-/// Measures both at each size. Each round goes through all sizes, so that a machine that becomes
-/// slower or quicker meanwhile does so for all; and who begins changes from round to round.
+/// Measures both sides at each size. Each round goes through all sizes, so that a machine that
+/// becomes slower or faster affects all of them. The side that begins alternates from round to
+/// round.
 async fn measure_all(env: &mut BenchEnv, kinds: Vec<Kind>) -> Result<Vec<Size>> {
     let mut sizes = Vec::new();
     for (kind, database) in kinds.into_iter().zip(SEEDED) {
@@ -114,7 +116,7 @@ async fn measure_all(env: &mut BenchEnv, kinds: Vec<Kind>) -> Result<Vec<Size>> 
 }
 
 impl Size {
-    /// Measures both once. In the first round it gives the states that they leave.
+    /// Measures both sides once. In the first round, also returns the states that they leave.
     async fn measure(
         &mut self,
         env: &mut BenchEnv,
@@ -142,12 +144,12 @@ impl Size {
         Ok(states)
     }
 
-    /// Seconds of the bare procedure.
+    /// Returns the seconds of the bare procedure.
     fn floor(&self) -> Figures {
         figures(&self.floors, |one| one.seconds)
     }
 
-    /// Seconds of ostrakon.
+    /// Returns the seconds of ostrakon.
     fn ostrakon(&self) -> Figures {
         figures(&self.ostrakons, |one| one.seconds)
     }

@@ -1,4 +1,4 @@
-//! Asking for very many runs, and a ledger that holds very many.
+//! Requests for very many runs, and a ledger that holds very many.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -25,30 +25,30 @@ const COMMUNITY: Community = Community {
     spam_follows: 3,
 };
 
-/// Seconds that ten thousand hosts may take.
+/// Maximum seconds for ten thousand hosts.
 const HOSTS_SECONDS: f64 = 5.0;
 
-/// Messages that may be in Redis.
+/// Maximum number of messages in Redis.
 const MESSAGES: f64 = 2_000.0;
 
-/// How often each command is run on an empty and on a full ledger.
+/// Number of times that each command runs on an empty and on a full ledger.
 const TIMES: i64 = 21;
 
-/// How much longer a command may take on a full ledger: what lies between two rounds on an empty
-/// one as well.
+/// Maximum duration of a command on a full ledger, as a multiple of that on an empty one. Two
+/// rounds on an empty ledger differ by as much.
 const SLOWER: f64 = 1.25;
 
-/// How long anything may take that is waited for.
+/// Time limit for anything that the bench waits for.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Commands that look at the ledger.
+/// Commands that read the ledger.
 const LISTS: [&[&str]; 3] = [
     &["runs", "list"],
     &["runs", "list", "--status", "failed"],
     &["runs", "list", "--job", "delete_user"],
 ];
 
-/// Statements of the ledger, each with the pattern by which `pg_stat_statements` knows it.
+/// Statements of the ledger, each with the pattern that finds it in `pg_stat_statements`.
 const STATEMENTS: [(&str, &str); 4] = [
     ("insert of a run", "insert into ostrakon.runs%"),
     ("claim of a run", "select status, cursor is null%"),
@@ -56,13 +56,13 @@ const STATEMENTS: [(&str, &str); 4] = [
     ("runs with the same key", "select id, job, status from ostrakon.runs%where dedupe_key%"),
 ];
 
-/// What was measured on a ledger, by name, in milliseconds.
+/// Measurements on a ledger, by name, in milliseconds.
 type Times = Vec<(String, Figures)>;
 
 /// Measures both.
 pub(super) async fn run(env: &mut BenchEnv, hosts: i32, runs: i64) -> Result<()> {
     env.seed(SEEDED, COMMUNITY, "").await?;
-    // As many accounts of this server, for the runs below.
+    // As many local accounts as hosts, for the runs below.
     accounts::add(env, SEEDED, (0, i64::from(hosts).max(TIMES * 8)), true).await?;
     let fullest = enqueue_hosts(env, hosts).await?;
     env.fresh_copy(SEEDED).await?;
@@ -91,7 +91,7 @@ pub(super) async fn run(env: &mut BenchEnv, hosts: i32, runs: i64) -> Result<()>
     Ok(())
 }
 
-/// Asks for a run for each of so many hosts; gives the messages that there were in Redis.
+/// Requests a run for each of `hosts` hosts; returns the maximum number of messages in Redis.
 async fn enqueue_hosts(env: &mut BenchEnv, hosts: i32) -> Result<f64> {
     let file = env.ostrakon.folder().join("hosts");
     let mut text = String::new();
@@ -133,7 +133,8 @@ async fn add_runs(env: &BenchEnv, runs: i64) -> Result<()> {
     Ok(())
 }
 
-/// Measures commands and statements on the ledger as it is; `turn` says which accounts are left.
+/// Measures commands and statements on the present ledger; `turn` selects accounts that are not
+/// used yet.
 async fn measure_ledger(env: &BenchEnv, turn: i64) -> Result<(Times, f64)> {
     env.settle().await?;
     let nickname = |number: i64| format!("member{}", (turn * TIMES * 3 + number + 1) * 2);
@@ -163,8 +164,8 @@ async fn measure_ledger(env: &BenchEnv, turn: i64) -> Result<(Times, f64)> {
     Ok((times, messages))
 }
 
-/// Has a worker, which goes through the queued runs at the same time, do short runs; gives how long
-/// each took, and the most messages that were in Redis.
+/// Measures short runs by a worker that also works through the queued runs. Returns the duration of
+/// each, and the maximum number of messages in Redis.
 async fn by_worker(env: &BenchEnv, nicknames: &[String]) -> Result<(Figures, f64)> {
     let worker = start_worker(env).await?;
     let mut db = env.connect(COPY).await?;
@@ -192,7 +193,7 @@ async fn by_worker(env: &BenchEnv, nicknames: &[String]) -> Result<(Figures, f64
     Ok((Figures::from_iter(latencies), messages))
 }
 
-/// Counts the messages that wait in the queues of both classes.
+/// Returns the number of messages that wait in the queues of both classes.
 fn count_messages(env: &BenchEnv) -> Result<f64> {
     let mut messages = 0.0;
     for class in ["short", "long"] {
@@ -204,7 +205,7 @@ fn count_messages(env: &BenchEnv) -> Result<f64> {
     Ok(messages)
 }
 
-/// Reads the mean, the shortest and the longest time of a statement.
+/// Returns the mean, the minimum and the maximum time of a statement.
 async fn statement(env: &BenchEnv, pattern: &str) -> Result<Figures> {
     let times: (f64, f64, f64) = sqlx::query_as(
         "select coalesce(sum(total_exec_time) / nullif(sum(calls), 0), 0)::float,

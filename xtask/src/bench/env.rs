@@ -1,4 +1,4 @@
-//! What every bench stands on: servers, the program, and what becomes of the figures.
+//! Environment of every bench: servers, the program, and recording of the figures.
 
 use std::path::PathBuf;
 
@@ -12,11 +12,11 @@ use crate::console::{say, show};
 use crate::ostrakon::Ostrakon;
 use crate::{provision, stage};
 
-/// The seeded database that each measurement copies, and the copy that is worked on.
+/// The seeded database that each measurement copies, and the copy that it works on.
 pub(super) const SEEDED: &str = "seeded";
 pub(super) const COPY: &str = "copy";
 
-/// Around an account: as many accounts and relations as a large server has.
+/// Surroundings of an account: as many accounts and relations as on a large server.
 const LARGE: Community = Community {
     posts: 1_000,
     local_accounts: 50_000,
@@ -25,28 +25,28 @@ const LARGE: Community = Community {
     spam_follows: 3,
 };
 
-/// A few of the account's posts have a megabyte.
+/// Enlarges a few of the account's posts to a megabyte each.
 const LARGE_POSTS: &str = "
     update objects set data = jsonb_set(data, '{content}', to_jsonb(repeat('Rain, trains and bread. ', 43690)))
     where id in (select o.id from objects o
                  where o.data ->> 'actor' = 'https://social.example/users/prolific' and o.data ->> 'type' = 'Note'
                  order by o.id limit 5 offset 100)";
 
-/// What every bench can be told.
+/// Options of every bench.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Common {
-    /// How often each is measured; the medians count.
+    /// Number of measurements; the medians count.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(super) rounds: u32,
-    /// Among few accounts instead of a large server's: quicker to make, and the bounds say nothing.
+    /// Use few accounts instead of a large server's: faster to create, but the bounds mean nothing.
     #[arg(long)]
     pub(super) small: bool,
-    /// Append the raw figures to FILE, one JSON object a line.
+    /// Append the raw figures to FILE, one JSON object per line.
     #[arg(long, value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
 }
 
-/// Servers and program, until it is dropped.
+/// Servers and program. Drop ends them.
 #[derive(Debug)]
 pub(super) struct BenchEnv {
     pub(super) ostrakon: Ostrakon,
@@ -75,12 +75,13 @@ impl BenchEnv {
         Ok(Self { ostrakon, postgres, redis, recorder, judge, rounds, small })
     }
 
-    /// The community of this bench, but for what it is about.
+    /// Returns the community of this bench; the bench adapts the size that it varies.
     pub(super) fn community(&self) -> Community {
         if self.small || self.judge.lenient { Community::default() } else { LARGE }
     }
 
-    /// Makes a database with a community and ostrakon's own tables, and has `more` done to it.
+    /// Creates a database with a community and ostrakon's own tables, and runs the statements
+    /// `more` in it.
     pub(super) async fn seed(
         &mut self,
         database: &'static str,
@@ -90,7 +91,8 @@ impl BenchEnv {
         self.seed_among(database, community, 1, more).await
     }
 
-    /// The same, with the prolific account's posts shared out among several.
+    /// Seeds like [`seed`](Self::seed), with the prolific account's posts shared among `authors`
+    /// accounts.
     pub(super) async fn seed_among(
         &mut self,
         database: &'static str,
@@ -111,12 +113,13 @@ impl BenchEnv {
         self.answer(&["migrate"]).await.map(drop)
     }
 
-    /// Has the program work on a database from now on.
+    /// Connects the program to a database from now on.
     pub(super) fn use_database(&mut self, database: &str) {
         self.ostrakon.connect(self.postgres.url(database), Some(self.redis.url()));
     }
 
-    /// Copies a seeded database, with everything on disk before the clock runs, and works on it.
+    /// Copies a seeded database, writes everything to disk before the measurement, and connects the
+    /// program to the copy.
     pub(super) async fn fresh_copy(&mut self, from: &str) -> Result<()> {
         stage::copy_database(&self.postgres, from, COPY).await?;
         self.settle().await?;
@@ -124,7 +127,7 @@ impl BenchEnv {
         Ok(())
     }
 
-    /// Has everything written to disk, and forgets what was counted and what waits in Redis.
+    /// Writes everything to disk, and resets the statement statistics and Redis.
     pub(super) async fn settle(&self) -> Result<()> {
         let mut admin = self.connect("postgres").await?;
         sqlx::raw_sql("checkpoint").execute(&mut admin).await?;
@@ -137,7 +140,7 @@ impl BenchEnv {
         stage::connect(&self.postgres, database).await
     }
 
-    /// Runs a command that must end well; gives what it printed.
+    /// Runs a command that must succeed; returns its standard output.
     pub(super) async fn answer(&self, words: &[&str]) -> Result<String> {
         let output = self.ostrakon.command(words).output().await?;
         if !output.status.success() {
@@ -148,17 +151,16 @@ impl BenchEnv {
     }
 }
 
-/// A server as in production, as far as durability and memory go, that counts statements.
+/// Starts a server with durability and memory as in production, which counts statements.
 pub(super) fn start_server() -> Result<Postgres> {
-    // A quarter of the machine's memory, which is what PostgreSQL's manual advises: with less, the
-    // largest size is one of a database that does not fit, beside small ones that do.
+    // A quarter of the machine's memory, as PostgreSQL's manual recommends. With less, the largest
+    // database would not fit, while the smaller ones would.
     let shared_buffers = format!("{}MB", ram_mib().map_or(512, |mib| mib / 4));
     let settings = [
         ("shared_preload_libraries", "pg_stat_statements"),
         ("shared_buffers", shared_buffers.as_str()),
-        // Neither a checkpoint of its own nor a vacuum in the middle of a measurement: each would
-        // fall into one of two that are compared. A checkpoint begins at half of this; 1,000,000 posts are
-        // 15 GB.
+        // No automatic checkpoint or vacuum during a measurement: it would affect only one of two
+        // that are compared. A checkpoint begins at half of this size; 1,000,000 posts are 15 GB.
         ("max_wal_size", "40GB"),
         ("checkpoint_timeout", "1h"),
         ("autovacuum", "off"),

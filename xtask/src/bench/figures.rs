@@ -1,10 +1,10 @@
-//! Several measurements of one thing, and bounds that they must keep.
+//! Several measurements of the same thing, and bounds for them.
 
 use anyhow::{Result, bail};
 
 use crate::console::{show, show_table};
 
-/// The same thing, measured several times.
+/// Several measurements of the same thing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Figures(Vec<f64>);
 
@@ -17,7 +17,7 @@ impl FromIterator<f64> for Figures {
 }
 
 impl Figures {
-    /// The one in the middle, or halfway between the two there; 0 when there are none.
+    /// Returns the median, or the mean of the two middle figures; 0 if there are none.
     pub(super) fn median(&self) -> f64 {
         let middle = self.0.len() / 2;
         let at = |place: usize| self.0.get(place).copied().unwrap_or_default();
@@ -32,7 +32,7 @@ impl Figures {
         self.0.last().copied().unwrap_or_default()
     }
 
-    /// The median and, in brackets, the smallest and the largest.
+    /// Formats the median and, in parentheses, the minimum and the maximum.
     pub(super) fn spread(&self, decimals: usize, unit: &str) -> String {
         let smallest = self.0.first().copied().unwrap_or_default();
         format!(
@@ -43,7 +43,7 @@ impl Figures {
     }
 }
 
-/// A bound of issue 5, and what was measured.
+/// A bound of issue 5, and the measured figure.
 #[derive(Debug)]
 struct Verdict {
     what: String,
@@ -52,11 +52,11 @@ struct Verdict {
     unit: &'static str,
 }
 
-/// Collects bounds, and breaks off the command when one is broken.
+/// Collects bounds, and fails the command if one is broken.
 #[derive(Debug, Default)]
 pub(super) struct Judge {
     verdicts: Vec<Verdict>,
-    /// Sizes so small that the bounds say nothing: they are shown, and nothing comes of it.
+    /// Whether broken bounds are only shown: sizes are too small to judge by.
     pub(super) lenient: bool,
 }
 
@@ -74,7 +74,7 @@ impl Judge {
     /// Shows all bounds.
     ///
     /// # Errors
-    /// When one of them is broken.
+    /// If one of them is broken.
     pub(super) fn conclude(&self) -> Result<()> {
         let broken = self.verdicts.iter().filter(|verdict| !verdict.is_kept()).count();
         if !self.verdicts.is_empty() {
@@ -95,7 +95,7 @@ impl Judge {
 }
 
 impl Verdict {
-    /// What could not be measured is not kept either.
+    /// Whether the bound is kept; a figure that could not be measured breaks it.
     fn is_kept(&self) -> bool {
         self.is <= self.at_most
     }

@@ -1,5 +1,6 @@
--- The floor: what deactivating the accounts of a host costs in bare SQL, 250 accounts a batch, one commit each, and the
--- counters of those who followed them, or whom they followed, counted once at the end.
+-- The floor: the cost of deactivating the accounts of a host in bare SQL. Batches have 250 accounts
+-- and one commit each. The counters of the accounts that followed them, or that they followed, are
+-- counted once at the end.
 create procedure floor_deactivate_instance(at_host text, inout batches int, inout statements int, inout longest_ms float)
 language plpgsql as $$
 declare

@@ -1,9 +1,10 @@
--- The floor: what deleting everything of an account costs in bare SQL, with the end state that the server's rules ask
--- for (flavour `pleroma`, default switches), in batches with one commit each. No ledger, no checkpoint, no lease, no
--- parking, no retry, and no rule that this community has no example of. What can be known once for a batch is not
--- reckoned for each row: the texts of new ids, and who is addressed.
+-- The floor: the cost of deleting everything of an account in bare SQL. The end state is the one
+-- that the server's rules demand (flavour `pleroma`, default switches). Batches have one commit
+-- each. There is no ledger, no checkpoint, no lease, no parking, no retry, and no rule without an
+-- example in this community. What is the same for a whole batch is not computed for each row: the
+-- texts of new ids, and the recipients.
 
--- A digit of base 62, ten of them, and a whole id. Written so that each is inlined into the next.
+-- A digit of base 62, and the text of an id. The calls of the first are inlined into the second.
 create function floor_digit(n bigint) returns text
 language sql immutable parallel safe as $$
     select substr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 1 + (n % 62)::int, 1)
@@ -38,7 +39,7 @@ language sql immutable parallel safe as $$
     from (select distinct address from jsonb_array_elements_text(addresses) as address where address like 'http%') as a
 $$;
 
--- Without `commits`, all of it is one transaction.
+-- Without `commits`, everything is one transaction.
 create procedure floor_delete_activities(account text, inout batches int, inout statements int, inout longest_ms float,
     rows_per_batch int default 1000, commits boolean default true)
 language plpgsql as $$
@@ -46,7 +47,8 @@ declare
     as_public constant text := 'https://www.w3.org/ns/activitystreams#Public';
     account_ap_id text;
     base text;
-    -- The new ids of a batch follow each other, and begin where the last four digits of their texts are zero.
+    -- The new ids of a batch are consecutive. They start where the last four digits of their texts
+    -- are zero.
     node constant bigint := ('x0' || substr(md5(random()::text), 1, 11) || '0000')::bit(64)::bigint;
     first_id bigint; first_text text;
     previous uuid := '00000000-0000-0000-0000-000000000000';
@@ -83,7 +85,7 @@ begin
             order by o.id for update of o
         ), liked as materialized (
             select u.id, u.data, u.n from unnest(undone, undone_data) with ordinality as u (id, data, n)
-            -- What is about a post of this batch goes with the post.
+            -- A like or boost of a post in this batch is deleted with the post.
             where not u.data ->> 'object' = any (coalesce(created, '{}'))
         ), buried as (
             update objects o

@@ -1,4 +1,4 @@
-//! A worker's memory, and how long the program takes to start.
+//! A worker's memory, and the start time of the program.
 
 use std::process::Stdio;
 use std::time::Instant;
@@ -11,22 +11,22 @@ use super::figures::Figures;
 use super::overhead::by_worker;
 use crate::console::{show, show_table, thousands};
 
-/// The most memory that a worker may have taken.
+/// Maximum memory of a worker.
 const MEMORY_MIB: f64 = 64.0;
 
-/// How long a command may take that does next to nothing.
+/// Maximum duration of a command that does almost nothing.
 const START_MS: f64 = 30.0;
 
-/// How often each of them is started for one round.
+/// Number of starts of each command.
 const STARTS: u32 = 21;
 
-/// An account that few posts are of: to count a history is work, not a start.
+/// An account with few posts: counting a history is work, not part of the start.
 const SPARSE: &str = "dan3";
 
-/// What is started.
+/// Commands to start.
 const COMMANDS: [&[&str]; 3] = [&["--version"], &["runs", "list"], &["user", "show", SPARSE]];
 
-/// Has a worker do a large run, and starts the program many times.
+/// Measures a worker's memory during a large run, and many starts of the program.
 pub(super) async fn run(env: &mut BenchEnv, posts: i32) -> Result<()> {
     env.seed(SEEDED, Community { posts, ..env.community() }, "").await?;
     let mut rows = Vec::new();
@@ -59,7 +59,7 @@ pub(super) async fn run(env: &mut BenchEnv, posts: i32) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command; gives its milliseconds, from the start of the process to its end.
+/// Runs a command; returns its milliseconds, from the start of the process to its end.
 pub(super) async fn time(env: &BenchEnv, words: &[&str]) -> Result<f64> {
     let mut command = env.ostrakon.command(words);
     command.stdout(Stdio::null()).stderr(Stdio::piped());

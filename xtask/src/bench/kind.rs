@@ -1,4 +1,4 @@
-//! What is measured.
+//! The measured commands.
 
 use testkit::Community;
 
@@ -8,7 +8,7 @@ pub(super) enum Kind {
     DeleteActivities {
         posts: i32,
     },
-    /// Of a host each of whose accounts follows so many local ones.
+    /// For a host with accounts that follow `follows` local ones each.
     DeactivateInstance {
         accounts: i32,
         follows: i32,
@@ -16,7 +16,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Gives the community that it is measured in, among these people.
+    /// Returns the community to measure in, based on the usual one.
     pub(super) const fn community(self, usual: Community) -> Community {
         match self {
             Self::DeleteActivities { posts } => Community { posts, ..usual },
@@ -38,7 +38,7 @@ impl Kind {
         }
     }
 
-    /// Its name in the raw figures.
+    /// Returns its name in the raw figures.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::DeleteActivities { .. } => "delete_activities",
@@ -54,7 +54,7 @@ impl Kind {
         }
     }
 
-    /// Gives the number of units.
+    /// Returns the number of units.
     pub(super) fn size(self) -> i64 {
         i64::from(match self {
             Self::DeleteActivities { posts } => posts,
@@ -62,7 +62,7 @@ impl Kind {
         })
     }
 
-    /// The same, to reckon with.
+    /// Returns the number of units for calculations.
     pub(super) fn items(self) -> f64 {
         f64::from(match self {
             Self::DeleteActivities { posts } => posts,
@@ -70,7 +70,7 @@ impl Kind {
         })
     }
 
-    /// Gives the words after `ostrakon`.
+    /// Returns the arguments after `ostrakon`.
     pub(super) const fn command(self) -> [&'static str; 3] {
         match self {
             Self::DeleteActivities { .. } => ["user", "delete_activities", Community::PROLIFIC],
@@ -80,7 +80,7 @@ impl Kind {
         }
     }
 
-    /// Gives the statements that make the bare procedure.
+    /// Returns the statements that create the bare procedure.
     pub(super) const fn floor(self) -> &'static str {
         match self {
             Self::DeleteActivities { .. } => include_str!("floor_delete_activities.sql"),
@@ -88,7 +88,7 @@ impl Kind {
         }
     }
 
-    /// Gives the call of that procedure; `$1` is the account or host.
+    /// Returns the call of that procedure; `$1` is the account or host.
     pub(super) const fn call(self) -> &'static str {
         match self {
             Self::DeleteActivities { .. } => "call floor_delete_activities($1, 0, 0, 0)",

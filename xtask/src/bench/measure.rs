@@ -12,27 +12,27 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::env::{BenchEnv, COPY};
 use super::kind::Kind;
 
-/// How often a measured process and its transaction are looked at.
+/// Interval between samples of a measured process and its transaction.
 const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
-/// What a run took.
+/// Cost of a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Measured {
-    /// From the start of the first process to the end of the work, by the ledger.
+    /// Time from the start of the first process to the end of the work, by the ledger.
     pub(super) seconds: f64,
-    /// SQL statements from outside; what triggers and foreign keys do is not counted.
+    /// Number of SQL statements from clients; those of triggers and foreign keys do not count.
     pub(super) statements: f64,
-    /// Longest transaction of a batch, not of the counting and the look after the tables at the end;
-    /// for ostrakon as sampled every 25 ms.
+    /// Longest transaction of a batch, without the counting and the maintenance of tables at the
+    /// end; for ostrakon sampled every 25 ms.
     pub(super) longest_ms: f64,
-    /// Largest resident memory of the process; 0 for the bare procedure, which has none.
+    /// Peak resident memory of the process; 0 for the bare procedure, which has none.
     pub(super) memory_mib: f64,
-    /// WAL that was written meanwhile, by whomever; 0 where it was not looked at.
+    /// WAL written meanwhile by all sessions; 0 if it was not measured.
     pub(super) wal_mib: f64,
 }
 
 impl Measured {
-    /// The figures by name, as they are written down.
+    /// Returns the figures by name, as they are recorded.
     pub(super) const fn named(&self) -> [(&'static str, f64); 5] {
         let Self { seconds, statements, longest_ms, memory_mib, wal_mib } = *self;
         [
@@ -48,7 +48,7 @@ impl Measured {
 /// Runs the bare procedure on the copy.
 pub(super) async fn floor(env: &BenchEnv, kind: Kind) -> Result<Measured> {
     let mut db = env.connect(COPY).await?;
-    // As ostrakon has it: compiling costs more than any of these statements.
+    // As in ostrakon: compiling costs more than any of these statements.
     sqlx::raw_sql("set jit = off").execute(&mut db).await?;
     let [.., subject] = kind.command();
     let wal_before = wal_mib(&mut db).await?;
@@ -94,7 +94,7 @@ pub(super) async fn inline(env: &BenchEnv, words: &[&str]) -> Result<Measured> {
     Ok(Measured { wal_mib, ..watched.measured(seconds, statements) })
 }
 
-/// Queues a command on the copy, and looks on until a worker that runs already has done it.
+/// Queues a command on the copy, and takes samples until an already running worker has done it.
 pub(super) async fn by_worker(
     env: &BenchEnv,
     words: &[&str],
@@ -118,14 +118,14 @@ pub(super) async fn by_worker(
     Ok(watched.measured(end - begun, statements))
 }
 
-/// Queues a command; gives the run's id.
+/// Queues a command; returns the run's id.
 pub(super) async fn enqueue(env: &BenchEnv, words: &[&str]) -> Result<String> {
     let answer = env.answer(&[words, &["--yes", "--json", "--queue"]].concat()).await?;
     let run: Value = serde_json::from_str(answer.trim())?;
     run["run_id"].as_str().map(str::to_owned).with_context(|| format!("no run in {answer}"))
 }
 
-/// When a run, or that which was asked for last, has ended, in seconds since 1970.
+/// Returns when a run ended, in seconds since 1970. Without `run`, that is the run requested last.
 pub(super) async fn ended(db: &mut PgConnection, run: Option<&str>) -> Result<Option<f64>> {
     let (status, end): (String, Option<f64>) = sqlx::query_as(
         "select status, extract(epoch from finished_at)::float from ostrakon.runs
@@ -140,7 +140,7 @@ pub(super) async fn ended(db: &mut PgConnection, run: Option<&str>) -> Result<Op
     Ok(end)
 }
 
-/// Seconds since 1970, by the clock of this machine, which is the database's as well.
+/// Returns the seconds since 1970, by this machine's clock, which the database also uses.
 pub(super) fn now() -> Result<f64> {
     Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64())
 }
@@ -174,13 +174,13 @@ impl Watched {
     }
 }
 
-/// MiB of WAL since the server's beginning.
+/// Returns the MiB of WAL since the server was created.
 async fn wal_mib(db: &mut PgConnection) -> Result<f64> {
     let mib = "select ((pg_current_wal_lsn() - '0/0'::pg_lsn) / 1048576)::float";
     Ok(sqlx::query_scalar(mib).fetch_one(db).await?)
 }
 
-/// Reads the largest resident memory that a process has had.
+/// Returns the peak resident memory of a process.
 pub(super) fn peak_memory_mib(pid: u32) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

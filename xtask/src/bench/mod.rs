@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: how fast ostrakon is, beside what would be possible, and whether it keeps its
-//! bounds (docs/performance.md).
+//! `cargo xtask bench`: how fast ostrakon is compared with what is possible, and whether it keeps
+//! its bounds (docs/performance.md).
 
 mod accounts;
 mod commands;
@@ -26,21 +26,21 @@ use crate::console::{say, show};
 use crate::program::interrupted;
 use env::{BenchEnv, Common};
 
-/// What can be typed.
+/// Options of `cargo xtask bench`.
 #[derive(Debug, clap::Subcommand)]
 #[command(rename_all = "snake_case")]
 pub(crate) enum Options {
-    /// Deleting everything of an account, beside a bare set-based procedure.
+    /// Delete everything of an account, compared with a bare set-based procedure.
     DeleteActivities {
-        /// Posts of the account; there are half as many activities of others about them. Up to four
-        /// sizes, with commas between them.
+        /// Posts of the account; other accounts have half as many activities about them. Up to four
+        /// sizes, separated by commas.
         #[arg(long, value_name = "N", default_value = "10000,100000", value_delimiter = ',', num_args = 1..=4,
               value_parser = clap::value_parser!(i32).range(1_000..=2_000_000))]
         posts: Vec<i32>,
         #[command(flatten)]
         common: Common,
     },
-    /// Deactivating all accounts of a host, beside a bare set-based procedure.
+    /// Deactivate all accounts of a host, compared with a bare set-based procedure.
     DeactivateInstance {
         /// Accounts of the host, each with three follow relations or more.
         #[arg(long, value_name = "N", default_value_t = 10_000,
@@ -49,7 +49,7 @@ pub(crate) enum Options {
         #[command(flatten)]
         common: Common,
     },
-    /// Removing an account, beside deleting everything of it.
+    /// Remove an account, compared with deleting everything of it.
     DeleteUser {
         /// Posts of the account.
         #[arg(long, value_name = "N", default_value_t = 20_000,
@@ -58,16 +58,16 @@ pub(crate) enum Options {
         #[command(flatten)]
         common: Common,
     },
-    /// Confirming all accounts of the server.
+    /// Confirm all accounts of the server.
     ConfirmAll {
-        /// Accounts of the server; there are as many of others.
+        /// Accounts of the server; other servers have as many.
         #[arg(long, value_name = "N", default_value_t = 100_000,
               value_parser = clap::value_parser!(i32).range(1_000..=2_000_000))]
         users: i32,
         #[command(flatten)]
         common: Common,
     },
-    /// Listing all accounts of the server: the memory it takes.
+    /// List all accounts of the server: memory.
     List {
         /// Accounts of the server; the memory is compared with that for 10,000 or a tenth.
         #[arg(long, value_name = "N", default_value_t = 1_000_000,
@@ -76,7 +76,7 @@ pub(crate) enum Options {
         #[command(flatten)]
         common: Common,
     },
-    /// The same job in the command itself and through Redis and a worker; the loop with nothing to do.
+    /// The same job inline, and through Redis and a worker; the loop with nothing to do.
     Overhead {
         /// Posts of the account.
         #[arg(long, value_name = "N", default_value_t = 100_000,
@@ -85,7 +85,7 @@ pub(crate) enum Options {
         #[command(flatten)]
         common: Common,
     },
-    /// Queueing many runs, and a ledger that is full of them.
+    /// Queue many runs, and work with a ledger full of them.
     Enqueue {
         /// Hosts in the file.
         #[arg(long, value_name = "N", default_value_t = 10_000,
@@ -98,7 +98,7 @@ pub(crate) enum Options {
         #[command(flatten)]
         common: Common,
     },
-    /// A worker's memory, and how long the program takes to start.
+    /// Memory of a worker, and start time of the program.
     Footprint {
         /// Posts of the account that the worker deletes.
         #[arg(long, value_name = "N", default_value_t = 100_000,
@@ -107,7 +107,7 @@ pub(crate) enum Options {
         #[command(flatten)]
         common: Common,
     },
-    /// Two accounts at once and one after the other.
+    /// Two accounts simultaneously, and one after the other.
     Two {
         /// Posts of each account.
         #[arg(long, value_name = "N", default_value_t = 20_000,
@@ -116,16 +116,16 @@ pub(crate) enum Options {
         #[command(flatten)]
         common: Common,
     },
-    /// The commands that act at once.
+    /// Commands without a run.
     Commands {
         #[command(flatten)]
         common: Common,
     },
-    /// What a running server feels while an account's posts are deleted.
+    /// Effect on a running server while an account's posts are deleted.
     Live(live::Options),
-    /// All of them but that, one after the other.
+    /// All benches except `live`, one after the other.
     All {
-        /// Sizes so small that it takes some minutes and shows only that the benches work.
+        /// Use tiny sizes, which take some minutes and only show that the benches work.
         #[arg(long)]
         quick: bool,
         /// Posts of the largest account.
@@ -137,7 +137,7 @@ pub(crate) enum Options {
     },
 }
 
-/// Sizes of everything.
+/// Sizes of all benches.
 struct Sizes {
     posts: Vec<i32>,
     spam_accounts: i32,
@@ -180,7 +180,7 @@ impl Sizes {
     }
 }
 
-/// Measures, shows tables and bounds; fails when a bound is broken.
+/// Measures, shows tables and bounds; fails if a bound is broken.
 pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
     tokio::select! {
         done = measure_and_judge(options) => done?,
@@ -218,7 +218,7 @@ async fn measure_and_judge(options: &Options) -> Result<()> {
     env.judge.conclude()
 }
 
-/// Measures everything; the largest last, as it takes longest.
+/// Runs all benches; the largest last, because it takes longest.
 async fn all(env: &mut BenchEnv, sizes: &Sizes) -> Result<()> {
     let heading = |name: &str| {
         show("");

@@ -1,4 +1,4 @@
-//! What ledger, lease, progress and queue cost together.
+//! The combined cost of ledger, lease, progress and queue.
 
 use std::time::{Duration, Instant};
 
@@ -14,20 +14,20 @@ use super::measure::{self, Measured};
 use crate::console::{say, show, show_table, thousands};
 use crate::demo::worker::Worker;
 
-/// The part of a run that they may take.
+/// Maximum share of a run that they may take.
 const PART: f64 = 0.05;
 
 const DELETE: [&str; 3] = ["user", "delete_activities", Community::PROLIFIC];
 
-/// Durable commits that are measured.
+/// Number of durable commits to measure.
 const COMMITS: u32 = 200;
 
-/// Accounts that are confirmed one a turn, in a database of their own.
+/// Number of accounts confirmed, one per turn, in a separate database.
 const CONFIRMED: i32 = 2_000;
 
 const TURNS: &str = "turns";
 
-/// What one measurement of the loop gives, in milliseconds.
+/// Results of one measurement of the loop, in milliseconds.
 struct Turn {
     /// A turn that writes one account.
     smallest: f64,
@@ -35,7 +35,7 @@ struct Turn {
     commit: f64,
 }
 
-/// Measures the same job both ways, and the loop when there is nothing to do.
+/// Measures the same job both ways, and the loop with almost nothing to do.
 pub(super) async fn run(env: &mut BenchEnv, posts: i32) -> Result<()> {
     env.seed(SEEDED, Community { posts, ..env.community() }, "").await?;
     env.seed(TURNS, accounts::COMMUNITY, "").await?;
@@ -95,7 +95,7 @@ pub(super) async fn run(env: &mut BenchEnv, posts: i32) -> Result<()> {
     Ok(())
 }
 
-/// Has a worker do a command that is queued once it runs.
+/// Starts a worker, then queues a command, and measures the worker doing it.
 pub(super) async fn by_worker(env: &BenchEnv, words: &[&str]) -> Result<Measured> {
     let worker = start_worker(env).await?;
     let one = measure::by_worker(env, words, worker.id()).await;
@@ -104,7 +104,7 @@ pub(super) async fn by_worker(env: &BenchEnv, words: &[&str]) -> Result<Measured
     Ok(one)
 }
 
-/// Starts a worker on the copy, and waits until it has shown itself.
+/// Starts a worker on the copy, and waits until it has registered.
 pub(super) async fn start_worker(env: &BenchEnv) -> Result<Worker> {
     let worker = Worker::start(&env.ostrakon)?;
     let mut db = env.connect(COPY).await?;
@@ -123,8 +123,8 @@ pub(super) async fn start_worker(env: &BenchEnv) -> Result<Worker> {
     }
 }
 
-/// Measures the loop by a run that has next to nothing to do: each turn is begin, lock, one account
-/// that is confirmed, checkpoint and commit.
+/// Measures the loop by a run with almost nothing to do. Each turn is begin, lock, one confirmed
+/// account, checkpoint and commit.
 async fn smallest_turn(env: &mut BenchEnv) -> Result<Turn> {
     let mut db = env.connect(COPY).await?;
     env.ostrakon.set("OSTRAKON_BATCH_ROWS_INITIAL", "1");
@@ -151,7 +151,7 @@ async fn smallest_turn(env: &mut BenchEnv) -> Result<Turn> {
     Ok(Turn { smallest: worked_ms / turns, commit })
 }
 
-/// Counts the checkpoints that were written on the copy.
+/// Returns the number of checkpoints written on the copy.
 async fn count_turns(env: &BenchEnv) -> Result<f64> {
     let turns: f64 = sqlx::query_scalar(
         "select coalesce(sum(calls), 0)::float from pg_stat_statements

@@ -1,4 +1,4 @@
-//! Raw figures, one JSON object a line, and the machine on which they were measured.
+//! Raw figures, one JSON object per line, and the machine on which they were measured.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use sqlx::{Connection as _, PgConnection};
 use testkit::Postgres;
 
-/// Appends what is measured to a file, if one was named.
+/// Appends measurements to a file, if one was named.
 #[derive(Debug)]
 pub(super) struct Recorder {
     file: Option<PathBuf>,
@@ -20,14 +20,14 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Looks at the machine; a file that cannot be written to is told before anything is measured.
+    /// Reads the machine's properties. Fails before any measurement if the file cannot be written.
     pub(super) async fn new(file: Option<PathBuf>, postgres: &Postgres) -> Result<Self> {
         let recorder = Self { file, machine: machine(postgres).await? };
         recorder.append("")?;
         Ok(recorder)
     }
 
-    /// The machine in one line.
+    /// Describes the machine in one line.
     pub(super) fn describe(&self) -> String {
         let of = |name: &str| match self.machine.get(name) {
             Some(Value::String(text)) => text.clone(),
@@ -45,7 +45,8 @@ impl Recorder {
         )
     }
 
-    /// Writes one measurement down: of `who` in a bench, at a size, in a round from 1.
+    /// Records one measurement: of `who` in a bench, at a size, in a round from 1; round 0 means a
+    /// figure over all rounds.
     pub(super) fn note(
         &self,
         (bench, who): (&str, &str),
@@ -94,21 +95,21 @@ async fn machine(postgres: &Postgres) -> Result<Map<String, Value>> {
     Ok(facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-/// The first `name: value` of a file of the kernel.
+/// Returns the first `name: value` of a kernel file.
 fn fact(file: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// Memory of this machine, in MiB.
+/// Returns this machine's memory, in MiB.
 pub(super) fn ram_mib() -> Option<u64> {
     let total = fact("/proc/meminfo", "MemTotal")?;
     let kib: u64 = total.split_whitespace().next()?.parse().ok()?;
     Some(kib / 1024)
 }
 
-/// The commit that is measured; with a `+` when files differ from it.
+/// Returns the measured commit, with a `+` if files differ from it.
 fn commit() -> Option<String> {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).output().ok()?;

@@ -1,4 +1,4 @@
-//! `rm` beside `delete_activities` of the same account.
+//! `rm` compared with `delete_activities` of the same account.
 
 use anyhow::Result;
 use testkit::Community;
@@ -9,14 +9,14 @@ use super::figures::Figures;
 use super::measure::{self, Measured};
 use crate::console::{say, show, show_table, thousands};
 
-/// Milliseconds that a removal may take longer for each follow relation of the account: it ends them, and
-/// takes back the Follows of local followers.
+/// Maximum extra milliseconds of a removal for each follow relation of the account: it ends the
+/// relations, and undoes the Follows of local followers.
 const RELATION_MS: f64 = 0.15;
 
 const WORDS: [[&str; 3]; 2] =
     [["user", "delete_activities", Community::PROLIFIC], ["user", "rm", Community::PROLIFIC]];
 
-/// Measures both, and takes turns who begins.
+/// Measures both; they alternate in going first.
 pub(super) async fn run(env: &mut BenchEnv, posts: i32) -> Result<()> {
     env.seed(SEEDED, Community { posts, ..env.community() }, "").await?;
     let relations = count_relations(env).await?;
@@ -66,7 +66,7 @@ pub(super) async fn run(env: &mut BenchEnv, posts: i32) -> Result<()> {
     Ok(())
 }
 
-/// Counts the account's follow relations, in both directions.
+/// Returns the number of the account's follow relations, in both directions.
 async fn count_relations(env: &BenchEnv) -> Result<i64> {
     let mut db = env.connect(SEEDED).await?;
     Ok(sqlx::query_scalar(

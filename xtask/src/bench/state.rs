@@ -1,22 +1,23 @@
-//! The rows that a measurement leaves: a comparison of two that do different things says nothing.
+//! The rows that a measurement leaves: comparing two measurements is pointless if they do different
+//! things.
 
 use anyhow::{Result, bail};
 
 use super::env::{BenchEnv, COPY};
 use crate::console::show;
 
-/// Rows and digests of the tables that are written.
+/// Row counts and digests of the tables that are written.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct State(Vec<(String, i64, String)>);
 
 impl State {
-    /// Reads the copy.
+    /// Reads the state of the copy.
     pub(super) async fn read(env: &BenchEnv) -> Result<Self> {
         let mut db = env.connect(COPY).await?;
         Ok(Self(sqlx::query_as(include_str!("state.sql")).fetch_all(&mut db).await?))
     }
 
-    /// Describes the first table that is not the same, with both numbers of rows.
+    /// Describes the first table that differs, with both row counts.
     fn first_difference(&self, other: &Self) -> Option<String> {
         let pairs = self.0.iter().zip(&other.0);
         let differing = pairs.clone().find(|(mine, theirs)| mine != theirs);
@@ -32,7 +33,7 @@ impl State {
     }
 }
 
-/// Makes sure that the bare procedure and ostrakon left the same.
+/// Checks that the bare procedure and ostrakon left the same state.
 pub(super) fn require_agreement(floor: &State, ostrakon: &State) -> Result<()> {
     if let Some(table) = floor.first_difference(ostrakon) {
         bail!("the end states of the floor and of ostrakon differ: {table}");

@@ -1,5 +1,5 @@
--- Rows per table and a digest of them, without what differs by nature: new ids, times of writing. The digest is a sum,
--- so that it does not depend on the order of rows.
+-- Rows per table and a digest of them, without what always differs: new ids, times of writing. The
+-- digest is a sum, so that it does not depend on the order of rows.
 with line (name, line) as (
     select 'activities', case when data ->> 'type' in ('Delete', 'Undo')
         then (data - 'id')::text || actor || recipients::text || local else a::text end
@@ -9,7 +9,8 @@ with line (name, line) as (
     -- ostrakon spreads deliveries over time, which makes them `scheduled`.
     union all select 'oban_jobs', concat_ws(' ', nullif(nullif(state, 'scheduled'), 'available'), queue, worker, max_attempts, priority, args - 'activity_id')
     from public.oban_jobs
-    -- By these ostrakon has the server read accounts anew; the bare procedure tells it nothing.
+    -- With these jobs ostrakon makes the server reload accounts; the bare procedure does not notify
+    -- the server.
     where worker <> 'Pleroma.Workers.BackgroundWorker'
     union all select 'following_relationships', t::text from public.following_relationships t
     union all select 'hashtags', t::text from public.hashtags t

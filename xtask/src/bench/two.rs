@@ -1,4 +1,5 @@
-//! Two accounts at once, or one after the other: what wins, and what they wait for.
+//! Two accounts simultaneously, or one after the other: which is faster, and what the batches wait
+//! for.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -16,24 +17,24 @@ use super::figures::Figures;
 use super::measure::now;
 use crate::console::{say, show, show_table, thousands};
 
-/// How often it is looked at what the processes wait for.
+/// Interval between samples of what the processes wait for.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 const ACCOUNTS: [&str; 2] = [Community::PROLIFIC, Community::SECOND];
 
-/// What was seen of the batches under way, in looks at them.
+/// Samples of the batches in progress.
 #[derive(Debug, Default)]
 struct Seen {
     looks: i64,
-    /// What was waited for, and by which statement.
+    /// Number of samples by wait and statement.
     waits: BTreeMap<(String, String), i64>,
     deadlocks: i64,
 }
 
-/// Kinds of waits that are shown, those seen most often.
+/// Number of kinds of waits to show, the most frequent ones.
 const SHOWN: usize = 8;
 
-/// Deletes the posts of two accounts of this server, in both ways.
+/// Deletes the posts of two local accounts, both ways.
 pub(super) async fn run(env: &mut BenchEnv, posts: i32) -> Result<()> {
     let community = Community { posts: posts.saturating_mul(2), ..env.community() };
     env.seed_among(SEEDED, community, 2, "").await?;
@@ -77,7 +78,7 @@ pub(super) async fn run(env: &mut BenchEnv, posts: i32) -> Result<()> {
     Ok(())
 }
 
-/// Has each account's posts deleted by a process of its own; gives the seconds until the last ends.
+/// Deletes each account's posts in a separate process; returns the seconds until the last one ends.
 async fn work(env: &BenchEnv, accounts: &[&str], seen: &mut Seen) -> Result<f64> {
     let mut db = env.connect(COPY).await?;
     let begun = now()?;
@@ -114,8 +115,8 @@ fn all_ended(processes: &mut [Child]) -> Result<bool> {
 }
 
 impl Seen {
-    /// Looks once at what each batch waits for. Whoever is the first to wait for a row holds the
-    /// right to be the next, which names the table.
+    /// Samples what each batch waits for. The first session that waits for a row holds a tuple
+    /// lock, which names the table.
     async fn lookup(&mut self, db: &mut PgConnection) -> Result<()> {
         let batches: Vec<(Option<String>, String)> = sqlx::query_as(
             "select case when wait_event_type in ('Lock', 'IO', 'LWLock', 'IPC') then
@@ -138,7 +139,7 @@ impl Seen {
         Ok(())
     }
 
-    /// Notes the deadlocks on the copy, once its processes have ended.
+    /// Adds the deadlocks on the copy, after its processes have ended.
     async fn count_deadlocks(&mut self, db: &mut PgConnection) -> Result<()> {
         let deadlocks: i64 = sqlx::query_scalar(
             "select deadlocks from pg_stat_database where datname = current_database()",
@@ -153,7 +154,7 @@ impl Seen {
         if self.looks == 0 { 0.0 } else { size(number) / size(self.looks) }
     }
 
-    /// Part of the looks at which a lock was waited for, of those that name `what`.
+    /// Returns the share of samples that waited for a lock whose description contains `what`.
     fn locks(&self, what: &str) -> f64 {
         let waits = self
             .waits

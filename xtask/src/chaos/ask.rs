@@ -1,4 +1,4 @@
-//! Asking through the command line, as often as it takes.
+//! Requests runs on the command line, as often as necessary.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use super::round::Round;
 use super::task::Task;
 use crate::ostrakon::Ostrakon;
 
-/// Asked so often before it counts as a violation.
+/// Maximum number of attempts before it counts as a violation.
 const TRIES: u32 = 300;
 
-/// Pause before somebody asks again who was told that a server is away.
+/// Delay before a client retries because a server was unreachable.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Does a task here and now, with nothing in its way.
+/// Performs a task immediately and without faults.
 pub(super) async fn undisturbed(ostrakon: &Ostrakon, task: &Task) -> Result<()> {
     let mut arguments = vec!["user"];
     arguments.extend(task.arguments.iter().map(String::as_str));
@@ -28,7 +28,7 @@ pub(super) async fn undisturbed(ostrakon: &Ostrakon, task: &Task) -> Result<()> 
     Ok(())
 }
 
-/// Has a task queued. Every fifth client dies while it asks.
+/// Queues a task. Every fifth client dies during the request.
 pub(super) async fn queue(round: &Round<'_>, task: &Task, number: usize) -> Result<()> {
     let mut arguments = vec!["user"];
     arguments.extend(task.arguments.iter().map(String::as_str));
@@ -42,14 +42,14 @@ pub(super) async fn queue(round: &Round<'_>, task: &Task, number: usize) -> Resu
         }
         let output = command.output().await?;
         match (output.status.code(), output.status.signal()) {
-            // Done, or somebody who asked and died had got that far.
+            // Queued, or an earlier client queued it before it died.
             (Some(0 | 5), _) => return Ok(()),
             (_, Some(9)) => {
                 if let Some(place) = dies_at.take() {
                     round.tally().died_at(place, true);
                 }
             }
-            // Unreachable, or something was in the way: nothing was written.
+            // A server was unreachable, or something was in the way: nothing was written.
             (Some(1 | 8), _) => sleep(PAUSE).await,
             _ => bail!("`ostrakon {}` ended with {output:?}", arguments.join(" ")),
         }

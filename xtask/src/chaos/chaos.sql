@@ -1,7 +1,9 @@
--- What the schedule does to the database, and what the judge reads. Beside the server's own schema.
+-- Conditions that the fault schedule sets in the database, and records for the judge. Separate from
+-- the server's own schema.
 create schema chaos;
 
--- The conditions for batches: slow rows, a full disk, statements that never end. Only batches of ostrakon feel it.
+-- Conditions for batches: slow rows, a full disk, statements that never end. They affect only
+-- batches of ostrakon.
 create table chaos.conditions (
     one      boolean primary key default true check (one),
     pause_ms integer not null default 0,
@@ -9,7 +11,8 @@ create table chaos.conditions (
 );
 insert into chaos.conditions default values;
 
--- Counts what the conditions did to a batch; a sequence keeps its value when the batch is undone.
+-- Counts how often the conditions hit a batch. A sequence keeps its value when the batch is rolled
+-- back.
 create sequence chaos.injections;
 
 -- Posts that PostgreSQL refuses to delete.
@@ -46,7 +49,7 @@ create trigger apply_conditions before update or delete on public.following_rela
 create trigger apply_conditions before update on public.users
     for each row execute function chaos.apply_conditions();
 
--- Every committed change of a run, and who wrote it: a batch names its claim in application_name.
+-- Every committed change of a run, with its writer: a batch names its claim in application_name.
 create table chaos.changes (
     seq           bigint generated always as identity primary key,
     at            timestamptz not null default clock_timestamp(),
@@ -87,7 +90,7 @@ end $$;
 create trigger write_down after insert or update on ostrakon.runs
     for each row execute function chaos.write_down();
 
--- What the triggers do, they do in the name of the workers' role.
+-- The triggers run with the rights of the workers' role.
 grant usage on schema chaos to ostrakon;
 grant all on all tables in schema chaos to ostrakon;
 grant all on all sequences in schema chaos to ostrakon;

@@ -1,4 +1,4 @@
-//! The servers, the networks before them, the seeded database, and its undisturbed twin.
+//! Servers, networks in front of them, the seeded database, and its undisturbed twin.
 
 use anyhow::{Context as _, Result};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -10,43 +10,43 @@ use crate::console::say;
 use crate::ostrakon::Ostrakon;
 use crate::stage;
 
-/// The database that every round copies, and the copies.
+/// The seeded database that every round copies, and the copies.
 const SEEDED: &str = "seeded";
 const TWIN: &str = "twin";
 pub(super) const ARENA: &str = "arena";
 
-/// The role of the workers, with the least rights.
+/// Role of the workers, with minimal rights.
 pub(super) const ROLE: &str = "ostrakon";
 
-/// What the messages of all rounds begin with in Redis.
+/// Prefix of all rounds' keys in Redis.
 pub(super) const PREFIX: &str = "chaos";
 
 /// Everything that outlives a round.
 pub(super) struct Environment {
-    /// Held while somebody does something to the server.
+    /// Held while a fault affects the server.
     pub(super) postgres: Mutex<Postgres>,
-    /// Held while somebody does something to the server.
+    /// Held while a fault affects the server.
     pub(super) redis: Mutex<Redis>,
-    /// The network of one worker to PostgreSQL, with the URL through it.
+    /// One worker's network to PostgreSQL, with the URL through it.
     pub(super) postgres_link: (Proxy, String),
-    /// The network of one worker to Redis, with the URL through it.
+    /// One worker's network to Redis, with the URL through it.
     pub(super) redis_link: (Proxy, String),
-    /// The clock of one worker.
+    /// One worker's clock.
     pub(super) clock: Clock,
-    /// The program, set up for the arena.
+    /// The program, connected to the arena.
     pub(super) ostrakon: Ostrakon,
-    /// Rows before anything was done.
+    /// Rows before the first task.
     pub(super) before: State,
-    /// Rows after everything was done undisturbed.
+    /// Rows after all tasks were performed undisturbed.
     pub(super) after: State,
     admin_url: String,
 }
 
 impl Environment {
-    /// Starts the servers, seeds the database and does everything once undisturbed.
+    /// Starts the servers, seeds the database and performs all tasks once undisturbed.
     pub(super) async fn build() -> Result<Self> {
         let mut ostrakon = Ostrakon::build_for_chaos().await?;
-        // A crowd of clients needs more than the usual number.
+        // A crowd of clients needs more connections than the default.
         let extra = vec![("max_connections".to_owned(), "600".to_owned())];
         let postgres = Postgres::start_with(PostgresOptions { durable: true, extra })?;
         let redis = Redis::start()?;
@@ -92,7 +92,7 @@ impl Environment {
         })
     }
 
-    /// Makes a fresh arena; gives a superuser's pool for it.
+    /// Creates a fresh arena; returns a superuser's pool for it.
     pub(super) async fn fresh_arena(&self) -> Result<PgPool> {
         stage::copy_database(&*self.postgres.lock().await, SEEDED, ARENA).await?;
         let options: PgConnectOptions = self.admin_url.parse()?;
@@ -101,7 +101,7 @@ impl Environment {
     }
 }
 
-/// A pool for thousands of small transactions that nobody needs after a power cut.
+/// Returns a pool for thousands of small transactions that need not survive a power cut.
 fn relaxed_pool(url: &str) -> Result<PgPool> {
     let options: PgConnectOptions = url.parse().context("the URL of our own server")?;
     let options = options.options([("synchronous_commit", "off")]);

@@ -1,47 +1,47 @@
-//! What can go wrong, and in which order it does.
+//! Faults, and the order in which they happen.
 
 use rand::{RngExt as _, rngs::StdRng, seq::SliceRandom as _};
 
-/// A fault that is made on purpose.
+/// A fault that is injected on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(super) enum Fault {
     /// A worker is killed at a random moment.
     WorkerKill,
-    /// A worker dies at a named place of the loop.
+    /// A worker dies at a fail point of the loop.
     WorkerFailpoint,
-    /// A worker is frozen for longer than its lease, and thawed.
+    /// A worker is frozen for longer than its lease, and resumed.
     WorkerZombie,
-    /// A worker is told to stop.
+    /// A worker receives SIGTERM.
     WorkerTerm,
     /// A worker's clock jumps by an hour.
     WorkerClock,
-    /// Redis is killed and started again.
+    /// Redis is killed and restarted.
     RedisKill,
-    /// Redis loses everything.
+    /// Redis loses all data.
     RedisFlush,
     /// Redis cuts every connection.
     RedisClientKill,
     /// Redis has no memory left.
     RedisMemory,
-    /// Redis takes no writes.
+    /// Redis refuses writes.
     RedisReadonly,
     /// Redis does not answer for 12 s.
     RedisFreeze,
-    /// 10,000 messages are due at once.
+    /// 10,000 messages are due simultaneously.
     RedisBacklog,
-    /// Somebody writes nonsense and forgeries into the queues.
+    /// The queues receive garbage and forgeries.
     RedisGarbage,
-    /// PostgreSQL is stopped as by a crash, and started again.
+    /// PostgreSQL stops like a crash, and is restarted.
     PostgresStop,
-    /// Some of our connections are ended by PostgreSQL.
+    /// PostgreSQL ends some of ostrakon's connections.
     PostgresTerminate,
-    /// A batch and somebody else wait for each other.
+    /// A batch and another session wait for each other.
     PostgresDeadlock,
-    /// A row that a batch needs is held for longer than it waits.
+    /// A row that a batch needs is locked for longer than the batch waits.
     PostgresLock,
-    /// A statement takes longer than it may.
+    /// A statement exceeds its time-out.
     PostgresSlow,
-    /// There are no connections left.
+    /// No connections are left.
     PostgresConnections,
     /// The disk is full.
     PostgresFull,
@@ -49,19 +49,19 @@ pub(super) enum Fault {
     NetworkSlow,
     /// The network cuts connections.
     NetworkReset,
-    /// The network swallows everything.
+    /// The network loses all data.
     NetworkHole,
-    /// An operator pauses a run and lets it go on.
+    /// An operator pauses and resumes a run.
     OperatorPause,
-    /// An operator cancels a run and has it tried again.
+    /// An operator cancels and retries a run.
     OperatorCancel,
-    /// Many clients ask for the same at once.
+    /// Many clients request the same simultaneously.
     OperatorCrowd,
 }
 
 impl Fault {
-    /// How often it is in a round of the schedule. With these numbers half an hour of chaos makes as
-    /// many faults as docs/reliability.md promises.
+    /// Frequency of a fault in a round of the schedule. With these numbers, half an hour of chaos
+    /// injects as many faults as docs/reliability.md reports.
     const fn weight(self) -> usize {
         match self {
             Self::WorkerKill => 60,
@@ -72,7 +72,7 @@ impl Fault {
         }
     }
 
-    /// What it is called on the command line and in the report.
+    /// Returns its name on the command line and in the report.
     pub(super) fn name(self) -> String {
         use clap::ValueEnum as _;
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
@@ -84,7 +84,8 @@ impl Fault {
     }
 }
 
-/// Faults in random order, each as often as its weight says; shuffled anew when all are drawn.
+/// Faults in random order, each as often as its weight says. They are shuffled again after all are
+/// drawn.
 #[derive(Debug)]
 pub(super) struct FaultSchedule {
     faults: Vec<Fault>,
@@ -93,14 +94,14 @@ pub(super) struct FaultSchedule {
 }
 
 impl FaultSchedule {
-    /// Only these; all when none is named.
+    /// Creates a schedule of the given faults; all faults if the list is empty.
     pub(super) fn of(only: &[Fault]) -> Self {
         let faults = if only.is_empty() { Fault::all().to_vec() } else { only.to_vec() };
-        // The first round holds each fault once: also a short run goes through all of them.
+        // The first round contains each fault once, so even a short run covers all of them.
         Self { faults, drawn: 0, first: true }
     }
 
-    /// Gives the next fault and the number that decides about its victim.
+    /// Draws the next fault and the random number that selects its victim.
     pub(super) fn draw(&mut self, random: &mut StdRng) -> (Fault, u64) {
         if self.drawn.is_multiple_of(self.faults.len()) {
             if self.drawn > 0 && self.first {

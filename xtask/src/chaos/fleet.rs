@@ -1,4 +1,4 @@
-//! The workers: a process per place, and another one when it has died.
+//! The workers: one process per place, replaced when it has died.
 
 use std::fs;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -14,8 +14,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::environment::Environment;
 
-/// Places for workers. The first one's is never killed; the last one's has a network and a clock of
-/// its own.
+/// Places for workers. The worker at the first one is never killed; the one at the last has its own
+/// network and clock.
 pub(super) const PLACES: usize = 5;
 pub(super) const LONG_LIVED_WORKER: usize = 0;
 pub(super) const DISTANT: usize = PLACES - 1;
@@ -34,13 +34,13 @@ const SETTINGS: [(&str, &str); 15] = [
     ("OSTRAKON_BATCH_ROWS_MAX", "3"),
     ("OSTRAKON_BATCH_LOCK_TIMEOUT", "2s"),
     ("OSTRAKON_BATCH_STATEMENT_TIMEOUT", "4s"),
-    // Nobody writes anything late here.
+    // No session writes late here.
     ("OSTRAKON_BATCH_LATE_WRITES", "100ms"),
     ("OSTRAKON_DATABASE_CONNECT_TIMEOUT", "2s"),
     ("OSTRAKON_LOG_FORMAT", "json"),
 ];
 
-/// The workers of a round.
+/// Workers of a round.
 pub(super) struct Fleet<'a> {
     environment: &'a Environment,
     places: Vec<Mutex<Place>>,
@@ -58,28 +58,28 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Worker {
     process: Child,
-    /// Where it dies by itself.
+    /// Fail point at which the worker ends itself.
     pub(super) dies_at: Option<FailPoint>,
 }
 
 impl Worker {
-    /// Its process id, as it stands in the names of workers.
+    /// Returns the process id, as used in the names of workers.
     pub(super) fn pid(&self) -> i32 {
         i32::try_from(self.process.id()).unwrap_or(i32::MAX)
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the worker.
     pub(super) fn signal(&self, signal: Signal) -> Result<()> {
         let pid = Pid::from_raw(self.pid()).context("no process id")?;
         Ok(kill_process(pid, signal)?)
     }
 
-    /// How it has ended, if it has.
+    /// Returns the exit status if the worker has ended.
     pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.process.try_wait()?)
     }
 
-    /// Ends it as a crash would.
+    /// Kills the worker like a crash.
     pub(super) fn kill(&mut self) -> Result<()> {
         self.process.kill()?;
         self.process.wait()?;
@@ -89,19 +89,19 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // It may have ended already; there is nobody to report anything to.
+        // It may have ended already; a failure cannot be reported from here.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
 impl Place {
-    /// The worker at this place; there is one unless it has just died.
+    /// Returns the worker at this place; `None` only if it has just died.
     pub(super) fn worker(&mut self) -> Option<&mut Worker> {
         self.worker.as_mut()
     }
 
-    /// Whether the worker here may be killed.
+    /// Whether the worker at this place may be killed.
     pub(super) fn is_mortal(&self) -> bool {
         self.number != LONG_LIVED_WORKER
     }
@@ -120,13 +120,13 @@ impl<'a> Fleet<'a> {
         Ok(fleet)
     }
 
-    /// A place by its number, held against others.
+    /// Locks a place by its number.
     pub(super) async fn place(&self, number: usize) -> MutexGuard<'_, Place> {
         self.places[number].lock().await
     }
 
-    /// A place whose worker may be killed and that nobody else is busy with, beginning at a random
-    /// one; its worker is one of `processes`, if any are named.
+    /// Returns a place whose worker may be killed and that is not locked, starting at a random one.
+    /// If `processes` is not empty, the worker is one of them.
     pub(super) fn victim(&self, random: u64, processes: &[i32]) -> Option<MutexGuard<'_, Place>> {
         let first = usize::try_from(random % PLACES as u64).unwrap_or(0);
         let suits = |worker: &Worker| processes.is_empty() || processes.contains(&worker.pid());
@@ -135,14 +135,14 @@ impl<'a> Fleet<'a> {
             .find(|place| place.is_mortal() && place.worker.as_ref().is_some_and(suits))
     }
 
-    /// Puts another worker at a place, which may be one that dies by itself.
+    /// Starts another worker at a place, optionally with a fail point at which it dies.
     pub(super) fn replace(&self, place: &mut Place, dies_at: Option<FailPoint>) -> Result<()> {
         place.worker = None;
         place.worker = Some(self.start(place.number, dies_at)?);
         Ok(())
     }
 
-    /// Looks at all places that nobody is busy with; gives what has ended, and how.
+    /// Checks all unlocked places; returns those whose worker has ended, with the exit status.
     pub(super) fn dead(&self) -> Result<Vec<(MutexGuard<'_, Place>, ExitStatus)>> {
         let mut dead = Vec::new();
         for place in &self.places {
@@ -153,7 +153,7 @@ impl<'a> Fleet<'a> {
         Ok(dead)
     }
 
-    /// Where the log of every worker of a place stands.
+    /// Returns the path of the log that all workers of a place share.
     pub(super) fn log(&self, number: usize) -> PathBuf {
         self.environment.ostrakon.folder().join(format!("worker-{number}.log"))
     }
@@ -167,13 +167,13 @@ impl<'a> Fleet<'a> {
             .env_clear()
             .envs(ostrakon.environment().iter().map(|(name, value)| (name, value)))
             .envs(SETTINGS)
-            // Ctrl-C is for us.
+            // Ctrl-C is for this program only.
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
         if let Some(place) = dies_at {
-            // Not the same moment each time: the places of batches are passed often.
+            // Vary the moment: batches pass these fail points often.
             let born = self.born.fetch_add(1, Ordering::Relaxed);
             let excluded = if may_come_often(place) { born % 7 } else { 0 };
             command.env("FAILPOINTS", format!("{}={excluded}*off->return", place.name()));
@@ -204,5 +204,5 @@ pub(super) fn was_killed(status: ExitStatus) -> bool {
     status.signal() == Some(9)
 }
 
-/// How long a new worker takes to be at work, more or less.
+/// Approximate time until a new worker starts to work.
 pub(super) const BIRTH: Duration = Duration::from_millis(150);

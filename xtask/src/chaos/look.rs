@@ -1,4 +1,4 @@
-//! What somebody sees who looks into the ledger while everything goes wrong.
+//! Queries of the ledger while faults happen.
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,14 @@ use tokio::time::sleep;
 use super::round::Round;
 use super::task::Task;
 
-/// PostgreSQL may be away for a while: one of the faults.
+/// Allows for the time that PostgreSQL may be unreachable, which is one of the faults.
 const TIMEOUT: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long somebody waits for a worker to have something to do.
+/// Time limit for a worker to get a run.
 const SOON: Duration = Duration::from_secs(3);
 
-/// What is left to do.
+/// Remaining work.
 #[derive(Debug, FromRow)]
 pub(super) struct Counts {
     pub(super) unfinished: i64,
@@ -24,14 +24,15 @@ pub(super) struct Counts {
     pub(super) items_left: i64,
 }
 
-/// Whose run it is: a worker's name ends with its process id and an id of its own.
+/// Condition for the runs of a process: a worker's name ends with its process id and an id of its
+/// own.
 macro_rules! held {
     () => {
         "status = 'running' and lease_owner ~ ('-' || $1 || '-[0-9A-Z]{26}$')"
     };
 }
 
-/// Asks until PostgreSQL answers.
+/// Repeats a query until PostgreSQL answers.
 async fn patiently<T>(mut ask: impl AsyncFnMut() -> sqlx::Result<T>) -> Result<T> {
     let begun = Instant::now();
     loop {
@@ -44,12 +45,12 @@ async fn patiently<T>(mut ask: impl AsyncFnMut() -> sqlx::Result<T>) -> Result<T
 }
 
 impl Round<'_> {
-    /// Counts the runs whose lease a process holds.
+    /// Returns the number of runs whose lease a process holds.
     pub(super) async fn held_by(&self, pid: i32) -> Result<i64> {
         Ok(i64::try_from(self.claims_of(pid).await?.len())?)
     }
 
-    /// The processes that hold leases.
+    /// Returns the processes that hold leases.
     pub(super) async fn at_work(&self) -> Result<Vec<i32>> {
         let statement =
             "select distinct (regexp_match(lease_owner, '-(\\d+)-[0-9A-Z]{26}$'))[1]::int
@@ -57,13 +58,13 @@ impl Round<'_> {
         patiently(async || sqlx::query_scalar(statement).fetch_all(self.db()).await).await
     }
 
-    /// The claims that a process holds: run and fence.
+    /// Returns the claims that a process holds: run and fence.
     pub(super) async fn claims_of(&self, pid: i32) -> Result<Vec<(String, i64)>> {
         let statement = concat!("select id, fence from ostrakon.runs where ", held!());
         patiently(async || sqlx::query_as(statement).bind(pid).fetch_all(self.db()).await).await
     }
 
-    /// Counts the claims that are over.
+    /// Returns how many of the claims have ended.
     pub(super) async fn lost_claims(&self, claims: &[(String, i64)]) -> Result<usize> {
         let (ids, fences): (Vec<String>, Vec<i64>) = claims.iter().cloned().unzip();
         let held: i64 = patiently(async || {
@@ -81,7 +82,7 @@ impl Round<'_> {
         Ok(claims.len() - usize::try_from(held)?)
     }
 
-    /// Waits a little for a worker to have a run; tells whether it has.
+    /// Waits a short time for a worker to get a run; returns whether it has one.
     pub(super) async fn works_soon(&self, pid: i32) -> Result<bool> {
         let begun = Instant::now();
         while begun.elapsed() < SOON {
@@ -93,7 +94,7 @@ impl Round<'_> {
         Ok(false)
     }
 
-    /// Waits for a run to be worked on: a fault that hits nobody shows nothing.
+    /// Waits until a run is being worked on: a fault that hits nothing proves nothing.
     pub(super) async fn waits_for_work(&self) {
         let begun = Instant::now();
         while !self.is_done() && begun.elapsed() < TIMEOUT {
@@ -122,13 +123,13 @@ impl Round<'_> {
         self.is_at_work().await.map(drop)
     }
 
-    /// Some run.
+    /// Returns a random run.
     pub(super) async fn any_run(&self) -> Result<Option<String>> {
         let statement = "select id from ostrakon.runs order by random() limit 1";
         patiently(async || sqlx::query_scalar(statement).fetch_optional(self.db()).await).await
     }
 
-    /// A run that is being worked on, with much to do.
+    /// Returns the run being worked on that has the most left to do.
     pub(super) async fn running_run(&self) -> Result<Option<String>> {
         let statement = "select id from ostrakon.runs where status = 'running' and class = 'long'
                          order by coalesce(total, 0) - done desc limit 1";
@@ -140,7 +141,7 @@ impl Round<'_> {
         patiently(async || sqlx::query_scalar(statement).bind(id).fetch_one(self.db()).await).await
     }
 
-    /// A task whose run has just begun, with that run.
+    /// Returns a task whose run has just started, with that run.
     pub(super) async fn task_in_progress(&self) -> Result<Option<(String, &Task)>> {
         let found: Option<(String, String)> = patiently(async || {
             sqlx::query_as(

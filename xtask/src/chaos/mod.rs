@@ -1,5 +1,5 @@
 //! `cargo xtask chaos`: real workers, servers and commands under a seeded schedule of faults, and a
-//! judge who reads only the databases.
+//! judge that reads only the databases.
 
 mod ask;
 mod beside;
@@ -29,27 +29,27 @@ use environment::Environment;
 use fault::{Fault, FaultSchedule};
 use report::Report;
 
-/// What can be typed.
+/// Options of `cargo xtask chaos`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
-    /// How long faults are made; the round under way is finished and judged.
+    /// Minutes of fault injection; the current round is finished and judged.
     #[arg(long, value_name = "N", default_value_t = 10.0, value_parser = minutes)]
     minutes: f64,
-    /// Repeats a schedule: the same faults in the same order, to the same victims.
+    /// Repeat a schedule: the same faults in the same order, to the same victims.
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Only this fault; may be given more than once.
+    /// Inject only this fault. May be given more than once.
     #[arg(long, value_name = "FAULT", value_enum)]
     only: Vec<Fault>,
-    /// No faults, but this job beside a server that goes on working at the same rows, for as long; may
-    /// be given more than once.
+    /// Inject no faults; run this job alongside a server that works on the same rows, for as long.
+    /// May be given more than once.
     #[arg(long, value_name = "JOB", value_enum, conflicts_with = "only")]
     job: Vec<Job>,
-    /// Instead: so many random histories of runs against a small model.
+    /// Instead: run this many random histories of runs against a small model.
     #[arg(long, value_name = "CASES", conflicts_with_all = ["minutes", "seed", "only", "job"],
           value_parser = clap::value_parser!(u32).range(1..))]
     model: Option<u32>,
-    /// Instead: so many seconds for each fuzz target.
+    /// Instead: run each fuzz target for this many seconds.
     #[arg(long, value_name = "SECONDS", conflicts_with_all = ["minutes", "seed", "only", "job", "model"],
           value_parser = clap::value_parser!(u32).range(1..))]
     fuzz: Option<u32>,
@@ -63,7 +63,7 @@ fn minutes(text: &str) -> Result<f64, String> {
 }
 
 impl Options {
-    /// What the test command runs: every fault at least once.
+    /// Returns the options for the test command: every fault at least once.
     pub(crate) fn short() -> Self {
         Self {
             minutes: 0.5,
@@ -76,7 +76,7 @@ impl Options {
     }
 }
 
-/// Makes faults, and judges what became of the work.
+/// Injects faults, and judges the results.
 pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
     provision::run()?;
     if let Some(cases) = options.model {
@@ -115,14 +115,14 @@ async fn play(options: &Options) -> Result<ExitCode> {
     report.show();
     let mut beside = Vec::new();
     if options.only.is_empty() {
-        // Where there is time, a tenth of it for each job.
+        // If there is time, a tenth of it for each job.
         let span = (options.minutes > 1.0).then(|| Duration::from_secs_f64(options.minutes * 6.0));
         beside = beside_a_server(options, seed, span).await?;
     }
     Ok(if report.is_clean() { verdict(&beside) } else { ExitCode::FAILURE })
 }
 
-/// Does jobs beside a server, each for so long, or in one short round.
+/// Runs jobs alongside a server, each for the given time, or in one short round.
 async fn beside_a_server(
     options: &Options,
     seed: u64,
@@ -135,7 +135,7 @@ fn verdict(violations: &[String]) -> ExitCode {
     if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Another one each time.
+/// Returns a different seed each time.
 fn seed_of_now() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     now.as_secs()

@@ -1,4 +1,4 @@
-//! Random histories of runs against a small model: more of them than the test command has.
+//! Random histories of runs against a small model: more of them than in the test command.
 
 use std::process::ExitCode;
 
@@ -8,10 +8,10 @@ use crate::console::{say, show, thousands};
 use crate::program::run as run_program;
 use crate::test;
 
-/// Histories of one call: as many as end before a test is taken for stuck.
+/// Histories per call: as many as finish before a test counts as stuck.
 const AT_ONCE: u32 = 20_000;
 
-/// Has so many histories gone through; a failure prints the seed and the shortest history that fails.
+/// Runs `cases` histories; a failure prints the seed and the shortest failing history.
 pub(super) async fn run(cases: u32) -> Result<ExitCode> {
     let servers = test::Servers::start()?;
     let mut done = 0;

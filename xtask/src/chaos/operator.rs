@@ -1,4 +1,4 @@
-//! Operators, and clients who all want the same.
+//! Faults by operators, and by clients that all request the same.
 
 use std::process::Output;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use tokio::time::sleep;
 use super::inject::eventually;
 use super::round::Round;
 
-/// How long an operator's wish may take while everything else goes wrong.
+/// Time limit for an operator's request while other faults happen.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Pause before somebody asks again who was told that a server is away.
+/// Delay before a client retries because a server was unreachable.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Clients who ask for the same at once.
+/// Clients that request the same simultaneously.
 const CROWD: usize = 40;
 
-/// Runs a command until it is taken or refused.
+/// Runs a command until it is accepted or refused.
 async fn command(round: &Round<'_>, arguments: &[&str]) -> Result<Output> {
     for _ in 0..300 {
         let output = round.environment.ostrakon.command(arguments).output().await?;
@@ -31,7 +31,7 @@ async fn command(round: &Round<'_>, arguments: &[&str]) -> Result<Output> {
     bail!("`ostrakon {}` was not taken", arguments.join(" "))
 }
 
-/// Waits until a run has a status, or is finished without ever having had it.
+/// Waits until a run has a status, or has finished without reaching it.
 async fn reaches(round: &Round<'_>, id: &str, wanted: &str) -> Result<bool> {
     eventually(&format!("run {id} to be {wanted}"), TIMEOUT, async || {
         let status = round.status(id).await?;
@@ -41,12 +41,12 @@ async fn reaches(round: &Round<'_>, id: &str, wanted: &str) -> Result<bool> {
     .await
 }
 
-/// Pauses a run, waits until it stands, and lets it go on.
+/// Pauses a run, waits until it is paused, and resumes it.
 pub(super) async fn pause(round: &Round<'_>) -> Result<Option<bool>> {
     stop_and_go(round, "pause", "paused", "resume").await
 }
 
-/// Cancels a run, waits for its end, and has it tried again.
+/// Cancels a run, waits for its end, and retries it.
 pub(super) async fn cancel(round: &Round<'_>) -> Result<Option<bool>> {
     stop_and_go(round, "cancel", "cancelled", "retry").await
 }
@@ -60,14 +60,15 @@ async fn stop_and_go(
     let Some(id) = round.running_run().await? else { return Ok(Some(false)) };
     command(round, &["runs", stop, &id]).await?;
     if !reaches(round, &id, status).await? {
-        // It was done before the wish came through.
+        // It was done before the request was obeyed.
         return Ok(Some(false));
     }
     goes_on(round, &id, status, go).await?;
     Ok(Some(true))
 }
 
-/// Lets a run go on, until it does: the answer of a command may be lost, but not its effect.
+/// Repeats the command until the run continues: the answer of a command may be lost, but not its
+/// effect.
 async fn goes_on(round: &Round<'_>, id: &str, status: &str, go: &str) -> Result<()> {
     eventually(&format!("run {id} to go on"), TIMEOUT, async || {
         if round.status(id).await? != status {
@@ -79,7 +80,8 @@ async fn goes_on(round: &Round<'_>, id: &str, status: &str, go: &str) -> Result<
     .await
 }
 
-/// Many clients ask at once for a run that is on its way, but stands still: each is told its id.
+/// Sends many simultaneous requests for a run that already exists, but is paused. Each client must
+/// receive its id.
 pub(super) async fn crowd(round: &Round<'_>) -> Result<Option<bool>> {
     let Some((id, task)) = round.task_in_progress().await? else { return Ok(Some(false)) };
     command(round, &["runs", "pause", &id]).await?;
@@ -94,7 +96,7 @@ pub(super) async fn crowd(round: &Round<'_>) -> Result<Option<bool>> {
     for output in try_join_all(clients).await? {
         match output.status.code() {
             Some(5) if String::from_utf8_lossy(&output.stderr).contains(&id) => reported += 1,
-            // A server was away, and nothing was written.
+            // A server was unreachable, and nothing was written.
             Some(1 | 8) => {}
             _ => round.violation(format!("a client of a crowd was answered {output:?}")),
         }

@@ -1,4 +1,4 @@
-//! What was made to happen, and what became of it.
+//! Injected faults, and their results.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,38 +8,38 @@ use ostrakon_engine::FailPoint;
 use super::fault::Fault;
 use crate::console::{show, show_table, thousands};
 
-/// How often a fault was made, and how often it hit a run that was being worked on.
+/// Number of times that a fault was made, and that it hit a run being worked on.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Count {
     pub(super) made: i64,
     pub(super) hit: i64,
 }
 
-/// Figures of a round, gathered by whoever makes the faults.
+/// Figures of a round, collected during fault injection.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) faults: BTreeMap<Fault, Count>,
     pub(super) places: BTreeMap<FailPoint, Count>,
-    /// Connections ended by PostgreSQL at our wish.
+    /// Connections that PostgreSQL ended for a fault.
     pub(super) backends: Count,
-    /// The longest time from SIGTERM to the end of a worker.
+    /// Longest time from SIGTERM to the end of a worker.
     pub(super) longest_term: Duration,
-    /// The most messages seen in Redis.
+    /// Maximum number of messages seen in Redis.
     pub(super) most_messages: i64,
-    /// The most memory that the worker had that is never killed, in KiB: early and late in a round.
+    /// Peak memory of the worker that is never killed, in KiB: early and late in a round.
     pub(super) memory_kib: (i64, i64),
     pub(super) violations: Vec<String>,
 }
 
 impl Tally {
-    /// Notes a fault, and whether a run was being worked on where it struck.
+    /// Records a fault, and whether it hit a run being worked on.
     pub(super) fn fault(&mut self, fault: Fault, hit: bool) {
         let count = self.faults.entry(fault).or_default();
         count.made += 1;
         count.hit += i64::from(hit);
     }
 
-    /// Notes a death at a named place.
+    /// Records a death at a fail point.
     pub(super) fn died_at(&mut self, place: FailPoint, hit: bool) {
         let count = self.places.entry(place).or_default();
         count.made += 1;
@@ -53,12 +53,12 @@ pub(super) struct Verdict {
     pub(super) runs: i64,
     pub(super) batches: i64,
     pub(super) takeovers: i64,
-    /// From a lease's end to the next claim.
+    /// Longest time from a lease's end to the next claim.
     pub(super) longest_takeover: Duration,
     pub(super) violations: Vec<String>,
 }
 
-/// All rounds together.
+/// Sum of all rounds.
 #[derive(Debug)]
 pub(super) struct Report {
     seed: u64,
@@ -112,13 +112,13 @@ impl Report {
         self.violations.extend(all.map(|text| format!("round {round}: {text}")));
     }
 
-    /// Deaths of processes by SIGKILL that hit a run.
+    /// Returns the number of deaths by SIGKILL that hit a run.
     fn kills(&self) -> i64 {
         let killed = self.total.faults.get(&Fault::WorkerKill).map_or(0, |count| count.hit);
         killed + self.total.places.values().map(|count| count.hit).sum::<i64>()
     }
 
-    /// One line in between.
+    /// Returns a one-line summary of the progress.
     pub(super) fn line(&self) -> String {
         format!(
             "{} runs, {} batches, {} kills so far, {} violations, {} s",
@@ -134,7 +134,7 @@ impl Report {
         self.violations.is_empty()
     }
 
-    /// Shows everything.
+    /// Shows the whole report.
     pub(super) fn show(&self) {
         let row =
             |name: String, count: &Count| vec![name, thousands(count.made), thousands(count.hit)];

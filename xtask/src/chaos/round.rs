@@ -1,4 +1,5 @@
-//! One round: everything is asked for, faults are made until it is done, and the judge looks at it.
+//! One round: all tasks are requested, faults are injected until they are done, and the judge
+//! checks the result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,25 +21,25 @@ use super::task::{self, Task};
 use super::{ask, inject, judge};
 use crate::console::say;
 
-/// Clients who ask at the same time.
+/// Number of clients that request runs simultaneously.
 const CLIENTS: usize = 3;
 
-/// Faults under way at the same time.
+/// Maximum number of simultaneous faults.
 const AT_ONCE: usize = 4;
 
-/// Between the beginnings of two faults, in milliseconds.
+/// Time between the starts of two faults, in milliseconds.
 const GAP_MS: std::ops::Range<u64> = 80..420;
 
-/// How long the work may go on when no more faults are made.
+/// Maximum time without progress, and time limit for a worker to end.
 const STUCK: Duration = Duration::from_mins(3);
 
-/// How long each row takes, so that a round is not over before enough has gone wrong.
+/// Extra time for each row, so that enough faults happen before a round is over.
 const PAUSE_MS: i32 = 25;
 
-/// How often a fault is made again that hit no run.
+/// Maximum number of attempts at a fault that hits no run.
 const TRIES: u32 = 3;
 
-/// Pause between two looks at workers and queues.
+/// Interval between checks of workers and queues.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Counts the messages of a queue that ostrakon wrote: their ids are ULIDs.
@@ -54,7 +55,7 @@ const OURS: &str = "
     end
     return ours";
 
-/// What the makers of faults share.
+/// State that all fault injectors share.
 pub(super) struct Round<'a> {
     pub(super) environment: &'a Environment,
     pub(super) fleet: Fleet<'a>,
@@ -102,7 +103,7 @@ pub(super) async fn play(
     Ok(())
 }
 
-/// Asks for everything, phase by phase, and waits until it is done.
+/// Requests all tasks, phase by phase, and waits until they are done.
 async fn work(round: &Round<'_>) -> Result<()> {
     let done = async {
         for phase in &round.phases {
@@ -120,7 +121,7 @@ async fn work(round: &Round<'_>) -> Result<()> {
     done
 }
 
-/// Makes faults until the work is done or the time is up.
+/// Injects faults until the work is done or the time is up.
 async fn inject_faults(
     round: &Round<'_>,
     ends: Instant,
@@ -143,15 +144,15 @@ async fn inject_faults(
     while under_way.next().await.is_some() {}
 }
 
-/// Makes a fault; again if it hit nobody, unless that is a matter of chance.
+/// Injects a fault. Repeats it if it hit no run, unless the fault leaves that to chance.
 async fn make(round: &Round<'_>, fault: Fault, chance: u64) {
     let mut tries = 0;
     while !round.is_done() {
         round.waits_for_work().await;
         match inject::make(round, fault, chance).await {
-            // Counted when it has struck.
+            // Counted when it has hit.
             Ok(_) if fault == Fault::WorkerFailpoint => return,
-            // Everybody was busy.
+            // All possible victims were busy.
             Ok(None) => sleep(POLL_INTERVAL).await,
             Ok(Some(hit)) => {
                 round.tally().fault(fault, hit);
@@ -172,7 +173,7 @@ async fn make(round: &Round<'_>, fault: Fault, chance: u64) {
     }
 }
 
-/// Puts new workers in the place of dead ones, and looks at queues and memory.
+/// Replaces dead workers, and samples queues and memory.
 async fn watch(round: &Round<'_>) -> Result<()> {
     let begun = Instant::now();
     let mut looks = 0_u32;
@@ -185,7 +186,7 @@ async fn watch(round: &Round<'_>) -> Result<()> {
                     let hit = round.ever_worked(pid).await?;
                     round.tally().died_at(point, hit);
                 }
-                // A worker that finds no PostgreSQL when it starts says so and ends.
+                // A worker that cannot reach PostgreSQL when it starts reports this and ends.
                 (_, Some(8)) => {}
                 _ => round.violation(format!("a worker ended by itself with {status}")),
             }
@@ -202,7 +203,7 @@ async fn watch(round: &Round<'_>) -> Result<()> {
 }
 
 impl Round<'_> {
-    /// A superuser's connections to the arena.
+    /// Returns a superuser's connections to the arena.
     pub(super) fn db(&self) -> &PgPool {
         &self.db
     }
@@ -219,7 +220,7 @@ impl Round<'_> {
         self.is_done.load(Ordering::Relaxed)
     }
 
-    /// Waits until no run is left, those that somebody cancelled for a while included.
+    /// Waits until no run is left, including those that an operator has cancelled temporarily.
     async fn all_is_done(&self) -> Result<()> {
         let begun = Instant::now();
         let mut left = (i64::MAX, Instant::now());
@@ -247,7 +248,7 @@ impl Round<'_> {
     }
 
     fn look_at_queues(&self) {
-        // Whoever does something to Redis holds it.
+        // A fault that affects Redis holds this lock.
         let Ok(redis) = self.environment.redis.try_lock() else { return };
         let messages = ["long", "short"].map(|class| {
             let answer = redis.command(&["EVAL", OURS, "1", &format!("{PREFIX}:{class}")]);
@@ -268,7 +269,7 @@ impl Round<'_> {
         *half = (*half).max(kib);
     }
 
-    /// Has all workers stop.
+    /// Stops all workers.
     async fn stop_workers(&self) -> Result<()> {
         let stopping = (0..PLACES).map(|number| async move {
             let mut place = self.fleet.place(number).await;
@@ -285,7 +286,7 @@ impl Round<'_> {
     }
 }
 
-/// Resident memory of a process.
+/// Returns the resident memory of a process.
 fn memory_kib(pid: i32) -> Option<i64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -1,22 +1,22 @@
-//! The work that is done under fire, and the people it is about.
+//! The tasks that run under fault injection, and the accounts that they concern.
 //!
-//! Each task has a neighbourhood of its own, so that the rows at the end do not depend on which
-//! task was done first.
+//! Each task has its own neighbourhood of accounts, so the final rows do not depend on the order of
+//! tasks.
 
 use anyhow::Result;
 use sqlx::PgPool;
 use testkit::{Account, Flavour, World};
 
-/// Errands of the first phase, which go on at the same time.
+/// Number of tasks in the first phase, which run simultaneously.
 const NEIGHBOURHOODS: usize = 32;
 
-/// Accounts that are there to be left alone; the word stands in every row of theirs.
+/// Name of accounts that must stay unchanged; every row of theirs contains this word.
 pub(super) const BYSTANDER: &str = "bystander";
 
-/// Something to ask ostrakon for.
+/// A request to ostrakon.
 #[derive(Debug, Clone)]
 pub(super) struct Task {
-    /// What is typed behind `ostrakon user`.
+    /// Arguments after `ostrakon user`.
     pub(super) arguments: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ impl Task {
     }
 }
 
-/// The errands in phases: what one phase holds may be done in any order and at the same time.
+/// Returns the tasks in phases: the tasks of one phase may run in any order and simultaneously.
 pub(super) fn phases() -> Vec<Vec<Task>> {
     let first = (0..NEIGHBOURHOODS).map(|n| match n % 8 {
         4 => Task::new(&["rm", &format!("author{n}")]),
@@ -43,7 +43,7 @@ pub(super) fn phases() -> Vec<Vec<Task>> {
     vec![first.collect(), second.collect(), third.into(), fourth.into()]
 }
 
-/// Writes everybody into an empty database.
+/// Writes all accounts into an empty database.
 pub(super) async fn settle(pool: &PgPool) -> Result<()> {
     let world = World::on(Flavour::Pleroma, pool.clone());
     let bystander = world.local(BYSTANDER).await?;
@@ -66,7 +66,7 @@ pub(super) async fn settle(pool: &PgPool) -> Result<()> {
             }
         }
     }
-    // One post that cannot be deleted: it is parked, and the rest of its run goes on.
+    // One post that cannot be deleted: it is parked, and the rest of its run continues.
     sqlx::query(
         "insert into chaos.spoilt
          select id from public.activities
@@ -78,7 +78,7 @@ pub(super) async fn settle(pool: &PgPool) -> Result<()> {
     Ok(())
 }
 
-/// An account with posts, what others made of them, and relations in both directions.
+/// Creates an account's posts, reactions of others to them, and relations in both directions.
 async fn history(world: &World, n: usize, author: &Account) -> Result<()> {
     let fan = world.local(&format!("fan{n}")).await?;
     let far = world.remote(&format!("friend{n}"), &format!("far{n}.example")).await?;
@@ -104,7 +104,7 @@ async fn history(world: &World, n: usize, author: &Account) -> Result<()> {
     Ok(())
 }
 
-/// A host of accounts that follow a local one and are followed by it.
+/// Creates a host of accounts that follow a local account; some of them are followed by it.
 async fn spam_host(world: &World, n: usize) -> Result<()> {
     let fan = world.local(&format!("fan{n}")).await?;
     for number in 0..12 {

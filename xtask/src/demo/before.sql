@@ -1,7 +1,7 @@
--- What must be known afterwards to judge what was done: schema `before`, which ostrakon does not look at.
+-- What the recount needs to know afterwards: schema `before`, which ostrakon does not read.
 create schema before;
 
--- What the account did, and what it did it to.
+-- Activities of the account, and their objects.
 create table before.own as
 select a.id, a.data ->> 'id' as ap_id, a.data ->> 'type' as type, a.data ->> 'object' as object
 from public.activities a
@@ -19,7 +19,7 @@ union
 select coalesce(o.data ->> 'quoteUrl', '') from public.objects o
 where o.data ->> 'id' in (select object from before.own where type = 'Create');
 
--- A digest of every row, by id. What is left out below may change; everything else may not.
+-- A digest of every row, by id. Rows excluded below may change; all others must not.
 create table before.activities as
 select a.id, md5(a::text) as digest from public.activities a
 where a.id not in (select id from before.own)

@@ -1,4 +1,4 @@
-//! Rows per table, before and after.
+//! Number of rows per table, before and after.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use crate::console::{show_table, thousands};
 
-/// Counts by table, or by table and type.
+/// Number of rows by table, or by table and type.
 pub(crate) type Census = BTreeMap<String, i64>;
 
 /// Counts all rows.
@@ -16,7 +16,7 @@ pub(crate) async fn take(db: &mut PgConnection) -> Result<Census> {
     Ok(rows.into_iter().collect())
 }
 
-/// Shows what there was and what there is; tables that were and are empty are left out.
+/// Shows the numbers before and after; tables that are empty in both are left out.
 pub(super) fn compare(before: &Census, after: &Census) {
     let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let rows: Vec<Vec<String>> = names

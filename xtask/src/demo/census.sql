@@ -1,4 +1,4 @@
--- Rows per table, and of the two large ones per ActivityPub type.
+-- Rows per table. The two large tables are split by ActivityPub type.
 select 'activities: ' || (data ->> 'type') as name, count(*) as rows from public.activities group by 1
 union all
 select 'objects: ' || (data ->> 'type'), count(*) from public.objects group by 1

@@ -17,20 +17,20 @@ use crate::program::interrupted;
 use crate::{provision, stage};
 use worker::{Ended, Worker};
 
-/// What can be typed.
+/// Options of `cargo xtask demo`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Leave everything running afterwards, and say how to connect, until Enter or Ctrl-C.
+    /// Leave everything running afterwards, and show how to connect, until Enter or Ctrl-C.
     #[arg(long)]
     keep: bool,
 }
 
-/// Longest transaction of a batch that goes without a remark (the server waits meanwhile).
+/// Maximum duration of a batch before the demo prints a note: the server waits meanwhile.
 const LONGEST_BATCH_MS: i64 = 500;
 
 const DATABASE: &str = "social";
 
-/// Everything that runs; all of it ends, and its folders go, on drop.
+/// Running processes and servers; drop ends them and removes their folders.
 struct Scene {
     worker: Worker,
     ostrakon: Ostrakon,
@@ -38,7 +38,7 @@ struct Scene {
     postgres: Postgres,
 }
 
-/// Plays the demo. Exit code 0 only if the recount is right.
+/// Runs the demo. Exit code 0 only if the recount is right.
 pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
     let (scene, verdict) = tokio::select! {
         played = play() => played?,
@@ -69,7 +69,7 @@ async fn play() -> Result<(Scene, Result<()>)> {
     let seeding = Instant::now();
     Community::default().seed(&mut db).await?;
     say(format!("xtask: a community is in the database ({})", seconds(seeding)));
-    // The recount holds long lists against each other, whose lengths the planner cannot know.
+    // The recount compares long lists whose lengths the planner cannot know.
     sqlx::raw_sql("set work_mem = '256MB'; set enable_nestloop = off").execute(&mut db).await?;
     recount::note_before(&mut db).await?;
     let before = census::take(&mut db).await?;
@@ -95,7 +95,7 @@ async fn play() -> Result<(Scene, Result<()>)> {
 }
 
 impl Scene {
-    /// Asks for both jobs and follows them to their ends.
+    /// Requests both jobs and follows them to their ends.
     async fn work(&self) -> Result<()> {
         let delete = ["user", "delete_activities", Community::PROLIFIC];
         let deactivate = ["user", "deactivate_all_from_instance", Community::SPAM_HOST];
@@ -124,7 +124,7 @@ impl Scene {
     }
 }
 
-/// Finds the ULID in what enqueuing answers.
+/// Finds the ULID in the output of an enqueuing command.
 fn run_id(answer: &str) -> Result<String> {
     answer
         .split(|character: char| !character.is_ascii_alphanumeric())
@@ -151,8 +151,8 @@ fn show_speed(ended: &[Ended]) {
     show_table(&["RUN", "ITEMS", "TIME", "PER SECOND", "BATCHES", "LONGEST BATCH"], &rows);
 }
 
-/// Both runs have to be in the log. A batch that took long is remarked upon, and no failure: how fast
-/// the machine of a new user is says nothing of whether ostrakon works there.
+/// Checks that both runs are in the log. A slow batch causes a note, not a failure: the speed of a
+/// new user's machine does not show whether ostrakon works there.
 fn judge_batches(ended: &[Ended]) -> Result<()> {
     if ended.len() < 2 {
         bail!("the worker's log tells of {} runs instead of 2", ended.len());
@@ -171,7 +171,7 @@ fn seconds(since: Instant) -> String {
     format!("{:.1} s", since.elapsed().as_secs_f64())
 }
 
-/// Waits for Enter; for ever where there is no input.
+/// Waits for Enter; forever if there is no input.
 async fn enter() {
     let (sender, receiver) = oneshot::channel();
     // Not a task of the runtime, which would wait for it at its end.

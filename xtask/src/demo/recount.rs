@@ -1,4 +1,4 @@
-//! The judgement: counts by statements that are not ostrakon's.
+//! The recount: counts by statements that are not ostrakon's.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::console::{show, show_table, thousands};
 
-/// Notes everything that is needed to judge later.
+/// Records everything that the recount needs later.
 pub(super) async fn note_before(db: &mut PgConnection) -> Result<()> {
     sqlx::raw_sql(include_str!("before.sql")).execute(db).await?;
     Ok(())
@@ -18,9 +18,9 @@ pub(super) async fn note_before(db: &mut PgConnection) -> Result<()> {
 /// Counts again and shows every count.
 ///
 /// # Errors
-/// When anything is not as it must be.
+/// If any figure is wrong.
 pub(super) async fn judge(db: &mut PgConnection) -> Result<()> {
-    // Named columns only: the statistics of the servers' indexes by function take seconds.
+    // Named columns only: statistics of the server's expression indexes take seconds.
     sqlx::raw_sql("analyze public.activities (id), public.objects (id), public.users (id)")
         .execute(&mut *db)
         .await?;
@@ -43,7 +43,8 @@ pub(super) async fn judge(db: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// Each Delete and each Undo has one job that tells other servers, and there are no others.
+/// Checks that each Delete and each Undo has one job that federates it, and that there are no other
+/// such jobs.
 async fn publishing(db: &mut PgConnection) -> Result<[(String, i64, i64); 2]> {
     let made: Vec<Uuid> = sqlx::query_scalar(
         "select a.id from public.activities a join public.users u on u.ap_id = a.actor

@@ -1,5 +1,5 @@
--- What must be true now: each line with how many there should be and how many there are. None of ostrakon's own
--- statements is used.
+-- What must be true after the runs: each line has the expected and the actual number. It uses none
+-- of ostrakon's own statements.
 with own as (
     select * from before.own
 ), account as (
@@ -11,7 +11,7 @@ with own as (
     from public.activities a join account on account.ap_id = a.actor
     where a.data ->> 'type' in ('Delete', 'Undo')
 ), undone as (
-    -- A like of an own post goes with that post.
+    -- A like of an own post is deleted with that post.
     select * from own where type <> 'Create' and object not in (select object from own where type = 'Create')
 )
 select 'posts, likes and boosts of the account' as what, 0::bigint as expected, count(*) as found

@@ -1,4 +1,4 @@
-//! The worker of the demo, and what its log tells.
+//! The worker of the demo, and its log.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use tokio::process::{Child, Command};
 
 use crate::ostrakon::Ostrakon;
 
-/// A running `ostrakon worker`; it is killed on drop.
+/// A running `ostrakon worker`; killed on drop.
 #[derive(Debug)]
 pub(crate) struct Worker {
     process: Child,
     log: PathBuf,
 }
 
-/// The line that a worker writes at the end of a run.
+/// The line that a worker logs at the end of a run.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Ended {
     pub(crate) job: String,
@@ -29,32 +29,32 @@ pub(crate) struct Ended {
 }
 
 impl Worker {
-    /// Starts it; its log goes into a file.
+    /// Starts the worker; its log goes into a file.
     pub(crate) fn start(ostrakon: &Ostrakon) -> Result<Self> {
         let log = ostrakon.folder().join("worker.log");
         let file = fs::File::create(&log)?;
         let mut command = ostrakon.command(&["worker"]);
         command.env("OSTRAKON_LOG_FORMAT", "json");
-        // Ctrl-C is for us; the worker is told to stop afterwards.
+        // Ctrl-C must reach only this program, which stops the worker afterwards.
         command.process_group(0).stdout(Stdio::null()).stderr(file);
         let process = command.spawn().context("the worker cannot be started")?;
         Ok(Self { process, log })
     }
 
-    /// Gives where its log is.
+    /// Returns the path of its log.
     pub(crate) fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Gives its process id, while it runs.
+    /// Returns its process id while it runs.
     pub(crate) fn id(&self) -> Option<u32> {
         self.process.id()
     }
 
-    /// Stops it as systemd would.
+    /// Stops the worker as systemd would.
     ///
     /// # Errors
-    /// When it had ended before, or does not end well.
+    /// If the worker had already ended, or does not end cleanly.
     pub(crate) async fn stop(mut self) -> Result<()> {
         let Some(pid) = self.process.id() else {
             bail!("the worker ended by itself; the end of its log:\n{}", self.log_tail());
@@ -70,7 +70,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Gives the runs that have ended, in that order.
+    /// Returns the ended runs, in order.
     pub(crate) fn ended(&self) -> Result<Vec<Ended>> {
         Ok(read(&self.log)?
             .lines()
@@ -78,7 +78,7 @@ impl Worker {
             .collect())
     }
 
-    /// Gives the end of the log, for error messages.
+    /// Returns the end of the log, for error messages.
     pub(crate) fn log_tail(&self) -> String {
         let text = read(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();

@@ -1,4 +1,5 @@
-//! `cargo xtask provision`: what the tests need through the system's package manager, if missing.
+//! `cargo xtask provision`: installs missing programs that the tests need, through the system's
+//! package manager.
 
 mod packages;
 
@@ -11,21 +12,21 @@ use testkit::{postgres_folder, redis_program};
 use crate::console::say;
 use packages::PackageManager;
 
-/// Oldest Redis that the project runs on. (The test kit knows the oldest PostgreSQL.)
+/// Oldest Redis that the project supports. (The test kit knows the oldest PostgreSQL.)
 const OLDEST_REDIS: u32 = 7;
 
-/// A server that the tests start, or a program with which they check what ostrakon wrote or deceive it.
+/// A server that the tests start, or a program that the tests use to check or manipulate ostrakon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
     Postgres,
     Redis,
-    /// The reference implementation's command-line tool: passwords.
+    /// The command-line tool of the reference implementation: passwords.
     Argon2,
-    /// Its standard library: passwords.
+    /// Python's standard library: passwords.
     Python,
-    /// Gives a process a clock of its own.
+    /// Sets a separate clock for a process.
     Faketime,
-    /// Stands between programs and PostgreSQL on many servers.
+    /// A pooler between programs and PostgreSQL, common on servers.
     PgBouncer,
 }
 
@@ -44,7 +45,7 @@ impl Need {
         }
     }
 
-    /// Says why it cannot be used, if so.
+    /// Returns why it cannot be used, or `None` if it can.
     fn complaint(self) -> Option<String> {
         match self {
             Self::Postgres => postgres_folder().err().map(|error| error.to_string()),
@@ -57,10 +58,10 @@ impl Need {
     }
 }
 
-/// Installs what is missing, or says what to install.
+/// Installs what is missing, or reports what to install.
 ///
 /// # Errors
-/// When something is still missing afterwards.
+/// If something is still missing afterwards.
 pub(crate) fn run() -> Result<()> {
     let missing = missing();
     if missing.is_empty() {
@@ -94,7 +95,7 @@ fn complaints(missing: &[(Need, String)]) -> String {
 
 fn program_complaint(program: &str) -> Option<String> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    // Debian keeps some where only root looks.
+    // Debian installs some where only root's PATH leads.
     let mut folders = std::env::split_paths(&folders).chain([PathBuf::from("/usr/sbin")]);
     let found = folders.any(|folder| folder.join(program).is_file());
     (!found).then(|| format!("There is no `{program}` on PATH."))
@@ -117,7 +118,7 @@ fn redis_complaint() -> Option<String> {
     }
 }
 
-/// Reads the first number of e.g. `Redis server v=7.0.15 sha=…`.
+/// Parses the major version from e.g. `Redis server v=7.0.15 sha=…`.
 fn redis_version(server: &Path) -> Option<u32> {
     let output = Command::new(server).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

@@ -1,4 +1,4 @@
-//! The package managers, and what the packages are called there.
+//! Package managers, and their names for the packages.
 
 use std::env;
 use std::path::Path;
@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result, bail};
 use super::Need;
 use crate::console::say;
 
-/// Debian's packages start their servers unless this file tells them not to.
+/// File that keeps Debian's packages from starting their servers.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
-/// A package manager that we know.
+/// A supported package manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PackageManager {
     Apt,
@@ -24,19 +24,19 @@ pub(super) enum PackageManager {
 impl PackageManager {
     const ALL: [Self; 4] = [Self::Apt, Self::Dnf, Self::Apk, Self::Pacman];
 
-    /// Gives the one that is on PATH.
+    /// Returns the package manager that is on PATH.
     pub(super) fn of_this_system() -> Option<Self> {
         let path = env::var_os("PATH")?;
         let on_path = |program| env::split_paths(&path).any(|f| f.join(program).is_file());
         Self::ALL.into_iter().find(|manager| on_path(manager.program()))
     }
 
-    /// Gives the command that installs, as root would type it.
+    /// Returns the install command as root would type it.
     pub(super) fn spelled(self, needs: &[Need]) -> String {
         self.install_words(needs, false).join(" ")
     }
 
-    /// Installs packages, saying each command first.
+    /// Installs packages; reports each command first.
     pub(super) fn install(self, needs: &[Need], sudo: bool) -> Result<()> {
         if self != Self::Apt {
             let first = run(&self.install_words(needs, false), sudo);
@@ -45,7 +45,7 @@ impl PackageManager {
         }
         let denied = deny_starts(sudo)?;
         let words = self.install_words(needs, false);
-        // A fresh image has no package lists; one that is in use mostly has good ones.
+        // A fresh image has no package lists; a system in use usually has current ones.
         let installed = run(&words, sudo).or_else(|_| {
             run(&["apt-get".to_owned(), "update".to_owned()], sudo)?;
             run(&words, sudo)
@@ -96,7 +96,7 @@ impl PackageManager {
 }
 
 /// Keeps the packages' own servers from starting: the tests use private ones. Returns whether the
-/// file was made; one that is already there is somebody else's decision.
+/// file was created; an existing file is the administrator's decision.
 fn deny_starts(sudo: bool) -> Result<bool> {
     if Path::new(POLICY).exists() {
         return Ok(false);
@@ -113,7 +113,8 @@ fn run(words: &[String], sudo: bool) -> Result<()> {
     let program = all.next().context("an empty command")?;
     let mut command = Command::new(program);
     command.args(all).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-    // Our own output is the test report; what the package manager says belongs beside it.
+    // This program's own output is the test report; the package manager's output goes to standard
+    // error.
     command.stdout(std::io::stderr());
     let spelled = words.join(" ");
     say(format!("xtask: {}{spelled}", if sudo { "sudo " } else { "" }));

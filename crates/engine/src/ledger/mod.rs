@@ -35,8 +35,8 @@ pub use figures::{RunFigures, Waiting, longest_waiting, run_figures};
 pub use migrate::{MigrateFailed, Migrated, SchemaState, migrate, schema_state};
 pub use owner::owner_without_backup;
 pub use read::{
-    Parked, RunFilter, due, find, find_all, list, mark_notified, parked_items, try_exclusive,
-    unfinished, unfinished_among,
+    Parked, RunFilter, due, due_ids, find, find_all, list, mark_notified, parked_items,
+    try_exclusive, unfinished, unfinished_among,
 };
 pub use run::{Control, Run};
 pub use throttle::set_speed;

@@ -128,6 +128,23 @@ pub async fn due(
     .await
 }
 
+/// Lists due runs of a class that no worker holds, whether or not workers were notified of them. At
+/// most `limit`, longest waiting first.
+pub async fn due_ids(db: &mut PgConnection, class: &str, limit: i64) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "select id from ostrakon.runs
+         where class = $1
+           and (status = 'queued' and available_at <= clock_timestamp()
+             or status = 'running' and lease_expires_at < clock_timestamp())
+         order by available_at, id
+         limit $2",
+    )
+    .bind(class)
+    .bind(limit)
+    .fetch_all(db)
+    .await
+}
+
 /// Tries to take an exclusive lock until the transaction ends. PostgreSQL ends it after `silence`
 /// between two statements: a process that is cut off must not keep others out.
 pub async fn try_exclusive(

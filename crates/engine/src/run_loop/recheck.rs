@@ -227,7 +227,7 @@ impl<J: Job> RunLoop<'_, J> {
         match self.recheck_fresh(&mut apart).await {
             Ok(_) => apart.commit().await,
             Err(error) => {
-                debug!(run_id = self.claim.run_id, %error, "The last batch was not rechecked_at at again");
+                debug!(run_id = self.claim.run_id, %error, "The last batch was not rechecked");
                 apart.rollback().await
             }
         }

@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Connection, ConsumerSettings, Envelope, Message, Producer, QueueError, RedisSettings, consume,
+    ConsumerSettings, Envelope, Handler, Message, Notifier as _, QueueError, RedisNotifier,
+    RedisSettings, connection::Connection,
 };
 
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -33,8 +34,8 @@ impl Bench {
         Ok(Self { redis, settings })
     }
 
-    pub(super) async fn producer(&self) -> Result<Producer> {
-        Ok(Producer::connect(&self.settings).await?)
+    pub(super) async fn producer(&self) -> Result<RedisNotifier> {
+        Ok(RedisNotifier::connect(&self.settings).await?)
     }
 
     pub(super) fn connection(&self) -> Result<Connection> {
@@ -71,23 +72,32 @@ impl Bench {
     pub(super) fn consumer(&self, concurrency: usize, gate: Gate) -> Result<Consumer> {
         let (sender, received) = mpsc::unbounded_channel();
         let shutdown = CancellationToken::new();
-        let serving = consume(
-            quick(concurrency),
-            self.connection()?,
-            Class::Short,
-            shutdown.clone(),
-            move |message| {
-                let (sender, gate) = (sender.clone(), gate.clone());
-                async move {
-                    let panics = matches!(&message, Message::Run(run) if run.run_id == "panic");
-                    let _reported = sender.send(Event::Begun(message.clone()));
-                    gate.pass().await;
-                    assert!(!panics, "as the test asked");
-                    let _reported = sender.send(Event::Ended(message));
-                }
-            },
-        );
+        let notifier = RedisNotifier::new(self.connection()?);
+        let handler = reporting(sender, gate);
+        let serving = notifier.consume(quick(concurrency), Class::Short, handler, shutdown.clone());
         Ok(Consumer { received, shutdown, serving: tokio::spawn(serving) })
+    }
+}
+
+/// Handler that reports its messages, and passes through the gate in between.
+pub(super) fn reporting(sender: mpsc::UnboundedSender<Event>, gate: Gate) -> Handler {
+    Arc::new(move |message| {
+        let (sender, gate) = (sender.clone(), gate.clone());
+        Box::pin(async move {
+            let panics = run_id(&message) == Some("panic");
+            let _reported = sender.send(Event::Begun(message.clone()));
+            gate.pass().await;
+            assert!(!panics, "as the test asked");
+            let _reported = sender.send(Event::Ended(message));
+        })
+    })
+}
+
+/// Id of the run of a message, if it has one.
+pub(super) fn run_id(message: &Message) -> Option<&str> {
+    match message {
+        Message::Run(Envelope { run_id, .. }) | Message::Due { run_id } => Some(run_id),
+        Message::Unreadable { .. } => None,
     }
 }
 

@@ -1,10 +1,12 @@
 //! Delivery of messages to the handler, and how many run simultaneously.
 
+use std::sync::Arc;
+
 use anyhow::{Result, ensure};
 use ostrakon_engine::Class;
 
 use super::bench::{Bench, Event, Gate, begun, ended, quick, within};
-use crate::{ConsumerSettings, QueueError, consume, waiting};
+use crate::{ConsumerSettings, Notifier as _, QueueError, RedisNotifier, waiting};
 
 const DONE: &[&str] = &["SCARD", "test:short:done"];
 
@@ -126,8 +128,9 @@ async fn impossible_settings_are_refused() -> Result<()> {
     let hasty = ConsumerSettings { heartbeat_interval: std::time::Duration::ZERO, ..quick(1) };
     for settings in [zero, hasty] {
         let shutdown = tokio_util::sync::CancellationToken::new();
-        let refused =
-            consume(settings, bench.connection()?, Class::Short, shutdown, |_| async {}).await;
+        let refused = RedisNotifier::new(bench.connection()?)
+            .consume(settings, Class::Short, Arc::new(|_| Box::pin(async {})), shutdown)
+            .await;
         ensure!(matches!(refused, Err(QueueError::Settings { .. })));
     }
     Ok(())

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use ostrakon_engine::Class;
 
 use super::bench::{Bench, Gate, envelope};
-use crate::Producer;
+use crate::{Notifier as _, RedisNotifier};
 
 const DATA: &str = "test:short:data";
 const ACTIVE: &str = "test:short:active";
@@ -114,7 +114,7 @@ async fn what_is_far_too_long_is_never_read() -> Result<()> {
                  return redis.call('ZADD', KEYS[1] .. ':scheduled', 0, long .. 'y')";
     bench.redis.command(&["EVAL", write, "1", "test:short"])?;
     // Redis is busy writing all that to its file: a command would not wait for so long.
-    Producer::new(bench.connection()?).notify(Class::Short, envelope("good")).await?;
+    RedisNotifier::new(bench.connection()?).notify(Class::Short, envelope("good")).await?;
     // Two of them are messages; an id of that length is not one.
     ensure!(consumer.ended("good").await? == 2);
     let more = peak_memory()?.saturating_sub(before);

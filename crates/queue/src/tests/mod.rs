@@ -1,5 +1,6 @@
-//! The queue on a real Redis.
+//! The notifiers on a real Redis and a real PostgreSQL.
 mod bench;
+mod conformance;
 mod delivery;
 mod forged;
 mod outages;

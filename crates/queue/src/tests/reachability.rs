@@ -7,7 +7,9 @@ use anyhow::{Context, Result, ensure};
 use ostrakon_engine::Class;
 
 use super::bench::{Bench, envelope};
-use crate::{Connection, Producer, QueueError, RedisSettings, waiting};
+use crate::{
+    Notifier as _, QueueError, RedisNotifier, RedisSettings, connection::Connection, waiting,
+};
 
 const PASSWORD: &str = "hunter2";
 
@@ -18,7 +20,7 @@ fn settings(port: u16) -> RedisSettings {
 
 async fn refusal(settings: &RedisSettings) -> Result<QueueError> {
     let started = Instant::now();
-    let error = Producer::connect(settings).await.err().context("connected to nothing")?;
+    let error = RedisNotifier::connect(settings).await.err().context("connected to nothing")?;
     ensure!(started.elapsed() < Duration::from_secs(5), "took {:?}", started.elapsed());
     ensure!(!format!("{error} {error:?} {settings:?}").contains(PASSWORD), "{error}");
     Ok(error)

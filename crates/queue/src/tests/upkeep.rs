@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use ostrakon_engine::Class;
 
 use super::bench::{Bench, Gate};
-use crate::{sweep, waiting};
+use crate::{Notifier as _, janitor::sweep, waiting};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_left_of_finished_messages_and_ended_workers() -> Result<()> {

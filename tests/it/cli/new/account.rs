@@ -1,4 +1,4 @@
-//! `ostrakon user new`: the new account's addresses and keys, and where they are.
+//! `ostrakon user new`: addresses and keys of the new account, and where they are stored.
 
 use anyhow::Result;
 use testkit::Flavour;
@@ -45,7 +45,7 @@ async fn keys_are_where_the_server_looks_for_them() -> Result<()> {
         let fixture = fixture(flavour).await?;
         assert_eq!(fixture.run(line)?.code, 0);
         if flavour == Flavour::Akkoma {
-            // Akkoma had both places for a while.
+            // For a while, Akkoma had both places.
             fixture.sql("alter table users add column keys text").await?;
             Ostrakon::renew_least_rights(&fixture.database).await?;
             assert_eq!(fixture.run(&line.replace("alice", "carol").replace("a@", "c@"))?.code, 0);
@@ -82,7 +82,7 @@ async fn an_older_pleroma_lacks_columns() -> Result<()> {
     Ok(())
 }
 
-/// The running server may remember another account by that name, which was removed.
+/// The running server's cache may have a removed account of the same name.
 #[tokio::test]
 async fn a_new_account_is_read_anew_where_that_is_possible() -> Result<()> {
     for flavour in FLAVOURS {

@@ -1,4 +1,5 @@
--- What hangs on accounts, posts and reactions: notifications, bookmarks, hashtags, chats, counters.
+-- Rows that depend on accounts, posts and reactions: notifications, bookmarks, hashtags, chats,
+-- counters.
 
 insert into notifications (user_id, activity_id, type, seen, inserted_at, updated_at)
 select n.user_id, n.activity, n.type::notification_type, pg_temp.dice(row_number() over (order by n.activity), 18, 4) > 0, n.at, n.at
@@ -40,7 +41,7 @@ join conversation_participations participation on participation.conversation_id 
 join person on person.n in (p.author, p.addressed)
 where p.kind = 'direct';
 
--- Each of the two has a chat of its own.
+-- Each of the two participants has a chat.
 insert into chats (id, user_id, recipient, inserted_at, updated_at)
 select pg_temp.flake(pg_temp.moment(1, 40, 0), 5, row_number() over (order by a.n, b.n)), a.id, b.ap_id, first.at, first.at
 from (select author, addressed, min(at) as at from post where kind = 'chat' group by 1, 2) as first
@@ -54,7 +55,8 @@ join chats c on (c.user_id = p.author_id and c.recipient = p.addressee)
              or (c.recipient = p.actor and c.user_id = (select id from person where n = p.addressed))
 where p.kind = 'chat';
 
--- What the trigger would have counted; it was off, as it costs more than all the rest.
+-- Counts what the trigger would have counted. The trigger was off: it costs more than everything
+-- else.
 insert into counter_cache (instance, public, unlisted, private, direct)
 select split_part(actor, '/', 3), count(*) filter (where reach = 'public'), count(*) filter (where reach = 'unlisted'),
        count(*) filter (where reach = 'private'), count(*) filter (where reach = 'direct')

@@ -1,19 +1,20 @@
-//! Indexes of the large tables: made once the rows are there, as `pg_restore` does it. Keeping them
-//! up row by row takes several times as long.
+//! Indexes of the large tables, created after the rows, as `pg_restore` does it. Maintaining them
+//! row by row takes several times as long.
 
 use anyhow::{Context as _, Result};
 use sqlx::PgConnection;
 
 use crate::put_together;
 
-/// Those of the large tables that no insert needs; unique ones stay, to find what is written twice.
+/// Indexes of the large tables that no insert needs. Unique indexes stay: they detect duplicate
+/// rows.
 const SECONDARY: &str = "
     select 'drop index ' || indexrelid::regclass, pg_get_indexdef(indexrelid)
     from pg_index
     where indrelid in ('objects'::regclass, 'activities'::regclass) and not indisunique
     order by indexrelid";
 
-/// The statements that make dropped indexes again.
+/// Statements that recreate the dropped indexes.
 #[must_use]
 pub(super) struct DroppedIndexes(Vec<String>);
 

@@ -7,21 +7,22 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use self::indexes::DroppedIndexes;
 
-/// How large a community of flavour `pleroma` is. Besides what is named here there are follow
-/// relations in both directions, posts of others (three for five of the prolific account's),
+/// Size of a community of flavour `pleroma`. Besides what the fields name, it has follow relations
+/// in both directions, posts of other accounts (three for every five of the prolific account),
 /// replies, polls, chats, reactions, notifications, bookmarks, hashtags, pins and attachments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Community {
-    /// Posts of the account [`Community::PROLIFIC`]; it also gives a tenth as many likes and a
-    /// twentieth as many boosts. From 1,000.
+    /// Posts of the account [`Community::PROLIFIC`], minimum 1,000. It also gives a tenth as many
+    /// likes and a twentieth as many boosts.
     pub posts: i32,
-    /// Accounts of this server, the prolific one among them. From 50.
+    /// Local accounts, including the prolific one. Minimum 50.
     pub local_accounts: i32,
-    /// Accounts of a few dozen other servers. From 50.
+    /// Accounts of a few dozen other servers. Minimum 50.
     pub other_accounts: i32,
-    /// Accounts of the server [`Community::SPAM_HOST`]. From 10.
+    /// Accounts of the server [`Community::SPAM_HOST`]. Minimum 10.
     pub spam_accounts: i32,
-    /// How many local accounts each of those follows; [as many](Community::followed_by) follow it.
+    /// Number of local accounts that each spam account follows. [`Community::followed_by`] returns
+    /// the number that follow it.
     pub spam_follows: i32,
 }
 
@@ -38,32 +39,33 @@ impl Default for Community {
 }
 
 impl Community {
-    /// Nickname of the local account that posts most.
+    /// Nickname of the local account with the most posts.
     pub const PROLIFIC: &str = "prolific";
 
-    /// Nickname of the account that posts as much when posts are shared out among two.
+    /// Nickname of the account with as many posts, when two accounts share them.
     pub const SECOND: &str = "cleo2";
 
     /// Host of the spam accounts.
     pub const SPAM_HOST: &str = "spam.example";
 
-    /// Address of the server whose database this is.
+    /// Base URL of the server that owns the database.
     pub const BASE: &str = "https://social.example";
 
-    /// How many local accounts follow one that follows so many.
+    /// Number of local accounts that follow a spam account which follows `follows` of them.
     pub const fn followed_by(follows: i32) -> i32 {
         follows * 2 / 3
     }
 
-    /// Writes the community's rows into an empty database, in one transaction: the same rows each
-    /// time, but for the moment at which their two years end, which is an hour ago. Needs a
-    /// superuser, as triggers are off meanwhile. Takes about 0.4 ms per post of the account.
+    /// Writes the community's rows into an empty database, in one transaction. The rows are the
+    /// same each time. Only the end of their two years differs: it is one hour ago. Needs a
+    /// superuser, because triggers are off during the transaction. Takes about 0.4 ms per post of
+    /// the account.
     pub async fn seed(&self, db: &mut PgConnection) -> Result<()> {
         self.seed_among(db, 1).await
     }
 
-    /// The same, with the prolific account's posts shared out evenly among so many accounts of this
-    /// server: itself, [`Community::SECOND`] and those after it.
+    /// Writes the same rows, with the prolific account's posts shared evenly among `authors` local
+    /// accounts: itself, [`Community::SECOND`] and those after it.
     pub async fn seed_among(&self, db: &mut PgConnection, authors: i32) -> Result<()> {
         let mut transaction = db.begin().await?;
         transaction

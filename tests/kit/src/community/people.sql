@@ -1,23 +1,26 @@
--- Accounts and their follow relations. Reads pg_temp.seed; leaves pg_temp.person and pg_temp.relation.
+-- Accounts and their follow relations. Reads pg_temp.seed; creates pg_temp.person and
+-- pg_temp.relation.
 
--- A flake: 64 bits of time, then what kind of thing it is, then its number among these.
+-- A flake: 64 bits of time, then the kind of row, then its number within that kind.
 create function pg_temp.flake(ms bigint, kind int, n bigint) returns uuid
 language sql immutable as $$
     select (lpad(to_hex(ms), 16, '0') || '5eed' || lpad(to_hex(kind), 4, '0') || lpad(to_hex(n), 8, '0'))::uuid
 $$;
 
--- The same number for the same arguments on every machine, from 0 to below `sides`.
+-- Returns a number from 0 to below `sides`, the same for the same arguments on every machine.
 create function pg_temp.dice(n bigint, salt int, sides int) returns int
 language sql immutable as $$ select abs(hashint8(n * 97 + salt) % sides) $$;
 
--- The time within the two years of the community's life at which this share of it has passed.
+-- Returns the time at which the share `n / of` of the community's two years has passed, plus the
+-- delay.
 create function pg_temp.moment(n bigint, of bigint, delay_ms int) returns bigint
 language sql stable as $$ select seed.start_ms + seed.span_ms * n / of + delay_ms from seed $$;
 
 create function pg_temp.as_time(ms bigint) returns timestamp
 language sql immutable as $$ select timestamp 'epoch' + ms * interval '1 millisecond' $$;
 
--- 1 is the prolific account; then the other locals, the remote accounts of many hosts, and last those of spam.example.
+-- 1 is the prolific account. The other local accounts follow, then the remote accounts of many
+-- hosts, and last those of spam.example.
 create temp table person on commit drop as
 with numbered as (
     select n, n <= locals as local, n > locals + others as spam,
@@ -29,7 +32,7 @@ with numbered as (
     select n, local, spam, name,
            case when local then 'social.example'
                 when spam then 'spam.example'
-                -- Hosts that only look alike: they must be left alone.
+                -- Hosts with similar names, which a run must not touch.
                 when n % 37 = 0 then 'sub.spam.example'
                 when n % 37 = 1 then 'spam.example.org'
                 else format('town%s.example', n % 37)
@@ -37,7 +40,7 @@ with numbered as (
     from numbered
 )
 select n, pg_temp.flake(pg_temp.moment(0, 1, n * 1000), 1, n) as id, name, host, local, spam,
-       -- A few locals have left: relations to them stay.
+       -- A few local accounts are deactivated; relations with them stay.
        not (local and n % 97 = 0) as active,
        case when local then name else name || '@' || host end as nickname,
        format('https://%s/users/%s', host, name) as ap_id,
@@ -45,10 +48,10 @@ select n, pg_temp.flake(pg_temp.moment(0, 1, n * 1000), 1, n) as id, name, host,
 from placed;
 create unique index on person (n);
 
--- State 2 is accepted, 1 is a request nobody has answered.
+-- State 2 is an accepted request, state 1 one without an answer.
 create temp table relation on commit drop as
 with pair as (
-    -- Locals among each other, and locals with remote accounts in both directions.
+    -- Between local accounts, and between local and remote accounts in both directions.
     select a.n as follower, 1 + (a.n - 1 + k * 7) % locals as following, 2 as state
     from seed, person a, generate_series(1, 10) as k where a.local
     union all
@@ -58,7 +61,7 @@ with pair as (
     select a.n, 1 + (a.n * 3 + k) % locals, 2
     from seed, person a, generate_series(1, 3) as k where not a.local and not a.spam
     union all
-    -- The prolific account is followed by two in three locals and by half of the others.
+    -- Two in three local accounts and half of the others follow the prolific account.
     select a.n, 1, 2 from person a where (a.local and a.n % 3 > 0) or (not a.local and not a.spam and a.n % 2 = 0)
     union all
     select a.n, 1 + (a.n * 3 + k * 11) % locals, 2

@@ -1,7 +1,8 @@
--- Who posts what, and who reacts to it. Leaves pg_temp.post and pg_temp.reaction; writes no rows of the server.
+-- Posts with their authors, and reactions to them. Creates pg_temp.post and pg_temp.reaction;
+-- writes no rows of the server.
 --
--- Numbers of posts: up to `posts` those of the prolific account, then the posts of others, then replies of others to
--- the prolific account, then votes of others in its polls.
+-- Numbers of posts: up to `posts` those of the prolific account, then the posts of others, then
+-- replies of others to the prolific account, then votes of others in its polls.
 
 create temp table draft on commit drop as
 with counts as (select posts, posts * 3 / 5 as foreign_posts, posts / 5 as replies, authors from seed),
@@ -44,7 +45,8 @@ select posts + foreign_posts + k, 2 + pg_temp.dice(k, 6, locals + others - 1),
        greatest(1, k * posts / replies), null, null
 from counts join seed using (posts), generate_series(1, replies::bigint) as k;
 
--- Nobody answers what was said in private, nor a vote, but the beginning of the thread.
+-- Other accounts cannot reply to a direct post or a vote: they reply to the first post of its
+-- thread.
 update draft reply set parent = nullif(reply.parent - reply.parent % 50, 0)
 from draft parent, seed
 where parent.n = reply.parent and parent.audience = 'direct' and reply.n > seed.posts;
@@ -94,7 +96,7 @@ with popular as (
     union all
     select n, ms, 'EmojiReact', case when chance % 16 = 5 then 1 else 0 end from popular
 ), made as (
-    -- Not by the prolific account, and each by another account.
+    -- Not by the prolific account, and each by a different account.
     select w.n as post, w.type, 2 + (w.n * 31 + k)::int % (locals + others - 1) as actor,
            w.ms + 1000000 + k * 60000 as ms
     from wanted w, seed, generate_series(1, w.times) as k

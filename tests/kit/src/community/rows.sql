@@ -1,6 +1,6 @@
 -- Turns pg_temp.person, post and reaction into rows of the server.
 
--- Before the activities: an index of theirs looks their authors up.
+-- Before the activities: one of their indexes reads their authors.
 insert into users (id, ap_id, nickname, name, bio, email, password_hash, keys, public_key, local, is_active, avatar,
     follower_address, following_address, featured_address, uri, inbox, shared_inbox, accepts_chat_messages,
     note_count, follower_count, following_count, pinned_objects, last_status_at, last_refreshed_at,
@@ -112,7 +112,7 @@ left join quoted on quoted.n = p.n
 left join voted on voted.n = p.n;
 
 insert into objects (id, data, inserted_at, updated_at) select id, data, at, at from object order by id;
--- Uploaded files are objects of their own.
+-- Uploaded files have objects of their own.
 insert into objects (id, data, inserted_at, updated_at)
 select (select max(id) from object) + row_number() over (order by id), data #> '{attachment,0}', at, at
 from object where data #> '{attachment,0}' is not null;

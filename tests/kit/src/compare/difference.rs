@@ -1,39 +1,39 @@
-//! A difference, and how it reads.
+//! Differences between rows, and how they are displayed.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::Value;
 
-/// One point in which the rows are not as recorded.
+/// A difference between the actual rows and the recording.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     /// Table of the row.
     pub table: String,
-    /// Which row: its primary key, or for a new row what it is about.
+    /// Primary key of the row, or a title for a new row.
     pub row: String,
-    /// What is the matter with it.
+    /// Kind of the difference.
     pub kind: Kind,
 }
 
-/// What is the matter with a row.
+/// Kind of a difference.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
-    /// It was there before and should have stayed, but is gone.
+    /// An old row was deleted and should have been kept.
     Gone,
-    /// It was there before and should be gone, but is still there.
+    /// An old row was kept and should have been deleted.
     StillThere,
-    /// It should have been made, but was not.
+    /// A new row is missing.
     Missing(Value),
-    /// It should not have been made, but was.
+    /// A new row was not expected.
     Unexpected(Value),
-    /// It has another value in one place.
+    /// One value in the row differs.
     Differs {
-        /// Place in the row, e.g. `data.repliesCount`.
+        /// Path of the value in the row, e.g. `data.repliesCount`.
         path: String,
-        /// What was recorded; nothing when the place should not exist.
+        /// Recorded value; `None` if the path should not exist.
         expected: Option<Value>,
-        /// What was found; nothing when the place does not exist.
+        /// Actual value; `None` if the path does not exist.
         actual: Option<Value>,
     },
 }
@@ -65,7 +65,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Lists the places in which two rows differ.
+/// Lists the paths at which two rows differ.
 pub(super) fn leaf_differences(
     table: &str,
     row: &str,
@@ -85,7 +85,7 @@ pub(super) fn leaf_differences(
 
 type Place<'a> = (String, Option<&'a Value>, Option<&'a Value>);
 
-/// Descends where both are objects; lists are shown whole, as their order matters.
+/// Descends where both values are objects. Lists are shown whole, because their order matters.
 fn walk<'a>(
     path: String,
     expected: Option<&'a Value>,
@@ -106,8 +106,8 @@ fn walk<'a>(
     }
 }
 
-/// Takes out of both lists the rows that are the same but for a few places, so that a wrong
-/// priority reads as that and not as one row too few and one too many.
+/// Pairs rows that differ in a few values only, and removes them from both lists. So a wrong
+/// priority is reported as that, not as one missing and one unexpected row.
 pub(super) fn pair_up(missing: &mut Vec<Value>, extra: &mut Vec<Value>) -> Vec<(Value, Value)> {
     const CLOSE: usize = 4;
     let mut pairs = Vec::new();
@@ -129,7 +129,7 @@ pub(super) fn pair_up(missing: &mut Vec<Value>, extra: &mut Vec<Value>) -> Vec<(
     pairs
 }
 
-/// Says what a new row is about, for a reader.
+/// Returns a readable title for a new row.
 pub(super) fn title(table: &str, row: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
     match table {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::rows::{SOME_TIME, is_published_time};
 use crate::state::State;
 
-/// Opens the documents within rows, and replaces contexts and times in them that were made up.
+/// Parses the documents within rows, and replaces generated contexts and times in them.
 pub(super) fn open(after: &mut State, before: &State) {
     let known = known(before);
     let contexts: BTreeSet<String> = after
@@ -16,7 +16,7 @@ pub(super) fn open(after: &mut State, before: &State) {
         .filter_map(|row| Some(row["data"]["id"].as_str()?.to_owned()))
         .collect();
     let made_up = |context: &Value| {
-        // One with a row of its own is named after that row.
+        // A context with a row of its own is named after that row.
         context.as_str().is_some_and(|text| !known.contains(text) && !contexts.contains(text))
     };
     for job in after.rows_mut("oban_jobs") {
@@ -42,10 +42,10 @@ pub(super) fn open(after: &mut State, before: &State) {
     }
 }
 
-/// What a comparison shows for a context that was made up.
+/// Placeholder for a generated context.
 const SOME_CONTEXT: &str = "(a context)";
 
-/// Reads JSON text of the form that the servers write: compact, with sorted keys.
+/// Parses JSON text in the form that the servers write: compact, with sorted keys.
 fn parsed(text: &Value) -> Option<Value> {
     let text = text.as_str()?;
     let document: Value = serde_json::from_str(text).ok()?;
@@ -67,7 +67,7 @@ fn canonical(document: &mut Value, known: &BTreeSet<&str>, made_up: &impl Fn(&Va
     }
 }
 
-/// The contexts and times of publication that stood in the rows before.
+/// Contexts and publication times in the rows before the command.
 fn known(before: &State) -> BTreeSet<&str> {
     let rows = before.rows("activities").iter().chain(before.rows("objects"));
     rows.flat_map(|row| {

@@ -3,11 +3,12 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
-/// What a comparison shows for a mail's text.
+/// Placeholder for the body of a mail.
 const SOME_BODY: &str = "(a body)";
 
-/// Replaces a mail by what it says, but for the body: the recorded ones are the original's wording,
-/// and ostrakon has its own. A mail that cannot be read stays as it is, and differs from any other.
+/// Replaces an encoded mail with its content, without the body: recorded bodies have the original's
+/// wording, and ostrakon has its own. A mail that cannot be decoded stays as it is, and differs
+/// from any other.
 pub(super) fn canonical_mail(row: &mut Map<String, Value>) {
     let is_mail = row.get("worker").and_then(Value::as_str) == Some("Pleroma.Workers.MailerWorker");
     let Some(encoded) = row.get_mut("args").and_then(|args| args.get_mut("encoded_email")) else {
@@ -23,10 +24,11 @@ pub(super) fn canonical_mail(row: &mut Map<String, Value>) {
     }
 }
 
-/// Decodes a mail of `oban_jobs.args.encoded_email`. Texts become strings, names of the server's
-/// program `{"atom": …}`, tuples `{"tuple": […]}`. A map also tells the order of its keys.
+/// Decodes a mail in `oban_jobs.args.encoded_email`. Texts become strings, Erlang atoms
+/// `{"atom": …}`, tuples `{"tuple": […]}`. A map also records the order of its keys.
 ///
-/// Only what the recorded servers write can be read: another tag for the same thing is a difference.
+/// Decodes only what the recorded servers write: a different tag for the same value is a
+/// difference.
 pub fn decoded_mail(encoded: &str) -> Option<Value> {
     let bytes = STANDARD.decode(encoded).ok()?;
     let mut reader = Reader { rest: bytes.strip_prefix(&[131])? };

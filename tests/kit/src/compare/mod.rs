@@ -1,9 +1,9 @@
-//! Compares the rows that a command left with those that were recorded.
+//! Compares the rows that a command left with recorded rows.
 //!
-//! Not fixed are ids, tokens and times that the command makes up. Rows that were there before are
-//! compared by primary key, their times only as changed or unchanged. New rows are compared as
-//! multisets of what they say; where one refers to another new row, it must be to a row that says
-//! the same. Mails are compared by what they say, but for their bodies.
+//! Ids, tokens and times that the command generates may differ. Old rows are compared by primary
+//! key, their times only as changed or unchanged. New rows are compared as multisets of their
+//! content. A reference from one new row to another must lead to a row with the same content. Mails
+//! are compared by content, without their bodies.
 
 mod difference;
 mod embedded;
@@ -23,16 +23,16 @@ use difference::{leaf_differences, pair_up, title};
 use rows::{Key, canonical_kept, forgive_tombstone_counts, key_of};
 use symbols::Symbols;
 
-/// One side's rows, ready to be compared.
+/// Rows of one side, ready to be compared.
 struct Side {
-    /// Rows that were there before, by table and primary key.
+    /// Old rows, by table and primary key.
     kept: BTreeMap<(String, Key), Value>,
-    /// Rows that were not, by table.
+    /// New rows, by table.
     new: BTreeMap<String, Vec<Value>>,
 }
 
-/// Lists where `actual` is not what the recording expects, given the rows before the command.
-/// Gives nothing when both say the same.
+/// Lists the differences between `actual` and the recording, given the rows before the command.
+/// Empty when both have the same content.
 pub fn compare(before: &State, expected: &State, actual: &State) -> Vec<Difference> {
     let mut before = before.clone();
     forgive_tombstone_counts(&mut before);

@@ -1,4 +1,4 @@
-//! What of a single row is fixed.
+//! The comparable content of a single row.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::mail::canonical_mail;
 use crate::state::State;
 
-/// Columns whose values are random.
+/// Columns with random values.
 const SECRETS: [&str; 8] = [
     "token",
     "refresh_token",
@@ -20,10 +20,10 @@ const SECRETS: [&str; 8] = [
     "key_id",
 ];
 
-/// What a comparison shows for a time that was made up, of the right form.
+/// Placeholder for a generated time of the right form.
 pub(super) const SOME_TIME: &str = "(a time)";
 
-/// A row's primary key, as text.
+/// Primary key of a row, as text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key(Vec<String>);
 
@@ -33,7 +33,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// Gives the primary key of a row; the whole row where the table has none.
+/// Returns the primary key of a row, or the whole row if its table has none.
 pub(super) fn key_of(table: &str, row: &Value) -> Key {
     let columns: &[&str] = match table {
         "data_migration_failed_ids" => &["data_migration_id", "record_id"],
@@ -54,8 +54,8 @@ pub(super) fn key_of(table: &str, row: &Value) -> Key {
         .collect())
 }
 
-/// Takes away what the original writes onto objects that are already tombstones: a count of no
-/// replies and no quotes.
+/// Removes the zero counts of replies and quotes that the original writes to objects that are
+/// already tombstones.
 pub(super) fn forgive_tombstone_counts(state: &mut State) {
     for row in state.rows_mut("objects") {
         if row["data"]["type"] != "Tombstone" {
@@ -71,7 +71,7 @@ pub(super) fn forgive_tombstone_counts(state: &mut State) {
     }
 }
 
-/// Replaces what is not fixed in a row that was there before.
+/// Replaces values that may differ in an old row.
 pub(super) fn canonical_kept(table: &str, before: &Value, after: &Value) -> Value {
     let mut row = after.clone();
     let Some(columns) = row.as_object_mut() else { return row };
@@ -90,7 +90,7 @@ pub(super) fn canonical_kept(table: &str, before: &Value, after: &Value) -> Valu
     row
 }
 
-/// Replaces times and secrets in a row that was not there before, and takes its id away.
+/// Replaces times and secrets in a new row, and removes its id.
 pub(super) fn canonical_new(
     table: &str,
     row: &Value,
@@ -125,7 +125,7 @@ pub(super) fn canonical_new(
     row
 }
 
-/// Tells for when a row is scheduled: a post's expiry, or whole seconds after its insertion.
+/// Describes when a row is scheduled: at a post's expiry, or whole seconds after its insertion.
 fn schedule(row: &Value, expirations: &BTreeSet<NaiveDateTime>) -> Option<String> {
     let time = |column: &str| time_of(row[column].as_str()?);
     let scheduled = time("scheduled_at")?;
@@ -133,11 +133,11 @@ fn schedule(row: &Value, expirations: &BTreeSet<NaiveDateTime>) -> Option<String
         return Some(format!("(at {scheduled})"));
     }
     let between = scheduled - time("inserted_at")?;
-    // Half a second is added so that the fraction is rounded, not cut.
+    // Half a second is added so that the fraction is rounded, not cut off.
     Some(format!("(after {} s)", (between.num_milliseconds() + 500).div_euclid(1000)))
 }
 
-/// Replaces the time of deletion, when it has the form that the servers write.
+/// Replaces the time of deletion if it has the form that the servers write.
 fn canonical_tombstone(columns: &mut Map<String, Value>) {
     let Some(data) = columns.get_mut("data").and_then(Value::as_object_mut) else { return };
     if data.get("type") != Some(&json!("Tombstone")) {
@@ -152,7 +152,7 @@ fn canonical_tombstone(columns: &mut Map<String, Value>) {
     }
 }
 
-/// Says whether this is the servers' form of a time in JSON: `2026-01-31T12:00:00.123456Z`.
+/// Whether a value is a time in the servers' JSON form: `2026-01-31T12:00:00.123456Z`.
 pub(super) fn is_published_time(value: &Value) -> bool {
     value.as_str().is_some_and(|text| {
         text.len() == 27 && text.ends_with('Z') && time_of(&text[..26]).is_some()
@@ -169,6 +169,6 @@ fn is_secret(name: &str, value: &Value) -> bool {
 
 pub(super) fn time_of(text: &str) -> Option<NaiveDateTime> {
     let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
-    // A leap second is no time that PostgreSQL writes.
+    // PostgreSQL never writes a leap second.
     (time.nanosecond() < 1_000_000_000).then_some(time)
 }

@@ -1,4 +1,4 @@
-//! Names for new rows that do not depend on the ids they happened to get.
+//! Names for new rows that do not depend on their generated ids.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,20 +10,21 @@ use super::rows::{canonical_new, time_of};
 use crate::flake::flake_text;
 use crate::state::State;
 
-/// What every new row is called, by each of the ways in which others refer to it.
+/// Symbols of all new rows, by each way in which other rows refer to them.
 pub(super) struct Symbols {
-    /// Symbol of a uuid, its flake text, or an `ActivityPub` id.
+    /// Symbol of a uuid, its flake text, or an ActivityPub id.
     texts: BTreeMap<String, String>,
     /// Symbol of a number in `objects.id`.
     objects: BTreeMap<i64, String>,
-    /// How often each text or number of a new row is referred to, and from where.
+    /// Number of references to each text or number of a new row, by place of the reference.
     references: BTreeMap<String, BTreeMap<String, u64>>,
-    /// When posts expire: a job for that time is fixed, however long after its insertion it is.
+    /// Expiry times of posts: a job scheduled for one is compared by that time, not by the delay
+    /// since its insertion.
     expirations: BTreeSet<NaiveDateTime>,
 }
 
 impl Symbols {
-    /// Names the new rows of a state after what they say.
+    /// Names the new rows of a state after their content.
     pub(super) fn of(before: &State, after: &State, is_new: impl Fn(&str, &Value) -> bool) -> Self {
         let known = activitypub_ids(before);
         let mut symbols = Self {
@@ -37,7 +38,7 @@ impl Symbols {
             .flat_map(|table| after.rows(table).iter().map(move |row| (table, row)))
             .filter(|(table, row)| is_new(table, row))
             .collect();
-        // First without looking at references, then with those to rows named in the first round.
+        // First without references, then with references to the rows that the first round named.
         for (table, row) in &new {
             for name in names(table, row, &known) {
                 symbols.texts.insert(name, format!("«a new row of {table}»"));
@@ -68,7 +69,7 @@ impl Symbols {
         symbols
     }
 
-    /// Replaces every reference to a new row by that row's symbol.
+    /// Replaces every reference to a new row with that row's symbol.
     pub(super) fn resolve(&self, table: &str, row: &Value) -> Value {
         let mut row = row.clone();
         visit(&mut row, &mut String::new(), &mut |path, value| {
@@ -79,8 +80,8 @@ impl Symbols {
         row
     }
 
-    /// Gives what a new row says, and how often others refer to this very row: two rows that say
-    /// the same must each have their own job.
+    /// Returns the content of a new row, and the number of references to this very row: two rows
+    /// with the same content must each have their own job.
     pub(super) fn canonical_new(&self, table: &str, row: &Value) -> Value {
         let mut canonical = self.resolve(table, &canonical_new(table, row, &self.expirations));
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
@@ -99,7 +100,7 @@ impl Symbols {
         let mut row = row.clone();
         let mut found = Vec::new();
         visit(&mut row, &mut String::new(), &mut |path, value| {
-            // A row's own id is no reference to it.
+            // A row's own id is not a reference to it.
             let own = path == "id" || (path == "data.id" && table != "oban_jobs");
             if !own && self.symbol(table, path, value).is_some() {
                 let name = value.as_str().map_or_else(|| object_name(value), str::to_owned);
@@ -122,7 +123,7 @@ impl Symbols {
     }
 }
 
-/// Says whether a number in this place is an `objects.id`.
+/// Whether a number in this place is an `objects.id`.
 fn names_an_object(table: &str, path: &str) -> bool {
     path == "object_id"
         || (table == "oban_jobs" && path == "args.object")
@@ -130,7 +131,8 @@ fn names_an_object(table: &str, path: &str) -> bool {
         || (matches!(table, "activities" | "oban_jobs") && path.ends_with("context_id"))
 }
 
-/// Lists what others call a row. An `ActivityPub` id that was known before is fixed, not made up.
+/// Lists the texts by which other rows refer to a row. An ActivityPub id that existed before is
+/// fixed, not generated.
 fn names(table: &str, row: &Value, known: &BTreeSet<&str>) -> Vec<String> {
     let mut names = Vec::new();
     if let Some(id) = row["id"].as_str().and_then(|text| text.parse::<Uuid>().ok()) {
@@ -149,19 +151,19 @@ fn names(table: &str, row: &Value, known: &BTreeSet<&str>) -> Vec<String> {
     names
 }
 
-/// Gives the name under which references by number are counted; no text in a row looks like it.
+/// Returns the name under which references by number are counted; no text in a row has this form.
 fn object_name(id: &Value) -> String {
     format!("«object {id}»")
 }
 
-/// Lists the times at which posts expire.
+/// Lists the expiry times of posts.
 fn expirations(before: &State) -> BTreeSet<NaiveDateTime> {
     let times =
         before.rows("activities").iter().filter_map(|row| row["data"]["expires_at"].as_str());
     times.filter_map(|text| time_of(text.trim_end_matches('Z'))).collect()
 }
 
-/// Lists the ids of activities and objects that the rows before the command mention.
+/// Lists the ids of activities and objects in the rows before the command.
 fn activitypub_ids(before: &State) -> BTreeSet<&str> {
     let rows = before.rows("activities").iter().chain(before.rows("objects"));
     rows.flat_map(|row| {
@@ -172,7 +174,7 @@ fn activitypub_ids(before: &State) -> BTreeSet<&str> {
     .collect()
 }
 
-/// Calls with every leaf and its path, e.g. `args.activity_id` or `recipients.0`.
+/// Calls `look` with every leaf and its path, e.g. `args.activity_id` or `recipients.0`.
 fn visit(value: &mut Value, path: &mut String, look: &mut impl FnMut(&str, &mut Value)) {
     let length = path.len();
     let mut step = |name: &str, value: &mut Value| {

@@ -1,4 +1,4 @@
-//! A certificate authority of a test's own, and what it has signed.
+//! A test's own certificate authority, and a certificate signed by it.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -10,14 +10,14 @@ use tempfile::TempDir;
 
 use super::guard::Account;
 
-/// Files in PEM, for servers on this machine and for whoever connects to them. They go on drop.
+/// PEM files for servers on this machine and their clients. Deleted on drop.
 #[derive(Debug)]
 pub struct Certificates {
     folder: TempDir,
 }
 
 impl Certificates {
-    /// Makes an authority, and a certificate of it for `localhost` and 127.0.0.1.
+    /// Creates an authority, and a certificate signed by it for `localhost` and 127.0.0.1.
     pub fn make() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("ostrakon-tls-").tempdir()?;
         let certificates = Self { folder };
@@ -35,22 +35,22 @@ impl Certificates {
         Ok(certificates)
     }
 
-    /// Gives the authority's certificate.
+    /// Returns the path of the authority's certificate.
     pub fn authority(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    /// Gives the certificate that it signed.
+    /// Returns the path of the signed certificate.
     pub fn certificate(&self) -> PathBuf {
         self.folder.path().join("own.pem")
     }
 
-    /// Gives the key of that certificate.
+    /// Returns the path of that certificate's key.
     pub fn key(&self) -> PathBuf {
         self.folder.path().join("own.key")
     }
 
-    /// Writes a file that servers accept: nobody but their user may read it.
+    /// Writes a file that servers accept: only their user can read it.
     fn write(&self, name: &str, text: &str) -> Result<()> {
         let path = self.folder.path().join(name);
         fs::write(&path, text)?;

@@ -1,5 +1,5 @@
-//! What both servers need: a private folder, a port, an unprivileged user, and a guard that ends
-//! the server when this process is gone.
+//! Common parts of the servers: a private folder, a port, an unprivileged user, and a guard that
+//! ends the server when this process ends.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -13,19 +13,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use rustix::fs::{statfs, statvfs};
 
-/// How long a server may take to accept connections, and to end.
+/// Time limit for a server to accept connections, and to end.
 pub(super) const DEADLINE: Duration = Duration::from_mins(1);
 
-/// What `statfs(2)` calls a file system in memory.
+/// Magic number of an in-memory file system in `statfs(2)`.
 const TMPFS: i64 = 0x0102_1994;
 
-/// Pause between two looks at whether a server is ready.
+/// Interval between two polls of a server.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Runs after the pipe on its standard input is closed, by `Drop` or by the kernel when this
-/// process ended in whatever way: ends the server named in the pid file, removes the folder.
-/// The death signal of Linux would not do: it follows the *thread* that started the child, and a
-/// test's thread ends long before the process.
+/// Script that ends the server named in the pid file and removes the folder. It first waits until
+/// the pipe on its standard input is closed: by `Drop`, or by the kernel when this process ends for
+/// any reason. The parent-death signal of Linux is no replacement: it follows the *thread* that
+/// started the child, and a test's thread ends long before the process.
 const WATCHDOG: &str = r#"
 trap '' HUP INT TERM
 cat >/dev/null
@@ -40,7 +40,7 @@ fi
 rm -rf -- "$1"
 "#;
 
-/// A private folder with the watchdog that removes it, and the server in it, at the end.
+/// A private folder with a watchdog that finally ends the server in it and removes it.
 #[derive(Debug)]
 pub(super) struct Guard {
     folder: PathBuf,
@@ -49,8 +49,8 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Makes a folder in `place` that only this user (or `account`, if given) may enter, and starts
-    /// the watchdog. `pid_file` is relative to the folder; `signal` is what ends the server.
+    /// Creates a folder in `place` that only this user (or `account`, if set) may enter, and starts
+    /// the watchdog. `pid_file` is relative to the folder; `signal` ends the server.
     pub(super) fn new(
         prefix: &str,
         place: &Path,
@@ -88,7 +88,8 @@ impl Guard {
         &self.folder
     }
 
-    /// Starts a program in the folder, apart from the terminal's process group, its output in `log`.
+    /// Starts a program in the folder, outside the terminal's process group, with its output in
+    /// `log`.
     pub(super) fn spawn(&self, command: &mut Command) -> Result<Child> {
         let log = fs::File::options()
             .create(true)
@@ -105,7 +106,7 @@ impl Guard {
             .with_context(|| format!("cannot start {}", command.get_program().display()))
     }
 
-    /// Gives the end of what the server wrote, for error messages.
+    /// Returns the end of the server's log, for error messages.
     pub(super) fn log_tail(&self) -> String {
         let text = fs::read_to_string(self.log()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
@@ -120,24 +121,24 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         drop(self.lifeline.take());
-        // The watchdog removes the folder; nobody is left to hear of a failure.
+        // The watchdog removes the folder; a failure cannot be reported any more.
         let _ = self.watchdog.wait();
     }
 }
 
-/// Where the folder of a server goes whose data may be lost: into memory where there is plenty, for
-/// a database is hundreds of files, and a disk takes four times as long to make them.
+/// Returns the parent folder for a server whose data may be lost. It is in memory if there is
+/// enough: a database is hundreds of files, and a disk takes four times as long to create them.
 pub(super) fn quick_place() -> PathBuf {
-    /// What the tests need at most, and as much again.
+    /// Twice the maximum that the tests need.
     const PLENTY: u64 = 4 << 30;
     let memory = Path::new("/dev/shm");
     let plenty = statvfs(memory).is_ok_and(|there| there.f_bavail * there.f_frsize >= PLENTY);
-    // Not where a container has only a folder on its disk under that name.
+    // Not if a container has only an ordinary folder on its disk under that name.
     let in_memory = statfs(memory).is_ok_and(|there| there.f_type == TMPFS);
     if plenty && in_memory { memory.to_owned() } else { durable_place() }
 }
 
-/// Where the folder of a server goes that cares for its data.
+/// Returns the parent folder for a server whose data must survive.
 pub(super) fn durable_place() -> PathBuf {
     std::env::temp_dir()
 }
@@ -150,9 +151,9 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Gives `postgres` or `nobody` when this process is root, else nothing.
+    /// Returns `postgres` or `nobody` if this process is root, otherwise `None`.
     pub(super) fn unprivileged() -> Result<Option<Self>> {
-        // The owner of our own folder in /proc is the effective user.
+        // The owner of this process's folder in /proc is the effective user.
         let Ok(own) = fs::metadata("/proc/self") else { return Ok(None) };
         if own.uid() != 0 {
             return Ok(None);
@@ -176,7 +177,7 @@ impl Account {
         }
     }
 
-    /// Its numbers, for `chown`.
+    /// Returns uid and gid, for `chown`.
     pub(super) fn ids(self) -> (u32, u32) {
         (self.uid, self.gid)
     }
@@ -188,15 +189,15 @@ impl Account {
     }
 }
 
-/// Gives a loopback port that was free a moment ago. Another process may take it before the
-/// server does; callers start again with another port then.
+/// Returns a loopback port that was free a moment ago. Another process may take it before the
+/// server does; callers then retry with another port.
 pub(super) fn free_port() -> Result<u16> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on the loopback")?;
     Ok(listener.local_addr()?.port())
 }
 
-/// Waits until `ready` holds. Fails when the server ended or the deadline passed.
+/// Waits until `ready` returns true. Fails if the server ends or the deadline passes.
 pub(super) fn await_ready(
     server: &mut Child,
     name: &str,
@@ -218,12 +219,12 @@ pub(super) fn await_ready(
     Ok(())
 }
 
-/// Sends a signal through the shell's own `kill`, as the standard library knows only SIGKILL.
+/// Sends a signal with the shell's own `kill`: the standard library knows only SIGKILL.
 pub(super) fn signal(child: &Child, name: &str) -> Result<()> {
     signal_to(child.id(), name)
 }
 
-/// Sends a signal to the process with an id.
+/// Sends a signal to a process by its id.
 pub(super) fn signal_to(pid: u32, name: &str) -> Result<()> {
     let pid = pid.to_string();
     let status = Command::new("sh")
@@ -237,21 +238,21 @@ pub(super) fn signal_to(pid: u32, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Gives the ids of the processes that a process has started itself.
+/// Returns the ids of a process's direct children.
 pub(super) fn children(parent: u32) -> Result<Vec<u32>> {
     let parent = parent.to_string();
     let processes = fs::read_dir("/proc").context("cannot read /proc")?;
     let ids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let is_child = |id: &u32| {
         let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-        // The name in brackets may hold anything; state and parent follow it.
+        // The name in parentheses may contain anything; state and parent follow it.
         let after_name = stat.rsplit_once(')').map(|(_, rest)| rest);
         after_name.and_then(|rest| rest.split_whitespace().nth(1)) == Some(parent.as_str())
     };
     Ok(ids.filter(is_child).collect())
 }
 
-/// Waits for the end of a server that was told to stop; kills it when the deadline passes.
+/// Waits for the end of a server that was asked to stop; kills it when the deadline passes.
 pub(super) fn reap(child: &mut Child) -> Result<()> {
     let started = Instant::now();
     while child.try_wait()?.is_none() {
@@ -263,7 +264,7 @@ pub(super) fn reap(child: &mut Child) -> Result<()> {
     Ok(())
 }
 
-/// Waits between two looks at another process, which gives no event to wait for.
+/// Waits between two polls of another process, which offers no event to wait for.
 #[expect(clippy::disallowed_methods, reason = "another process's readiness can only be polled")]
 fn pause() {
     thread::sleep(POLL);

@@ -1,4 +1,4 @@
-//! Private `PostgreSQL` and Redis servers that end with the process that started them.
+//! Private PostgreSQL and Redis servers that end with the process that started them.
 
 mod certificates;
 mod guard;

@@ -1,4 +1,4 @@
-//! A private `PgBouncer` before a `PostgreSQL`.
+//! A private `PgBouncer` in front of PostgreSQL.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
@@ -10,18 +10,18 @@ use anyhow::{Context as _, Result};
 use super::guard::{Account, Guard, await_ready, durable_place, free_port, reap, signal};
 use super::programs::program;
 
-/// A private `PgBouncer` on its own loopback port. It ends, and its folder goes, on drop.
+/// A private `PgBouncer` on its own loopback port. Drop ends it and removes its folder.
 #[derive(Debug)]
 pub struct PgBouncer {
     server: Child,
     port: u16,
-    // Last, so that the server is gone before its folder.
+    // Last, so that the server ends before its folder is removed.
     _guard: Guard,
 }
 
 impl PgBouncer {
-    /// Starts one before the `PostgreSQL` on a loopback port, with this `pool_mode` and more settings, each
-    /// as name and value. Whoever is in `users` gets in.
+    /// Starts a `PgBouncer` in front of the PostgreSQL on a loopback port, with this `pool_mode`
+    /// and extra settings, each as name and value. Every role in `users` may connect.
     pub fn start(
         postgres_port: u16,
         pool_mode: &str,
@@ -60,7 +60,7 @@ impl PgBouncer {
         Ok(Self { server, port, _guard: guard })
     }
 
-    /// Gives the port on 127.0.0.1 where it listens.
+    /// Returns the port on 127.0.0.1 where it listens.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -68,7 +68,7 @@ impl PgBouncer {
 
 impl Drop for PgBouncer {
     fn drop(&mut self) {
-        // The guard's watchdog tries again; there is nobody to report a failure to.
+        // The guard's watchdog tries again; a failure cannot be reported from here.
         let _ = signal(&self.server, "QUIT").and_then(|()| reap(&mut self.server));
     }
 }

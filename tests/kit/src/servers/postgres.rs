@@ -1,4 +1,4 @@
-//! A private `PostgreSQL` server.
+//! A private PostgreSQL server.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
@@ -13,21 +13,22 @@ use super::guard::{
 };
 use super::programs::postgres_folder;
 
-/// How often a start is tried again with another port.
+/// Maximum number of starts, each with another port.
 const PORT_ATTEMPTS: u32 = 5;
 
-/// How a private `PostgreSQL` is set up.
+/// Options of a private PostgreSQL.
 #[derive(Debug, Clone, Default)]
 pub struct PostgresOptions {
-    /// Keeps `fsync` and its relatives on, as on a real server: for measurements and crash tests.
+    /// Keeps `fsync` and related settings on, as on a real server: for measurements and crash
+    /// tests.
     pub durable: bool,
-    /// More settings, each as name and value, e.g. `shared_preload_libraries`.
+    /// Extra settings, each as name and value, e.g. `shared_preload_libraries`.
     pub extra: Vec<(String, String)>,
 }
 
-/// A private `PostgreSQL` server: own data folder, own socket folder, own loopback port, superuser
-/// `postgres` without a password. It ends, and its folder goes, on drop; also when this process
-/// ends without dropping it (exit, panic, SIGKILL).
+/// A private PostgreSQL server: own data folder, own socket folder, own loopback port, superuser
+/// `postgres` without a password. Drop ends it and removes its folder. This also happens when the
+/// process ends without a drop (exit, panic, SIGKILL).
 #[derive(Debug)]
 pub struct Postgres {
     server: Option<Child>,
@@ -35,13 +36,13 @@ pub struct Postgres {
     account: Option<Account>,
     port: u16,
     options: PostgresOptions,
-    // Last, so that the server is gone before its folder.
+    // Last, so that the server ends before its folder is removed.
     guard: Guard,
 }
 
 impl Postgres {
-    /// Starts a server that does not care for its data after a power cut (`fsync` off). Blocks
-    /// until it accepts connections, at most 60 s.
+    /// Starts a server whose data need not survive a power cut (`fsync` off). Blocks until it
+    /// accepts connections, at most 60 s.
     pub fn start() -> Result<Self> {
         Self::start_with(PostgresOptions::default())
     }
@@ -61,7 +62,7 @@ impl Postgres {
         Self::start_by(initdb, options)
     }
 
-    /// Starts a replica of this server, which follows it by streaming.
+    /// Starts a streaming replica of this server.
     pub fn start_replica(&self) -> Result<Self> {
         let mut basebackup = Command::new(self.programs.join("pg_basebackup"));
         basebackup
@@ -70,7 +71,7 @@ impl Postgres {
         Self::start_by(basebackup, self.options.clone())
     }
 
-    /// Starts a server on the data folder that a command makes.
+    /// Starts a server on the data folder that a command creates.
     fn start_by(mut make_cluster: Command, options: PostgresOptions) -> Result<Self> {
         let programs = postgres_folder()?;
         let account = Account::unprivileged()?;
@@ -89,35 +90,35 @@ impl Postgres {
         }
     }
 
-    /// Gives the URL of a database of this server.
+    /// Returns the URL of a database of this server.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Gives the URL of a database of this server for a role of it. Nobody asks for passwords.
+    /// Returns the URL of a database of this server for a role. The server checks no passwords.
     pub fn url_as(&self, role: &str, password: &str, database: &str) -> String {
         format!("postgres://{role}:{password}@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Gives the port on 127.0.0.1 where it listens.
+    /// Returns the port on 127.0.0.1 where it listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Stops the server and all its processes from running (SIGSTOP): connections stay, and
-    /// nothing is answered.
+    /// Freezes the server and all its processes (SIGSTOP): connections stay open, and nothing is
+    /// answered.
     pub fn freeze(&self) -> Result<()> {
         let Some(server) = &self.server else { return Ok(()) };
-        // The parent first, so that nobody new comes after the list was made.
+        // The parent first, so that no child starts after the list was read.
         signal(server, "STOP")?;
         for pid in children(server.id())? {
-            // It may have ended by itself.
+            // The child may have ended by itself.
             let _ = signal_to(pid, "STOP");
         }
         Ok(())
     }
 
-    /// Lets a frozen server go on.
+    /// Resumes a frozen server.
     pub fn thaw(&self) -> Result<()> {
         let Some(server) = &self.server else { return Ok(()) };
         for pid in children(server.id())? {
@@ -126,16 +127,16 @@ impl Postgres {
         signal(server, "CONT")
     }
 
-    /// Stops the server as a crash would: no checkpoint, every connection cut.
+    /// Stops the server like a crash: no checkpoint, all connections cut.
     pub fn stop_immediate(&mut self) -> Result<()> {
-        // A frozen process hears nothing.
+        // A frozen process does not react to other signals.
         self.thaw()?;
         let Some(mut server) = self.server.take() else { return Ok(()) };
         signal(&server, "QUIT")?;
         reap(&mut server)
     }
 
-    /// Starts the server again on the same port, after stopping it if it still runs.
+    /// Restarts the server on the same port; stops it first if it still runs.
     pub fn restart(&mut self) -> Result<()> {
         if let Some(mut server) = self.server.take() {
             signal(&server, "INT")?;
@@ -144,7 +145,7 @@ impl Postgres {
         self.launch()
     }
 
-    /// Makes a replica take writes, and waits until it does.
+    /// Promotes a replica, and waits until it accepts writes.
     pub fn promote(&self) -> Result<()> {
         let mut command = Command::new(self.programs.join("pg_ctl"));
         command.args(["promote", "--wait", "--pgdata=data"]);
@@ -177,7 +178,8 @@ impl Postgres {
         let pid_file = self.guard.folder().join("data/postmaster.pid");
         let pid = server.id().to_string();
         let port = self.port;
-        // A line of the pid file says `ready`; its first line tells our server from a past one.
+        // A line of the pid file says `ready`. The first line identifies this server, not an
+        // earlier one.
         let ready = || {
             fs::read_to_string(&pid_file).is_ok_and(|text| {
                 let mut lines = text.lines();
@@ -192,7 +194,7 @@ impl Postgres {
 
     fn settings(&self) -> Vec<(String, String)> {
         let socket_folder = self.guard.folder().display().to_string();
-        // A socket's path may have no more than 107 bytes, and a TMPDIR can be longer than that.
+        // A socket's path has a maximum of 107 bytes, and TMPDIR can be longer than that.
         let socket_folder = if socket_folder.len() > 80 { String::new() } else { socket_folder };
         let port = self.port.to_string();
         let mut settings = vec![
@@ -220,7 +222,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // The guard's watchdog tries again; there is nobody to report a failure to.
+        // The guard's watchdog tries again; a failure cannot be reported from here.
         let _ = self.stop_immediate();
     }
 }

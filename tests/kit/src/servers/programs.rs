@@ -1,4 +1,4 @@
-//! Finds the server programs, and says what to install when they are not there.
+//! Finds the server programs, and says what to install if they are missing.
 
 use std::env;
 use std::fs;
@@ -7,11 +7,11 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-/// Oldest `PostgreSQL` that the tests may run on.
+/// Oldest PostgreSQL that the tests support.
 const OLDEST_POSTGRES: u32 = 15;
 
-/// Gives the folder that holds `initdb` and `postgres`: from PATH when new enough, else the newest
-/// of the folders that Debian and its relatives keep outside PATH.
+/// Returns the folder that holds `initdb` and `postgres`: from PATH if new enough, otherwise the
+/// newest of the folders that Debian and its derivatives keep outside PATH.
 pub fn postgres_folder() -> Result<PathBuf> {
     let on_path = on_path("postgres").and_then(|p| fs::canonicalize(p).ok());
     if let Some(folder) = on_path.as_deref().and_then(Path::parent)
@@ -33,7 +33,7 @@ pub fn postgres_folder() -> Result<PathBuf> {
     })
 }
 
-/// Gives the path of `redis-server` or `redis-cli` (or of Valkey's program of the same use).
+/// Returns the path of `redis-server` or `redis-cli` (or of Valkey's equivalent).
 pub fn redis_program(name: &str) -> Result<PathBuf> {
     let valkey = name.replace("redis", "valkey");
     if let Some(found) = on_path(name).or_else(|| on_path(&valkey)) {
@@ -47,7 +47,7 @@ pub fn redis_program(name: &str) -> Result<PathBuf> {
     )
 }
 
-/// Gives the path of a program that is neither; Debian keeps some where only root looks.
+/// Returns the path of any other program. Debian installs some where only root's PATH leads.
 pub(super) fn program(name: &str, package: &str) -> Result<PathBuf> {
     on_path(name)
         .or_else(|| Some(Path::new("/usr/sbin").join(name)).filter(|file| file.is_file()))
@@ -74,7 +74,7 @@ fn is_complete(folder: &Path) -> bool {
     folder.join("postgres").is_file() && folder.join("initdb").is_file()
 }
 
-/// Reads the number out of what `postgres --version` prints, e.g. 15.
+/// Parses the major version from the output of `postgres --version`, e.g. 15.
 fn major_version(folder: &Path) -> Option<u32> {
     let output = Command::new(folder.join("postgres")).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

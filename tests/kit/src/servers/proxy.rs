@@ -1,4 +1,4 @@
-//! A network that can be made slow, deaf or broken: a TCP proxy in front of a server.
+//! A network that can be slow, unresponsive or broken: a TCP proxy in front of a server.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,30 +15,31 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use url::Url;
 
-/// Bytes read at once, and how many such pieces may be under way in one direction.
+/// Maximum bytes per read, and maximum number of such pieces in flight in one direction.
 const PIECE_BYTES: usize = 16 * 1024;
 const PIECES_UNDER_WAY: usize = 256;
 
-/// What the network between the two sides does.
+/// State of the network between the two sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
-    /// Everything passes at once.
+    /// Everything passes immediately.
     Open,
-    /// Every piece of data takes `latency` and up to `jitter` more, each way, in order.
+    /// Every piece of data is delayed by `latency` plus up to `jitter`, in each direction and in
+    /// order.
     Slow {
-        /// The least it takes, one way.
+        /// Minimum delay in one direction.
         latency: Duration,
-        /// The most that is added to it; the same sequence in every run.
+        /// Maximum extra delay; the same sequence in every run.
         jitter: Duration,
     },
-    /// Bytes vanish and sockets stay open, of new connections as well; what a side closes the other
-    /// learns when the hole is over. What vanished does not come back.
+    /// Bytes are lost and sockets stay open, for new connections as well. When one side closes, the
+    /// other learns it after the black hole ends. Lost bytes do not come back.
     BlackHole,
-    /// New connections are cut at once; those that there were are reset.
+    /// New connections are cut immediately; existing ones are reset.
     Refused,
 }
 
-/// A proxy on its own loopback port. It ends on drop, and all its connections with it.
+/// A proxy on its own loopback port. Drop ends it and all its connections.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -50,13 +51,13 @@ pub struct Proxy {
 struct Shared {
     upstream: (String, u16),
     link: watch::Sender<Link>,
-    /// What cuts each connection.
+    /// Senders that cut each connection.
     connections: Mutex<HashMap<u64, oneshot::Sender<()>>>,
 }
 
 impl Proxy {
-    /// Starts a proxy in front of `host` and `port`, with an open link. Runs on the tokio runtime
-    /// that calls it, so nothing passes while that is blocked.
+    /// Starts a proxy in front of `host` and `port`, with an open link. It runs on the caller's
+    /// tokio runtime, so nothing passes while that is blocked.
     pub async fn start(host: &str, port: u16) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
@@ -71,8 +72,8 @@ impl Proxy {
         Ok(Self { port: own_port, shared, accepting })
     }
 
-    /// Starts a proxy in front of the server that a URL names, and gives the URL by which that is
-    /// reached through it.
+    /// Starts a proxy in front of the server in a URL, and returns the URL that leads through the
+    /// proxy.
     pub async fn before(url: &str) -> Result<(Self, String)> {
         let mut through: Url = url.parse().context("the URL of the server cannot be read")?;
         let host = through.host_str().context("the URL names no host")?.to_owned();
@@ -84,12 +85,12 @@ impl Proxy {
         Ok((proxy, through.into()))
     }
 
-    /// Gives the port on 127.0.0.1 where it listens.
+    /// Returns the port on 127.0.0.1 where it listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Changes the network, for the connections there are and for new ones.
+    /// Changes the network, for existing and new connections.
     pub fn set(&self, link: Link) {
         self.shared.link.send_replace(link);
         if link == Link::Refused {
@@ -97,15 +98,15 @@ impl Proxy {
         }
     }
 
-    /// Cuts every connection with a reset, on both sides; gives their number. The link stays as it
-    /// is.
+    /// Cuts every connection with a reset on both sides, and returns their number. The link stays
+    /// as it is.
     pub fn reset(&self) -> usize {
         let all = std::mem::take(&mut *self.shared.connections());
-        // One that ended by itself meanwhile no longer listens.
+        // A connection that has ended by itself no longer listens.
         all.into_values().filter_map(|cut| cut.send(()).ok()).count()
     }
 
-    /// Counts the connections that are open now.
+    /// Returns the number of open connections.
     pub fn connections(&self) -> usize {
         self.shared.connections().len()
     }
@@ -127,7 +128,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     // Aborted together with this task.
     let mut connections = JoinSet::new();
     for number in 0.. {
-        // Too many open files, at worst: the next one may do.
+        // At worst too many open files: the next one may succeed.
         let Ok((client, _)) = listener.accept().await else { continue };
         let (cut, is_cut) = oneshot::channel();
         shared.connections().insert(number, cut);
@@ -164,7 +165,7 @@ async fn serve(
     };
     if !whole {
         for side in [Some(&client), server.as_ref()].into_iter().flatten() {
-            // Closing then sends a reset. A socket that is broken already needs none.
+            // Closing then sends a reset. A broken socket needs none.
             let _ = side.set_zero_linger();
         }
     }
@@ -172,7 +173,7 @@ async fn serve(
     shared.connections().remove(&number);
 }
 
-/// Passes one direction on until its end; fails when either side is broken.
+/// Forwards one direction until its end; fails when either side is broken.
 async fn pass(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
@@ -220,7 +221,7 @@ async fn hole_is_over(mut link: watch::Receiver<Link>) {
     let _over = link.wait_for(|link| *link != Link::BlackHole).await;
 }
 
-/// A sequence that looks random and is the same in every run (splitmix64).
+/// A pseudo-random sequence that is the same in every run (splitmix64).
 struct Jitter(u64);
 
 impl Jitter {

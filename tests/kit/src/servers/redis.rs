@@ -10,25 +10,25 @@ use anyhow::{Context as _, Result, bail};
 use super::guard::{Guard, await_ready, durable_place, free_port, signal};
 use super::programs::redis_program;
 
-/// How often a start is tried again with another port.
+/// Maximum number of starts, each with another port.
 const PORT_ATTEMPTS: u32 = 5;
 
-/// How a private Redis is set up.
+/// Options of a private Redis.
 #[derive(Debug, Clone, Default)]
 pub struct RedisOptions {
-    /// More settings, each as name and value, e.g. `maxmemory`. Not `requirepass`: the kit itself
-    /// comes without a password; make a user with `ACL SETUSER` instead.
+    /// Extra settings, each as name and value, e.g. `maxmemory`. Not `requirepass`: the kit itself
+    /// connects without a password. Create a user with `ACL SETUSER` instead.
     pub extra: Vec<(String, String)>,
 }
 
-/// A private Redis server with an append-only file on its own loopback port. It ends, and its
-/// folder goes, on drop; also when this process ends without dropping it.
+/// A private Redis server with an append-only file on its own loopback port. Drop ends it and
+/// removes its folder. This also happens when the process ends without a drop.
 #[derive(Debug)]
 pub struct Redis {
     server: Option<Child>,
     port: u16,
     options: RedisOptions,
-    // Last, so that the server is gone before its folder.
+    // Last, so that the server ends before its folder is removed.
     guard: Guard,
 }
 
@@ -53,27 +53,27 @@ impl Redis {
         }
     }
 
-    /// Gives the URL of this server.
+    /// Returns the URL of this server.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Gives the URL of this server for a user of it.
+    /// Returns the URL of this server for one of its users.
     pub fn url_as(&self, user: &str, password: &str) -> String {
         format!("redis://{user}:{password}@127.0.0.1:{}", self.port)
     }
 
-    /// Gives the port on 127.0.0.1 where it listens.
+    /// Returns the port on 127.0.0.1 where it listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Stops the server from running (SIGSTOP): it keeps its connections and answers nothing.
+    /// Freezes the server (SIGSTOP): it keeps its connections and answers nothing.
     pub fn freeze(&self) -> Result<()> {
         self.server.as_ref().map_or(Ok(()), |server| signal(server, "STOP"))
     }
 
-    /// Lets a frozen server go on.
+    /// Resumes a frozen server.
     pub fn thaw(&self) -> Result<()> {
         self.server.as_ref().map_or(Ok(()), |server| signal(server, "CONT"))
     }
@@ -86,14 +86,13 @@ impl Redis {
         Ok(())
     }
 
-    /// Starts the server again on the same port with the data it had, after killing it if it
-    /// still runs.
+    /// Restarts the server on the same port with its data; kills it first if it still runs.
     pub fn restart(&mut self) -> Result<()> {
         self.kill()?;
         self.launch()
     }
 
-    /// Runs one command through redis-cli and gives its output without the last line break.
+    /// Runs one command through redis-cli and returns its output without the last line break.
     pub fn command(&self, arguments: &[&str]) -> Result<String> {
         let output = Command::new(redis_program("redis-cli")?)
             .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-e"])
@@ -121,7 +120,8 @@ impl Redis {
         let mut server = self.guard.spawn(&mut command)?;
         await_ready(&mut server, "Redis", &self.guard, || answers_ping(port))
             .with_context(|| format!("Redis did not start on port {port}"))?;
-        // A stranger on that port would answer PING as well; then ours has ended or is ending.
+        // Another server on that port would answer PING as well; then this one has ended or is
+        // ending.
         if self.command_process_id()? != server.id() {
             server.kill()?;
             server.wait()?;
@@ -141,12 +141,12 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        // The guard's watchdog tries again; there is nobody to report a failure to.
+        // The guard's watchdog tries again; a failure cannot be reported from here.
         let _ = self.kill();
     }
 }
 
-/// Says whether a server answers PING with PONG: while it reads its file it answers LOADING.
+/// Whether a server answers PING with PONG: while it loads its file it answers LOADING.
 fn answers_ping(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let timeout = Duration::from_secs(1);

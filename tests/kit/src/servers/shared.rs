@@ -7,13 +7,14 @@ use anyhow::{Context as _, Result};
 
 use super::{Postgres, Redis};
 
-/// Names the administration URL of a running `PostgreSQL`; it ends in `/postgres`.
+/// Environment variable with the administration URL of a running PostgreSQL; the URL ends in
+/// `/postgres`.
 const POSTGRES_URL: &str = "OSTRAKON_TEST_POSTGRES_URL";
 
-/// Names the URL of a running Redis.
+/// Environment variable with the URL of a running Redis.
 const REDIS_URL: &str = "OSTRAKON_TEST_REDIS_URL";
 
-/// A running server: named by the environment, or started by and ending with this process.
+/// A running server: named by the environment, or started by this process and ending with it.
 #[derive(Debug)]
 pub struct Server<T> {
     url: String,
@@ -22,14 +23,14 @@ pub struct Server<T> {
 }
 
 impl<T> Server<T> {
-    /// Gives the URL: for `PostgreSQL` that of the database `postgres`.
+    /// Returns the URL; for PostgreSQL that of the database `postgres`.
     pub fn url(&self) -> &str {
         &self.url
     }
 }
 
 impl Server<Postgres> {
-    /// Gives the URL of another database of this server.
+    /// Returns the URL of another database of this server.
     pub fn database_url(&self, database: &str) -> String {
         let (base, query) = match self.url.split_once('?') {
             Some((base, query)) => (base, format!("?{query}")),
@@ -40,8 +41,8 @@ impl Server<Postgres> {
     }
 }
 
-/// Gives the `PostgreSQL` of this test run: `OSTRAKON_TEST_POSTGRES_URL` when set, else one that is
-/// started at the first call and ends with the process.
+/// Returns the PostgreSQL of this test run: `OSTRAKON_TEST_POSTGRES_URL` if set, otherwise a server
+/// that starts at the first call and ends with the process.
 pub fn postgres() -> Result<&'static Server<Postgres>> {
     static SERVER: OnceLock<Server<Postgres>> = OnceLock::new();
     once(&SERVER, POSTGRES_URL, || {
@@ -50,8 +51,8 @@ pub fn postgres() -> Result<&'static Server<Postgres>> {
     })
 }
 
-/// Gives the Redis of this test run: `OSTRAKON_TEST_REDIS_URL` when set, else one that is started at
-/// the first call and ends with the process. Tests share it: use a key prefix of your own.
+/// Returns the Redis of this test run: `OSTRAKON_TEST_REDIS_URL` if set, otherwise a server that
+/// starts at the first call and ends with the process. Tests share it: use a separate key prefix.
 pub fn redis() -> Result<&'static Server<Redis>> {
     static SERVER: OnceLock<Server<Redis>> = OnceLock::new();
     once(&SERVER, REDIS_URL, || {

@@ -1,4 +1,4 @@
-//! What a client does, and the statements that all of it shares.
+//! The acts of a client, and the statements that they share.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -32,7 +32,7 @@ pub(super) enum Act {
 }
 
 impl Act {
-    /// Each with what it is called, and how often it comes among a hundred.
+    /// Each act with its name and its frequency in percent.
     const ALL: [(Self, &str, u32); 12] = [
         (Self::Post, "posts", 8),
         (Self::Reply, "replies", 22),
@@ -64,7 +64,7 @@ impl Act {
     }
 }
 
-/// When a post was deleted that a client deleted: what tells its Tombstone from those of others.
+/// Deletion time in the Tombstone of a post that a client deleted; distinguishes it from others.
 pub(super) const DELETED: &str = "2026-01-01T00:00:00Z";
 
 /// One client of the server.
@@ -75,7 +75,7 @@ pub(super) struct Client {
     pub(super) random: StdRng,
 }
 
-/// A post that somebody looks at.
+/// A post that a client sees.
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct Seen {
     pub(super) row: i64,
@@ -85,7 +85,7 @@ pub(super) struct Seen {
 }
 
 impl Client {
-    /// Does it. Returns whether there was anything to do it to.
+    /// Performs an act. Returns whether there was anything to act on.
     pub(super) async fn perform(&mut self, act: Act) -> sqlx::Result<bool> {
         match act {
             Act::Post => self.post(None).await,
@@ -106,8 +106,8 @@ impl Client {
         }
     }
 
-    /// Looks at a post: mostly one of the account's oldest, which go first where it is being
-    /// deleted; now and then one of those that it had to do with.
+    /// Chooses a post: mostly one of the account's oldest, which a run deletes first, and sometimes
+    /// one that the account interacted with.
     pub(super) async fn look(&mut self) -> sqlx::Result<Option<Seen>> {
         if self.random.random_bool(0.3) && !self.people.touched.is_empty() {
             let people = Arc::clone(&self.people);
@@ -128,7 +128,7 @@ impl Client {
         .await
     }
 
-    /// Looks at a post of the account's, of one of these types.
+    /// Chooses a post of the account, of one of these types.
     pub(super) async fn sample_own(&mut self, kinds: &[&str]) -> sqlx::Result<Option<Seen>> {
         let skipped = self.random.random_range(0..60_i64);
         sqlx::query_as(
@@ -145,8 +145,8 @@ impl Client {
         .await
     }
 
-    /// Whether another client has deleted it since it was seen. What somebody else deleted is not
-    /// noticed, as the server would not notice it.
+    /// Whether another client has deleted the post since it was seen. Deletions by other programs
+    /// are ignored, as the server would not notice them.
     pub(super) async fn has_been_deleted(&mut self, seen: &Seen) -> sqlx::Result<bool> {
         sqlx::query_scalar(
             "select data ->> 'deleted' is not distinct from $2 from objects where id = $1",
@@ -157,12 +157,12 @@ impl Client {
         .await
     }
 
-    /// Somebody of this server.
+    /// Returns a random local account other than the main one.
     pub(super) fn local(&mut self) -> Person {
         self.people.locals[self.random.random_range(0..self.people.locals.len())].clone()
     }
 
-    /// Somebody, from wherever.
+    /// Returns a random account, local or remote.
     pub(super) fn anybody(&mut self) -> Person {
         if self.random.random_bool(0.5) || self.people.remotes.is_empty() {
             return self.local();
@@ -170,18 +170,18 @@ impl Client {
         self.people.remotes[self.random.random_range(0..self.people.remotes.len())].clone()
     }
 
-    /// An id as the server makes them.
+    /// Generates an id like the server's.
     pub(super) fn flake(&mut self) -> Uuid {
         let ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         Uuid::from_u128((ms << 64) | u128::from(self.random.random::<u64>()))
     }
 
-    /// An address of something new.
+    /// Generates an address for a new object or activity.
     pub(super) fn url(&mut self, kind: &str) -> String {
         format!("{}/{kind}/{}", Community::BASE, Uuid::from_u128(self.random.random()))
     }
 
-    /// A reaction of somebody to a post.
+    /// Returns a reaction to a post.
     pub(super) fn reaction(&mut self, kind: &str, by: &Person, seen: &Seen) -> Value {
         json!({
             "id": self.url("activities"), "type": kind, "actor": by.ap_id, "object": seen.object,
@@ -190,7 +190,7 @@ impl Client {
     }
 }
 
-/// Inserts an activity; recipients are `to`, then `cc`.
+/// Inserts an activity; its recipients are `to`, then `cc`.
 pub(super) async fn insert_activity(
     db: &mut PgConnection,
     id: Uuid,
@@ -211,7 +211,7 @@ pub(super) async fn insert_activity(
     Ok(())
 }
 
-/// Notifies the author of a post, if that is somebody of this server and somebody else.
+/// Notifies the author of a post, if that is a local account other than `by`.
 pub(super) async fn notify(
     db: &mut PgConnection,
     activity: Uuid,
@@ -233,7 +233,7 @@ pub(super) async fn notify(
     Ok(())
 }
 
-/// Has the server's own queue tell other servers.
+/// Queues federation of an activity in the server's own queue.
 pub(super) async fn publish(
     db: &mut PgConnection,
     activity: Uuid,

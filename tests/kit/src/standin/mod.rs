@@ -1,10 +1,10 @@
-//! A stand-in for the running server: clients who post, answer, like, boost, vote, edit, follow, pin
-//! and delete, in the server's own order of statements, many of them at the very rows that a run is
-//! at. What became of each transaction is written down.
+//! A stand-in for the running server. Its clients post, reply, like, boost, vote, edit, follow, pin
+//! and delete, in the server's own order of statements, and often on the very rows that a run works
+//! on. It records the outcome of each transaction.
 //!
 //! It follows Pleroma of October 2024: an object's whole document is read, and written back some
-//! statements later. Two of its own clients never do that to one object at the same moment, as the
-//! server would: so whatever is wrong in the end is wrong because of somebody else.
+//! statements later. Two of its own clients never do that to one object simultaneously, as the
+//! server's might. So anything wrong at the end was caused by another program.
 
 mod acts;
 mod people;
@@ -29,34 +29,34 @@ use tokio::time::sleep;
 use acts::{Act, Client};
 use people::People;
 
-/// How busy the server is.
+/// Load that the stand-in generates.
 #[derive(Debug, Clone)]
 pub struct StandIn {
-    /// Clients at the same time.
+    /// Number of concurrent clients.
     pub clients: u32,
-    /// What a client pauses between two transactions, on average.
+    /// Average pause of a client between two transactions.
     pub pause: Duration,
-    /// The same choices for the same seed, as far as the rows that are found are the same.
+    /// Seed: the same seed makes the same choices, as long as the rows are the same.
     pub seed: u64,
-    /// Nickname of the account that most of it is about.
+    /// Nickname of the account that most acts concern.
     pub account: String,
 }
 
-/// What became of the transactions.
+/// Outcomes of the transactions.
 #[derive(Debug, Default)]
 pub struct Outcomes {
-    /// Committed, by what was done.
+    /// Committed transactions, by act.
     pub done: BTreeMap<&'static str, u64>,
-    /// Came too late: what they were about was not there any more.
+    /// Transactions that came too late: their subject no longer existed.
     pub gone: u64,
-    /// Refused or ended by `PostgreSQL`: a person would have seen an error page.
+    /// Transactions that PostgreSQL refused or ended: a user would have seen an error page.
     pub lost: Vec<String>,
-    /// How long each of the committed ones took.
+    /// Durations of the committed transactions.
     pub latencies: Vec<Duration>,
 }
 
 impl Outcomes {
-    /// Adds others to these.
+    /// Adds other outcomes to these.
     pub fn add(&mut self, other: Self) {
         for (act, times) in other.done {
             *self.done.entry(act).or_default() += times;
@@ -66,18 +66,18 @@ impl Outcomes {
         self.latencies.extend(other.latencies);
     }
 
-    /// Counts the committed transactions.
+    /// Returns the number of committed transactions.
     pub fn committed(&self) -> u64 {
         self.done.values().sum()
     }
 
-    /// Gives the longest of them.
+    /// Returns the longest duration of a committed transaction.
     pub fn longest(&self) -> Duration {
         self.latencies.iter().max().copied().unwrap_or_default()
     }
 }
 
-/// The stand-in at work; it stops when this is dropped.
+/// A running stand-in; drop stops it.
 #[derive(Debug)]
 pub struct AtWork {
     enough: Arc<AtomicBool>,
@@ -85,7 +85,7 @@ pub struct AtWork {
 }
 
 impl StandIn {
-    /// Connects the clients to a database with a [`Community`](crate::Community), and lets them begin.
+    /// Connects the clients to a database with a [`Community`](crate::Community), and starts them.
     pub async fn start(&self, url: &str) -> Result<AtWork> {
         let options: PgConnectOptions = url.parse()?;
         // A name that ostrakon does not take for one of its own.
@@ -112,7 +112,7 @@ impl StandIn {
 }
 
 impl AtWork {
-    /// Has everybody begin nothing new after this span.
+    /// Stops all clients after this time; each finishes its current transaction.
     pub fn end_after(&self, span: Duration) {
         let enough = Arc::clone(&self.enough);
         tokio::spawn(async move {
@@ -121,7 +121,7 @@ impl AtWork {
         });
     }
 
-    /// Lets everybody finish what is begun, and tells what became of all of it.
+    /// Lets all clients finish their current transactions, and returns the outcomes of all of them.
     pub async fn finish(mut self) -> Result<Outcomes> {
         self.enough.store(true, Ordering::Relaxed);
         let mut all = Outcomes::default();
@@ -138,7 +138,7 @@ impl Drop for AtWork {
     }
 }
 
-/// One client: one transaction after the other.
+/// Runs one client: one transaction after the other.
 async fn work(mut client: Client, pause: Duration, enough: Arc<AtomicBool>) -> Result<Outcomes> {
     let mut outcomes = Outcomes::default();
     while !enough.load(Ordering::Relaxed) {
@@ -163,7 +163,7 @@ async fn work(mut client: Client, pause: Duration, enough: Arc<AtomicBool>) -> R
     Ok(outcomes)
 }
 
-/// Whose turn it is at an object or account, among the clients.
+/// Locks that give clients turns at an object or account.
 #[derive(Debug)]
 struct Turns(Vec<Mutex<()>>);
 
@@ -174,7 +174,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits until it is nobody else's turn at any of these.
+    /// Waits until no other client has its turn at any of these.
     async fn at(&self, keys: &[&str]) -> Vec<MutexGuard<'_, ()>> {
         let mut places: Vec<usize> = keys.iter().map(|key| self.place(key)).collect();
         places.sort_unstable();

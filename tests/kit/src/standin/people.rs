@@ -1,4 +1,4 @@
-//! Who is there, and what they look at.
+//! The accounts that act, and the posts that they see.
 
 use anyhow::{Context as _, Result};
 use sqlx::{FromRow, PgConnection};
@@ -7,13 +7,13 @@ use uuid::Uuid;
 /// Accounts and posts, read once.
 #[derive(Debug)]
 pub(super) struct People {
-    /// The account that most of it is about.
+    /// The account that most acts concern.
     pub(super) account: Person,
-    /// Active accounts of this server but that one.
+    /// Active local accounts except that one.
     pub(super) locals: Vec<Person>,
     /// Accounts of other servers.
     pub(super) remotes: Vec<Person>,
-    /// Posts of others that the account has answered, quoted, liked or boosted.
+    /// Posts of others that the account has replied to, quoted, liked or boosted.
     pub(super) touched: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Posts: new ones, answers, votes, edits and deletions.
+//! Posts: new ones, replies, votes, edits and deletions.
 
 use std::sync::Arc;
 
@@ -13,10 +13,11 @@ use super::people::Person;
 use crate::world::PUBLIC;
 
 impl Client {
-    /// A public post, or answer to what was seen. From its first statement to its commit it holds the
-    /// row of the host in `counter_cache`, and at last it wants the post that is answered.
+    /// Publishes a public post, or a reply to a post. The transaction holds the host's row in
+    /// `counter_cache` from its first statement to its commit, and finally needs the row of the
+    /// parent post.
     pub(super) async fn post(&mut self, parent: Option<Seen>) -> sqlx::Result<bool> {
-        // Now and then it is the account itself that posts, until it is switched off.
+        // Sometimes the account itself posts, until it is deactivated.
         let own = self.random.random_bool(0.1) && self.is_active().await?;
         let by = if own { self.people.account.clone() } else { self.local() };
         let (flake, object, create) = (self.flake(), self.url("objects"), self.url("activities"));
@@ -82,7 +83,7 @@ impl Client {
             .await
     }
 
-    /// A vote in a poll: an object of its own, and the whole document of the poll.
+    /// Votes in a poll: inserts an object, and rewrites the whole document of the poll.
     pub(super) async fn vote(&mut self) -> sqlx::Result<bool> {
         let Some(poll) = self.sample_own(&["Question"]).await? else { return Ok(false) };
         let by = self.local();
@@ -114,7 +115,7 @@ impl Client {
         Ok(true)
     }
 
-    /// An edit by the author.
+    /// Edits a post as its author.
     pub(super) async fn edit(&mut self) -> sqlx::Result<bool> {
         let Some(seen) = self.sample_own(&["Note"]).await? else { return Ok(false) };
         let by = self.people.account.clone();
@@ -138,10 +139,10 @@ impl Client {
         Ok(true)
     }
 
-    /// A deletion by the server itself of a post that a run may be about to delete. One with hashtags
-    /// is left: two clients who remove the same last one would be in each other's way. So is one whose
-    /// Create has gone while another client wrote its object back: the server would count it down a
-    /// second time, whoever deleted it first.
+    /// Deletes a post as the server itself would, while a run may be about to delete it. Skips
+    /// posts with hashtags: two clients that remove the same last hashtag would block each other.
+    /// Also skips posts without a Create, whose object another client wrote back: the server would
+    /// decrement the counter a second time, regardless of who deleted the post first.
     pub(super) async fn delete(&mut self) -> sqlx::Result<bool> {
         let Some(seen) = self.sample_own(&["Note"]).await? else { return Ok(false) };
         let by = self.people.account.clone();
@@ -243,7 +244,8 @@ async fn count_note(db: &mut PgConnection, author: &Person, more: i32) -> sqlx::
     Ok(())
 }
 
-/// The one thing that the server changes of a post without reading it before.
+/// Adjusts the reply count: the only change to a post that the server makes without reading it
+/// first.
 async fn count_reply(db: &mut PgConnection, parent: &str, more: i32) -> sqlx::Result<()> {
     sqlx::query(
         "update objects

@@ -1,4 +1,4 @@
-//! Likes, boosts and reactions: an activity, and the whole document of the post that it is about.
+//! Likes, boosts and reactions: an activity, and the whole document of its post.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl Client {
         .await
     }
 
-    /// Adds somebody's reaction, if `change` finds that it is a new one.
+    /// Adds a reaction, if `change` reports that it is a new one.
     async fn add(
         &mut self,
         kind: &str,

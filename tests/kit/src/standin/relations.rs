@@ -1,4 +1,4 @@
-//! Follows, pins, and looks at notifications: rows of accounts.
+//! Follows, pins and read notifications: rows of accounts.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::acts::{Client, insert_activity, publish};
 use crate::world::PUBLIC;
 
 impl Client {
-    /// Somebody follows the account, or somebody else.
+    /// Follows the main account or another local account, as a local account.
     pub(super) async fn follow(&mut self) -> sqlx::Result<bool> {
         let by = self.local();
         let other = self.local();
@@ -49,7 +49,7 @@ impl Client {
         Ok(true)
     }
 
-    /// Somebody follows somebody else no longer.
+    /// Unfollows a local account, as a local account.
     pub(super) async fn unfollow(&mut self) -> sqlx::Result<bool> {
         let by = self.local();
         let found: Option<(i64, Uuid, String)> = sqlx::query_as(
@@ -82,7 +82,7 @@ impl Client {
         Ok(true)
     }
 
-    /// The account pins one of its posts.
+    /// Pins one of the account's posts.
     pub(super) async fn pin(&mut self) -> sqlx::Result<bool> {
         let Some(seen) = self.sample_own(&["Note"]).await? else { return Ok(false) };
         let by = self.people.account.clone();
@@ -110,7 +110,7 @@ impl Client {
         Ok(true)
     }
 
-    /// Somebody has seen all notifications.
+    /// Marks all notifications of an account as seen.
     pub(super) async fn see_notifications(&mut self) -> sqlx::Result<bool> {
         let other = self.local();
         let by = if self.random.random_bool(0.5) { self.people.account.clone() } else { other };
@@ -125,7 +125,7 @@ impl Client {
     }
 }
 
-/// Counts anew, after the rows are locked: what was committed while they were waited for counts.
+/// Recounts after the rows are locked, so that what was committed during the wait is counted.
 async fn count_relations(db: &mut PgConnection, follower: Uuid, other: Uuid) -> sqlx::Result<()> {
     sqlx::query("select 1 from users where id in ($1, $2) order by id for no key update")
         .bind(follower)

@@ -47,37 +47,37 @@ impl Account {
         Ok(account)
     }
 
-    /// Gives the id, `users.id`.
+    /// Returns the id, `users.id`.
     pub fn id(&self) -> Uuid {
         self.id
     }
 
-    /// Gives the nickname as it is stored: with the host for an account of another server.
+    /// Returns the nickname as stored: with the host for a remote account.
     pub fn nickname(&self) -> &str {
         &self.nickname
     }
 
-    /// Gives the `ActivityPub` id.
+    /// Returns the ActivityPub id.
     pub fn ap_id(&self) -> &str {
         &self.address
     }
 
-    /// Gives the address of the followers' collection.
+    /// Returns the address of the followers' collection.
     pub fn followers(&self) -> String {
         format!("{}/followers", self.address)
     }
 
-    /// Says whether it is an account of this server.
+    /// Whether it is a local account.
     pub fn is_local(&self) -> bool {
         self.local
     }
 
-    /// Begins a post, public unless said otherwise.
+    /// Begins a post; public by default.
     pub fn posts(&self, text: &str) -> Draft {
         Draft::new(self, text)
     }
 
-    /// Deactivates the account, its rows aside.
+    /// Deactivates the account only; its other rows stay.
     pub async fn is_deactivated(&self) -> Result<()> {
         let statement = match self.world.flavour() {
             Flavour::Pleroma22 => "update users set deactivated = true where id = $1",
@@ -99,8 +99,8 @@ impl Account {
         row.try_get::<Option<Value>, _>(0)?.with_context(|| format!("users has no column {name}"))
     }
 
-    /// Publishes any activity: data without `id` and `actor`, which are added. The recipients are
-    /// `to` and `cc`. Gives the activity's id.
+    /// Publishes any activity: `data` without `id` and `actor`, which are added. The recipients are
+    /// `to` and `cc`. Returns the activity's id.
     pub async fn publishes(&self, data: Value) -> Result<Uuid> {
         let at = self.world.tick();
         self.publish_at(at, data).await
@@ -110,7 +110,8 @@ impl Account {
         &self.world
     }
 
-    /// Gives the `ActivityPub` id of something this account makes; kind e.g. `objects`.
+    /// Returns the ActivityPub id for something that this account creates; `kind` is e.g.
+    /// `objects`.
     pub(super) fn address_of(&self, kind: &str, at: Moment, salt: u64) -> String {
         if self.local {
             format!("{}/{kind}/{}", self.base, at.random(salt))
@@ -128,7 +129,7 @@ impl Account {
             let list = data[field].as_array().into_iter().flatten();
             recipients.extend(list.filter_map(Value::as_str).map(str::to_owned));
         }
-        // Only a Create also goes to its author, and to everybody once.
+        // Only a Create also goes to its author, and to each recipient once.
         if creates {
             recipients.push(self.address.clone());
             let mut seen = std::collections::BTreeSet::new();

@@ -1,4 +1,4 @@
-//! A post: its audience, what it refers to, and the rows it makes.
+//! A post: its audience, its references, and its rows.
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::account::Account;
 use super::{BASE, Moment};
 use crate::flavour::Flavour;
 
-/// Who may see a post.
+/// Audience of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
     Public,
@@ -17,7 +17,7 @@ pub(super) enum Audience {
     Direct,
 }
 
-/// A post that is being written; `create` makes its rows.
+/// A draft of a post; `create` inserts its rows.
 #[derive(Debug, Clone)]
 #[must_use = "a draft becomes a post by `create`"]
 pub struct Draft {
@@ -34,11 +34,11 @@ pub struct Draft {
 /// A post in the database.
 #[derive(Debug, Clone)]
 pub struct Post {
-    /// Who wrote it.
+    /// Author of the post.
     pub author: Account,
     /// `activities.id` of its Create.
     pub activity: Uuid,
-    /// `ActivityPub` id of its object.
+    /// ActivityPub id of its object.
     pub object: String,
     /// `objects.id` of its object.
     pub object_row: i64,
@@ -60,25 +60,25 @@ impl Draft {
         }
     }
 
-    /// Shows it to everybody, on the public timelines.
+    /// Shows the post to everyone, on the public timelines.
     pub fn public(mut self) -> Self {
         self.audience = Audience::Public;
         self
     }
 
-    /// Shows it to everybody, but not on the public timelines.
+    /// Shows the post to everyone, but not on the public timelines.
     pub fn unlisted(mut self) -> Self {
         self.audience = Audience::Unlisted;
         self
     }
 
-    /// Shows it to followers and to whom it mentions.
+    /// Limits the post to followers and mentioned accounts.
     pub fn followers_only(mut self) -> Self {
         self.audience = Audience::Followers;
         self
     }
 
-    /// Shows it only to this account and to others whom it mentions.
+    /// Limits the post to this account and other mentioned accounts.
     pub fn direct_to(mut self, account: &Account) -> Self {
         self.audience = Audience::Direct;
         self.mentioning(account)
@@ -92,13 +92,13 @@ impl Draft {
         self
     }
 
-    /// Answers a post, in its thread; addresses its author.
+    /// Replies to a post, in its thread; addresses its author.
     pub fn replying_to(mut self, post: &Post) -> Self {
         self.parent = Some(post.clone());
         self.mentioning(&post.author)
     }
 
-    /// Quotes a post. Pleroma 2.2 knows no quotes: `create` fails there.
+    /// Quotes a post. Pleroma 2.2 has no quotes: `create` fails there.
     pub fn quoting(mut self, post: &Post) -> Self {
         self.quoted = Some(post.clone());
         self
@@ -110,14 +110,14 @@ impl Draft {
         self
     }
 
-    /// Attaches an uploaded picture of this file name.
+    /// Attaches an uploaded picture with this file name.
     pub fn with_attachment(mut self, file: &str) -> Self {
         self.files.push(file.to_owned());
         self
     }
 
-    /// Makes the rows: object, Create, hashtags, attachments, mentions; counts the post at its
-    /// author, at what it answers and at what it quotes, as the flavour does.
+    /// Inserts the rows: object, Create, hashtags, attachments, mentions. Increments the counters
+    /// of the author, the parent and the quoted post, as the flavour does.
     pub async fn create(self) -> Result<Post> {
         let world = self.author.world().clone();
         let flavour = world.flavour();
@@ -149,7 +149,7 @@ impl Draft {
         Ok(Post { author: self.author, activity, object, object_row, context })
     }
 
-    /// Makes an object per uploaded file, as an upload does before the post.
+    /// Inserts an object per uploaded file, as an upload does before the post.
     async fn attach(&self) -> Result<Vec<Value>> {
         let world = self.author.world();
         let mut attachments = Vec::new();
@@ -172,7 +172,7 @@ impl Draft {
         Ok(attachments)
     }
 
-    /// Gives the row that Pleroma 2.2 keeps for a thread; makes it for a new thread.
+    /// Returns the row that Pleroma 2.2 keeps for a thread; inserts it for a new thread.
     async fn context_row(&self, context: &str, at: Moment) -> Result<Option<i64>> {
         let world = self.author.world();
         if world.flavour() != Flavour::Pleroma22 {

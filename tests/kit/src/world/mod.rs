@@ -1,5 +1,5 @@
 //! Fills a database with accounts and posts in sentences: `alice.posts("hello").public()`,
-//! `bob.likes(&post)`. The rows have the shapes that the real programs were seen to write.
+//! `bob.likes(&post)`. The rows have the shapes observed in the real programs.
 
 mod account;
 mod draft;
@@ -23,18 +23,18 @@ use crate::database::Database;
 use crate::flavour::Flavour;
 use crate::sql::put_together;
 
-/// Address of the server whose database it is.
+/// Base URL of the server that owns the database.
 pub const BASE: &str = "https://peer.example";
 
 /// The collection that makes a post public.
 pub const PUBLIC: &str = "https://www.w3.org/ns/activitystreams#Public";
 
 /// First moment of every world, 2025-01-01 00:00:00 UTC, in milliseconds: long enough ago that a
-/// row written now is seen to have changed.
+/// row written now has visibly changed.
 const BEGINNING: u64 = 1_735_689_600_000;
 
-/// A database being filled. Its clock goes on by one second with every row that has an id of its
-/// own, so that two runs of a test make the same ids. Use one world per database.
+/// A database being filled. Its clock advances by one second with every row that has an id of its
+/// own, so two runs of a test generate the same ids. Use one world per database.
 #[derive(Debug, Clone)]
 pub struct World {
     flavour: Flavour,
@@ -42,7 +42,7 @@ pub struct World {
     clock: Arc<AtomicU64>,
 }
 
-/// A moment of a world, and the ids that belong to it.
+/// A moment of a world, and the ids derived from it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment(u64);
 
@@ -52,22 +52,22 @@ impl World {
         Self::on(database.flavour(), database.pool())
     }
 
-    /// Begins to fill a database of one's own, with the schema of this flavour.
+    /// Begins to fill a custom database with the schema of this flavour.
     pub fn on(flavour: Flavour, pool: PgPool) -> Self {
         Self { flavour, pool, clock: Arc::new(AtomicU64::new(0)) }
     }
 
-    /// Gives the flavour of the database.
+    /// Returns the flavour of the database.
     pub fn flavour(&self) -> Flavour {
         self.flavour
     }
 
-    /// Makes an active, confirmed account of this server.
+    /// Creates an active, confirmed local account.
     pub async fn local(&self, nickname: &str) -> Result<Account> {
         Account::create(self, nickname, None).await
     }
 
-    /// Makes an account of another server, known here as `nickname@host`.
+    /// Creates an account of another server, known here as `nickname@host`.
     pub async fn remote(&self, nickname: &str, host: &str) -> Result<Account> {
         Account::create(self, nickname, Some(host)).await
     }
@@ -80,7 +80,7 @@ impl World {
         Moment(self.clock.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// Inserts a row; columns that are not given get their default. Gives the whole row.
+    /// Inserts a row; missing columns get their defaults. Returns the whole row.
     pub(crate) async fn insert(&self, table: &str, row: Value) -> Result<Value> {
         let columns: Vec<String> = row
             .as_object()
@@ -101,7 +101,7 @@ impl World {
             .with_context(|| format!("cannot insert into {table}"))
     }
 
-    /// Inserts a row that has `inserted_at`, `updated_at` and a number as its id; gives that.
+    /// Inserts a row with `inserted_at`, `updated_at` and a numeric id, and returns the id.
     pub(crate) async fn insert_dated(
         &self,
         table: &str,
@@ -114,7 +114,7 @@ impl World {
         row["id"].as_i64().with_context(|| format!("{table} has no number as id"))
     }
 
-    /// Notifies a local account of an activity of somebody else.
+    /// Notifies a local account of another account's activity.
     pub(crate) async fn notify(
         &self,
         account: &Account,
@@ -132,30 +132,30 @@ impl World {
 }
 
 impl Moment {
-    /// Gives the flake id of this moment.
+    /// Returns the flake id of this moment.
     pub(crate) fn flake(self) -> Uuid {
         let worker = 0x6b65_6e6f_6d61;
         Uuid::from_u128((u128::from(self.milliseconds()) << 64) | (worker << 16))
     }
 
-    /// Gives a random-looking id that only this moment has, for `ActivityPub` ids.
+    /// Returns a random-looking id that is unique to this moment, for ActivityPub ids.
     pub(crate) fn random(self, salt: u64) -> Uuid {
         let mixed = u128::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
             ^ u128::from(salt).wrapping_mul(0xc2b2_ae3d_27d4_eb4f_1656_67b1_9e37_79f9);
         Builder::from_random_bytes(mixed.to_be_bytes()).into_uuid()
     }
 
-    /// Gives the number of this moment in its world, for the ids of other servers.
+    /// Returns the number of this moment in its world, for the ids of other servers.
     pub(crate) fn number(self) -> u64 {
         self.0
     }
 
-    /// Gives the time as the servers keep it in columns.
+    /// Returns the time as the servers store it in columns.
     pub(crate) fn second(self) -> String {
         self.time().format("%Y-%m-%dT%H:%M:%S").to_string()
     }
 
-    /// Gives the time as the servers write it into JSON.
+    /// Returns the time as the servers write it in JSON.
     pub(crate) fn published(self) -> String {
         self.time().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
     }

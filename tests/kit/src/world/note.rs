@@ -1,4 +1,4 @@
-//! What the object and the Create of a post say.
+//! Content of the object and the Create of a post.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ impl Draft {
         matches!(self.audience, Audience::Public | Audience::Unlisted)
     }
 
-    /// Gives `to` and `cc`.
+    /// Returns `to` and `cc`.
     fn addresses(&self) -> (Vec<String>, Vec<String>) {
         let mut to: Vec<String> = self.mentioned.iter().map(|a| a.ap_id().to_owned()).collect();
         let followers = self.author.followers();
@@ -44,7 +44,7 @@ impl Draft {
         data
     }
 
-    /// Adds what differs between a post written here and one that came from elsewhere.
+    /// Adds the fields that differ between local and remote posts.
     fn add_origin(&self, data: &mut Value) {
         let flavour = self.author.world().flavour();
         if self.author.is_local() {

@@ -1,4 +1,4 @@
-//! What an account does with a post.
+//! An account's reactions to a post.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::flake::flake_text;
 use crate::flavour::Flavour;
 
 impl Account {
-    /// Likes a post; gives the id of the Like.
+    /// Likes a post; returns the id of the Like.
     pub async fn likes(&self, post: &Post) -> Result<Uuid> {
         let at = self.world().tick();
         let (to, cc) = self.reaction_audience(post);
@@ -22,7 +22,7 @@ impl Account {
         Ok(activity)
     }
 
-    /// Boosts a post to everybody; gives the id of the Announce.
+    /// Boosts a post publicly; returns the id of the Announce.
     pub async fn boosts(&self, post: &Post) -> Result<Uuid> {
         let at = self.world().tick();
         let mut to = vec![post.author.ap_id().to_owned()];
@@ -51,8 +51,8 @@ impl Account {
         Ok(activity)
     }
 
-    /// Reacts to a post with an emoji of its own; gives the id of the `EmojiReact`. Reacting with
-    /// an emoji that somebody used before makes a second entry, which the servers would join.
+    /// Reacts to a post with an emoji; returns the id of the `EmojiReact`. If another account
+    /// already used the emoji, this adds a second entry, which the servers would merge.
     pub async fn reacts(&self, post: &Post, emoji: &str) -> Result<Uuid> {
         let at = self.world().tick();
         let (to, cc) = self.reaction_audience(post);
@@ -69,7 +69,7 @@ impl Account {
         Ok(activity)
     }
 
-    /// Pins a post of its own to the profile.
+    /// Pins one of the account's own posts to its profile.
     pub async fn pins(&self, post: &Post) -> Result<()> {
         let world = self.world();
         if world.flavour() == Flavour::Pleroma22 {
@@ -99,13 +99,13 @@ impl Account {
         Ok(())
     }
 
-    /// Bookmarks a post; gives `bookmarks.id`.
+    /// Bookmarks a post; returns `bookmarks.id`.
     pub async fn bookmarks(&self, post: &Post) -> Result<i64> {
         let row = json!({"user_id": self.id(), "activity_id": post.activity});
         self.world().insert_dated("bookmarks", self.world().tick(), row).await
     }
 
-    /// Gives `to` and `cc` of a Like or `EmojiReact`.
+    /// Returns `to` and `cc` of a Like or `EmojiReact`.
     fn reaction_audience(&self, post: &Post) -> (Vec<String>, Vec<String>) {
         let author = post.author.ap_id().to_owned();
         if !self.is_local() {
@@ -118,7 +118,7 @@ impl Account {
         let mut data =
             json!({"type": kind, "object": post.object, "cc": cc, "context": post.context});
         if self.world().flavour() != Flavour::Pleroma22 {
-            // The newer ones sort what they address.
+            // The newer flavours sort the recipients.
             to.sort();
             data["bto"] = json!([]);
             data["bcc"] = json!([]);

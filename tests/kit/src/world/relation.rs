@@ -1,4 +1,4 @@
-//! What an account has to do with another.
+//! An account's relations to another.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::account::Account;
 use crate::flavour::Flavour;
 
-/// `following_relationships.state` of a request that nobody answered yet.
+/// `following_relationships.state` of a request without an answer.
 const PENDING: i32 = 1;
 
 /// `following_relationships.state` of an accepted request.
@@ -16,7 +16,7 @@ const ACCEPTED: i32 = 2;
 const BLOCK: i32 = 1;
 
 impl Account {
-    /// Follows an account, which accepts; counts it at both.
+    /// Follows an account, which accepts; updates the counters of both.
     pub async fn follows(&self, other: &Account) -> Result<()> {
         self.relate(other, ACCEPTED).await?;
         let counters = [
@@ -29,7 +29,7 @@ impl Account {
         Ok(())
     }
 
-    /// Asks to follow an account that has not answered yet.
+    /// Requests to follow an account that has not answered yet.
     pub async fn requests_to_follow(&self, other: &Account) -> Result<()> {
         self.relate(other, PENDING).await
     }

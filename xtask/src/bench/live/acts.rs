@@ -1,4 +1,5 @@
-//! What the server does for a new post, a like and a look at a timeline: its rows, in its order.
+//! The server's transactions for a new post, a like and a read of a timeline: its rows, in its
+//! order.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,18 +15,18 @@ use super::population::Population;
 
 const AS_PUBLIC: &str = "https://www.w3.org/ns/activitystreams#Public";
 
-/// About as long as a post is.
+/// About as long as a typical post.
 const WORDS: &str = "The morning train was late again, so there was time to look at the river and to finish the book \
                      about bridges that somebody had left on the seat by the window. Number";
 
-/// Nobody looks at it.
+/// Any time: it is never read.
 const PUBLISHED: &str = "2026-01-01T00:00:00.000000Z";
 
-/// One client's way of doing things.
+/// Performs the transactions of one client.
 pub(super) struct Acts {
     population: Arc<Population>,
     random: StdRng,
-    /// Part of every id that this client makes.
+    /// Part of every id that this client generates.
     node: u64,
     made: u64,
 }
@@ -45,8 +46,8 @@ impl Acts {
         }
     }
 
-    /// A public post. From its second statement to its commit it holds the row of the host in
-    /// `counter_cache`.
+    /// Publishes a public post. From its second statement to its commit it holds the row of the
+    /// host in `counter_cache`.
     async fn post(&mut self, db: &mut PgConnection) -> sqlx::Result<()> {
         let population = Arc::clone(&self.population);
         let author = &population.authors[self.random.random_range(0..population.authors.len())];
@@ -86,7 +87,7 @@ impl Acts {
         tx.commit().await
     }
 
-    /// A like of a post of somebody else.
+    /// Likes a post that is not the deleted account's.
     async fn like(&mut self, db: &mut PgConnection) -> sqlx::Result<()> {
         let population = Arc::clone(&self.population);
         let liker = &population.authors[self.random.random_range(0..population.authors.len())];
@@ -125,7 +126,7 @@ impl Acts {
         tx.commit().await
     }
 
-    /// The first page of somebody's home timeline.
+    /// Reads the first page of an account's home timeline.
     async fn home(&mut self, db: &mut PgConnection) -> sqlx::Result<()> {
         let reader =
             &self.population.authors[self.random.random_range(0..self.population.authors.len())];
@@ -144,7 +145,7 @@ impl Acts {
         Ok(())
     }
 
-    /// An id as the server makes them: milliseconds, who made it, and a number.
+    /// Generates an id like the server's: milliseconds, its generator, and a number.
     fn flake(&mut self) -> Uuid {
         self.made += 1;
         let ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
@@ -153,7 +154,7 @@ impl Acts {
     }
 }
 
-/// The first page of the public timeline.
+/// Reads the first page of the public timeline.
 async fn public(db: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query(
         "select a.id, a.data, o.data
@@ -193,7 +194,7 @@ async fn publish(db: &mut PgConnection, activity: Uuid) -> sqlx::Result<()> {
     insert_job(db, "federator_outgoing", "Pleroma.Workers.PublisherWorker", args).await
 }
 
-/// A job for the server's own queue, and the call to whoever waits for one.
+/// Inserts a job into the server's own queue, and notifies its listeners.
 async fn insert_job(
     db: &mut PgConnection,
     queue: &str,

@@ -1,4 +1,4 @@
-//! The deletion that goes on beside the foreground.
+//! The deletion that runs alongside the foreground.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -11,26 +11,26 @@ use tokio::time::{sleep, timeout};
 use super::scenario::Deletion;
 use crate::ostrakon::Ostrakon;
 
-/// How long a deletion may take.
+/// Time limits of a deletion.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// What has no end worth waiting for goes on for so long: nothing at all, and whatever spares the
-    /// foreground.
+    /// Duration of everything that need not finish: no deletion at all, and deletions that spare
+    /// the foreground.
     pub(super) enough: Duration,
-    /// Every other bare procedure is cut off after this.
+    /// Time limit for every other bare procedure.
     pub(super) timeout: Duration,
 }
 
-/// What became of a deletion.
+/// Result of a deletion.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deleted {
     pub(super) begun: Instant,
     pub(super) ended: Instant,
-    /// Posts that are gone.
+    /// Number of deleted posts.
     pub(super) posts: i64,
 }
 
-/// Has the posts of the account deleted in the database of this URL.
+/// Deletes the posts of the account in the database of this URL.
 pub(super) async fn delete(
     url: &str,
     ostrakon: &Ostrakon,
@@ -43,7 +43,7 @@ pub(super) async fn delete(
         Deletion::None => sleep(limits.enough).await,
         Deletion::Ostrakon(settings) => {
             let whole = by_ostrakon(ostrakon, settings, also_set);
-            // Cut off where it stands, if it is not over by then: it would go on like that.
+            // Cut off if it takes longer: the rest would be the same.
             timeout(limits.enough, whole).await.unwrap_or(Ok(()))?;
         }
         Deletion::Batches(rows) => {
@@ -51,7 +51,8 @@ pub(super) async fn delete(
             call_procedure(url, &call, limits.timeout).await?;
         }
         Deletion::OneTransaction => {
-            // As many rows at a time as in the batches, so that only the commits are missing.
+            // The same number of rows per step as in the smaller batches, so that only the commits
+            // are missing.
             let call = "call floor_delete_activities($1, 0, 0, 0, 250, false)";
             call_procedure(url, call, limits.timeout).await?;
         }
@@ -80,8 +81,8 @@ async fn by_ostrakon(
     Ok(())
 }
 
-/// Calls a procedure for so long, again where it ended in a deadlock with the server. What it has not
-/// committed by then is undone.
+/// Calls a procedure until the limit, and repeats it after a deadlock with the server. What it has
+/// not committed by then is rolled back.
 async fn call_procedure(url: &str, call: &str, limit: Duration) -> Result<()> {
     let until = Instant::now() + limit;
     let mut db = PgConnection::connect(url).await?;
@@ -102,7 +103,7 @@ async fn call_procedure(url: &str, call: &str, limit: Duration) -> Result<()> {
     Ok(db.close().await?)
 }
 
-/// Counts the posts that are gone: each has left a Delete.
+/// Returns the number of deleted posts: each has left a Delete.
 async fn count(url: &str) -> Result<i64> {
     let mut db = PgConnection::connect(url).await?;
     let posts = sqlx::query_scalar(

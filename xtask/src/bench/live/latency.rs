@@ -11,21 +11,21 @@ use super::stalls::Stall;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
     pub(super) kind: Kind,
-    /// When it was to start.
+    /// Scheduled start.
     pub(super) due: Instant,
-    /// From then to its end, so that whoever had to wait for a free client has waited.
+    /// Time from the scheduled start to the end, including the wait for a free client.
     pub(super) latency: Duration,
-    /// Whether `PostgreSQL` refused it.
+    /// Whether PostgreSQL refused the transaction.
     pub(super) failed: bool,
 }
 
-/// What the transactions of one kind took.
+/// Durations of the transactions of one kind.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct Quantiles {
     pub(super) samples: usize,
-    /// Transactions that waited for a disk that stood still, and are not among the samples.
+    /// Transactions that waited for a stalled disk; they are not among the samples.
     pub(super) left_out: usize,
-    /// All that failed, also of those left out.
+    /// All failed transactions, including those left out.
     pub(super) failed: usize,
     pub(super) p50_ms: f64,
     pub(super) p95_ms: f64,
@@ -34,7 +34,7 @@ pub(super) struct Quantiles {
 }
 
 impl Quantiles {
-    /// Of the samples of one kind; exact, as all of them are kept.
+    /// Computes the quantiles of one kind's samples; exact, because all samples are kept.
     pub(super) fn of(samples: &[Sample], stalls: &[Stall], kind: Kind) -> Self {
         let of_kind: Vec<&Sample> = samples.iter().filter(|sample| sample.kind == kind).collect();
         let failed = of_kind.iter().filter(|sample| sample.failed).count();
@@ -56,13 +56,13 @@ impl Quantiles {
     }
 }
 
-/// The smallest value that is at least as large as `percent` of all; they are in order.
+/// Returns the smallest value that is at least as large as `percent` of the sorted values.
 fn quantile(sorted: &[f64], percent: usize) -> f64 {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or_default()
 }
 
-/// The middle one; the mean of the two in the middle of an even number.
+/// Returns the middle value, or the mean of the two middle values of an even number.
 pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

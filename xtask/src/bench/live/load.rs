@@ -1,8 +1,8 @@
-//! The foreground: clients that do what the server does, by a schedule that waits for nobody.
+//! The foreground: clients that do what the server does, on a fixed schedule.
 //!
-//! When a transaction is to start is decided beforehand. Whoever finds all clients busy waits, and
-//! that counts: otherwise a stall of ten seconds would be one slow transaction instead of ten
-//! seconds without a post.
+//! The start of each transaction is scheduled in advance. If all clients are busy, the transaction
+//! waits, and its wait counts as latency. Otherwise a stall of ten seconds would be one slow
+//! transaction instead of ten seconds without a post.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use super::acts::Acts;
 use super::latency::Sample;
 use super::population::Population;
 
-/// What the server is asked to do. Each kind has clients of its own, so that one that stalls does
+/// Kind of a foreground transaction. Each kind has its own clients, so that one that stalls does
 /// not hide behind another: a real server has one pool of connections, and all of it stalls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,7 +43,7 @@ impl Kind {
         }
     }
 
-    /// Gives how many of this kind there are for each post.
+    /// Returns the number of transactions of this kind per post.
     const fn share(self) -> f64 {
         match self {
             Self::Post | Self::Like => 1.0,
@@ -52,18 +52,18 @@ impl Kind {
     }
 }
 
-/// How much there is to do.
+/// Load of the foreground.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Demand {
-    /// New posts per second; as many likes, and as many reads.
+    /// New posts per second; there are as many likes, and as many reads.
     pub(super) rate: f64,
-    /// Clients of each kind.
+    /// Number of clients of each kind.
     pub(super) clients: u32,
 }
 
 type Due = mpsc::UnboundedReceiver<Instant>;
 
-/// The foreground at work.
+/// The running foreground.
 #[derive(Debug)]
 pub(super) struct Load {
     enough: Arc<AtomicBool>,
@@ -92,13 +92,13 @@ impl Load {
         for (kind, sender) in schedules {
             let period = Duration::from_secs_f64(1.0 / (demand.rate * kind.share()));
             let enough = Arc::clone(&enough);
-            // A thread, as tokio's own clock goes by whole milliseconds.
+            // A thread, because tokio's own clock has a resolution of whole milliseconds.
             thread::spawn(move || keep_time(period, &sender, &enough));
         }
         Ok(Self { enough, clients })
     }
 
-    /// Ends the schedule, lets the clients do what is still due, and gives what all of it took.
+    /// Ends the schedule, lets the clients finish what is still due, and returns all samples.
     pub(super) async fn finish(mut self) -> Result<Vec<Sample>> {
         self.enough.store(true, Ordering::Relaxed);
         let mut samples = Vec::new();
@@ -115,8 +115,8 @@ impl Drop for Load {
     }
 }
 
-/// Says once a period, at a moment of it that is left to chance, that something is due: a beat
-/// could fall in step with the batches.
+/// Sends one due time per period, at a random moment within it: a regular beat could coincide with
+/// the batches.
 #[expect(clippy::disallowed_methods, reason = "on a thread that does nothing else")]
 fn keep_time(period: Duration, due: &mpsc::UnboundedSender<Instant>, enough: &AtomicBool) {
     let mut random = StdRng::seed_from_u64(7);
@@ -131,7 +131,7 @@ fn keep_time(period: Duration, due: &mpsc::UnboundedSender<Instant>, enough: &At
     }
 }
 
-/// One client: takes what is due, does it, writes down how long that took.
+/// Runs one client: performs what is due, and records its duration.
 async fn work(
     mut db: PgConnection,
     mut acts: Acts,
@@ -144,7 +144,7 @@ async fn work(
         let Some(due) = next else { break };
         let failed = match acts.perform(&mut db, kind).await {
             Ok(()) => false,
-            // A deadlock, say: a client of the server would see an error page.
+            // For example a deadlock: a client of the server would see an error page.
             Err(sqlx::Error::Database(_)) => true,
             Err(error) => return Err(error).context("a client of the foreground failed"),
         };

@@ -1,4 +1,4 @@
-//! `cargo xtask bench live`: what a running server feels while an account's posts are deleted.
+//! `cargo xtask bench live`: how a deletion of an account's posts affects a running server.
 
 mod acts;
 mod deletion;
@@ -27,27 +27,28 @@ use report::{Measured, Of, judge, show};
 use scenario::{ALONE, Deletion, SCENARIOS, Scenario, find};
 use stalls::{Stall, Watch};
 
-/// What can be typed.
+/// Options of `cargo xtask bench live`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
     /// Posts of the account.
     #[arg(long, value_name = "N", default_value_t = 100_000,
           value_parser = clap::value_parser!(i32).range(1_000..=2_000_000))]
     posts: i32,
-    /// New posts a second in the foreground; as many likes, and as many reads of timelines.
+    /// New posts per second in the foreground; as many likes, and as many reads of timelines.
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rate: u32,
-    /// Clients that post, that like, and that read each kind of timeline.
+    /// Clients for each of posts, likes and either kind of timeline.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=50))]
     clients: u32,
-    /// New posts to measure per scenario and round: a deletion that ends sooner is done again on
-    /// another copy, and one by ostrakon that takes longer is cut off.
+    /// New posts to measure per scenario and round. A deletion that ends sooner is repeated on
+    /// another copy; one by ostrakon that takes longer is cut off.
     #[arg(long, value_name = "N", default_value_t = 1_800, value_parser = clap::value_parser!(u32).range(50..=100_000))]
     samples: u32,
-    /// Measure only this scenario, beside `alone`. May be given more than once.
+    /// Measure only this scenario, and `alone`. May be given more than once.
     #[arg(long, value_name = "SCENARIO", value_parser = find)]
     only: Vec<&'static Scenario>,
-    /// Another setting for ostrakon, such as `OSTRAKON_BATCH_ROWS_MAX=100`. May be given more than once.
+    /// Extra setting for ostrakon, such as `OSTRAKON_BATCH_ROWS_MAX=100`. May be given more than
+    /// once.
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     env: Vec<(String, String)>,
     /// Seconds after which a bare procedure is cut off.
@@ -62,15 +63,15 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// The foreground works for so long before anything counts: connections, plans, caches.
+/// Duration of the foreground's work before measurements count: connections, plans, caches.
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// The stand-in for the server, which is at the very posts that are deleted: about 40 transactions a
-/// second, that are not measured, and none of which may be lost.
+/// Load of the stand-in for the server, which works on the very posts that are deleted: about 40
+/// transactions per second. They are not measured, and none of them may be lost.
 const CLIENTS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Measures everything and shows it.
+/// Measures all scenarios and shows the results.
 pub(super) async fn run(env: &mut BenchEnv, options: &Options) -> Result<()> {
     let job = Job::DeleteActivities { posts: options.posts };
     let procedures =
@@ -106,7 +107,7 @@ fn scenarios(options: &Options) -> impl Iterator<Item = &'static Scenario> {
     SCENARIOS.iter().filter(wanted)
 }
 
-/// One deletion, what was to start while it went on, and when the disk stood still.
+/// One deletion, the transactions scheduled meanwhile, and the stalls of the disk.
 struct Pass {
     deleted: Deleted,
     samples: Vec<Sample>,
@@ -152,7 +153,7 @@ impl Bench<'_> {
         Ok(Measured { scenario, of, seconds, posts, stalled, stand_in })
     }
 
-    /// One deletion.
+    /// Measures one deletion.
     async fn pass(&mut self, deletion: Deletion, limits: Limits) -> Result<Pass> {
         self.env.fresh_copy(SEEDED).await?;
         let url = self.env.postgres.url(COPY);

@@ -1,6 +1,6 @@
--- The original's pattern: each post alone, statement by statement, one transaction per post (docs/semantics.md 1.2).
--- What the original's program does between its statements, and the way there and back, cost nothing here: at its best
--- it is as fast as this.
+-- The original's pattern: each post alone, statement by statement, one transaction per post
+-- (docs/semantics.md 1.2). The work of the original's program between its statements, and the
+-- network, cost nothing here. So the original can at best be as fast as this.
 create procedure one_transaction_per_post(account text, inout posts int)
 language plpgsql as $$
 declare
@@ -22,7 +22,8 @@ begin
             select * into post from activities where id = this and data ->> 'type' = 'Create';
             continue when not found;
             moment := date_trunc('second', timezone('UTC', clock_timestamp()));
-            -- Looked at outside and inside of the transaction that is to change it.
+            -- The original reads these outside of the transaction that changes them, and again
+            -- inside of it.
             select * into author from users where ap_id = post.actor;
             select * into object from objects where data ->> 'id' = post.data ->> 'object';
             perform from activities where associated_object_id(data) = object.data ->> 'id' and data ->> 'type' = 'Create';

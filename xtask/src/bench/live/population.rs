@@ -1,4 +1,4 @@
-//! Who posts, likes and reads in the foreground: not the account that is being deleted.
+//! Accounts that post, like and read in the foreground; not the account that is being deleted.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,15 @@ use sqlx::{FromRow, PgConnection};
 use testkit::Community;
 use uuid::Uuid;
 
-/// Accounts of this server that are at work in the foreground.
+/// Number of local accounts that are active in the foreground.
 const ACTIVE: i64 = 1_000;
 
-/// Of those who post, an active account follows so many: else most home timelines of a made-up
-/// community had next to nothing in them, and a look at one went through every activity there is.
+/// Number of posting accounts that an active account additionally follows. Without them, most home
+/// timelines of a generated community would be almost empty, and a read of one would scan all
+/// activities.
 const FOLLOWED: usize = 200;
 
-/// The accounts of this server, and posts to like.
+/// Active local accounts, and posts to like.
 #[derive(Debug)]
 pub(super) struct Population {
     pub(super) authors: Vec<Author>,
@@ -28,25 +29,25 @@ pub(super) struct Author {
     pub(super) id: Uuid,
     pub(super) ap_id: String,
     pub(super) followers: String,
-    /// What its home timeline is made of: addresses of those whom it follows, and its own, and of some
-    /// who post.
+    /// Addresses that make up its home timeline: those of the accounts that it follows, its own,
+    /// and those of some posting accounts.
     pub(super) home: Vec<String>,
 }
 
-/// A post of somebody.
+/// A post to like.
 #[derive(Debug, FromRow)]
 pub(super) struct Liked {
     pub(super) row: i64,
     pub(super) object: String,
     pub(super) author: String,
-    /// Whom to notify, if it is somebody of this server.
+    /// Account to notify, if the author is local.
     pub(super) notified: Option<Uuid>,
-    /// Where its author's followers are addressed.
+    /// Address of its author's followers.
     followers: String,
 }
 
 impl Population {
-    /// Reads accounts and their newest posts.
+    /// Reads accounts and the newest posts.
     pub(super) async fn read(db: &mut PgConnection) -> Result<Self> {
         let mut authors: Vec<Author> = sqlx::query_as(
             "select u.id, u.ap_id, u.follower_address as followers,

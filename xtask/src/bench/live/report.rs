@@ -1,4 +1,4 @@
-//! What was measured: as a table, as a line to keep, and against the bounds.
+//! Results: as a table, as lines to record, and compared with the bounds.
 
 use anyhow::Result;
 
@@ -10,22 +10,23 @@ use super::load::Kind;
 use super::scenario::{ALONE, Deletion, SCENARIOS, Scenario};
 use crate::console::{show as line, show_table};
 
-/// A scenario in one round.
+/// Results of a scenario in one round.
 #[derive(Debug)]
 pub(super) struct Measured {
     pub(super) scenario: &'static Scenario,
     pub(super) of: [Of; 4],
-    /// What the deletion took, of all copies.
+    /// Duration of the deletion, over all copies.
     pub(super) seconds: f64,
-    /// Posts that it deleted, of all copies.
+    /// Number of posts that it deleted, over all copies.
     pub(super) posts: i64,
-    /// Seconds for which the disk stood still.
+    /// Seconds during which the disk stalled.
     pub(super) stalled: f64,
-    /// Transactions of the stand-in at the very posts that were deleted: those that it lost, and all.
+    /// The stand-in's transactions on the very posts that were deleted: number lost, and number
+    /// committed.
     pub(super) stand_in: (usize, u64),
 }
 
-/// The transactions of a kind.
+/// Results for one kind of transaction.
 #[derive(Debug)]
 pub(super) struct Of {
     pub(super) kind: Kind,
@@ -37,19 +38,19 @@ impl Measured {
         self.of.iter().find(|of| of.kind == kind).map(|of| of.quantiles).unwrap_or_default()
     }
 
-    /// Gives milliseconds of the deletion per post; none when nothing was committed.
+    /// Returns the deletion's milliseconds per post; `None` if nothing was committed.
     fn ms_per_post(&self) -> Option<f64> {
-        // Far below 2^52, so nothing is lost on the way to f64.
+        // Far below 2^52: f64 represents it exactly.
         #[expect(clippy::cast_precision_loss, reason = "≤ 2^52")]
         let posts = self.posts as f64;
         (self.posts > 0).then(|| self.seconds * 1000.0 / posts)
     }
 
-    /// Writes the raw numbers down, a line for each kind of transaction.
+    /// Records the raw figures, one line for each kind of transaction.
     pub(super) fn record(&self, recorder: &Recorder, round: u32, options: &Options) -> Result<()> {
         for kind in Kind::ALL {
             let of = self.of(kind);
-            // Far below 2^52, so nothing is lost on the way to f64.
+            // Far below 2^52: f64 represents them exactly.
             #[expect(clippy::cast_precision_loss, reason = "≤ 2^52")]
             let figures = [
                 ("p50_ms", of.p50_ms),
@@ -76,7 +77,7 @@ impl Measured {
     }
 }
 
-/// Medians over the rounds, and how many times slower than alone in the same round.
+/// Medians over the rounds, and ratios to `alone` in the same round.
 #[derive(Debug, Clone, Copy)]
 struct Summary {
     of: Quantiles,
@@ -84,7 +85,7 @@ struct Summary {
     p99_ratio: f64,
 }
 
-/// Sums up the rounds of a scenario; none when it was not measured.
+/// Summarises the rounds of a scenario; `None` if it was not measured.
 fn summarise(all: &[Measured], name: &str, kind: Kind) -> Option<Summary> {
     let named = |name: &str| -> Vec<Quantiles> {
         all.iter().filter(|one| one.scenario.name == name).map(|one| one.of(kind)).collect()
@@ -109,7 +110,7 @@ fn summarise(all: &[Measured], name: &str, kind: Kind) -> Option<Summary> {
     })
 }
 
-/// Shows a table per kind of transaction, and what the deletions took.
+/// Shows a table per kind of transaction, and the pace of the deletions.
 pub(super) fn show(all: &[Measured], options: &Options) {
     line("");
     line(format!(
@@ -148,7 +149,7 @@ fn row(all: &[Measured], scenario: &Scenario, kind: Kind) -> Option<Vec<String>>
     Some(cells)
 }
 
-/// Holds what was measured against the bounds, where there are any.
+/// Compares the results with the bounds, if there are any.
 pub(super) fn judge(all: &[Measured], judge: &mut Judge) {
     for scenario in SCENARIOS {
         let Some(bounds) = scenario.bounds else { continue };

@@ -1,19 +1,19 @@
-//! What goes on beside the foreground.
+//! What runs alongside the foreground.
 
-/// A scenario: what deletes, and what the foreground may feel of it.
+/// A scenario: how posts are deleted, and how much that may affect the foreground.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scenario {
-    /// As typed behind `--only`.
+    /// Name for `--only`.
     pub(super) name: &'static str,
     pub(super) deletion: Deletion,
-    /// Times the latency that the foreground has alone; nothing is asked of the others.
+    /// Maximum latencies, as multiples of the latency without a deletion. `None` means no bounds.
     pub(super) bounds: Option<Bounds>,
 }
 
 /// How the account's posts are deleted.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Deletion {
-    /// Not at all.
+    /// No deletion.
     None,
     /// By ostrakon, with these settings.
     Ostrakon(&'static [(&'static str, &'static str)]),
@@ -21,23 +21,23 @@ pub(super) enum Deletion {
     Batches(i32),
     /// By the bare procedure, all in one transaction.
     OneTransaction,
-    /// As the original does it.
+    /// Like the original.
     OneByOne,
 }
 
-/// How many times slower a quantile may be than alone.
+/// Maximum ratio of a quantile to the same quantile in `alone`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) median: f64,
     pub(super) p99: f64,
-    /// Milliseconds that the deletion of a post may take meanwhile, if that is asked for.
+    /// Maximum milliseconds for the deletion of a post, if that has a bound.
     pub(super) ms_per_post: Option<f64>,
 }
 
-/// What everything is compared with.
+/// The scenario that all others are compared with.
 pub(super) const ALONE: &str = "alone";
 
-/// In the order in which they are measured in each round.
+/// All scenarios, in the order in which each round measures them.
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: ALONE, deletion: Deletion::None, bounds: None },
     Scenario {
@@ -59,7 +59,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "one_transaction", deletion: Deletion::OneTransaction, bounds: None },
 ];
 
-/// Finds a scenario by what was typed.
+/// Finds a scenario by its name on the command line.
 pub(super) fn find(name: &str) -> Result<&'static Scenario, String> {
     SCENARIOS.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
         let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();

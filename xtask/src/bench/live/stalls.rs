@@ -1,5 +1,5 @@
-//! Moments at which the machine's disk stood still, whoever wrote: a virtual disk does so now and then, for
-//! hundredths or tenths of a second, and a p99 would tell of nothing else.
+//! Moments at which the machine's disk stalled, regardless of the writer. A virtual disk
+//! occasionally stalls for hundredths or tenths of a second, and a p99 would show nothing else.
 
 use std::fs::File;
 use std::io;
@@ -14,14 +14,14 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::latency::Sample;
 
-/// How long a durable write of one page takes when the disk stands still: some thirty times what it takes
-/// otherwise, and more than it has to wait for a batch of ostrakon's to be written.
+/// Minimum duration of a durable write of one page that counts as a stall. It is about thirty times
+/// the normal duration, and longer than the write waits for a batch of ostrakon to be written.
 const STALL: Duration = Duration::from_millis(10);
 
-/// How long to wait from one page to the next.
+/// Interval between two writes.
 const PERIOD: Duration = Duration::from_millis(4);
 
-/// When the disk stood still, and for how long.
+/// A stall of the disk: its start and its duration.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stall {
     begun: Instant,
@@ -29,8 +29,8 @@ pub(super) struct Stall {
 }
 
 impl Stall {
-    /// Whether a transaction owes half of its time or more to the stall. Those that came during it have to be
-    /// worked off, so it counts for as long again.
+    /// Whether a transaction owes at least half of its duration to the stall. Transactions that
+    /// arrived during the stall are worked off after it, so it counts for twice its duration.
     pub(super) fn explains(&self, sample: &Sample) -> bool {
         let end = self.begun + self.lasted * 2;
         let begun = sample.due.max(self.begun);
@@ -39,7 +39,7 @@ impl Stall {
     }
 }
 
-/// Writes a page of a file of its own again and again.
+/// Repeatedly writes a page of a file of its own.
 #[derive(Debug)]
 pub(super) struct Watch {
     enough: Arc<AtomicBool>,
@@ -47,7 +47,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Begins, on the disk that PostgreSQL's private folder is on as well: that of temporary files.
+    /// Starts, on the disk that also holds PostgreSQL's private folder: that of temporary files.
     pub(super) fn start() -> Result<Self> {
         let file = tempfile::tempfile().context("there is no room for temporary files")?;
         let enough = Arc::new(AtomicBool::new(false));
@@ -55,7 +55,7 @@ impl Watch {
         Ok(Self { enough, stalls: spawn_blocking(move || watch(&file, &seen)) })
     }
 
-    /// Ends, and gives when the disk stood still.
+    /// Stops, and returns the stalls.
     pub(super) async fn finish(mut self) -> Result<Vec<Stall>> {
         self.enough.store(true, Ordering::Relaxed);
         (&mut self.stalls).await?.context("a temporary file cannot be written")

@@ -1,11 +1,11 @@
-//! Counts everything anew, by the rows that are there.
+//! Recounts everything from the existing rows.
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 use sqlx::PgConnection;
 
-/// A rule, and what breaks it.
+/// A rule, and the statement that finds violations.
 struct Rule {
     what: &'static str,
     broken: &'static str,
@@ -15,7 +15,7 @@ const fn rule(what: &'static str, broken: &'static str) -> Rule {
     Rule { what, broken }
 }
 
-/// What must be so in any community; each statement names what is not.
+/// Rules for any community; each statement returns what violates its rule.
 const RULES: [Rule; 14] = [
     rule(
         "a host's posts are counted wrong",
@@ -117,13 +117,13 @@ const RULES: [Rule; 14] = [
     ),
 ];
 
-/// Examples that are told of each kind.
+/// Maximum number of examples shown per rule.
 const REPORTED: usize = 3;
 
-/// What breaks each rule.
+/// Violations of each rule.
 pub(super) type Broken = Vec<BTreeSet<String>>;
 
-/// Counts.
+/// Returns the violations of all rules.
 pub(super) async fn count(db: &mut PgConnection) -> Result<Broken> {
     let mut broken = Vec::with_capacity(RULES.len());
     for rule in &RULES {
@@ -134,7 +134,7 @@ pub(super) async fn count(db: &mut PgConnection) -> Result<Broken> {
     Ok(broken)
 }
 
-/// Says what is wrong that was right before.
+/// Reports violations that did not exist before.
 pub(super) fn judge(before: &Broken, after: &Broken) -> Vec<String> {
     let pairs = RULES.iter().zip(before.iter().zip(after));
     let reported = pairs.filter_map(|(rule, (before, after))| {

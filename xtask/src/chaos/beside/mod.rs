@@ -1,6 +1,6 @@
-//! Every job beside a server that goes on working at the very rows that the job changes.
+//! Every job alongside a server that continues to work on the very rows that the job changes.
 //!
-//! Nothing else goes wrong here. Afterwards everything is counted anew, and none of the server's
+//! There are no other faults. Afterwards everything is recounted, and none of the server's
 //! transactions may have been lost.
 
 mod judge;
@@ -21,10 +21,10 @@ use judge::{Broken, count, judge};
 const SEEDED: &str = "beside_seeded";
 const COPY: &str = "beside";
 
-/// The role that ostrakon has, with the least rights.
+/// Role of ostrakon, with minimal rights.
 const ROLE: &str = "ostrakon";
 
-/// Small, so that everybody meets at the same rows.
+/// Small, so that all sessions meet on the same rows.
 const COMMUNITY: Community = Community {
     posts: 1_000,
     local_accounts: 60,
@@ -33,29 +33,29 @@ const COMMUNITY: Community = Community {
     spam_follows: 3,
 };
 
-/// How busy the server is: about 130 transactions a second.
+/// Load of the server: about 130 transactions per second.
 const CLIENTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(60);
 
-/// How long the server works in a short round.
+/// Duration of the server's work in a short round.
 const SHORT: Duration = Duration::from_secs(4);
 
-/// How long one command may take.
+/// Time limit for one command.
 const STUCK: Duration = Duration::from_mins(5);
 
-/// What is done beside the server.
+/// A job that runs alongside the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(super) enum Job {
-    /// Of the account that everybody answers.
+    /// For the account that all clients reply to.
     DeleteActivities,
-    /// Of the same account.
+    /// For the same account.
     Rm,
-    /// Of a host whose accounts follow, and are followed.
+    /// For a host whose accounts have follow relations in both directions.
     DeactivateInstance,
-    /// All accounts, one way and the other.
+    /// All accounts, unconfirmed and confirmed alternately.
     ConfirmAll,
-    /// The same account again and again, one way and the other.
+    /// The same account, deactivated and activated alternately.
     Deactivate,
 }
 
@@ -64,7 +64,7 @@ impl Job {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// What is typed behind `ostrakon user`, one after the other.
+    /// Arguments after `ostrakon user`, one command after the other.
     fn commands(self) -> Vec<Vec<&'static str>> {
         let account = Community::PROLIFIC;
         match self {
@@ -87,16 +87,16 @@ fn in_turns<const WORDS: usize>(
     [one, other].repeat(times).iter().map(|words| words.to_vec()).collect()
 }
 
-/// How long, how, and what.
+/// Duration, seed and jobs.
 pub(super) struct Beside<'a> {
     pub(super) jobs: &'a [Job],
-    /// For each job; the round under way is finished. Without it there is one round of each, and the
-    /// server rests after some seconds.
+    /// Duration for each job; a round in progress is finished. `None` means one round of each, in
+    /// which the server stops after some seconds.
     pub(super) span: Option<Duration>,
     pub(super) seed: u64,
 }
 
-/// What was seen of a job.
+/// Results of one job.
 #[derive(Debug, Default)]
 struct Seen {
     rounds: u32,
@@ -104,7 +104,7 @@ struct Seen {
     violations: Vec<String>,
 }
 
-/// Does each job beside the server. Returns what was wrong.
+/// Runs each job alongside the server. Returns the violations.
 pub(super) async fn play(beside: &Beside<'_>) -> Result<Vec<String>> {
     let jobs = if beside.jobs.is_empty() { Job::value_variants() } else { beside.jobs };
     let mut ostrakon = Ostrakon::build_for_chaos().await?;
@@ -129,7 +129,8 @@ pub(super) async fn play(beside: &Beside<'_>) -> Result<Vec<String>> {
     Ok(violations)
 }
 
-/// Makes the community, with ostrakon's schema and its role; gives what is counted wrong in it anyway.
+/// Creates the community, with ostrakon's schema and its role. Returns the violations that exist
+/// before any job.
 async fn seed(postgres: &Postgres, ostrakon: &mut Ostrakon) -> Result<Broken> {
     stage::create_database(postgres, SEEDED).await?;
     let mut db = PgConnection::connect(&postgres.url(SEEDED)).await?;
@@ -157,7 +158,7 @@ async fn rounds(
         seen.rounds += 1;
         stage::copy_database(postgres, SEEDED, COPY).await?;
         ostrakon.connect(postgres.url_as(ROLE, "", COPY), None);
-        // Otherwise it would rest for most of the time, and meet few.
+        // Otherwise ostrakon would rest most of the time, and meet few transactions.
         ostrakon.set("OSTRAKON_BATCH_PERCENT_BUSY", "100");
         let stand_in = StandIn {
             clients: CLIENTS,
@@ -191,7 +192,7 @@ async fn rounds(
     Ok(seen)
 }
 
-/// Has ostrakon do something here and now; says what was wrong with how it ended.
+/// Runs a command of ostrakon inline. Returns how it failed, if it did.
 async fn perform(ostrakon: &Ostrakon, words: &[&str]) -> Result<Option<String>> {
     let mut arguments = vec!["user"];
     arguments.extend(words);

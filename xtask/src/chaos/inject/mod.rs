@@ -1,4 +1,4 @@
-//! Makes a fault, waits until it has struck, and puts things right again.
+//! Injects a fault, waits until it has hit, and restores normal operation.
 
 mod network;
 mod postgres;
@@ -15,14 +15,14 @@ use super::fault::Fault;
 use super::operator;
 use super::round::Round;
 
-/// How long anything may take that a fault waits for, whatever else goes wrong meanwhile.
+/// Time limit for anything that a fault waits for, whatever other faults happen meanwhile.
 const DEADLINE: Duration = Duration::from_secs(90);
 
-/// Pause between two looks at what gives no event to wait for.
+/// Interval between polls for something that offers no event.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Makes a fault. Returns whether it hit a run that was being worked on; `None` when it could not be
-/// made now, since all who could suffer it were busy with others.
+/// Injects a fault. Returns whether it hit a run that was being worked on. `None` means that it
+/// could not be injected now, because every possible victim was busy with another fault.
 pub(super) async fn make(round: &Round<'_>, fault: Fault, random: u64) -> Result<Option<bool>> {
     match fault {
         Fault::WorkerKill => workers::kill(round, random).await,
@@ -54,7 +54,7 @@ pub(super) async fn make(round: &Round<'_>, fault: Fault, random: u64) -> Result
     }
 }
 
-/// Looks until there is something to see.
+/// Polls until `look` returns something.
 pub(super) async fn eventually<T>(
     what: &str,
     timeout: Duration,

@@ -1,4 +1,4 @@
-//! The network of the distant worker is slow, broken or deaf.
+//! Network faults of the distant worker: slow, broken or unresponsive.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use tokio::time::sleep;
 use crate::chaos::fleet::DISTANT;
 use crate::chaos::round::Round;
 
-/// How long the network is slow.
+/// Duration of a slow network.
 const SLOW: Duration = Duration::from_secs(4);
 
-/// How long it swallows everything: well beyond the lease; and now and then for minutes.
+/// Duration of a black hole: well beyond the lease, and occasionally minutes.
 const HOLE: Duration = Duration::from_secs(6);
 const LONG_HOLE: Duration = Duration::from_secs(90);
 
@@ -21,7 +21,7 @@ fn set(round: &Round<'_>, link: Link) {
     round.environment.redis_link.0.set(link);
 }
 
-/// Every piece of data takes its time.
+/// Delays every piece of data.
 pub(super) async fn slow(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
     let mut place = round.fleet.place(DISTANT).await;
     let Some(worker) = place.worker() else { return Ok(None) };
@@ -33,7 +33,7 @@ pub(super) async fn slow(round: &Round<'_>, random: u64) -> Result<Option<bool>>
     Ok(Some(hit))
 }
 
-/// All connections are cut with a reset.
+/// Cuts all connections with a reset.
 pub(super) async fn reset(round: &Round<'_>) -> Result<Option<bool>> {
     let mut place = round.fleet.place(DISTANT).await;
     let Some(worker) = place.worker() else { return Ok(None) };
@@ -42,7 +42,7 @@ pub(super) async fn reset(round: &Round<'_>) -> Result<Option<bool>> {
     Ok(Some(hit && cut > 0))
 }
 
-/// Nothing arrives, in neither direction, for longer than the lease.
+/// Loses all data, in both directions, for longer than the lease.
 pub(super) async fn swallow(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
     let mut place = round.fleet.place(DISTANT).await;
     let Some(worker) = place.worker() else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! PostgreSQL crashes, cuts, locks, fills up.
+//! PostgreSQL faults: crashes, cut connections, locks, exhausted resources.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::chaos::environment::ROLE;
 use crate::chaos::report::Count;
 use crate::chaos::round::Round;
 
-/// How long a passing trouble lasts.
+/// Duration of a temporary fault.
 const TROUBLE: Duration = Duration::from_secs(2);
 
-/// How long somebody waits for a run to be where a fault can hit it.
+/// Time limit for a run to reach a point where a fault can hit it.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Stops it as a crash would, and starts it again.
+/// Stops PostgreSQL like a crash, and restarts it.
 pub(super) async fn stop(round: &Round<'_>) -> Result<Option<bool>> {
     let mut postgres = round.environment.postgres.lock().await;
     let hit = round.is_at_work().await?;
@@ -27,7 +27,7 @@ pub(super) async fn stop(round: &Round<'_>) -> Result<Option<bool>> {
     Ok(Some(hit))
 }
 
-/// Ends some of our connections, whatever they are for.
+/// Ends some of ostrakon's connections, whatever their purpose.
 pub(super) async fn terminate(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
     let _server = round.environment.postgres.lock().await;
     let at_work = round.is_at_work().await?;
@@ -51,13 +51,14 @@ pub(super) async fn terminate(round: &Round<'_>, random: u64) -> Result<Option<b
     Ok(Some(ended.iter().any(|name| name.starts_with("ostrakon:"))))
 }
 
-/// Holds the row of a post that some batch is about to lock; gives the transaction when one waits.
+/// Locks the row of a post that a batch will soon lock. Returns the transaction once a batch waits
+/// for it.
 async fn block_a_batch(
     round: &Round<'_>,
 ) -> Result<Option<(sqlx::PgTransaction<'static>, String)>> {
     let mut held = round.db().begin().await?;
     let (own,): (i32,) = sqlx::query_as("select pg_backend_pid()").fetch_one(&mut *held).await?;
-    // The last posts of the accounts that are worked on: some batch comes there in the end.
+    // Later posts of the accounts that are worked on: a batch gets there eventually.
     sqlx::query(
         "select o.id from public.objects o
          where o.data ->> 'id' in (
@@ -88,12 +89,13 @@ async fn block_a_batch(
     Ok(Some((held, waiting)))
 }
 
-/// Waits for what a batch holds that waits itself for this transaction: the batch has to give way
-/// before PostgreSQL looks for a deadlock, and would end somebody who is not ostrakon.
+/// Waits for a lock that a batch holds while the batch waits for this transaction. The batch has to
+/// give way before PostgreSQL checks for a deadlock, which could end a session that is not
+/// ostrakon's.
 pub(super) async fn deadlock(round: &Round<'_>) -> Result<Option<bool>> {
     let _server = round.environment.postgres.lock().await;
     let Some((mut held, _)) = block_a_batch(round).await? else { return Ok(Some(false)) };
-    // What batches hold: their runs.
+    // Batches hold the rows of their runs.
     let wanted = sqlx::query(
         "select id from ostrakon.runs where status = 'running' and job = 'delete_activities'
          order by id for update",
@@ -122,7 +124,7 @@ pub(super) async fn hold_row(round: &Round<'_>) -> Result<Option<bool>> {
     Ok(Some(hit))
 }
 
-/// A full disk, or statements that never end, for a while.
+/// Simulates a full disk, or statements that never end, for a while.
 pub(super) async fn spoil_batches(round: &Round<'_>, mood: &str) -> Result<Option<bool>> {
     let _server = round.environment.postgres.lock().await;
     let before = injections(round).await?;
@@ -131,7 +133,7 @@ pub(super) async fn spoil_batches(round: &Round<'_>, mood: &str) -> Result<Optio
         Ok((injections(round).await? > before).then_some(()))
     });
     let hit = struck.await.is_ok();
-    // Longer than a statement may take.
+    // Longer than the statement time-out.
     sleep(if mood == "stuck" { TROUBLE * 2 + TROUBLE / 2 } else { TROUBLE }).await;
     set_mood(round, "fair").await?;
     Ok(Some(hit))
@@ -147,7 +149,7 @@ async fn set_mood(round: &Round<'_>, mood: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lets nobody in any more, and throws some out.
+/// Limits the workers' role to two connections, and ends its existing ones.
 pub(super) async fn use_up_connections(round: &Round<'_>) -> Result<Option<bool>> {
     let _server = round.environment.postgres.lock().await;
     let hit = round.is_at_work().await?;

@@ -1,18 +1,18 @@
-//! Somebody else writes into the queues.
+//! Foreign writes into the queues.
 
 use anyhow::Result;
 
 use crate::chaos::environment::PREFIX;
 use crate::chaos::round::Round;
 
-/// Puts messages into a queue as if they had been due for long.
+/// Adds messages to a queue that have long been due.
 const PILE_UP: &str = "
     for i = 1, 10000 do
         redis.call('ZADD', KEYS[1] .. ':scheduled', 1, 'piled-' .. i)
         redis.call('HSET', KEYS[1] .. ':data', 'piled-' .. i, ARGV[1])
     end";
 
-/// 10,000 messages that are due at once.
+/// Adds 10,000 messages that are due immediately.
 pub(super) async fn pile_up(round: &Round<'_>) -> Result<Option<bool>> {
     let redis = round.environment.redis.lock().await;
     let hit = round.is_at_work().await?;
@@ -22,7 +22,7 @@ pub(super) async fn pile_up(round: &Round<'_>) -> Result<Option<bool>> {
     Ok(Some(hit))
 }
 
-/// Garbage, forgeries of true runs, and keys of the wrong type.
+/// Writes garbage, forgeries of real runs, and keys of the wrong type.
 pub(super) async fn write_nonsense(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
     let run = round.any_run().await?;
     let redis = round.environment.redis.lock().await;
@@ -34,7 +34,7 @@ pub(super) async fn write_nonsense(round: &Round<'_>, random: u64) -> Result<Opt
     );
     let messages =
         ["garbage", "", "{}", "[1,2", &forged, r#"{"run_id":7,"job":[],"payload":null}"#];
-    // Before its message: once that is read and done with, nothing leads to what is written beside it.
+    // Before its message: once the message is processed, nothing refers to keys written next to it.
     redis.command(&["SET", &format!("{queue}:meta:forged-{random}-1"), "no hash"])?;
     for (number, message) in messages.iter().enumerate() {
         let id = format!("forged-{random}-{number}");

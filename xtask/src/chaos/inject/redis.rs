@@ -1,4 +1,4 @@
-//! Redis dies, forgets, has no room, takes nothing, or does not answer.
+//! Redis faults: a crash, lost data, no memory, refused writes, no answer.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use tokio::time::sleep;
 
 use crate::chaos::round::Round;
 
-/// How long a passing trouble lasts.
+/// Duration of a temporary fault.
 const TROUBLE: Duration = Duration::from_secs(2);
 
 /// Longer than a worker waits for an answer.
 const FREEZE: Duration = Duration::from_secs(12);
 
-/// Kills it, and starts it again with what it had written down.
+/// Kills Redis, and restarts it with the data that it had saved.
 pub(super) async fn kill(round: &Round<'_>) -> Result<Option<bool>> {
     let mut redis = round.environment.redis.lock().await;
     let hit = round.is_at_work().await?;
@@ -22,7 +22,7 @@ pub(super) async fn kill(round: &Round<'_>) -> Result<Option<bool>> {
     Ok(Some(hit))
 }
 
-/// Empties it.
+/// Deletes all data.
 pub(super) async fn flush(round: &Round<'_>) -> Result<Option<bool>> {
     let redis = round.environment.redis.lock().await;
     let hit = round.is_at_work().await?;
@@ -38,7 +38,7 @@ pub(super) async fn cut(round: &Round<'_>) -> Result<Option<bool>> {
     Ok(Some(hit && cut > 0))
 }
 
-/// Leaves it no memory.
+/// Leaves Redis no memory.
 pub(super) async fn fill_memory(round: &Round<'_>) -> Result<Option<bool>> {
     let redis = round.environment.redis.lock().await;
     let hit = round.is_at_work().await?;
@@ -48,7 +48,7 @@ pub(super) async fn fill_memory(round: &Round<'_>) -> Result<Option<bool>> {
     Ok(Some(hit))
 }
 
-/// Makes it the replica of nobody: it takes no writes.
+/// Turns Redis into a replica of a server that does not exist, so that it refuses writes.
 pub(super) async fn refuse_writes(round: &Round<'_>) -> Result<Option<bool>> {
     let redis = round.environment.redis.lock().await;
     let hit = round.is_at_work().await?;
@@ -58,7 +58,7 @@ pub(super) async fn refuse_writes(round: &Round<'_>) -> Result<Option<bool>> {
     Ok(Some(hit))
 }
 
-/// Freezes it.
+/// Freezes Redis.
 pub(super) async fn freeze(round: &Round<'_>) -> Result<Option<bool>> {
     let redis = round.environment.redis.lock().await;
     let hit = round.is_at_work().await?;

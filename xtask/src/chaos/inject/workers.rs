@@ -1,4 +1,4 @@
-//! Workers die, freeze, stop and lose the time.
+//! Worker faults: death, freeze, stop, wrong time.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use super::{DEADLINE, eventually};
 use crate::chaos::fleet::{BIRTH, DISTANT, Place};
 use crate::chaos::round::Round;
 
-/// How long a worker's clock is wrong.
+/// Duration of a wrong clock.
 const WRONG_TIME: Duration = Duration::from_secs(3);
 
-/// What SIGTERM is called in an exit status.
+/// Number of SIGTERM in an exit status.
 const SIGTERM: i32 = 15;
 
-/// A worker that is at work, and that nobody else is busy with.
+/// Returns a worker that is working and not locked by another fault.
 async fn victim_at_work<'a>(
     round: &'a Round<'_>,
     random: u64,
@@ -34,21 +34,21 @@ pub(super) async fn kill(round: &Round<'_>, random: u64) -> Result<Option<bool>>
     let Some(worker) = place.worker() else { return Ok(None) };
     let pid = worker.pid();
     worker.kill()?;
-    // Its leases are there for a while: nobody has taken its runs yet.
+    // Its leases stay for a while: no other worker has taken its runs yet.
     let hit = round.held_by(pid).await? > 0;
     round.fleet.replace(&mut place, None)?;
     sleep(BIRTH).await;
     Ok(Some(hit))
 }
 
-/// Puts a worker in the place of another that dies by itself at a named place of the loop. Whoever
-/// looks after the dead counts it when it has.
+/// Replaces a worker with one that dies at a fail point of the loop. The watcher that replaces dead
+/// workers counts the death.
 pub(super) async fn die_at(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
     let Some(mut place) = round.fleet.victim(random / 7, &[]) else { return Ok(None) };
     let all = FailPoint::ALL;
     let point = all[usize::try_from(random % all.len() as u64).unwrap_or(0)];
     if matches!(point, FailPoint::BeforeEnqueueCommit | FailPoint::AfterEnqueueCommit) {
-        // Places of a command, not of a worker: clients die there.
+        // Fail points of a command, not of a worker: clients die there.
         return Ok(None);
     }
     round.fleet.replace(&mut place, Some(point))?;
@@ -56,7 +56,8 @@ pub(super) async fn die_at(round: &Round<'_>, random: u64) -> Result<Option<bool
     Ok(Some(false))
 }
 
-/// Freezes a worker for longer than its lease, so that others take its runs over, and thaws it.
+/// Freezes a worker for longer than its lease, so that others take over its runs, and then resumes
+/// it.
 pub(super) async fn freeze(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
     let Some(mut place) = victim_at_work(round, random).await? else { return Ok(None) };
     let Some(worker) = place.worker() else { return Ok(None) };
@@ -71,7 +72,7 @@ pub(super) async fn freeze(round: &Round<'_>, random: u64) -> Result<Option<bool
     Ok(Some(hit?))
 }
 
-/// Tells a worker to stop, and waits for its end.
+/// Asks a worker to stop, and waits for its end.
 pub(super) async fn terminate(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
     let Some(mut place) = victim_at_work(round, random).await? else { return Ok(None) };
     let Some(worker) = place.worker() else { return Ok(None) };
@@ -79,7 +80,7 @@ pub(super) async fn terminate(round: &Round<'_>, random: u64) -> Result<Option<b
     worker.signal(Signal::TERM)?;
     let begun = Instant::now();
     let status = eventually("the end of a worker", DEADLINE, async || worker.ended()).await?;
-    // One that had only just begun had nothing to give back.
+    // A worker that had only just started had nothing to give back.
     let was_young = status.signal() == Some(SIGTERM) && !round.ever_worked(worker.pid()).await?;
     if worker.dies_at.is_none() && !was_young && !status.success() {
         round.violation(format!("a worker that was told to stop ended with {status}"));
@@ -93,7 +94,7 @@ pub(super) async fn terminate(round: &Round<'_>, random: u64) -> Result<Option<b
     Ok(Some(hit))
 }
 
-/// Has the clock of a worker jump forward or back, and to what it was.
+/// Sets a worker's clock forward or back by an hour, and then restores it.
 pub(super) async fn jump(round: &Round<'_>, random: u64) -> Result<Option<bool>> {
     let mut place = round.fleet.place(DISTANT).await;
     let Some(worker) = place.worker() else { return Ok(None) };

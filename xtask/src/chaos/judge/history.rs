@@ -1,4 +1,4 @@
-//! The history of each run: told again from its events, it must lead to where the run stands.
+//! The history of each run: replaying its events must lead to the run's present state.
 
 use std::collections::BTreeMap;
 
@@ -21,14 +21,14 @@ struct Run {
     parked: i64,
 }
 
-/// What the events told so far say of a run.
+/// State of a run after the events replayed so far.
 #[derive(Debug, Default)]
 struct Reported {
     status: &'static str,
     fence: i64,
     parked: i64,
     plans: u32,
-    /// Whether it has waited: claims that only look whether it may go on are not told of.
+    /// Whether the run has waited: claims that only check whether it may continue leave no event.
     waited: bool,
 }
 
@@ -66,7 +66,7 @@ fn tell(history: &[&Event]) -> Result<Reported, String> {
 
 impl Reported {
     fn go_on(&mut self, event: &Event) -> Result<(), ()> {
-        // Whether it waits or works cannot be told apart.
+        // The events do not show whether a waiting run is queued or being worked on.
         let may_stand =
             if self.status == "waiting" { ["running", "queued"] } else { [self.status; 2] };
         self.status =

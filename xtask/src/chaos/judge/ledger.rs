@@ -1,4 +1,4 @@
-//! The ledger, and the record of its changes that a trigger kept.
+//! The ledger, and the changes that a trigger recorded.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::chaos::report::Verdict;
 
-/// What must not be: each statement names what it finds.
+/// Violations: each statement returns what it finds.
 const NEVER: [(&str, &str); 10] = [
     (
         "a run is not done",
@@ -76,7 +76,7 @@ const NEVER: [(&str, &str); 10] = [
     ),
 ];
 
-/// What is told of each kind of violation.
+/// Maximum number of examples shown per kind of violation.
 const REPORTED: usize = 3;
 
 pub(super) async fn judge(db: &PgPool) -> Result<Verdict> {

@@ -1,4 +1,4 @@
-//! The judge. Reads only the databases: what is true stands there.
+//! The judge. It reads only the databases, which hold the truth.
 
 mod history;
 mod ledger;
@@ -12,7 +12,7 @@ use super::environment::Environment;
 use super::report::Verdict;
 pub(super) use queue::queue;
 
-/// Judges a round whose runs are done and whose workers have gone home.
+/// Judges a round whose runs are done and whose workers have ended.
 pub(super) async fn round(environment: &Environment, db: &PgPool) -> Result<Verdict> {
     let mut verdict = ledger::judge(db).await?;
     verdict.violations.extend(history::judge(db).await?);

@@ -1,4 +1,4 @@
-//! Redis at the end: nothing is kept there for runs that are done.
+//! Redis at the end: nothing may be left there for finished runs.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use crate::chaos::environment::{Environment, PREFIX};
 use crate::chaos::fleet::{Fleet, PLACES};
 use crate::chaos::inject::eventually;
 
-/// What a dead worker had fetched is removed after half a minute.
+/// Longer than the half minute after which the messages that a dead worker had fetched are removed.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Has workers at work on nothing until Redis is clean.
+/// Keeps idle workers running until Redis is clean.
 pub(in crate::chaos) async fn queue(environment: &Environment) -> Result<Vec<String>> {
     let fleet = Fleet::launch(environment)?;
     let redis = environment.redis.lock().await;
     let left = || -> Result<Vec<String>> {
         let keys = redis.command(&["KEYS", &format!("{PREFIX}:*")])?;
-        // What living workers have there for themselves.
+        // Keys of running workers themselves.
         let own = |key: &str| key.contains(":workers");
         Ok(keys.lines().filter(|key| !key.is_empty() && !own(key)).map(str::to_owned).collect())
     };

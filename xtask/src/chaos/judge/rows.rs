@@ -1,4 +1,5 @@
-//! The server's rows: like those of the undisturbed twin, and those of bystanders as before.
+//! The server's rows: they must equal those of the undisturbed twin, and bystanders' rows must be
+//! unchanged.
 
 use anyhow::Result;
 use serde_json::Value;
@@ -8,10 +9,10 @@ use testkit::{State, compare, snapshot};
 use crate::chaos::environment::Environment;
 use crate::chaos::task::BYSTANDER;
 
-/// Differences that are told; one is bad enough.
+/// Maximum number of differences shown; one is bad enough.
 const REPORTED: usize = 5;
 
-/// Rows of bystanders that there are at least.
+/// Minimum number of bystanders' rows.
 const BYSTANDERS: usize = 50;
 
 pub(super) async fn judge(environment: &Environment, db: &PgPool) -> Result<Vec<String>> {
@@ -42,8 +43,8 @@ pub(super) async fn judge(environment: &Environment, db: &PgPool) -> Result<Vec<
 fn bystanders(state: &State) -> Vec<(&str, &Value)> {
     let rows =
         state.tables().flat_map(|table| state.rows(table).iter().map(move |row| (table, row)));
-    // Confirming all accounts also touches theirs; unconfirming them and confirming them again
-    // leaves them as they were, but for the time.
+    // Confirming all accounts also touches theirs. Unconfirming and confirming them again leaves
+    // them as they were, except for the times.
     rows.filter(|(table, row)| {
         *table != "users" && *table != "oban_jobs" && row.to_string().contains(BYSTANDER)
     })

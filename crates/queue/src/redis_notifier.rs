@@ -1,44 +1,45 @@
-//! Producer of messages.
+//! Notifications through Redis.
+
+use std::fmt;
 
 use apalis_core::backend::codec::Codec;
 use apalis_core::task::builder::TaskBuilder;
 use apalis_core::task::task_id::TaskId;
 use apalis_redis::queries::push_tasks;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use ostrakon_engine::Class;
+use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
 use super::connection::{Connection, RedisSettings};
 use super::envelope::{Envelope, EnvelopeCodec, Message};
 use super::error::QueueError;
-use super::{repair, storage_config};
+use super::notifier::{ConsumerSettings, Handler, Notifier};
+use super::{consumer, janitor, repair, storage_config};
 
-/// Producer of notifications. A run must be in the ledger before workers are notified of it.
-pub struct Producer {
+/// Notifier through Redis, by apalis.
+#[derive(Clone)]
+pub struct RedisNotifier {
     connection: Connection,
 }
 
-impl Producer {
+impl RedisNotifier {
     /// Connects for a command; gives up after about 3 s.
     pub async fn connect(settings: &RedisSettings) -> Result<Self, QueueError> {
         Ok(Self::new(Connection::prompt(settings).await?))
     }
 
-    /// Uses an existing connection, such as that of a worker's reconciler.
-    pub fn new(connection: Connection) -> Self {
+    /// Connects when it is used, and again after each outage; for a worker.
+    pub fn lazy(settings: &RedisSettings) -> Result<Self, QueueError> {
+        Ok(Self::new(Connection::lazy(settings)?))
+    }
+
+    pub(super) fn new(connection: Connection) -> Self {
         Self { connection }
     }
 
-    /// Number of further messages that the queue has room for.
-    pub async fn room(&mut self, class: Class) -> Result<u64, QueueError> {
-        let waiting = super::waiting(&mut self.connection, class).await?;
-        Ok(super::MAX_WAITING.saturating_sub(waiting))
-    }
-
-    /// Notifies a worker of a run. Notifying twice is harmless. After a failure, the run stays
-    /// queued in the ledger, and a worker's reconciler notifies again.
-    ///
-    /// Does not limit the queue by itself: check [`Producer::room`] first.
-    pub async fn notify(&mut self, class: Class, envelope: Envelope) -> Result<(), QueueError> {
+    async fn send(&mut self, class: Class, envelope: Envelope) -> Result<(), QueueError> {
         let message = EnvelopeCodec
             .encode(&Message::Run(envelope))
             .map_err(|error| QueueError::Message { reason: error.to_string() })?;
@@ -74,5 +75,51 @@ impl Producer {
             .query_async(&mut self.connection.manager)
             .await;
         due.map_err(|error| self.connection.failed(&error))
+    }
+}
+
+impl fmt::Debug for RedisNotifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisNotifier").field("address", &self.connection.address()).finish()
+    }
+}
+
+impl Notifier for RedisNotifier {
+    fn address(&self) -> String {
+        format!("Redis at {}", self.connection.address())
+    }
+
+    fn share(&self) -> Box<dyn Notifier> {
+        Box::new(self.clone())
+    }
+
+    fn room(&mut self, class: Class) -> BoxFuture<'_, Result<u64, QueueError>> {
+        async move {
+            let waiting = super::waiting(&mut self.connection, class).await?;
+            Ok(super::MAX_WAITING.saturating_sub(waiting))
+        }
+        .boxed()
+    }
+
+    fn notify(
+        &mut self,
+        class: Class,
+        envelope: Envelope,
+    ) -> BoxFuture<'_, Result<(), QueueError>> {
+        self.send(class, envelope).boxed()
+    }
+
+    fn clean_up(&mut self, class: Class) -> BoxFuture<'_, Result<(), QueueError>> {
+        async move { janitor::sweep(&mut self.connection, class).await.map(drop) }.boxed()
+    }
+
+    fn consume(
+        &self,
+        settings: ConsumerSettings,
+        class: Class,
+        handler: Handler,
+        stop: CancellationToken,
+    ) -> BoxFuture<'static, Result<(), QueueError>> {
+        consumer::consume(settings, self.connection.clone(), class, handler, stop).boxed()
     }
 }
