@@ -1,5 +1,5 @@
 //! Deletion of posts by the running server itself, so that it removes them from memory
-//! (docs/semantics.md 7.5).
+//! (docs/semantics.md 7.11).
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Notifications that the account caused (docs/semantics.md 2.3, step 5).
+//! Notifications that the account caused (docs/semantics.md 2.3.7).
 //!
 //! The server removes them after the posts, most of which have taken theirs with them. Here they go
 //! first: the result is the same, and the plan can count them.

@@ -110,7 +110,7 @@ async fn what_an_account_whose_row_goes_has_written_late_goes_before_the_row() -
 }
 
 #[tokio::test]
-async fn what_the_server_has_deleted_before_its_turn_is_informed() -> Result<()> {
+async fn what_the_server_has_deleted_before_its_turn_is_reported() -> Result<()> {
     let fixture = Fixture::new(Flavour::Pleroma).await?;
     let alice = fixture.world.local("alice").await?;
     alice.posts("one").create().await?;

@@ -12,7 +12,7 @@ use crate::worker::eventually;
 
 /// Actions on a post for which the server writes the whole object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ModerationAction {
+enum ServerAction {
     Like,
     Boost,
     React,
@@ -20,12 +20,12 @@ enum ModerationAction {
     Edit,
 }
 
-const ACTIONS: [ModerationAction; 5] = [
-    ModerationAction::Like,
-    ModerationAction::Boost,
-    ModerationAction::React,
-    ModerationAction::Vote,
-    ModerationAction::Edit,
+const ACTIONS: [ServerAction; 5] = [
+    ServerAction::Like,
+    ServerAction::Boost,
+    ServerAction::React,
+    ServerAction::Vote,
+    ServerAction::Edit,
 ];
 
 /// A transaction of the server that has read an object and is about to write it.
@@ -41,7 +41,7 @@ impl LateWrite {
     /// the post is deleted.
     async fn begin(
         pool: &PgPool,
-        action: ModerationAction,
+        action: ServerAction,
         by: &str,
         object: &str,
     ) -> Result<Option<Self>> {
@@ -56,20 +56,20 @@ impl LateWrite {
         let mut data = json!({
             "id": format!("{by}/activities/{id}"), "actor": by, "to": [testkit::PUBLIC], "cc": [],
             "type": match action {
-                ModerationAction::Like => "Like",
-                ModerationAction::Boost => "Announce",
-                ModerationAction::React => "EmojiReact",
-                ModerationAction::Vote => "Create",
-                ModerationAction::Edit => "Update",
+                ServerAction::Like => "Like",
+                ServerAction::Boost => "Announce",
+                ServerAction::React => "EmojiReact",
+                ServerAction::Vote => "Create",
+                ServerAction::Edit => "Update",
             },
             "object": object,
         });
         match action {
-            ModerationAction::React => data["content"] = json!("🐈"),
-            ModerationAction::Edit => data["object"] = json!({ "id": object, "type": "Note" }),
+            ServerAction::React => data["content"] = json!("🐈"),
+            ServerAction::Edit => data["object"] = json!({ "id": object, "type": "Note" }),
             // The vote is an object of its own, which does not matter here.
-            ModerationAction::Vote => data["object"] = json!(format!("{by}/objects/{id}")),
-            ModerationAction::Like | ModerationAction::Boost => {}
+            ServerAction::Vote => data["object"] = json!(format!("{by}/objects/{id}")),
+            ServerAction::Like | ServerAction::Boost => {}
         }
         sqlx::query(
             "insert into activities (id, data, actor, recipients, local, inserted_at, updated_at)
@@ -93,13 +93,13 @@ impl LateWrite {
         Ok(Some(late))
     }
 
-    fn change(&mut self, action: ModerationAction, by: &str) {
+    fn change(&mut self, action: ServerAction, by: &str) {
         let (list, count) = match action {
-            ModerationAction::Like => ("likes", "like_count"),
-            ModerationAction::Boost => ("announcements", "announcement_count"),
-            ModerationAction::React => ("reactions", "reaction_count"),
-            ModerationAction::Vote => ("voters", "votersCount"),
-            ModerationAction::Edit => {
+            ServerAction::Like => ("likes", "like_count"),
+            ServerAction::Boost => ("announcements", "announcement_count"),
+            ServerAction::React => ("reactions", "reaction_count"),
+            ServerAction::Vote => ("voters", "votersCount"),
+            ServerAction::Edit => {
                 self.data["content"] = json!("edited");
                 return;
             }
@@ -207,13 +207,8 @@ async fn what_the_server_writes_over_a_tombstone_is_buried_again() -> Result<()>
         }
         for other in [&answered, &liked, &boosted] {
             late.extend(
-                LateWrite::begin(
-                    &fixture.pool,
-                    ModerationAction::Like,
-                    carl.ap_id(),
-                    &other.object,
-                )
-                .await?,
+                LateWrite::begin(&fixture.pool, ServerAction::Like, carl.ap_id(), &other.object)
+                    .await?,
             );
         }
         ensure!(late.len() == 8);
@@ -272,7 +267,7 @@ async fn a_counter_that_is_written_back_between_two_batches_is_right_at_the_end(
         let last = alice.posts("last").create().await?;
 
         let late =
-            LateWrite::begin(&fixture.pool, ModerationAction::Like, dora.ap_id(), &answered.object)
+            LateWrite::begin(&fixture.pool, ServerAction::Like, dora.ap_id(), &answered.object)
                 .await?;
         let held =
             fixture.hold_object(if by_another_run { last.object_row } else { second.object_row });

@@ -178,7 +178,7 @@ async fn a_cancelled_run_goes_on_where_it_stopped() -> Result<()> {
 }
 
 #[tokio::test]
-async fn whoever_watches_is_informed_the_end() -> Result<()> {
+async fn the_end_is_shown_to_those_who_watch() -> Result<()> {
     let _redacted = redacted();
     let (fixture, id) = fixture().await?;
     let mut reported = String::new();

@@ -209,7 +209,7 @@ async fn an_address_that_must_not_be_had_is_refused() -> Result<()> {
 }
 
 #[tokio::test]
-async fn each_change_is_informed_to_the_running_server_once() -> Result<()> {
+async fn the_running_server_is_notified_once_of_each_change() -> Result<()> {
     let fixture = Fixture::new(Flavour::Pleroma).await?;
     fixture.world.local("alice").await?;
     for (number, command) in [

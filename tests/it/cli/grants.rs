@@ -76,7 +76,7 @@ async fn what_an_administrator_took_from_everybody_is_granted() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_role_that_lacks_a_right_is_informed_where_to_get_it() -> Result<()> {
+async fn a_role_that_lacks_a_right_learns_where_to_get_it() -> Result<()> {
     let fixture = Fixture::new(testkit::Flavour::Pleroma).await?;
     fixture.world.local("alice").await?;
     fixture.sql("revoke insert on password_reset_tokens from ostrakon_least").await?;

@@ -64,7 +64,7 @@ async fn what_is_so_already_is_not_written() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_takes_the_last_admins_role_is_informed() -> Result<()> {
+async fn taking_the_last_admins_role_is_warned_about() -> Result<()> {
     for flavour in FLAVOURS {
         let fixture = fixture(flavour).await?;
         fixture.world.local("old").await?.is_deactivated().await?;

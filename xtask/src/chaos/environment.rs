@@ -44,7 +44,7 @@ pub(super) struct Environment {
 
 impl Environment {
     /// Starts the servers, seeds the database and performs all tasks once undisturbed.
-    pub(super) async fn build() -> Result<Self> {
+    pub(super) async fn build(backend: &str) -> Result<Self> {
         let mut ostrakon = Ostrakon::build_for_chaos().await?;
         // A crowd of clients needs more connections than the default.
         let extra = vec![("max_connections".to_owned(), "600".to_owned())];
@@ -79,6 +79,7 @@ impl Environment {
         let redis_link = Proxy::before(&redis.url()).await?;
         ostrakon.connect(arena_url, Some(redis.url()));
         ostrakon.set("OSTRAKON_REDIS_PREFIX", PREFIX);
+        ostrakon.set("OSTRAKON_QUEUE_BACKEND", backend);
         Ok(Self {
             admin_url: postgres.url(ARENA),
             postgres: Mutex::new(postgres),

@@ -38,6 +38,9 @@ pub(crate) struct Options {
     /// Repeat a schedule: the same faults in the same order, to the same victims.
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
+    /// What notifies the workers; by default the seed decides.
+    #[arg(long, value_name = "NOTIFIER", value_enum)]
+    notifier: Option<Notifier>,
     /// Inject only this fault. May be given more than once.
     #[arg(long, value_name = "FAULT", value_enum)]
     only: Vec<Fault>,
@@ -55,6 +58,25 @@ pub(crate) struct Options {
     fuzz: Option<u32>,
 }
 
+/// What notifies the workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Notifier {
+    /// Redis.
+    Redis,
+    /// LISTEN and NOTIFY of PostgreSQL.
+    Postgres,
+}
+
+impl Notifier {
+    /// Value of `queue.backend`.
+    const fn backend(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
 fn minutes(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(minutes) if (0.1..=1440.0).contains(&minutes) => Ok(minutes),
@@ -68,6 +90,7 @@ impl Options {
         Self {
             minutes: 0.5,
             seed: None,
+            notifier: None,
             only: Vec::new(),
             job: Vec::new(),
             model: None,
@@ -100,7 +123,10 @@ async fn play(options: &Options) -> Result<ExitCode> {
     }
     let mut random = StdRng::seed_from_u64(seed);
     let mut schedule = FaultSchedule::of(&options.only);
-    let environment = Environment::build().await?;
+    let of_seed = if seed.is_multiple_of(2) { Notifier::Redis } else { Notifier::Postgres };
+    let notifier = options.notifier.unwrap_or(of_seed);
+    say(format!("chaos: workers are notified by {}", notifier.backend()));
+    let environment = Environment::build(notifier.backend()).await?;
     let ends = Instant::now() + Duration::from_secs_f64(options.minutes * 60.0);
     let mut report = Report::begin(seed);
     loop {
@@ -111,7 +137,10 @@ async fn play(options: &Options) -> Result<ExitCode> {
             break;
         }
     }
-    report.violations.extend(judge::queue(&environment).await?);
+    // Without Redis nobody cleans up what the faults left in it.
+    if notifier == Notifier::Redis {
+        report.violations.extend(judge::queue(&environment).await?);
+    }
     report.show();
     let mut beside = Vec::new();
     if options.only.is_empty() {

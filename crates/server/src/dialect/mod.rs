@@ -5,7 +5,7 @@
 //! The alternative was a comparison with the server's name where each difference matters; a new
 //! release then meant to find and to understand all of them.
 //!
-//! The sources of the facts are the recordings, docs/semantics.md and docs/servers.md.
+//! The sources of the facts are the recordings and docs/semantics.md.
 
 mod akkoma;
 mod catalogue;
