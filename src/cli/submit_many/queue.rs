@@ -113,8 +113,8 @@ pub(super) async fn notify(
         let (name, subject) = (planned.job.name(), planned.job.subject());
         output.result(format!("Queued {name} {subject} as run {id}."));
     }
-    let mut notified = Vec::new();
-    if let Err(error) = send_notification(session, runs, notifier, &mut notified).await {
+    let mut sent = Vec::new();
+    if let Err(error) = send_notification(session, runs, notifier, &mut sent).await {
         output.warning(format!(
             "{error}\nThe runs are safe in the ledger: a worker will pick them up when Redis is \
              back."
@@ -122,7 +122,7 @@ pub(super) async fn notify(
     }
     {
         let mut db = session.side_pool.acquire().await?;
-        ledger::mark_notified(&mut db, &notified).await?;
+        ledger::mark_notified(&mut db, &sent).await?;
     }
     warn_without_worker(session, SAME_COMMAND, output).await?;
     Ok(())
@@ -132,7 +132,7 @@ async fn send_notification(
     session: &Session,
     runs: &[Listed],
     notifier: Option<Box<dyn Notifier>>,
-    notified: &mut Vec<String>,
+    sent: &mut Vec<String>,
 ) -> Result<(), QueueError> {
     let Some(first) = runs.first() else { return Ok(()) };
     let mut notifier = match notifier {
@@ -146,7 +146,7 @@ async fn send_notification(
         let job = planned.job.name().to_owned();
         let envelope = Envelope { run_id: id.clone(), job, payload: payload.clone() };
         notifier.notify(class, envelope).await?;
-        notified.push(id.clone());
+        sent.push(id.clone());
     }
     Ok(())
 }
