@@ -59,7 +59,7 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
 
 async fn play() -> Result<(Scene, Result<()>)> {
     provision::run()?;
-    let mut ostrakon = Ostrakon::build().await?;
+    let mut ostrakon = Ostrakon::build_for_demo().await?;
     let begun = Instant::now();
     let postgres = Postgres::start_durable()?;
     let redis = Redis::start()?;
