@@ -8,6 +8,8 @@ mod failure;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod numbers;
+mod requests;
 mod session;
 mod settings;
 mod telemetry;

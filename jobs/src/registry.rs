@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::{
     ActivateUser, ConfirmAll, DeactivateInstance, DeactivateUser, DeleteActivities, DeleteUser,
-    UnconfirmAll,
+    RepairCounters, UnconfirmAll,
 };
 use ostrakon_engine::{
     Class, Driver, Ended, Job, JobError, PlanSummary, Progress, Table, Unreadable, drive,
@@ -165,4 +165,5 @@ jobs!(
     DeactivateInstance,
     ConfirmAll,
     UnconfirmAll,
+    RepairCounters,
 );

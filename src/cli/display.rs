@@ -1,5 +1,6 @@
 //! Live progress of a run: a progress bar on a terminal, lines elsewhere.
 
+use crate::numbers::thousands;
 use std::{
     fmt::Write as _,
     time::{Duration, Instant},
@@ -9,10 +10,7 @@ use chrono::Utc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ostrakon_engine::{Meter, Progress, deliveries_note};
 
-use super::{
-    Output,
-    output::{one_line, thousands},
-};
+use super::{Output, output::one_line};
 
 /// Interval between progress lines where there is no terminal.
 const LINE: Duration = Duration::from_secs(10);
@@ -42,11 +40,6 @@ impl Display {
             Output::show_bar(bar.clone());
         }
         Self { output, bar, meter: None, last_line: Instant::now(), throttled: false }
-    }
-
-    /// Output settings of the command.
-    pub(super) const fn output(&self) -> Output {
-        self.output
     }
 
     /// Shows the run's current progress.

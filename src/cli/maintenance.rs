@@ -1,14 +1,12 @@
 //! Readable report on the tables after a large run.
 
+use crate::numbers::{counted, thousands};
 use ostrakon_engine::{
     Analyzed, MAINTENANCE, Maintenance, TableMaintenance,
     ledger::{self, Event},
 };
 
-use super::{
-    Failure, Output,
-    output::{counted, thousands},
-};
+use super::{Failure, Output};
 use crate::session::Session;
 
 /// Lines about the tables from a maintenance event; empty for any other event.

@@ -2,7 +2,7 @@
 
 use ostrakon_engine::{Status, ledger::Run};
 
-use super::output::{counted, thousands};
+use crate::numbers::{counted, thousands};
 
 /// Explains why a completed run has handled more or fewer items than planned; `None` if the numbers
 /// match.

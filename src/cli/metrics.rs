@@ -9,7 +9,8 @@ use prometheus::{
     core::Collector,
 };
 
-use super::{Failure, Output, place::WORKER_TIMEOUT};
+use super::{Failure, Output};
+use crate::requests::WORKER_TIMEOUT;
 use crate::session::Session;
 
 /// Maximum number of running runs listed individually; there are rarely more than a few.

@@ -5,7 +5,6 @@ mod config;
 mod display;
 mod follow;
 mod inline;
-mod interrupts;
 mod maintenance;
 mod meanwhile;
 mod metrics;
@@ -14,7 +13,7 @@ mod mistyped;
 mod output;
 mod place;
 mod plan;
-mod run_json;
+mod repair;
 mod runs;
 mod submit;
 mod submit_many;
@@ -82,6 +81,9 @@ enum Command {
     /// What `pleroma_ctl user` and `mix pleroma.user` do.
     #[command(subcommand)]
     User(user::Command),
+    /// Correct what has become wrong in the server's database.
+    #[command(subcommand)]
+    Repair(repair::Command),
     /// Run jobs until stopped.
     Worker(work::Options),
     /// Show runs and control them.
@@ -167,6 +169,9 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::User(command) => user::run(command, loaded.settings, output).await,
         Command::Runs(command) => {
             runs::run(command, Session::connect(loaded.settings).await?, output).await
+        }
+        Command::Repair(command) => {
+            repair::run(command, &Session::connect(loaded.settings).await?, output).await
         }
         Command::Actions(options) => {
             actions::run(&options, Session::connect(loaded.settings).await?, output).await

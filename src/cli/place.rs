@@ -1,17 +1,12 @@
 //! Where a job runs: in a worker, or in this process.
 
-use std::time::Duration;
-
 use ostrakon_engine::{
     Class,
     ledger::{self, SchemaState},
 };
 
 use super::{Failure, Output, submit::RunOptions};
-use crate::session::Session;
-
-/// Time after which a worker without a sign of life counts as dead, by the database's clock.
-pub(super) const WORKER_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::{requests::worker_is_alive, session::Session};
 
 /// Placeholder for the command that the user has just typed.
 pub(super) const SAME_COMMAND: &str = "the same command";
@@ -21,12 +16,6 @@ pub(super) fn no_worker_alive(command: &str) -> String {
     format!(
         "no worker is running: start one with `ostrakon worker`, or repeat {command} with --inline"
     )
-}
-
-/// Whether a worker is running.
-pub(super) async fn worker_is_alive(session: &Session) -> Result<bool, Failure> {
-    let mut db = session.side_pool.acquire().await?;
-    Ok(ledger::alive(&mut db, WORKER_TIMEOUT).await? > 0)
 }
 
 /// Runs a short job in this process if no worker is running: the user asked for the job, and it

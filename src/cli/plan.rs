@@ -1,13 +1,11 @@
 //! Plan of a job, shown to the user for confirmation.
 
+use crate::numbers::{named, thousands};
 use ostrakon_engine::PlanSummary;
 use ostrakon_jobs::AnyJob;
 use serde_json::json;
 
-use super::{
-    Failure, Output,
-    output::{named, thousands},
-};
+use super::{Failure, Output};
 
 /// Shows what a job would touch.
 pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, output: Output) {

@@ -3,26 +3,26 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use ostrakon_engine::{
-    self, FailPoint, JobError, PlanSummary, Status, deliveries_note,
-    ledger::{self, Enqueued, NewRun, Run},
-};
+use ostrakon_engine::{Status, deliveries_note, ledger::Run};
 use ostrakon_jobs::AnyJob;
+use ostrakon_queue::Notifier;
 use ostrakon_server::Server;
-use tokio::time::sleep;
 
 use super::{
     Failure, Output, follow,
     inline::inline,
-    interrupts::Interrupts,
     maintenance, meanwhile,
-    output::{counted, thousands},
     place::{SAME_COMMAND, long_jobs_here, short_jobs_here, warn_without_worker},
     plan::{confirm, show_plan, tell_notes},
-    run_json::RunJson,
 };
-use crate::session::{Session, operator};
-use ostrakon_queue::{Envelope, Notifier, QueueError};
+use crate::{
+    numbers::{counted, thousands},
+    requests::{
+        self, Enqueued, Interrupts, Notified, Outcome, Planned, Queued, Requester, RunView,
+        may_take_over,
+    },
+    session::Session,
+};
 
 /// Options of every command that makes a run.
 #[derive(Debug, Clone, clap::Args)]
@@ -56,6 +56,13 @@ pub(super) struct RunOptions {
     pub(super) require_redis: bool,
 }
 
+impl RunOptions {
+    /// Who asks, for the ledger.
+    pub(super) fn requester(&self) -> Requester<'_> {
+        Requester { reason: self.reason.as_deref(), inline: self.inline }
+    }
+}
+
 /// Request for a job, and what to print when it is done.
 pub(super) struct Request<'a> {
     /// Requested job.
@@ -73,51 +80,51 @@ pub(super) async fn submit(
     request: Request<'_>,
     output: Output,
 ) -> Result<(), Failure> {
-    let job = &request.job;
-    let id;
-    let plan = {
-        let mut db = session.pool.acquire().await?;
-        job.plan(&mut db, &server).await?
-    };
-    if request.options.dry_run {
-        show_plan(job, &plan, output);
+    let Request { job, options: asked, done } = request;
+    let planned = requests::plan(session, &server, job, done).await?;
+    let Planned { job, plan, .. } = &planned;
+    if asked.dry_run {
+        show_plan(job, plan, output);
         return Ok(());
     }
-    let mut options = short_jobs_here(session, request.options, job.class()).await?;
-    let unasked = options.inline && !request.options.inline;
+    let mut options = short_jobs_here(session, asked, job.class()).await?;
+    let unasked = options.inline && !asked.inline;
     let waiting = unfinished(session, job, &options, output).await?;
     if plan.total == 0 && waiting.is_none() {
         output.note("There was nothing to do.");
-        tell_notes(&plan, output);
-        done_already(job, &request.done, output);
+        tell_notes(plan, output);
+        done_already(job, &planned.done, output);
         return Ok(());
     }
     session.require_ledger().await?;
-    let notifier = required_redis(session, &options).await?;
-    confirm(job, &plan, options.yes, output)?;
+    let notifier = required_notifier(session, &options).await?;
+    confirm(job, plan, options.yes, output)?;
     options.inline = long_jobs_here(session, &options, output).await?;
-    let request = Request { job: request.job.clone(), options: &options, done: request.done };
-    let job = &request.job;
+    let job = job.clone();
+    let done = planned.done.clone();
     let run = if options.inline {
         if unasked {
             output.note("No worker is running: this process does it.");
         }
         let mut interrupts = Interrupts::listen(options.wait_timeout)?;
-        id = enqueue(session, &server, &request, &plan, output).await?;
-        Box::pin(inline(session, &server, job, &id, &mut interrupts, output)).await?
+        let Queued { id, .. } = enqueue(session, &server, planned, &options, output).await?;
+        Box::pin(inline(session, &server, &job, &id, &mut interrupts, output)).await?
     } else {
-        id = enqueue(session, &server, &request, &plan, output).await?;
-        let alive = notify(session, job, &id, notifier, output).await?;
+        let queued = enqueue(session, &server, planned, &options, output).await?;
+        let id = queued.id.clone();
+        let alive = notify(session, &[queued], notifier, output).await?;
         if !(options.wait || options.wait_for_worker && alive) {
-            let run = find(session, &id).await?;
-            output.object(&RunJson::of(&run));
+            let run = requests::find(session, &id).await?;
+            output.object(&RunView::of(&run));
             return Ok(());
         }
         follow::wait(session, &id, options.wait_timeout, output).await?
     };
-    output.object(&RunJson::of(&run));
+    output.object(&RunView::of(&run));
     if run.status == Status::Succeeded {
-        finished(&request, output);
+        for line in &done {
+            output.result(line);
+        }
     }
     if let Some(reported) = meanwhile::describe(&run) {
         output.note(format!("{reported}."));
@@ -126,7 +133,7 @@ pub(super) async fn submit(
         output.note(format!("The server is still notifying other servers: {reported}."));
     }
     if options.inline {
-        maintenance::tell(session, &id, output).await?;
+        maintenance::tell(session, &run.id, output).await?;
     }
     conclude(&run)
 }
@@ -151,7 +158,7 @@ fn done_already(job: &AnyJob, lines: &[String], output: Output) {
     for line in lines {
         output.result(line);
     }
-    output.object(&RunJson::nothing_to_do(job.name(), job.subject()));
+    output.object(&RunView::nothing_to_do(job.name(), job.subject()));
 }
 
 /// Looks for an unfinished run that conflicts: an error, or the run itself if `--inline` may take
@@ -162,33 +169,17 @@ async fn unfinished(
     options: &RunOptions,
     output: Output,
 ) -> Result<Option<Run>, Failure> {
-    let mut db = session.side_pool.acquire().await?;
-    if ledger::schema_state(&mut db).await? != ledger::SchemaState::Current {
-        return Ok(None);
-    }
-    match ledger::unfinished(&mut db, &job.dedupe_key()).await? {
+    let found = requests::unfinished(session, &[job.dedupe_key()]).await?;
+    match found.into_values().next() {
         None => Ok(None),
-        Some(run) if may_take_up(&run, job, options) => Ok(Some(run)),
+        Some(run) if options.inline && may_take_over(&run, job) => Ok(Some(run)),
         Some(run) => Err(already(run, output)),
     }
 }
 
-/// Whether `--inline` may take over a run that was queued before.
-pub(super) fn may_take_up(run: &Run, job: &AnyJob, options: &RunOptions) -> bool {
-    let same = job.payload().is_ok_and(|payload| run.job == job.name() && run.payload == payload);
-    options.inline && run.status == Status::Queued && same
-}
-
 fn already(run: Run, output: Output) -> Failure {
-    output.object(&RunJson::of(&run));
+    output.object(&RunView::of(&run));
     Failure::AlreadyQueued { id: run.id, job: run.job, status: run.status }
-}
-
-/// Prints the original's lines.
-fn finished(request: &Request<'_>, output: Output) {
-    for line in &request.done {
-        output.result(line);
-    }
 }
 
 /// Converts the final status of a run to the result of the command.
@@ -232,136 +223,62 @@ pub(super) fn rest_text(run: &Run) -> String {
 async fn enqueue(
     session: &Session,
     server: &Server,
-    request: &Request<'_>,
-    plan: &PlanSummary,
+    planned: Planned,
+    options: &RunOptions,
     output: Output,
-) -> Result<String, Failure> {
-    let job = &request.job;
-    let payload = job.payload().map_err(|error| Failure::Failed(error.to_string()))?;
-    let new = NewRun {
-        job: job.name(),
-        class: job.class(),
-        payload,
-        subject: job.subject(),
-        dedupe_key: &job.dedupe_key(),
-        plan,
-        requested_by: &operator(),
-        reason: request.options.reason.as_deref(),
-    };
-    match write_down(session, server, job, &new).await? {
-        Enqueued::New { id } => Ok(id),
-        Enqueued::Already { id, .. } => {
-            let run = find(session, &id).await?;
-            if !may_take_up(&run, job, request.options) {
-                return Err(already(run, output));
-            }
-            // The run may be waiting for its next attempt; with `--inline` it starts immediately.
-            let mut db = session.side_pool.acquire().await?;
-            ledger::make_due_now(&mut db, &id).await?;
-            Ok(id)
+) -> Result<Queued, Failure> {
+    let requester = options.requester();
+    let list = requests::enqueue(session, server, vec![planned], requester).await?;
+    match list.into_iter().next() {
+        Some(Enqueued { planned, outcome: Outcome::New(id) | Outcome::TakenOver(id) }) => {
+            Ok(Queued { id, planned })
         }
+        Some(Enqueued { outcome: Outcome::Conflict(run), .. }) => Err(already(*run, output)),
+        Some(Enqueued { outcome: Outcome::Gone, .. }) | None => Err(ended_meanwhile()),
     }
 }
 
-/// Writes a run and applies the job's immediate changes. Tries again, up to 3 times, while another
-/// session holds these rows.
-async fn write_down(
-    session: &Session,
-    server: &Server,
-    job: &AnyJob,
-    new: &NewRun<'_>,
-) -> Result<Enqueued, Failure> {
-    let mut pauses_ms = [100, 200, 400].into_iter();
-    loop {
-        let mut tx = ostrakon_engine::begin(&session.pool, &session.settings.batch).await?;
-        let enqueued = ledger::enqueue(&mut tx, new).await?;
-        if let Enqueued::Already { .. } = enqueued {
-            return Ok(enqueued);
-        }
-        let done = job.on_enqueue(&mut tx, server).await;
-        if let (Err(JobError::GaveWay(_)), Some(pause_ms)) = (&done, pauses_ms.next()) {
-            tx.rollback().await?;
-            sleep(Duration::from_millis(pause_ms)).await;
-            continue;
-        }
-        done?;
-        FailPoint::BeforeEnqueueCommit.reach();
-        tx.commit().await?;
-        FailPoint::AfterEnqueueCommit.reach();
-        return Ok(enqueued);
-    }
+/// Another run stood in the way, and has ended.
+pub(super) fn ended_meanwhile() -> Failure {
+    Failure::Failed(
+        "another run for the same has just ended; nothing was done, try again".to_owned(),
+    )
 }
 
-/// Notifies a worker and prints how to follow the run. Returns whether a worker is running.
-async fn notify(
+/// Reports what was queued, notifies workers, and warns if none is running. Returns whether one is.
+pub(super) async fn notify(
     session: &Session,
-    job: &AnyJob,
-    id: &str,
+    runs: &[Queued],
     notifier: Option<Box<dyn Notifier>>,
     output: Output,
 ) -> Result<bool, Failure> {
-    output.result(format!("Queued {} {} as run {id}.", job.name(), job.subject()));
-    output.note(format!("Follow it with: ostrakon runs watch {id}"));
-    match send_notification(session, job, id, notifier).await {
-        Ok(()) => {
-            let mut db = session.side_pool.acquire().await?;
-            ledger::mark_notified(&mut db, &[id.to_owned()]).await?;
-        }
-        Err(error) => output.warning(format!(
-            "{error}\nThe run is safe in the ledger: a worker will pick it up when Redis is back."
-        )),
+    for Queued { id, planned } in runs {
+        let job = &planned.job;
+        output.result(format!("Queued {} {} as run {id}.", job.name(), job.subject()));
+    }
+    if let [Queued { id, .. }] = runs {
+        output.note(format!("Follow it with: ostrakon runs watch {id}"));
+    }
+    if let Notified::No(error) = requests::notify(session, runs, notifier).await? {
+        let (runs, them) = match runs.len() {
+            1 => ("run is", "it"),
+            _ => ("runs are", "them"),
+        };
+        output.warning(format!(
+            "{error}\nThe {runs} safe in the ledger: a worker will pick {them} up when Redis is \
+             back."
+        ));
     }
     warn_without_worker(session, SAME_COMMAND, output).await
 }
 
 /// Connects to Redis before anything is written, if `--require-redis` is set.
-pub(super) async fn required_redis(
+pub(super) async fn required_notifier(
     session: &Session,
     options: &RunOptions,
 ) -> Result<Option<Box<dyn Notifier>>, Failure> {
-    if !options.inline {
-        // Invalid settings do not become valid by waiting.
-        session.settings.notifying_redis().map_or(Ok(()), |redis| redis.check())?;
-    }
-    if !options.require_redis {
+    if options.inline {
         return Ok(None);
     }
-    if session.settings.notifying_redis().is_none() {
-        return Err(Failure::Usage(
-            "--require-redis: workers are notified by PostgreSQL, since redis.url is not set or \
-             queue.backend is \"postgres\"; nothing was queued"
-                .to_owned(),
-        ));
-    }
-    let notifier = session.notifier().await;
-    Ok(Some(notifier.map_err(|error| Failure::from(error).and("Nothing was queued."))?))
-}
-
-async fn send_notification(
-    session: &Session,
-    job: &AnyJob,
-    id: &str,
-    notifier: Option<Box<dyn Notifier>>,
-) -> Result<(), QueueError> {
-    let mut notifier = match notifier {
-        Some(notifier) => notifier,
-        None => session.notifier().await?,
-    };
-    let payload =
-        job.payload().map_err(|error| QueueError::Message { reason: error.to_string() })?;
-    if notifier.room(job.class()).await? == 0 {
-        // The queue is full, so workers were notified often enough; they find this run by
-        // themselves.
-        return Ok(());
-    }
-    let envelope = Envelope { run_id: id.to_owned(), job: job.name().to_owned(), payload };
-    notifier.notify(job.class(), envelope).await
-}
-
-/// Reads a run that must exist.
-pub(super) async fn find(session: &Session, id: &str) -> Result<Run, Failure> {
-    let mut db = session.side_pool.acquire().await?;
-    ledger::find(&mut db, id).await?.ok_or_else(|| {
-        Failure::NotFound(format!("No run {id}; list them with: ostrakon runs list"))
-    })
+    requests::required_notifier(session, options.require_redis).await
 }

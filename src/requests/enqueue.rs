@@ -1,74 +1,97 @@
-//! Queues a list of runs: writes them to the ledger and notifies workers.
+//! From a plan to a run in the ledger, and the notification of a worker. Always a list: a single
+//! request is a list of one.
+
+use std::time::Duration;
 
 use ostrakon_engine::{
-    self,
-    ledger::{self, NewRun},
-};
-use ostrakon_server::Server;
-use serde_json::Value;
-
-use super::Planned;
-use crate::{
-    cli::{
-        Failure, Output,
-        place::{SAME_COMMAND, warn_without_worker},
-        run_json::RunJson,
-        submit::RunOptions,
-    },
-    session::{Session, operator},
+    FailPoint, JobError,
+    ledger::{self, NewRun, Run},
 };
 use ostrakon_queue::{Envelope, Notifier, QueueError};
+use ostrakon_server::Server;
+use serde_json::Value;
+use tokio::time::sleep;
+
+use super::{Planned, may_take_over};
+use crate::{
+    failure::Failure,
+    session::{Session, operator},
+};
 
 /// Maximum number of runs per INSERT statement.
 const PORTION: usize = 1_000;
 
-/// Queued run of the list.
-pub(super) struct Listed {
-    /// ULID of the run.
-    pub(super) id: String,
-    /// Request that the run came from.
-    pub(super) planned: Planned,
-    payload: Value,
+/// Pauses before the transaction is tried again because another session holds a row that a job
+/// changes when it is requested.
+const PAUSES_MS: [u64; 3] = [100, 200, 400];
+
+/// Who asks, why, and whether this process will do the work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Requester<'a> {
+    /// Reason, for the record.
+    pub(crate) reason: Option<&'a str>,
+    /// Whether the run is done in this process: then a queued run of the same job is taken over.
+    pub(crate) inline: bool,
 }
 
-/// Writes all runs or none. Reports and skips those that another process has queued meanwhile.
-pub(super) async fn enqueue(
+/// A request, and what became of it.
+#[derive(Debug)]
+pub(crate) struct Enqueued {
+    /// The request.
+    pub(crate) planned: Planned,
+    /// What became of it.
+    pub(crate) outcome: Outcome,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// A new run has this id.
+    New(String),
+    /// The run that was queued before has this id; it is due immediately.
+    TakenOver(String),
+    /// An unfinished run conflicts with it.
+    Conflict(Box<Run>),
+    /// A run conflicted with it and has ended by now.
+    Gone,
+}
+
+/// A run that workers may be notified of.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    /// Id of the run.
+    pub(crate) id: String,
+    /// The request.
+    pub(crate) planned: Planned,
+}
+
+/// Writes the runs of a list to the ledger, all of them or none, with the immediate changes of
+/// their jobs.
+pub(crate) async fn enqueue(
     session: &Session,
     server: &Server,
     list: Vec<Planned>,
-    options: &RunOptions,
-    output: Output,
-) -> Result<Vec<Listed>, Failure> {
-    let ids = write(session, server, &list, options).await?;
-    let mut runs = Vec::with_capacity(list.len());
+    requester: Requester<'_>,
+) -> Result<Vec<Enqueued>, Failure> {
+    let ids = write(session, server, &list, requester).await?;
+    let mut all = Vec::with_capacity(list.len());
     for (planned, id) in list.into_iter().zip(ids) {
-        let Some(id) = id else {
-            let subject = planned.job.subject();
-            output.note(format!("{subject}: another session has queued it meanwhile"));
-            continue;
+        let outcome = match id {
+            Some(id) => Outcome::New(id),
+            None => conflict(session, &planned, requester).await?,
         };
-        let payload = payload(&planned)?;
-        runs.push(Listed { id, planned, payload });
+        all.push(Enqueued { planned, outcome });
     }
-    Ok(runs)
+    Ok(all)
 }
 
-/// Writes one run; `None` if an unfinished run conflicts with it.
-pub(super) async fn enqueue_one(
-    session: &Session,
-    server: &Server,
-    planned: &Planned,
-    options: &RunOptions,
-) -> Result<Option<String>, Failure> {
-    let ids = write(session, server, std::slice::from_ref(planned), options).await?;
-    Ok(ids.into_iter().flatten().next())
-}
-
+/// Writes a run for each request; `None` where an unfinished run conflicts. Tries again, up to 3
+/// times, while another session holds rows that a job changes immediately.
 async fn write(
     session: &Session,
     server: &Server,
     list: &[Planned],
-    options: &RunOptions,
+    requester: Requester<'_>,
 ) -> Result<Vec<Option<String>>, Failure> {
     let keys: Vec<String> = list.iter().map(|planned| planned.job.dedupe_key()).collect();
     let operator = operator();
@@ -82,55 +105,87 @@ async fn write(
             dedupe_key,
             plan: &planned.plan,
             requested_by: &operator,
-            reason: options.reason.as_deref(),
+            reason: requester.reason,
         });
     }
-    let mut tx = ostrakon_engine::begin(&session.pool, &session.settings.batch).await?;
-    let mut ids = Vec::with_capacity(new.len());
-    for portion in new.chunks(PORTION) {
-        ids.extend(ledger::enqueue_all(&mut tx, portion).await?);
+    let mut pauses = PAUSES_MS.into_iter();
+    loop {
+        let mut tx = ostrakon_engine::begin(&session.pool, &session.settings.batch).await?;
+        let mut ids = Vec::with_capacity(new.len());
+        for portion in new.chunks(PORTION) {
+            ids.extend(ledger::enqueue_all(&mut tx, portion).await?);
+        }
+        let mut done = Ok(());
+        for (planned, _new) in list.iter().zip(&ids).filter(|(_, id)| id.is_some()) {
+            done = planned.job.on_enqueue(&mut tx, server).await;
+            if done.is_err() {
+                break;
+            }
+        }
+        if let (Err(JobError::GaveWay(_)), Some(pause_ms)) = (&done, pauses.next()) {
+            tx.rollback().await?;
+            sleep(Duration::from_millis(pause_ms)).await;
+            continue;
+        }
+        done?;
+        FailPoint::BeforeEnqueueCommit.reach();
+        tx.commit().await?;
+        FailPoint::AfterEnqueueCommit.reach();
+        return Ok(ids);
     }
-    for (planned, _new) in list.iter().zip(&ids).filter(|(_, id)| id.is_some()) {
-        planned.job.on_enqueue(&mut tx, server).await?;
-    }
-    tx.commit().await?;
-    Ok(ids)
+}
+
+/// The run that conflicts with a request, or is taken over for it.
+async fn conflict(
+    session: &Session,
+    planned: &Planned,
+    requester: Requester<'_>,
+) -> Result<Outcome, Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    Ok(match ledger::unfinished(&mut db, &planned.job.dedupe_key()).await? {
+        Some(run) if requester.inline && may_take_over(&run, &planned.job) => {
+            // It may be waiting for its next attempt.
+            ledger::make_due_now(&mut db, &run.id).await?;
+            Outcome::TakenOver(run.id)
+        }
+        Some(run) => Outcome::Conflict(Box::new(run)),
+        None => Outcome::Gone,
+    })
 }
 
 fn payload(planned: &Planned) -> Result<Value, Failure> {
     planned.job.payload().map_err(|error| Failure::Failed(error.to_string()))
 }
 
-/// Reports what was queued, notifies workers of as many runs as Redis has room for, and warns if no
-/// worker is running. Workers find the other runs by themselves.
-pub(super) async fn notify(
-    session: &Session,
-    runs: &[Listed],
-    notifier: Option<Box<dyn Notifier>>,
-    output: Output,
-) -> Result<(), Failure> {
-    for Listed { id, planned, .. } in runs {
-        let (name, subject) = (planned.job.name(), planned.job.subject());
-        output.result(format!("Queued {name} {subject} as run {id}."));
-    }
-    let mut sent = Vec::new();
-    if let Err(error) = send_notification(session, runs, notifier, &mut sent).await {
-        output.warning(format!(
-            "{error}\nThe runs are safe in the ledger: a worker will pick them up when Redis is \
-             back."
-        ));
-    }
-    {
-        let mut db = session.side_pool.acquire().await?;
-        ledger::mark_notified(&mut db, &sent).await?;
-    }
-    warn_without_worker(session, SAME_COMMAND, output).await?;
-    Ok(())
+/// Whether workers could be notified of new runs. Those of which they were not find the runs by
+/// themselves.
+#[derive(Debug)]
+pub(crate) enum Notified {
+    /// Of all for which there was room.
+    Yes,
+    /// Not, or not of all.
+    No(QueueError),
 }
 
-async fn send_notification(
+/// Notifies workers of runs of one class, as far as there is room.
+pub(crate) async fn notify(
     session: &Session,
-    runs: &[Listed],
+    runs: &[Queued],
+    notifier: Option<Box<dyn Notifier>>,
+) -> Result<Notified, Failure> {
+    let mut sent = Vec::new();
+    let done = send(session, runs, notifier, &mut sent).await;
+    let mut db = session.side_pool.acquire().await?;
+    ledger::mark_notified(&mut db, &sent).await?;
+    Ok(match done {
+        Ok(()) => Notified::Yes,
+        Err(error) => Notified::No(error),
+    })
+}
+
+async fn send(
+    session: &Session,
+    runs: &[Queued],
     notifier: Option<Box<dyn Notifier>>,
     sent: &mut Vec<String>,
 ) -> Result<(), QueueError> {
@@ -139,31 +194,41 @@ async fn send_notification(
         Some(notifier) => notifier,
         None => session.notifier().await?,
     };
-    // All runs of a list have the same class.
     let class = first.planned.job.class();
+    // With no room, workers were notified often enough.
     let room = usize::try_from(notifier.room(class).await?).unwrap_or(usize::MAX);
-    for Listed { id, planned, payload } in runs.iter().take(room) {
+    for Queued { id, planned } in runs.iter().take(room) {
+        let payload = planned
+            .job
+            .payload()
+            .map_err(|error| QueueError::Message { reason: error.to_string() })?;
         let job = planned.job.name().to_owned();
-        let envelope = Envelope { run_id: id.clone(), job, payload: payload.clone() };
-        notifier.notify(class, envelope).await?;
+        notifier.notify(class, Envelope { run_id: id.clone(), job, payload }).await?;
         sent.push(id.clone());
     }
     Ok(())
 }
 
-/// Prints the runs as JSON.
-pub(super) async fn show(
+/// Connects to Redis before anything is written, if it is required. Invalid settings are an error in
+/// any case: they do not become valid by waiting.
+pub(crate) async fn required_notifier(
     session: &Session,
-    runs: &[Listed],
-    output: Output,
-) -> Result<(), Failure> {
-    if !output.json {
-        return Ok(());
+    required: bool,
+) -> Result<Option<Box<dyn Notifier>>, Failure> {
+    let redis = session.settings.notifying_redis();
+    if let Some(redis) = &redis {
+        redis.check()?;
     }
-    let ids: Vec<String> = runs.iter().map(|run| run.id.clone()).collect();
-    let mut db = session.side_pool.acquire().await?;
-    for run in ledger::find_all(&mut db, &ids).await? {
-        output.object(&RunJson::of(&run));
+    match (required, redis) {
+        (false, _) => Ok(None),
+        (true, None) => Err(Failure::Usage(
+            "--require-redis: workers are notified by PostgreSQL, since redis.url is not set or \
+             queue.backend is \"postgres\"; nothing was queued"
+                .to_owned(),
+        )),
+        (true, Some(_)) => {
+            let notifier = session.notifier().await;
+            Ok(Some(notifier.map_err(|error| Failure::from(error).and("Nothing was queued."))?))
+        }
     }
-    Ok(())
 }

@@ -17,32 +17,48 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure, Output,
-    display::Display,
-    follow::POLL_INTERVAL,
+    POLL_INTERVAL, find,
     interrupts::{Interrupts, Stop},
-    output::thousands,
-    submit::find,
 };
-use crate::session::{Session, fresh_worker_id, operator};
+use crate::{
+    failure::Failure,
+    numbers::thousands,
+    session::{Session, fresh_worker_id, operator},
+};
 
 /// Time limit for rolling back a dropped batch and recording the pause in the ledger.
 const UNDOING_MAX: Duration = Duration::from_secs(15);
 
+/// What an inline run reports.
+#[derive(Debug)]
+pub(crate) enum InlineEvent<'a> {
+    /// Its progress; several times a second.
+    Progress(&'a Progress),
+    /// It waits for this, and checks again after a while; once per reason.
+    Waits {
+        /// End of a sentence that begins with "waits for".
+        reason: &'a str,
+        /// Time until the next check.
+        delay: Duration,
+    },
+    /// It was interrupted, and pauses at the end of its batch.
+    Pausing,
+}
+
+/// Receives the events of an inline run.
+type Events<'a> = &'a mut dyn FnMut(InlineEvent<'_>);
+
 /// Executes a run in this process. Whatever stops it also pauses the run: no worker may continue
 /// what the user has just stopped.
-pub(super) async fn inline(
+pub(crate) async fn run_inline(
     session: &Session,
     server: &Server,
     job: &AnyJob,
     id: &str,
     interrupts: &mut Interrupts,
-    output: Output,
+    events: Events<'_>,
 ) -> Result<Run, Failure> {
-    let mut display = Display::new(output);
-    let ended = Inline { session, server, job, id, interrupts }.drive(&mut display).await;
-    drop(display);
-    let ended = ended?;
+    let ended = Inline { session, server, job, id, interrupts }.drive(events).await?;
     let run = find(session, id).await?;
     match (ended, interrupts.stopped()) {
         (
@@ -105,10 +121,10 @@ struct Inline<'a> {
 
 impl Inline<'_> {
     /// Works on the run until it ends or is stopped.
-    async fn drive(&mut self, display: &mut Display) -> Result<Ended, Failure> {
+    async fn drive(&mut self, events: Events<'_>) -> Result<Ended, Failure> {
         let mut said = String::new();
         loop {
-            let ended = self.claim(display).await?;
+            let ended = self.claim(events).await?;
             if self.interrupts.stopped().is_some() {
                 // The run was handed back at the moment it was stopped.
                 if !matches!(
@@ -121,11 +137,7 @@ impl Inline<'_> {
             }
             let Ended::Waiting(Wait { delay, reason }) = ended else { return Ok(ended) };
             if said != reason {
-                let delay = Duration::from_secs(delay.as_secs().max(1));
-                display.output().note(format!(
-                    "Waits for {reason}; next check in {}. Ctrl-C pauses the run",
-                    humantime::format_duration(delay)
-                ));
+                events(InlineEvent::Waits { reason: &reason, delay });
                 said = reason;
             }
             tokio::select! {
@@ -139,7 +151,7 @@ impl Inline<'_> {
     }
 
     /// Works on the run until it ends, is stopped, or has to wait.
-    async fn claim(&mut self, display: &mut Display) -> Result<Ended, Failure> {
+    async fn claim(&mut self, events: &mut dyn FnMut(InlineEvent<'_>)) -> Result<Ended, Failure> {
         let Self { session, server, job, id, interrupts } = self;
         let claim = {
             let mut db = session.side_pool.acquire().await?;
@@ -167,20 +179,18 @@ impl Inline<'_> {
             tokio::select! {
                 ended = &mut work => break Some(ended),
                 () = &mut pausing => {}
-                _ = ticks.tick() => display.show(job.subject(), &receiver.borrow()),
+                _ = ticks.tick() => events(InlineEvent::Progress(&receiver.borrow())),
                 _ = interrupts.next() => {
                     if again {
                         break None;
                     }
-                    display.output().note(
-                        "Pausing at the end of the batch; a second interrupt drops the batch",
-                    );
+                    events(InlineEvent::Pausing);
                     pausing.set(pause_or_give_back(session, id, &stop).fuse());
                 }
             }
         };
         drop(work);
-        display.show(job.subject(), &receiver.borrow());
+        events(InlineEvent::Progress(&receiver.borrow()));
         match ended {
             Some(ended) => Ok(ended),
             // The first pause request gets the run's locks before any other session once the batch

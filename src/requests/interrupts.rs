@@ -7,11 +7,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::Failure;
+use crate::failure::Failure;
 
 /// Reason to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// A signal: the user or the system wants the run to stop.
     Signal,
     /// The run took longer than `--wait-timeout`, which is the value here.
@@ -20,7 +20,7 @@ pub(super) enum Stop {
 
 /// Signal listener. It listens from its creation on, so signals that arrive before the first wait
 /// are not lost.
-pub(super) struct Interrupts {
+pub(crate) struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Option<Signal>,
@@ -30,7 +30,7 @@ pub(super) struct Interrupts {
 
 impl Interrupts {
     /// Replaces the default handlers, which would end the process immediately.
-    pub(super) fn listen(timeout: Option<Duration>) -> Result<Self, Failure> {
+    pub(crate) fn listen(timeout: Option<Duration>) -> Result<Self, Failure> {
         let listen = || -> io::Result<Self> {
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt())?,
@@ -46,12 +46,12 @@ impl Interrupts {
     }
 
     /// First reason to stop, if there was one.
-    pub(super) const fn stopped(&self) -> Option<Stop> {
+    pub(crate) const fn stopped(&self) -> Option<Stop> {
         self.stopped
     }
 
     /// Waits for the next reason to stop.
-    pub(super) async fn next(&mut self) -> Stop {
+    pub(crate) async fn next(&mut self) -> Stop {
         let Self { interrupt, terminate, hang_up, deadline, stopped } = self;
         let hung_up = async {
             match hang_up {

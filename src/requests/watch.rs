@@ -1,100 +1,118 @@
-//! Following a run to its end.
+//! Watching a run until it ends: a series of typed events.
 
 use std::time::{Duration, Instant};
 
 use ostrakon_engine::{Progress, Status, ledger::Run};
 use ostrakon_jobs::AnyJob;
-use tokio::{
-    signal::ctrl_c,
-    time::{MissedTickBehavior, interval, timeout},
-};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::{
-    Failure, Output,
-    display::Display,
-    place::{SAME_COMMAND, no_worker_alive, worker_is_alive},
-    submit::find,
-};
-use crate::session::Session;
+use super::{POLL_INTERVAL, find, worker_is_alive};
+use crate::{failure::Failure, session::Session};
 
-/// Time a run may wait in the queue before the command checks whether a worker is running.
+/// Time a run may wait in the queue before the watch checks whether a worker is running.
 const PICKED_UP: Duration = Duration::from_secs(10);
 
-/// Interval at which the ledger is polled and progress is shown.
-pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(250);
-
-/// Follows a run until it ends. Ctrl-C stops following; the run goes on.
-pub(super) async fn wait(
-    session: &Session,
-    id: &str,
-    wait_timeout: Option<Duration>,
-    output: Output,
-) -> Result<Run, Failure> {
-    let followed = async {
-        tokio::select! {
-            run = until_finished(session, id, output) => run,
-            _ = ctrl_c() => Err(Failure::Interrupted(format!(
-                "no longer following run {id}, which continues. Follow it again with: ostrakon \
-                 runs watch {id}"
-            ))),
-        }
-    };
-    match wait_timeout {
-        None => followed.await,
-        Some(limit) => timeout(limit, followed).await.unwrap_or_else(|_elapsed| {
-            Err(Failure::TimedOut(format!(
-                "run {id} did not finish within {} and was left as it is; follow it with: ostrakon \
-                 runs watch {id}",
-                humantime::format_duration(limit)
-            )))
-        }),
-    }
+/// What a watch reports.
+#[derive(Debug)]
+pub(crate) enum WatchEvent {
+    /// The progress of the run with this subject; after each poll.
+    Progress {
+        /// Subject of the run.
+        subject: String,
+        /// Its progress.
+        progress: Box<Progress>,
+    },
+    /// The run was paused.
+    Paused,
+    /// The run waits for a worker of a newer version, for this reason.
+    NeedsNewer(String),
+    /// The run waits for this; once per reason.
+    WaitsFor(String),
+    /// The run has waited for a while, and no worker is running; once.
+    NoWorker,
+    /// The run has ended.
+    Finished(Box<Run>),
 }
 
-async fn until_finished(session: &Session, id: &str, output: Output) -> Result<Run, Failure> {
-    let mut display = Display::new(output);
-    let mut ticks = interval(POLL_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut said = None;
-    let mut waits_for = None;
-    // The command has just reported whether a worker is running.
-    let mut polled = Instant::now();
-    let mut warned = false;
-    loop {
-        ticks.tick().await;
-        let run = find(session, id).await?;
-        display.show(&run.subject, &progress_of(&run));
-        if run.status.is_finished() {
-            return Ok(run);
+/// A run that is watched.
+#[derive(Debug)]
+pub(crate) struct Watch<'a> {
+    session: &'a Session,
+    id: &'a str,
+    ticks: Interval,
+    /// Status at the latest poll.
+    status: Option<Status>,
+    waits_for: Option<String>,
+    /// When the run was last seen outside of the queue, or a worker was looked for.
+    picked_up: Instant,
+    warned: bool,
+    /// Run of the latest poll, whose further events are still to be reported.
+    polled: Option<Run>,
+}
+
+impl<'a> Watch<'a> {
+    /// Watches a run.
+    pub(crate) fn new(session: &'a Session, id: &'a str) -> Self {
+        let mut ticks = interval(POLL_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            session,
+            id,
+            ticks,
+            status: None,
+            waits_for: None,
+            picked_up: Instant::now(),
+            warned: false,
+            polled: None,
         }
-        if run.status == Status::Paused && said != Some(Status::Paused) {
-            output.note(format!("Run {id} is paused; resume it with: ostrakon runs resume {id}"));
-        }
-        if run.status == Status::Queued
-            && said != Some(Status::Queued)
-            && let Err(unknown) = AnyJob::of(&run)
+    }
+
+    /// Waits for the next event. [`WatchEvent::Finished`] is the last one.
+    pub(crate) async fn next(&mut self) -> Result<WatchEvent, Failure> {
+        if let Some(run) = self.polled.take()
+            && let Some(event) = self.changed(run).await?
         {
-            output.note(format!("Run {id} waits for a worker of a newer version: {unknown}"));
+            return Ok(event);
         }
-        if run.status == Status::Queued && said != Some(Status::Queued) && run.cursor.is_some() {
-            let reason = run.waits_for().map(str::to_owned);
-            // Once per reason, not after each poll.
-            if reason.is_some() && reason != waits_for {
-                output
-                    .note(format!("Run {id} waits for {}", reason.as_deref().unwrap_or_default()));
-                waits_for = reason;
-            }
+        self.ticks.tick().await;
+        let run = find(self.session, self.id).await?;
+        let subject = run.subject.clone();
+        let progress = Box::new(progress_of(&run));
+        self.polled = Some(run);
+        Ok(WatchEvent::Progress { subject, progress })
+    }
+
+    /// What has changed since the poll before.
+    async fn changed(&mut self, run: Run) -> Result<Option<WatchEvent>, Failure> {
+        let before = self.status.replace(run.status);
+        if run.status.is_finished() {
+            return Ok(Some(WatchEvent::Finished(Box::new(run))));
         }
+        let is_new = before != Some(run.status);
         if run.status != Status::Queued {
-            polled = Instant::now();
-        } else if polled.elapsed() > PICKED_UP {
-            polled = Instant::now();
-            if !warned && !worker_is_alive(session).await? {
-                output.warning(format!("run {id} waits, and {}", no_worker_alive(SAME_COMMAND)));
-                warned = true;
+            self.picked_up = Instant::now();
+            return Ok((is_new && run.status == Status::Paused).then_some(WatchEvent::Paused));
+        }
+        if is_new && let Err(unknown) = AnyJob::of(&run) {
+            return Ok(Some(WatchEvent::NeedsNewer(unknown.to_string())));
+        }
+        let reason = run.waits_for().map(str::to_owned);
+        if is_new
+            && run.cursor.is_some()
+            && reason != self.waits_for
+            && let Some(reason) = reason
+        {
+            self.waits_for = Some(reason.clone());
+            return Ok(Some(WatchEvent::WaitsFor(reason)));
+        }
+        if self.picked_up.elapsed() > PICKED_UP {
+            self.picked_up = Instant::now();
+            if !self.warned && !worker_is_alive(self.session).await? {
+                self.warned = true;
+                return Ok(Some(WatchEvent::NoWorker));
             }
         }
-        said = Some(run.status);
+        Ok(None)
     }
 }
 

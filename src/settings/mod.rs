@@ -126,6 +126,13 @@ impl Settings {
     }
 }
 
+/// Settings by these variables alone, for tests.
+#[cfg(test)]
+pub(crate) fn with_variables(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    let environment = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    Ok(load::merge(None, &environment, &Overrides::default())?.settings)
+}
+
 /// Loads settings from a file's text and from variables, and formats them as `ostrakon config show`
 /// would; for the fuzz target.
 ///

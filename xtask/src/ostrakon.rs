@@ -30,6 +30,13 @@ impl Ostrakon {
         Self::build_by(&arguments, "").await
     }
 
+    /// Builds the program in the profile that `cargo xtask` itself was built in, so that a fresh
+    /// machine builds each dependency once; `cargo xtask test` uses them again. What the demo shows
+    /// is mostly the work of PostgreSQL.
+    pub(crate) async fn build_for_demo() -> Result<Self> {
+        Self::build_by(&["build", "--workspace", "--bin", "ostrakon"], "").await
+    }
+
     /// Builds the program as the tests do, with fail points.
     pub(crate) async fn build_for_chaos() -> Result<Self> {
         let arguments = [&["test", "--no-run", "--workspace"][..], &FAILPOINTS].concat();

@@ -18,6 +18,7 @@ mod model;
 mod plan;
 mod progress;
 mod retry;
+mod row_job;
 mod run_loop;
 mod server_queues;
 mod status;
@@ -38,6 +39,7 @@ pub use maintenance::{Analyzed, MAINTENANCE, Maintenance, TableMaintenance, main
 pub use plan::{Count, Plan, PlanSummary};
 pub use progress::{Meter, Progress, deliveries_note, step_of};
 pub use retry::RetrySettings;
+pub use row_job::{Next, RowCursor, RowJob, Rows};
 pub use run_loop::{Driver, Ended, drive};
 pub use server_queues::{Backlog, NoQueues, ServerQueues};
 pub use status::Status;

@@ -9,6 +9,7 @@ mod actor;
 mod addressing;
 mod claim_cache;
 mod confirmation;
+mod counters;
 mod deliveries;
 mod dialect;
 mod email;
@@ -41,6 +42,9 @@ pub use claim_cache::ClaimCache;
 pub use confirmation::{is_confirmed, set_confirmation};
 #[doc(hidden)]
 pub use const_format;
+pub use counters::{
+    Counters, Examined, WrongCounters, examine_counters, newest_account, repair_counters,
+};
 pub use deliveries::{
     Backlog, Deliveries, backlog, insert_deliveries, lost_deliveries_note, spread_note,
 };

@@ -39,7 +39,7 @@ pub struct AccountRow {
 /// Must run after the change and in its transaction, and never for a row that is deleted soon
 /// after. Pleroma reloads an account for `verify_fields_links`, which has no other effect as long
 /// as the profile has no fields; with fields it would fetch their links and rewrite them. All
-/// flavours have a job that activates or deactivates an account, which also ends its relations to
+/// servers have a job that activates or deactivates an account, which also ends its relations to
 /// local accounts: it is harmless only immediately after exactly that change.
 pub async fn refresh_accounts(
     db: &mut PgConnection,

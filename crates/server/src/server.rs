@@ -31,7 +31,7 @@ pub enum Search {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Refresh {
-    /// Refreshed as far as the flavour allows.
+    /// Refreshed as far as the server allows.
     Auto,
     /// Never refreshed.
     Off,

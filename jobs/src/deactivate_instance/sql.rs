@@ -1,4 +1,4 @@
-//! Statements of the job, in the form of each flavour.
+//! Statements of the job, in the form of each server.
 //!
 //! An account's host is what follows the last `@` of its nickname, and no part of that is a
 //! pattern. Nicknames of local accounts contain no `@`. There is no index on the host: one pass
@@ -7,7 +7,7 @@
 use super::scattered::scattered;
 use ostrakon_server::AccountColumns;
 
-/// Statements in a flavour's form.
+/// Statements in the form of a server.
 pub(super) struct Statements {
     /// Finds the accounts of a host and of its sub-domains, in order: whether each is active, and
     /// whether it is of a sub-domain. `$1`: host, `$2`: the same in Unicode.
@@ -116,7 +116,7 @@ macro_rules! local {
     };
 }
 
-/// Builds the statements of a flavour.
+/// Builds the statements of a server.
 ///
 /// `offset 0`: look up accounts and relations by their ids only. PostgreSQL does not know yet how
 /// many accounts the run has deactivated or recorded, and would read all of them.

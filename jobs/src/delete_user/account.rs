@@ -15,7 +15,7 @@ pub(super) struct RemovalState {
     pub(super) other_admin: bool,
 }
 
-/// Statements in a flavour's form. `$1` is the account.
+/// Statements in the form of a server. `$1` is the account.
 struct Statements {
     standing: &'static str,
     /// Empties the profile; changes nothing if it is already empty.

@@ -1,8 +1,8 @@
-//! Statements that select the accounts in question, in the form of each flavour.
+//! Statements that select the accounts in question, in the form of each server.
 
 use ostrakon_server::AccountColumns;
 
-/// Statements for one direction and one flavour.
+/// Statements for one direction and one kind of server.
 pub(super) struct Statements {
     /// Counts the accounts that a run writes. `$1`: up to this account.
     pub(super) count: &'static str,

@@ -1,22 +1,17 @@
 //! `ostrakon runs pause | resume | cancel | speed | retry`
 
-use ostrakon_engine::{Status, ledger};
+use ostrakon_engine::Status;
 
 use crate::{
-    cli::{
-        Failure, Output,
-        output::counted,
-        place,
-        run_json::RunJson,
-        submit::{done_text, find},
-    },
-    session::{Session, operator},
+    cli::{Failure, Output, place, submit::done_text},
+    numbers::counted,
+    requests::{self, RunView},
+    session::Session,
 };
 
 /// Pauses a run.
 pub(super) async fn pause(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
-    let mut db = session.side_pool.acquire().await?;
-    let text = match ledger::pause(&mut db, id, &operator()).await? {
+    let text = match requests::pause(session, id).await? {
         Status::Running => "will pause at the end of its batch",
         _ => "is paused",
     };
@@ -25,8 +20,7 @@ pub(super) async fn pause(id: &str, session: &Session, output: Output) -> Result
 
 /// Resumes a run.
 pub(super) async fn resume(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
-    let mut db = session.side_pool.acquire().await?;
-    if ledger::resume(&mut db, id, &operator()).await? == Status::Running {
+    if requests::resume(session, id).await? == Status::Running {
         return report(id, "continues", session, output).await;
     }
     report(id, "is queued again; a worker will continue it", session, output).await?;
@@ -35,8 +29,7 @@ pub(super) async fn resume(id: &str, session: &Session, output: Output) -> Resul
 
 /// Cancels a run.
 pub(super) async fn cancel(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
-    let mut db = session.side_pool.acquire().await?;
-    let text = match ledger::cancel(&mut db, id, &operator()).await? {
+    let text = match requests::cancel(session, id).await? {
         Status::Running => "will stop at the end of its batch",
         _ => "is cancelled",
     };
@@ -50,8 +43,7 @@ pub(super) async fn speed(
     session: &Session,
     output: Output,
 ) -> Result<(), Failure> {
-    let mut db = session.side_pool.acquire().await?;
-    let when = match ledger::set_speed(&mut db, id, factor, &operator()).await? {
+    let when = match requests::set_speed(session, id, factor).await? {
         Status::Running => "continues",
         _ => "will continue",
     };
@@ -61,8 +53,7 @@ pub(super) async fn speed(
 
 /// Retries a run.
 pub(super) async fn retry(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
-    let mut db = session.side_pool.acquire().await?;
-    ledger::retry(&mut db, id, &operator()).await?;
+    requests::retry(session, id).await?;
     let text = "is queued again; a worker will retry all that is left, parked items included";
     report(id, text, session, output).await?;
     warn_without_worker(session, output).await
@@ -74,9 +65,7 @@ pub(super) async fn retry_parked(
     session: &Session,
     output: Output,
 ) -> Result<(), Failure> {
-    let mut db = session.side_pool.acquire().await?;
-    let items = ledger::retry_parked(&mut db, id, &operator()).await?;
-    let items = counted(i64::try_from(items).unwrap_or(i64::MAX), "parked items");
+    let items = counted(requests::retry_parked(session, id).await?, "parked items");
     report(id, &format!("is queued again for its {items}"), session, output).await?;
     warn_without_worker(session, output).await
 }
@@ -88,8 +77,8 @@ async fn warn_without_worker(session: &Session, output: Output) -> Result<(), Fa
 }
 
 async fn report(id: &str, text: &str, session: &Session, output: Output) -> Result<(), Failure> {
-    let run = find(session, id).await?;
+    let run = requests::find(session, id).await?;
     output.result(format!("Run {id} {text} ({}).", done_text(&run)));
-    output.object(&RunJson::of(&run));
+    output.object(&RunView::of(&run));
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! `ostrakon runs list`
 
+use crate::numbers::thousands;
+use crate::requests::RunView;
 use clap::ValueEnum;
 use ostrakon_engine::{
     Status,
@@ -10,8 +12,7 @@ use ostrakon_jobs::AnyJob;
 use crate::{
     cli::{
         Failure, Output,
-        output::{Stacked, fitting, table, thousands},
-        run_json::RunJson,
+        output::{Stacked, fitting, table},
     },
     session::Session,
 };
@@ -70,7 +71,7 @@ pub(super) async fn run(
     let mut db = session.side_pool.acquire().await?;
     let runs = ledger::list(&mut db, &filter).await?;
     for run in &runs {
-        output.object(&RunJson::of(run));
+        output.object(&RunView::of(run));
     }
     if runs.is_empty() {
         output.note("No runs.");

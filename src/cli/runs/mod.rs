@@ -10,8 +10,8 @@ use chrono::Utc;
 use clap::Subcommand;
 use ostrakon_engine::{deliveries_note, ledger::Run};
 
-use super::{Failure, Output, follow, run_json::RunJson, submit};
-use crate::session::Session;
+use super::{Failure, Output, follow, submit};
+use crate::{requests::RunView, session::Session};
 
 /// Commands about runs.
 #[derive(Debug, Subcommand)]
@@ -94,7 +94,7 @@ pub(super) async fn run(command: Command, session: Session, output: Output) -> R
         Command::Show(run) => show::run(&run.id, &session, output).await,
         Command::Watch(options) => {
             let run = follow::wait(&session, &options.run.id, options.wait_timeout, output).await?;
-            output.object(&RunJson::of(&run));
+            output.object(&RunView::of(&run));
             submit::conclude(&run)?;
             let deliveries = deliveries_note(run.deliveries_until, Utc::now())
                 .map_or_else(String::new, |reported| format!("; {reported}"));

@@ -1,5 +1,7 @@
 //! `ostrakon runs show RUN`
 
+use crate::numbers::{counted, thousands};
+use crate::requests::{self, RunView};
 use ostrakon_engine::{
     Status,
     ledger::{self, Event, Parked, Run},
@@ -8,12 +10,7 @@ use ostrakon_jobs::AnyJob;
 use serde_json::Value;
 
 use crate::{
-    cli::{
-        Failure, Output, maintenance, meanwhile,
-        output::{counted, one_line, thousands},
-        run_json::RunJson,
-        submit::{find, rest_text},
-    },
+    cli::{Failure, Output, maintenance, meanwhile, output::one_line, submit::rest_text},
     session::Session,
 };
 
@@ -22,11 +19,11 @@ const PARKED_SHOWN: usize = 20;
 
 /// Shows a run.
 pub(super) async fn run(id: &str, session: &Session, output: Output) -> Result<(), Failure> {
-    let run = find(session, id).await?;
+    let run = requests::find(session, id).await?;
     let mut db = session.side_pool.acquire().await?;
     let events = ledger::events(&mut db, id).await?;
     let parked = ledger::parked_items(&mut db, id).await?;
-    output.object(&RunJson::of(&run));
+    output.object(&RunView::with_history(&run, &parked, &events));
     let lines =
         figures(&run).into_iter().chain(parked_lines(&parked)).chain(event_lines(&run, &events));
     for line in lines {

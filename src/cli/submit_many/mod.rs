@@ -1,50 +1,22 @@
 //! A run for each entry of a list: one plan, one question, one transaction, one connection to
 //! Redis.
 
-mod queue;
 mod wait_all;
 
-use std::collections::HashMap;
-
-use ostrakon_engine::{
-    Count, PlanSummary,
-    ledger::{self, Run, SchemaState},
-};
-use ostrakon_jobs::AnyJob;
+use ostrakon_engine::{Count, PlanSummary};
 use ostrakon_server::{Server, stale_note};
 
 use super::{
     Failure, Output,
-    output::{counted, thousands},
     place::long_jobs_here,
     plan::{confirm_all, plan_lines, show_plan},
-    run_json::RunJson,
-    submit::{RunOptions, may_take_up, required_redis},
+    submit::{RunOptions, notify, required_notifier},
 };
-use crate::session::Session;
-
-/// Job of the list, with its plan and what to print when it is done.
-pub(super) struct Planned {
-    /// Job for one entry.
-    pub(super) job: AnyJob,
-    /// Plan of the job.
-    pub(super) plan: PlanSummary,
-    /// Lines printed once they are true.
-    pub(super) done: Vec<String>,
-    /// Message that the job's subject is unknown here, if it is.
-    pub(super) unknown: Option<String>,
-}
-
-/// The list, sorted by what is left to do.
-#[derive(Default)]
-struct Sorted {
-    to_do: Vec<Planned>,
-    nothing: Vec<Planned>,
-    /// Jobs with an unknown subject, each with the message.
-    unknown: Vec<(Planned, String)>,
-    /// Jobs that conflict with an unfinished run, each with that run.
-    already: Vec<(Planned, Run)>,
-}
+use crate::{
+    numbers::{counted, thousands},
+    requests::{self, Enqueued, Outcome, Planned, Queued, RunView, Triage, triage},
+    session::Session,
+};
 
 /// Plans all jobs, asks once for confirmation, writes all runs to the ledger, and has them done.
 ///
@@ -62,14 +34,14 @@ pub(super) async fn submit(
         let known = list.iter().any(|planned| planned.unknown.is_none());
         return if known { Ok(()) } else { Err(nobody()) };
     }
-    let sorted = sort(session, list, options).await?;
+    let sorted = triage(session, list, options.inline).await?;
     output.note(sentence(&sorted));
     if sorted.to_do.is_empty() {
         tell(&sorted, output);
         return all_before(&sorted);
     }
     session.require_ledger().await?;
-    let notifier = required_redis(session, options).await?;
+    let notifier = required_notifier(session, options).await?;
     let plan = together(server, &sorted.to_do);
     let is_heavy = sorted.to_do.iter().any(|planned| planned.job.is_heavy());
     confirm_all(&title(&sorted.to_do), is_heavy, &plan, options.yes, output)?;
@@ -77,67 +49,63 @@ pub(super) async fn submit(
     if long_jobs_here(session, options, output).await? {
         return wait_all::inline(session, server, sorted.to_do, options, output).await;
     }
-    let runs = queue::enqueue(session, server, sorted.to_do, options, output).await?;
-    queue::notify(session, &runs, notifier, output).await?;
+    let runs = enqueue(session, server, sorted.to_do, options, output).await?;
+    notify(session, &runs, notifier, output).await?;
     if options.wait {
         return wait_all::wait(session, &runs, options, output).await;
     }
-    queue::show(session, &runs, output).await
-}
-
-/// Sorts out jobs with nothing to do, and jobs with a conflicting run.
-async fn sort(
-    session: &Session,
-    list: Vec<Planned>,
-    options: &RunOptions,
-) -> Result<Sorted, Failure> {
-    let mut unfinished = unfinished(session, &list).await?;
-    let mut sorted = Sorted::default();
-    for mut planned in list {
-        let unknown = planned.unknown.take();
-        match (unfinished.remove(&planned.job.dedupe_key()), unknown) {
-            (Some(run), _) if !may_take_up(&run, &planned.job, options) => {
-                sorted.already.push((planned, run));
-            }
-            (None, Some(unknown)) => sorted.unknown.push((planned, unknown)),
-            (None, None) if planned.plan.total == 0 => sorted.nothing.push(planned),
-            (Some(_) | None, _) => sorted.to_do.push(planned),
+    if output.json {
+        let ids: Vec<String> = runs.iter().map(|run| run.id.clone()).collect();
+        for run in requests::find_all(session, &ids).await? {
+            output.object(&RunView::of(&run));
         }
     }
-    Ok(sorted)
+    Ok(())
 }
 
-/// Finds unfinished runs by their dedupe keys; none if there is no ledger yet.
-async fn unfinished(session: &Session, list: &[Planned]) -> Result<HashMap<String, Run>, Failure> {
-    let mut db = session.side_pool.acquire().await?;
-    if ledger::schema_state(&mut db).await? != SchemaState::Current {
-        return Ok(HashMap::new());
+/// Writes all runs or none. Reports and skips those that another process has queued meanwhile.
+async fn enqueue(
+    session: &Session,
+    server: &Server,
+    list: Vec<Planned>,
+    options: &RunOptions,
+    output: Output,
+) -> Result<Vec<Queued>, Failure> {
+    let enqueued = requests::enqueue(session, server, list, options.requester()).await?;
+    let mut runs = Vec::with_capacity(enqueued.len());
+    for Enqueued { planned, outcome } in enqueued {
+        match outcome {
+            Outcome::New(id) | Outcome::TakenOver(id) => runs.push(Queued { id, planned }),
+            Outcome::Conflict(_) | Outcome::Gone => {
+                let subject = planned.job.subject();
+                output.note(format!("{subject}: another session has queued it meanwhile"));
+            }
+        }
     }
-    let keys: Vec<String> = list.iter().map(|planned| planned.job.dedupe_key()).collect();
-    Ok(ledger::unfinished_among(&mut db, &keys).await?.into_iter().collect())
+    Ok(runs)
 }
 
 /// Reports what is not queued, and why.
-fn tell(sorted: &Sorted, output: Output) {
+fn tell(sorted: &Triage, output: Output) {
     for (planned, run) in &sorted.already {
         let subject = planned.job.subject();
         output.note(format!("{subject}: run {} ({}) is already {}", run.id, run.job, run.status));
-        output.object(&RunJson::of(run));
+        output.object(&RunView::of(run));
     }
     for (planned, unknown) in &sorted.unknown {
         output.note(unknown.clone());
-        output.object(&RunJson::unknown(planned.job.name(), planned.job.subject(), unknown));
+        output.object(&RunView::unknown(planned.job.name(), planned.job.subject(), unknown));
     }
     for planned in &sorted.nothing {
         for line in &planned.done {
             output.result(line);
         }
-        output.object(&RunJson::nothing_to_do(planned.job.name(), planned.job.subject()));
+        output.object(&RunView::nothing_to_do(planned.job.name(), planned.job.subject()));
     }
 }
 
 /// One-sentence summary of the list.
-fn sentence(sorted: &Sorted) -> String {
+fn sentence(sorted: &Triage) -> String {
     let count = |list: usize| thousands(i64::try_from(list).unwrap_or(i64::MAX));
     format!(
         "Listed hosts that need work: {}; already queued: {}; nothing to do: {}; unknown: {}.",
@@ -149,7 +117,7 @@ fn sentence(sorted: &Sorted) -> String {
 }
 
 /// Result of a list without new work.
-fn all_before(sorted: &Sorted) -> Result<(), Failure> {
+fn all_before(sorted: &Triage) -> Result<(), Failure> {
     match (sorted.already.first(), sorted.nothing.is_empty()) {
         (Some((_, run)), true) => Err(Failure::AlreadyQueued {
             id: run.id.clone(),

@@ -2,25 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use ostrakon_engine::{
-    Status,
-    ledger::{self, Run},
-};
+use ostrakon_engine::{Status, ledger::Run};
 use ostrakon_server::Server;
 
-use super::{
-    Planned,
-    queue::{self, Listed},
-};
 use crate::{
     cli::{
-        Failure, Output, follow, inline,
-        interrupts::{Interrupts, Stop},
-        maintenance,
-        output::counted,
-        run_json::RunJson,
-        submit::{RunOptions, conclude, may_take_up},
+        Failure, Output, follow, inline, maintenance,
+        submit::{RunOptions, conclude, ended_meanwhile},
     },
+    numbers::counted,
+    requests::{self, Interrupts, Outcome, Planned, Queued, RunView, Stop},
     session::Session,
 };
 
@@ -34,13 +25,13 @@ struct Ends {
 /// Follows runs to their end, one after another.
 pub(super) async fn wait(
     session: &Session,
-    runs: &[Listed],
+    runs: &[Queued],
     options: &RunOptions,
     output: Output,
 ) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut ends = Ends::default();
-    for Listed { id, planned, .. } in runs {
+    for Queued { id, planned } in runs {
         let timeout: Option<Duration> =
             options.wait_timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
         let run = follow::wait(session, id, timeout, output).await?;
@@ -114,36 +105,23 @@ async fn one(
     interrupts: &mut Interrupts,
     output: Output,
 ) -> Result<Run, Failure> {
-    let id = match queue::enqueue_one(session, server, planned, options).await? {
-        Some(id) => id,
-        None => take_up(session, planned, options).await?,
+    let list = vec![planned.clone()];
+    let enqueued = requests::enqueue(session, server, list, options.requester()).await?;
+    let id = match enqueued.into_iter().next().map(|enqueued| enqueued.outcome) {
+        Some(Outcome::New(id) | Outcome::TakenOver(id)) => id,
+        Some(Outcome::Conflict(run)) => {
+            let Run { id, job, status, .. } = *run;
+            return Err(Failure::AlreadyQueued { id, job, status });
+        }
+        Some(Outcome::Gone) | None => return Err(ended_meanwhile()),
     };
     Box::pin(inline::inline(session, server, &planned.job, &id, interrupts, output)).await
-}
-
-/// Takes over the run that was queued before, without waiting for its next attempt.
-async fn take_up(
-    session: &Session,
-    planned: &Planned,
-    options: &RunOptions,
-) -> Result<String, Failure> {
-    let mut db = session.side_pool.acquire().await?;
-    match ledger::unfinished(&mut db, &planned.job.dedupe_key()).await? {
-        Some(run) if may_take_up(&run, &planned.job, options) => {
-            ledger::make_due_now(&mut db, &run.id).await?;
-            Ok(run.id)
-        }
-        Some(run) => Err(Failure::AlreadyQueued { id: run.id, job: run.job, status: run.status }),
-        None => Err(Failure::Failed(
-            "another run for this host has just ended; nothing was done, try again".to_owned(),
-        )),
-    }
 }
 
 impl Ends {
     /// Reports and counts how a run ended.
     fn note(&mut self, planned: &Planned, run: &Run, output: Output) {
-        output.object(&RunJson::of(run));
+        output.object(&RunView::of(run));
         if run.status == Status::Succeeded {
             for line in &planned.done {
                 output.result(line);

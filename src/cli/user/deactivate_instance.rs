@@ -11,10 +11,8 @@ use uuid::Uuid;
 
 use super::{hosts_file, quick_change::StaffOptions};
 use crate::{
-    cli::{
-        Failure, Output, submit,
-        submit_many::{self, Planned},
-    },
+    cli::{Failure, Output, submit, submit_many},
+    requests::Planned,
     session::Session,
 };
 

@@ -1,5 +1,6 @@
 //! `--hosts-file`: the hosts of many instances, one per line.
 
+use crate::numbers::{counted, thousands};
 use std::{
     collections::HashSet,
     fs::File,
@@ -9,10 +10,7 @@ use std::{
 
 use ostrakon_jobs::deactivate_instance::{Host, is_header_of_blocks};
 
-use crate::cli::{
-    Failure,
-    output::{counted, thousands},
-};
+use crate::cli::Failure;
 
 /// Maximum size of the file, in bytes.
 const FILE_MAX: u64 = 4 * 1024 * 1024;

@@ -25,6 +25,7 @@ mod switch;
 mod tag;
 mod toggle_confirmed;
 
+use self::{switch::Switch, tag::TagChange};
 use clap::Subcommand;
 #[cfg(any(test, fuzzing))]
 pub(crate) use hosts_file::check as check_hosts_file;
@@ -127,10 +128,14 @@ pub(super) async fn run(
         Command::List(options) => list::run(&options, &session, output).await,
         Command::Show(options) => show::run(&options, &session, output).await,
         Command::Set(options) => set::run(&options, &session, output).await,
-        Command::Tag(options) => tag::run::<true>(&options, &session, output).await,
-        Command::Untag(options) => tag::run::<false>(&options, &session, output).await,
-        Command::Activate(options) => switch::run::<true>(&options, &session, output).await,
-        Command::Deactivate(options) => switch::run::<false>(&options, &session, output).await,
+        Command::Tag(options) => tag::run(TagChange::Add, &options, &session, output).await,
+        Command::Untag(options) => tag::run(TagChange::Remove, &options, &session, output).await,
+        Command::Activate(options) => {
+            switch::run(Switch::Activate, &options, &session, output).await
+        }
+        Command::Deactivate(options) => {
+            switch::run(Switch::Deactivate, &options, &session, output).await
+        }
         Command::ToggleActivated(options) => switch::toggle(&options, &session, output).await,
         Command::Confirm(options) => confirm::run(&options, &session, output).await,
         Command::ToggleConfirmed(options) => {

@@ -1,6 +1,6 @@
 //! `ostrakon user activate NICK`, `ostrakon user deactivate NICK`, `ostrakon user toggle_activated NICK`
 
-use ostrakon_jobs::{AnyJob, switch_user::SwitchUser};
+use ostrakon_jobs::{ActivateUser, AnyJob, DeactivateUser};
 use ostrakon_server::{Actor, Person, Server, TaskOutput, find_actor};
 
 use super::quick_change::StaffOptions;
@@ -32,25 +32,60 @@ struct Found {
     staff: Option<Person>,
 }
 
+/// Which way an account is switched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Switch {
+    /// It becomes active.
+    Activate,
+    /// It becomes inactive.
+    Deactivate,
+}
+
+impl Switch {
+    /// Whether there is anything to do.
+    fn is_needed(self, found: &Found) -> bool {
+        match self {
+            Self::Activate => ActivateUser::is_needed(&found.server, &found.actor),
+            Self::Deactivate => DeactivateUser::is_needed(&found.server, &found.actor),
+        }
+    }
+
+    /// The job that does it.
+    fn job(self, options: &Options, found: &Found) -> AnyJob {
+        let nickname = options.nickname.clone();
+        let actor = found.actor.ap_id.clone();
+        let on_behalf_of = found.staff.as_ref().map(|staff| staff.id);
+        match self {
+            Self::Activate => ActivateUser { nickname, actor, on_behalf_of }.into(),
+            Self::Deactivate => DeactivateUser { nickname, actor, on_behalf_of }.into(),
+        }
+    }
+
+    /// Past participle for messages.
+    const fn done(self) -> &'static str {
+        match self {
+            Self::Activate => "activated",
+            Self::Deactivate => "deactivated",
+        }
+    }
+}
+
 /// Requests the job of one direction.
-pub(super) async fn run<const ACTIVE: bool>(
+pub(super) async fn run(
+    switch: Switch,
     options: &Options,
     session: &Session,
     output: Output,
-) -> Result<(), Failure>
-where
-    AnyJob: From<SwitchUser<ACTIVE>>,
-{
+) -> Result<(), Failure> {
     let found = find(options, session).await?;
-    if !SwitchUser::<ACTIVE>::is_needed(&found.server, &found.actor) {
-        let state = if ACTIVE { "activated" } else { "deactivated" };
-        let line = format!("User {} already {state}", options.nickname);
-        let job = job::<ACTIVE>(options, &found);
+    if !switch.is_needed(&found) {
+        let line = format!("User {} already {}", options.nickname, switch.done());
+        let job = switch.job(options, &found);
         return submit::nothing_to_do(session, &job, &options.submit, &[line], output).await;
     }
     let stored = found.actor.nickname.as_deref().unwrap_or(&options.nickname);
-    let done = done_lines::<ACTIVE>(&found.server, &options.nickname, stored);
-    let job = job::<ACTIVE>(options, &found);
+    let done = done_lines(switch, &found.server, &options.nickname, stored);
+    let job = switch.job(options, &found);
     submit(options, session, found.server, job, done, output).await
 }
 
@@ -61,12 +96,9 @@ pub(super) async fn toggle(
     output: Output,
 ) -> Result<(), Failure> {
     let found = find(options, session).await?;
-    let (job, state) = if found.actor.active {
-        (job::<false>(options, &found), "deactivated")
-    } else {
-        (job::<true>(options, &found), "activated")
-    };
-    let done = vec![format!("Activation status of {}: {state}", options.nickname)];
+    let switch = if found.actor.active { Switch::Deactivate } else { Switch::Activate };
+    let job = switch.job(options, &found);
+    let done = vec![format!("Activation status of {}: {}", options.nickname, switch.done())];
     submit(options, session, found.server, job, done, output).await
 }
 
@@ -79,18 +111,6 @@ async fn find(options: &Options, session: &Session) -> Result<Found, Failure> {
         .ok_or_else(|| Failure::NotFound(format!("No user {nickname}")))?;
     let staff = options.staff.find(&mut db, &server).await?;
     Ok(Found { server, actor, staff })
-}
-
-fn job<const ACTIVE: bool>(options: &Options, found: &Found) -> AnyJob
-where
-    AnyJob: From<SwitchUser<ACTIVE>>,
-{
-    let job = SwitchUser::<ACTIVE> {
-        nickname: options.nickname.clone(),
-        actor: found.actor.ap_id.clone(),
-        on_behalf_of: found.staff.as_ref().map(|staff| staff.id),
-    };
-    job.into()
 }
 
 /// Requests a job. On a terminal the command follows the run, unless no worker is running.
@@ -110,14 +130,14 @@ async fn submit(
 }
 
 /// The original's lines (docs/semantics.md 3.1).
-fn done_lines<const ACTIVE: bool>(server: &Server, typed: &str, stored: &str) -> Vec<String> {
-    match (ACTIVE, server.dialect.task_output) {
-        (true, _) => vec![format!("Successfully activated {typed}")],
-        (false, TaskOutput::Deactivated) => vec![
+fn done_lines(switch: Switch, server: &Server, typed: &str, stored: &str) -> Vec<String> {
+    match (switch, server.dialect.task_output) {
+        (Switch::Activate, _) => vec![format!("Successfully activated {typed}")],
+        (Switch::Deactivate, TaskOutput::Deactivated) => vec![
             format!("Deactivating {stored}"),
             format!("Successfully unsubscribed all local followers from {stored}"),
         ],
-        (false, TaskOutput::Active) => {
+        (Switch::Deactivate, TaskOutput::Active) => {
             vec![format!("Successfully deactivated {typed} and unsubscribed all local followers")]
         }
     }

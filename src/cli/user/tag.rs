@@ -35,16 +35,29 @@ struct Object<'a> {
     changed: bool,
 }
 
+/// What is done with the tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TagChange {
+    /// They are added.
+    Add,
+    /// They are removed.
+    Remove,
+}
+
 /// Adds or removes the tags.
-pub(super) async fn run<const ADD: bool>(
+pub(super) async fn run(
+    tag_change: TagChange,
     options: &Options,
     session: &Session,
     output: Output,
 ) -> Result<(), Failure> {
-    let command = if ADD { "tag" } else { "untag" };
+    let command = match tag_change {
+        TagChange::Add => "tag",
+        TagChange::Remove => "untag",
+    };
     let typed = &options.nickname;
     let given: Vec<String> = options.tags.iter().map(|tag| normal_tag(tag)).collect();
-    if ADD {
+    if tag_change == TagChange::Add {
         check(&given)?;
     }
     let mut change = QuickChange::begin_as(session, &options.change, &options.staff).await?;
@@ -52,14 +65,18 @@ pub(super) async fn run<const ADD: bool>(
         .await?
         .ok_or_else(|| Failure::NotFound(format!("Could not change user tags for {typed}")))?;
     let before = read_tags(&mut change.db, account.id).await?;
-    let after = if ADD { before.with(&given) } else { before.without(&given) };
+    let (after, effect, action) = match tag_change {
+        TagChange::Add => {
+            (before.with(&given), "the tags have no effect", ModerationAction::Tag(&given))
+        }
+        TagChange::Remove => {
+            (before.without(&given), "the tags keep their effect", ModerationAction::Untag(&given))
+        }
+    };
     let changed = after != before;
     if changed {
         write_tags(&mut change.db, account.id, &after).await?;
-        let effect = if ADD { "the tags have no effect" } else { "the tags keep their effect" };
         change.refresh(&[account.id], effect).await?;
-        let action =
-            if ADD { ModerationAction::Tag(&given) } else { ModerationAction::Untag(&given) };
         change.log(action, &account).await?;
     }
     let Tags(tags) = after;

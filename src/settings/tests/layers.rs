@@ -115,7 +115,7 @@ fn an_empty_variable_counts_as_not_set() {
 }
 
 #[test]
-fn what_is_not_given_is_left_to_the_flavour() {
+fn what_is_not_given_is_left_to_the_server() {
     let server = Machine::new().loaded().settings.server;
     assert_eq!((server.federating, server.cleanup_attachments), (None, None));
     assert_eq!((server.cleanup_attachments_delay, server.search), (None, None));

@@ -34,6 +34,7 @@ mod owner;
 mod parked;
 mod passwords;
 mod remote;
+mod repair;
 mod reported;
 mod shapes;
 mod staff;

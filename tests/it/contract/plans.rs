@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail, ensure};
 use ostrakon_engine::Ended;
 use ostrakon_jobs::{
-    AnyJob, ConfirmAll, DeactivateInstance, DeleteActivities, DeleteUser, UnconfirmAll,
-    deactivate_instance::Host,
+    AnyJob, ConfirmAll, DeactivateInstance, DeleteActivities, DeleteUser, RepairCounters,
+    UnconfirmAll, deactivate_instance::Host,
 };
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
@@ -41,7 +41,11 @@ const ONCE: [&str; 5] = [
 ];
 
 /// Statements that read more than [`ROWS`] rows on purpose.
-const WALKS: [&str; 3] = [
+const WALKS: [&str; 6] = [
+    // All local accounts once, and their posts and relations: nothing else tells their numbers.
+    "Active local accounts in the order of their ids",
+    "as given (id),\n",
+    "as given (id, ap_id)",
     // All accounts once, to find those that `confirm_all` and `unconfirm_all` change.
     "is true order by u.id limit $3",
     // Inboxes of all followers, for what is to be delivered to them.
@@ -56,12 +60,13 @@ const WALKS: [&str; 3] = [
 const ROWS: f64 = 2_500.0;
 
 /// The jobs below, and the jobs for a single account, which take one batch or a few.
-const LOOKED_AT: [&str; 7] = [
+const LOOKED_AT: [&str; 8] = [
     "delete_activities",
     "deactivate_instance",
     "delete_user",
     "confirm_all",
     "unconfirm_all",
+    "repair_counters",
     "activate_user",
     "deactivate_user",
 ];
@@ -102,6 +107,12 @@ async fn confirm_all_is_planned_well() -> Result<()> {
 #[tokio::test]
 async fn unconfirm_all_is_planned_well() -> Result<()> {
     is_planned_well(UnconfirmAll::default().into()).await
+}
+
+#[tokio::test]
+async fn repair_counters_is_planned_well() -> Result<()> {
+    let subject = "all local accounts".to_owned();
+    is_planned_well(RepairCounters { subject, account: None }.into()).await
 }
 
 fn delete_activities() -> AnyJob {

@@ -1,4 +1,4 @@
--- What keeps a database from being one that ostrakon's statements for this flavour fit.
+-- What keeps a database from being one that ostrakon's statements for this dialect fit.
 -- $1: tables with their schema, $2: a column of each, $3: whether the table may be missing,
 -- $4: enum types, $5: a label of each, $6: the columns of users that are known.
 with demanded as (

@@ -57,6 +57,8 @@ pub(super) enum Job {
     ConfirmAll,
     /// The same account, deactivated and activated alternately.
     Deactivate,
+    /// All local accounts, with wrong counters at the beginning.
+    RepairCounters,
 }
 
 impl Job {
@@ -64,20 +66,26 @@ impl Job {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Arguments after `ostrakon user`, one command after the other.
+    /// Arguments after `ostrakon`, one command after the other.
     fn commands(self) -> Vec<Vec<&'static str>> {
         let account = Community::PROLIFIC;
         match self {
-            Self::DeleteActivities => vec![vec!["delete_activities", account]],
-            Self::Rm => vec![vec!["rm", account]],
+            Self::DeleteActivities => vec![vec!["user", "delete_activities", account]],
+            Self::Rm => vec![vec!["user", "rm", account]],
             Self::DeactivateInstance => {
-                vec![vec!["deactivate_all_from_instance", Community::SPAM_HOST]]
+                vec![vec!["user", "deactivate_all_from_instance", Community::SPAM_HOST]]
             }
-            Self::ConfirmAll => in_turns(["unconfirm_all"], ["confirm_all"], 4),
-            Self::Deactivate => in_turns(["deactivate", account], ["activate", account], 6),
+            Self::ConfirmAll => in_turns(["user", "unconfirm_all"], ["user", "confirm_all"], 4),
+            Self::Deactivate => {
+                in_turns(["user", "deactivate", account], ["user", "activate", account], 6)
+            }
+            Self::RepairCounters => vec![vec!["repair", "counters"]; 6],
         }
     }
 }
+
+/// Makes the counters of all local accounts wrong, for the job that repairs them.
+const WRONG_COUNTERS: &str = "update users set note_count = note_count + 7, follower_count = 0, following_count = 99 where local";
 
 fn in_turns<const WORDS: usize>(
     one: [&'static str; WORDS],
@@ -160,6 +168,11 @@ async fn rounds(
         ostrakon.connect(postgres.url_as(ROLE, "", COPY), None);
         // Otherwise ostrakon would rest most of the time, and meet few transactions.
         ostrakon.set("OSTRAKON_BATCH_PERCENT_BUSY", "100");
+        if job == Job::RepairCounters {
+            let mut db = PgConnection::connect(&postgres.url(COPY)).await?;
+            sqlx::raw_sql(WRONG_COUNTERS).execute(&mut db).await?;
+            db.close().await?;
+        }
         let stand_in = StandIn {
             clients: CLIENTS,
             pause: PAUSE,
@@ -194,8 +207,7 @@ async fn rounds(
 
 /// Runs a command of ostrakon inline. Returns how it failed, if it did.
 async fn perform(ostrakon: &Ostrakon, words: &[&str]) -> Result<Option<String>> {
-    let mut arguments = vec!["user"];
-    arguments.extend(words);
+    let mut arguments = words.to_vec();
     arguments.extend(["--inline", "--yes", "--quiet"]);
     let mut command = ostrakon.command(&arguments);
     let Ok(output) = timeout(STUCK, command.output()).await else {

@@ -1,0 +1,51 @@
+//! `ostrakon repair`
+
+use ostrakon_jobs::{AnyJob, RepairCounters};
+use ostrakon_server::find_actor;
+
+use super::{Output, submit};
+use crate::{failure::Failure, session::Session};
+
+/// What can be typed after `repair`.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Count posts, followers and followed accounts of local accounts, and correct what differs.
+    Counters(Counters),
+}
+
+/// What can be typed after `repair counters`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Counters {
+    /// Local account; all of them if it is left out.
+    nickname: Option<String>,
+    #[command(flatten)]
+    submit: submit::RunOptions,
+}
+
+/// Requests a repair.
+pub(super) async fn run(
+    command: Command,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let Command::Counters(options) = command;
+    let server = session.server().await?;
+    let account = match &options.nickname {
+        None => None,
+        Some(typed) => {
+            let mut db = session.pool.acquire().await?;
+            let found = find_actor(&mut db, &server, typed).await?;
+            let local = found.filter(|actor| actor.local);
+            Some(local.ok_or_else(|| Failure::NotFound(format!("No local user {typed}")))?)
+        }
+    };
+    let job: AnyJob = RepairCounters {
+        subject: options.nickname.clone().unwrap_or_else(|| "all local accounts".to_owned()),
+        account: account.map(|account| account.id),
+    }
+    .into();
+    let whose = options.nickname.as_deref().unwrap_or("all local accounts");
+    let done = vec![format!("The counters of {whose} are right.")];
+    let request = submit::Request { job, options: &options.submit, done };
+    submit::submit(session, server, request, output).await
+}

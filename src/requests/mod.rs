@@ -1,0 +1,59 @@
+//! What commands do, without a word of output: plan a job, find what conflicts with it, enqueue it,
+//! do it in this process, watch it, control it.
+//!
+//! Nothing here prints or asks. Whoever calls these functions decides what to show: the command
+//! line now, other interfaces later.
+
+mod control;
+mod enqueue;
+mod inline;
+mod interrupts;
+mod planned;
+mod run_view;
+#[cfg(test)]
+mod tests;
+mod triage;
+mod watch;
+
+pub(crate) use control::{cancel, pause, resume, retry, retry_parked, set_speed};
+pub(crate) use enqueue::{
+    Enqueued, Notified, Outcome, Queued, Requester, enqueue, notify, required_notifier,
+};
+pub(crate) use inline::{InlineEvent, run_inline};
+pub(crate) use interrupts::{Interrupts, Stop};
+pub(crate) use planned::{Planned, plan};
+pub(crate) use run_view::RunView;
+pub(crate) use triage::{Triage, may_take_over, triage, unfinished};
+pub(crate) use watch::{Watch, WatchEvent};
+
+use std::time::Duration;
+
+use ostrakon_engine::ledger::{self, Run};
+
+use crate::{failure::Failure, session::Session};
+
+/// Time after which a worker without a sign of life counts as dead, by the database's clock.
+pub(crate) const WORKER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Interval at which the ledger is polled and progress is reported.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Whether a worker is running.
+pub(crate) async fn worker_is_alive(session: &Session) -> Result<bool, Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    Ok(ledger::alive(&mut db, WORKER_TIMEOUT).await? > 0)
+}
+
+/// Reads a run that must exist.
+pub(crate) async fn find(session: &Session, id: &str) -> Result<Run, Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    ledger::find(&mut db, id).await?.ok_or_else(|| {
+        Failure::NotFound(format!("No run {id}; list them with: ostrakon runs list"))
+    })
+}
+
+/// Reads runs, in the order of the ids.
+pub(crate) async fn find_all(session: &Session, ids: &[String]) -> Result<Vec<Run>, Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    Ok(ledger::find_all(&mut db, ids).await?)
+}

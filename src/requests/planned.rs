@@ -1,0 +1,32 @@
+//! Jobs with their plans.
+
+use ostrakon_engine::PlanSummary;
+use ostrakon_jobs::AnyJob;
+use ostrakon_server::Server;
+
+use crate::{failure::Failure, session::Session};
+
+/// A job with its plan.
+#[derive(Debug, Clone)]
+pub(crate) struct Planned {
+    /// The job.
+    pub(crate) job: AnyJob,
+    /// What it would touch.
+    pub(crate) plan: PlanSummary,
+    /// Lines of the original that become true when it is done.
+    pub(crate) done: Vec<String>,
+    /// Message that the job's subject is unknown here, if it is.
+    pub(crate) unknown: Option<String>,
+}
+
+/// Plans a job; changes nothing.
+pub(crate) async fn plan(
+    session: &Session,
+    server: &Server,
+    job: AnyJob,
+    done: Vec<String>,
+) -> Result<Planned, Failure> {
+    let mut db = session.pool.acquire().await?;
+    let plan = job.plan(&mut db, server).await?;
+    Ok(Planned { job, plan, done, unknown: None })
+}

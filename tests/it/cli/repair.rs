@@ -1,0 +1,87 @@
+//! `repair counters`: what it counts, shows, corrects and leaves alone.
+
+use anyhow::Result;
+use testkit::Flavour;
+
+use super::Fixture;
+
+/// Counters of an account, as its row has them.
+async fn counters(fixture: &Fixture, nickname: &str) -> Result<(i32, i32, i32)> {
+    Ok(sqlx::query_as(
+        "select note_count, follower_count, following_count from users where nickname = $1",
+    )
+    .bind(nickname)
+    .fetch_one(&fixture.database.pool())
+    .await?)
+}
+
+/// Alice has two public posts, one of them unlisted, and one for followers; bob follows her, and so
+/// does an account that is deactivated. Their rows say something else.
+async fn seed(fixture: &Fixture) -> Result<()> {
+    let world = &fixture.world;
+    let alice = world.local("alice").await?;
+    let bob = world.local("bob").await?;
+    let left = world.local("left").await?;
+    alice.posts("one").public().create().await?;
+    alice.posts("two").unlisted().create().await?;
+    alice.posts("three").followers_only().create().await?;
+    bob.follows(&alice).await?;
+    left.follows(&alice).await?;
+    left.is_deactivated().await?;
+    sqlx::query(
+        "update users set note_count = 9, follower_count = 9, following_count = 9
+         where nickname in ('alice', 'bob')",
+    )
+    .execute(&fixture.database.pool())
+    .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn wrong_counters_are_shown_and_corrected() -> Result<()> {
+    for flavour in Flavour::ALL {
+        let fixture = Fixture::new(flavour).await?;
+        seed(&fixture).await?;
+        let planned = fixture.run("repair counters --dry-run")?;
+        assert_eq!(planned.code, 0, "{flavour}: {planned:?}");
+        for line in [
+            "alice: posts 2 instead of 9, followers 1 instead of 9, followed 0 instead of 9",
+            "bob: posts 0 instead of 9, followers 0 instead of 9, followed 1 instead of 9",
+        ] {
+            assert!(planned.stdout.contains(line), "{flavour}: {line}: {planned:?}");
+        }
+        assert_eq!(counters(&fixture, "alice").await?, (9, 9, 9), "{flavour}");
+        let done = fixture.run("repair counters --yes --inline")?;
+        assert_eq!(done.code, 0, "{flavour}: {done:?}");
+        assert!(done.stdout.contains("The counters of all local accounts are right."), "{done:?}");
+        assert_eq!(counters(&fixture, "alice").await?, (2, 1, 0), "{flavour}");
+        assert_eq!(counters(&fixture, "bob").await?, (0, 0, 1), "{flavour}");
+        let again = fixture.run("repair counters --yes --inline")?;
+        assert!(again.stderr.contains("There was nothing to do."), "{flavour}: {again:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_single_account_is_corrected_alone() -> Result<()> {
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    seed(&fixture).await?;
+    let done = fixture.run("repair counters bob --yes --inline")?;
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(counters(&fixture, "bob").await?, (0, 0, 1));
+    assert_eq!(counters(&fixture, "alice").await?, (9, 9, 9));
+    Ok(())
+}
+
+#[tokio::test]
+async fn accounts_that_are_not_of_this_server_are_refused() -> Result<()> {
+    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    seed(&fixture).await?;
+    fixture.world.remote("carl", "far.example").await?;
+    for typed in ["carl@far.example", "nobody"] {
+        let done = fixture.refused(&format!("repair counters {typed} --yes --inline")).await?;
+        assert_eq!(done.code, 3, "{done:?}");
+        assert!(done.stderr.contains(&format!("No local user {typed}")), "{done:?}");
+    }
+    Ok(())
+}
