@@ -21,9 +21,11 @@ pub struct ConsumerSettings {
     pub concurrency: usize,
     /// Interval between polls of an empty queue in Redis; at least 1 ms, sensibly 100 to 250 ms.
     pub poll_interval: Duration,
-    /// Interval between heartbeats in Redis; whole seconds, at least 1.
+    /// Interval between heartbeats in Redis; whole seconds, at least 1. With PostgreSQL: silence after
+    /// which the listening session is checked.
     pub heartbeat_interval: Duration,
-    /// Missed heartbeats in Redis before a worker's messages go to another; at least 2.
+    /// Missed heartbeats in Redis before a worker's messages go to another; at least 2. With
+    /// PostgreSQL: intervals without an answer before the listening session is given up.
     pub missed_heartbeats: usize,
     /// Name of the worker; in Redis each start adds a new suffix.
     pub worker_name: String,

@@ -7,11 +7,11 @@
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, future::BoxFuture};
-use ostrakon_engine::{Class, ledger};
-use sqlx::{PgPool, postgres::PgListener};
+use ostrakon_engine::{Class, answered, ledger};
+use sqlx::{Executor as _, PgPool, postgres::PgListener};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::sleep,
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -29,6 +29,13 @@ const MAX_BYTES: usize = 128;
 /// Maximum number of runs that a worker keeps in mind. What is beyond it stays in the ledger, which
 /// is asked again when these are done.
 const PENDING_MAX: usize = 1_000;
+
+/// Maximum time for an answer of PostgreSQL.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// Interval between questions to a ledger with more runs than a worker keeps in mind: they may be
+/// runs that this worker cannot do.
+const ASK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Notifier by LISTEN and NOTIFY.
 #[derive(Clone)]
@@ -81,11 +88,11 @@ impl Notifier for PostgresNotifier {
         envelope: Envelope,
     ) -> BoxFuture<'_, Result<(), QueueError>> {
         async move {
-            sqlx::query("select pg_notify($1, $2)")
+            let notified = sqlx::query("select pg_notify($1, $2)")
                 .bind(channel(class))
                 .bind(envelope.run_id)
-                .execute(&self.pool)
-                .await?;
+                .execute(&self.pool);
+            answered(ANSWER_LIMIT, notified).await?;
             Ok(())
         }
         .boxed()
@@ -105,6 +112,7 @@ impl Notifier for PostgresNotifier {
         let notifier = self.clone();
         async move {
             settings.check()?;
+            let missed = u32::try_from(settings.missed_heartbeats).unwrap_or(u32::MAX);
             let consumer = Consumer {
                 notifier,
                 class,
@@ -115,7 +123,10 @@ impl Notifier for PostgresNotifier {
                 handling: Handling::default(),
                 handlers: TaskTracker::new(),
                 pending: VecDeque::new(),
-                dropped: false,
+                more: false,
+                asked: Instant::now(),
+                ping: settings.heartbeat_interval,
+                ping_limit: settings.heartbeat_interval.saturating_mul(missed),
             };
             consumer.serve().await;
             Ok(())
@@ -136,8 +147,15 @@ struct Consumer {
     handlers: TaskTracker,
     /// Runs that wait for a free slot, oldest first.
     pending: VecDeque<String>,
-    /// Whether runs were dropped because too many were pending.
-    dropped: bool,
+    /// Whether the ledger has, or may have, more due runs than could be kept in mind.
+    more: bool,
+    /// When the ledger was last asked for due runs.
+    asked: Instant,
+    /// Silence after which the listening session is checked: a network that swallows everything
+    /// says nothing.
+    ping: Duration,
+    /// Maximum time for the answer to such a check.
+    ping_limit: Duration,
 }
 
 impl Consumer {
@@ -164,15 +182,16 @@ impl Consumer {
     }
 
     async fn serve_until_error(&mut self) -> sqlx::Result<()> {
-        let mut listener = PgListener::connect_with(&self.notifier.listeners).await?;
-        listener.listen(channel(self.class)).await?;
+        let listening = async {
+            let mut listener = PgListener::connect_with(&self.notifier.listeners).await?;
+            listener.listen(channel(self.class)).await?;
+            Ok::<_, sqlx::Error>(listener)
+        };
+        let mut listener = answered(ANSWER_LIMIT, listening).await?;
         self.ask_ledger().await?;
         self.outage.ended();
         let slots = Arc::clone(&self.slots);
         loop {
-            if self.pending.is_empty() && self.dropped {
-                self.ask_ledger().await?;
-            }
             tokio::select! {
                 received = listener.try_recv() => match received? {
                     Some(notification) => self.remember(notification.payload()),
@@ -184,23 +203,35 @@ impl Consumer {
                     let Ok(slot) = slot else { return Ok(()) };
                     self.start(slot);
                 }
+                () = sleep_until(self.asked + ASK_INTERVAL), if self.more && self.pending.is_empty() => {
+                    self.ask_ledger().await?;
+                }
+                () = sleep(self.ping) => {
+                    answered(self.ping_limit, listener.execute("select 1")).await?;
+                }
             }
         }
     }
 
     /// Takes over all runs that are due, whether or not workers were notified of them.
     async fn ask_ledger(&mut self) -> sqlx::Result<()> {
-        self.dropped = false;
+        let due = answered(ANSWER_LIMIT, self.due()).await?;
+        self.asked = Instant::now();
+        self.more = due.len() >= PENDING_MAX;
+        for run_id in due {
+            self.remember(&run_id);
+        }
+        Ok(())
+    }
+
+    async fn due(&self) -> sqlx::Result<Vec<String>> {
         let limit = i64::try_from(PENDING_MAX).unwrap_or(i64::MAX);
         let mut db = self.notifier.pool.acquire().await?;
         // There may be no ledger yet: the reconciler says so.
         if ledger::schema_state(&mut db).await? != ledger::SchemaState::Current {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        for run_id in ledger::due_ids(&mut db, self.class.name(), limit).await? {
-            self.remember(&run_id);
-        }
-        Ok(())
+        ledger::due_ids(&mut db, self.class.name(), limit).await
     }
 
     /// Keeps a run in mind. What is no id of a run was not sent by ostrakon; the ledger would not
@@ -214,7 +245,7 @@ impl Consumer {
                 "A notification is no id of a run; it was ignored"
             );
         } else if self.pending.len() >= PENDING_MAX {
-            self.dropped = true;
+            self.more = true;
         } else if !self.pending.iter().any(|pending| pending == run_id) {
             self.pending.push_back(run_id.to_owned());
         }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use anyhow::{Context as _, Result, ensure};
 use ostrakon_engine::{Class, ledger};
 use sqlx::{Executor as _, PgPool, postgres::PgPoolOptions};
-use testkit::{Postgres, Redis};
+use testkit::{Link, Postgres, Proxy, Redis};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -95,11 +95,15 @@ struct Consumer {
 
 impl Consumer {
     fn start(server: &Server, class: Class, concurrency: usize, gate: Gate) -> Result<Self> {
+        Ok(Self::of(&*server.notifier()?, class, concurrency, gate))
+    }
+
+    fn of(notifier: &dyn Notifier, class: Class, concurrency: usize, gate: Gate) -> Self {
         let (sender, received) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let handler = reporting(sender, gate);
-        let serving = server.notifier()?.consume(quick(concurrency), class, handler, stop.clone());
-        Ok(Self { received, stop, serving: tokio::spawn(serving) })
+        let serving = notifier.consume(quick(concurrency), class, handler, stop.clone());
+        Self { received, stop, serving: tokio::spawn(serving) }
     }
 
     async fn event(&mut self) -> Result<Event> {
@@ -284,14 +288,7 @@ async fn ten_thousand_runs_are_handled() -> Result<()> {
         notify_until_begun(&server, &mut consumer, &id(0)).await?;
         if let Server::Postgres { pool, .. } = &server {
             // Those for which a worker has no room it finds in the ledger.
-            sqlx::query(
-                "insert into ostrakon.runs (id, job, class, payload, subject, dedupe_key, requested_by)
-                 select lpad(n::text, 26, '0'), 'delete_activities', 'short', '{}', 'eve', n, 'test'
-                 from generate_series(1, $1::bigint) as n",
-            )
-            .bind(i64::try_from(RUNS)?)
-            .execute(pool)
-            .await?;
+            are_due(pool, RUNS).await?;
         }
         let mut notifier = server.notifier()?;
         let sending = tokio::spawn(async move {
@@ -303,19 +300,73 @@ async fn ten_thousand_runs_are_handled() -> Result<()> {
             }
             anyhow::Ok(())
         });
-        let mut left: HashSet<String> = (1..=RUNS).map(id).collect();
-        while !left.is_empty() {
-            let run = consumer.begun().await?;
-            left.remove(&run);
-            if let Server::Postgres { pool, .. } = &server {
-                sqlx::query("delete from ostrakon.runs where id = $1")
-                    .bind(&run)
-                    .execute(pool)
-                    .await?;
-            }
-        }
+        all_begin(&server, &mut consumer, RUNS).await?;
         sending.await??;
         consumer.end().await?;
+    }
+    Ok(())
+}
+
+/// Runs of which nobody was notified, more than a worker keeps in mind.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_ledger_is_handled_though_nobody_notifies() -> Result<()> {
+    const RUNS: usize = 2_500;
+    let [_redis, server] = Server::both().await?;
+    if let Server::Postgres { pool, .. } = &server {
+        are_due(pool, RUNS).await?;
+    }
+    let mut consumer = Consumer::start(&server, Class::Short, 4, Gate::open())?;
+    all_begin(&server, &mut consumer, RUNS).await?;
+    consumer.end().await
+}
+
+/// A network that swallows everything leaves the session open, and the worker deaf.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listening_session_in_a_black_hole_is_given_up() -> Result<()> {
+    let [_redis, server] = Server::both().await?;
+    let Server::Postgres { server: postgres, pool } = &server else { unreachable!() };
+    let (proxy, url) = Proxy::before(&postgres.url("postgres")).await?;
+    let listeners = PgPoolOptions::new().connect_lazy(&url)?;
+    let notifier = PostgresNotifier::new(pool.clone(), listeners);
+    let mut consumer = Consumer::of(&notifier, Class::Short, 1, Gate::open());
+    notify_until_begun(&server, &mut consumer, &id(1)).await?;
+    proxy.set(Link::BlackHole);
+    server.is_due(&id(2)).await?;
+    server.notifier()?.notify(Class::Short, envelope(&id(2))).await?;
+    // It connects again only when it has given up the old session.
+    let given_up = async {
+        while proxy.connections() < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    within("the session to be given up", given_up).await?;
+    proxy.set(Link::Open);
+    consumer.ended(&id(2)).await?;
+    consumer.end().await
+}
+
+/// Puts runs 1 to `number` into the ledger, due.
+async fn are_due(pool: &PgPool, number: usize) -> Result<()> {
+    sqlx::query(
+        "insert into ostrakon.runs (id, job, class, payload, subject, dedupe_key, requested_by)
+         select lpad(n::text, 26, '0'), 'delete_activities', 'short', '{}', 'eve', n, 'test'
+         from generate_series(1, $1::bigint) as n",
+    )
+    .bind(i64::try_from(number)?)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Waits until runs 1 to `number` have begun, and takes each out of the ledger.
+async fn all_begin(server: &Server, consumer: &mut Consumer, number: usize) -> Result<()> {
+    let mut left: HashSet<String> = (1..=number).map(id).collect();
+    while !left.is_empty() {
+        let run = consumer.begun().await?;
+        left.remove(&run);
+        if let Server::Postgres { pool, .. } = server {
+            sqlx::query("delete from ostrakon.runs where id = $1").bind(&run).execute(pool).await?;
+        }
     }
     Ok(())
 }
