@@ -97,7 +97,7 @@ pub(super) async fn submit(
         return Ok(());
     }
     session.require_ledger().await?;
-    let notifier = required_notifier(session, &options).await?;
+    let notifier = required_notifier(session, asked).await?;
     confirm(job, plan, options.yes, output)?;
     options.inline = long_jobs_here(session, &options, output).await?;
     let job = job.clone();
@@ -228,21 +228,12 @@ async fn enqueue(
     output: Output,
 ) -> Result<Queued, Failure> {
     let requester = options.requester();
-    let list = requests::enqueue(session, server, vec![planned], requester).await?;
-    match list.into_iter().next() {
-        Some(Enqueued { planned, outcome: Outcome::New(id) | Outcome::TakenOver(id) }) => {
-            Ok(Queued { id, planned })
-        }
-        Some(Enqueued { outcome: Outcome::Conflict(run), .. }) => Err(already(*run, output)),
-        Some(Enqueued { outcome: Outcome::Gone, .. }) | None => Err(ended_meanwhile()),
+    let Enqueued { planned, outcome } =
+        requests::enqueue_one(session, server, planned, requester).await?;
+    match outcome {
+        Outcome::New(id) | Outcome::TakenOver(id) => Ok(Queued { id, planned }),
+        Outcome::Conflict(run) => Err(already(*run, output)),
     }
-}
-
-/// Another run stood in the way, and has ended.
-pub(super) fn ended_meanwhile() -> Failure {
-    Failure::Failed(
-        "another run for the same has just ended; nothing was done, try again".to_owned(),
-    )
 }
 
 /// Reports what was queued, notifies workers, and warns if none is running. Returns whether one is.
@@ -264,9 +255,12 @@ pub(super) async fn notify(
             1 => ("run is", "it"),
             _ => ("runs are", "them"),
         };
+        let when = match session.settings.notifying_redis() {
+            Some(_) => "when Redis is back",
+            None => "within seconds",
+        };
         output.warning(format!(
-            "{error}\nThe {runs} safe in the ledger: a worker will pick {them} up when Redis is \
-             back."
+            "{error}\nThe {runs} safe in the ledger: a worker will pick {them} up {when}."
         ));
     }
     warn_without_worker(session, SAME_COMMAND, output).await
@@ -279,6 +273,13 @@ pub(super) async fn required_notifier(
 ) -> Result<Option<Box<dyn Notifier>>, Failure> {
     if options.inline {
         return Ok(None);
+    }
+    if options.require_redis && session.settings.notifying_redis().is_none() {
+        return Err(Failure::Usage(
+            "--require-redis: workers are notified by PostgreSQL, since redis.url is not set or \
+             queue.backend is \"postgres\"; nothing was queued"
+                .to_owned(),
+        ));
     }
     requests::required_notifier(session, options.require_redis).await
 }

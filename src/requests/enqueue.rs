@@ -10,6 +10,7 @@ use ostrakon_engine::{
 use ostrakon_queue::{Envelope, Notifier, QueueError};
 use ostrakon_server::Server;
 use serde_json::Value;
+use sqlx::PgConnection;
 use tokio::time::sleep;
 
 use super::{Planned, may_take_over};
@@ -52,8 +53,6 @@ pub(crate) enum Outcome {
     TakenOver(String),
     /// An unfinished run conflicts with it.
     Conflict(Box<Run>),
-    /// A run conflicted with it and has ended by now.
-    Gone,
 }
 
 /// A run that workers may be notified of.
@@ -66,33 +65,14 @@ pub(crate) struct Queued {
 }
 
 /// Writes the runs of a list to the ledger, all of them or none, with the immediate changes of
-/// their jobs.
+/// their jobs. Tries again, up to 3 times, while another session holds rows that a job changes
+/// immediately.
 pub(crate) async fn enqueue(
     session: &Session,
     server: &Server,
     list: Vec<Planned>,
     requester: Requester<'_>,
 ) -> Result<Vec<Enqueued>, Failure> {
-    let ids = write(session, server, &list, requester).await?;
-    let mut all = Vec::with_capacity(list.len());
-    for (planned, id) in list.into_iter().zip(ids) {
-        let outcome = match id {
-            Some(id) => Outcome::New(id),
-            None => conflict(session, &planned, requester).await?,
-        };
-        all.push(Enqueued { planned, outcome });
-    }
-    Ok(all)
-}
-
-/// Writes a run for each request; `None` where an unfinished run conflicts. Tries again, up to 3
-/// times, while another session holds rows that a job changes immediately.
-async fn write(
-    session: &Session,
-    server: &Server,
-    list: &[Planned],
-    requester: Requester<'_>,
-) -> Result<Vec<Option<String>>, Failure> {
     let keys: Vec<String> = list.iter().map(|planned| planned.job.dedupe_key()).collect();
     let operator = operator();
     let mut new = Vec::with_capacity(list.len());
@@ -109,48 +89,62 @@ async fn write(
         });
     }
     let mut pauses = PAUSES_MS.into_iter();
-    loop {
+    let outcomes = loop {
         let mut tx = ostrakon_engine::begin(&session.pool, &session.settings.batch).await?;
-        let mut ids = Vec::with_capacity(new.len());
-        for portion in new.chunks(PORTION) {
-            ids.extend(ledger::enqueue_all(&mut tx, portion).await?);
-        }
-        let mut done = Ok(());
-        for (planned, _new) in list.iter().zip(&ids).filter(|(_, id)| id.is_some()) {
-            done = planned.job.on_enqueue(&mut tx, server).await;
-            if done.is_err() {
-                break;
-            }
-        }
-        if let (Err(JobError::GaveWay(_)), Some(pause_ms)) = (&done, pauses.next()) {
+        let written = write(&mut tx, server, &list, &new, requester).await;
+        if let (Err(JobError::GaveWay(_)), Some(pause_ms)) = (&written, pauses.next()) {
             tx.rollback().await?;
             sleep(Duration::from_millis(pause_ms)).await;
             continue;
         }
-        done?;
+        let outcomes = written?;
         FailPoint::BeforeEnqueueCommit.reach();
         tx.commit().await?;
         FailPoint::AfterEnqueueCommit.reach();
-        return Ok(ids);
-    }
+        break outcomes;
+    };
+    let all = list.into_iter().zip(outcomes);
+    Ok(all.map(|(planned, outcome)| Enqueued { planned, outcome }).collect())
 }
 
-/// The run that conflicts with a request, or is taken over for it.
-async fn conflict(
-    session: &Session,
-    planned: &Planned,
+async fn write(
+    db: &mut PgConnection,
+    server: &Server,
+    list: &[Planned],
+    new: &[NewRun<'_>],
     requester: Requester<'_>,
-) -> Result<Outcome, Failure> {
-    let mut db = session.side_pool.acquire().await?;
-    Ok(match ledger::unfinished(&mut db, &planned.job.dedupe_key()).await? {
-        Some(run) if requester.inline && may_take_over(&run, &planned.job) => {
-            // It may be waiting for its next attempt.
-            ledger::make_due_now(&mut db, &run.id).await?;
-            Outcome::TakenOver(run.id)
+) -> Result<Vec<Outcome>, JobError> {
+    let mut outcomes = Vec::with_capacity(list.len());
+    for (list, new) in list.chunks(PORTION).zip(new.chunks(PORTION)) {
+        for (planned, enqueued) in list.iter().zip(ledger::enqueue(db, new).await?) {
+            outcomes.push(match enqueued {
+                ledger::Enqueued::New { id } => {
+                    planned.job.on_enqueue(db, server).await?;
+                    Outcome::New(id)
+                }
+                ledger::Enqueued::Already(run)
+                    if requester.inline && may_take_over(&run, &planned.job) =>
+                {
+                    // It may be waiting for its next attempt.
+                    ledger::make_due_now(db, &run.id).await?;
+                    Outcome::TakenOver(run.id)
+                }
+                ledger::Enqueued::Already(run) => Outcome::Conflict(run),
+            });
         }
-        Some(run) => Outcome::Conflict(Box::new(run)),
-        None => Outcome::Gone,
-    })
+    }
+    Ok(outcomes)
+}
+
+/// Writes the run of a single request.
+pub(crate) async fn enqueue_one(
+    session: &Session,
+    server: &Server,
+    planned: Planned,
+    requester: Requester<'_>,
+) -> Result<Enqueued, Failure> {
+    let mut list = enqueue(session, server, vec![planned], requester).await?;
+    list.pop().ok_or_else(|| Failure::Failed("nothing was queued".to_owned()))
 }
 
 fn payload(planned: &Planned) -> Result<Value, Failure> {
@@ -209,7 +203,7 @@ async fn send(
     Ok(())
 }
 
-/// Connects to Redis before anything is written, if it is required. Invalid settings are an error in
+/// Connects to the notifier before anything is written, if it is required. Invalid settings are an error in
 /// any case: they do not become valid by waiting.
 pub(crate) async fn required_notifier(
     session: &Session,
@@ -219,16 +213,9 @@ pub(crate) async fn required_notifier(
     if let Some(redis) = &redis {
         redis.check()?;
     }
-    match (required, redis) {
-        (false, _) => Ok(None),
-        (true, None) => Err(Failure::Usage(
-            "--require-redis: workers are notified by PostgreSQL, since redis.url is not set or \
-             queue.backend is \"postgres\"; nothing was queued"
-                .to_owned(),
-        )),
-        (true, Some(_)) => {
-            let notifier = session.notifier().await;
-            Ok(Some(notifier.map_err(|error| Failure::from(error).and("Nothing was queued."))?))
-        }
+    if !required {
+        return Ok(None);
     }
+    let notifier = session.notifier().await;
+    Ok(Some(notifier.map_err(|error| Failure::from(error).and("Nothing was queued."))?))
 }

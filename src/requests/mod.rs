@@ -17,7 +17,7 @@ mod watch;
 
 pub(crate) use control::{cancel, pause, resume, retry, retry_parked, set_speed};
 pub(crate) use enqueue::{
-    Enqueued, Notified, Outcome, Queued, Requester, enqueue, notify, required_notifier,
+    Enqueued, Notified, Outcome, Queued, Requester, enqueue, enqueue_one, notify, required_notifier,
 };
 pub(crate) use inline::{InlineEvent, run_inline};
 pub(crate) use interrupts::{Interrupts, Stop};
@@ -52,7 +52,7 @@ pub(crate) async fn find(session: &Session, id: &str) -> Result<Run, Failure> {
     })
 }
 
-/// Reads runs, in the order of the ids.
+/// Reads runs, in the order of their requests.
 pub(crate) async fn find_all(session: &Session, ids: &[String]) -> Result<Vec<Run>, Failure> {
     let mut db = session.side_pool.acquire().await?;
     Ok(ledger::find_all(&mut db, ids).await?)

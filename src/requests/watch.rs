@@ -94,16 +94,16 @@ impl<'a> Watch<'a> {
             return Ok((is_new && run.status == Status::Paused).then_some(WatchEvent::Paused));
         }
         if is_new && let Err(unknown) = AnyJob::of(&run) {
+            // What it waits for is reported next.
+            self.polled = Some(run);
             return Ok(Some(WatchEvent::NeedsNewer(unknown.to_string())));
         }
-        let reason = run.waits_for().map(str::to_owned);
-        if is_new
-            && run.cursor.is_some()
-            && reason != self.waits_for
-            && let Some(reason) = reason
+        let reason = run.waits_for().filter(|_| run.cursor.is_some());
+        if let Some(reason) = reason
+            && self.waits_for.as_deref() != Some(reason)
         {
-            self.waits_for = Some(reason.clone());
-            return Ok(Some(WatchEvent::WaitsFor(reason)));
+            self.waits_for = Some(reason.to_owned());
+            return Ok(Some(WatchEvent::WaitsFor(reason.to_owned())));
         }
         if self.picked_up.elapsed() > PICKED_UP {
             self.picked_up = Instant::now();

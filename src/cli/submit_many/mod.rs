@@ -1,5 +1,5 @@
-//! A run for each entry of a list: one plan, one question, one transaction, one connection to
-//! Redis.
+//! A run for each entry of a list: one plan, one question, one transaction and, if Redis carries the
+//! notifications, one connection to it.
 
 mod wait_all;
 
@@ -76,7 +76,7 @@ async fn enqueue(
     for Enqueued { planned, outcome } in enqueued {
         match outcome {
             Outcome::New(id) | Outcome::TakenOver(id) => runs.push(Queued { id, planned }),
-            Outcome::Conflict(_) | Outcome::Gone => {
+            Outcome::Conflict(_) => {
                 let subject = planned.job.subject();
                 output.note(format!("{subject}: another session has queued it meanwhile"));
             }

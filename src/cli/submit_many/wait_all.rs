@@ -8,7 +8,7 @@ use ostrakon_server::Server;
 use crate::{
     cli::{
         Failure, Output, follow, inline, maintenance,
-        submit::{RunOptions, conclude, ended_meanwhile},
+        submit::{RunOptions, conclude},
     },
     numbers::counted,
     requests::{self, Interrupts, Outcome, Planned, Queued, RunView, Stop},
@@ -105,15 +105,14 @@ async fn one(
     interrupts: &mut Interrupts,
     output: Output,
 ) -> Result<Run, Failure> {
-    let list = vec![planned.clone()];
-    let enqueued = requests::enqueue(session, server, list, options.requester()).await?;
-    let id = match enqueued.into_iter().next().map(|enqueued| enqueued.outcome) {
-        Some(Outcome::New(id) | Outcome::TakenOver(id)) => id,
-        Some(Outcome::Conflict(run)) => {
+    let requester = options.requester();
+    let enqueued = requests::enqueue_one(session, server, planned.clone(), requester).await?;
+    let id = match enqueued.outcome {
+        Outcome::New(id) | Outcome::TakenOver(id) => id,
+        Outcome::Conflict(run) => {
             let Run { id, job, status, .. } = *run;
             return Err(Failure::AlreadyQueued { id, job, status });
         }
-        Some(Outcome::Gone) | None => return Err(ended_meanwhile()),
     };
     Box::pin(inline::inline(session, server, &planned.job, &id, interrupts, output)).await
 }

@@ -53,13 +53,15 @@ async fn use_ledger(db: &mut PgConnection) -> Result<()> {
         requested_by: "test",
         reason: None,
     };
-    ledger::enqueue(db, &new).await?;
-    ledger::enqueue(db, &new).await?;
-    ledger::enqueue_all(db, &[NewRun { dedupe_key: "bob", ..new }]).await?;
+    let alice = [new];
+    ledger::enqueue(db, &alice).await?;
+    ledger::enqueue(db, &alice).await?;
+    let [new] = alice;
+    ledger::enqueue(db, &[NewRun { dedupe_key: "bob", ..new }]).await?;
     let short = ledger::due(db, "short", TIMEOUT, 200).await?;
     ensure!(short.len() == 2, "{} short runs are due", short.len());
-    ledger::unfinished(db, "alice").await?.context("alice is not queued")?;
-    ledger::unfinished_among(db, &["alice".to_owned(), "bob".to_owned()]).await?;
+    let keys = ["alice".to_owned(), "bob".to_owned()];
+    ensure!(ledger::unfinished_among(db, &keys).await?.len() == 2);
     ledger::mark_notified(db, std::slice::from_ref(&first)).await?;
     let claim = ledger::claim(db, &first, "worker", Stage::LONG_LEASE).await?;
     ledger::renew(db, &claim.context("it is not due")?, Stage::LONG_LEASE).await?;

@@ -89,13 +89,13 @@ impl Stage {
         };
         let mut db = self.pool().acquire().await?;
         let mut db = db.begin().await?;
-        match ledger::enqueue(&mut db, &new).await? {
-            Enqueued::New { id } => {
+        match ledger::enqueue(&mut db, &[new]).await?.pop() {
+            Some(Enqueued::New { id }) => {
                 job.on_enqueue(&mut db, &self.server).await?;
                 db.commit().await?;
                 Ok(id)
             }
-            already @ Enqueued::Already { .. } => anyhow::bail!("{already:?}"),
+            other => anyhow::bail!("{other:?}"),
         }
     }
 

@@ -8,7 +8,6 @@ mod action;
 mod claim;
 mod control;
 mod enqueue;
-mod enqueue_all;
 mod event;
 mod figures;
 mod migrate;
@@ -29,14 +28,13 @@ pub use control::{
     ControlError, cancel, make_due_now, pause, pause_dropped, resume, retry, retry_parked,
 };
 pub use enqueue::{Enqueued, NewRun, enqueue};
-pub use enqueue_all::enqueue_all;
 pub use event::{Event, events};
 pub use figures::{RunFigures, Waiting, longest_waiting, run_figures};
 pub use migrate::{MigrateFailed, Migrated, SchemaState, migrate, schema_state};
 pub use owner::owner_without_backup;
 pub use read::{
     Parked, RunFilter, due, due_ids, find, find_all, list, mark_notified, parked_items,
-    try_exclusive, unfinished, unfinished_among,
+    try_exclusive, unfinished_among,
 };
 pub use run::{Control, Run};
 pub use throttle::set_speed;

@@ -37,17 +37,6 @@ pub async fn find(db: &mut PgConnection, id: &str) -> sqlx::Result<Option<Run>> 
     sqlx::query_as("select * from ostrakon.runs where id = $1").bind(id).fetch_optional(db).await
 }
 
-/// Finds the unfinished run with a dedupe key.
-pub async fn unfinished(db: &mut PgConnection, dedupe_key: &str) -> sqlx::Result<Option<Run>> {
-    sqlx::query_as(
-        "select * from ostrakon.runs
-         where dedupe_key = $1 and status in ('queued', 'running', 'paused')",
-    )
-    .bind(dedupe_key)
-    .fetch_optional(db)
-    .await
-}
-
 /// Finds the unfinished runs with one of these dedupe keys; returns each with its key.
 pub async fn unfinished_among(
     db: &mut PgConnection,

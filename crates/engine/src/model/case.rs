@@ -147,7 +147,8 @@ impl<'a> Case<'a> {
         let enqueued = self.stage.enqueue(&format!("tally {}", self.names), self.items).await?;
         match (self.model.enqueue(), enqueued) {
             (None, Enqueued::New { id }) => self.ids.push(id),
-            (Some(number), Enqueued::Already { id, status, .. }) => {
+            (Some(number), Enqueued::Already(run)) => {
+                let ledger::Run { id, status, .. } = *run;
                 let run = &self.model.runs[number];
                 ensure!(
                     id == self.ids[number] && status == run.status,

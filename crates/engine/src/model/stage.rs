@@ -137,9 +137,9 @@ impl Stage {
         };
         let mut db = self.db.lock().await;
         let mut tx = db.begin().await?;
-        let enqueued = ledger::enqueue(&mut tx, &new).await?;
+        let enqueued = ledger::enqueue(&mut tx, &[new]).await?.pop();
         tx.commit().await?;
-        Ok(enqueued)
+        enqueued.context("nothing became of the request")
     }
 
     /// Changes a run's row from outside of ostrakon.

@@ -291,7 +291,7 @@ impl Stage {
             requested_by: "test",
             reason: None,
         };
-        let Enqueued::New { id } = ledger::enqueue(&mut tx, &new).await? else {
+        let Some(Enqueued::New { id }) = ledger::enqueue(&mut tx, &[new]).await?.pop() else {
             anyhow::bail!("it was there already");
         };
         tx.commit().await?;

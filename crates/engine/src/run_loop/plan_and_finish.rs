@@ -241,7 +241,7 @@ mod tests {
             reason: None,
         };
         let mut tx = db.begin().await?;
-        let Enqueued::New { id } = ledger::enqueue(&mut tx, &new).await? else {
+        let Some(Enqueued::New { id }) = ledger::enqueue(&mut tx, &[new]).await?.pop() else {
             anyhow::bail!("it was there already");
         };
         tx.commit().await?;
