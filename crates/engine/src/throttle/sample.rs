@@ -89,11 +89,11 @@ fn read(figures: &Figures, settings: &ThrottleSettings) -> Vec<Reading> {
     let Figures { replica_lag, lock_waiters, active_backends, wal_segments, .. } = *figures;
     watch(
         ThrottleCheck::ReplicaLag,
-        replica_lag.map(|bytes| bytes.div_euclid(MIB) + i64::from(bytes % MIB > 0)),
-        settings.replica_lag_mib,
+        replica_lag,
+        settings.replica_lag_mib.saturating_mul(MIB),
         format!(
             "a replica has {} MiB of WAL to replay, allowed are {} (throttle.replica_lag_mib)",
-            replica_lag.unwrap_or(0) / MIB,
+            (replica_lag.unwrap_or(0) + MIB - 1) / MIB,
             settings.replica_lag_mib
         ),
     );
