@@ -173,8 +173,8 @@ fn the_entries_name_every_key_with_value_and_origin_and_no_password() {
     worker.max_crashes | 3 | default
     batch.rows_initial | 100 | default
     batch.rows_max | 5000 | default
-    batch.rows_busy | 125 | default
-    batch.percent_busy | 16 | default
+    batch.rows_busy | 200 | default
+    batch.percent_busy | 15 | default
     batch.target | 200ms | default
     batch.lock_timeout | 2s | default
     batch.statement_timeout | 10s | default

@@ -58,8 +58,8 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| worker.max_crashes                        3                                   default
     out| batch.rows_initial                        100                                 default
     out| batch.rows_max                            5000                                default
-    out| batch.rows_busy                           125                                 default
-    out| batch.percent_busy                        16                                  default
+    out| batch.rows_busy                           200                                 default
+    out| batch.percent_busy                        15                                  default
     out| batch.target                              200ms                               default
     out| batch.lock_timeout                        2s                                  default
     out| batch.statement_timeout                   10s                                 default
