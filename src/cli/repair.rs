@@ -9,7 +9,7 @@ use crate::{failure::Failure, session::Session};
 /// What can be typed after `repair`.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Count posts, followers and followed accounts of local accounts, and correct what differs.
+    /// Count posts, followers and followed accounts of active local accounts, and correct what differs.
     Counters(Counters),
 }
 
@@ -36,15 +36,22 @@ pub(super) async fn run(
             let mut db = session.pool.acquire().await?;
             let found = find_actor(&mut db, &server, typed).await?;
             let local = found.filter(|actor| actor.local);
-            Some(local.ok_or_else(|| Failure::NotFound(format!("No local user {typed}")))?)
+            let local = local.ok_or_else(|| Failure::NotFound(format!("No local user {typed}")))?;
+            if !local.active {
+                return Err(Failure::Refused(format!(
+                    "{typed} is deactivated, and the server does not count for deactivated \
+                     accounts; nothing was done. Activate it first: ostrakon user activate {typed}"
+                )));
+            }
+            Some(local)
         }
     };
     let job: AnyJob = RepairCounters {
-        subject: options.nickname.clone().unwrap_or_else(|| "all local accounts".to_owned()),
+        subject: options.nickname.clone().unwrap_or_else(|| "all active local accounts".to_owned()),
         account: account.map(|account| account.id),
     }
     .into();
-    let whose = options.nickname.as_deref().unwrap_or("all local accounts");
+    let whose = options.nickname.as_deref().unwrap_or("all active local accounts");
     let done = vec![format!("The counters of {whose} are right.")];
     let request = submit::Request { job, options: &options.submit, done };
     submit::submit(session, server, request, output).await

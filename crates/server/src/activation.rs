@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{AccountColumns, Server, account_sql};
+use super::{AccountColumns, Server, dialect_sql};
 
 /// Changes made by activating or deactivating a set of accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub async fn set_activation(
     // All rows that change, in a fixed order: two simultaneous batches wait for each other instead
     // of deadlocking.
     let affected: Vec<(Uuid, bool)> =
-        sqlx::query_as(account_sql!(server, include_str!("activation/lock.sql")))
+        sqlx::query_as(dialect_sql!(server, include_str!("activation/lock.sql")))
             .bind(accounts)
             .bind(server.dialect.counts_inactive_followers)
             .fetch_all(&mut *db)
@@ -42,7 +42,7 @@ pub async fn set_activation(
     let switched =
         sqlx::query(switch).bind(accounts).bind(active).execute(&mut *db).await?.rows_affected();
     let removed: Vec<(Uuid, Uuid)> =
-        sqlx::query_as(account_sql!(server, include_str!("activation/unfollow.sql")))
+        sqlx::query_as(dialect_sql!(server, include_str!("activation/unfollow.sql")))
             .bind(accounts)
             .fetch_all(&mut *db)
             .await?;
@@ -67,7 +67,7 @@ pub async fn count_relations(
     server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<i64> {
-    sqlx::query_scalar(account_sql!(server, include_str!("activation/count_relations.sql")))
+    sqlx::query_scalar(dialect_sql!(server, include_str!("activation/count_relations.sql")))
         .bind(accounts)
         .fetch_one(db)
         .await
@@ -80,8 +80,8 @@ pub async fn count_following(
     server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<Vec<Uuid>> {
-    lock(db, accounts).await?;
-    sqlx::query_scalar(account_sql!(server, include_str!("activation/count_following.sql")))
+    lock_accounts(db, accounts).await?;
+    sqlx::query_scalar(dialect_sql!(server, include_str!("activation/count_following.sql")))
         .bind(accounts)
         .fetch_all(db)
         .await
@@ -94,8 +94,8 @@ pub async fn count_followers(
     server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<Vec<Uuid>> {
-    lock(db, accounts).await?;
-    sqlx::query_scalar(account_sql!(server, include_str!("activation/count_followers.sql")))
+    lock_accounts(db, accounts).await?;
+    sqlx::query_scalar(dialect_sql!(server, include_str!("activation/count_followers.sql")))
         .bind(accounts)
         .fetch_all(db)
         .await
@@ -106,7 +106,7 @@ pub async fn count_followers(
 /// This is a statement of its own because the statement that counts sees only what was committed
 /// before it began. If that statement itself waited for the rows, it would write a count taken
 /// before another session's relation.
-async fn lock(db: &mut PgConnection, accounts: &[Uuid]) -> sqlx::Result<()> {
+pub(crate) async fn lock_accounts(db: &mut PgConnection, accounts: &[Uuid]) -> sqlx::Result<()> {
     sqlx::query(
         "select id from public.users where id = any ($1) and local order by id for no key update",
     )

@@ -1,6 +1,6 @@
 //! Whether an account's e-mail address counts as confirmed (docs/semantics.md 4.4).
 
-use crate::account_sql;
+use crate::dialect_sql;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ pub async fn is_confirmed(
     server: &Server,
     account: Uuid,
 ) -> sqlx::Result<Option<bool>> {
-    let sql = account_sql!(
+    let sql = dialect_sql!(
         server,
         "select is_confirmed from public.users where id = $1 for no key update"
     );

@@ -1,11 +1,11 @@
 //! Counters of local accounts: finding and repairing wrong ones (docs/semantics.md 1.2.7 and 3.3).
 
-use std::collections::HashMap;
-
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use crate::{Server, account_sql, as_public, count_followers, count_following, object_sql};
+use crate::{
+    Server, activation::lock_accounts, as_public, count_followers, count_following, dialect_sql,
+};
 
 /// Counters of an account: of its posts, of its followers, and of those whom it follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,14 +46,29 @@ pub struct Examined {
 struct Row {
     id: Uuid,
     nickname: String,
-    ap_id: String,
     notes: i64,
     followers: i64,
     following: i64,
+    notes_counted: i64,
+    followers_counted: i64,
+    following_counted: i64,
+}
+
+impl Row {
+    fn wrong(self) -> Option<WrongCounters> {
+        let Self { id, nickname, notes, followers, following, .. } = self;
+        let stored = Counters { notes, followers, following };
+        let counted = Counters {
+            notes: self.notes_counted,
+            followers: self.followers_counted,
+            following: self.following_counted,
+        };
+        (stored != counted).then_some(WrongCounters { id, nickname, stored, counted })
+    }
 }
 
 /// Examines the counters of at most `limit` active local accounts after an account, up to another;
-/// of a single one if `only` is given.
+/// of some of them if `only` is given.
 ///
 /// # Errors
 /// Those of the database.
@@ -61,63 +76,26 @@ pub async fn examine_counters(
     db: &mut PgConnection,
     server: &Server,
     (after, until): (Uuid, Uuid),
-    only: Option<Uuid>,
+    only: Option<&[Uuid]>,
     limit: i64,
 ) -> sqlx::Result<Examined> {
-    let rows: Vec<Row> =
-        sqlx::query_as(account_sql!(server, include_str!("counters/accounts.sql")))
-            .bind(after)
-            .bind(until)
-            .bind(limit)
-            .bind(only)
-            .fetch_all(&mut *db)
-            .await?;
-    let accounts: Vec<(Uuid, &str)> = rows.iter().map(|row| (row.id, row.ap_id.as_str())).collect();
-    let counted = count(db, server, &accounts).await?;
+    let rows: Vec<Row> = sqlx::query_as(dialect_sql!(server, include_str!("counters/examine.sql")))
+        .bind(after)
+        .bind(until)
+        .bind(limit)
+        .bind(only)
+        .bind([as_public().to_owned(), server.local_public()])
+        .fetch_all(db)
+        .await?;
     let (number, last) = (rows.len(), rows.last().map(|row| row.id));
-    let compared = rows.into_iter().filter_map(|row| {
-        let Row { id, nickname, notes, followers, following, .. } = row;
-        let stored = Counters { notes, followers, following };
-        let counted = *counted.get(&id)?;
-        (stored != counted).then_some(WrongCounters { id, nickname, stored, counted })
-    });
-    let wrong = compared.collect();
+    let wrong = rows.into_iter().filter_map(Row::wrong).collect();
     Ok(Examined { wrong, last, number: i64::try_from(number).unwrap_or(i64::MAX) })
 }
 
-async fn count(
-    db: &mut PgConnection,
-    server: &Server,
-    accounts: &[(Uuid, &str)],
-) -> sqlx::Result<HashMap<Uuid, Counters>> {
-    if accounts.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let (ids, ap_ids): (Vec<Uuid>, Vec<&str>) = accounts.iter().copied().unzip();
-    let notes: Vec<(Uuid, i64)> =
-        sqlx::query_as(object_sql!(server, include_str!("counters/count_notes.sql")))
-            .bind(&ids)
-            .bind(ap_ids)
-            .bind([as_public().to_owned(), server.local_public()])
-            .fetch_all(&mut *db)
-            .await?;
-    let notes: HashMap<Uuid, i64> = notes.into_iter().collect();
-    let relations: Vec<(Uuid, i64, i64)> =
-        sqlx::query_as(account_sql!(server, include_str!("counters/count_relations.sql")))
-            .bind(ids)
-            .fetch_all(db)
-            .await?;
-    let counted = relations.into_iter().map(|(id, followers, following)| {
-        let notes = notes.get(&id).copied().unwrap_or_default();
-        (id, Counters { notes, followers, following })
-    });
-    Ok(counted.collect())
-}
-
-/// Counts the posts and relations of local accounts again, and writes what differs.
+/// Counts the posts and relations of local accounts again, and corrects what differs.
 ///
-/// The rows are locked first: the server changes a counter in the transaction that writes the post
-/// or the relation, so what it commits meanwhile is counted by one of the two.
+/// The counter of posts changes by the difference, as when the server writes a post, so no row is
+/// locked while posts are counted. Two repairs must not both add it: the second waits.
 ///
 /// # Errors
 /// Those of the database.
@@ -126,28 +104,27 @@ pub async fn repair_counters(
     server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<()> {
-    let locked: Vec<(Uuid, String)> = sqlx::query_as(
-        "select id, ap_id from public.users where id = any ($1) order by id for no key update",
-    )
-    .bind(accounts)
-    .fetch_all(&mut *db)
-    .await?;
-    let accounts: Vec<(Uuid, &str)> =
-        locked.iter().map(|(id, ap_id)| (*id, ap_id.as_str())).collect();
-    let counted = count(db, server, &accounts).await?;
-    let (ids, notes): (Vec<Uuid>, Vec<i64>) =
-        counted.iter().map(|(id, counters)| (*id, counters.notes)).unzip();
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('ostrakon.repair_counters', 0))")
+        .execute(&mut *db)
+        .await?;
+    let all = (Uuid::nil(), Uuid::max());
+    let examined = examine_counters(db, server, all, Some(accounts), i64::MAX).await?;
+    let notes =
+        examined.wrong.iter().filter(|account| account.stored.notes != account.counted.notes);
+    let (ids, differences): (Vec<Uuid>, Vec<i64>) =
+        notes.map(|account| (account.id, account.counted.notes - account.stored.notes)).unzip();
+    lock_accounts(db, accounts).await?;
     sqlx::query(
-        "update public.users u set note_count = counted.notes
-         from unnest($1::uuid[], $2::bigint[]) as counted (id, notes)
-         where u.id = counted.id and u.note_count <> counted.notes",
+        "update public.users u set note_count = greatest(0, u.note_count + wrong.difference)
+         from unnest($1::uuid[], $2::bigint[]) as wrong (id, difference)
+         where u.id = wrong.id",
     )
-    .bind(&ids)
-    .bind(notes)
+    .bind(ids)
+    .bind(differences)
     .execute(&mut *db)
     .await?;
-    count_followers(db, server, &ids).await?;
-    count_following(db, server, &ids).await?;
+    count_followers(db, server, accounts).await?;
+    count_following(db, server, accounts).await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 //! The server keeps accounts in memory without expiry, so a change made only by SQL would not show
 //! until its restart.
 
-use crate::account_sql;
+use crate::dialect_sql;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
@@ -59,7 +59,7 @@ async fn read_rows(
     server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<Vec<AccountRow>> {
-    let sql = account_sql!(
+    let sql = dialect_sql!(
         server,
         "select id, raw_fields = '[]' as fieldless, is_active as active
          from public.users where id = any ($1) order by id"

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Server, account_sql};
+use super::{Server, dialect_sql};
 
 /// Role or switch of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub async fn is_last_admin(
     server: &Server,
     account: Uuid,
 ) -> sqlx::Result<bool> {
-    let sql = account_sql!(
+    let sql = dialect_sql!(
         server,
         "select id from public.users where local and is_admin and is_active
          order by id for no key update"

@@ -1,4 +1,4 @@
-//! Database of one server: its shape, its address and its settings.
+//! Database of one server: its dialect, its address and its settings.
 
 use std::time::Duration;
 
@@ -150,7 +150,7 @@ pub async fn open(
     configuration: Configuration<'_>,
 ) -> Result<Server, ProbeError> {
     let Configuration { instance_url, server: settings, registration, federation } = configuration;
-    let schema = probe(&mut *db).await?;
+    let (dialect, schema) = probe(&mut *db).await?;
     let base = match instance_url {
         Some(url) => Some(url.to_owned()),
         None => {
@@ -168,9 +168,7 @@ pub async fn open(
     Ok(Server {
         base_url: url.map(|url| url.origin().ascii_serialization()).unwrap_or_default(),
         federating: settings.federating.unwrap_or(true),
-        cleanup_attachments: settings
-            .cleanup_attachments
-            .unwrap_or(schema.dialect.cleanup_attachments),
+        cleanup_attachments: settings.cleanup_attachments.unwrap_or(dialect.cleanup_attachments),
         cleanup_attachments_delay: settings
             .cleanup_attachments_delay
             .map_or(1800, |delay| delay.as_secs()),
@@ -186,7 +184,7 @@ pub async fn open(
         deliveries: Deliveries::default(),
         follower_inboxes: FollowerInboxes::default(),
         flakes: FlakeSource::default(),
-        dialect: schema.dialect,
+        dialect,
         schema,
     })
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::Cursor;
 use ostrakon_engine::Batch;
-use ostrakon_server::{Actor, Server, object_sql};
+use ostrakon_server::{Actor, Server, dialect_sql};
 
 /// Average number of additional rows per row of a batch. After a time-out a batch has fewer rows,
 /// and so fewer additional ones.
@@ -56,7 +56,7 @@ pub(super) async fn find(
     if objects.is_empty() {
         return Ok(AboutThem::default());
     }
-    let sql = object_sql!(server, include_str!("about.sql"));
+    let sql = dialect_sql!(server, include_str!("about.sql"));
     let found: Vec<(Uuid, bool)> =
         sqlx::query_as(sql).bind(objects).bind(allowed + 1).fetch_all(db).await?;
     let mut about = AboutThem::default();

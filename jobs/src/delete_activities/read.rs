@@ -7,7 +7,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::Cursor;
-use ostrakon_server::{Server, as_public, object_sql};
+use ostrakon_server::{Server, as_public, dialect_sql};
 
 /// Maximum size in bytes of the object rows that one batch deals with, unless it is a single row.
 const BATCH_BYTES: i64 = 4 << 20;
@@ -129,7 +129,7 @@ pub(super) async fn walk(
     cursor: &Cursor,
     limit: i64,
 ) -> sqlx::Result<Vec<Activity>> {
-    let sql = object_sql!(server, include_str!("walk.sql"));
+    let sql = dialect_sql!(server, include_str!("walk.sql"));
     sqlx::query_as(sql)
         .bind(actor)
         .bind(cursor.after)

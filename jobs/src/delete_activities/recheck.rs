@@ -15,7 +15,7 @@ use super::{
     write::{remove_chat_messages, remove_hashtags},
 };
 use ostrakon_engine::{Count, JobError, read};
-use ostrakon_server::{LoweredReplies, Pins, Server, as_public, insert_oban_jobs, object_sql};
+use ostrakon_server::{LoweredReplies, Pins, Server, as_public, dialect_sql, insert_oban_jobs};
 
 /// Writes of a batch that other sessions may undo; a wire format.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ pub(crate) async fn count_undone(
     server: &Server,
     written: &Value,
 ) -> Result<i64, JobError> {
-    let sql = object_sql!(server, include_str!("count_undead.sql"));
+    let sql = dialect_sql!(server, include_str!("count_undead.sql"));
     let Touched { buried, .. } = Touched::read(written)?;
     Ok(sqlx::query_scalar(sql).bind(buried).fetch_one(db).await?)
 }
@@ -87,14 +87,14 @@ async fn bury_again(
     if undead.is_empty() {
         return Ok(0);
     }
-    let sql = object_sql!(server, include_str!("bury_again.sql"));
+    let sql = dialect_sql!(server, include_str!("bury_again.sql"));
     let again: Vec<(i64, String)> = sqlx::query_as(sql).bind(undead).fetch_all(&mut *db).await?;
     let (rows, ap_ids): (Vec<i64>, Vec<String>) = again.into_iter().unzip();
     remove_hashtags(db, server, &rows).await?;
     remove_chat_messages(db, server, &rows).await?;
     let jobs: Vec<_> = rows.iter().filter_map(|row| search_job(server, *row)).collect();
     insert_oban_jobs(db, &jobs).await?;
-    let sql = object_sql!(server, include_str!("remove_about.sql"));
+    let sql = dialect_sql!(server, include_str!("remove_about.sql"));
     sqlx::query(sql).bind(ap_ids).execute(db).await?;
     Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX))
 }
@@ -129,7 +129,7 @@ async fn take_back_again(
     if listed.is_empty() {
         return Ok(0);
     }
-    let sql = object_sql!(server, include_str!("take_back_again.sql"));
+    let sql = dialect_sql!(server, include_str!("take_back_again.sql"));
     let taken = sqlx::query(sql).bind(listed).bind(actor).execute(db).await?;
     Ok(rows(&taken))
 }

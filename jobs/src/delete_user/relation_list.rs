@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::relations::Side;
 use ostrakon_engine::List;
 use ostrakon_server::ClaimCache;
-use ostrakon_server::{Actor, Server, object_sql};
+use ostrakon_server::{Actor, Server, dialect_sql};
 
 /// Maximum number of relations that are listed at a time; about 15 MB with their Follows.
 const LIST_MAX: i64 = 300_000;
@@ -134,7 +134,7 @@ async fn read(
         return Ok(list);
     }
     hashes.sort_unstable();
-    let sql = object_sql!(server, FOLLOWS);
+    let sql = dialect_sql!(server, FOLLOWS);
     let mut found = sqlx::query_as::<_, (i64, Uuid)>(sql).bind(&account.ap_id).fetch(db);
     while let Some(follow) = found.try_next().await? {
         if hashes.binary_search(&follow.0).is_ok() {

@@ -11,8 +11,7 @@ use super::{
     relation_list::RelationList,
 };
 use ostrakon_server::{
-    Actor, Changed, Server, account_sql, count_followers, count_following, object_sql,
-    refresh_accounts,
+    Actor, Changed, Server, count_followers, count_following, dialect_sql, refresh_accounts,
 };
 
 /// Side of the account's relations.
@@ -94,10 +93,10 @@ pub(super) async fn read(
 ) -> sqlx::Result<Vec<Relation>> {
     let (sql, inactive_count) = match side {
         Side::Followers => (
-            account_sql!(server, relations!("follower_id")),
+            dialect_sql!(server, relations!("follower_id")),
             server.dialect.counts_inactive_followers,
         ),
-        Side::Followed => (account_sql!(server, relations!("following_id")), false),
+        Side::Followed => (dialect_sql!(server, relations!("following_id")), false),
     };
     let mut after = after;
     loop {
@@ -153,7 +152,7 @@ async fn find_follows(
     if relations.is_empty() {
         return Ok(());
     }
-    let sql = object_sql!(server, FOLLOWS);
+    let sql = dialect_sql!(server, FOLLOWS);
     let followers: BTreeSet<&str> = relations.iter().map(|r| r.follower_ap_id.as_str()).collect();
     let followed: BTreeSet<&str> = relations.iter().map(|r| r.followed_ap_id.as_str()).collect();
     let found: Vec<(Uuid, String, String)> = sqlx::query_as(sql)
@@ -185,7 +184,7 @@ pub(super) async fn count(
     last: i64,
 ) -> sqlx::Result<i64> {
     let sql = if server.dialect.counts_inactive_followers {
-        account_sql!(
+        dialect_sql!(
             server,
             "select (select count(*) from public.following_relationships r
                      where r.following_id = $1 and r.state = 2 and r.id <= $2)
@@ -194,7 +193,7 @@ pub(super) async fn count(
                      where r.follower_id = $1 and r.state = 2 and r.id <= $2 and u.is_active)"
         )
     } else {
-        account_sql!(
+        dialect_sql!(
             server,
             "select (select count(*) from public.following_relationships r
                      join public.users u on u.id = r.follower_id

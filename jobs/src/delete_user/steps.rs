@@ -364,8 +364,8 @@ async fn server_removal(
 
 /// Delay before the next check.
 fn delay(checks: u32) -> Duration {
-    let look = usize::try_from(checks).unwrap_or(usize::MAX).min(RECHECK_DELAYS.len() - 1);
-    Duration::from_secs(RECHECK_DELAYS[look])
+    let index = usize::try_from(checks).unwrap_or(usize::MAX).min(RECHECK_DELAYS.len() - 1);
+    Duration::from_secs(RECHECK_DELAYS[index])
 }
 
 /// Deletes the account's row. Returns the reason if another table, which need not be the server's,

@@ -18,11 +18,17 @@ const SHOWN: usize = 10;
 /// Request to repair the counters of one local account, or of all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepairCounters {
-    /// What was typed: a nickname; `all local accounts` otherwise.
+    /// What was typed: a nickname; `all active local accounts` otherwise.
     pub subject: String,
     /// The account, if it is only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Uuid>,
+}
+
+impl RepairCounters {
+    fn only(&self) -> Option<&[Uuid]> {
+        self.account.as_ref().map(std::slice::from_ref)
+    }
 }
 
 impl RowJob for RepairCounters {
@@ -54,7 +60,7 @@ impl RowJob for RepairCounters {
         let (mut number, mut notes, mut after) = (0, Vec::new(), Uuid::nil());
         while let Some(until) = last {
             let examined =
-                examine_counters(db, server, (after, until), self.account, PORTION).await?;
+                examine_counters(db, server, (after, until), self.only(), PORTION).await?;
             number += i64::try_from(examined.wrong.len()).unwrap_or(i64::MAX);
             let room = SHOWN - notes.len().min(SHOWN);
             notes.extend(examined.wrong.iter().take(room).map(difference));
@@ -80,7 +86,7 @@ impl RowJob for RepairCounters {
         limit: i64,
     ) -> Result<Next<Uuid>, JobError> {
         let after = after.copied().unwrap_or(Uuid::nil());
-        let examined = examine_counters(db, server, (after, *until), self.account, limit).await?;
+        let examined = examine_counters(db, server, (after, *until), self.only(), limit).await?;
         let keys = examined.wrong.into_iter().map(|account| account.id).collect();
         Ok(Next { keys, last: examined.last, looked_at: examined.number })
     }

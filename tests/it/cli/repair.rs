@@ -53,7 +53,10 @@ async fn wrong_counters_are_shown_and_corrected() -> Result<()> {
         assert_eq!(counters(&fixture, "alice").await?, (9, 9, 9), "{flavour}");
         let done = fixture.run("repair counters --yes --inline")?;
         assert_eq!(done.code, 0, "{flavour}: {done:?}");
-        assert!(done.stdout.contains("The counters of all local accounts are right."), "{done:?}");
+        assert!(
+            done.stdout.contains("The counters of all active local accounts are right."),
+            "{done:?}"
+        );
         assert_eq!(counters(&fixture, "alice").await?, (2, 1, 0), "{flavour}");
         assert_eq!(counters(&fixture, "bob").await?, (0, 0, 1), "{flavour}");
         let again = fixture.run("repair counters --yes --inline")?;
@@ -70,6 +73,18 @@ async fn a_single_account_is_corrected_alone() -> Result<()> {
     assert_eq!(done.code, 0, "{done:?}");
     assert_eq!(counters(&fixture, "bob").await?, (0, 0, 1));
     assert_eq!(counters(&fixture, "alice").await?, (9, 9, 9));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deactivated_account_is_refused() -> Result<()> {
+    for flavour in Flavour::ALL {
+        let fixture = Fixture::new(flavour).await?;
+        seed(&fixture).await?;
+        let done = fixture.refused("repair counters left --yes --inline").await?;
+        assert_eq!(done.code, 4, "{flavour}: {done:?}");
+        assert!(done.stderr.contains("left is deactivated"), "{flavour}: {done:?}");
+    }
     Ok(())
 }
 

@@ -41,11 +41,9 @@ const ONCE: [&str; 5] = [
 ];
 
 /// Statements that read more than [`ROWS`] rows on purpose.
-const WALKS: [&str; 6] = [
+const WALKS: [&str; 4] = [
     // All local accounts once, and their posts and relations: nothing else tells their numbers.
-    "Active local accounts in the order of their ids",
-    "as given (id),\n",
-    "as given (id, ap_id)",
+    "Counters of active local accounts",
     // All accounts once, to find those that `confirm_all` and `unconfirm_all` change.
     "is true order by u.id limit $3",
     // Inboxes of all followers, for what is to be delivered to them.
@@ -111,7 +109,7 @@ async fn unconfirm_all_is_planned_well() -> Result<()> {
 
 #[tokio::test]
 async fn repair_counters_is_planned_well() -> Result<()> {
-    let subject = "all local accounts".to_owned();
+    let subject = "all active local accounts".to_owned();
     is_planned_well(RepairCounters { subject, account: None }.into()).await
 }
 

@@ -26,7 +26,7 @@ async fn scenario(flavour: Flavour) -> Result<Scenario> {
     )
     .execute(&database.pool())
     .await?;
-    let job = RepairCounters { subject: "all local accounts".to_owned(), account: None };
+    let job = RepairCounters { subject: "all active local accounts".to_owned(), account: None };
     Ok(Scenario { database, job: job.into(), bystander: "neighbour" })
 }
 

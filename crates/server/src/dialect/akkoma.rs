@@ -1,4 +1,4 @@
-//! Akkoma 3.14 to 3.16 (2025.01 to 2025.10).
+//! Akkoma 3.15 to 3.19 (2025.03 to 2026.05). 3.14 still has `users.ap_enabled`, and is refused.
 
 use super::{
     AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DeliveryJob,
@@ -8,7 +8,7 @@ use super::{
 use crate::PasswordScheme;
 
 pub(super) const DIALECT: Dialect = Dialect {
-    name: "akkoma-3.14",
+    name: "akkoma-3.15",
     title: "Akkoma",
     present: &[
         "users.is_active",

@@ -12,11 +12,9 @@ use super::{
     rights::{Demand, demands, labels},
 };
 
-/// A dialect, and what differs within it.
+/// What differs within a dialect.
 #[derive(Debug, Clone, Copy)]
 pub struct Detected {
-    /// What all databases of the dialect have in common.
-    pub dialect: &'static Dialect,
     /// Whether accounts can follow hashtags.
     pub followed_hashtags: bool,
     /// Whether `users.is_discoverable` has that name; `users.discoverable` before Pleroma 2.2.50.
@@ -41,11 +39,11 @@ pub enum ProbeError {
     Database(#[from] sqlx::Error),
 }
 
-/// Reads the catalogue, and returns the dialect.
+/// Reads the catalogue, and returns the dialect with what differs within it.
 ///
 /// # Errors
 /// [`ProbeError::Unknown`] with the first contradiction, or what is missing.
-pub async fn probe(db: &mut PgConnection) -> Result<Detected, ProbeError> {
+pub async fn probe(db: &mut PgConnection) -> Result<(&'static Dialect, Detected), ProbeError> {
     let unknown = |found: String| ProbeError::Unknown { found };
     let found = Catalogue::read(db).await?;
     let dialect = recognise(&found).map_err(unknown)?;
@@ -53,12 +51,12 @@ pub async fn probe(db: &mut PgConnection) -> Result<Detected, ProbeError> {
         return Err(unknown(misfit));
     }
     fits_queue(&found, dialect).map_err(unknown)?;
-    Ok(Detected {
-        dialect,
+    let detected = Detected {
         followed_hashtags: found.has(FOLLOWED_HASHTAGS),
         is_discoverable: found.has(IS_DISCOVERABLE),
         is_locked: found.has(IS_LOCKED),
-    })
+    };
+    Ok((dialect, detected))
 }
 
 /// Signs that contradict a dialect: what is missing, and what is too much.

@@ -1,49 +1,58 @@
 //! Statements that are written once, for today's servers, and take the form of the others by
 //! replacing names when the program is compiled. What differs in more than names has two files.
 
-/// Gives a statement on `public.users` the form of a server: it names `is_active`, `is_confirmed`
-/// and `is_approved`, where Pleroma up to 2.2 has columns with the opposite meaning.
+/// Gives a statement the form of a server.
 ///
-/// A name is replaced by a condition, so it cannot be assigned to, nor select a column for an outer
-/// query without `as`.
+/// On `public.users` it names `is_active`, `is_confirmed` and `is_approved`, where Pleroma up to
+/// 2.2 has columns with the opposite meaning. A name is replaced by a condition, so it cannot be
+/// assigned to, nor select a column for an outer query without `as`.
+///
+/// An activity's object is `public.associated_object_id(a.data)`: the expression must be literally
+/// that of the server's index, or PostgreSQL reads the whole table.
 #[macro_export]
-macro_rules! account_sql {
+macro_rules! dialect_sql {
     ($server:expr, $sql:expr) => {{
         const TODAY: &str = $sql;
+        const COALESCE: &str = $crate::coalesce_sql!(TODAY);
+        const DEACTIVATED: &str = $crate::deactivated_sql!(TODAY);
+        const BOTH: &str = $crate::deactivated_sql!(COALESCE);
+        let dialect = $server.dialect;
+        match (dialect.account_columns, dialect.associated_object) {
+            ($crate::AccountColumns::Active, $crate::AssociatedObject::Function) => TODAY,
+            ($crate::AccountColumns::Active, $crate::AssociatedObject::Coalesce) => COALESCE,
+            ($crate::AccountColumns::Deactivated, $crate::AssociatedObject::Function) => {
+                DEACTIVATED
+            }
+            ($crate::AccountColumns::Deactivated, $crate::AssociatedObject::Coalesce) => BOTH,
+        }
+    }};
+}
+
+/// A statement for servers without the function `associated_object_id`. For [`dialect_sql!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! coalesce_sql {
+    ($sql:expr) => {
+        $crate::const_format::str_replace!(
+            $sql,
+            "public.associated_object_id(a.data)",
+            "coalesce(a.data -> 'object' ->> 'id', a.data ->> 'object')"
+        )
+    };
+}
+
+/// A statement for servers whose columns have the opposite meaning. For [`dialect_sql!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! deactivated_sql {
+    ($sql:expr) => {{
         const ACTIVE: &str =
-            $crate::const_format::str_replace!(TODAY, "is_active", "deactivated is false");
+            $crate::const_format::str_replace!($sql, "is_active", "deactivated is false");
         const CONFIRMED: &str = $crate::const_format::str_replace!(
             ACTIVE,
             "is_confirmed",
             "confirmation_pending is false"
         );
-        const OPPOSITE: &str = $crate::const_format::str_replace!(
-            CONFIRMED,
-            "is_approved",
-            "approval_pending is false"
-        );
-        match $server.dialect.account_columns {
-            $crate::AccountColumns::Active => TODAY,
-            $crate::AccountColumns::Deactivated => OPPOSITE,
-        }
-    }};
-}
-
-/// Gives a statement that names `public.associated_object_id(a.data)` the form of a server: the
-/// expression for an activity's object must be literally that of the server's index, or PostgreSQL
-/// reads the whole table.
-#[macro_export]
-macro_rules! object_sql {
-    ($server:expr, $sql:expr) => {{
-        const FUNCTION: &str = $sql;
-        const COALESCE: &str = $crate::const_format::str_replace!(
-            FUNCTION,
-            "public.associated_object_id(a.data)",
-            "coalesce(a.data -> 'object' ->> 'id', a.data ->> 'object')"
-        );
-        match $server.dialect.associated_object {
-            $crate::AssociatedObject::Function => FUNCTION,
-            $crate::AssociatedObject::Coalesce => COALESCE,
-        }
+        $crate::const_format::str_replace!(CONFIRMED, "is_approved", "approval_pending is false")
     }};
 }

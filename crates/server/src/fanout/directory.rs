@@ -1,6 +1,6 @@
 //! Destinations of a batch of activities (docs/semantics.md 2.4.4 and 2.4.5).
 
-use crate::account_sql;
+use crate::dialect_sql;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -156,7 +156,7 @@ pub(super) async fn followers(
     server: &Server,
     actor: &Actor,
 ) -> sqlx::Result<Vec<InboxPair>> {
-    let sql = account_sql!(
+    let sql = dialect_sql!(
         server,
         "select distinct u.inbox, u.shared_inbox
              from public.following_relationships r
@@ -194,7 +194,7 @@ async fn named(
     server: &Server,
     activities: &[Uuid],
 ) -> sqlx::Result<HashMap<Uuid, Vec<InboxPair>>> {
-    let sql = account_sql!(
+    let sql = dialect_sql!(
         server,
         "select distinct a.id, u.inbox, u.shared_inbox
              from public.activities a, unnest(a.recipients) as address,

@@ -1,7 +1,7 @@
 //! Steps after a registration, or after a missing confirmation is made up for (docs/semantics.md
 //! 5.4).
 
-use crate::account_sql;
+use crate::dialect_sql;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
@@ -70,7 +70,7 @@ async fn load(
     server: &Server,
     account: Uuid,
 ) -> sqlx::Result<Option<Newcomer>> {
-    let sql = account_sql!(
+    let sql = dialect_sql!(
         server,
         "select id, ap_id, nickname::text, name, email::text, local, confirmation_token,
                 is_confirmed as confirmed, is_approved as approved, registration_reason

@@ -84,7 +84,7 @@ impl Job {
     }
 }
 
-/// Makes the counters of all local accounts wrong, for the job that repairs them.
+/// Makes the counters of all active local accounts wrong, for the job that repairs them.
 const WRONG_COUNTERS: &str = "update users set note_count = note_count + 7, follower_count = 0, following_count = 99 where local";
 
 fn in_turns<const WORDS: usize>(
