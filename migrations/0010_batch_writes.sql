@@ -11,6 +11,6 @@ create table if not exists ostrakon.batch_writes (
     primary key (run_id, n)
 );
 
-comment on table ostrakon.batch_writes is 'One row per batch of an unfinished run: what is rechecked at again when others must be done with it';
+comment on table ostrakon.batch_writes is 'One row per batch of an unfinished run: what is rechecked when other sessions must be done with it';
 
 create index if not exists batch_writes_fresh on ostrakon.batch_writes (run_id, n) where not rechecked;

@@ -95,22 +95,9 @@ impl Session {
     pub(crate) async fn connect_worker(settings: Settings) -> Result<Self, Failure> {
         let link = Arc::new(Link::new(&settings)?);
         let pool = work_pool(&link, settings.worker.jobs());
-        let preparing = Arc::clone(&link);
-        let side_pool = pool_options(&link, SIDE_CONNECTIONS)
-            .after_connect(move |db, _| {
-                let link = Arc::clone(&preparing);
-                Box::pin(async move { link.prepare(db).await })
-            })
-            .connect_lazy_with(link.options());
-        let listeners = settings.notifying_redis().is_none().then(|| {
-            let preparing = Arc::clone(&link);
-            pool_options(&link, LISTENING_CONNECTIONS)
-                .after_connect(move |db, _| {
-                    let link = Arc::clone(&preparing);
-                    Box::pin(async move { link.prepare(db).await })
-                })
-                .connect_lazy_with(link.options())
-        });
+        let side_pool = prepared_pool(&link, SIDE_CONNECTIONS);
+        let by_postgres = settings.notifying_redis().is_none();
+        let listeners = by_postgres.then(|| prepared_pool(&link, LISTENING_CONNECTIONS));
         let pools = [side_pool.clone(), pool.clone()].into_iter().chain(listeners.clone());
         let follower = Box::pin(reach(&link, pools.collect())).await?;
         if link.is_read_only() {
@@ -131,7 +118,8 @@ impl Session {
         })
     }
 
-    /// Connects to what carries notifications, for a command; gives up after about 3 s.
+    /// Notifier of a command. It connects to Redis now, and gives up after about 3 s; notifications
+    /// of PostgreSQL use the connections that there are.
     pub(crate) async fn notifier(&self) -> Result<Box<dyn Notifier>, QueueError> {
         Ok(match self.settings.notifying_redis() {
             Some(redis) => Box::new(RedisNotifier::connect(&redis).await?),
@@ -236,6 +224,17 @@ fn pool_options(link: &Link, connections: u32) -> PgPoolOptions {
         .after_release(|connection, _| Box::pin(lives(connection)))
 }
 
+/// Pool of connections with ostrakon's own settings.
+fn prepared_pool(link: &Arc<Link>, connections: u32) -> PgPool {
+    let preparing = Arc::clone(link);
+    pool_options(link, connections)
+        .after_connect(move |db, _| {
+            let link = Arc::clone(&preparing);
+            Box::pin(async move { link.prepare(db).await })
+        })
+        .connect_lazy_with(link.options())
+}
+
 /// Pool of connections whose statements end when this process does.
 fn work_pool(link: &Arc<Link>, connections: u32) -> PgPool {
     let preparing = Arc::clone(link);
@@ -271,7 +270,7 @@ async fn reach(
         }
         match first_connection(link, &pools[0]).await? {
             None => break,
-            Some(Obstacle::Pooler) => link.sample_through_pooler().await?,
+            Some(Obstacle::Pooler) => link.check_pooler().await?,
             Some(obstacle @ Obstacle::Unfit) => {
                 return Err(Failure::Unreachable(link.describe(obstacle)));
             }

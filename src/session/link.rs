@@ -227,7 +227,7 @@ impl Link {
 
     /// Checks whether the pooler in between assigns sessions to clients, and continues with it if
     /// so.
-    pub(super) async fn sample_through_pooler(&self) -> Result<(), Failure> {
+    pub(super) async fn check_pooler(&self) -> Result<(), Failure> {
         if self.pooled.load(Ordering::Relaxed) {
             return Err(Failure::Refused(self.describe(Obstacle::Pooler)));
         }

@@ -1,10 +1,10 @@
-//! Private servers with a database of the flavour `pleroma`, for demo and bench.
+//! Private servers with a database that has Pleroma's tables, for demo and bench.
 
 use anyhow::{Context as _, Result};
 use sqlx::{Connection as _, Executor as _, PgConnection, postgres::PgConnectOptions};
 use testkit::{Flavour, Postgres, put_together};
 
-/// Creates an empty database with the schema of the flavour `pleroma`.
+/// Creates a database with the tables of Pleroma, all empty.
 pub(crate) async fn create_database(postgres: &Postgres, name: &'static str) -> Result<()> {
     administer(postgres, &format!("create database {name}")).await?;
     let mut db = PgConnection::connect(&postgres.url(name)).await?;

@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of any server. A job says what it would do ([`Job::plan`]), does a little of it in
 //! a transaction ([`Job::batch`]) and recounts at the end ([`Job::finish`]). Everything else
-//! (checkpoints, leases, retries, parking, progress) belongs to the loop in [`run_loop`].
+//! (checkpoints, leases, retries, parking, progress) belongs to the loop, [`drive`].
 
 mod batch_settings;
 mod class;

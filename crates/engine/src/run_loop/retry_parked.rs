@@ -23,7 +23,7 @@ enum Tried {
 
 impl<J: Job> RunLoop<'_, J> {
     /// Makes one turn of a run whose parked items are retried. Failures do not end the retry: there
-    /// are no more items than were parked. Only stuck items in a row end it (`leave_parked`).
+    /// are no more items than were parked. Only stuck items in a row end it (`keep_parked`).
     pub(super) async fn retry_parked(
         &mut self,
         mut tx: PgTransaction<'static>,
