@@ -91,13 +91,17 @@ pub(crate) async fn enqueue(
     let mut pauses = PAUSES_MS.into_iter();
     let outcomes = loop {
         let mut tx = ostrakon_engine::begin(&session.pool, &session.settings.batch).await?;
-        let written = write(&mut tx, server, &list, &new, requester).await;
-        if let (Err(JobError::GaveWay(_)), Some(pause_ms)) = (&written, pauses.next()) {
+        let mut enqueued = Vec::with_capacity(new.len());
+        for portion in new.chunks(PORTION) {
+            enqueued.extend(ledger::enqueue(&mut tx, portion).await?);
+        }
+        let outcomes = settle(&mut tx, server, &list, enqueued, requester).await;
+        if let (Err(JobError::GaveWay(_)), Some(pause_ms)) = (&outcomes, pauses.next()) {
             tx.rollback().await?;
             sleep(Duration::from_millis(pause_ms)).await;
             continue;
         }
-        let outcomes = written?;
+        let outcomes = outcomes?;
         FailPoint::BeforeEnqueueCommit.reach();
         tx.commit().await?;
         FailPoint::AfterEnqueueCommit.reach();
@@ -107,31 +111,30 @@ pub(crate) async fn enqueue(
     Ok(all.map(|(planned, outcome)| Enqueued { planned, outcome }).collect())
 }
 
-async fn write(
+/// Makes the immediate changes of new runs, and takes over what may be taken over.
+async fn settle(
     db: &mut PgConnection,
     server: &Server,
     list: &[Planned],
-    new: &[NewRun<'_>],
+    enqueued: Vec<ledger::Enqueued>,
     requester: Requester<'_>,
 ) -> Result<Vec<Outcome>, JobError> {
     let mut outcomes = Vec::with_capacity(list.len());
-    for (list, new) in list.chunks(PORTION).zip(new.chunks(PORTION)) {
-        for (planned, enqueued) in list.iter().zip(ledger::enqueue(db, new).await?) {
-            outcomes.push(match enqueued {
-                ledger::Enqueued::New { id } => {
-                    planned.job.on_enqueue(db, server).await?;
-                    Outcome::New(id)
-                }
-                ledger::Enqueued::Already(run)
-                    if requester.inline && may_take_over(&run, &planned.job) =>
-                {
-                    // It may be waiting for its next attempt.
-                    ledger::make_due_now(db, &run.id).await?;
-                    Outcome::TakenOver(run.id)
-                }
-                ledger::Enqueued::Already(run) => Outcome::Conflict(run),
-            });
-        }
+    for (planned, enqueued) in list.iter().zip(enqueued) {
+        outcomes.push(match enqueued {
+            ledger::Enqueued::New { id } => {
+                planned.job.on_enqueue(db, server).await?;
+                Outcome::New(id)
+            }
+            ledger::Enqueued::Already(run)
+                if requester.inline && may_take_over(&run, &planned.job) =>
+            {
+                // It may be waiting for its next attempt.
+                ledger::make_due_now(db, &run.id).await?;
+                Outcome::TakenOver(run.id)
+            }
+            ledger::Enqueued::Already(run) => Outcome::Conflict(run),
+        });
     }
     Ok(outcomes)
 }

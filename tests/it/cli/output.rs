@@ -6,7 +6,7 @@ use testkit::Flavour;
 
 use super::Fixture;
 
-const KEYS: [&str; 19] = [
+const KEYS: &[&str] = &[
     "run_id",
     "job",
     "subject",
@@ -17,10 +17,15 @@ const KEYS: [&str; 19] = [
     "parked",
     "attempt",
     "error",
+    "plan",
+    "step",
+    "waits_for",
     "speed",
     "throttle",
     "throttled_ms",
     "requested_by",
+    "on_behalf_of",
+    "reason",
     "database_user",
     "created_at",
     "started_at",
@@ -84,7 +89,15 @@ async fn every_command_about_a_run_prints_the_same_object() -> Result<()> {
     assert_eq!(listed, [done[0].clone(), runs[0].clone()]);
     let id = done[0]["run_id"].as_str().unwrap_or_default();
     for command in ["show", "watch"] {
-        let (code, shown) = fixture.json(&format!("jobs {command} {id}"))?;
+        let (code, mut shown) = fixture.json(&format!("jobs {command} {id}"))?;
+        if command == "show" {
+            let fields = shown.as_object_mut().context("no object")?;
+            let [parked, events] = ["parked_items", "events"].map(|name| fields.remove(name));
+            assert_eq!(parked, Some(serde_json::json!([])));
+            let events = events.as_ref().and_then(Value::as_array).context("no events")?;
+            let names: Vec<&Value> = events.iter().map(|event| &event["event"]).collect();
+            assert_eq!(names, ["queued", "started", "planned", "succeeded"]);
+        }
         assert_eq!((code, &shown), (0, &done[0]), "{command}");
     }
     let id = runs[0]["run_id"].as_str().unwrap_or_default();
