@@ -40,3 +40,20 @@ impl BatchSettings {
         self.statement_timeout * 3 + self.lock_timeout + Duration::from_secs(5)
     }
 }
+
+#[cfg(test)]
+impl BatchSettings {
+    /// Batches of `rows` rows without rests, and time limits that no test reaches.
+    pub(crate) const fn of_rows(rows: i64) -> Self {
+        Self {
+            rows_initial: rows,
+            rows_max: rows,
+            rows_busy: rows,
+            percent_busy: 100,
+            target: Duration::from_hours(1),
+            lock_timeout: Duration::from_secs(10),
+            statement_timeout: Duration::from_secs(30),
+            late_writes: Duration::ZERO,
+        }
+    }
+}

@@ -143,14 +143,9 @@ mod tests {
     use super::*;
 
     const LIMITS: BatchSettings = BatchSettings {
-        rows_initial: 1,
-        rows_max: 1,
-        rows_busy: 1,
-        target: Duration::from_secs(1),
         lock_timeout: Duration::from_secs(2),
         statement_timeout: Duration::from_secs(10),
-        late_writes: Duration::ZERO,
-        percent_busy: 100,
+        ..BatchSettings::of_rows(1)
     };
 
     async fn waits_for(db: &mut PgConnection) -> Result<String> {

@@ -50,16 +50,7 @@ pub(super) const LEASE: Lease =
     Lease { duration: Duration::from_hours(1), renewal: Duration::from_mins(30) };
 
 /// Batches of two items, whatever they cost, until the loop itself halves them.
-const BATCH: BatchSettings = BatchSettings {
-    rows_initial: 2,
-    rows_max: 2,
-    rows_busy: 2,
-    target: Duration::from_hours(1),
-    lock_timeout: Duration::from_secs(10),
-    statement_timeout: Duration::from_secs(30),
-    late_writes: Duration::ZERO,
-    percent_busy: 100,
-};
+const BATCH: BatchSettings = BatchSettings::of_rows(2);
 
 /// Expires a lease.
 pub(super) const EXPIRE: &str = "

@@ -33,16 +33,7 @@ const IN_A_ROW_MAX: u32 = 7;
 
 const LEASE: Lease = Lease { duration: Duration::from_mins(10), renewal: Duration::from_mins(5) };
 
-const BATCH: BatchSettings = BatchSettings {
-    rows_initial: 8,
-    rows_max: 8,
-    rows_busy: 8,
-    target: Duration::from_mins(1),
-    lock_timeout: Duration::from_secs(10),
-    statement_timeout: Duration::from_secs(10),
-    late_writes: Duration::ZERO,
-    percent_busy: 100,
-};
+const BATCH: BatchSettings = BatchSettings::of_rows(8);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Item {

@@ -166,14 +166,10 @@ mod tests {
     use super::*;
 
     const SETTINGS: BatchSettings = BatchSettings {
-        rows_initial: 100,
         rows_max: 400,
         rows_busy: 25,
         target: Duration::from_millis(100),
-        lock_timeout: Duration::from_secs(2),
-        statement_timeout: Duration::from_secs(10),
-        late_writes: Duration::ZERO,
-        percent_busy: 25,
+        ..BatchSettings::of_rows(100)
     };
 
     /// Batch size once it has settled, for a fixed cost `own` and a cost `per_row`, in

@@ -151,18 +151,13 @@ mod tests {
         ledger::{Enqueued, NewRun},
     };
 
-    /// Longer than any turn may take: see [`BatchSettings::timeout`].
+    /// Longer than any turn may take: see [`BatchSettings::turn_timeout`].
     const COUNTS_FOR: Duration = Duration::from_secs(6);
 
     const SETTINGS: BatchSettings = BatchSettings {
-        rows_initial: 20,
-        rows_max: 20,
-        rows_busy: 20,
-        target: Duration::from_millis(200),
         lock_timeout: Duration::from_millis(100),
         statement_timeout: Duration::from_millis(100),
-        late_writes: Duration::ZERO,
-        percent_busy: 100,
+        ..BatchSettings::of_rows(20)
     };
 
     /// A job with nothing to do, but very much to count.

@@ -75,16 +75,8 @@ impl Rests {
 mod tests {
     use super::*;
 
-    const SETTINGS: BatchSettings = BatchSettings {
-        rows_initial: 100,
-        rows_max: 400,
-        rows_busy: 25,
-        target: Duration::from_millis(100),
-        lock_timeout: Duration::from_secs(2),
-        statement_timeout: Duration::from_secs(10),
-        late_writes: Duration::ZERO,
-        percent_busy: 25,
-    };
+    const SETTINGS: BatchSettings =
+        BatchSettings { percent_busy: 25, ..BatchSettings::of_rows(100) };
 
     /// Milliseconds of rest after a batch of 100 ms.
     fn rest(busy: f64, runs: i64, speed: f64) -> u128 {
