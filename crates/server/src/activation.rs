@@ -80,7 +80,7 @@ pub async fn count_following(
     server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<Vec<Uuid>> {
-    lock_accounts(db, accounts).await?;
+    lock(db, accounts).await?;
     sqlx::query_scalar(dialect_sql!(server, include_str!("activation/count_following.sql")))
         .bind(accounts)
         .fetch_all(db)
@@ -94,7 +94,7 @@ pub async fn count_followers(
     server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<Vec<Uuid>> {
-    lock_accounts(db, accounts).await?;
+    lock(db, accounts).await?;
     sqlx::query_scalar(dialect_sql!(server, include_str!("activation/count_followers.sql")))
         .bind(accounts)
         .fetch_all(db)
@@ -106,7 +106,7 @@ pub async fn count_followers(
 /// This is a statement of its own because the statement that counts sees only what was committed
 /// before it began. If that statement itself waited for the rows, it would write a count taken
 /// before another session's relation.
-pub(crate) async fn lock_accounts(db: &mut PgConnection, accounts: &[Uuid]) -> sqlx::Result<()> {
+async fn lock(db: &mut PgConnection, accounts: &[Uuid]) -> sqlx::Result<()> {
     sqlx::query(
         "select id from public.users where id = any ($1) and local order by id for no key update",
     )

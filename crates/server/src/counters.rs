@@ -3,9 +3,7 @@
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use crate::{
-    Server, activation::lock_accounts, as_public, count_followers, count_following, dialect_sql,
-};
+use crate::{Server, as_public, count_followers, count_following, dialect_sql};
 
 /// Counters of an account: of its posts, of its followers, and of those whom it follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +111,9 @@ pub async fn repair_counters(
         examined.wrong.iter().filter(|account| account.stored.notes != account.counted.notes);
     let (ids, differences): (Vec<Uuid>, Vec<i64>) =
         notes.map(|account| (account.id, account.counted.notes - account.stored.notes)).unzip();
-    lock_accounts(db, accounts).await?;
+    // These lock the rows, in the order of ids.
+    count_followers(db, server, accounts).await?;
+    count_following(db, server, accounts).await?;
     sqlx::query(
         "update public.users u set note_count = greatest(0, u.note_count + wrong.difference)
          from unnest($1::uuid[], $2::bigint[]) as wrong (id, difference)
@@ -121,10 +121,8 @@ pub async fn repair_counters(
     )
     .bind(ids)
     .bind(differences)
-    .execute(&mut *db)
+    .execute(db)
     .await?;
-    count_followers(db, server, accounts).await?;
-    count_following(db, server, accounts).await?;
     Ok(())
 }
 

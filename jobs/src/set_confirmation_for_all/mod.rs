@@ -13,7 +13,7 @@ use ostrakon_engine::{
 };
 use ostrakon_server::{
     AccountRow, Changed, ModerationAction, Person, Refresh, Server, log_moderation_for,
-    random_token, refresh_rows,
+    newest_account, random_token, refresh_rows,
 };
 use sql::Statements;
 pub use walk::Cursor;
@@ -63,8 +63,7 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
     }
 
     async fn plan(&self, db: &mut PgConnection, server: &Server) -> Result<Plan<Cursor>, JobError> {
-        let newest: Option<Uuid> = sqlx::query_scalar(sql::NEWEST).fetch_optional(&mut *db).await?;
-        let until = newest.unwrap_or(Uuid::nil());
+        let until = newest_account(db).await?.unwrap_or(Uuid::nil());
         let accounts: i64 = sqlx::query_scalar(Self::statements(server).count)
             .bind(until)
             .fetch_one(&mut *db)

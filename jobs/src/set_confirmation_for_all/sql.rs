@@ -21,9 +21,6 @@ pub(super) struct Statements {
     pub(super) count_left: &'static str,
 }
 
-/// Newest account.
-pub(super) const NEWEST: &str = "select id from public.users order by id desc limit 1";
-
 /// Whether any local account has profile fields, which keep the server from reloading it.
 pub(super) const SOMEBODY_WITH_FIELDS: &str =
     "select exists (select from public.users where local and raw_fields <> '[]')";
