@@ -48,45 +48,29 @@ pub enum Enqueued {
 /// Within the caller's transaction, in which the caller also establishes what must hold from now
 /// on. Two of `new` must not share a key; all must have the operator and the reason of the first.
 pub async fn enqueue(db: &mut PgConnection, new: &[NewRun<'_>]) -> sqlx::Result<Vec<Enqueued>> {
-    let mut outcomes: Vec<Option<Enqueued>> = new.iter().map(|_| None).collect();
+    let mut outcomes: HashMap<String, Enqueued> = HashMap::new();
     // A run with the same key may end between the two statements: then the insert is repeated.
     loop {
-        let left: Vec<&NewRun<'_>> = new
-            .iter()
-            .zip(&outcomes)
-            .filter_map(|(run, outcome)| outcome.is_none().then_some(run))
-            .collect();
+        let left: Vec<&NewRun<'_>> =
+            new.iter().filter(|run| !outcomes.contains_key(run.dedupe_key)).collect();
         if left.is_empty() {
-            return Ok(outcomes.into_iter().flatten().collect());
+            return Ok(new.iter().filter_map(|run| outcomes.remove(run.dedupe_key)).collect());
         }
-        let mut ids = insert(db, &left).await?;
-        let keys: Vec<String> = left
-            .iter()
-            .filter(|run| !ids.contains_key(run.dedupe_key))
-            .map(|run| run.dedupe_key.to_owned())
-            .collect();
-        let mut unfinished: HashMap<String, Run> = match keys.as_slice() {
-            [] => HashMap::new(),
-            keys => unfinished_among(db, keys).await?.into_iter().collect(),
-        };
-        for (run, outcome) in new.iter().zip(&mut outcomes).filter(|(_, outcome)| outcome.is_none())
-        {
-            *outcome = match ids.remove(run.dedupe_key) {
-                Some(id) => Some(Enqueued::New { id }),
-                None => unfinished
-                    .remove(run.dedupe_key)
-                    .map(|unfinished| Enqueued::Already(Box::new(unfinished))),
-            };
+        let written = insert(db, &left).await?;
+        outcomes.extend(written.into_iter().map(|(key, id)| (key, Enqueued::New { id })));
+        let taken = left.iter().map(|run| run.dedupe_key);
+        let taken: Vec<String> =
+            taken.filter(|key| !outcomes.contains_key(*key)).map(str::to_owned).collect();
+        if !taken.is_empty() {
+            let unfinished = unfinished_among(db, &taken).await?.into_iter();
+            outcomes.extend(unfinished.map(|(key, run)| (key, Enqueued::Already(Box::new(run)))));
         }
     }
 }
 
-/// Writes runs and their first events. Returns the ULIDs of those that were written, by key.
-async fn insert(
-    db: &mut PgConnection,
-    new: &[&NewRun<'_>],
-) -> sqlx::Result<HashMap<String, String>> {
-    let Some(first) = new.first() else { return Ok(HashMap::new()) };
+/// Writes runs and their first events. Returns the keys and ULIDs of those that were written.
+async fn insert(db: &mut PgConnection, new: &[&NewRun<'_>]) -> sqlx::Result<Vec<(String, String)>> {
+    let Some(first) = new.first() else { return Ok(Vec::new()) };
     let ids: Vec<String> = new.iter().map(|_| Ulid::generate().to_string()).collect();
     let written: Vec<(String, String)> = sqlx::query_as(
         "insert into ostrakon.runs
@@ -117,5 +101,5 @@ async fn insert(
     .bind(written.iter().map(|(_, id)| id.as_str()).collect::<Vec<_>>())
     .execute(db)
     .await?;
-    Ok(written.into_iter().collect())
+    Ok(written)
 }
