@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod bad_rows;
 pub(super) mod batch_size;
+mod driver;
 mod failure;
 pub(super) mod failures_in_a_row;
 mod lease;
@@ -16,18 +17,18 @@ pub(super) mod rest;
 mod retry_parked;
 mod wait;
 
+pub use driver::{Driver, Ended};
 #[cfg(test)]
 pub(super) use plan_and_finish::nothing_done;
 use std::{
     ops::ControlFlow,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
-use sqlx::{PgConnection, PgPool, PgTransaction};
+use sqlx::{PgConnection, PgTransaction};
 use tokio::sync::watch;
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tokio_util::task::AbortOnDropHandle;
 
 use self::{
     batch_size::BatchSize,
@@ -37,11 +38,9 @@ use self::{
     wait::Throttle,
 };
 use super::{
-    Batch, BatchSettings, Class, FailPoint, Job, JobError, Parking, Progress, ServerQueues, Status,
-    ThrottleSettings, Wait,
-    ledger::{self, Checkpoint, Claim, Control, Figures, Lease, Locked},
+    Batch, Class, FailPoint, Job, JobError, Parking, Progress, Status,
+    ledger::{self, Checkpoint, Claim, Control, Figures, Locked},
     progress::step_of,
-    retry::RetrySettings,
     throttle::{self, DatabaseLoad, LoadSnapshot},
     transaction::{answered, milliseconds, transaction_settings},
     wire,
@@ -49,55 +48,6 @@ use super::{
 
 /// Interval between rechecks of what the latest batches wrote.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Connections and settings that the loop needs besides the job.
-#[derive(Debug, Clone)]
-pub struct Driver {
-    /// Pool for the batches.
-    pub pool: PgPool,
-    /// Pool for the lease and the throttle; small and separate, so that heavy work cannot starve
-    /// it.
-    pub lease_pool: PgPool,
-    /// Settings of batches.
-    pub batch: BatchSettings,
-    /// Bounds beyond which long runs are throttled.
-    pub throttle: ThrottleSettings,
-    /// The server's own queues, behind which long runs are throttled.
-    pub queues: Arc<dyn ServerQueues>,
-    /// Duration and renewal interval of the lease.
-    pub lease: Lease,
-    /// When to retry, and when to give up.
-    pub retry: RetrySettings,
-    /// Cancelled when the process should stop: the loop finishes the current batch and gives the
-    /// lease back.
-    pub stop: CancellationToken,
-}
-
-/// How a claim ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
-    /// Every item is done.
-    Succeeded,
-    /// The run reached its end; some items are done, the others parked.
-    Incomplete,
-    /// The run gave up, with the reason that the ledger records.
-    Failed(String),
-    /// An operator cancelled the run.
-    Cancelled,
-    /// An operator paused the run.
-    Paused,
-    /// The process should stop; the run is queued again.
-    Interrupted,
-    /// The job waits for something else; the run is queued again and continues after the delay.
-    Waiting(Wait),
-    /// A try failed; the run is queued again and starts after the delay.
-    Retrying(String, Duration),
-    /// A newer version wrote the run, and this one cannot read it; the run is queued again for a
-    /// worker that can.
-    LeftToNewer(String),
-    /// Another worker holds the run, or the database cannot be reached.
-    Lost,
-}
 
 /// What comes next: another turn, or the end of the claim.
 pub(super) type Next = ControlFlow<Ended>;
