@@ -1,8 +1,8 @@
 //! Notifications by LISTEN and NOTIFY, for servers without Redis.
 //!
-//! PostgreSQL keeps no notification for a worker that does not listen. So whoever begins to listen
-//! first asks the ledger for all runs that are due, and a session that had to connect again does so
-//! as well. Every worker receives every notification; the ledger lets one of them have the run.
+//! PostgreSQL keeps no notification for a worker that does not listen. So a worker that begins to
+//! listen first asks the ledger for all runs that are due, and so does one that had to connect
+//! again. Every worker receives every notification; the ledger lets one of them have the run.
 
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
@@ -203,9 +203,8 @@ impl Consumer {
                     let Ok(slot) = slot else { return Ok(()) };
                     self.start(slot);
                 }
-                () = sleep_until(self.asked + ASK_INTERVAL), if self.more && self.pending.is_empty() => {
-                    self.ask_ledger().await?;
-                }
+                () = sleep_until(self.asked + ASK_INTERVAL),
+                    if self.more && self.pending.is_empty() => self.ask_ledger().await?,
                 () = sleep(self.ping) => {
                     answered(self.ping_limit, listener.execute("select 1")).await?;
                 }

@@ -1,6 +1,6 @@
 //! What both notifiers promise, on a real Redis and a real PostgreSQL.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::RangeInclusive};
 
 use anyhow::{Context as _, Result, ensure};
 use ostrakon_engine::{Class, ledger};
@@ -39,16 +39,25 @@ impl Server {
         })
     }
 
-    /// Puts a run into the ledger, which PostgreSQL's notifier asks.
-    async fn is_due(&self, run_id: &str) -> Result<()> {
+    /// Puts runs into the ledger, which PostgreSQL's notifier asks.
+    async fn are_due(&self, numbers: RangeInclusive<usize>) -> Result<()> {
         let Self::Postgres { pool, .. } = self else { return Ok(()) };
         sqlx::query(
             "insert into ostrakon.runs (id, job, class, payload, subject, dedupe_key, requested_by)
-             values ($1, 'delete_activities', 'short', '{}', 'eve', $1, 'test')",
+             select lpad(n::text, 26, '0'), 'delete_activities', 'short', '{}', 'eve', n, 'test'
+             from generate_series($1::bigint, $2) as n",
         )
-        .bind(run_id)
+        .bind(i64::try_from(*numbers.start())?)
+        .bind(i64::try_from(*numbers.end())?)
         .execute(pool)
         .await?;
+        Ok(())
+    }
+
+    /// Takes a run out of that ledger.
+    async fn is_done(&self, run_id: &str) -> Result<()> {
+        let Self::Postgres { pool, .. } = self else { return Ok(()) };
+        sqlx::query("delete from ostrakon.runs where id = $1").bind(run_id).execute(pool).await?;
         Ok(())
     }
 
@@ -180,7 +189,7 @@ async fn a_run_is_handled_by_a_worker_of_its_class() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_due_before_a_worker_started_is_handled() -> Result<()> {
     for server in Server::both().await? {
-        server.is_due(&id(1)).await?;
+        server.are_due(1..=1).await?;
         server.notifier()?.notify(Class::Short, envelope(&id(1))).await?;
         let mut consumer = Consumer::start(&server, Class::Short, 1, Gate::open())?;
         consumer.ended(&id(1)).await?;
@@ -286,10 +295,8 @@ async fn ten_thousand_runs_are_handled() -> Result<()> {
     for server in Server::both().await? {
         let mut consumer = Consumer::start(&server, Class::Short, 4, Gate::open())?;
         notify_until_begun(&server, &mut consumer, &id(0)).await?;
-        if let Server::Postgres { pool, .. } = &server {
-            // Those for which a worker has no room it finds in the ledger.
-            are_due(pool, RUNS).await?;
-        }
+        // Those for which a worker has no room it finds in the ledger.
+        server.are_due(1..=RUNS).await?;
         let mut notifier = server.notifier()?;
         let sending = tokio::spawn(async move {
             for number in 1..=RUNS {
@@ -312,9 +319,7 @@ async fn ten_thousand_runs_are_handled() -> Result<()> {
 async fn the_whole_ledger_is_handled_though_nobody_notifies() -> Result<()> {
     const RUNS: usize = 2_500;
     let [_redis, server] = Server::both().await?;
-    if let Server::Postgres { pool, .. } = &server {
-        are_due(pool, RUNS).await?;
-    }
+    server.are_due(1..=RUNS).await?;
     let mut consumer = Consumer::start(&server, Class::Short, 4, Gate::open())?;
     all_begin(&server, &mut consumer, RUNS).await?;
     consumer.end().await
@@ -331,7 +336,7 @@ async fn a_listening_session_in_a_black_hole_is_given_up() -> Result<()> {
     let mut consumer = Consumer::of(&notifier, Class::Short, 1, Gate::open());
     notify_until_begun(&server, &mut consumer, &id(1)).await?;
     proxy.set(Link::BlackHole);
-    server.is_due(&id(2)).await?;
+    server.are_due(2..=2).await?;
     server.notifier()?.notify(Class::Short, envelope(&id(2))).await?;
     // It connects again only when it has given up the old session.
     let given_up = async {
@@ -345,28 +350,13 @@ async fn a_listening_session_in_a_black_hole_is_given_up() -> Result<()> {
     consumer.end().await
 }
 
-/// Puts runs 1 to `number` into the ledger, due.
-async fn are_due(pool: &PgPool, number: usize) -> Result<()> {
-    sqlx::query(
-        "insert into ostrakon.runs (id, job, class, payload, subject, dedupe_key, requested_by)
-         select lpad(n::text, 26, '0'), 'delete_activities', 'short', '{}', 'eve', n, 'test'
-         from generate_series(1, $1::bigint) as n",
-    )
-    .bind(i64::try_from(number)?)
-    .execute(pool)
-    .await?;
-    Ok(())
-}
-
 /// Waits until runs 1 to `number` have begun, and takes each out of the ledger.
 async fn all_begin(server: &Server, consumer: &mut Consumer, number: usize) -> Result<()> {
     let mut left: HashSet<String> = (1..=number).map(id).collect();
     while !left.is_empty() {
         let run = consumer.begun().await?;
         left.remove(&run);
-        if let Server::Postgres { pool, .. } = server {
-            sqlx::query("delete from ostrakon.runs where id = $1").bind(&run).execute(pool).await?;
-        }
+        server.is_done(&run).await?;
     }
     Ok(())
 }
