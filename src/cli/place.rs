@@ -1,12 +1,12 @@
 //! Where a job runs: in a worker, or in this process.
 
-use ostrakon_engine::{
-    Class,
-    ledger::{self, SchemaState},
-};
+use ostrakon_engine::Class;
 
 use super::{Failure, Output, submit::RunOptions};
-use crate::{requests::worker_is_alive, session::Session};
+use crate::{
+    requests::{has_ledger, worker_is_alive},
+    session::Session,
+};
 
 /// Placeholder for the command that the user has just typed.
 pub(super) const SAME_COMMAND: &str = "the same command";
@@ -32,11 +32,6 @@ pub(super) async fn short_jobs_here(
             && has_ledger(session).await?
             && !worker_is_alive(session).await?;
     Ok(RunOptions { inline, ..options.clone() })
-}
-
-async fn has_ledger(session: &Session) -> Result<bool, Failure> {
-    let mut db = session.side_pool.acquire().await?;
-    Ok(ledger::schema_state(&mut db).await? == SchemaState::Current)
 }
 
 /// Asks the user whether to run a long job in this process if no worker is running.

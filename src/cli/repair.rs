@@ -9,7 +9,8 @@ use crate::{failure::Failure, session::Session};
 /// What can be typed after `repair`.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Count posts, followers and followed accounts of active local accounts, and correct what differs.
+    /// Count posts, followers and followed accounts of active local accounts, and correct what
+    /// differs.
     Counters(Counters),
 }
 

@@ -100,29 +100,29 @@ pub(super) async fn submit(
     let notifier = required_notifier(session, asked).await?;
     confirm(job, plan, options.yes, output)?;
     options.inline = long_jobs_here(session, &options, output).await?;
-    let job = job.clone();
-    let done = planned.done.clone();
-    let run = if options.inline {
-        if unasked {
-            output.note("No worker is running: this process does it.");
-        }
-        let mut interrupts = Interrupts::listen(options.wait_timeout)?;
-        let Queued { id, .. } = enqueue(session, &server, planned, &options, output).await?;
-        Box::pin(inline(session, &server, &job, &id, &mut interrupts, output)).await?
+    if options.inline && unasked {
+        output.note("No worker is running: this process does it.");
+    }
+    // Before the run exists: whatever stops this process from now on also pauses the run.
+    let interrupts =
+        options.inline.then(|| Interrupts::listen(options.wait_timeout)).transpose()?;
+    let queued = enqueue(session, &server, planned, &options, output).await?;
+    let Queued { id, planned: Planned { job, done, .. } } = &queued;
+    let run = if let Some(mut interrupts) = interrupts {
+        Box::pin(inline(session, &server, job, id, &mut interrupts, output)).await?
     } else {
-        let queued = enqueue(session, &server, planned, &options, output).await?;
-        let id = queued.id.clone();
-        let alive = notify(session, &[queued], notifier, output).await?;
+        let runs = std::slice::from_ref(&queued);
+        let alive = notify(session, runs, notifier, output).await?;
         if !(options.wait || options.wait_for_worker && alive) {
-            let run = requests::find(session, &id).await?;
+            let run = requests::find(session, id).await?;
             output.object(&RunView::of(&run));
             return Ok(());
         }
-        follow::wait(session, &id, options.wait_timeout, output).await?
+        follow::wait(session, id, options.wait_timeout, output).await?
     };
     output.object(&RunView::of(&run));
     if run.status == Status::Succeeded {
-        for line in &done {
+        for line in done {
             output.result(line);
         }
     }

@@ -9,7 +9,6 @@ use ostrakon_engine::{
 };
 use ostrakon_queue::{Envelope, Notifier, QueueError};
 use ostrakon_server::Server;
-use serde_json::Value;
 use sqlx::PgConnection;
 use tokio::time::sleep;
 
@@ -80,7 +79,7 @@ pub(crate) async fn enqueue(
         new.push(NewRun {
             job: planned.job.name(),
             class: planned.job.class(),
-            payload: payload(planned)?,
+            payload: planned.job.payload().map_err(|error| Failure::Failed(error.to_string()))?,
             subject: planned.job.subject(),
             dedupe_key,
             plan: &planned.plan,
@@ -150,10 +149,6 @@ pub(crate) async fn enqueue_one(
     list.pop().ok_or_else(|| Failure::Failed("nothing was queued".to_owned()))
 }
 
-fn payload(planned: &Planned) -> Result<Value, Failure> {
-    planned.job.payload().map_err(|error| Failure::Failed(error.to_string()))
-}
-
 /// Whether workers could be notified of new runs. Those of which they were not find the runs by
 /// themselves.
 #[derive(Debug)]
@@ -206,8 +201,8 @@ async fn send(
     Ok(())
 }
 
-/// Connects to the notifier before anything is written, if it is required. Invalid settings are an error in
-/// any case: they do not become valid by waiting.
+/// Connects to the notifier before anything is written, if it is required. Invalid settings are an
+/// error in any case: they do not become valid by waiting.
 pub(crate) async fn required_notifier(
     session: &Session,
     required: bool,

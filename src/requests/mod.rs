@@ -1,8 +1,8 @@
 //! What commands do, without a word of output: plan a job, find what conflicts with it, enqueue it,
 //! do it in this process, watch it, control it.
 //!
-//! Nothing here prints or asks. Whoever calls these functions decides what to show: the command
-//! line now, other interfaces later.
+//! Nothing here prints or asks. The caller decides what to show: the command line now, other
+//! interfaces later.
 
 mod control;
 mod enqueue;
@@ -28,7 +28,7 @@ pub(crate) use watch::{Watch, WatchEvent};
 
 use std::time::Duration;
 
-use ostrakon_engine::ledger::{self, Run};
+use ostrakon_engine::ledger::{self, Run, SchemaState};
 
 use crate::{failure::Failure, session::Session};
 
@@ -37,6 +37,12 @@ pub(crate) const WORKER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Interval at which the ledger is polled and progress is reported.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Whether the database has a ledger of this version.
+pub(crate) async fn has_ledger(session: &Session) -> Result<bool, Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    Ok(ledger::schema_state(&mut db).await? == SchemaState::Current)
+}
 
 /// Whether a worker is running.
 pub(crate) async fn worker_is_alive(session: &Session) -> Result<bool, Failure> {

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use ostrakon_engine::{
     Status,
-    ledger::{self, Run, SchemaState},
+    ledger::{self, Run},
 };
 use ostrakon_jobs::AnyJob;
 
-use super::Planned;
+use super::{Planned, has_ledger};
 use crate::{failure::Failure, session::Session};
 
 /// Jobs, sorted by what is left to do.
@@ -53,10 +53,10 @@ pub(crate) async fn unfinished(
     session: &Session,
     keys: &[String],
 ) -> Result<HashMap<String, Run>, Failure> {
-    let mut db = session.side_pool.acquire().await?;
-    if ledger::schema_state(&mut db).await? != SchemaState::Current {
+    if !has_ledger(session).await? {
         return Ok(HashMap::new());
     }
+    let mut db = session.side_pool.acquire().await?;
     Ok(ledger::unfinished_among(&mut db, keys).await?.into_iter().collect())
 }
 

@@ -32,7 +32,7 @@ struct Shared {
     stop: CancellationToken,
 }
 
-/// What a message says of a run, whoever wrote it.
+/// What a message says of a run; anybody may have written it.
 struct Notification {
     run_id: String,
     /// Job and payload, to be compared with the ledger's, where the message has them.

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use futures::future::BoxFuture;
 use sqlx::PgConnection;
 
-/// What the engine asks about them. Whoever knows the server implements it.
+/// What the engine asks about them; implemented where the server is known.
 pub trait ServerQueues: fmt::Debug + Send + Sync {
     /// Finds a job of the server that is due and has waited for more than `bound` in a queue that
     /// is being worked on. Returns the one that has waited the longest.

@@ -1,8 +1,6 @@
 //! `ostrakon runs list`
 
-use crate::numbers::thousands;
-use crate::requests::RunView;
-use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use ostrakon_engine::{
     Status,
     ledger::{self, Run, RunFilter},
@@ -14,6 +12,8 @@ use crate::{
         Failure, Output,
         output::{Stacked, fitting, table},
     },
+    numbers::thousands,
+    requests::RunView,
     session::Session,
 };
 
@@ -21,40 +21,21 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Options {
     /// Filter by status.
-    #[arg(long, value_enum)]
-    status: Option<StatusName>,
+    #[arg(long, value_parser = status_parser())]
+    status: Option<Status>,
     /// Filter by job.
-    #[arg(long, value_name = "JOB", value_parser = clap::builder::PossibleValuesParser::new(AnyJob::NAMES))]
+    #[arg(long, value_name = "JOB", value_parser = PossibleValuesParser::new(AnyJob::NAMES))]
     job: Option<String>,
     /// Maximum number of runs.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=100_000))]
     limit: i64,
 }
 
-/// [`Status`] as it is typed.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum StatusName {
-    Queued,
-    Running,
-    Paused,
-    Succeeded,
-    Incomplete,
-    Failed,
-    Cancelled,
-}
-
-impl From<StatusName> for Status {
-    fn from(name: StatusName) -> Self {
-        match name {
-            StatusName::Queued => Self::Queued,
-            StatusName::Running => Self::Running,
-            StatusName::Paused => Self::Paused,
-            StatusName::Succeeded => Self::Succeeded,
-            StatusName::Incomplete => Self::Incomplete,
-            StatusName::Failed => Self::Failed,
-            StatusName::Cancelled => Self::Cancelled,
-        }
-    }
+/// Accepts a status by its name.
+fn status_parser() -> impl TypedValueParser<Value = Status> {
+    PossibleValuesParser::new(Status::ALL.map(Status::name)).try_map(|typed| {
+        Status::ALL.into_iter().find(|status| status.name() == typed).ok_or("no status")
+    })
 }
 
 /// Lists runs.
@@ -63,11 +44,8 @@ pub(super) async fn run(
     session: &Session,
     output: Output,
 ) -> Result<(), Failure> {
-    let filter = RunFilter {
-        status: options.status.map(Status::from),
-        job: options.job.clone(),
-        limit: options.limit,
-    };
+    let filter =
+        RunFilter { status: options.status, job: options.job.clone(), limit: options.limit };
     let mut db = session.side_pool.acquire().await?;
     let runs = ledger::list(&mut db, &filter).await?;
     for run in &runs {

@@ -1,7 +1,5 @@
 //! `ostrakon runs show RUN`
 
-use crate::numbers::{counted, thousands};
-use crate::requests::{self, RunView};
 use ostrakon_engine::{
     Status,
     ledger::{self, Event, Parked, Run},
@@ -11,6 +9,8 @@ use serde_json::Value;
 
 use crate::{
     cli::{Failure, Output, maintenance, meanwhile, output::one_line, submit::rest_text},
+    numbers::{counted, thousands},
+    requests::{self, RunView},
     session::Session,
 };
 
