@@ -126,12 +126,12 @@ mod tests {
         let path = folder.path().join(".pgpass");
         let file = Passfile::new(None, Some(folder.path()));
         assert_eq!(file.password(OF), Ok(None));
-        fs::write(&path, "other:*:*:*:no\nh:*:*:u:pw\n")?;
+        fs::write(&path, "other:*:*:*:no\nh:*:*:u:s3cret!\n")?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-        assert_eq!(file.password(OF), Ok(Some("pw".to_owned())));
+        assert_eq!(file.password(OF), Ok(Some("s3cret!".to_owned())));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640))?;
         let refused = file.password(OF).err().unwrap_or_default();
-        assert!(refused.contains("chmod 0600") && !refused.contains("pw"), "{refused}");
+        assert!(refused.contains("chmod 0600") && !refused.contains("s3cret!"), "{refused}");
         Ok(())
     }
 }
