@@ -133,7 +133,10 @@ macro_rules! jobs {
                 server: &Server,
             ) -> Result<PlanSummary, JobError> {
                 let summary = match self {
-                    $(Self::$job(job) => job.plan(db, server).await?.summary(),)+
+                    $(Self::$job(job) => {
+                        let mut state = <$job as Job>::ClaimState::default();
+                        job.plan(db, server, &mut state).await?.summary()
+                    })+
                 };
                 summary.map_err(|error| JobError::Fail(error.into()))
             }

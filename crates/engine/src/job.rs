@@ -14,9 +14,6 @@ use super::{Class, Count, JobError, Plan, Table};
 ///
 /// Jobs get a plain connection and never a transaction: only the loop can commit, and it commits
 /// each batch together with its checkpoint.
-///
-/// Each claim works on a clone of the job. The clone may cache what it has read; cloning it again
-/// must not copy that cache.
 pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Name of the job in ledger, queue and log. Never changes once released.
     const NAME: &'static str;
@@ -30,6 +27,10 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     type World: Send + Sync;
     /// Position of a run; a wire format like the payload. An enum if the job has several steps.
     type Cursor: Serialize + DeserializeOwned + Send + Sync;
+    /// What one claim has read and need not read again for each batch; empty at the beginning of a
+    /// claim and of each pass. Nothing may rely on it: a batch that was rolled back leaves it as it
+    /// is, and a worker that takes over a run starts without it.
+    type ClaimState: Default + Send + Sync;
 
     /// What the operator typed to name the job's subject.
     fn subject(&self) -> &str;
@@ -52,6 +53,7 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
         &self,
         db: &mut PgConnection,
         world: &Self::World,
+        state: &mut Self::ClaimState,
     ) -> impl Future<Output = Result<Plan<Self::Cursor>, JobError>> + Send;
 
     /// Does at most `limit` items after `cursor`, in the transaction that also stores the
@@ -60,6 +62,7 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
         &self,
         db: &mut PgConnection,
         world: &Self::World,
+        state: &mut Self::ClaimState,
         cursor: Self::Cursor,
         limit: i64,
     ) -> impl Future<Output = Result<Batch<Self::Cursor>, JobError>> + Send;
@@ -70,6 +73,7 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
         &self,
         db: &mut PgConnection,
         world: &Self::World,
+        state: &mut Self::ClaimState,
         cursor: Self::Cursor,
     ) -> impl Future<Output = Result<Option<Skipped<Self::Cursor>>, JobError>> + Send;
 

@@ -106,6 +106,7 @@ impl<R: RowJob> Job for R {
     const TABLES: &'static [Table] = R::TABLES;
     type World = R::World;
     type Cursor = RowCursor<R::Key>;
+    type ClaimState = ();
 
     fn subject(&self) -> &str {
         RowJob::subject(self)
@@ -119,6 +120,7 @@ impl<R: RowJob> Job for R {
         &self,
         db: &mut PgConnection,
         world: &Self::World,
+        _state: &mut (),
     ) -> Result<Plan<Self::Cursor>, JobError> {
         let Rows { number, last, notes } = self.count(db, world).await?;
         Ok(Plan {
@@ -132,6 +134,7 @@ impl<R: RowJob> Job for R {
         &self,
         db: &mut PgConnection,
         world: &Self::World,
+        _state: &mut (),
         cursor: Self::Cursor,
         limit: i64,
     ) -> Result<Batch<Self::Cursor>, JobError> {
@@ -147,6 +150,7 @@ impl<R: RowJob> Job for R {
         &self,
         db: &mut PgConnection,
         world: &Self::World,
+        _state: &mut (),
         mut cursor: Self::Cursor,
     ) -> Result<Option<Skipped<Self::Cursor>>, JobError> {
         let Some(until) = cursor.until.clone() else { return Ok(None) };

@@ -7,7 +7,6 @@ mod accounts;
 mod activation;
 mod actor;
 mod addressing;
-mod claim_cache;
 mod confirmation;
 mod counters;
 mod deliveries;
@@ -38,7 +37,6 @@ pub use activation::{
 };
 pub use actor::{Actor, find_actor, find_actor_by_ap_id};
 pub use addressing::{Recipients, as_public};
-pub use claim_cache::ClaimCache;
 pub use confirmation::{is_confirmed, set_confirmation};
 #[doc(hidden)]
 pub use const_format;

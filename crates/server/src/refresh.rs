@@ -11,7 +11,6 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::{ActivationJob, Flake, ObanJob, Refresh, Server, insert_oban_jobs};
-use crate::claim_cache::ClaimCache;
 
 /// Kind of change in a set of accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,13 +99,13 @@ async fn ask(
 
 /// Reload jobs that one run knows of: those that were pending when it began, and its own. So it
 /// finds a pending job by its id, however many are pending.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct PendingRefreshes(ClaimCache<Option<HashMap<Uuid, i64>>>);
+#[derive(Debug, Default)]
+pub struct PendingRefreshes(Option<HashMap<Uuid, i64>>);
 
 impl PendingRefreshes {
     /// Reads the jobs that are already pending, once.
-    async fn look(&self, db: &mut PgConnection) -> sqlx::Result<()> {
-        if self.0.with(|asked| asked.is_some()) {
+    async fn read(&mut self, db: &mut PgConnection) -> sqlx::Result<()> {
+        if self.0.is_some() {
             return Ok(());
         }
         let waiting: Vec<(String, i64)> = sqlx::query_as(
@@ -122,21 +121,19 @@ impl PendingRefreshes {
             let Flake(account) = account.parse().ok()?;
             Some((account, job))
         };
-        let waiting = waiting.into_iter().filter_map(account).collect();
-        self.0.with(|asked| *asked = Some(waiting));
+        self.0 = Some(waiting.into_iter().filter_map(account).collect());
         Ok(())
     }
 
     /// Known jobs of accounts.
     fn of(&self, accounts: &[Uuid]) -> HashMap<i64, Uuid> {
-        self.0.with(|asked| {
-            let job = |account: &Uuid| Some((*asked.as_ref()?.get(account)?, *account));
-            accounts.iter().filter_map(job).collect()
-        })
+        let Some(asked) = &self.0 else { return HashMap::new() };
+        let job = |account: &Uuid| Some((*asked.get(account)?, *account));
+        accounts.iter().filter_map(job).collect()
     }
 
-    fn extend(&self, jobs: Vec<(Uuid, i64)>) {
-        self.0.with(|asked| asked.get_or_insert_default().extend(jobs));
+    fn extend(&mut self, jobs: Vec<(Uuid, i64)>) {
+        self.0.get_or_insert_default().extend(jobs);
     }
 }
 
@@ -149,12 +146,12 @@ pub async fn refresh_again(
     db: &mut PgConnection,
     server: &Server,
     accounts: &[Uuid],
-    asked: &PendingRefreshes,
+    asked: &mut PendingRefreshes,
 ) -> sqlx::Result<()> {
     if server.refresh == Refresh::Off || accounts.is_empty() {
         return Ok(());
     }
-    asked.look(db).await?;
+    asked.read(db).await?;
     let known = asked.of(accounts);
     // The state as text: by the index on states, PostgreSQL would read all pending jobs whenever it
     // does not know yet how many there are.

@@ -1,11 +1,11 @@
 //! Deactivates every account of an instance (docs/semantics.md 3.4).
 
+mod claim_state;
 mod cursor;
 mod host;
 mod not_a_host;
 mod plan_all;
 mod scattered;
-mod seen;
 mod sql;
 mod steps;
 
@@ -13,18 +13,17 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+pub use claim_state::ClaimState;
 pub use cursor::Cursor;
 pub use host::{Host, InvalidHost};
 pub use not_a_host::is_header_of_blocks;
 pub use plan_all::{HostPlan, plan_all};
-use seen::Seen;
-use sql::Statements;
 use steps::count;
 
 use ostrakon_engine::{
     Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
 };
-use ostrakon_server::{PendingRefreshes, Refresh, Server, stale_counters_note};
+use ostrakon_server::{Refresh, Server, stale_counters_note};
 
 /// Deactivates all accounts whose nickname is at a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,12 +36,6 @@ pub struct DeactivateInstance {
     /// Member of the staff on whose behalf the run acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Uuid>,
-    /// Reloads that the server was asked for.
-    #[serde(skip)]
-    asked: PendingRefreshes,
-    /// Lists that this claim has read.
-    #[serde(skip)]
-    seen: Seen,
 }
 
 /// Account of the host, or of a sub-domain.
@@ -69,6 +62,7 @@ impl Job for DeactivateInstance {
         tables!["public.users", "public.following_relationships", "public.oban_jobs"];
     type World = Server;
     type Cursor = Cursor;
+    type ClaimState = ClaimState;
 
     fn subject(&self) -> &str {
         self.host.as_str()
@@ -78,10 +72,15 @@ impl Job for DeactivateInstance {
         format!("deactivate_instance:{}", self.instance())
     }
 
-    async fn plan(&self, db: &mut PgConnection, server: &Server) -> Result<Plan<Cursor>, JobError> {
+    async fn plan(
+        &self,
+        db: &mut PgConnection,
+        server: &Server,
+        state: &mut ClaimState,
+    ) -> Result<Plan<Cursor>, JobError> {
         self.refuse_own(server)?;
         let named = self.named(db, server).await?;
-        let acted_on = self.seen.note_accounts(self.acted_on(server, &named));
+        let acted_on = &*state.accounts.insert(self.acted_on(server, &named));
         let active = named.iter().filter(|account| account.active && self.means(account));
         let active: Vec<Uuid> = active.map(|account| account.id).collect();
         let unfinished = self.noted(db).await?;
@@ -94,7 +93,7 @@ impl Job for DeactivateInstance {
             all.dedup();
             all
         };
-        let concerned = with_unfinished(&acted_on);
+        let concerned = with_unfinished(acted_on);
         let (relations, read_anew) = count_relations(db, server, &concerned).await?;
         let followed = count_followed(db, server, &with_unfinished(&active)).await?;
         let mut notes = self.notes(&named);
@@ -107,15 +106,16 @@ impl Job for DeactivateInstance {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut ClaimState,
         cursor: Cursor,
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         self.refuse_own(server)?;
-        let mut batch = self.step(db, server, cursor, limit).await?;
+        let mut batch = self.step(db, server, state, cursor, limit).await?;
         // A step with nothing left takes no batch of its own. But in the search for a row that
         // cannot be done, the cursor must stand immediately before that row.
         while limit > 1 && batch.rows == Some(0) && !batch.end {
-            batch = self.step(db, server, batch.cursor, limit.min(FIRST_OF_STEP)).await?;
+            batch = self.step(db, server, state, batch.cursor, limit.min(FIRST_OF_STEP)).await?;
         }
         Ok(batch)
     }
@@ -124,20 +124,24 @@ impl Job for DeactivateInstance {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut ClaimState,
         cursor: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
         let next = match cursor {
             Cursor::SwitchOff { after } => {
-                let account = self.next_accounts(db, server, after, 1).await?.first().copied();
+                let account =
+                    self.next_accounts(db, server, state, after, 1).await?.first().copied();
                 account.map(|account| (account, Cursor::SwitchOff { after: account }))
             }
             Cursor::EndRelations { after, relation } => {
-                let (relations, _) = self.next_relations(db, server, (after, relation), 2).await?;
+                let (relations, _) =
+                    self.next_relations(db, server, state, (after, relation), 2).await?;
                 let behind = |after| Cursor::EndRelations { after, relation: i64::MAX };
                 relations.first().map(|(local, _)| (*local, behind(*local)))
             }
             Cursor::CountAnew { after } => {
-                let follower = self.next_followers(db, server, after, 1).await?.first().copied();
+                let follower =
+                    self.next_followers(db, server, state, after, 1).await?.first().copied();
                 follower.map(|(follower, _)| (follower, Cursor::CountAnew { after: follower }))
             }
             Cursor::ReadAnew { after } => {
@@ -159,7 +163,6 @@ impl Job for DeactivateInstance {
     ) -> Result<Recount<Cursor>, JobError> {
         let left = self.active_left(db, server).await?;
         if left > parked {
-            self.seen.forget();
             return Ok(Recount::Left(Left {
                 items: left,
                 what: format!("active accounts of {}", self.host.as_str()),
@@ -179,7 +182,7 @@ async fn count_relations(
     server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<(i64, i64)> {
-    let sql = Statements::of(server.dialect.account_columns).count_relations;
+    let sql = sql::count_relations(server);
     let mut sums = (0, 0);
     for some in accounts.chunks(COUNTED_AT_ONCE) {
         let (relations, active): (i64, i64) =
@@ -195,10 +198,14 @@ async fn count_followed(
     server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<i64> {
-    let sql = Statements::of(server.dialect.account_columns).count_followed;
+    let sql = sql::count_followed(server);
     let mut sum = 0;
     for some in accounts.chunks(COUNTED_AT_ONCE) {
-        let relations: i64 = sqlx::query_scalar(sql).bind(some).fetch_one(&mut *db).await?;
+        let relations: i64 = sqlx::query_scalar(sql)
+            .bind(some)
+            .bind(server.dialect.counts_inactive_followers)
+            .fetch_one(&mut *db)
+            .await?;
         sum += relations;
     }
     Ok(sum)
@@ -207,9 +214,8 @@ async fn count_followed(
 impl DeactivateInstance {
     /// Creates a request for a host's accounts, and those of its sub-domains if
     /// `include_subdomains`; `on_behalf_of` is for the moderation log.
-    pub fn new(host: Host, include_subdomains: bool, on_behalf_of: Option<Uuid>) -> Self {
-        let (asked, seen) = (PendingRefreshes::default(), Seen::default());
-        Self { host, include_subdomains, on_behalf_of, asked, seen }
+    pub const fn new(host: Host, include_subdomains: bool, on_behalf_of: Option<Uuid>) -> Self {
+        Self { host, include_subdomains, on_behalf_of }
     }
 
     /// Instance that the run is about, as the ledger records it.
@@ -223,16 +229,17 @@ impl DeactivateInstance {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut ClaimState,
         cursor: Cursor,
         limit: i64,
     ) -> sqlx::Result<Batch<Cursor>> {
         match cursor {
-            Cursor::SwitchOff { after } => self.switch_off(db, server, after, limit).await,
+            Cursor::SwitchOff { after } => self.switch_off(db, server, state, after, limit).await,
             Cursor::EndRelations { after, relation } => {
-                self.end_relations(db, server, (after, relation), limit).await
+                self.end_relations(db, server, state, (after, relation), limit).await
             }
-            Cursor::CountAnew { after } => self.count_anew(db, server, after, limit).await,
-            Cursor::ReadAnew { after } => self.read_anew(db, server, after, limit).await,
+            Cursor::CountAnew { after } => self.count_anew(db, server, state, after, limit).await,
+            Cursor::ReadAnew { after } => self.read_anew(db, server, state, after, limit).await,
             Cursor::Switch { excluded, .. } | Cursor::Unfollow { excluded, .. } => {
                 self.take_over(db, server, &excluded, false).await
             }
@@ -267,7 +274,7 @@ impl DeactivateInstance {
         db: &mut PgConnection,
         server: &Server,
     ) -> Result<Option<String>, JobError> {
-        let known: bool = sqlx::query_scalar(sql::KNOWN)
+        let known: bool = sqlx::query_scalar(include_str!("sql/known.sql"))
             .bind(self.host.as_str())
             .bind(self.host.unicode())
             .bind(self.include_subdomains)
@@ -282,7 +289,7 @@ impl DeactivateInstance {
 
     /// Finds the accounts of the host and of its sub-domains, in the order of their ids.
     async fn named(&self, db: &mut PgConnection, server: &Server) -> sqlx::Result<Vec<Named>> {
-        sqlx::query_as(Statements::of(server.dialect.account_columns).named)
+        sqlx::query_as(sql::named(server))
             .bind(self.host.as_str())
             .bind(self.host.unicode())
             .fetch_all(db)
@@ -346,7 +353,7 @@ impl DeactivateInstance {
 
     /// Counts active accounts that the run is about.
     async fn active_left(&self, db: &mut PgConnection, server: &Server) -> sqlx::Result<i64> {
-        sqlx::query_scalar(Statements::of(server.dialect.account_columns).count_active)
+        sqlx::query_scalar(sql::count_active(server))
             .bind(self.host.as_str())
             .bind(self.host.unicode())
             .bind(self.include_subdomains)

@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::{DeactivateInstance, below_note, sql, unknown_note};
+use super::{ClaimState, DeactivateInstance, below_note, sql, unknown_note};
 use ostrakon_engine::{Job as _, JobError, PlanSummary};
-use ostrakon_server::{AccountColumns, Server};
+use ostrakon_server::Server;
 
 /// Plan of one host in a list.
 #[derive(Debug)]
@@ -50,9 +50,8 @@ pub async fn plan_all(
         job.refuse_own(server)?;
     }
     let mut hosts = Hosts::of(jobs);
-    let statements = Statements::of(server.dialect.account_columns);
     let accounts: Vec<(String, i64, i64)> =
-        sqlx::query_as(statements.accounts).fetch_all(&mut *db).await?;
+        sqlx::query_as(sql::accounts_by_host(server)).fetch_all(&mut *db).await?;
     for (host, active, all) in accounts {
         let meant = |figures: &mut Figures| {
             figures.active += active;
@@ -60,8 +59,10 @@ pub async fn plan_all(
         };
         hosts.add(&host, meant, |figures| figures.below += all);
     }
-    let relations: Vec<(String, i64, i64)> =
-        sqlx::query_as(statements.relations).fetch_all(&mut *db).await?;
+    let relations: Vec<(String, i64, i64)> = sqlx::query_as(sql::relations_by_host(server))
+        .bind(server.dialect.repeats_deactivation)
+        .fetch_all(&mut *db)
+        .await?;
     for (host, relations, read_anew) in relations {
         let meant = |figures: &mut Figures| {
             figures.relations += relations;
@@ -69,8 +70,10 @@ pub async fn plan_all(
         };
         hosts.add(&host, meant, |_| ());
     }
-    let followed: Vec<(String, i64)> =
-        sqlx::query_as(statements.followed).fetch_all(&mut *db).await?;
+    let followed: Vec<(String, i64)> = sqlx::query_as(sql::followed_by_host(server))
+        .bind(server.dialect.counts_inactive_followers)
+        .fetch_all(&mut *db)
+        .await?;
     for (host, followed) in followed {
         hosts.add(&host, |figures| figures.followed += followed, |_| ());
     }
@@ -79,7 +82,7 @@ pub async fn plan_all(
     let noted = noted(db).await?;
     for (job, planned) in jobs.iter().zip(&mut plans) {
         if noted.contains(&job.instance()) {
-            let plan = job.plan(db, server).await?.summary();
+            let plan = job.plan(db, server, &mut ClaimState::default()).await?.summary();
             planned.plan = plan.map_err(|error| JobError::Fail(error.into()))?;
         }
     }
@@ -94,74 +97,6 @@ async fn noted(db: &mut PgConnection) -> sqlx::Result<HashSet<String>> {
     }
     let noted: Vec<String> = sqlx::query_scalar(sql::NOTED_INSTANCES).fetch_all(db).await?;
     Ok(noted.into_iter().collect())
-}
-
-/// Statements that count by the host of a nickname, as in [`super::sql`].
-struct Statements {
-    /// Counts active accounts, and all accounts.
-    accounts: &'static str,
-    /// Counts relations to active local accounts, and the active accounts that have any.
-    relations: &'static str,
-    /// Counts relations of local accounts.
-    followed: &'static str,
-}
-
-impl Statements {
-    const fn of(columns: AccountColumns) -> Self {
-        macro_rules! by_host {
-            (
-                $active:literal, $friend_active:literal, $acted_on:literal, $counted:literal
-            ) => {
-                Self {
-                    accounts: concat!(
-                        "select lower(substring(u.nickname::text from '@([^@]+)$')),
-                                count(*) filter (where ",
-                        $active,
-                        "), count(*)
-                         from public.users u
-                         where u.nickname::text ~ '@[^@]+$'
-                         group by 1"
-                    ),
-                    relations: concat!(
-                        "select lower(substring(u.nickname::text from '@([^@]+)$')), count(*),
-                                count(distinct u.id) filter (where ",
-                        $active,
-                        ")
-                         from public.following_relationships r
-                         join public.users friend on friend.id = r.following_id
-                         join public.users u on u.id = r.follower_id
-                         where r.state = 2 and friend.local and ",
-                        $friend_active,
-                        " and friend.nickname is not null and friend.nickname not like 'internal.%'
-                           and ",
-                        $acted_on,
-                        " and u.nickname::text ~ '@[^@]+$'
-                         group by 1"
-                    ),
-                    followed: concat!(
-                        "select lower(substring(u.nickname::text from '@([^@]+)$')), count(*)
-                         from public.following_relationships r
-                         join public.users f on f.id = r.follower_id
-                         join public.users u on u.id = r.following_id
-                         where r.state = 2 and f.local and ",
-                        $counted,
-                        " and ",
-                        $active,
-                        " and u.nickname::text ~ '@[^@]+$'
-                         group by 1"
-                    ),
-                }
-            };
-        }
-        match columns {
-            AccountColumns::Active => {
-                by_host!("u.is_active", "friend.is_active", "u.is_active", "true")
-            }
-            AccountColumns::Deactivated => {
-                by_host!("not u.deactivated", "not friend.deactivated", "true", "not f.deactivated")
-            }
-        }
-    }
 }
 
 /// Figures of the jobs, indexed by host name.

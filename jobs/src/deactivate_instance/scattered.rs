@@ -5,20 +5,14 @@
 //! not, which adds an entry to every index of the table. A page has room where an earlier batch
 //! moved a row away. So a batch should visit a page only once, and neighbours should be in
 //! different batches. The last digits of an id change most, and are independent of the page.
+//!
+//! In SQL the position is `reverse(id::text) collate "C"`.
 
 use uuid::Uuid;
 
 /// Position in that order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Scattered(u128);
-
-/// The same position in SQL, for the given account id.
-macro_rules! scattered {
-    ($id:literal) => {
-        concat!("reverse(", $id, "::text) collate \"C\"")
-    };
-}
-pub(super) use scattered;
 
 /// Mask of the second hexadecimal digit of each byte.
 const LAST_DIGITS: u128 = u128::from_be_bytes([0x0f; 16]);

@@ -18,10 +18,10 @@ use std::collections::{BTreeMap, HashMap};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Cursor, DeactivateInstance, seen::LIST_MAX, sql, sql::Statements};
+use super::{ClaimState, Cursor, DeactivateInstance, claim_state::LIST_MAX, sql};
 use ostrakon_engine::Batch;
 use ostrakon_server::{
-    Changed, ModerationAction, Person, Server, count_followers, count_following,
+    AccountColumns, Changed, ModerationAction, Person, Server, count_followers, count_following,
     log_moderation_for, refresh_accounts, refresh_again,
 };
 
@@ -57,36 +57,48 @@ impl DeactivateInstance {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut ClaimState,
         after: Uuid,
         limit: i64,
     ) -> sqlx::Result<Batch<Cursor>> {
-        let accounts = self.next_accounts(db, server, after, limit).await?;
+        let accounts = self.next_accounts(db, server, state, after, limit).await?;
         let Some(last) = accounts.last().copied() else {
             return Ok(nothing_left(Cursor::EndRelations { after: Uuid::nil(), relation: 0 }));
         };
-        let statements = Statements::of(server.dialect.account_columns);
         let few: Vec<Uuid> = sqlx::query_scalar(sql::FEW_FOLLOWERS)
             .bind(&accounts)
             .bind(FOLLOWERS_MAX)
             .fetch_all(&mut *db)
             .await?;
         // A fixed order: batches of two runs wait for each other instead of deadlocking.
-        sqlx::query(statements.lock).bind(&accounts).bind(&few).execute(&mut *db).await?;
+        sqlx::query(include_str!("sql/lock.sql"))
+            .bind(&accounts)
+            .bind(&few)
+            .execute(&mut *db)
+            .await?;
+        let switch_off = match server.dialect.account_columns {
+            AccountColumns::Active => include_str!("sql/switch_off.sql"),
+            AccountColumns::Deactivated => include_str!("sql/pleroma22_switch_off.sql"),
+        };
         let mut people: Vec<Person> =
-            sqlx::query_as(statements.switch_off).bind(&accounts).fetch_all(&mut *db).await?;
+            sqlx::query_as(switch_off).bind(&accounts).fetch_all(&mut *db).await?;
         people.sort_unstable_by_key(|person| person.id);
         let switched: Vec<Uuid> = people.iter().map(|person| person.id).collect();
         let is_switched = |account: &Uuid| switched.binary_search(account).is_ok();
         let lower: Vec<Uuid> = few.into_iter().filter(is_switched).collect();
-        let lowered: Vec<Uuid> =
-            sqlx::query_scalar(statements.lower_following).bind(&lower).fetch_all(&mut *db).await?;
-        refresh_again(db, server, &lowered, &self.asked).await?;
-        let noted: Vec<(Uuid, bool)> = sqlx::query_as(statements.note)
+        let lowered: Vec<Uuid> = sqlx::query_scalar(sql::lower_following(server))
+            .bind(&lower)
+            .bind(server.dialect.counts_inactive_followers)
+            .fetch_all(&mut *db)
+            .await?;
+        refresh_again(db, server, &lowered, &mut state.asked).await?;
+        let noted: Vec<(Uuid, bool)> = sqlx::query_as(sql::note(server))
             .bind(self.instance())
             .bind(&accounts)
             .bind(accounts.iter().map(is_switched).collect::<Vec<bool>>())
             .bind(false)
             .bind(false)
+            .bind(server.dialect.counts_inactive_followers)
             .fetch_all(&mut *db)
             .await?;
         let mut later: Vec<Uuid> =
@@ -105,15 +117,15 @@ impl DeactivateInstance {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut ClaimState,
         after: Uuid,
         limit: i64,
     ) -> sqlx::Result<Vec<Uuid>> {
-        let accounts = if let Some(accounts) = self.seen.accounts() {
-            accounts
-        } else {
+        if state.accounts.is_none() {
             let named = self.named(db, server).await?;
-            self.seen.note_accounts(self.acted_on(server, &named))
-        };
+            state.accounts = Some(self.acted_on(server, &named));
+        }
+        let accounts = state.accounts.as_deref().unwrap_or_default();
         let next = accounts.partition_point(|account| *account <= after);
         Ok(accounts[next..].iter().take(most(limit)).copied().collect())
     }
@@ -123,15 +135,16 @@ impl DeactivateInstance {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut ClaimState,
         after: (Uuid, i64),
         limit: i64,
     ) -> sqlx::Result<Batch<Cursor>> {
-        let (relations, goes_on) = self.next_relations(db, server, after, limit).await?;
+        let (relations, goes_on) = self.next_relations(db, server, state, after, limit).await?;
         let Some((local, relation)) = relations.last().copied() else {
             return Ok(nothing_left(Cursor::CountAnew { after: Uuid::nil() }));
         };
         let ids: Vec<i64> = relations.iter().map(|(_, relation)| *relation).collect();
-        self.unfollow(db, server, &ids, goes_on.then_some(local)).await?;
+        self.unfollow(db, server, state, &ids, goes_on.then_some(local)).await?;
         Ok(Batch::go_on(count(&relations), Cursor::EndRelations { after: local, relation }))
     }
 
@@ -143,23 +156,23 @@ impl DeactivateInstance {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut ClaimState,
         after: (Uuid, i64),
         limit: i64,
     ) -> sqlx::Result<(Vec<(Uuid, i64)>, bool)> {
         let wanted = if limit == 1 { most(LIST_MAX) } else { most(limit) + 1 };
-        let mut found = if let Some(found) = self.seen.relations(after, wanted) {
+        let mut found = if let Some(found) = state.relations(after, wanted) {
             found
         } else {
-            let listed: Vec<(Uuid, i64)> =
-                sqlx::query_as(Statements::of(server.dialect.account_columns).relations)
-                    .bind(self.instance())
-                    .bind(after.0)
-                    .bind(after.1)
-                    .bind(LIST_MAX)
-                    .fetch_all(&mut *db)
-                    .await?;
-            self.seen.note_relations(after, &listed);
-            self.seen.relations(after, wanted).unwrap_or_default()
+            let listed: Vec<(Uuid, i64)> = sqlx::query_as(sql::relations(server))
+                .bind(self.instance())
+                .bind(after.0)
+                .bind(after.1)
+                .bind(LIST_MAX)
+                .fetch_all(&mut *db)
+                .await?;
+            state.note_relations(after, &listed);
+            state.relations(after, wanted).unwrap_or_default()
         };
         let first = found.first().copied();
         if limit == 1 {
@@ -215,12 +228,12 @@ impl DeactivateInstance {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut ClaimState,
         relations: &[i64],
         goes_on: Option<Uuid>,
     ) -> sqlx::Result<()> {
-        let statements = Statements::of(server.dialect.account_columns);
         let unfollowed: Vec<Uuid> =
-            sqlx::query_scalar(statements.unfollow).bind(relations).fetch_all(&mut *db).await?;
+            sqlx::query_scalar(sql::unfollow(server)).bind(relations).fetch_all(&mut *db).await?;
         let mut lost: BTreeMap<Uuid, i64> = BTreeMap::new();
         for local in unfollowed {
             *lost.entry(local).or_default() += 1;
@@ -232,14 +245,14 @@ impl DeactivateInstance {
         let whole: Vec<Uuid> = lost.into_keys().collect();
         let mut counted = count_followers(db, server, &whole).await?;
         if let Some((local, accounts)) = unfinished {
-            let lowered: Vec<Uuid> = sqlx::query_scalar(statements.lower_followers)
+            let lowered: Vec<Uuid> = sqlx::query_scalar(include_str!("sql/lower_followers.sql"))
                 .bind([local].as_slice())
                 .bind([accounts].as_slice())
                 .fetch_all(&mut *db)
                 .await?;
             counted.extend(lowered);
         }
-        refresh_again(db, server, &counted, &self.asked).await
+        refresh_again(db, server, &counted, &mut state.asked).await
     }
 
     /// Recounts whom the next local followers follow.
@@ -247,16 +260,17 @@ impl DeactivateInstance {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut ClaimState,
         after: Uuid,
         limit: i64,
     ) -> sqlx::Result<Batch<Cursor>> {
-        let followers = self.next_followers(db, server, after, limit).await?;
+        let followers = self.next_followers(db, server, state, after, limit).await?;
         let Some((last, _)) = followers.last().copied() else {
             return Ok(nothing_left(Cursor::ReadAnew { after: Uuid::nil() }));
         };
         let (accounts, relations): (Vec<Uuid>, Vec<i64>) = followers.into_iter().unzip();
         let counted = count_following(db, server, &accounts).await?;
-        refresh_again(db, server, &counted, &self.asked).await?;
+        refresh_again(db, server, &counted, &mut state.asked).await?;
         let done = relations.iter().sum();
         let rows = Some(count(&accounts));
         Ok(Batch { rows, ..Batch::go_on(done, Cursor::CountAnew { after: last }) })
@@ -267,21 +281,22 @@ impl DeactivateInstance {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut ClaimState,
         after: Uuid,
         limit: i64,
     ) -> sqlx::Result<Vec<(Uuid, i64)>> {
-        if let Some(found) = self.seen.followers(after, most(limit)) {
+        if let Some(found) = state.followers(after, most(limit)) {
             return Ok(found);
         }
-        let listed: Vec<(Uuid, i64)> =
-            sqlx::query_as(Statements::of(server.dialect.account_columns).followers)
-                .bind(self.instance())
-                .bind(after)
-                .bind(LIST_MAX)
-                .fetch_all(db)
-                .await?;
-        self.seen.note_followers(after, &listed);
-        Ok(self.seen.followers(after, most(limit)).unwrap_or_default())
+        let listed: Vec<(Uuid, i64)> = sqlx::query_as(sql::followers(server))
+            .bind(self.instance())
+            .bind(after)
+            .bind(LIST_MAX)
+            .bind(server.dialect.counts_inactive_followers)
+            .fetch_all(db)
+            .await?;
+        state.note_followers(after, &listed);
+        Ok(state.followers(after, most(limit)).unwrap_or_default())
     }
 
     /// Asks the server to reload the next accounts, after ending any relations that they gained
@@ -290,6 +305,7 @@ impl DeactivateInstance {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut ClaimState,
         after: Uuid,
         limit: i64,
     ) -> sqlx::Result<Batch<Cursor>> {
@@ -300,14 +316,15 @@ impl DeactivateInstance {
         // Another session may have activated one of them again.
         let off: Vec<Uuid> = due.iter().filter(|(_, off)| *off).map(|(id, _)| *id).collect();
         let late: Vec<i64> =
-            sqlx::query_scalar(Statements::of(server.dialect.account_columns).relations_of)
-                .bind(&off)
-                .fetch_all(&mut *db)
-                .await?;
-        self.unfollow(db, server, &late, None).await?;
+            sqlx::query_scalar(sql::relations_of(server)).bind(&off).fetch_all(&mut *db).await?;
+        self.unfollow(db, server, state, &late, None).await?;
         refresh_accounts(db, server, &off, Changed::Activation).await?;
         let accounts: Vec<Uuid> = due.into_iter().map(|(account, _)| account).collect();
-        sqlx::query(sql::NOT_DUE).bind(self.instance()).bind(&accounts).execute(&mut *db).await?;
+        sqlx::query(include_str!("sql/not_due.sql"))
+            .bind(self.instance())
+            .bind(&accounts)
+            .execute(&mut *db)
+            .await?;
         let done = if Self::is_counted_when_read(server) { count(&accounts) } else { 0 };
         let rows = Some(count(&accounts));
         Ok(Batch { rows, ..Batch::go_on(done, Cursor::ReadAnew { after: last }) })
@@ -321,7 +338,7 @@ impl DeactivateInstance {
         after: Uuid,
         limit: i64,
     ) -> sqlx::Result<Vec<(Uuid, bool)>> {
-        sqlx::query_as(Statements::of(server.dialect.account_columns).due)
+        sqlx::query_as(sql::due(server))
             .bind(self.instance())
             .bind(after)
             .bind(limit)
@@ -346,12 +363,13 @@ impl DeactivateInstance {
             })
             .map(|account| account.id)
             .collect();
-        sqlx::query(Statements::of(server.dialect.account_columns).note)
+        sqlx::query(sql::note(server))
             .bind(self.instance())
             .bind(&off)
             .bind(vec![true; off.len()])
             .bind(true)
             .bind(relations_have_ended)
+            .bind(server.dialect.counts_inactive_followers)
             .execute(db)
             .await?;
         Ok(Batch::go_on(0, Cursor::START))

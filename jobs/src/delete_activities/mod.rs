@@ -102,6 +102,7 @@ impl Job for DeleteActivities {
     ];
     type World = Server;
     type Cursor = RunCursor;
+    type ClaimState = ();
 
     fn subject(&self) -> &str {
         &self.nickname
@@ -115,6 +116,7 @@ impl Job for DeleteActivities {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        _state: &mut (),
     ) -> Result<Plan<RunCursor>, JobError> {
         let actor = self.actor(db, server).await?;
         server.follower_inboxes.forget(actor.id);
@@ -138,6 +140,7 @@ impl Job for DeleteActivities {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        _state: &mut (),
         cursor: RunCursor,
         limit: i64,
     ) -> Result<Batch<RunCursor>, JobError> {
@@ -156,6 +159,7 @@ impl Job for DeleteActivities {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        _state: &mut (),
         cursor: RunCursor,
     ) -> Result<Option<Skipped<RunCursor>>, JobError> {
         let skipped = skip_one(db, server, &self.actor, cursor.place).await?;

@@ -3,7 +3,7 @@
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use ostrakon_server::{AccountColumns, EmptiedColumns, Server};
+use ostrakon_server::{AccountColumns, EmptiedColumns, Server, dialect_sql};
 
 /// Facts that decide how an account is removed.
 #[derive(Debug, FromRow)]
@@ -17,18 +17,11 @@ pub(super) struct RemovalState {
 
 /// Statements in the form of a server. `$1` is the account.
 struct Statements {
-    standing: &'static str,
     /// Empties the profile; changes nothing if it is already empty.
     purge: &'static str,
     is_purged: &'static str,
     /// Removes what is left when every delivery is done, if the row stays.
     purge_keys: Option<&'static str>,
-}
-
-macro_rules! now {
-    () => {
-        "date_trunc('second', timezone('UTC', now()))"
-    };
 }
 
 /// Part after `set` of an update that empties columns, unless all are empty.
@@ -39,28 +32,12 @@ macro_rules! empty_columns {
             $columns,
             ", updated_at) = row(",
             $values,
-            ", ",
-            now!(),
-            ")
+            ", date_trunc('second', timezone('UTC', now())))
              where id = $1 and row(",
             $columns,
             ") is distinct from row(",
             $values,
             ")"
-        )
-    };
-}
-
-/// Builds the statement that reads the state. `$active`: whether `u` is active; `$unconfirmed`,
-/// `$unapproved`: conditions under which the row goes.
-macro_rules! standing {
-    ($active:literal, $unconfirmed:literal, $unapproved:literal) => {
-        concat!(
-            "select u.is_admin, ", $unconfirmed,
-            " as unconfirmed, ", $unapproved, " as unapproved,
-             exists (select from public.users o where o.is_admin and o.local and o.id <> $1 and (
-                 select ", $active, " from public.users u where u.id = o.id)) as other_admin
-             from public.users u where u.id = $1"
         )
     };
 }
@@ -90,9 +67,8 @@ macro_rules! values {
 /// Builds both statements of a purge from the columns in addition to the usual ones, and their
 /// values.
 macro_rules! statements {
-    ($standing:expr, $locked:literal, $columns:literal, $values:literal, $later:expr) => {
+    ($locked:literal, $columns:literal, $values:literal, $later:expr) => {
         Statements {
-            standing: $standing,
             purge: concat!(
                 "update public.users set password_hash = null, ",
                 empty_columns!(
@@ -116,18 +92,6 @@ macro_rules! statements {
     };
 }
 
-macro_rules! current_standing {
-    () => {
-        standing!("u.is_active", "not u.is_confirmed", "not u.is_approved")
-    };
-}
-
-macro_rules! pleroma22_standing {
-    () => {
-        standing!("not u.deactivated", "u.confirmation_pending", "u.approval_pending")
-    };
-}
-
 /// Removal of the keys, which Pleroma 2.2 purges as well, but not before the last delivery is
 /// signed.
 const PLEROMA22_KEYS: &str = concat!(
@@ -138,16 +102,10 @@ const PLEROMA22_KEYS: &str = concat!(
     )
 );
 
-const PLEROMA: Statements = statements!(
-    current_standing!(),
-    "is_locked",
-    "is_discoverable, is_active",
-    "false, false",
-    None
-);
+const PLEROMA: Statements =
+    statements!("is_locked", "is_discoverable, is_active", "false, false", None);
 
 const AKKOMA: Statements = statements!(
-    current_standing!(),
     "is_locked",
     "is_discoverable, is_active, mastofe_settings",
     "false, false, null",
@@ -155,7 +113,6 @@ const AKKOMA: Statements = statements!(
 );
 
 const PLEROMA22: Statements = statements!(
-    pleroma22_standing!(),
     "is_locked",
     "is_discoverable, deactivated, ap_enabled, mastofe_settings",
     "false, true, false, null",
@@ -165,7 +122,6 @@ const PLEROMA22: Statements = statements!(
 /// Statements for Pleroma up to 2.2.1, where one column had its old name; up to 2.1 another one as
 /// well.
 const PLEROMA22_1: Statements = statements!(
-    pleroma22_standing!(),
     "is_locked",
     "discoverable, deactivated, ap_enabled, mastofe_settings",
     "false, true, false, null",
@@ -173,7 +129,6 @@ const PLEROMA22_1: Statements = statements!(
 );
 
 const PLEROMA21: Statements = statements!(
-    pleroma22_standing!(),
     "locked",
     "discoverable, deactivated, ap_enabled, mastofe_settings",
     "false, true, false, null",
@@ -198,7 +153,10 @@ impl RemovalState {
         server: &Server,
         account: Uuid,
     ) -> sqlx::Result<Self> {
-        sqlx::query_as(Statements::of(server).standing).bind(account).fetch_one(db).await
+        sqlx::query_as(dialect_sql!(server, include_str!("removal_state.sql")))
+            .bind(account)
+            .fetch_one(db)
+            .await
     }
 
     /// Whether the row itself is deleted, not only its contents.
@@ -253,21 +211,15 @@ pub(super) async fn switch_off(
     account: Uuid,
 ) -> sqlx::Result<bool> {
     let sql = match server.dialect.account_columns {
-        AccountColumns::Deactivated => {
-            concat!(
-                "update public.users set deactivated = true, updated_at = ",
-                now!(),
-                "
-                     where id = $1 and not deactivated"
-            )
-        }
         AccountColumns::Active => {
-            concat!(
-                "update public.users set is_active = false, updated_at = ",
-                now!(),
-                "
-                     where id = $1 and is_active"
-            )
+            "update public.users
+             set is_active = false, updated_at = date_trunc('second', timezone('UTC', now()))
+             where id = $1 and is_active"
+        }
+        AccountColumns::Deactivated => {
+            "update public.users
+             set deactivated = true, updated_at = date_trunc('second', timezone('UTC', now()))
+             where id = $1 and not deactivated"
         }
     };
     Ok(sqlx::query(sql).bind(account).execute(db).await?.rows_affected() > 0)

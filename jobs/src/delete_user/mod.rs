@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use account::RemovalState;
 pub use cursor::{Cursor, Step};
-use relation_list::RelationList;
+pub use relation_list::RelationList;
 use relations::Side;
 
 use crate::delete_activities;
@@ -54,9 +54,6 @@ pub struct DeleteUser {
     /// Member of the staff on whose behalf the run acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Uuid>,
-    /// Relations that this claim has read.
-    #[serde(skip)]
-    relations: RelationList,
 }
 
 impl Job for DeleteUser {
@@ -76,6 +73,7 @@ impl Job for DeleteUser {
     ];
     type World = Server;
     type Cursor = Cursor;
+    type ClaimState = RelationList;
 
     fn subject(&self) -> &str {
         &self.nickname
@@ -100,7 +98,12 @@ impl Job for DeleteUser {
         Ok(())
     }
 
-    async fn plan(&self, db: &mut PgConnection, server: &Server) -> Result<Plan<Cursor>, JobError> {
+    async fn plan(
+        &self,
+        db: &mut PgConnection,
+        server: &Server,
+        _state: &mut RelationList,
+    ) -> Result<Plan<Cursor>, JobError> {
         let Some(account) = self.account(db, server).await? else {
             let cursor = Cursor {
                 until: Uuid::nil(),
@@ -127,6 +130,7 @@ impl Job for DeleteUser {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut RelationList,
         cursor: Cursor,
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
@@ -136,7 +140,7 @@ impl Job for DeleteUser {
             let cursor = cursor.at(Step::Account);
             return Ok(Batch { done, ..Batch::end(cursor) });
         };
-        let mut batch = self.step(db, server, &account, &cursor, limit).await?;
+        let mut batch = self.step(db, server, state, &account, &cursor, limit).await?;
         batch.cursor.deliveries_until = cursor.deliveries_until.max(batch.deliveries_until);
         Ok(batch)
     }
@@ -145,6 +149,7 @@ impl Job for DeleteUser {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut RelationList,
         cursor: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
         let Some(account) = self.account(db, server).await? else { return Ok(None) };
@@ -164,8 +169,7 @@ impl Job for DeleteUser {
         };
         let (side, after) = side;
         let range = (side, after, cursor.last_relation);
-        let list = &self.relations;
-        let relations = relations::read(db, server, &account, list, range, 1).await?;
+        let relations = relations::read(db, server, &account, state, range, 1).await?;
         Ok(relations.first().map(|relation| Skipped {
             item: format!("{} follows {}", relation.follower_ap_id, relation.followed_ap_id),
             cursor: cursor.at(match side {
@@ -221,7 +225,7 @@ impl Job for DeleteUser {
 impl DeleteUser {
     /// Creates a request to remove an account as the original does: other servers are notified only
     /// of the account itself, and the last admin is refused.
-    pub fn new(nickname: String, actor: String) -> Self {
+    pub const fn new(nickname: String, actor: String) -> Self {
         Self {
             nickname,
             actor,
@@ -229,7 +233,6 @@ impl DeleteUser {
             federate_posts: false,
             force: false,
             on_behalf_of: None,
-            relations: RelationList::default(),
         }
     }
 

@@ -10,15 +10,14 @@ use uuid::Uuid;
 
 use super::relations::Side;
 use ostrakon_engine::List;
-use ostrakon_server::ClaimCache;
 use ostrakon_server::{Actor, Server, dialect_sql};
 
 /// Maximum number of relations that are listed at a time; about 15 MB with their Follows.
 const LIST_MAX: i64 = 300_000;
 
 /// List of one claim.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct RelationList(ClaimCache<Option<Listed>>);
+#[derive(Debug, Default)]
+pub struct RelationList(Option<Listed>);
 
 /// Relations of one side.
 #[derive(Debug)]
@@ -66,7 +65,7 @@ const FOLLOWS: &str = "select distinct on (a.hash) a.hash, a.id
 impl RelationList {
     /// Relations of a side after one of them, up to another: at most `most`, in order.
     pub(super) async fn next(
-        &self,
+        &mut self,
         db: &mut PgConnection,
         server: &Server,
         account: &Actor,
@@ -82,30 +81,25 @@ impl RelationList {
         {
             return Ok(next);
         }
-        let list = read(db, server, account, side, (after, until)).await?;
-        self.0.with(|known| *known = Some(list));
+        self.0 = Some(read(db, server, account, side, (after, until)).await?);
         Ok(self.behind(side, after, limit).unwrap_or_default())
     }
 
     fn behind(&self, side: Side, after: i64, limit: usize) -> Option<Vec<i64>> {
-        self.0.with(|list| {
-            let list = list.as_ref().filter(|list| list.side == side)?;
-            let behind = list.relations.behind(after)?;
-            Some(behind.iter().take(limit).copied().collect())
-        })
+        let list = self.0.as_ref().filter(|list| list.side == side)?;
+        let behind = list.relations.behind(after)?;
+        Some(behind.iter().take(limit).copied().collect())
     }
 
     /// Follows of followers whose addresses have these hashes. Rarely one of another account is
     /// among them, whose address has the same hash.
     pub(super) fn follows(&self, hashes: impl Iterator<Item = i64>) -> Vec<Uuid> {
-        self.0.with(|list| {
-            let Some(list) = list else { return Vec::new() };
-            let follow = |hash: i64| {
-                let found = list.follows.binary_search_by_key(&hash, |(hash, _)| *hash).ok()?;
-                Some(list.follows[found].1)
-            };
-            hashes.filter_map(follow).collect()
-        })
+        let Some(list) = &self.0 else { return Vec::new() };
+        let follow = |hash: i64| {
+            let found = list.follows.binary_search_by_key(&hash, |(hash, _)| *hash).ok()?;
+            Some(list.follows[found].1)
+        };
+        hashes.filter_map(follow).collect()
     }
 }
 

@@ -87,7 +87,7 @@ pub(super) async fn read(
     db: &mut PgConnection,
     server: &Server,
     account: &Actor,
-    list: &RelationList,
+    list: &mut RelationList,
     (side, after, until): (Side, i64, i64),
     limit: i64,
 ) -> sqlx::Result<Vec<Relation>> {

@@ -10,6 +10,7 @@ use super::{
     DeleteUser, account, announce_deletion,
     cursor::{Cursor, Step},
     notifications, owned_rows,
+    relation_list::RelationList,
     relations::{self, Side},
     server_removal,
 };
@@ -31,6 +32,7 @@ impl DeleteUser {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut RelationList,
         account: &Actor,
         cursor: &Cursor,
         limit: i64,
@@ -43,10 +45,12 @@ impl DeleteUser {
             Step::Leftovers { kind } => owned_rows(db, account, cursor, kind, limit).await,
             Step::Posts { after } => self.posts(db, server, account, cursor, *after, limit).await,
             Step::Followers { after } => {
-                self.unfollow(db, server, account, cursor, (Side::Followers, *after), limit).await
+                self.unfollow(db, server, state, account, cursor, (Side::Followers, *after, limit))
+                    .await
             }
             Step::FollowedAccounts { after } => {
-                self.unfollow(db, server, account, cursor, (Side::Followed, *after), limit).await
+                self.unfollow(db, server, state, account, cursor, (Side::Followed, *after, limit))
+                    .await
             }
             Step::FollowRequests => self.requests(db, server, account, cursor, limit).await,
             Step::Deliveries { deadline, checks } => {
@@ -291,13 +295,13 @@ impl DeleteUser {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut RelationList,
         account: &Actor,
         cursor: &Cursor,
-        (side, after): (Side, i64),
-        limit: i64,
+        (side, after, limit): (Side, i64, i64),
     ) -> Result<Batch<Cursor>, JobError> {
         let range = (side, after, cursor.last_relation);
-        let relations = relations::read(db, server, account, &self.relations, range, limit).await?;
+        let relations = relations::read(db, server, account, state, range, limit).await?;
         let Some(last) = relations.last() else {
             return Ok(Batch::go_on(
                 0,

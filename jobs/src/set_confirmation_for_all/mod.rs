@@ -1,8 +1,9 @@
 //! Confirms the e-mail addresses of all local accounts, or revokes the confirmation
 //! (docs/semantics.md 4.4b).
 
-mod sql;
 mod walk;
+
+use std::{fmt::Debug, marker::PhantomData};
 
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
@@ -12,28 +13,57 @@ use ostrakon_engine::{
     Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
 };
 use ostrakon_server::{
-    AccountRow, Changed, ModerationAction, Person, Refresh, Server, log_moderation_for,
-    newest_account, random_token, refresh_rows,
+    AccountColumns, AccountRow, Changed, ModerationAction, Person, Refresh, Server, dialect_sql,
+    log_moderation_for, newest_account, random_token, refresh_rows,
 };
-use sql::Statements;
 pub use walk::Cursor;
 use walk::Lookahead;
 
 /// Job that confirms all local accounts.
-pub type ConfirmAll = SetConfirmationForAll<true>;
+pub type ConfirmAll = SetConfirmationForAll<Confirm>;
 
 /// Job that revokes the confirmation of all local accounts.
-pub type UnconfirmAll = SetConfirmationForAll<false>;
+pub type UnconfirmAll = SetConfirmationForAll<Revoke>;
 
-/// Job that confirms (`CONFIRMED`) all active local accounts except staff, or revokes that.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetConfirmationForAll<const CONFIRMED: bool> {
+/// Direction of a [`SetConfirmationForAll`].
+pub trait Direction: Debug + Clone + PartialEq + Eq + Send + Sync + 'static {
+    /// See [`Job::NAME`].
+    const NAME: &'static str;
+    /// Whether the accounts are confirmed afterwards.
+    const CONFIRMED: bool;
+}
+
+/// Every account is confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Confirm {}
+
+impl Direction for Confirm {
+    const NAME: &'static str = "confirm_all";
+    const CONFIRMED: bool = true;
+}
+
+/// No account is confirmed any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revoke {}
+
+impl Direction for Revoke {
+    const NAME: &'static str = "unconfirm_all";
+    const CONFIRMED: bool = false;
+}
+
+/// Job that confirms all active local accounts except staff, or revokes that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetConfirmationForAll<D> {
     /// Member of the staff on whose behalf the run acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Uuid>,
     #[serde(skip)]
-    ahead: Lookahead,
+    direction: PhantomData<D>,
 }
+
+/// Whether any local account has profile fields, which keep the server from reloading it.
+const SOMEBODY_WITH_FIELDS: &str =
+    "select exists (select from public.users where local and raw_fields <> '[]')";
 
 /// Account that was written.
 #[derive(FromRow)]
@@ -45,13 +75,14 @@ struct Written {
     confirmed: bool,
 }
 
-impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
-    const NAME: &'static str = if CONFIRMED { "confirm_all" } else { "unconfirm_all" };
+impl<D: Direction> Job for SetConfirmationForAll<D> {
+    const NAME: &'static str = D::NAME;
     const CLASS: Class = Class::Long;
     const HEAVY: bool = true;
     const TABLES: &'static [Table] = tables!["public.users", "public.oban_jobs"];
     type World = Server;
     type Cursor = Cursor;
+    type ClaimState = Lookahead;
 
     fn subject(&self) -> &'static str {
         "all local users"
@@ -62,10 +93,16 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         "set_confirmation_for_all".to_owned()
     }
 
-    async fn plan(&self, db: &mut PgConnection, server: &Server) -> Result<Plan<Cursor>, JobError> {
+    async fn plan(
+        &self,
+        db: &mut PgConnection,
+        server: &Server,
+        _state: &mut Lookahead,
+    ) -> Result<Plan<Cursor>, JobError> {
         let until = newest_account(db).await?.unwrap_or(Uuid::nil());
-        let accounts: i64 = sqlx::query_scalar(Self::statements(server).count)
+        let accounts: i64 = sqlx::query_scalar(dialect_sql!(server, include_str!("sql/count.sql")))
             .bind(until)
+            .bind(D::CONFIRMED)
             .fetch_one(&mut *db)
             .await?;
         let stale = if accounts > 0 { Self::stale_note(db, server).await? } else { None };
@@ -80,11 +117,11 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut Lookahead,
         cursor: Cursor,
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
-        let statements = Self::statements(server);
-        let Some(step) = self.ahead.step(db, statements, &cursor, limit).await? else {
+        let Some(step) = state.step::<D>(db, server, &cursor, limit).await? else {
             return Ok(Batch::end(cursor));
         };
         let done = self.write(db, server, &step.accounts).await?;
@@ -97,9 +134,10 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut Lookahead,
         mut cursor: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
-        while let Some(step) = self.ahead.step(db, Self::statements(server), &cursor, 1).await? {
+        while let Some(step) = state.step::<D>(db, server, &cursor, 1).await? {
             cursor.after = step.after;
             if let Some(account) = step.accounts.first() {
                 return Ok(Some(Skipped { item: account.to_string(), cursor }));
@@ -115,14 +153,15 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
         cursor: &Cursor,
         parked: i64,
     ) -> Result<Recount<Cursor>, JobError> {
-        let left: i64 = sqlx::query_scalar(Self::statements(server).count_left)
-            .bind(cursor.until)
-            .fetch_one(db)
-            .await?;
+        let left: i64 =
+            sqlx::query_scalar(dialect_sql!(server, include_str!("sql/count_left.sql")))
+                .bind(cursor.until)
+                .bind(D::CONFIRMED)
+                .fetch_one(db)
+                .await?;
         if left <= parked {
             return Ok(Recount::Right);
         }
-        self.ahead.forget();
         Ok(Recount::Left(Left {
             items: left,
             what: "accounts that were not written".to_owned(),
@@ -133,11 +172,10 @@ impl<const CONFIRMED: bool> Job for SetConfirmationForAll<CONFIRMED> {
     }
 }
 
-impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
+impl<D: Direction> SetConfirmationForAll<D> {
     /// Creates a request, optionally on behalf of a member of the staff.
-    #[must_use]
-    pub fn new(on_behalf_of: Option<Uuid>) -> Self {
-        Self { on_behalf_of, ahead: Lookahead::default() }
+    pub const fn new(on_behalf_of: Option<Uuid>) -> Self {
+        Self { on_behalf_of, direction: PhantomData }
     }
 
     /// Note on what takes effect only when the running server restarts, where it cannot be asked to
@@ -148,12 +186,12 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
         }
         let whom = if !server.dialect.reloads_fieldless {
             "accounts"
-        } else if sqlx::query_scalar(sql::SOMEBODY_WITH_FIELDS).fetch_one(db).await? {
+        } else if sqlx::query_scalar(SOMEBODY_WITH_FIELDS).fetch_one(db).await? {
             "accounts with fields in their profile"
         } else {
             return Ok(None);
         };
-        let effect = if CONFIRMED {
+        let effect = if D::CONFIRMED {
             "refusing every request (403) where it remembers them as unconfirmed"
         } else {
             "accepting signed-in sessions"
@@ -162,10 +200,6 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
             "the confirmations change in the database, but for {whom} the running server keeps \
              {effect} until it restarts or writes the account itself: restart it afterwards"
         )))
-    }
-
-    const fn statements(server: &Server) -> &'static Statements {
-        Statements::of(server.dialect.account_columns, CONFIRMED)
     }
 
     /// Writes accounts, asks the server to reload them, and writes the moderation log. Returns the
@@ -180,10 +214,15 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
             return Ok(0);
         }
         let tokens: Vec<Option<String>> =
-            accounts.iter().map(|_| (!CONFIRMED).then(random_token)).collect();
-        let mut written: Vec<Written> = sqlx::query_as(Self::statements(server).write)
+            accounts.iter().map(|_| (!D::CONFIRMED).then(random_token)).collect();
+        let sql = match server.dialect.account_columns {
+            AccountColumns::Active => include_str!("sql/write.sql"),
+            AccountColumns::Deactivated => include_str!("sql/pleroma22_write.sql"),
+        };
+        let mut written: Vec<Written> = sqlx::query_as(sql)
             .bind(accounts)
             .bind(tokens)
+            .bind(D::CONFIRMED)
             .fetch_all(&mut *db)
             .await?;
         written.sort_unstable_by_key(|account| account.id);
@@ -195,7 +234,7 @@ impl<const CONFIRMED: bool> SetConfirmationForAll<CONFIRMED> {
             active: true,
         });
         refresh_rows(db, server, rows.collect(), Changed::Fields).await?;
-        if CONFIRMED {
+        if D::CONFIRMED {
             // Accounts that only lost a leftover token were confirmed before.
             let people: Vec<Person> = written
                 .into_iter()

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::sql::Statements;
-use ostrakon_server::ClaimCache;
+use super::Direction;
+use ostrakon_server::{Server, dialect_sql};
 
 /// Progress of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,17 +51,16 @@ pub(super) struct Step {
     pub(super) after: Uuid,
 }
 
-/// Current window of the walk. It only saves reading the same accounts again: a worker that takes
-/// over a run starts without it.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Lookahead(ClaimCache<Option<Window>>);
+/// Current window of the walk.
+#[derive(Debug, Default)]
+pub struct Lookahead(Option<Window>);
 
 impl Lookahead {
     /// Finds the accounts after the cursor's position; `None` if there are none.
-    pub(super) async fn step(
-        &self,
+    pub(super) async fn step<D: Direction>(
+        &mut self,
         db: &mut PgConnection,
-        statements: &Statements,
+        server: &Server,
         cursor: &Cursor,
         limit: i64,
     ) -> sqlx::Result<Option<Step>> {
@@ -73,31 +72,27 @@ impl Lookahead {
             return Ok(None);
         }
         let wanted = limit.saturating_mul(WINDOW).min(WINDOW_MAX);
-        let find = if cursor.only_left { statements.find_left } else { statements.find };
+        let find = if cursor.only_left {
+            dialect_sql!(server, include_str!("sql/find_left.sql"))
+        } else {
+            dialect_sql!(server, include_str!("sql/find.sql"))
+        };
         let found: Vec<(Uuid, Option<i64>)> = sqlx::query_as(find)
             .bind(cursor.after)
             .bind(cursor.until)
             .bind(wanted)
+            .bind(D::CONFIRMED)
             .fetch_all(db)
             .await?;
         let full = i64::try_from(found.len()).is_ok_and(|found| found >= wanted);
         let last = found.last().map(|(account, _)| *account);
         let end = last.filter(|_| full).unwrap_or(cursor.until);
-        self.set_window(Window::new(cursor.after, found, end));
+        self.0 = Some(Window::new(cursor.after, found, end));
         Ok(self.next(cursor, most))
     }
 
-    fn next(&self, cursor: &Cursor, most: usize) -> Option<Step> {
-        self.0.with(|window| window.as_mut()?.next(cursor.after, most))
-    }
-
-    /// Drops the window, so that the next step reads the accounts again.
-    pub(super) fn forget(&self) {
-        self.0.with(|ahead| *ahead = None);
-    }
-
-    fn set_window(&self, window: Window) {
-        self.0.with(|ahead| *ahead = Some(window));
+    fn next(&mut self, cursor: &Cursor, most: usize) -> Option<Step> {
+        self.0.as_mut()?.next(cursor.after, most)
     }
 }
 

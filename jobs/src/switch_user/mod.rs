@@ -1,5 +1,7 @@
 //! Activates or deactivates one account (docs/semantics.md 3).
 
+use std::{fmt::Debug, marker::PhantomData};
+
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -14,14 +16,44 @@ use ostrakon_server::{
 };
 
 /// Job that deactivates an account.
-pub type DeactivateUser = SwitchUser<false>;
+pub type DeactivateUser = SwitchUser<Deactivate>;
 
 /// Job that activates an account.
-pub type ActivateUser = SwitchUser<true>;
+pub type ActivateUser = SwitchUser<Activate>;
 
-/// Job that activates (`ACTIVE`) or deactivates an account.
+/// Direction of a [`SwitchUser`].
+pub trait Direction: Debug + Clone + PartialEq + Eq + Send + Sync + 'static {
+    /// See [`Job::NAME`].
+    const NAME: &'static str;
+    /// Whether the account is active afterwards.
+    const ACTIVE: bool;
+    /// Entry in the moderation log.
+    const LOGGED: ModerationAction<'static>;
+}
+
+/// An inactive account becomes active.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Activate {}
+
+impl Direction for Activate {
+    const NAME: &'static str = "activate_user";
+    const ACTIVE: bool = true;
+    const LOGGED: ModerationAction<'static> = ModerationAction::Activate;
+}
+
+/// An active account becomes inactive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deactivate {}
+
+impl Direction for Deactivate {
+    const NAME: &'static str = "deactivate_user";
+    const ACTIVE: bool = false;
+    const LOGGED: ModerationAction<'static> = ModerationAction::Deactivate;
+}
+
+/// Job that activates or deactivates an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SwitchUser<const ACTIVE: bool> {
+pub struct SwitchUser<D> {
     /// Nickname as typed by the operator.
     pub nickname: String,
     /// The account's ActivityPub id.
@@ -29,6 +61,8 @@ pub struct SwitchUser<const ACTIVE: bool> {
     /// Member of the staff on whose behalf the run acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Uuid>,
+    #[serde(skip)]
+    direction: PhantomData<D>,
 }
 
 /// Progress of a run with a single step.
@@ -38,10 +72,16 @@ pub struct Cursor {
     pub switched: bool,
 }
 
-impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
+impl<D: Direction> SwitchUser<D> {
+    /// Creates a request for the account with this nickname and ActivityPub id, optionally on behalf
+    /// of a member of the staff.
+    pub const fn new(nickname: String, actor: String, on_behalf_of: Option<Uuid>) -> Self {
+        Self { nickname, actor, on_behalf_of, direction: PhantomData }
+    }
+
     /// Whether there is anything to do. Pleroma 2.2 repeats a deactivation's effects.
     pub fn is_needed(server: &Server, actor: &Actor) -> bool {
-        actor.active != ACTIVE || (!ACTIVE && server.dialect.repeats_deactivation)
+        actor.active != D::ACTIVE || (!D::ACTIVE && server.dialect.repeats_deactivation)
     }
 
     async fn actor(&self, db: &mut PgConnection, server: &Server) -> Result<Actor, JobError> {
@@ -57,7 +97,7 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
         actor: &Actor,
     ) -> sqlx::Result<Vec<String>> {
         let mut notes = Vec::new();
-        if !ACTIVE
+        if !D::ACTIVE
             && actor.local
             && server.dialect.caches_accounts
             && server.refresh == Refresh::Off
@@ -69,7 +109,7 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
                  sign_out {nickname}"
             ));
         }
-        if !ACTIVE {
+        if !D::ACTIVE {
             notes.extend(lost_deliveries_note(db, actor).await?);
         }
         notes.extend(stale_counters_note(db, server, &[actor.id]).await?);
@@ -91,22 +131,21 @@ impl<const ACTIVE: bool> SwitchUser<ACTIVE> {
             activation.counted.iter().copied().filter(|id| *id != actor.id).collect();
         refresh_accounts(db, server, &others, Changed::Fields).await?;
         if activation.accounts > 0 {
-            let action =
-                if ACTIVE { ModerationAction::Activate } else { ModerationAction::Deactivate };
             let person = Person { id: actor.id, nickname: actor.nickname.unwrap_or_default() };
-            log_moderation_for(db, self.on_behalf_of, action, &[person]).await?;
+            log_moderation_for(db, self.on_behalf_of, D::LOGGED, &[person]).await?;
         }
         Ok(())
     }
 }
 
-impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
-    const NAME: &'static str = if ACTIVE { "activate_user" } else { "deactivate_user" };
+impl<D: Direction> Job for SwitchUser<D> {
+    const NAME: &'static str = D::NAME;
     const CLASS: Class = Class::Short;
     const HEAVY: bool = false;
     const TABLES: &'static [Table] = tables!["public.users", "public.following_relationships"];
     type World = Server;
     type Cursor = Cursor;
+    type ClaimState = ();
 
     fn subject(&self) -> &str {
         &self.nickname
@@ -117,11 +156,16 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
         format!("switch_user:{}", self.actor)
     }
 
-    async fn plan(&self, db: &mut PgConnection, server: &Server) -> Result<Plan<Cursor>, JobError> {
+    async fn plan(
+        &self,
+        db: &mut PgConnection,
+        server: &Server,
+        _state: &mut (),
+    ) -> Result<Plan<Cursor>, JobError> {
         let actor = self.actor(db, server).await?;
         let (mut accounts, mut relations, mut notes) = (0, 0, Vec::new());
         if Self::is_needed(server, &actor) {
-            accounts = i64::from(actor.active != ACTIVE);
+            accounts = i64::from(actor.active != D::ACTIVE);
             relations = count_relations(db, server, &[actor.id]).await?;
             if accounts + relations > 0 {
                 notes = Self::notes(db, server, &actor).await?;
@@ -141,13 +185,14 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        _state: &mut (),
         cursor: Cursor,
         _limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         let actor = self.actor(db, server).await?;
         let mut done = 0;
         if !cursor.switched && Self::is_needed(server, &actor) {
-            let activation = set_activation(db, server, &[actor.id], ACTIVE).await?;
+            let activation = set_activation(db, server, &[actor.id], D::ACTIVE).await?;
             done = activation.accounts + activation.relations;
             self.tell(db, server, actor, &activation).await?;
         }
@@ -158,6 +203,7 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
         &self,
         _db: &mut PgConnection,
         _server: &Server,
+        _state: &mut (),
         _cursor: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
         // The account is the only item: without it the run has failed.
@@ -172,7 +218,7 @@ impl<const ACTIVE: bool> Job for SwitchUser<ACTIVE> {
         _parked: i64,
     ) -> Result<Recount<Cursor>, JobError> {
         let actor = self.actor(db, server).await?;
-        if actor.active == ACTIVE {
+        if actor.active == D::ACTIVE {
             return Ok(Recount::Right);
         }
         // Another session switched the account back after the run found nothing to do.

@@ -49,7 +49,7 @@ pub(super) async fn unconfirm(
     output: Output,
 ) -> Result<(), Failure> {
     let server = session.server().await?;
-    let job: AnyJob = UnconfirmAll::default().into();
+    let job: AnyJob = UnconfirmAll::new(None).into();
     let request = submit::Request { job, options: &options.submit, done: Vec::new() };
     submit::submit(session, server, request, output).await
 }

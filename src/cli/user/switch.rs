@@ -56,8 +56,8 @@ impl Switch {
         let actor = found.actor.ap_id.clone();
         let on_behalf_of = found.staff.as_ref().map(|staff| staff.id);
         match self {
-            Self::Activate => ActivateUser { nickname, actor, on_behalf_of }.into(),
-            Self::Deactivate => DeactivateUser { nickname, actor, on_behalf_of }.into(),
+            Self::Activate => ActivateUser::new(nickname, actor, on_behalf_of).into(),
+            Self::Deactivate => DeactivateUser::new(nickname, actor, on_behalf_of).into(),
         }
     }
 

@@ -202,7 +202,7 @@ async fn one_account_is_deactivated_beside_a_server() -> Result<()> {
         for nickname in ["s0@spam.example", "s4@spam.example"] {
             let actor = format!("https://{HOST}/users/{}", &nickname[..2]);
             let nickname = nickname.to_owned();
-            let job = DeactivateUser { nickname, actor, on_behalf_of: None }.into();
+            let job = DeactivateUser::new(nickname, actor, None).into();
             let id = scene.stage.enqueue(&job).await?;
             ensure!(scene.stage.run(&job, &id).await? == Ended::Succeeded);
             let played = scene.player.play().await?;

@@ -191,7 +191,7 @@ async fn deactivate_instance_grows_with_its_work() -> Result<()> {
 
 #[tokio::test]
 async fn unconfirm_all_grows_with_its_work() -> Result<()> {
-    grows_with_its_work(UnconfirmAll::default().into()).await
+    grows_with_its_work(UnconfirmAll::new(None).into()).await
 }
 
 /// Activities of one account, before the first and after the last activity of all others.

@@ -45,7 +45,7 @@ const WALKS: [&str; 4] = [
     // All local accounts once, and their posts and relations: nothing else tells their numbers.
     "Counters of active local accounts",
     // All accounts once, to find those that `confirm_all` and `unconfirm_all` change.
-    "is true order by u.id limit $3",
+    "is true\norder by u.id\nlimit $3",
     // Inboxes of all followers, for what is to be delivered to them.
     "select distinct u.inbox, u.shared_inbox",
     // Jobs that are due, up to a limit.
@@ -99,12 +99,12 @@ async fn delete_user_is_planned_well_when_it_is_thorough_and_tells_of_each_post(
 
 #[tokio::test]
 async fn confirm_all_is_planned_well() -> Result<()> {
-    is_planned_well(ConfirmAll::default().into()).await
+    is_planned_well(ConfirmAll::new(None).into()).await
 }
 
 #[tokio::test]
 async fn unconfirm_all_is_planned_well() -> Result<()> {
-    is_planned_well(UnconfirmAll::default().into()).await
+    is_planned_well(UnconfirmAll::new(None).into()).await
 }
 
 #[tokio::test]

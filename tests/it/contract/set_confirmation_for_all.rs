@@ -58,7 +58,7 @@ async fn scenario(flavour: Flavour, job: AnyJob) -> Result<Scenario> {
 #[tokio::test]
 async fn confirm_all_keeps_the_contract() -> Result<()> {
     for flavour in Flavour::ALL {
-        contract(scenario(flavour, ConfirmAll::default().into()).await?).await?;
+        contract(scenario(flavour, ConfirmAll::new(None).into()).await?).await?;
     }
     Ok(())
 }
@@ -66,7 +66,7 @@ async fn confirm_all_keeps_the_contract() -> Result<()> {
 #[tokio::test]
 async fn unconfirm_all_keeps_the_contract() -> Result<()> {
     for flavour in Flavour::ALL {
-        let scenario = scenario(flavour, UnconfirmAll::default().into()).await?;
+        let scenario = scenario(flavour, UnconfirmAll::new(None).into()).await?;
         contract_of_a_job_that_repeats(scenario).await?;
     }
     Ok(())

@@ -33,12 +33,7 @@ async fn seed(database: &Database) -> Result<Account> {
 async fn deactivation(flavour: Flavour) -> Result<()> {
     let database = Database::create(flavour).await?;
     let alice = seed(&database).await?;
-    let job: AnyJob = DeactivateUser {
-        nickname: "alice".into(),
-        actor: alice.ap_id().into(),
-        on_behalf_of: None,
-    }
-    .into();
+    let job: AnyJob = DeactivateUser::new("alice".into(), alice.ap_id().into(), None).into();
     contract(Scenario { database, job, bystander: "neighbour" }).await
 }
 
@@ -46,12 +41,8 @@ async fn activation(flavour: Flavour) -> Result<()> {
     let database = Database::create(flavour).await?;
     let alice = seed(&database).await?;
     alice.is_deactivated().await?;
-    let job: AnyJob = ActivateUser {
-        nickname: "alice".into(),
-        actor: alice.ap_id().into(),
-        on_behalf_of: Some(alice.id()),
-    }
-    .into();
+    let job: AnyJob =
+        ActivateUser::new("alice".into(), alice.ap_id().into(), Some(alice.id())).into();
     contract(Scenario { database, job, bystander: "neighbour" }).await
 }
 
@@ -76,12 +67,7 @@ async fn a_run_goes_on_when_the_account_of_the_staff_is_gone() -> Result<()> {
     let database = Database::create(Flavour::Pleroma).await?;
     let alice = World::new(&database).local("alice").await?;
     let gone = Some(Uuid::from_u128(7));
-    let job: AnyJob = DeactivateUser {
-        nickname: "alice".into(),
-        actor: alice.ap_id().into(),
-        on_behalf_of: gone,
-    }
-    .into();
+    let job: AnyJob = DeactivateUser::new("alice".into(), alice.ap_id().into(), gone).into();
     let stage = Stage::on(database).await?;
     let id = stage.enqueue(&job).await?;
     assert_eq!(stage.run(&job, &id).await?, Ended::Succeeded);

@@ -245,6 +245,7 @@ impl Worker {
             driver: &self.driver,
             world: &stage.script,
             job: &self.job,
+            state: (),
             claim: &self.claim,
             progress: &self.progress,
             batch_size: mem::replace(&mut self.batch_size, BatchSize::new(&BATCH)),

@@ -77,6 +77,7 @@ impl Job for Tally {
     const TABLES: &'static [Table] = &[];
     type World = Script;
     type Cursor = Cursor;
+    type ClaimState = ();
 
     fn subject(&self) -> &str {
         &self.name
@@ -90,6 +91,7 @@ impl Job for Tally {
         &self,
         _db: &mut PgConnection,
         script: &Script,
+        _state: &mut (),
     ) -> Result<Plan<Cursor>, JobError> {
         failure(script.outcome())?;
         let counts = vec![Count::new("items", self.items)];
@@ -100,6 +102,7 @@ impl Job for Tally {
         &self,
         db: &mut PgConnection,
         script: &Script,
+        _state: &mut (),
         Cursor { at }: Cursor,
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
@@ -145,6 +148,7 @@ impl Job for Tally {
         &self,
         db: &mut PgConnection,
         _script: &Script,
+        _state: &mut (),
         Cursor { at }: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
         let next = self.next(db, at).await?;

@@ -92,6 +92,7 @@ impl Job for Pattern {
     const TABLES: &'static [Table] = &[];
     type World = Mended;
     type Cursor = Cursor;
+    type ClaimState = ();
 
     fn subject(&self) -> &'static str {
         "all"
@@ -101,7 +102,12 @@ impl Job for Pattern {
         Self::NAME.to_owned()
     }
 
-    async fn plan(&self, _: &mut PgConnection, _: &Mended) -> Result<Plan<Cursor>, JobError> {
+    async fn plan(
+        &self,
+        _: &mut PgConnection,
+        _: &Mended,
+        (): &mut (),
+    ) -> Result<Plan<Cursor>, JobError> {
         let items = i64::try_from(self.0.len()).unwrap_or(i64::MAX);
         let counts = vec![Count::new("items", items)];
         Ok(Plan { counts, notes: Vec::new(), cursor: Cursor { at: 0 } })
@@ -111,6 +117,7 @@ impl Job for Pattern {
         &self,
         db: &mut PgConnection,
         world: &Mended,
+        (): &mut (),
         Cursor { at }: Cursor,
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
@@ -149,6 +156,7 @@ impl Job for Pattern {
         &self,
         _: &mut PgConnection,
         _: &Mended,
+        (): &mut (),
         Cursor { at }: Cursor,
     ) -> Result<Option<Skipped<Cursor>>, JobError> {
         let skipped = Skipped { item: at.to_string(), cursor: Cursor { at: at + 1 } };
@@ -271,7 +279,7 @@ impl Stage {
 
     async fn enqueue(&self, world: &Mended, job: &Pattern) -> Result<String> {
         let mut tx = self.pool.begin().await?;
-        let plan = job.plan(&mut tx, world).await?.summary()?;
+        let plan = job.plan(&mut tx, world, &mut ()).await?.summary()?;
         let new = NewRun {
             job: Pattern::NAME,
             class: Pattern::CLASS,

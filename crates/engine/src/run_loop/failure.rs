@@ -162,7 +162,10 @@ impl<J: Job> RunLoop<'_, J> {
         let here = locked.cursor.unwrap_or(Value::Null);
         let skipped = match &here {
             Value::Null => None,
-            cursor => self.job.skip(&mut tx, self.world, decode::<J>(cursor)?).await?,
+            cursor => {
+                let cursor = decode::<J>(cursor)?;
+                self.job.skip(&mut tx, self.world, &mut self.state, cursor).await?
+            }
         };
         let Some(skipped) = skipped else {
             // No item is left, or none was planned yet, and it still fails: no row is to blame.

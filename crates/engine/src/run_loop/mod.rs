@@ -87,7 +87,8 @@ pub async fn drive<J: Job>(
     let mut run_loop = RunLoop {
         driver,
         world,
-        job: &job.clone(),
+        job,
+        state: J::ClaimState::default(),
         claim,
         progress,
         batch_size: BatchSize::new(&driver.batch),
@@ -109,6 +110,7 @@ pub(super) struct RunLoop<'a, J: Job> {
     pub(super) driver: &'a Driver,
     pub(super) world: &'a J::World,
     pub(super) job: &'a J,
+    pub(super) state: J::ClaimState,
     pub(super) claim: &'a Claim,
     pub(super) progress: &'a watch::Sender<Progress>,
     pub(super) batch_size: BatchSize,
@@ -224,7 +226,8 @@ impl<J: Job> RunLoop<'_, J> {
         }
         let limit = self.batch_size.limit();
         self.in_batch = true;
-        let batch = self.job.batch(&mut tx, self.world, decode::<J>(cursor)?, limit).await?;
+        let cursor = decode::<J>(cursor)?;
+        let batch = self.job.batch(&mut tx, self.world, &mut self.state, cursor, limit).await?;
         let batch = encode_batch(batch)?;
         let checkpoint = Checkpoint {
             cursor: &batch.cursor,

@@ -39,11 +39,11 @@ impl Finishing {
 
 impl<J: Job> RunLoop<'_, J> {
     /// Plans the run again at its first start: the database may have changed since the request.
-    pub(super) async fn plan(&self) -> Result<(), JobError> {
+    pub(super) async fn plan(&mut self) -> Result<(), JobError> {
         // Counting may take long; the run row stays unlocked meanwhile, for the lease and for
         // operators.
         let mut reading = self.driver.pool.begin().await?;
-        let plan = self.job.plan(&mut reading, self.world).await?;
+        let plan = self.job.plan(&mut reading, self.world, &mut self.state).await?;
         reading.rollback().await?;
         let summary = plan.summary().map_err(|error| JobError::Fail(error.into()))?;
 
@@ -104,6 +104,7 @@ impl<J: Job> RunLoop<'_, J> {
             Next::Continue(()) => {
                 // The pass meets parked items again, and stuck items may get stuck again.
                 self.retried_stuck = false;
+                self.state = J::ClaimState::default();
                 *after
             }
         };
@@ -173,6 +174,7 @@ mod tests {
         const TABLES: &'static [Table] = &[];
         type World = Nobody;
         type Cursor = Value;
+        type ClaimState = ();
 
         fn subject(&self) -> &'static str {
             "all"
@@ -182,7 +184,12 @@ mod tests {
             Self::NAME.to_owned()
         }
 
-        async fn plan(&self, _: &mut PgConnection, _: &Nobody) -> Result<Plan<Value>, JobError> {
+        async fn plan(
+            &self,
+            _: &mut PgConnection,
+            _: &Nobody,
+            (): &mut (),
+        ) -> Result<Plan<Value>, JobError> {
             Ok(Plan { counts: Vec::new(), notes: Vec::new(), cursor: Value::from("first") })
         }
 
@@ -190,6 +197,7 @@ mod tests {
             &self,
             _: &mut PgConnection,
             _: &Nobody,
+            (): &mut (),
             cursor: Value,
             _: i64,
         ) -> Result<Batch<Value>, JobError> {
@@ -200,6 +208,7 @@ mod tests {
             &self,
             _: &mut PgConnection,
             _: &Nobody,
+            (): &mut (),
             _: Value,
         ) -> Result<Option<Skipped<Value>>, JobError> {
             Ok(None)
@@ -224,7 +233,7 @@ mod tests {
         let database = Database::bare().await?;
         let mut db = database.pool().acquire().await?;
         ledger::migrate(&mut db).await?;
-        let plan = Uncounted.plan(&mut db, &Nobody).await?.summary()?;
+        let plan = Uncounted.plan(&mut db, &Nobody, &mut ()).await?.summary()?;
         let new = NewRun {
             job: Uncounted::NAME,
             class: Uncounted::CLASS,

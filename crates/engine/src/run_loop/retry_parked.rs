@@ -67,20 +67,21 @@ impl<J: Job> RunLoop<'_, J> {
 
     /// Retries a parked item, unless another session has dealt with it by now.
     async fn retry_one(
-        &self,
+        &mut self,
         tx: &mut PgTransaction<'static>,
         item: &ToRetry,
     ) -> Result<Tried, JobError> {
-        let first = self.job.skip(tx, self.world, decode::<J>(&item.cursor)?).await?;
+        let cursor = || decode::<J>(&item.cursor);
+        let first = self.job.skip(tx, self.world, &mut self.state, cursor()?).await?;
         if first.is_some_and(|first| first.item != item.item) {
             // The item is gone; the one that follows must not be touched.
             return Ok(Tried::Done(None));
         }
-        let batch = self.job.batch(tx, self.world, decode::<J>(&item.cursor)?, 1).await?;
+        let batch = self.job.batch(tx, self.world, &mut self.state, cursor()?, 1).await?;
         if let Some(written) = &batch.written {
             ledger::note_writes(tx, self.claim, written).await?;
         }
-        let here = encode(&decode::<J>(&item.cursor)?)?;
+        let here = encode(&cursor()?)?;
         let moved = batch.end || encode(&batch.cursor)? != here;
         Ok(match (batch.parked.into_iter().next(), batch.wait) {
             (Some(parking), _) => Tried::Stays(parking.reason),
