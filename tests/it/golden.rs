@@ -7,9 +7,8 @@ mod removal;
 use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
-use testkit::{Database, Flavour, Step, Transition, compare, snapshot};
+use testkit::{Database, Done, Flavour, Ostrakon, Step, Transition, compare, snapshot};
 
-use crate::program::{Done, Ostrakon};
 use departures::{DIFFERENT, GIVEN_UP, NO_COMMAND};
 
 /// Replays all recordings of a flavour whose names begin with a prefix.

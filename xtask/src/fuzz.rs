@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use testkit::{
+    console::say,
+    process::{cargo, run as run_program},
+};
 use tokio::process::Command;
-
-use crate::console::say;
-use crate::program::{cargo, run as run_program};
 
 /// Release of cargo-fuzz to install if there is none.
 const CARGO_FUZZ: &str = "0.13.2";

@@ -1,24 +1,19 @@
 //! `cargo xtask test`: private servers, then all tests.
 
-use std::fs;
-use std::path::Path;
 use std::process::{ExitCode, Stdio};
 
-use anyhow::{Context as _, Result};
-use testkit::{Postgres, Redis};
+use anyhow::Result;
+use testkit::{
+    Postgres, Redis,
+    console::say,
+    process::{FAILPOINTS, cargo, exit_code, run as run_program, spelled},
+};
 use tokio::process::Command;
 
-use crate::chaos;
-use crate::console::say;
-use crate::program::{FAILPOINTS, cargo, exit_code, run as run_program, spelled};
-use crate::provision;
+use crate::{provision, tool, tool::Tool};
 
 const POSTGRES_URL: &str = "OSTRAKON_TEST_POSTGRES_URL";
 const REDIS_URL: &str = "OSTRAKON_TEST_REDIS_URL";
-
-/// Library packages, the only ones that can have doc tests.
-const LIBRARIES: [&str; 5] =
-    ["crates/engine", "crates/queue", "crates/server", "jobs", "tests/kit"];
 
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
@@ -48,7 +43,7 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
         return Ok(exit_code(status));
     }
     // `cargo test` runs them by itself.
-    if nextest && has_doc_tests()? {
+    if nextest && has_doc_tests().await? {
         let mut documentation = cargo();
         documentation.args(["test", "--workspace", "--doc"]);
         servers.name_to(&mut documentation);
@@ -60,7 +55,8 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
     }
     drop(servers);
     say("xtask: running a short `cargo xtask chaos`");
-    chaos::run(&chaos::Options::short()).await
+    // Every fault at least once.
+    tool::run(Tool::Chaos, &["--minutes", "0.5"]).await
 }
 
 impl Servers {
@@ -104,41 +100,14 @@ fn test_command(nextest: bool, filters: &[String]) -> Command {
     command
 }
 
-/// Whether a library has an example to compile: running rustdoc without any costs seconds.
-fn has_doc_tests() -> Result<bool> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace is away")?;
-    for library in LIBRARIES {
-        if contains_example(&root.join(library).join("src"))? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn contains_example(folder: &Path) -> Result<bool> {
-    for entry in
-        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?
-    {
-        let path = entry?.path();
-        let found = if path.is_dir() {
-            contains_example(&path)?
-        } else {
-            path.extension().is_some_and(|extension| extension == "rs")
-                && begins_example(&fs::read_to_string(&path)?)
-        };
-        if found {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Whether a doc comment opens a code block that is not marked as another language than Rust.
-fn begins_example(source: &str) -> bool {
-    source.lines().map(str::trim_start).any(|line| {
-        let comment = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));
-        comment.is_some_and(|text| {
-            matches!(text.trim(), "```" | "```rust" | "```no_run" | "```should_panic")
-        })
-    })
+/// Whether a library has an example to compile, a code block that is not marked as another language
+/// than Rust: running rustdoc without any costs seconds.
+async fn has_doc_tests() -> Result<bool> {
+    let begins = r"^\s*//[/!] ```(rust|no_run|should_panic)?$";
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let mut search = Command::new("grep");
+    search
+        .args(["-rqE", "--include=*.rs", begins, "crates", "jobs", "tests/kit"])
+        .current_dir(root);
+    Ok(search.status().await?.success())
 }

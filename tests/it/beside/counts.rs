@@ -43,7 +43,7 @@ async fn wrong_counters(fixture: &Fixture) -> Result<Vec<Value>> {
          select to_jsonb(counted) from counted
          where (follower_count, following_count) <> (followers, following)"
     );
-    Ok(sqlx::query_scalar(testkit::put_together(statement)).fetch_all(&fixture.pool).await?)
+    Ok(sqlx::query_scalar(testkit::put_together(statement)).fetch_all(&fixture.pool()).await?)
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn counters_are_right_although_the_server_makes_a_relation_meanwhile() -> 
         (Flavour::Pleroma22, &["rm alice --yes"]),
     ] {
         for command in commands {
-            let fixture = Fixture::new(flavour).await?;
+            let fixture = Fixture::beside(flavour).await?;
             let [alice, bob, dora] = [
                 fixture.world.local("alice").await?,
                 fixture.world.local("bob").await?,

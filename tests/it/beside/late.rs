@@ -9,7 +9,7 @@ use super::*;
 async fn take_out(fixture: &Fixture, table: &str, id: &str) -> Result<Value> {
     let statement = format!("delete from {table} t where t.id::text = $1 returning to_jsonb(t)");
     let statement = testkit::put_together(statement);
-    Ok(sqlx::query_scalar(statement).bind(id).fetch_one(&fixture.pool).await?)
+    Ok(sqlx::query_scalar(statement).bind(id).fetch_one(&fixture.pool()).await?)
 }
 
 /// Inserts the row again, in a transaction of the server.
@@ -29,7 +29,7 @@ fn figures(done: &Done) -> Result<[i64; 3]> {
 }
 
 async fn count(fixture: &Fixture, statement: &'static str) -> Result<i64> {
-    Ok(sqlx::query_scalar(statement).fetch_one(&fixture.pool).await?)
+    Ok(sqlx::query_scalar(statement).fetch_one(&fixture.pool()).await?)
 }
 
 /// Runs a command on alice and blocks it at her post. Meanwhile an older like of hers is committed
@@ -54,7 +54,7 @@ async fn with_a_late_like(fixture: &Fixture, alice: &Account, command: &str) -> 
 #[tokio::test]
 async fn a_like_that_is_committed_behind_the_run_is_taken_back_as_well() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::new(flavour).await?;
+        let fixture = Fixture::beside(flavour).await?;
         let alice = fixture.world.local("alice").await?;
         let done = with_a_late_like(&fixture, &alice, "user delete_activities").await?;
         ensure!(figures(&done)? == [1, 2, 2], "{flavour}");
@@ -72,7 +72,7 @@ async fn a_like_that_is_committed_behind_the_run_is_taken_back_as_well() -> Resu
 #[tokio::test]
 async fn a_relation_that_is_accepted_between_two_steps_of_a_removal_ends_as_well() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::new(flavour).await?;
+        let fixture = Fixture::beside(flavour).await?;
         let alice = fixture.world.local("alice").await?;
         let bob = fixture.world.local("bob").await?;
         alice.requests_to_follow(&bob).await?;
@@ -95,10 +95,10 @@ async fn a_relation_that_is_accepted_between_two_steps_of_a_removal_ends_as_well
 
 #[tokio::test]
 async fn what_an_account_whose_row_goes_has_written_late_goes_before_the_row() -> Result<()> {
-    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let fixture = Fixture::beside(Flavour::Pleroma).await?;
     let alice = fixture.world.local("alice").await?;
     sqlx::raw_sql("update users set is_confirmed = false where nickname = 'alice'")
-        .execute(&fixture.pool)
+        .execute(&fixture.pool())
         .await?;
     let done = with_a_late_like(&fixture, &alice, "user rm").await?;
     ensure!(done.code == 0, "{done:?}");
@@ -111,7 +111,7 @@ async fn what_an_account_whose_row_goes_has_written_late_goes_before_the_row() -
 
 #[tokio::test]
 async fn what_the_server_has_deleted_before_its_turn_is_reported() -> Result<()> {
-    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let fixture = Fixture::beside(Flavour::Pleroma).await?;
     let alice = fixture.world.local("alice").await?;
     alice.posts("one").create().await?;
     let deleted = alice.posts("two").create().await?;
@@ -144,7 +144,7 @@ async fn what_the_server_has_deleted_before_its_turn_is_reported() -> Result<()>
 #[tokio::test]
 async fn an_account_that_is_committed_behind_the_run_is_confirmed_as_well() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::new(flavour).await?;
+        let fixture = Fixture::beside(flavour).await?;
         let early = fixture.world.local("early").await?;
         let other = fixture.world.local("other").await?;
         let (unconfirm, unconfirmed) = if flavour == Flavour::Pleroma22 {
@@ -158,7 +158,7 @@ async fn an_account_that_is_committed_behind_the_run_is_confirmed_as_well() -> R
                 "select count(*) from users where not is_confirmed",
             )
         };
-        sqlx::raw_sql(unconfirm).execute(&fixture.pool).await?;
+        sqlx::raw_sql(unconfirm).execute(&fixture.pool()).await?;
         let row = take_out(&fixture, "users", &early.id().to_string()).await?;
         let mut late = fixture.request().await?;
         put_back(&mut late, "users", &row).await?;

@@ -8,40 +8,21 @@ use std::process::{Child, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use sqlx::{PgPool, PgTransaction};
-use testkit::{Account, Database, Flavour, World};
+use sqlx::PgTransaction;
+use testkit::{Account, Done, Flavour};
 
-use crate::{
-    program::{Done, Ostrakon},
-    worker::stuck,
-};
-
-/// A server's database, the program on it, and the server's own transactions.
-struct Fixture {
-    pool: PgPool,
-    world: World,
-    ostrakon: Ostrakon,
-    // Dropped last: dropping it ends every connection to the database.
-    _database: Database,
-}
+use crate::{fixture::Fixture, worker::stuck};
 
 impl Fixture {
-    async fn new(flavour: Flavour) -> Result<Self> {
-        let database = Database::create(flavour).await?;
-        let ostrakon = Ostrakon::with_least_rights(&database)
-            .await?
-            .with("OSTRAKON_REDIS_URL", "redis://127.0.0.1:1/0")
-            .with("OSTRAKON_SERVER_PUBLISH_WAIT", "0s")
-            .with("OSTRAKON_FEDERATION_PER_SECOND", "1000000")
+    /// Creates a database in which transactions of the server hold rows.
+    async fn beside(flavour: Flavour) -> Result<Self> {
+        let mut fixture = Self::without_server(flavour).await?;
+        fixture.ostrakon = fixture
+            .ostrakon
             // The tests hold rows until another session waits for them, however long that takes.
             .with("OSTRAKON_BATCH_LOCK_TIMEOUT", "1m")
             .with("OSTRAKON_BATCH_STATEMENT_TIMEOUT", "2m");
-        Ok(Self {
-            pool: database.pool(),
-            world: World::new(&database),
-            ostrakon,
-            _database: database,
-        })
+        Ok(fixture)
     }
 
     /// Starts a command that will have to wait for something.
@@ -58,7 +39,7 @@ impl Fixture {
 
     /// Begins a transaction of the server.
     async fn request(&self) -> Result<PgTransaction<'static>> {
-        Ok(self.pool.begin().await?)
+        Ok(self.pool().begin().await?)
     }
 
     /// Begins a transaction that holds an object: the batch that reaches the object waits.
@@ -73,6 +54,6 @@ impl Fixture {
 
     /// Waits until a batch waits for a transaction of the server.
     async fn stuck(&self) -> Result<()> {
-        stuck(&self.pool, 1).await
+        stuck(&self.pool(), 1).await
     }
 }

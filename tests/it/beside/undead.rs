@@ -3,6 +3,7 @@
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::json;
+use sqlx::PgPool;
 use testkit::Post;
 use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
@@ -170,7 +171,7 @@ const WRONG: &str = "
 
 async fn wrong(fixture: &Fixture, posts: &[Post]) -> Result<Vec<String>> {
     let rows: Vec<i64> = posts.iter().map(|post| post.object_row).collect();
-    Ok(sqlx::query_scalar(WRONG).bind(rows).fetch_all(&fixture.pool).await?)
+    Ok(sqlx::query_scalar(WRONG).bind(rows).fetch_all(&fixture.pool()).await?)
 }
 
 #[tokio::test]
@@ -181,7 +182,7 @@ async fn what_the_server_writes_over_a_tombstone_is_buried_again() -> Result<()>
         (Flavour::Akkoma, "delete_activities"),
         (Flavour::Pleroma22, "delete_activities"),
     ] {
-        let mut fixture = Fixture::new(flavour).await?;
+        let mut fixture = Fixture::beside(flavour).await?;
         fixture.ostrakon = fixture.ostrakon.with("OSTRAKON_BATCH_LATE_WRITES", "30s");
         let alice = fixture.world.local("alice").await?;
         let bob = fixture.world.local("bob").await?;
@@ -202,12 +203,12 @@ async fn what_the_server_writes_over_a_tombstone_is_buried_again() -> Result<()>
         let mut late = Vec::new();
         for (action, post) in ACTIONS.iter().zip(&posts) {
             late.extend(
-                LateWrite::begin(&fixture.pool, *action, carl.ap_id(), &post.object).await?,
+                LateWrite::begin(&fixture.pool(), *action, carl.ap_id(), &post.object).await?,
             );
         }
         for other in [&answered, &liked, &boosted] {
             late.extend(
-                LateWrite::begin(&fixture.pool, ServerAction::Like, carl.ap_id(), &other.object)
+                LateWrite::begin(&fixture.pool(), ServerAction::Like, carl.ap_id(), &other.object)
                     .await?,
             );
         }
@@ -216,7 +217,7 @@ async fn what_the_server_writes_over_a_tombstone_is_buried_again() -> Result<()>
         eventually("a run that waits for others", async || {
             ensure!(command.try_wait()?.is_none(), "it is over already");
             let waits = "select run_id from ostrakon.run_events where event = 'waiting' limit 1";
-            Ok(sqlx::query_scalar::<_, String>(waits).fetch_optional(&fixture.pool).await?)
+            Ok(sqlx::query_scalar::<_, String>(waits).fetch_optional(&fixture.pool()).await?)
         })
         .await?;
         for write in late {
@@ -228,10 +229,10 @@ async fn what_the_server_writes_over_a_tombstone_is_buried_again() -> Result<()>
         ensure!(wrong.is_empty(), "{flavour}: {wrong:#?}");
         let reported = "select coalesce(sum((detail ->> 'posts')::bigint), 0)::bigint
                     from ostrakon.run_events where event = 'set_right'";
-        let reported: i64 = sqlx::query_scalar(reported).fetch_one(&fixture.pool).await?;
+        let reported: i64 = sqlx::query_scalar(reported).fetch_one(&fixture.pool()).await?;
         ensure!(reported == 5, "{flavour}: {reported} posts were buried again");
         let kept: i64 = sqlx::query_scalar("select count(*) from ostrakon.batch_writes")
-            .fetch_one(&fixture.pool)
+            .fetch_one(&fixture.pool())
             .await?;
         ensure!(kept == 0, "{flavour}: {kept} batches are still remembered");
     }
@@ -248,7 +249,7 @@ async fn a_counter_that_is_written_back_between_two_batches_is_right_at_the_end(
         (Flavour::Akkoma, false),
         (Flavour::Pleroma22, true),
     ] {
-        let mut fixture = Fixture::new(flavour).await?;
+        let mut fixture = Fixture::beside(flavour).await?;
         fixture.ostrakon = fixture
             .ostrakon
             // The run would also wait for the transaction that holds a post.
@@ -267,7 +268,7 @@ async fn a_counter_that_is_written_back_between_two_batches_is_right_at_the_end(
         let last = alice.posts("last").create().await?;
 
         let late =
-            LateWrite::begin(&fixture.pool, ServerAction::Like, dora.ap_id(), &answered.object)
+            LateWrite::begin(&fixture.pool(), ServerAction::Like, dora.ap_id(), &answered.object)
                 .await?;
         let held =
             fixture.hold_object(if by_another_run { last.object_row } else { second.object_row });
@@ -277,7 +278,7 @@ async fn a_counter_that_is_written_back_between_two_batches_is_right_at_the_end(
             let gone = "select id from objects where id = $1 and data ->> 'type' = 'Tombstone'";
             Ok(sqlx::query_scalar::<_, i64>(gone)
                 .bind(first.object_row)
-                .fetch_optional(&fixture.pool)
+                .fetch_optional(&fixture.pool())
                 .await?)
         })
         .await?;
@@ -293,7 +294,7 @@ async fn a_counter_that_is_written_back_between_two_batches_is_right_at_the_end(
         let wrong = wrong(&fixture, &[first, second, last]).await?;
         ensure!(wrong.is_empty(), "{flavour}, {by_another_run}: {wrong:#?}");
         let kept: i64 = sqlx::query_scalar("select count(*) from ostrakon.lowered_counters")
-            .fetch_one(&fixture.pool)
+            .fetch_one(&fixture.pool())
             .await?;
         ensure!(kept == 0, "{flavour}: {kept} counters are still remembered");
     }
@@ -346,7 +347,7 @@ async fn nothing_is_wrong_after_a_deletion_among_many_writers() -> Result<()> {
         Ok(seed) => seed.parse()?,
         Err(_) => rand::random(),
     };
-    let mut fixture = Fixture::new(Flavour::Pleroma).await?;
+    let mut fixture = Fixture::beside(Flavour::Pleroma).await?;
     fixture.ostrakon = fixture
         .ostrakon
         .with("OSTRAKON_BATCH_LATE_WRITES", "30s")
@@ -367,7 +368,7 @@ async fn nothing_is_wrong_after_a_deletion_among_many_writers() -> Result<()> {
     objects.push(answered.object.clone());
     for number in 0..WRITERS {
         let fan = fixture.world.remote(&format!("fan{number}"), "far.example").await?;
-        let (pool, by) = (fixture.pool.clone(), fan.ap_id().to_owned());
+        let (pool, by) = (fixture.pool().clone(), fan.ap_id().to_owned());
         writers.spawn(writer(pool, by, objects.clone(), seed ^ number, stop.clone()));
     }
     let command = fixture.begin("user delete_activities alice --yes --inline --json")?;

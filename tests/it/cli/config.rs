@@ -6,7 +6,7 @@ use anyhow::Result;
 use tempfile::TempDir;
 
 use super::redacted;
-use crate::program::{Done, Ostrakon};
+use testkit::{Done, Ostrakon};
 
 /// A config file that is deleted together with the guard.
 fn file(text: &str, mode: u32) -> Result<(TempDir, PathBuf)> {

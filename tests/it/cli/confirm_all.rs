@@ -4,13 +4,12 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 use sqlx::postgres::PgPoolOptions;
-use testkit::{Account, Flavour, Postgres, PostgresOptions};
+use testkit::{Account, Flavour, Ostrakon, Postgres, PostgresOptions};
 
 use super::{
     FLAVOURS, Fixture,
     reported::{person, reads_anew},
 };
-use crate::program::Ostrakon;
 
 /// Alice and Bob, unconfirmed; Boss, an admin; Carol, deactivated.
 async fn fixture(flavour: Flavour) -> Result<(Fixture, Vec<Account>)> {

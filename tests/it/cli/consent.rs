@@ -1,10 +1,9 @@
 //! Dry runs and confirmations.
 
 use anyhow::Result;
-use testkit::Flavour;
+use testkit::{Done, Flavour};
 
 use super::{Fixture, redacted};
-use crate::program::Done;
 
 async fn fixture() -> Result<Fixture> {
     let fixture = Fixture::new(Flavour::Pleroma).await?;

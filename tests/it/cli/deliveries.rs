@@ -8,10 +8,9 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::Value;
-use testkit::{Account, Flavour, flake_text};
+use testkit::{Account, Done, Flavour, Ostrakon, flake_text};
 
 use super::{FLAVOURS, Fixture};
-use crate::program::{Done, Ostrakon};
 
 /// The job for a delivery: the columns that the tests read.
 #[derive(Debug, Clone, sqlx::FromRow)]

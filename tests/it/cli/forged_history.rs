@@ -74,7 +74,7 @@ async fn a_thief_of_the_role_stays_visible() -> Result<()> {
 #[tokio::test]
 async fn rights_of_earlier_versions_are_taken_back() -> Result<()> {
     let fixture = Fixture::new(Flavour::Pleroma).await?;
-    let owner = crate::program::Ostrakon::on(&fixture.database);
+    let owner = testkit::Ostrakon::on(&fixture.database);
     fixture
         .sql("grant insert on ostrakon.actions, ostrakon.runs, ostrakon.run_events to ostrakon_least")
         .await?;

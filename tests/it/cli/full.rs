@@ -7,10 +7,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use testkit::Flavour;
+use testkit::{Done, Flavour, Ostrakon};
 
 use super::Fixture;
-use crate::program::{Done, Ostrakon};
 
 /// A disk that is always full.
 fn full() -> Result<File> {

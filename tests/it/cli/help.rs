@@ -1,8 +1,7 @@
 //! Every command explains itself; the explanation is a snapshot.
 
 use anyhow::Result;
-
-use crate::program::Ostrakon;
+use testkit::Ostrakon;
 
 /// Lists the commands below a command, as its help names them.
 fn below(ostrakon: &Ostrakon, command: &str) -> Result<Vec<String>> {

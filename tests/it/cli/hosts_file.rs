@@ -5,10 +5,9 @@ use std::{fs, thread};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::Flavour;
+use testkit::{Done, Flavour};
 
 use super::{FLAVOURS, Fixture, redacted};
-use crate::program::Done;
 
 /// A server with accounts of three hosts, and a folder for files.
 struct Place {

@@ -1,8 +1,7 @@
 //! `user convert_id`, without a database.
 
 use anyhow::Result;
-
-use crate::program::Ostrakon;
+use testkit::Ostrakon;
 
 #[test]
 fn ids_are_converted_without_a_database() -> Result<()> {

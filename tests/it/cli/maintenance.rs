@@ -1,10 +1,9 @@
 //! Maintenance of tables after a large run.
 
 use anyhow::{Context as _, Result, ensure};
-use testkit::Flavour;
+use testkit::{Done, Flavour, Ostrakon};
 
 use super::Fixture;
-use crate::program::{Done, Ostrakon};
 
 /// Creates alice and `others` more accounts, all unconfirmed, and turns autovacuum off for the
 /// tables that the job writes.

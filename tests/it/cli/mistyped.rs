@@ -1,8 +1,7 @@
 //! Commands that do not exist.
 
 use anyhow::Result;
-
-use crate::program::Ostrakon;
+use testkit::Ostrakon;
 
 #[test]
 fn words_of_other_programs_are_understood() -> Result<()> {

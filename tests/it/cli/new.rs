@@ -8,10 +8,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use testkit::Flavour;
+use testkit::{Done, Flavour};
 
 use super::{FLAVOURS, Fixture, redacted};
-use crate::program::Done;
 
 /// A server with one account, so that its address is known.
 async fn fixture(flavour: Flavour) -> Result<Fixture> {

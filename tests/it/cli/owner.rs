@@ -3,9 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use testkit::{Database, Flavour, postgres_folder, put_together};
-
-use crate::program::{Done, Ostrakon};
+use testkit::{Database, Done, Flavour, Ostrakon, postgres_folder, put_together};
 
 const OWNER: &str = "ostrakon_test_owner";
 

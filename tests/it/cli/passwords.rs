@@ -170,7 +170,7 @@ async fn a_password_must_come_from_one_place_and_be_there() -> Result<()> {
             .stderr(Stdio::piped())
             .spawn()?;
         let _unread = child.stdin.take().context("no input")?.write_all(input);
-        let done = crate::program::Done::from(child.wait_with_output()?);
+        let done = testkit::Done::from(child.wait_with_output()?);
         Ok((done.code, done.stderr))
     };
     let endless = vec![b'x'; 70_000];

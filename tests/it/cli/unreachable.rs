@@ -7,10 +7,10 @@ use std::{
 };
 
 use anyhow::Result;
-use testkit::{Database, Flavour};
+use testkit::{Database, Done, Flavour, Ostrakon};
 
-use super::{Fixture, NOWHERE, redacted};
-use crate::program::{Done, Ostrakon};
+use super::redacted;
+use crate::fixture::{Fixture, NOWHERE};
 
 /// Must never be shown.
 const SECRET: &str = "hunter2";

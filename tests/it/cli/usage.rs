@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
-
-use crate::program::Ostrakon;
+use testkit::Ostrakon;
 
 fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()

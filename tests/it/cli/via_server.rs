@@ -2,10 +2,9 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use testkit::{Flavour, flake_text};
+use testkit::{Flavour, Ostrakon, flake_text};
 
 use super::{FLAVOURS, Fixture, reported::reads_anew};
-use crate::program::Ostrakon;
 
 /// Jobs that leave posts to the server, with the time between each one and the one before it.
 async fn purges(fixture: &Fixture) -> Result<Vec<(Value, f64)>> {

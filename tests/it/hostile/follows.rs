@@ -18,7 +18,7 @@ async fn whatever_follows_say_they_are_taken_back() -> Result<()> {
 }
 
 async fn are_taken_back(flavour: Flavour, documents: &mut Documents) -> Result<()> {
-    let fixture = Fixture::new(flavour).await?;
+    let fixture = Fixture::without_server(flavour).await?;
     let alice = fixture.world.local("alice").await?;
     let mut others = Vec::new();
     for number in 0..12 {

@@ -58,7 +58,7 @@ async fn seed(fixture: &Fixture) -> Result<Account> {
 
 #[tokio::test]
 async fn memory_does_not_follow_the_size_of_rows() -> Result<()> {
-    let fixture = Fixture::new(Flavour::Akkoma).await?;
+    let fixture = Fixture::without_server(Flavour::Akkoma).await?;
     let alice = seed(&fixture).await?;
     let (code, mib) = run_watched(&fixture, "user delete_activities alice --yes --inline")?;
     assert_eq!(code, 0);

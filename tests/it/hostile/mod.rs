@@ -14,43 +14,12 @@ use std::env;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use sqlx::PgPool;
-use testkit::{Account, Database, Flavour, World};
+use testkit::Account;
 
-use crate::program::{Done, Ostrakon};
+use crate::fixture::Fixture;
 use documents::Documents;
 
-/// A server's database, and the program on it with the least rights.
-struct Fixture {
-    database: Database,
-    world: World,
-    ostrakon: Ostrakon,
-}
-
 impl Fixture {
-    async fn new(flavour: Flavour) -> Result<Self> {
-        let database = Database::create(flavour).await?;
-        let ostrakon = Ostrakon::with_least_rights(&database)
-            .await?
-            .with("OSTRAKON_REDIS_URL", "redis://127.0.0.1:1/0")
-            .with("OSTRAKON_SERVER_PUBLISH_WAIT", "0s")
-            .with("OSTRAKON_FEDERATION_PER_SECOND", "1000000");
-        Ok(Self { world: World::new(&database), database, ostrakon })
-    }
-
-    fn pool(&self) -> PgPool {
-        self.database.pool()
-    }
-
-    fn run(&self, line: &str) -> Result<Done> {
-        self.ostrakon.run(&line.split_whitespace().collect::<Vec<_>>())
-    }
-
-    async fn sql(&self, statement: &'static str) -> Result<()> {
-        sqlx::raw_sql(statement).execute(&self.pool()).await?;
-        Ok(())
-    }
-
     /// Number that a statement returns for an account (`$1`: its ActivityPub id).
     async fn number(&self, statement: &'static str, account: &Account) -> Result<i64> {
         sqlx::query_scalar(statement)

@@ -49,7 +49,7 @@ const SLOW: &str = "create function dawdle() returns trigger language plpgsql as
 #[tokio::test]
 async fn what_is_too_much_for_a_batch_goes_in_portions() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::new(flavour).await?;
+        let fixture = Fixture::without_server(flavour).await?;
         let alice = fixture.world.local("alice").await?;
         alice.posts("before").create().await?;
         let loved = alice.posts("loved").create().await?;
@@ -84,7 +84,7 @@ async fn what_is_too_much_for_a_batch_goes_in_portions() -> Result<()> {
 
 #[tokio::test]
 async fn so_do_the_notifications_of_a_single_post() -> Result<()> {
-    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let fixture = Fixture::without_server(Flavour::Pleroma).await?;
     let alice = fixture.world.local("alice").await?;
     let loved = alice.posts("loved").create().await?;
     crowd(&fixture, &loved, &alice, 300).await?;

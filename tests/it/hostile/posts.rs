@@ -48,7 +48,7 @@ async fn whatever_strangers_wrote_goes() -> Result<()> {
 }
 
 async fn goes(flavour: Flavour, documents: &mut Documents) -> Result<()> {
-    let fixture = Fixture::new(flavour).await?;
+    let fixture = Fixture::without_server(flavour).await?;
     let alice = fixture.world.local("alice").await?;
     let carl = fixture.world.remote("carl", "far.example").await?;
     let bob = fixture.world.local("bob").await?;
@@ -136,7 +136,7 @@ async fn foreign_counters_neither_fail_nor_lose_their_meaning() -> Result<()> {
         ("\"99999999999999999999\"", "\"99999999999999999999\""),
         ("{\"a\": [1]}", "{\"a\": [1]}"),
     ];
-    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let fixture = Fixture::without_server(Flavour::Pleroma).await?;
     let alice = fixture.world.local("alice").await?;
     let bob = fixture.world.local("bob").await?;
     let mut parents = Vec::new();

@@ -8,7 +8,7 @@ use super::Fixture;
 #[tokio::test]
 async fn all_rows_of_an_object_are_buried() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::new(flavour).await?;
+        let fixture = Fixture::without_server(flavour).await?;
         let alice = fixture.world.local("alice").await?;
         let bob = fixture.world.local("bob").await?;
         let parent = bob.posts("parent").create().await?;
@@ -53,7 +53,7 @@ async fn objects_beyond_four_bytes_are_deleted() -> Result<()> {
     // A deactivated account: ostrakon checks who fetched its posts, in a table with smaller
     // numbers.
     for flavour in [Flavour::Pleroma, Flavour::Akkoma] {
-        let fixture = Fixture::new(flavour).await?;
+        let fixture = Fixture::without_server(flavour).await?;
         fixture.sql("alter sequence objects_id_seq restart with 3000000000").await?;
         let alice = fixture.world.local("alice").await?;
         let carl = fixture.world.remote("carl", "far.example").await?;
@@ -68,7 +68,7 @@ async fn objects_beyond_four_bytes_are_deleted() -> Result<()> {
 
 #[tokio::test]
 async fn a_row_that_another_table_needs_is_parked_and_the_rest_goes() -> Result<()> {
-    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let fixture = Fixture::without_server(Flavour::Pleroma).await?;
     let alice = fixture.world.local("alice").await?;
     let bob = fixture.world.local("bob").await?;
     for number in 0..5 {

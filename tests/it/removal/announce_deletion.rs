@@ -7,13 +7,13 @@ use serde_json::json;
 use sqlx::PgPool;
 use testkit::{Flavour, flake_text};
 
-use super::{Fixture, inboxes};
+use super::{Removal, inboxes};
 use crate::worker::eventually;
 
 #[tokio::test]
 async fn each_reachable_inbox_of_followers_is_informed_once() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::new(flavour).await?;
+        let fixture = Removal::new(flavour).await?;
         let world = &fixture.world;
         for (nickname, host) in [
             ("carl", "far.example"),
@@ -72,7 +72,7 @@ const PLEROMA_2_10: &str =
 #[tokio::test]
 async fn pleroma_2_10_gets_no_deliveries_to_unreachable_hosts_and_attempts_others_more_often()
 -> Result<()> {
-    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let fixture = Removal::new(Flavour::Pleroma).await?;
     fixture.sql(PLEROMA_2_10).await?;
     for (nickname, host) in [("carl", "far.example"), ("otto", "old.example")] {
         fixture.world.remote(nickname, host).await?.follows(&fixture.alice).await?;
@@ -102,7 +102,7 @@ async fn pleroma_2_10_gets_no_deliveries_to_unreachable_hosts_and_attempts_other
 async fn posts_are_delivered_only_when_asked_for() -> Result<()> {
     for flavour in Flavour::ALL {
         for (option, expected) in [("", 1), (" --federate-posts", 3)] {
-            let fixture = Fixture::new(flavour).await?;
+            let fixture = Removal::new(flavour).await?;
             fixture.world.remote("carl", "far.example").await?.follows(&fixture.alice).await?;
             fixture.alice.posts("hello").public().create().await?;
             fixture.alice.posts("hello again").public().create().await?;
@@ -132,7 +132,7 @@ async fn standing(pool: &PgPool) -> Result<(String, Option<String>, bool)> {
 #[tokio::test]
 async fn a_row_goes_when_the_server_has_delivered_and_forgotten_it() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::new(flavour).await?;
+        let fixture = Removal::new(flavour).await?;
         fixture.never_confirmed().await?;
         fixture.world.remote("carl", "far.example").await?.follows(&fixture.alice).await?;
         let child = fixture
@@ -156,7 +156,7 @@ async fn a_row_goes_when_the_server_has_delivered_and_forgotten_it() -> Result<(
             assert!(row["keys"].is_string(), "{flavour}: the server has to sign with them");
         }
         let refreshes: Vec<_> = fixture
-            .rows()
+            .state()
             .await?
             .rows("oban_jobs")
             .iter()
@@ -186,7 +186,7 @@ async fn a_row_goes_when_the_server_has_delivered_and_forgotten_it() -> Result<(
                 )
                 .await?;
         }
-        let done = crate::program::Done::from(child.wait_with_output()?);
+        let done = testkit::Done::from(child.wait_with_output()?);
         assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
         assert!(fixture.alice_row().await.is_err(), "{flavour}: the row is still there");
         let attempts: i32 =
@@ -202,7 +202,7 @@ async fn a_row_goes_when_the_server_has_delivered_and_forgotten_it() -> Result<(
 #[tokio::test]
 async fn a_server_that_does_not_deliver_is_not_waited_for_for_ever() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::new(flavour).await?;
+        let fixture = Removal::new(flavour).await?;
         fixture.never_confirmed().await?;
         fixture.world.remote("carl", "far.example").await?.follows(&fixture.alice).await?;
         let ostrakon = fixture.ostrakon.clone().with("OSTRAKON_SERVER_PUBLISH_WAIT", "500ms");
@@ -221,7 +221,7 @@ async fn a_server_that_does_not_deliver_is_not_waited_for_for_ever() -> Result<(
 #[tokio::test]
 async fn a_row_waits_for_deliveries_that_are_not_yet_due() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::new(flavour).await?;
+        let fixture = Removal::new(flavour).await?;
         fixture.never_confirmed().await?;
         let stranger = fixture.world.remote("sam", "stranger.example").await?;
         fixture.alice.follows(&stranger).await?;
@@ -281,7 +281,7 @@ async fn a_row_waits_for_deliveries_that_are_not_yet_due() -> Result<()> {
 
 #[tokio::test]
 async fn a_row_that_goes_at_once_is_not_refreshed() -> Result<()> {
-    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let fixture = Removal::new(Flavour::Pleroma).await?;
     fixture.never_confirmed().await?;
     let done = fixture.run("user rm alice --yes --inline")?;
     assert_eq!(done.code, 0, "{done:?}");

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use testkit::Flavour;
 
-use super::Fixture;
+use super::Removal;
 
 #[tokio::test]
 async fn what_quick_rows_have_taught_is_forgotten_before_the_posts() -> Result<()> {
-    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let fixture = Removal::new(Flavour::Pleroma).await?;
     for number in 0..60 {
         fixture.alice.posts(&format!("post {number}")).create().await?;
     }

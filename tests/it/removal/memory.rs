@@ -4,10 +4,10 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use testkit::{Flavour, flake_text};
 
-use super::Fixture;
+use super::Removal;
 
 /// Jobs for the server, oldest first.
-async fn jobs(fixture: &Fixture) -> Result<Vec<Value>> {
+async fn jobs(fixture: &Removal) -> Result<Vec<Value>> {
     let jobs = sqlx::query_scalar(
         "select jsonb_build_array(queue, worker, max_attempts, state, args) from oban_jobs order by id",
     );
@@ -21,7 +21,7 @@ fn is(job: &Value, op: &str) -> bool {
 #[tokio::test]
 async fn akkoma_removes_it_when_nothing_else_is_left_to_do() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::new(flavour).await?;
+        let fixture = Removal::new(flavour).await?;
         let bob = fixture.world.local("bob").await?;
         fixture.world.remote("carl", "far.example").await?.follows(&fixture.alice).await?;
         bob.follows(&fixture.alice).await?;
@@ -52,7 +52,7 @@ async fn akkoma_removes_it_when_nothing_else_is_left_to_do() -> Result<()> {
 
 #[tokio::test]
 async fn nobody_is_asked_when_the_server_shall_not_be_informed() -> Result<()> {
-    let fixture = Fixture::new(Flavour::Akkoma).await?;
+    let fixture = Removal::new(Flavour::Akkoma).await?;
     let ostrakon = fixture.ostrakon.clone().with("OSTRAKON_SERVER_REFRESH", "off");
     let done = ostrakon.run(&["user", "rm", "alice", "--yes", "--inline"])?;
     assert_eq!(done.code, 0, "{done:?}");
@@ -63,11 +63,11 @@ async fn nobody_is_asked_when_the_server_shall_not_be_informed() -> Result<()> {
 
 #[tokio::test]
 async fn pleroma_2_1_names_its_columns_otherwise() -> Result<()> {
-    let fixture = Fixture::new(Flavour::Pleroma22).await?;
+    let fixture = Removal::new(Flavour::Pleroma22).await?;
     fixture
         .sql("alter table users rename is_locked to locked; update users set locked = true")
         .await?;
-    crate::program::Ostrakon::renew_least_rights(&fixture.database).await?;
+    testkit::Ostrakon::renew_least_rights(&fixture.database).await?;
     let done = fixture.run("user rm alice --yes --inline")?;
     assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
     let row = fixture.alice_row().await?;

@@ -6,45 +6,33 @@ mod memory;
 mod owned_rows;
 mod silence;
 
+use std::ops::Deref;
+
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use testkit::{Account, Database, Flavour, State, World, snapshot};
+use testkit::{Account, Flavour};
 
-use crate::program::{Done, Ostrakon};
+use crate::fixture::Fixture;
 
 /// A server's database with alice in it, and the program on it.
-struct Fixture {
-    database: Database,
-    world: World,
+struct Removal {
+    fixture: Fixture,
     alice: Account,
-    ostrakon: Ostrakon,
 }
 
-impl Fixture {
+impl Deref for Removal {
+    type Target = Fixture;
+
+    fn deref(&self) -> &Fixture {
+        &self.fixture
+    }
+}
+
+impl Removal {
     async fn new(flavour: Flavour) -> Result<Self> {
-        let database = Database::create(flavour).await?;
-        let world = World::new(&database);
-        let alice = world.local("alice").await?;
-        // No server is running whose deliveries could be awaited.
-        let ostrakon = Ostrakon::with_least_rights(&database)
-            .await?
-            .with("OSTRAKON_REDIS_URL", "redis://127.0.0.1:1/0")
-            .with("OSTRAKON_SERVER_PUBLISH_WAIT", "0s")
-            .with("OSTRAKON_FEDERATION_PER_SECOND", "1000000");
-        Ok(Self { database, world, alice, ostrakon })
-    }
-
-    fn run(&self, line: &str) -> Result<Done> {
-        self.ostrakon.run(&line.split_whitespace().collect::<Vec<_>>())
-    }
-
-    async fn rows(&self) -> Result<State> {
-        snapshot(&self.database.pool()).await
-    }
-
-    async fn sql(&self, statement: &'static str) -> Result<()> {
-        sqlx::raw_sql(statement).execute(&self.database.pool()).await?;
-        Ok(())
+        let fixture = Fixture::without_server(flavour).await?;
+        let alice = fixture.world.local("alice").await?;
+        Ok(Self { fixture, alice })
     }
 
     /// Makes alice's account one that was never confirmed, in the way of the flavour.
@@ -60,13 +48,13 @@ impl Fixture {
 
     /// Reads the arguments of the server's jobs with this `op`.
     async fn jobs(&self, op: &str) -> Result<Vec<Value>> {
-        let state = self.rows().await?;
+        let state = self.state().await?;
         let jobs = state.rows("oban_jobs").iter().filter(|job| job["args"]["op"] == op);
         Ok(jobs.map(|job| job["args"].clone()).collect())
     }
 
     async fn alice_row(&self) -> Result<Value> {
-        let state = self.rows().await?;
+        let state = self.state().await?;
         let row = state.rows("users").iter().find(|row| row["id"] == json!(self.alice.id()));
         row.cloned().context("alice's row is gone")
     }

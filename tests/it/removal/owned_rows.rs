@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use testkit::Flavour;
 
-use super::Fixture;
+use super::Removal;
 
 /// One row of each kind for alice, and one for bob.
 const ROWS: &str = "
@@ -38,22 +38,22 @@ const TABLES: [(&str, &str); 7] = [
 async fn what_the_original_leaves_behind_goes_when_asked_for() -> Result<()> {
     for flavour in Flavour::ALL {
         for (option, goes) in [("", false), (" --thorough", true)] {
-            let fixture = Fixture::new(flavour).await?;
+            let fixture = Removal::new(flavour).await?;
             let bob = fixture.world.local("bob").await?;
             let post = bob.posts("hello").create().await?;
             fixture.alice.bookmarks(&post).await?;
             fixture.sql(ROWS).await?;
-            let before = fixture.rows().await?;
+            let before = fixture.state().await?;
 
             let plan = fixture.run(&format!("user rm alice --dry-run --json{option}"))?;
-            assert!(before == fixture.rows().await?, "{flavour}: the plan wrote something");
+            assert!(before == fixture.state().await?, "{flavour}: the plan wrote something");
             let plan: Value = serde_json::from_str(&plan.stdout)?;
             let done = fixture.run(&format!("user rm alice --yes --inline --json{option}"))?;
             assert_eq!(done.code, 0, "{flavour}: {done:?}");
             let run: Value = serde_json::from_str(&done.stdout)?;
             assert_eq!(run["done"], plan["total"], "{flavour}");
 
-            let after = fixture.rows().await?;
+            let after = fixture.state().await?;
             let whose = |table: &str, column: &str, account: &testkit::Account| {
                 let is_theirs = |row: &&Value| row[column] == json!(account.id());
                 after.rows(table).iter().filter(is_theirs).count()
@@ -73,7 +73,7 @@ async fn what_the_original_leaves_behind_goes_when_asked_for() -> Result<()> {
 #[tokio::test]
 async fn a_row_that_reports_need_stays_and_is_named() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::new(flavour).await?;
+        let fixture = Removal::new(flavour).await?;
         fixture.never_confirmed().await?;
         fixture
             .sql(
@@ -86,7 +86,7 @@ async fn a_row_that_reports_need_stays_and_is_named() -> Result<()> {
         assert_eq!(done.code, 1, "{flavour}: {done:?}");
         assert!(done.stderr.contains("the only item is parked"), "{flavour}: {done:?}");
         assert_eq!(fixture.alice_row().await?["email"], json!(null), "{flavour}");
-        assert_eq!(fixture.rows().await?.rows("report_notes").len(), 1, "{flavour}");
+        assert_eq!(fixture.state().await?.rows("report_notes").len(), 1, "{flavour}");
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 use testkit::{Flavour, flake_text};
 
-use super::Fixture;
+use super::Removal;
 
 /// A session of alice.
 const SESSION: &str =
@@ -18,16 +18,16 @@ const SESSION: &str =
 #[tokio::test]
 async fn a_queued_removal_has_switched_the_account_off_and_signed_it_out() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::new(flavour).await?;
+        let fixture = Removal::new(flavour).await?;
         let boss = fixture.world.local("boss").await?;
         fixture.sql("update users set is_admin = true where nickname = 'boss'").await?;
         fixture.sql(SESSION).await?;
         fixture.alice.posts("hello").create().await?;
-        let before = fixture.rows().await?;
+        let before = fixture.state().await?;
 
         let done = fixture.run("user rm alice --yes --as BOSS")?;
         assert_eq!(done.code, 0, "{done:?}");
-        let after = fixture.rows().await?;
+        let after = fixture.state().await?;
         let row = fixture.alice_row().await?;
         let off = match flavour {
             Flavour::Pleroma22 => &row["deactivated"],
@@ -71,18 +71,18 @@ async fn a_queued_removal_has_switched_the_account_off_and_signed_it_out() -> Re
 #[tokio::test]
 async fn the_last_admin_is_removed_only_by_force() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::new(flavour).await?;
+        let fixture = Removal::new(flavour).await?;
         fixture.sql("update users set is_admin = true where nickname = 'alice'").await?;
         // Neither of these accounts could take over.
         let sleeper = fixture.world.local("sleeper").await?;
         sleeper.is_deactivated().await?;
         fixture.world.remote("far", "far.example").await?;
         fixture.sql("update users set is_admin = true where nickname <> 'alice'").await?;
-        let before = fixture.rows().await?;
+        let before = fixture.state().await?;
         let done = fixture.run("user rm alice --yes --inline")?;
         assert_eq!(done.code, 4, "{done:?}");
         assert!(done.stderr.contains("alice is the last admin"), "{done:?}");
-        assert!(before == fixture.rows().await?, "{flavour}");
+        assert!(before == fixture.state().await?, "{flavour}");
         let done = fixture.run("user rm alice --yes --inline --force")?;
         assert_eq!((done.stdout.as_str(), done.code), ("User alice deleted.\n", 0), "{done:?}");
     }
@@ -91,9 +91,9 @@ async fn the_last_admin_is_removed_only_by_force() -> Result<()> {
 
 #[tokio::test]
 async fn nobody_but_the_staff_can_be_named() -> Result<()> {
-    let fixture = Fixture::new(Flavour::Pleroma).await?;
+    let fixture = Removal::new(Flavour::Pleroma).await?;
     fixture.world.local("bob").await?;
-    let before = fixture.rows().await?;
+    let before = fixture.state().await?;
     for line in [
         "user rm alice --yes --inline --as bob",
         "user rm alice --yes --inline --as ghost",
@@ -103,7 +103,7 @@ async fn nobody_but_the_staff_can_be_named() -> Result<()> {
     ] {
         let done = fixture.run(line)?;
         assert_ne!(done.code, 0, "{line}");
-        assert!(before == fixture.rows().await?, "{line}");
+        assert!(before == fixture.state().await?, "{line}");
     }
     Ok(())
 }

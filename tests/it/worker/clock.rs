@@ -4,14 +4,13 @@
 use anyhow::{Result, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
-use testkit::Clock;
+use testkit::{Clock, Ostrakon};
 
 use super::{
     history::DELETE_ALICE,
     process::Worker,
     stage::{Stage, eventually, queue},
 };
-use crate::program::Ostrakon;
 
 /// The program, with the time of a clock.
 pub(super) fn with_clock(clock: &Clock, ostrakon: Ostrakon) -> Ostrakon {

@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use sqlx::PgTransaction;
-use testkit::{Database, Flavour, State, World, compare, snapshot};
+use testkit::{Database, Flavour, Ostrakon, State, World, compare, snapshot};
 
 use super::{
     process::Worker,
     stage::{BATCH, Stage, stuck},
 };
-use crate::program::Ostrakon;
 
 /// Runs at once.
 const RUNS: usize = 8;

@@ -2,14 +2,13 @@
 
 use anyhow::{Context as _, Result, ensure};
 use sqlx::{PgPool, postgres::PgPoolOptions};
-use testkit::{Flavour, Postgres, PostgresOptions};
+use testkit::{Flavour, Ostrakon, Postgres, PostgresOptions};
 
 use super::{
     history::{DELETE_ALICE, TOTAL, hold, is_like_the_twin, load_story},
     process::Worker,
     stage::{BATCH, Stage, eventually, quick, reaches, run, stuck},
 };
-use crate::program::Ostrakon;
 
 /// Writes down, as each transaction that changes a run commits, what it waits for.
 async fn watch_commits(pool: &PgPool) -> Result<()> {

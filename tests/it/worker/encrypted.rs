@@ -4,13 +4,12 @@ use std::{net::TcpListener, path::Path};
 
 use anyhow::{Result, ensure};
 use sqlx::{Executor as _, postgres::PgPoolOptions};
-use testkit::{Certificates, Flavour, Postgres, PostgresOptions, Redis, RedisOptions};
+use testkit::{Certificates, Flavour, Ostrakon, Postgres, PostgresOptions, Redis, RedisOptions};
 
 use super::{
     process::Worker,
     stage::{Stage, quick},
 };
-use crate::program::Ostrakon;
 
 fn text(path: &Path) -> String {
     path.display().to_string()

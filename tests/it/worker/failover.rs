@@ -2,14 +2,13 @@
 
 use anyhow::{Result, ensure};
 use sqlx::{Executor as _, PgPool, postgres::PgPoolOptions};
-use testkit::{Flavour, Postgres};
+use testkit::{Flavour, Ostrakon, Postgres};
 
 use super::{
     history::{DELETE_ALICE, hold, is_like_the_twin, load_story},
     process::Worker,
     stage::{queue, quick, short_leases, stuck},
 };
-use crate::program::Ostrakon;
 
 /// A primary with the community, its replica, and the program that is told of both.
 async fn pair() -> Result<(Postgres, PgPool, Postgres, Ostrakon)> {

@@ -10,7 +10,7 @@ use super::{
     process::Worker,
     stage::{BATCH, Stage},
 };
-use crate::program::Ostrakon;
+use testkit::Ostrakon;
 
 /// What SIGKILL is called in an exit status.
 const SIGKILL: i32 = 9;

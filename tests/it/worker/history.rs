@@ -2,11 +2,10 @@
 
 use anyhow::{Result, ensure};
 use sqlx::{PgPool, PgTransaction};
-use testkit::{Database, Flavour, State, World, compare, put_together, snapshot};
+use testkit::{Database, Flavour, Ostrakon, State, World, compare, put_together, snapshot};
 use tokio::sync::OnceCell;
 
 use super::stage::reaches;
-use crate::program::Ostrakon;
 
 /// The whole of the job that most tests run.
 pub(super) const TOTAL: i64 = 34;

@@ -4,14 +4,13 @@ use std::io::{BufRead as _, BufReader, Read as _};
 
 use anyhow::{Context as _, Result, ensure};
 use sqlx::{Executor as _, PgPool, postgres::PgPoolOptions};
-use testkit::{Flavour, Postgres, put_together};
+use testkit::{Flavour, Ostrakon, Postgres, put_together};
 
 use super::{
     history::load_story,
     process::Worker,
     stage::{Stage, quick},
 };
-use crate::program::Ostrakon;
 
 /// Settings that are told to a person instead, or that mean nothing to a session.
 const LEFT_ALONE: [&str; 4] = [

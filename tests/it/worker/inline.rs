@@ -12,7 +12,7 @@ use super::{
     process::Worker,
     stage::{BATCH, Stage, eventually},
 };
-use crate::program::Done;
+use testkit::Done;
 
 /// Sends a signal to a process that was started here.
 fn signal(child: &Child, name: &str) -> Result<()> {

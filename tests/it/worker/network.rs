@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use sqlx::PgTransaction;
-use testkit::{Link, Proxy};
+use testkit::{Link, Ostrakon, Proxy};
 
 use super::{
     process::{Worker, message},
     stage::{BATCH, Stage, eventually, queue, short_leases},
 };
-use crate::program::Ostrakon;
 
 /// 300 ms to a server and back, and up to 100 ms more.
 const SLOW: Link =

@@ -2,11 +2,10 @@
 
 use anyhow::{Context as _, Result, ensure};
 use sqlx::{ConnectOptions as _, Row as _, postgres::PgConnectOptions};
-use testkit::PgBouncer;
+use testkit::{Ostrakon, PgBouncer};
 use url::Url;
 
 use super::{process::Worker, stage::Stage};
-use crate::program::Ostrakon;
 
 /// What a pooler is told to pass over at the start of a session: nothing, and what libpq's friends send.
 const PASSED_OVER: [&[(&str, &str)]; 2] =

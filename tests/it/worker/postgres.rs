@@ -2,14 +2,13 @@
 
 use anyhow::{Context as _, Result, ensure};
 use sqlx::postgres::PgPoolOptions;
-use testkit::{Flavour, Postgres};
+use testkit::{Flavour, Ostrakon, Postgres};
 
 use super::{
     history::{DELETE_ALICE, hold, is_like_the_twin, load_story},
     process::{Worker, message},
     stage::{Stage, eventually, queue, quick, short_leases, stuck},
 };
-use crate::program::Ostrakon;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_whose_connection_is_cut_is_done_again() -> Result<()> {

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::stage::DEADLINE;
-use crate::program::Ostrakon;
+use testkit::Ostrakon;
 
 /// A running `ostrakon worker`, killed on drop.
 pub(super) struct Worker {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::{process::Worker, stage::Stage};
-use crate::program::Ostrakon;
+use testkit::Ostrakon;
 
 /// After a worker was killed.
 const TAKE_OVER: Duration = Duration::from_secs(30);

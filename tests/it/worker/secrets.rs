@@ -10,13 +10,12 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use sqlx::{Connection as _, PgConnection, PgPool};
-use testkit::{Flavour, Postgres, Redis};
+use testkit::{Done, Flavour, Ostrakon, Postgres, Redis};
 
 use super::{
     history::load_story,
     stage::{eventually, reaches},
 };
-use crate::program::{Done, Ostrakon};
 
 const POSTGRES_PASSWORD: &str = "pg-Zx81sesame";
 const REDIS_PASSWORD: &str = "redis-Zx82sesame";

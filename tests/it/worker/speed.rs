@@ -9,7 +9,7 @@ use super::{
     process::Worker,
     stage::{BATCH, Stage, eventually},
 };
-use crate::program::Ostrakon;
+use testkit::Ostrakon;
 
 /// Waits for the first batch, and pauses the run while it rests.
 async fn rests_after_one_batch(stage: &Stage, id: &str) -> Result<()> {

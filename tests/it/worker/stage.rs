@@ -8,12 +8,11 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use sqlx::{FromRow, PgPool, PgTransaction};
-use testkit::{Database, Flavour, Redis};
+use testkit::{Database, Done, Flavour, Ostrakon, Redis};
 
 use super::history::{
     DELETE_ALICE, hold, is_like_the_twin, is_untouched, load_story, looks_for_deadlocks_after,
 };
-use crate::program::{Done, Ostrakon};
 
 /// How long anything may take that is waited for.
 pub(super) const DEADLINE: Duration = Duration::from_mins(1);

@@ -1,9 +1,7 @@
 //! When a worker refuses to start.
 
 use anyhow::{Result, ensure};
-use testkit::{Database, Flavour};
-
-use crate::program::Ostrakon;
+use testkit::{Database, Flavour, Ostrakon};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_needs_the_ledger() -> Result<()> {

@@ -17,7 +17,7 @@ use super::{
     process::Worker,
     stage::{BATCH, DEADLINE, Stage, eventually, run, stuck},
 };
-use crate::program::Ostrakon;
+use testkit::Ostrakon;
 
 /// A program that looks often and lets go soon.
 fn attentive(ostrakon: &Ostrakon) -> Ostrakon {

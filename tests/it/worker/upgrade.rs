@@ -4,14 +4,13 @@
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use testkit::{Database, Flavour};
+use testkit::{Database, Done, Flavour, Ostrakon};
 
 use super::{
     history::DELETE_ALICE,
     process::{Worker, message},
     stage::{BATCH, Stage, eventually},
 };
-use crate::program::{Done, Ostrakon};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_versions_run_is_left_alone() -> Result<()> {

@@ -1,13 +1,12 @@
 //! A run that waits for the server gives its worker back.
 
 use anyhow::{Result, ensure};
-use testkit::{Database, Flavour, World};
+use testkit::{Database, Done, Flavour, World};
 
 use super::{
     process::Worker,
     stage::{Stage, eventually},
 };
-use crate::program::Done;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removal_waits_without_a_worker_and_goes_on_by_itself() -> Result<()> {

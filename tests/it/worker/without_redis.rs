@@ -6,7 +6,7 @@ use super::{
     process::Worker,
     stage::{Stage, eventually},
 };
-use crate::program::Ostrakon;
+use testkit::Ostrakon;
 
 /// The program without a Redis, whatever the machine's environment says.
 fn without_redis(stage: &Stage) -> Ostrakon {

@@ -1,21 +1,27 @@
 //! Test kit of ostrakon: private PostgreSQL and Redis servers, a network between them that can
 //! fail, the database schemas of the three server flavours, recorded transitions of the real
-//! programs with a comparison, builders that fill a database with accounts and posts, and a
-//! stand-in for the running server.
+//! programs with a comparison, builders that fill a database with accounts and posts, a stand-in for
+//! the running server, and the built program.
 
+pub mod build;
 mod clock;
 mod community;
 mod compare;
+pub mod console;
 mod database;
 mod flake;
 mod flavour;
+pub mod named_database;
 mod oban_player;
+pub mod process;
+mod program;
 mod servers;
 mod settings;
 mod sql;
 mod standin;
 mod state;
 mod transition;
+pub mod worker;
 mod world;
 
 pub use clock::Clock;
@@ -25,6 +31,7 @@ pub use database::{Database, fingerprint};
 pub use flake::{flake_id, flake_text};
 pub use flavour::Flavour;
 pub use oban_player::{ObanPlayer, Played};
+pub use program::{Done, Ostrakon};
 pub use servers::{
     Certificates, Link, PgBouncer, Postgres, PostgresOptions, Proxy, Redis, RedisOptions, Server,
     postgres, postgres_folder, redis, redis_program,

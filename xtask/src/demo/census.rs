@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use sqlx::PgConnection;
-
-use crate::console::{show_table, thousands};
+use testkit::console::{show_table, thousands};
 
 /// Number of rows by table, or by table and type.
 pub(crate) type Census = BTreeMap<String, i64>;

@@ -2,20 +2,19 @@
 
 mod census;
 mod recount;
-pub(crate) mod worker;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use testkit::{Community, Postgres, Redis};
+use testkit::{
+    Community, Ostrakon, Postgres, Redis, build,
+    console::{say, show, show_table, thousands},
+    named_database,
+    process::interrupted,
+    worker::{Ended, Worker},
+};
 use tokio::sync::oneshot;
-
-use crate::console::{say, show, show_table, thousands};
-use crate::ostrakon::Ostrakon;
-use crate::program::interrupted;
-use crate::{provision, stage};
-use worker::{Ended, Worker};
 
 /// Options of `cargo xtask demo`.
 #[derive(Debug, clap::Args)]
@@ -58,14 +57,14 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
 }
 
 async fn play() -> Result<(Scene, Result<()>)> {
-    provision::run()?;
-    let mut ostrakon = Ostrakon::build_for_demo().await?;
+    crate::provision::run()?;
+    let mut ostrakon = build::for_demo().await?;
     let begun = Instant::now();
     let postgres = Postgres::start_durable()?;
     let redis = Redis::start()?;
     say(format!("xtask: private PostgreSQL and Redis are up ({})", seconds(begun)));
-    stage::create_database(&postgres, DATABASE).await?;
-    let mut db = stage::connect(&postgres, DATABASE).await?;
+    named_database::create_database(&postgres, DATABASE).await?;
+    let mut db = named_database::connect(&postgres, DATABASE).await?;
     let seeding = Instant::now();
     Community::default().seed(&mut db).await?;
     say(format!("xtask: a community is in the database ({})", seconds(seeding)));
@@ -74,7 +73,7 @@ async fn play() -> Result<(Scene, Result<()>)> {
     recount::note_before(&mut db).await?;
     let before = census::take(&mut db).await?;
 
-    ostrakon.connect(postgres.url(DATABASE), Some(redis.url()));
+    ostrakon.connect(&postgres.url(DATABASE), Some(&redis.url()));
     ostrakon.perform(&["migrate"]).await?;
     let worker = Worker::start(&ostrakon)?;
     show(format!("$ ostrakon worker    # its log: {}", worker.log().display()));

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
 use sqlx::PgConnection;
-use testkit::flake_text;
+use testkit::{
+    console::{show, show_table, thousands},
+    flake_text,
+};
 use uuid::Uuid;
-
-use crate::console::{show, show_table, thousands};
 
 /// Records everything that the recount needs later.
 pub(super) async fn note_before(db: &mut PgConnection) -> Result<()> {

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
-use testkit::{postgres_folder, redis_program};
+use testkit::{console::say, postgres_folder, redis_program};
 
-use crate::console::say;
 use packages::PackageManager;
 
 /// Oldest Redis that the project supports. (The test kit knows the oldest PostgreSQL.)

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
+use testkit::console::say;
 
 use super::Need;
-use crate::console::say;
 
 /// File that keeps Debian's packages from starting their servers.
 const POLICY: &str = "/usr/sbin/policy-rc.d";

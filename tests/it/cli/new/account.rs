@@ -1,13 +1,10 @@
 //! `ostrakon user new`: addresses and keys of the new account, and where they are stored.
 
 use anyhow::Result;
-use testkit::Flavour;
+use testkit::{Flavour, Ostrakon};
 
 use super::fixture;
-use crate::{
-    cli::{FLAVOURS, Fixture},
-    program::Ostrakon,
-};
+use crate::cli::{FLAVOURS, Fixture};
 
 /// Reads a column of the new account as text.
 async fn column(fixture: &Fixture, nickname: &str, column: &str) -> Result<Option<String>> {

@@ -4,13 +4,10 @@ use std::fs;
 
 use anyhow::Result;
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, postgres::PgPoolOptions};
-use testkit::{Flavour, Postgres, PostgresOptions};
+use testkit::{Flavour, Ostrakon, Postgres, PostgresOptions};
 
 use super::{eventually, is_throttled};
-use crate::{
-    program::Ostrakon,
-    worker::{history::load_story, stage::quick},
-};
+use crate::worker::{history::load_story, stage::quick};
 
 /// A database with the community on a server of its own, and the program for it.
 async fn fixture(postgres: &Postgres) -> Result<(Ostrakon, PgPool)> {
