@@ -36,7 +36,7 @@ const ONCE: [&str; 5] = [
     "as other_admin",
     "select count(*) from public.notifications n",
     // Plan and recount of `confirm_all` and `unconfirm_all`.
-    "select count(*) from public.users u where u.id <= $1 and u.local and",
+    "select count(*)\nfrom public.users u\nwhere u.id <= $1 and",
     "select id from public.users order by id desc limit 1",
 ];
 
