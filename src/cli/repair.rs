@@ -9,16 +9,19 @@ use crate::{failure::Failure, session::Session};
 /// What can be typed after `repair`.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Count posts, followers and followed accounts of active local accounts, and correct what
-    /// differs.
+    /// Count posts, followers and followed accounts of active local accounts, and the posts of each
+    /// host, and correct what differs.
     Counters(Counters),
 }
 
 /// What can be typed after `repair counters`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Counters {
-    /// Local account; all of them if it is left out.
+    /// Local account; all of them, and all hosts, if it is left out.
     nickname: Option<String>,
+    /// Leave out the numbers of posts by host, which take a pass over all activities.
+    #[arg(long)]
+    accounts_only: bool,
     #[command(flatten)]
     submit: submit::RunOptions,
 }
@@ -47,12 +50,18 @@ pub(super) async fn run(
             Some(local)
         }
     };
+    let hosts = options.nickname.is_none() && !options.accounts_only;
     let job: AnyJob = RepairCounters {
         subject: options.nickname.clone().unwrap_or_else(|| "all active local accounts".to_owned()),
         account: account.map(|account| account.id),
+        hosts,
     }
     .into();
-    let whose = options.nickname.as_deref().unwrap_or("all active local accounts");
+    let whose = match &options.nickname {
+        Some(nickname) => nickname,
+        None if hosts => "all active local accounts and of all hosts",
+        None => "all active local accounts",
+    };
     let done = vec![format!("The counters of {whose} are right.")];
     let request = submit::Request { job, options: &options.submit, done };
     submit::submit(session, server, request, output).await

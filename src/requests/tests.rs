@@ -18,7 +18,7 @@ async fn session(database: &Database) -> Result<Session> {
 }
 
 fn job() -> RepairCounters {
-    RepairCounters { subject: "all active local accounts".to_owned(), account: None }
+    RepairCounters { subject: "all active local accounts".to_owned(), account: None, hosts: false }
 }
 
 fn ok<T>(done: Result<T, Failure>) -> Result<T> {

@@ -97,9 +97,11 @@ fn reported(error: &dyn DatabaseError) -> (anyhow::Error, bool) {
     (anyhow::Error::msg(format!("PostgreSQL said: {}{place}", error.message())), in_function)
 }
 
-/// SQLSTATEs of the two time-outs of a batch.
+/// SQLSTATE of a statement that did not get a lock in time.
 pub(super) const LOCK_TIMEOUT: &str = "55P03";
-pub(super) const STATEMENT_TIMEOUT: &str = "57014";
+
+/// SQLSTATE of a statement that took longer than it may in a batch.
+pub const STATEMENT_TIMEOUT: &str = "57014";
 
 /// Whether a statement failed because it did not get a lock in time.
 pub(super) fn waited_in_vain(error: &SqlxError) -> bool {

@@ -28,8 +28,8 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Position of a run; a wire format like the payload. An enum if the job has several steps.
     type Cursor: Serialize + DeserializeOwned + Send + Sync;
     /// What one claim has read and need not read again for each batch; empty at the beginning of a
-    /// claim and of each pass. Nothing may rely on it: a batch that was rolled back leaves it as it
-    /// is, and a worker that takes over a run starts without it.
+    /// claim. Nothing may rely on it: a batch that was rolled back leaves it as it is, and a worker
+    /// that takes over a run starts without it.
     type ClaimState: Default + Send + Sync;
 
     /// What the operator typed to name the job's subject.
@@ -110,6 +110,7 @@ pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
         &self,
         db: &mut PgConnection,
         world: &Self::World,
+        state: &mut Self::ClaimState,
         cursor: &Self::Cursor,
         parked: i64,
     ) -> impl Future<Output = Result<Recount<Self::Cursor>, JobError>> + Send;

@@ -30,7 +30,7 @@ mod wire;
 pub use batch_settings::BatchSettings;
 pub use class::Class;
 pub use connection::{OWN_SESSION, Settled, own, settle, shares_sessions};
-pub use error::JobError;
+pub use error::{JobError, STATEMENT_TIMEOUT};
 pub use failpoint::FailPoint;
 pub use job::{Batch, Job, Left, Parking, Recount, Skipped, Wait};
 pub use ledger::Lease;

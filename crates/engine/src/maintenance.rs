@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::{
     Driver, Ended, Progress, Table,
+    error::{self, STATEMENT_TIMEOUT},
     ledger::{self, Claim},
     transaction::{answered, milliseconds},
 };
@@ -186,8 +187,8 @@ impl Care<'_> {
         };
         tx.rollback().await?;
         match error.as_database_error().and_then(DatabaseError::code).as_deref() {
-            Some("55P03") => Ok(Analyzed::InUse),
-            Some("57014") => Ok(Analyzed::TooLong),
+            Some(error::LOCK_TIMEOUT) => Ok(Analyzed::InUse),
+            Some(STATEMENT_TIMEOUT) => Ok(Analyzed::TooLong),
             _ => Err(error),
         }
     }

@@ -21,12 +21,12 @@ pub trait RowJob: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     const HEAVY: bool;
     /// See [`Job::TABLES`].
     const TABLES: &'static [Table];
-    /// What the rows are called: `accounts`.
-    const KIND: &'static str;
     /// See [`Job::World`].
     type World: Send + Sync;
     /// Key of a row; a wire format like the payload.
     type Key: Clone + Serialize + DeserializeOwned + Send + Sync;
+    /// See [`Job::ClaimState`].
+    type ClaimState: Default + Send + Sync;
 
     /// See [`Job::subject`].
     fn subject(&self) -> &str;
@@ -43,6 +43,7 @@ pub trait RowJob: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
         &self,
         db: &mut PgConnection,
         world: &Self::World,
+        state: &mut Self::ClaimState,
     ) -> impl Future<Output = Result<Rows<Self::Key>, JobError>> + Send;
 
     /// Looks at no more than `limit` rows after a key, up to another, and returns those to which
@@ -51,6 +52,7 @@ pub trait RowJob: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
         &self,
         db: &mut PgConnection,
         world: &Self::World,
+        state: &mut Self::ClaimState,
         after: Option<&Self::Key>,
         until: &Self::Key,
         limit: i64,
@@ -62,6 +64,7 @@ pub trait RowJob: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
         &self,
         db: &mut PgConnection,
         world: &Self::World,
+        state: &mut Self::ClaimState,
         keys: &[Self::Key],
     ) -> impl Future<Output = Result<i64, JobError>> + Send;
 }
@@ -69,8 +72,8 @@ pub trait RowJob: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
 /// Rows to which something is to be done.
 #[derive(Debug)]
 pub struct Rows<K> {
-    /// Number of these rows.
-    pub number: i64,
+    /// Number of these rows, per kind.
+    pub counts: Vec<Count>,
     /// Key of the last row of all; `None` if there is none.
     pub last: Option<K>,
     /// Notes for the operator.
@@ -106,7 +109,7 @@ impl<R: RowJob> Job for R {
     const TABLES: &'static [Table] = R::TABLES;
     type World = R::World;
     type Cursor = RowCursor<R::Key>;
-    type ClaimState = ();
+    type ClaimState = R::ClaimState;
 
     fn subject(&self) -> &str {
         RowJob::subject(self)
@@ -120,28 +123,25 @@ impl<R: RowJob> Job for R {
         &self,
         db: &mut PgConnection,
         world: &Self::World,
-        _state: &mut (),
+        state: &mut Self::ClaimState,
     ) -> Result<Plan<Self::Cursor>, JobError> {
-        let Rows { number, last, notes } = self.count(db, world).await?;
-        Ok(Plan {
-            counts: vec![Count::new(R::KIND, number)],
-            notes,
-            cursor: RowCursor { after: None, until: last },
-        })
+        let Rows { counts, last, notes } = self.count(db, world, state).await?;
+        Ok(Plan { counts, notes, cursor: RowCursor { after: None, until: last } })
     }
 
     async fn batch(
         &self,
         db: &mut PgConnection,
         world: &Self::World,
-        _state: &mut (),
+        state: &mut Self::ClaimState,
         cursor: Self::Cursor,
         limit: i64,
     ) -> Result<Batch<Self::Cursor>, JobError> {
         let Some(until) = &cursor.until else { return Ok(Batch::end(cursor)) };
-        let next = self.next(db, world, cursor.after.as_ref(), until, limit).await?;
+        let next = self.next(db, world, state, cursor.after.as_ref(), until, limit).await?;
         let Some(last) = next.last else { return Ok(Batch::end(cursor)) };
-        let done = if next.keys.is_empty() { 0 } else { self.apply(db, world, &next.keys).await? };
+        let done =
+            if next.keys.is_empty() { 0 } else { self.apply(db, world, state, &next.keys).await? };
         let rows = Some(next.looked_at).filter(|rows| *rows < limit);
         Ok(Batch { rows, ..Batch::go_on(done, RowCursor { after: Some(last), ..cursor }) })
     }
@@ -150,12 +150,12 @@ impl<R: RowJob> Job for R {
         &self,
         db: &mut PgConnection,
         world: &Self::World,
-        _state: &mut (),
+        state: &mut Self::ClaimState,
         mut cursor: Self::Cursor,
     ) -> Result<Option<Skipped<Self::Cursor>>, JobError> {
         let Some(until) = cursor.until.clone() else { return Ok(None) };
         loop {
-            let next = self.next(db, world, cursor.after.as_ref(), &until, 1).await?;
+            let next = self.next(db, world, state, cursor.after.as_ref(), &until, 1).await?;
             let Some(last) = next.last else { return Ok(None) };
             cursor.after = Some(last);
             if let Some(key) = next.keys.first() {
@@ -168,16 +168,19 @@ impl<R: RowJob> Job for R {
         &self,
         db: &mut PgConnection,
         world: &Self::World,
+        state: &mut Self::ClaimState,
         _cursor: &Self::Cursor,
         parked: i64,
     ) -> Result<Recount<Self::Cursor>, JobError> {
-        let Rows { number, last, .. } = self.count(db, world).await?;
+        let Rows { counts, last, .. } = self.count(db, world, state).await?;
+        let number: i64 = counts.iter().map(|count| count.items).sum();
+        let kinds = counts.iter().filter(|count| count.items > 0).map(|count| &*count.kind);
         Ok(if number <= parked {
             Recount::Right
         } else {
             Recount::Left(Left {
                 items: number,
-                what: R::KIND.to_owned(),
+                what: kinds.collect::<Vec<_>>().join(" and "),
                 cursor: RowCursor { after: None, until: last },
             })
         })

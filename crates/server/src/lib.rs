@@ -41,7 +41,8 @@ pub use confirmation::{is_confirmed, set_confirmation};
 #[doc(hidden)]
 pub use const_format;
 pub use counters::{
-    Counters, Examined, WrongCounters, examine_counters, newest_account, repair_counters,
+    Counters, Examined, HostCounters, WrongCounters, WrongHost, examine_counters, examine_hosts,
+    newest_account, repair_counters, repair_hosts,
 };
 pub use deliveries::{
     Backlog, Deliveries, backlog, insert_deliveries, lost_deliveries_note, spread_note,

@@ -158,11 +158,14 @@ impl Job for DeactivateInstance {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut ClaimState,
         _cursor: &Cursor,
         parked: i64,
     ) -> Result<Recount<Cursor>, JobError> {
         let left = self.active_left(db, server).await?;
         if left > parked {
+            // The other pass reads the lists again.
+            *state = ClaimState::default();
             return Ok(Recount::Left(Left {
                 items: left,
                 what: format!("active accounts of {}", self.host.as_str()),

@@ -191,6 +191,7 @@ impl Job for DeleteActivities {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        _state: &mut (),
         cursor: &RunCursor,
         parked: i64,
     ) -> Result<Recount<RunCursor>, JobError> {

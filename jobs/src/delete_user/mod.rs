@@ -201,6 +201,7 @@ impl Job for DeleteUser {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        _state: &mut RelationList,
         cursor: &Cursor,
         parked: i64,
     ) -> Result<Recount<Cursor>, JobError> {

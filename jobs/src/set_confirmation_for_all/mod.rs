@@ -150,6 +150,7 @@ impl<D: Direction> Job for SetConfirmationForAll<D> {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        state: &mut Lookahead,
         cursor: &Cursor,
         parked: i64,
     ) -> Result<Recount<Cursor>, JobError> {
@@ -162,6 +163,8 @@ impl<D: Direction> Job for SetConfirmationForAll<D> {
         if left <= parked {
             return Ok(Recount::Right);
         }
+        // The other pass reads the accounts again.
+        *state = Lookahead::default();
         Ok(Recount::Left(Left {
             items: left,
             what: "accounts that were not written".to_owned(),

@@ -214,6 +214,7 @@ impl<D: Direction> Job for SwitchUser<D> {
         &self,
         db: &mut PgConnection,
         server: &Server,
+        _state: &mut (),
         _cursor: &Cursor,
         _parked: i64,
     ) -> Result<Recount<Cursor>, JobError> {

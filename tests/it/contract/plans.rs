@@ -110,7 +110,7 @@ async fn unconfirm_all_is_planned_well() -> Result<()> {
 #[tokio::test]
 async fn repair_counters_is_planned_well() -> Result<()> {
     let subject = "all active local accounts".to_owned();
-    is_planned_well(RepairCounters { subject, account: None }.into()).await
+    is_planned_well(RepairCounters { subject, account: None, hosts: true }.into()).await
 }
 
 fn delete_activities() -> AnyJob {

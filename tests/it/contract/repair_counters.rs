@@ -7,7 +7,7 @@ use testkit::{Database, Flavour, World};
 use super::{Scenario, contract};
 
 /// Local accounts with posts and relations, of which a dozen have wrong counters; accounts of other
-/// servers, whose counters are not ours.
+/// servers, whose counters are not ours; a dozen hosts with wrong numbers.
 async fn scenario(flavour: Flavour) -> Result<Scenario> {
     let database = Database::create(flavour).await?;
     let world = World::new(&database);
@@ -17,7 +17,9 @@ async fn scenario(flavour: Flavour) -> Result<Scenario> {
         account.posts("public").public().create().await?;
         account.posts("for followers").followers_only().create().await?;
         account.follows(&star).await?;
-        let neighbour = world.remote(&format!("neighbour{number}"), "far.example").await?;
+        let neighbour =
+            world.remote(&format!("neighbour{number}"), &format!("far{number}.example")).await?;
+        neighbour.posts("far away").public().create().await?;
         neighbour.follows(&account).await?;
     }
     sqlx::query(
@@ -26,7 +28,14 @@ async fn scenario(flavour: Flavour) -> Result<Scenario> {
     )
     .execute(&database.pool())
     .await?;
-    let job = RepairCounters { subject: "all active local accounts".to_owned(), account: None };
+    sqlx::query("update counter_cache set public = public + 3, direct = 1")
+        .execute(&database.pool())
+        .await?;
+    let job = RepairCounters {
+        subject: "all active local accounts".to_owned(),
+        account: None,
+        hosts: true,
+    };
     Ok(Scenario { database, job: job.into(), bystander: "neighbour" })
 }
 

@@ -29,6 +29,8 @@ mod process;
 mod recovery;
 mod redis_acl;
 mod redis_faults;
+#[cfg(feature = "failpoints")]
+mod repair;
 mod secrets;
 mod speed;
 mod stage;

@@ -159,6 +159,7 @@ impl Job for Tally {
         &self,
         db: &mut PgConnection,
         script: &Script,
+        _state: &mut (),
         _cursor: &Cursor,
         parked: i64,
     ) -> Result<Recount<Cursor>, JobError> {

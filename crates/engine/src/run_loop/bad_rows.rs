@@ -167,6 +167,7 @@ impl Job for Pattern {
         &self,
         db: &mut PgConnection,
         _: &Mended,
+        (): &mut (),
         _: &Cursor,
         parked: i64,
     ) -> Result<Recount<Cursor>, JobError> {

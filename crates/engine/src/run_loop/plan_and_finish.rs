@@ -76,25 +76,26 @@ impl<J: Job> RunLoop<'_, J> {
             tx.commit().await?;
             return Ok(Next::Continue(()));
         }
-        let next = match self.job.finish(&mut tx, self.world, &cursor, parked).await? {
-            Recount::Right => {
-                let status = Status::at_the_end(done, parked);
-                let (ended, error) = match status {
-                    Status::Succeeded => (Ended::Succeeded, None),
-                    Status::Incomplete => (Ended::Incomplete, None),
-                    _ => {
-                        let error = nothing_done(parked);
-                        (Ended::Failed(error.clone()), Some(error))
-                    }
-                };
-                ledger::finish(&mut tx, self.claim, status, error.as_deref()).await?;
-                Next::Break(ended)
-            }
-            Recount::Left(left) => {
-                self.set_back(&mut tx, &last, left).await?;
-                Next::Continue(())
-            }
-        };
+        let next =
+            match self.job.finish(&mut tx, self.world, &mut self.state, &cursor, parked).await? {
+                Recount::Right => {
+                    let status = Status::at_the_end(done, parked);
+                    let (ended, error) = match status {
+                        Status::Succeeded => (Ended::Succeeded, None),
+                        Status::Incomplete => (Ended::Incomplete, None),
+                        _ => {
+                            let error = nothing_done(parked);
+                            (Ended::Failed(error.clone()), Some(error))
+                        }
+                    };
+                    ledger::finish(&mut tx, self.claim, status, error.as_deref()).await?;
+                    Next::Break(ended)
+                }
+                Recount::Left(left) => {
+                    self.set_back(&mut tx, &last, left).await?;
+                    Next::Continue(())
+                }
+            };
         FailPoint::BeforeFinishCommit.reach();
         FailPoint::BeforeBatchCommit.reach();
         tx.commit().await?;
@@ -104,7 +105,6 @@ impl<J: Job> RunLoop<'_, J> {
             Next::Continue(()) => {
                 // The pass meets parked items again, and stuck items may get stuck again.
                 self.retried_stuck = false;
-                self.state = J::ClaimState::default();
                 *after
             }
         };
@@ -218,6 +218,7 @@ mod tests {
             &self,
             db: &mut PgConnection,
             _: &Nobody,
+            (): &mut (),
             _: &Value,
             _: i64,
         ) -> Result<Recount<Value>, JobError> {

@@ -108,6 +108,7 @@ const SERVER: &[Right] = rights! {
     "public.deliveries": select "object_id user_id", delete "";
     "public.instances": select "host unreachable_since";
     "public.counter_cache": select "instance public unlisted private direct",
+        insert "instance public unlisted private direct",
         update "public unlisted private direct";
     "public.moderation_log": insert "data inserted_at updated_at";
     "public.report_notes": select "user_id";
@@ -155,8 +156,7 @@ const WHOLE: &[Right] = rights! {
         select "id follower_id following_id state inserted_at updated_at";
 };
 
-/// Tables, in addition to the leftovers, whose existence the statements check first. (No statement
-/// names `counter_cache`, only the server's own trigger does.)
+/// Tables, in addition to the leftovers, whose existence the statements check first.
 const OPTIONAL_TABLES: &[&str] = &[
     "public.schema_migrations",
     "public.counter_cache",

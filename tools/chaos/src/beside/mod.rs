@@ -86,7 +86,8 @@ impl Job {
 }
 
 /// Makes the counters of all active local accounts wrong, for the job that repairs them.
-const WRONG_COUNTERS: &str = "update users set note_count = note_count + 7, follower_count = 0, following_count = 99 where local";
+const WRONG_COUNTERS: &str = "update users set note_count = note_count + 7, follower_count = 0, following_count = 99 where local;
+    update counter_cache set public = public + 5, unlisted = 0, direct = direct + 1";
 
 fn in_turns<const WORDS: usize>(
     one: [&'static str; WORDS],

@@ -1,8 +1,9 @@
-//! Counters of local accounts: finding and repairing wrong ones (docs/semantics.md 1.2.7 and 3.3).
+//! Counters of local accounts (docs/semantics.md 1.2.7 and 3.3).
 
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use super::lock_out_other_repairs;
 use crate::{Server, as_public, count_followers, count_following, dialect_sql};
 
 /// Counters of an account: of its posts, of its followers, and of those whom it follows.
@@ -77,7 +78,7 @@ pub async fn examine_counters(
     only: Option<&[Uuid]>,
     limit: i64,
 ) -> sqlx::Result<Examined> {
-    let rows: Vec<Row> = sqlx::query_as(dialect_sql!(server, include_str!("counters/examine.sql")))
+    let rows: Vec<Row> = sqlx::query_as(dialect_sql!(server, include_str!("examine.sql")))
         .bind(after)
         .bind(until)
         .bind(limit)
@@ -102,9 +103,7 @@ pub async fn repair_counters(
     server: &Server,
     accounts: &[Uuid],
 ) -> sqlx::Result<()> {
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended('ostrakon.repair_counters', 0))")
-        .execute(&mut *db)
-        .await?;
+    lock_out_other_repairs(db).await?;
     let all = (Uuid::nil(), Uuid::max());
     let examined = examine_counters(db, server, all, Some(accounts), i64::MAX).await?;
     let notes =
