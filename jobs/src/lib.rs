@@ -3,22 +3,33 @@
 //! A job uses [`ostrakon_server`] (what we know of the server's database) and [`ostrakon_engine`]
 //! (the loop and the ledger), which know neither each other nor any job.
 
+mod any_job;
 pub mod deactivate_instance;
 pub mod delete_activities;
 pub mod delete_user;
 mod grants;
-mod registry;
 pub mod repair_counters;
 mod server_queues;
 pub mod set_confirmation_for_all;
 pub mod switch_user;
 
+pub use any_job::UnknownJob;
 pub use deactivate_instance::DeactivateInstance;
 pub use delete_activities::DeleteActivities;
 pub use delete_user::DeleteUser;
 pub use grants::grants;
-pub use registry::{AnyJob, UnknownJob};
 pub use repair_counters::RepairCounters;
 pub use server_queues::ObanQueues;
 pub use set_confirmation_for_all::{ConfirmAll, UnconfirmAll};
 pub use switch_user::{ActivateUser, DeactivateUser};
+
+any_job::jobs!(
+    DeleteActivities,
+    DeleteUser,
+    ActivateUser,
+    DeactivateUser,
+    DeactivateInstance,
+    ConfirmAll,
+    UnconfirmAll,
+    RepairCounters,
+);

@@ -1,19 +1,6 @@
-//! Central list of jobs.
+//! One type for all jobs. Their list is in `lib.rs`.
 
-use serde_json::Value;
-use sqlx::PgConnection;
-use tokio::sync::watch;
-
-use crate::{
-    ActivateUser, ConfirmAll, DeactivateInstance, DeactivateUser, DeleteActivities, DeleteUser,
-    RepairCounters, UnconfirmAll,
-};
-use ostrakon_engine::{
-    Class, Driver, Ended, Job, JobError, PlanSummary, Progress, Table, Unreadable, drive,
-    ledger::{Claim, Run},
-    read,
-};
-use ostrakon_server::Server;
+use ostrakon_engine::Unreadable;
 
 /// Reason why a stored run is not a job of this program.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +29,16 @@ pub enum UnknownJob {
 /// Builds an enum of all jobs that forwards each call to its variant.
 macro_rules! jobs {
     ($($job:ident),+ $(,)?) => {
+        use ostrakon_engine::{
+            Class, Driver, Ended, Job, JobError, PlanSummary, Progress, Table, drive,
+            ledger::{Claim, Run},
+            read,
+        };
+        use ostrakon_server::Server;
+        use serde_json::Value;
+        use sqlx::PgConnection;
+        use tokio::sync::watch;
+
         /// Any of the jobs.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum AnyJob {
@@ -160,13 +157,4 @@ macro_rules! jobs {
     };
 }
 
-jobs!(
-    DeleteActivities,
-    DeleteUser,
-    ActivateUser,
-    DeactivateUser,
-    DeactivateInstance,
-    ConfirmAll,
-    UnconfirmAll,
-    RepairCounters,
-);
+pub(crate) use jobs;
