@@ -42,7 +42,7 @@ pub use confirmation::{is_confirmed, set_confirmation};
 pub use const_format;
 pub use counters::{
     Counters, Examined, HostCounters, WrongCounters, WrongHost, examine_counters, examine_hosts,
-    newest_account, repair_counters, repair_hosts,
+    newest_account, repair_as_counted, repair_counters, repair_hosts,
 };
 pub use deliveries::{
     Backlog, Deliveries, backlog, insert_deliveries, lost_deliveries_note, spread_note,

@@ -4,28 +4,27 @@
 //! Hosts come first: their differences are known from the plan, which took a pass over all
 //! activities for them. A worker that takes over the run does not know them, and tries another pass.
 //! If a batch may not take so long, it goes on with the accounts, and the recount at the end finds
-//! the hosts that are left.
+//! the hosts that are left. Accounts are counted again in the batch that corrects them, unless one
+//! has so many posts that only the plan has the time.
 
+mod counted;
 mod describe;
 
-use ostrakon_engine::{
-    Class, Count, JobError, Next, RowJob, Rows, STATEMENT_TIMEOUT, Table, tables,
-};
+use ostrakon_engine::{Class, Count, JobError, Next, RowJob, Rows, Table, tables};
 use ostrakon_server::{
-    Changed, Server, WrongHost, examine_counters, examine_hosts, newest_account, refresh_accounts,
-    repair_counters, repair_hosts, stale_note,
+    Changed, Server, examine_counters, examine_hosts, newest_account, refresh_accounts,
+    repair_as_counted, repair_counters, repair_hosts, stale_note,
 };
 use serde::{Deserialize, Serialize};
-use sqlx::{Connection as _, PgConnection, error::DatabaseError};
+use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
+pub use counted::Counted;
+use counted::is_out_of_time;
 use describe::Shown;
 
 /// Accounts that are examined together while the plan is made.
 const PORTION: i64 = 50;
-
-/// Hosts that a pass repairs; about 10 MB.
-const HOSTS_MAX: i64 = 50_000;
 
 /// Request to repair the counters of one local account, or of all, and of hosts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,49 +50,6 @@ pub enum Key {
     Account(Uuid),
 }
 
-/// Hosts with wrong counters that the last count found, in the order of their names; `None` before
-/// the first count.
-#[derive(Debug, Default)]
-pub struct WrongHosts(Option<Vec<WrongHost>>);
-
-impl WrongHosts {
-    /// Counts, unless that was done.
-    async fn fill(&mut self, db: &mut PgConnection) -> sqlx::Result<()> {
-        if self.0.is_none() {
-            let mut attempt = db.begin().await?;
-            let counted = examine_hosts(&mut attempt, HOSTS_MAX).await;
-            attempt.rollback().await?;
-            self.0 = match counted {
-                Err(error) if is_out_of_time(&error) => Some(Vec::new()),
-                counted => Some(counted?.0),
-            };
-        }
-        Ok(())
-    }
-
-    fn known(&self) -> &[WrongHost] {
-        self.0.as_deref().unwrap_or_default()
-    }
-
-    fn after(&self, host: Option<&str>) -> &[WrongHost] {
-        let known = self.known();
-        let first = known.partition_point(|wrong| Some(wrong.instance.as_str()) <= host);
-        &known[first..]
-    }
-
-    fn find(&self, host: &str) -> Option<&WrongHost> {
-        let known = self.known();
-        let found = known.binary_search_by_key(&host, |wrong| wrong.instance.as_str());
-        found.ok().map(|index| &known[index])
-    }
-}
-
-/// Whether a statement took longer than it may in a batch.
-fn is_out_of_time(error: &sqlx::Error) -> bool {
-    let error = error.as_database_error().and_then(DatabaseError::code);
-    error.is_some_and(|code| code == STATEMENT_TIMEOUT)
-}
-
 impl RepairCounters {
     fn only(&self) -> Option<&[Uuid]> {
         self.account.as_ref().map(std::slice::from_ref)
@@ -107,7 +63,7 @@ impl RowJob for RepairCounters {
     const TABLES: &'static [Table] = tables!["public.users", "public.counter_cache"];
     type World = Server;
     type Key = Key;
-    type ClaimState = WrongHosts;
+    type ClaimState = Counted;
 
     fn subject(&self) -> &str {
         &self.subject
@@ -128,27 +84,29 @@ impl RowJob for RepairCounters {
         &self,
         db: &mut PgConnection,
         server: &Server,
-        state: &mut WrongHosts,
+        state: &mut Counted,
     ) -> Result<Rows<Key>, JobError> {
         let (hosts, hosts_found) =
-            if self.hosts { examine_hosts(db, HOSTS_MAX).await? } else { (Vec::new(), 0) };
+            if self.hosts { examine_hosts(db, counted::MOST).await? } else { (Vec::new(), 0) };
         let last = match self.account {
             Some(account) => Some(account),
             None => newest_account(db).await?,
         };
+        let mut counted = Counted::of_hosts(hosts);
         let (mut accounts, mut shown, mut after) = (0, Shown::default(), Uuid::nil());
         while let Some(until) = last {
             let examined =
                 examine_counters(db, server, (after, until), self.only(), PORTION).await?;
             accounts += i64::try_from(examined.wrong.len()).unwrap_or(i64::MAX);
             shown.accounts(&examined.wrong);
+            counted.note(examined.wrong);
             let Some(last) = examined.last else { break };
             after = last;
         }
-        shown.hosts(&hosts);
+        shown.hosts(counted.hosts_after(None));
         let not_reloaded =
             (accounts > 0).then(|| stale_note(server, "counters of accounts")).flatten();
-        *state = WrongHosts(Some(hosts));
+        *state = counted;
         let mut counts = vec![Count::new("accounts with wrong counters", accounts)];
         if self.hosts {
             counts.push(Count::new("hosts with wrong counters", hosts_found));
@@ -161,7 +119,7 @@ impl RowJob for RepairCounters {
         &self,
         db: &mut PgConnection,
         server: &Server,
-        state: &mut WrongHosts,
+        state: &mut Counted,
         after: Option<&Key>,
         until: &Key,
         limit: i64,
@@ -170,10 +128,10 @@ impl RowJob for RepairCounters {
             Some(Key::Account(account)) => *account,
             before_accounts => {
                 if self.hosts {
-                    state.fill(db).await?;
+                    state.count_hosts(db).await?;
                 }
                 let host = before_accounts.map(|key| self.item(key));
-                let hosts = state.after(host.as_deref()).iter();
+                let hosts = state.hosts_after(host.as_deref()).iter();
                 let hosts = hosts.take(usize::try_from(limit).unwrap_or(usize::MAX));
                 let keys: Vec<Key> = hosts.map(|host| Key::Host(host.instance.clone())).collect();
                 if let Some(last) = keys.last().cloned() {
@@ -186,6 +144,12 @@ impl RowJob for RepairCounters {
         let Key::Account(until) = *until else {
             return Err(JobError::fail("the last of all is a host".to_owned()));
         };
+        if let Some(known) = state.accounts_between(after, until) {
+            let known = known.iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
+            let keys: Vec<Key> = known.map(|wrong| Key::Account(wrong.id)).collect();
+            let looked_at = i64::try_from(keys.len()).unwrap_or(i64::MAX);
+            return Ok(Next { last: keys.last().cloned(), keys, looked_at });
+        }
         let examined = examine_counters(db, server, (after, until), self.only(), limit).await?;
         let keys = examined.wrong.into_iter().map(|account| Key::Account(account.id)).collect();
         let last = examined.last.map(Key::Account);
@@ -196,13 +160,13 @@ impl RowJob for RepairCounters {
         &self,
         db: &mut PgConnection,
         server: &Server,
-        state: &mut WrongHosts,
+        state: &mut Counted,
         keys: &[Key],
     ) -> Result<i64, JobError> {
         let (mut hosts, mut accounts) = (Vec::new(), Vec::new());
         for key in keys {
             match key {
-                Key::Host(host) => hosts.extend(state.find(host)),
+                Key::Host(host) => hosts.extend(state.host(host)),
                 Key::Account(id) => accounts.push(*id),
             }
         }
@@ -210,9 +174,29 @@ impl RowJob for RepairCounters {
             repair_hosts(db, hosts).await?;
         }
         if !accounts.is_empty() {
-            repair_counters(db, server, &accounts).await?;
+            repair_accounts(db, server, state, &accounts).await?;
             refresh_accounts(db, server, &accounts, Changed::Fields).await?;
         }
         Ok(i64::try_from(keys.len()).unwrap_or(i64::MAX))
+    }
+}
+
+/// Corrects accounts as they are counted now; one that cannot be counted now, as the plan counted.
+async fn repair_accounts(
+    db: &mut PgConnection,
+    server: &Server,
+    state: &Counted,
+    accounts: &[Uuid],
+) -> sqlx::Result<()> {
+    let mut attempt = db.begin().await?;
+    let repaired = repair_counters(&mut attempt, server, accounts).await;
+    match (repaired, accounts) {
+        (Ok(()), _) => attempt.commit().await,
+        (Err(error), [account]) if is_out_of_time(&error) => {
+            attempt.rollback().await?;
+            let Some(wrong) = state.account(*account) else { return Err(error) };
+            repair_as_counted(db, server, wrong).await
+        }
+        (Err(error), _) => Err(error),
     }
 }

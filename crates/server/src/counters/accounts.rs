@@ -106,8 +106,31 @@ pub async fn repair_counters(
     lock_out_other_repairs(db).await?;
     let all = (Uuid::nil(), Uuid::max());
     let examined = examine_counters(db, server, all, Some(accounts), i64::MAX).await?;
-    let notes =
-        examined.wrong.iter().filter(|account| account.stored.notes != account.counted.notes);
+    add_differences(db, server, accounts, &examined.wrong).await
+}
+
+/// Corrects an account whose posts cannot be counted again within the time of a batch, by what an
+/// earlier count found. Another repair since then may have corrected it already.
+///
+/// # Errors
+/// Those of the database.
+pub async fn repair_as_counted(
+    db: &mut PgConnection,
+    server: &Server,
+    wrong: &WrongCounters,
+) -> sqlx::Result<()> {
+    lock_out_other_repairs(db).await?;
+    add_differences(db, server, &[wrong.id], std::slice::from_ref(wrong)).await
+}
+
+/// Counts the relations of accounts, and adds to their posts what differs.
+async fn add_differences(
+    db: &mut PgConnection,
+    server: &Server,
+    accounts: &[Uuid],
+    wrong: &[WrongCounters],
+) -> sqlx::Result<()> {
+    let notes = wrong.iter().filter(|account| account.stored.notes != account.counted.notes);
     let (ids, differences): (Vec<Uuid>, Vec<i64>) =
         notes.map(|account| (account.id, account.counted.notes - account.stored.notes)).unzip();
     // These lock the rows, in the order of ids.

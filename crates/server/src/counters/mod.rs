@@ -4,7 +4,8 @@ mod accounts;
 mod hosts;
 
 pub use accounts::{
-    Counters, Examined, WrongCounters, examine_counters, newest_account, repair_counters,
+    Counters, Examined, WrongCounters, examine_counters, newest_account, repair_as_counted,
+    repair_counters,
 };
 pub use hosts::{HostCounters, WrongHost, examine_hosts, repair_hosts};
 use sqlx::PgConnection;
