@@ -34,7 +34,7 @@ begin
         if conditions.mood = 'full' then
             raise exception 'could not extend file: No space left on device' using errcode = '53100';
         elsif conditions.mood = 'stuck' then
-            perform pg_sleep(60);
+            perform pg_sleep(15);
         elsif conditions.pause_ms > 0 then
             perform pg_sleep(conditions.pause_ms / 1000.0);
         end if;
