@@ -2,46 +2,61 @@
 
 mod departures;
 pub(crate) mod publish;
+mod releases;
 mod removal;
 
 use std::fmt::Write as _;
 
-use anyhow::{Result, bail};
-use testkit::{Database, Done, Flavour, Ostrakon, Step, Transition, compare, snapshot};
+use anyhow::{Context as _, Result, bail};
+use testkit::{Database, Done, Flavour, Ostrakon, Release, Step, Transition, compare, snapshot};
 
 use departures::{DIFFERENT, GIVEN_UP, NO_COMMAND};
 
 /// Replays all recordings of a flavour whose names begin with a prefix.
 async fn replay_all(flavour: Flavour, prefix: &str) -> Result<()> {
+    let recorded = Release::recorded(flavour).context("the flavour is that of no release")?;
+    replay_on(recorded, Transition::all(flavour, prefix)?).await
+}
+
+/// Replays recordings on a release.
+async fn replay_on(release: &Release, recordings: Vec<Transition>) -> Result<()> {
+    let flavour = release.base;
     let mut report = String::new();
-    for transition in Transition::all(flavour, prefix)? {
+    for transition in recordings {
         if GIVEN_UP.contains(&transition.name.as_str()) {
             continue;
         }
-        let difference = replay(&transition).await?;
+        let difference = replay(release, &transition).await?;
         if DIFFERENT.contains(&(flavour, &transition.name)) {
-            assert_departure(&transition, &difference);
+            assert_departure(release, &transition, &difference);
         } else if !difference.is_empty() {
-            write!(report, "\n--- {flavour} {}\n{difference}", transition.name)?;
+            write!(report, "\n--- {} {}\n{difference}", release.name, transition.name)?;
         }
     }
     if report.is_empty() { Ok(()) } else { bail!(report) }
 }
 
-fn assert_departure(transition: &Transition, difference: &str) {
+/// Departures that concern the numbers of posts by host, which Akkoma has had no more since 3.17.
+const COUNTED_BY_HOST: [&str; 3] =
+    ["da_embedded_object", "da_hashtag_followed", "da_hashtag_followed_twice"];
+
+fn assert_departure(release: &Release, transition: &Transition, difference: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.add_filter("[0-9A-HJKMNP-TV-Z]{26}", "<run>");
     settings.bind(|| {
-        let name = format!("{}__{}", transition.flavour, transition.name);
+        let counted = COUNTED_BY_HOST.contains(&transition.name.as_str());
+        let own = release.name == "akkoma-3.19" && counted;
+        let server = if own { release.name } else { release.base.name() };
+        let name = format!("{server}__{}", transition.name);
         insta::assert_snapshot!(name, difference);
     });
 }
 
 /// Runs the commands of a recording one after the other; returns what differs from it.
-async fn replay(transition: &Transition) -> Result<String> {
-    let database = Database::create(transition.flavour).await?;
+async fn replay(release: &Release, transition: &Transition) -> Result<String> {
+    let database = Database::of_release(release).await?;
     transition.load_before(&database).await?;
     let ostrakon = program(&database, transition).await?;
     let mut report = String::new();

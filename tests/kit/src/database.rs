@@ -8,6 +8,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::flavour::Flavour;
+use crate::release::Release;
 use crate::servers;
 use crate::sql::put_together;
 
@@ -34,6 +35,18 @@ impl Database {
             .context("cannot connect to the PostgreSQL of the tests")?;
         let template = template(&mut admin, flavour).await?;
         Self::copy(admin, &template, Some(flavour)).await
+    }
+
+    /// Creates a database with the tables of a release; its flavour is the release's base.
+    pub async fn of_release(release: &Release) -> Result<Self> {
+        let database = Self::create(release.base).await?;
+        for change in release.changes {
+            sqlx::raw_sql(*change)
+                .execute(&database.pool)
+                .await
+                .with_context(|| format!("the schema of {} cannot be made", release.name))?;
+        }
+        Ok(database)
     }
 
     /// Creates a database without a server's schema.

@@ -15,6 +15,7 @@ pub mod named_database;
 mod oban_player;
 pub mod process;
 mod program;
+mod release;
 mod servers;
 mod settings;
 mod sql;
@@ -32,6 +33,7 @@ pub use flake::{flake_id, flake_text};
 pub use flavour::Flavour;
 pub use oban_player::{ObanPlayer, Played};
 pub use program::{Done, Ostrakon};
+pub use release::{Release, SchemaSource};
 pub use servers::{
     Certificates, Link, PgBouncer, Postgres, PostgresOptions, Proxy, Redis, RedisOptions, Server,
     postgres, postgres_folder, redis, redis_program,

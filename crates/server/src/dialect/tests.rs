@@ -185,6 +185,39 @@ const RELEASES: &[Release] = &[
     ),
 ];
 
+/// Dialect as which a release of the kit is recognised, or what is said when it is refused.
+fn expected(release: &testkit::Release) -> Result<&'static str, &'static str> {
+    match release.name {
+        "pleroma-2.2" => Ok("pleroma-2.2"),
+        "pleroma-2.4" => Err("it looks like Pleroma 2.5 and 2.6, but has no function"),
+        "pleroma-2.7" | "pleroma-2.9" => Ok("pleroma-2.7"),
+        "pleroma-2.10" => Ok("pleroma-2.10"),
+        "akkoma-3.16" | "akkoma-3.17" | "akkoma-3.18" | "akkoma-3.19" => Ok("akkoma-3.15"),
+        "akkoma-3.10" | "akkoma-3.13" => Err("it looks like Akkoma, but has no signing_keys"),
+        "akkoma-3.20" => Err("it looks like Akkoma, but has users.outbox"),
+        "rebased-2.6.50" => {
+            Err("it looks like Pleroma 2.5 and 2.6, but has users.accepts_email_list")
+        }
+        _ => Err("nobody says what it is"),
+    }
+}
+
+#[tokio::test]
+async fn releases_of_the_kit_are_recognised_or_refused() -> Result<()> {
+    for release in &testkit::Release::ALL {
+        let database = Database::of_release(release).await?;
+        let mut db = PgConnection::connect(database.url()).await?;
+        match (changed(&mut db, "").await?, expected(release)) {
+            (Ok((found, _)), Ok(dialect)) => ensure!(found.name == dialect, "{release:?}: {found}"),
+            (Err(found), Err(refusal)) => {
+                ensure!(found.contains(refusal), "{}: {found}", release.name);
+            }
+            (probed, _) => bail!("{}: {probed:?}", release.name),
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn releases_are_distinguished_or_refused() -> Result<()> {
     for kit in Kit::ALL {

@@ -1,0 +1,84 @@
+//! Releases of the servers, as changes of the three recorded schemas.
+
+use crate::Flavour;
+
+/// How the tables of a release are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaSource {
+    /// From the catalogue of a database that the release's own migrations made.
+    Migrated,
+    /// From the list of the release's migrations; no server of it was seen.
+    Reconstructed,
+}
+
+/// A release of a server.
+#[derive(Debug)]
+pub struct Release {
+    /// Name of the server and its version: `akkoma-3.13`.
+    pub name: &'static str,
+    /// Schema that it differs least from.
+    pub base: Flavour,
+    /// How its tables are known.
+    pub source: SchemaSource,
+    /// Statements that make its tables of the base's, from one release to the next.
+    pub(crate) changes: &'static [&'static str],
+}
+
+/// Statements from one release to the next.
+macro_rules! changes {
+    ($($name:literal),*) => {
+        &[$(include_str!(concat!("../schema/releases/", $name, ".sql"))),*]
+    };
+}
+
+impl Release {
+    /// All releases, in the order of their age, those of each server together.
+    pub const ALL: [Self; 13] = {
+        use Flavour::{Akkoma, Pleroma, Pleroma22};
+        use SchemaSource::{Migrated, Reconstructed};
+        [
+            Self::of("pleroma-2.2", Pleroma22, Migrated, changes![]),
+            Self::of("pleroma-2.4", Pleroma22, Migrated, changes!["pleroma-2.4"]),
+            Self::of("pleroma-2.7", Pleroma, Migrated, changes![]),
+            Self::of("pleroma-2.9", Pleroma, Migrated, changes!["pleroma-2.9"]),
+            Self::of(
+                "pleroma-2.10",
+                Pleroma,
+                Reconstructed,
+                changes!["pleroma-2.9", "pleroma-2.10"],
+            ),
+            Self::of("rebased-2.6.50", Pleroma, Migrated, changes!["rebased-2.6.50"]),
+            Self::of("akkoma-3.10", Akkoma, Migrated, changes!["akkoma-3.13", "akkoma-3.10"]),
+            Self::of("akkoma-3.13", Akkoma, Migrated, changes!["akkoma-3.13"]),
+            Self::of("akkoma-3.16", Akkoma, Migrated, changes![]),
+            Self::of("akkoma-3.17", Akkoma, Reconstructed, changes!["akkoma-3.17"]),
+            Self::of("akkoma-3.18", Akkoma, Reconstructed, changes!["akkoma-3.17", "akkoma-3.18"]),
+            Self::of(
+                "akkoma-3.19",
+                Akkoma,
+                Reconstructed,
+                changes!["akkoma-3.17", "akkoma-3.18", "akkoma-3.19"],
+            ),
+            Self::of(
+                "akkoma-3.20",
+                Akkoma,
+                Reconstructed,
+                changes!["akkoma-3.17", "akkoma-3.18", "akkoma-3.19", "akkoma-3.20"],
+            ),
+        ]
+    };
+
+    /// The release whose behaviour was recorded for a flavour: the one with exactly its schema.
+    pub fn recorded(flavour: Flavour) -> Option<&'static Self> {
+        Self::ALL.iter().find(|release| release.base == flavour && release.changes.is_empty())
+    }
+
+    const fn of(
+        name: &'static str,
+        base: Flavour,
+        source: SchemaSource,
+        changes: &'static [&'static str],
+    ) -> Self {
+        Self { name, base, source, changes }
+    }
+}
