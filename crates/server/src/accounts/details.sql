@@ -1,3 +1,4 @@
+-- The account $1, of any server, with the number of its posts.
 select u.id, u.nickname::text, u.ap_id, u.local, u.name,
        case when u.local then u.email::text end as email,
        u.is_admin as admin, u.is_moderator as moderator, u.is_active as active,

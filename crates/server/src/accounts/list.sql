@@ -1,3 +1,5 @@
+-- Local accounts in the order of their ids. $1: only admins, $2: only moderators, $3: only inactive ones, $4: maximum
+-- number.
 select id, nickname::text, is_admin as admin, is_moderator as moderator, is_locked as locked,
        is_active as active, is_confirmed as confirmed, is_approved as approved
 from public.users

@@ -1,4 +1,4 @@
--- Before 2.2.0 the column is named `locked`; see pleroma22_list.sql. These releases remember no
+-- As details.sql. Before 2.2.0 the column is named `locked`; see pleroma22_list.sql. These releases remember no
 -- last activity, and of the last post only the post itself.
 select details.*
 from (select null::boolean as is_locked, null::boolean as locked) as absent

@@ -1,4 +1,4 @@
--- Before 2.2.0 the column is named `locked`. A name that `users` does not have is that of the row
+-- As list.sql. Before 2.2.0 the column is named `locked`. A name that `users` does not have is that of the row
 -- beside it, so both spellings are understood.
 select listed.*
 from (select null::boolean as is_locked, null::boolean as locked) as absent

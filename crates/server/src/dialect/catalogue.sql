@@ -1,5 +1,4 @@
--- One look at the catalogue: which of the things that tell servers apart are there,
--- and which of the things that no server that ostrakon knows is without are missing.
+-- Which of the signs $1 that distinguish servers exist, and which of the objects that every server has are missing.
 with needed (name) as (
     values ('users.id'), ('users.ap_id'), ('users.nickname'), ('users.local'), ('users.note_count'),
            ('users.follower_address'), ('users.follower_count'), ('users.following_count'), ('users.updated_at'),

@@ -1,4 +1,4 @@
--- A local account of Pleroma 2.1 and 2.2, which leave following_address empty and make keys later.
+-- As insert.sql, for Pleroma 2.1 and 2.2, which leave following_address empty and make keys later.
 insert into public.users
   (id, nickname, name, email, bio, password_hash, ap_id, follower_address,
    confirmation_pending, approval_pending, confirmation_token,
