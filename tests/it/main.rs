@@ -11,6 +11,7 @@ mod golden;
 mod hostile;
 mod layout;
 mod removal;
+mod servers_page;
 mod source_files;
 mod vocabulary;
 mod worker;

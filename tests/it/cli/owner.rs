@@ -89,7 +89,7 @@ async fn what_another_had_made_is_mended() -> Result<()> {
     // Grants that were given before are still valid.
     ensure!(ostrakon.run(&["runs", "list"])?.code == 0);
     let again = Ostrakon::on(&database).run(&["migrate"])?;
-    ensure!(again.stdout == "ostrakon's tables are up to date.\n", "{again:?}");
+    ensure!(again.stdout.starts_with("ostrakon's tables are up to date.\n"), "{again:?}");
     Ok(())
 }
 

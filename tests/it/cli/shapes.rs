@@ -123,12 +123,15 @@ async fn migrate_may_be_repeated() -> Result<()> {
     }
     insta::assert_snapshot!(reported, @r#"
     out| ostrakon's tables were created in schema ostrakon.
+    out| The server's tables are those of Pleroma 2.7 to 2.9.
     exit 0
     out| ostrakon's tables are up to date.
+    out| The server's tables are those of Pleroma 2.7 to 2.9.
     exit 0
-    out| {"message":"ostrakon's tables are up to date."}
+    out| {"message":"ostrakon's tables are up to date.","server":"pleroma-2.7"}
     exit 0
     out| ostrakon's tables are up to date.
+    out| The server's tables are those of Pleroma 2.7 to 2.9.
     exit 0
     err| error: ostrakon's own tables were made by a newer version than this program; update ostrakon
     exit 4

@@ -9,7 +9,7 @@ use crate::PasswordScheme;
 
 pub(super) const DIALECT: Dialect = Dialect {
     name: "akkoma-3.15",
-    title: "Akkoma",
+    title: "Akkoma 3.15 to 3.19",
     present: &[
         "users.is_active",
         "user_frontend_setting_profiles",

@@ -10,7 +10,7 @@ use crate::PasswordScheme;
 
 pub(super) const DIALECT: Dialect = Dialect {
     name: "pleroma-2.2",
-    title: "Pleroma 2.2",
+    title: "Pleroma 2.1 and 2.2",
     present: &["chats", "chat_message_references", "users.deactivated", "users.pinned_activities"],
     absent: &[
         "users.is_active",

@@ -145,12 +145,12 @@ const RELEASES: &[Release] = &[
         ],
         Err("users.accepts_email_list, users.actor_types, users.location and 1 more"),
     ),
-    ("akkoma 3.13", Kit::Akkoma, &[AKKOMA_3_13], Err("it looks like Akkoma, but has no signing_keys")),
+    ("akkoma 3.13", Kit::Akkoma, &[AKKOMA_3_13], Err("it looks like Akkoma 3.15 to 3.19, but has no signing_keys")),
     (
         "akkoma 3.10",
         Kit::Akkoma,
         &[AKKOMA_3_13, "drop table rich_media_card"],
-        Err("it looks like Akkoma, but has no signing_keys"),
+        Err("it looks like Akkoma 3.15 to 3.19, but has no signing_keys"),
     ),
     (
         "akkoma 3.14",
@@ -193,8 +193,10 @@ fn expected(release: &testkit::Release) -> Result<&'static str, &'static str> {
         "pleroma-2.7" | "pleroma-2.9" => Ok("pleroma-2.7"),
         "pleroma-2.10" => Ok("pleroma-2.10"),
         "akkoma-3.16" | "akkoma-3.17" | "akkoma-3.18" | "akkoma-3.19" => Ok("akkoma-3.15"),
-        "akkoma-3.10" | "akkoma-3.13" => Err("it looks like Akkoma, but has no signing_keys"),
-        "akkoma-3.20" => Err("it looks like Akkoma, but has users.outbox"),
+        "akkoma-3.10" | "akkoma-3.13" => {
+            Err("it looks like Akkoma 3.15 to 3.19, but has no signing_keys")
+        }
+        "akkoma-3.20" => Err("it looks like Akkoma 3.15 to 3.19, but has users.outbox"),
         "rebased-2.6.50" => {
             Err("it looks like Pleroma 2.5 and 2.6, but has users.accepts_email_list")
         }
