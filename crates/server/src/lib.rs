@@ -71,8 +71,8 @@ pub use refresh::{
     stale_counters_note, stale_note,
 };
 pub use registration::{
-    Candidate, CreateError, Fault, NewAccount, RegistrationSettings, Welcome, create_account,
-    give_roles, nickname_fault, welcome,
+    Candidate, ConfirmationMail, CreateError, Fault, NewAccount, RegistrationSettings, Welcome,
+    create_account, give_roles, nickname_fault, send_confirmation, welcome,
 };
 pub use roles::{Role, is_last_admin, set_role};
 pub use server::{

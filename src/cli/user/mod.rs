@@ -18,6 +18,7 @@ mod quick_change;
 mod reset_mfa;
 mod reset_password;
 mod rm;
+mod send_confirmation;
 mod set;
 mod show;
 mod sign_out;
@@ -68,6 +69,9 @@ pub(super) enum Command {
     /// Confirm an unconfirmed e-mail address; unconfirm a confirmed one.
     #[command(alias = "toggle-confirmed")]
     ToggleConfirmed(toggle_confirmed::Options),
+    /// Send an unconfirmed account its confirmation mail again.
+    #[command(alias = "send-confirmation")]
+    SendConfirmation(send_confirmation::Options),
     /// Change an account's e-mail address.
     #[command(alias = "change-email")]
     ChangeEmail(change_email::Options),
@@ -140,6 +144,9 @@ pub(super) async fn run(
         Command::Confirm(options) => confirm::run(&options, &session, output).await,
         Command::ToggleConfirmed(options) => {
             toggle_confirmed::run(&options, &session, output).await
+        }
+        Command::SendConfirmation(options) => {
+            send_confirmation::run(&options, &session, output).await
         }
         Command::ChangeEmail(options) => change_email::run(&options, &session, output).await,
         Command::ResetPassword(options) => reset_password::run(&options, &session, output).await,

@@ -36,6 +36,7 @@ mod passwords;
 mod remote;
 mod repair;
 mod reported;
+mod send_confirmation;
 mod shapes;
 mod staff;
 mod switch;

@@ -25,7 +25,7 @@ fn nobodies() -> Vec<String> {
 }
 
 /// Each command that takes a nickname: the words around it, and its line for an unknown nickname.
-const COMMANDS: [(&str, &[&str], &str); 17] = [
+const COMMANDS: [(&str, &[&str], &str); 18] = [
     ("show", &[], "No user "),
     ("reset_password", &[], "No local user "),
     ("reset_mfa", &[], "No local user "),
@@ -36,6 +36,7 @@ const COMMANDS: [(&str, &[&str], &str); 17] = [
     ("toggle_confirmed", &[], "No local user "),
     ("change_email", &["new@mail.example"], "No local user "),
     ("fix_follow_state", &["bob@far.example"], "No local user "),
+    ("send_confirmation", &[], "No local user "),
     ("sign_out", &[], "No local user "),
     ("confirm", &[], "No local user "),
     ("rm", &["--yes", "--inline"], "No local user "),

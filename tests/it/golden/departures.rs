@@ -77,7 +77,8 @@ pub(super) const GIVEN_UP: &[&str] = &["rm_job_cut_off"];
 pub(super) const NO_COMMAND: &[&str] = &[
     // What a running server does with jobs in its queue.
     "jobs_",
-    // Tasks other than those on accounts, which the issue about the commands does not name.
+    // A task that is not about accounts.
     "blocking",
+    // The original crashes without a mailer; ostrakon queues the mail (D66).
     "send_confirmation_mailer_off",
 ];

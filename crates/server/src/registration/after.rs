@@ -65,6 +65,50 @@ pub async fn welcome(
     Ok(welcome)
 }
 
+/// Result of [`send_confirmation`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfirmationMail {
+    /// The mail was queued, to this address.
+    Queued(String),
+    /// The account is confirmed.
+    Confirmed,
+    /// The account has no token that a link could contain.
+    NoToken,
+    /// The account has no e-mail address.
+    NoAddress,
+    /// The server sends no such mails.
+    NoMails,
+}
+
+/// Queues the mail that asks an account to confirm its address once more, with the same link.
+///
+/// # Errors
+/// Those of the database.
+pub async fn send_confirmation(
+    db: &mut PgConnection,
+    server: &Server,
+    account: Uuid,
+) -> sqlx::Result<ConfirmationMail> {
+    let Some((queue, max_attempts)) = server.dialect.mail_job else {
+        return Ok(ConfirmationMail::NoMails);
+    };
+    let Some(account) = load(db, server, account).await? else {
+        return Ok(ConfirmationMail::NoAddress);
+    };
+    if account.confirmed {
+        return Ok(ConfirmationMail::Confirmed);
+    }
+    let Some(email) = account.email.as_deref().filter(|email| !email.is_empty()) else {
+        return Ok(ConfirmationMail::NoAddress);
+    };
+    if account.confirmation_token.as_deref().is_none_or(str::is_empty) {
+        return Ok(ConfirmationMail::NoToken);
+    }
+    let mail = confirmation(server, &account, email);
+    insert_oban_jobs(db, &[mail_job(server, mail, queue, max_attempts)]).await?;
+    Ok(ConfirmationMail::Queued(email.to_owned()))
+}
+
 async fn load(
     db: &mut PgConnection,
     server: &Server,

@@ -8,7 +8,7 @@ mod fault;
 mod nickname;
 
 pub(super) use after::Newcomer;
-pub use after::{Welcome, welcome};
+pub use after::{ConfirmationMail, Welcome, send_confirmation, welcome};
 pub use candidate::Candidate;
 pub use create::{CreateError, NewAccount, create_account, give_roles};
 pub use fault::Fault;
