@@ -3,7 +3,9 @@
 use std::{fs, path::Path};
 
 use anyhow::{Result, ensure};
-use ostrakon_server::{DIALECTS, Dialect, LoweredReplies, PasswordScheme, Unreachable};
+use ostrakon_server::{
+    DIALECTS, Dialect, LocalAddresses, LoweredReplies, PasswordScheme, Unreachable,
+};
 
 fn page(name: &str) -> Result<String> {
     Ok(fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name))?)
@@ -52,6 +54,10 @@ fn the_page_says_what_differs() -> Result<()> {
         }),
         row("files of a deleted post", |dialect| {
             format!("{}, unless it is set otherwise", files(dialect.cleanup_attachments))
+        }),
+        row("addresses of new accounts", |dialect| match dialect.local_addresses {
+            LocalAddresses::ByNickname => "by nickname".to_owned(),
+            LocalAddresses::ById => "by id".to_owned(),
         }),
         row("replies that lower a counter", |dialect| match dialect.lowered_replies {
             LoweredReplies::All => "all".to_owned(),

@@ -4,7 +4,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::Server;
-use crate::dialect_sql;
+use crate::{dialect_sql, nickname_sql};
 
 /// Account, as far as jobs need it.
 #[derive(Debug, Clone, FromRow)]
@@ -49,7 +49,7 @@ async fn by_nickname(
     server: &Server,
     nickname: &str,
 ) -> sqlx::Result<Option<Actor>> {
-    let sql = dialect_sql!(
+    let sql = nickname_sql!(
         server,
         "select id, ap_id, nickname::text, local, is_active as active
              from public.users where nickname = $1::citext"

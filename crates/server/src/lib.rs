@@ -49,9 +49,9 @@ pub use deliveries::{
 };
 pub use dialect::{
     AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DIALECTS,
-    DeliveryJob, Detected, Dialect, EmptiedColumns, IndexJob, LoweredReplies, Pins, ProbeError,
-    PublishJob, RecipientsForm, RemovalJob, Right, SearchJob, TaskOutput, UndoneFollow,
-    Unreachable, probe,
+    DeliveryJob, Detected, Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies,
+    NicknameIndex, Pins, ProbeError, PublishJob, RecipientsForm, RemovalJob, Right, SearchJob,
+    TaskOutput, UndoneFollow, Unreachable, probe,
 };
 pub use email::{EmailChange, change_email, is_blacklisted, valid_email};
 pub use fanout::{Fanout, FollowerInboxes, Outgoing, count_inboxes, fan_out, followers_address};

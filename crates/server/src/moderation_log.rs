@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::{Flake, Server, dialect_sql};
+use super::{Flake, Server, nickname_sql};
 
 /// Member of the server's staff, or an account that they act on.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -52,7 +52,7 @@ pub async fn find_staff(
     server: &Server,
     nickname: &str,
 ) -> sqlx::Result<Option<Person>> {
-    let sql = dialect_sql!(
+    let sql = nickname_sql!(
         server,
         "select id, nickname::text from public.users
          where nickname = $1::citext and local and is_active and (is_admin or is_moderator)"

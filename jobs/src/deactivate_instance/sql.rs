@@ -7,7 +7,7 @@
 //! `offset 0` in a statement: look up accounts and relations by their ids only. `PostgreSQL` does not
 //! know yet how many accounts the run has deactivated or recorded, and would read all of them.
 
-use ostrakon_server::{Server, dialect_sql};
+use ostrakon_server::{Server, dialect_sql, nickname_sql};
 
 /// Accounts with no more than `$2` followers. `$1`: accounts, `$2`: number of followers.
 pub(super) const FEW_FOLLOWERS: &str = "select a.id
@@ -34,16 +34,17 @@ pub(super) const FORGET: &str = "delete from ostrakon.instance_accounts where in
 
 /// Defines a function for each statement in `sql/` that differs by server.
 macro_rules! statements {
-    ($($name:ident),+ $(,)?) => {
+    ($sql:ident: $($name:ident),+ $(,)?) => {
         $(pub(super) fn $name(server: &Server) -> &'static str {
-            dialect_sql!(server, include_str!(concat!("sql/", stringify!($name), ".sql")))
+            $sql!(server, include_str!(concat!("sql/", stringify!($name), ".sql")))
         })+
     };
 }
 
+statements!(nickname_sql: named, count_active);
+
 statements!(
-    named,
-    count_active,
+    dialect_sql:
     count_relations,
     count_followed,
     lower_following,

@@ -3,6 +3,7 @@
 mod account_list;
 mod accounts;
 mod action_list;
+mod akkoma_3_20;
 mod config;
 mod confirm;
 mod confirm_all;

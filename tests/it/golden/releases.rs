@@ -94,4 +94,10 @@ replays! {
     akkoma_3_19_show: "akkoma-3.19" "show",
     akkoma_3_19_list: "akkoma-3.19" "list_",
     akkoma_3_19_confirm: "akkoma-3.19" "confirm_",
+    // New accounts have other addresses there: `cli::akkoma_3_20`.
+    akkoma_3_20_delete_activities: "akkoma-3.20" "da_",
+    akkoma_3_20_rm: "akkoma-3.20" "rm_",
+    akkoma_3_20_deactivate: "akkoma-3.20" "deactivate_",
+    akkoma_3_20_set: "akkoma-3.20" "set_",
+    akkoma_3_20_show: "akkoma-3.20" "show",
 }

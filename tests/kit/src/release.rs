@@ -33,12 +33,13 @@ macro_rules! changes {
 
 impl Release {
     /// All releases, in the order of their age, those of each server together.
-    pub const ALL: [Self; 13] = {
+    pub const ALL: [Self; 14] = {
         use Flavour::{Akkoma, Pleroma, Pleroma22};
         use SchemaSource::{Migrated, Reconstructed};
         [
             Self::of("pleroma-2.2", Pleroma22, Migrated, changes![]),
             Self::of("pleroma-2.4", Pleroma22, Migrated, changes!["pleroma-2.4"]),
+            Self::of("pleroma-2.6", Pleroma, Reconstructed, changes!["pleroma-2.6"]),
             Self::of("pleroma-2.7", Pleroma, Migrated, changes![]),
             Self::of("pleroma-2.9", Pleroma, Migrated, changes!["pleroma-2.9"]),
             Self::of(
@@ -70,7 +71,12 @@ impl Release {
 
     /// The release whose behaviour was recorded for a flavour: the one with exactly its schema.
     pub fn recorded(flavour: Flavour) -> Option<&'static Self> {
-        Self::ALL.iter().find(|release| release.base == flavour && release.changes.is_empty())
+        Self::ALL.iter().find(|release| release.base == flavour && release.is_recorded())
+    }
+
+    /// Whether its behaviour was recorded.
+    pub const fn is_recorded(&self) -> bool {
+        self.changes.is_empty()
     }
 
     const fn of(

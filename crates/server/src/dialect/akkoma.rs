@@ -2,8 +2,9 @@
 
 use super::{
     AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DeliveryJob,
-    Dialect, EmptiedColumns, IndexJob, LoweredReplies, Pins, PublishJob, RecipientsForm,
-    RemovalJob, SearchJob, TaskOutput, UndoneFollow, Unreachable, rights,
+    Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex, Pins,
+    PublishJob, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow, Unreachable,
+    rights,
 };
 use crate::PasswordScheme;
 
@@ -17,14 +18,17 @@ pub(super) const DIALECT: Dialect = Dialect {
         "hashtags",
         "hashtags_objects",
         "users.pinned_objects",
+        "users_nickname_index",
     ],
     absent: &[
         "users.deactivated",
         "chats",
         "chat_message_references",
         "function associated_object_id(jsonb)",
+        "users.outbox",
+        "users_casefolded_nickname_index",
     ],
-    oban_versions: &[11, 12, 13, 14],
+    oban_versions: &[11, 12, 13],
     user_columns: "accepts_direct_messages_from disclose_client featured_address is_active \
         is_approved is_confirmed is_suggested language last_active_at last_status_at mastofe_settings \
         permit_followback pinned_objects status_ttl_days",
@@ -78,6 +82,8 @@ pub(super) const DIALECT: Dialect = Dialect {
     counts_inactive_followers: true,
     removes_unconfirmed: true,
     confirms_new_accounts: false,
+    local_addresses: LocalAddresses::ByNickname,
+    nickname_index: NicknameIndex::Nickname,
     makes_keys: true,
     restricted_in_any_case: false,
     password_reset_path: "/api/v1/pleroma/password_reset",

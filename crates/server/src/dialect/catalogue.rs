@@ -30,23 +30,23 @@ impl Catalogue {
         let signs =
             DIALECTS.iter().flat_map(|dialect| dialect.present.iter().chain(dialect.absent));
         let mut names: Vec<&str> = signs.copied().collect();
-        names.extend([
-            MIGRATIONS,
-            IS_LOCKED,
-            LOCKED,
-            IS_DISCOVERABLE,
-            DISCOVERABLE,
-            FOLLOWED_HASHTAGS,
-        ]);
+        names.extend([IS_LOCKED, LOCKED, IS_DISCOVERABLE, DISCOVERABLE, FOLLOWED_HASHTAGS]);
         names.sort_unstable();
         names.dedup();
-        let (migrations, objects): (Vec<&str>, Vec<&str>) =
-            names.into_iter().partition(|name| name.starts_with("migration "));
-        let mut found: Self =
-            sqlx::query_as(include_str!("catalogue.sql")).bind(objects).fetch_one(&mut *db).await?;
+        let found = Self::of(db, &names).await?;
         if !found.missing.is_empty() {
             return Err(ProbeError::Unknown { found: format!("no {}", list(&found.missing)) });
         }
+        Ok(found)
+    }
+
+    /// Looks for objects by the names that signs have.
+    pub(super) async fn of(db: &mut PgConnection, names: &[impl AsRef<str>]) -> sqlx::Result<Self> {
+        let names = names.iter().map(AsRef::as_ref).chain([MIGRATIONS]);
+        let (migrations, objects): (Vec<&str>, Vec<&str>) =
+            names.partition(|name| name.starts_with("migration "));
+        let mut found: Self =
+            sqlx::query_as(include_str!("catalogue.sql")).bind(objects).fetch_one(&mut *db).await?;
         if found.has(MIGRATIONS) {
             let applied: Vec<String> = sqlx::query_scalar(
                 "select name from unnest($1::text[]) as name

@@ -8,6 +8,7 @@
 //! The sources of the facts are the recordings and docs/semantics.md.
 
 mod akkoma;
+mod akkoma_3_20;
 mod catalogue;
 mod columns;
 mod detect;
@@ -30,12 +31,13 @@ pub(crate) use rights::rights;
 use super::PasswordScheme;
 
 /// All servers that ostrakon knows.
-pub const DIALECTS: [&Dialect; 5] = [
+pub const DIALECTS: [&Dialect; 6] = [
     &pleroma_2_2::DIALECT,
     &pleroma_2_5::DIALECT,
     &pleroma_2_7::DIALECT,
     &pleroma_2_10::DIALECT,
     &akkoma::DIALECT,
+    &akkoma_3_20::DIALECT,
 ];
 
 /// Facts about one server, or about several releases that do not differ in any of them.
@@ -140,6 +142,10 @@ pub struct Dialect {
     pub removes_unconfirmed: bool,
     /// Whether the task that creates an account also confirms its address.
     pub confirms_new_accounts: bool,
+    /// Addresses of a new account.
+    pub local_addresses: LocalAddresses,
+    /// Index in which nicknames are looked up.
+    pub nickname_index: NicknameIndex,
     /// Whether a new account gets its keys immediately.
     pub makes_keys: bool,
     /// Whether reserved nicknames are compared without regard to case.
@@ -297,6 +303,25 @@ pub enum Unreachable {
     AfterTimeout,
     /// All.
     Immediately,
+}
+
+/// Addresses of a new account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocalAddresses {
+    /// `<base>/users/NICK`.
+    ByNickname,
+    /// `<base>/users/by-id/ID`, with inbox and outbox in columns of their own; the profile's address,
+    /// `<base>/users/NICK`, is another one.
+    ById,
+}
+
+/// Index in which nicknames are looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NicknameIndex {
+    /// On `nickname`, whose type ignores case.
+    Nickname,
+    /// On `lower(nickname)`.
+    Lower,
 }
 
 /// Job that activates or deactivates an account.

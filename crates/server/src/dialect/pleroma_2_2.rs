@@ -3,8 +3,9 @@
 
 use super::{
     AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DeliveryJob,
-    Dialect, EmptiedColumns, IndexJob, LoweredReplies, Pins, PublishJob, RecipientsForm,
-    RemovalJob, SearchJob, TaskOutput, UndoneFollow, Unreachable, rights,
+    Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex, Pins,
+    PublishJob, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow, Unreachable,
+    rights,
 };
 use crate::PasswordScheme;
 
@@ -76,6 +77,8 @@ pub(super) const DIALECT: Dialect = Dialect {
     counts_inactive_followers: false,
     removes_unconfirmed: false,
     confirms_new_accounts: true,
+    local_addresses: LocalAddresses::ByNickname,
+    nickname_index: NicknameIndex::Nickname,
     makes_keys: false,
     restricted_in_any_case: false,
     password_reset_path: "/api/pleroma/password_reset",

@@ -2,8 +2,9 @@
 
 use super::{
     AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DeliveryJob,
-    Dialect, EmptiedColumns, IndexJob, LoweredReplies, Pins, PublishJob, RecipientsForm,
-    RemovalJob, SearchJob, TaskOutput, UndoneFollow, Unreachable, pleroma,
+    Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex, Pins,
+    PublishJob, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow, Unreachable,
+    pleroma,
 };
 use crate::PasswordScheme;
 
@@ -69,6 +70,8 @@ pub(super) const DIALECT: Dialect = Dialect {
     counts_inactive_followers: true,
     removes_unconfirmed: true,
     confirms_new_accounts: false,
+    local_addresses: LocalAddresses::ByNickname,
+    nickname_index: NicknameIndex::Nickname,
     makes_keys: true,
     restricted_in_any_case: true,
     password_reset_path: "/api/v1/pleroma/password_reset",

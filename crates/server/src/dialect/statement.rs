@@ -28,6 +28,49 @@ macro_rules! dialect_sql {
     }};
 }
 
+/// The same for a statement that looks up accounts by their nicknames, in the index that the server
+/// has.
+#[macro_export]
+macro_rules! nickname_sql {
+    ($server:expr, $sql:expr) => {{
+        const BY_NICKNAME: &str = $sql;
+        const BY_LOWER: &str = $crate::lower_nickname_sql!(BY_NICKNAME);
+        match $server.dialect.nickname_index {
+            $crate::NicknameIndex::Nickname => $crate::dialect_sql!($server, BY_NICKNAME),
+            $crate::NicknameIndex::Lower => $crate::dialect_sql!($server, BY_LOWER),
+        }
+    }};
+}
+
+/// A statement for servers with an index on `lower(nickname)`. For [`nickname_sql!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! lower_nickname_sql {
+    ($sql:expr) => {{
+        const ONE: &str = $crate::const_format::str_replace!(
+            $sql,
+            "nickname = $1::citext",
+            "lower(nickname::text) = lower($1::text)"
+        );
+        const NAMED: &str = $crate::const_format::str_replace!(
+            ONE,
+            "nickname = named.nickname",
+            "lower(nickname::text) = lower(named.nickname::text)"
+        );
+        const FOUND: &str = $crate::const_format::str_replace!(
+            NAMED,
+            "nickname = found.nickname",
+            "lower(nickname::text) = lower(found.nickname::text)"
+        );
+        $crate::const_format::str_replace!(
+            FOUND,
+            "u.nickname = any ($2::citext[] || $3::citext[])",
+            "lower(u.nickname::text) = any (array(
+                 select lower(name::text) from unnest($2::citext[] || $3::citext[]) as name))"
+        )
+    }};
+}
+
 /// A statement for servers without the function `associated_object_id`. For [`dialect_sql!`].
 #[doc(hidden)]
 #[macro_export]

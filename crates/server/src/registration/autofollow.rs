@@ -1,6 +1,6 @@
 //! Follow relations of a new account, in both directions (docs/semantics.md 5.4).
 
-use crate::dialect_sql;
+use crate::nickname_sql;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -38,7 +38,7 @@ pub(super) async fn autofollow(
     if rules.autofollowed_nicknames.is_empty() && rules.autofollowing_nicknames.is_empty() {
         return Ok(Autofollow::default());
     }
-    let sql = dialect_sql!(server, NAMED);
+    let sql = nickname_sql!(server, NAMED);
     let named: Vec<(Uuid, bool, bool)> = sqlx::query_as(sql)
         .bind(account)
         .bind(&rules.autofollowed_nicknames)

@@ -3,9 +3,11 @@
 use sqlx::PgConnection;
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use crate::nickname_sql;
+
 use super::{
     super::{
-        Server,
+        Flake, LocalAddresses, Server,
         email::{is_blacklisted, valid_email},
     },
     Fault, RegistrationSettings,
@@ -35,7 +37,7 @@ impl Candidate<'_> {
         let mut faults = Vec::new();
         match nickname_fault(self.nickname, rules, server.dialect) {
             Some(fault) => faults.push(fault),
-            None if self.featured_address(server).chars().count() > COLUMN => {
+            None if featured_address(&self.profile_address(server)).chars().count() > COLUMN => {
                 faults.push(Fault::NicknameLength);
             }
             None => faults.extend(self.nickname_taken(db, server).await?),
@@ -49,14 +51,17 @@ impl Candidate<'_> {
         Ok(faults)
     }
 
-    /// ActivityPub id that the account will have.
-    pub(super) fn ap_id(&self, server: &Server) -> String {
+    /// Address of the profile; on most servers also the ActivityPub id.
+    pub(super) fn profile_address(&self, server: &Server) -> String {
         format!("{}/users/{}", server.base_url, self.nickname)
     }
 
-    /// Address of the collection of pinned posts: the longest of the account's addresses.
-    pub(super) fn featured_address(&self, server: &Server) -> String {
-        format!("{}/collections/featured", self.ap_id(server))
+    /// ActivityPub id that the account will have.
+    pub(super) fn ap_id(&self, server: &Server, id: Flake) -> String {
+        match server.dialect.local_addresses {
+            LocalAddresses::ByNickname => self.profile_address(server),
+            LocalAddresses::ById => format!("{}/users/by-id/{id}", server.base_url),
+        }
     }
 
     async fn nickname_taken(
@@ -64,14 +69,16 @@ impl Candidate<'_> {
         db: &mut PgConnection,
         server: &Server,
     ) -> sqlx::Result<Option<Fault>> {
-        let (nickname, address): (bool, bool) = sqlx::query_as(
+        let sql = nickname_sql!(
+            server,
             "select exists (select from public.users where nickname = $1::citext),
-                    exists (select from public.users where ap_id = $2)",
-        )
-        .bind(self.nickname)
-        .bind(self.ap_id(server))
-        .fetch_one(db)
-        .await?;
+                    exists (select from public.users where ap_id = $2)"
+        );
+        let (nickname, address): (bool, bool) = sqlx::query_as(sql)
+            .bind(self.nickname)
+            .bind(self.profile_address(server))
+            .fetch_one(db)
+            .await?;
         Ok(match (nickname, address) {
             (true, _) => Some(Fault::NicknameTaken),
             (false, true) => Some(Fault::AddressTaken),
@@ -88,6 +95,11 @@ impl Candidate<'_> {
         .await?;
         Ok(taken.then_some(Fault::EmailTaken))
     }
+}
+
+/// Address of the collection of pinned posts: the longest of an account's addresses.
+pub(super) fn featured_address(ap_id: &str) -> String {
+    format!("{ap_id}/collections/featured")
 }
 
 fn email_fault(email: &str, rules: &RegistrationSettings) -> Option<Fault> {

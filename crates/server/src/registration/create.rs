@@ -4,8 +4,9 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::{
-    super::{AccountColumns, KeyPair, Server, random_token},
+    super::{AccountColumns, KeyPair, LocalAddresses, Server, random_token},
     Candidate, Fault,
+    candidate::featured_address,
 };
 
 /// Account to be created.
@@ -44,14 +45,15 @@ pub async fn create_account(
     server: &Server,
     new: &NewAccount<'_>,
 ) -> Result<Uuid, CreateError> {
-    let id = server.flakes.generate().0;
-    insert_user(db, server, id, new).await.map_err(taken)?;
+    let flake = server.flakes.generate();
+    let (id, ap_id) = (flake.0, new.candidate.ap_id(server, flake));
+    insert_user(db, server, (id, &ap_id), new).await.map_err(taken)?;
     let columns: Columns =
         sqlx::query_as(include_str!("sql/columns.sql")).fetch_one(&mut *db).await?;
     if columns.featured_address {
         sqlx::query("update public.users set featured_address = $2 where id = $1")
             .bind(id)
-            .bind(new.candidate.featured_address(server))
+            .bind(featured_address(&ap_id))
             .execute(&mut *db)
             .await?;
     }
@@ -61,7 +63,7 @@ pub async fn create_account(
             .execute(&mut *db)
             .await?;
     }
-    write_keys(db, server, id, new, &columns).await?;
+    write_keys(db, server, (id, &ap_id), new.keys, &columns).await?;
     Ok(id)
 }
 
@@ -85,29 +87,33 @@ pub async fn give_roles(
 async fn insert_user(
     db: &mut PgConnection,
     server: &Server,
-    id: Uuid,
+    (id, ap_id): (Uuid, &str),
     new: &NewAccount<'_>,
 ) -> sqlx::Result<()> {
     let rules = &server.registration;
-    let sql = match server.dialect.account_columns {
-        AccountColumns::Active => include_str!("sql/insert.sql"),
-        AccountColumns::Deactivated => include_str!("sql/pleroma22_insert.sql"),
+    let sql = match (server.dialect.local_addresses, server.dialect.account_columns) {
+        (LocalAddresses::ById, _) => include_str!("sql/akkoma_3_20_insert.sql"),
+        (_, AccountColumns::Active) => include_str!("sql/insert.sql"),
+        (_, AccountColumns::Deactivated) => include_str!("sql/pleroma22_insert.sql"),
     };
     let confirmed = server.dialect.confirms_new_accounts || !rules.account_activation_required;
     let Candidate { nickname, email, name, bio } = new.candidate;
-    sqlx::query(sql)
+    let insert = sqlx::query(sql)
         .bind(id)
         .bind(nickname)
         .bind(name)
         .bind(email)
         .bind(bio)
         .bind(new.password_hash)
-        .bind(new.candidate.ap_id(server))
+        .bind(ap_id)
         .bind(confirmed)
         .bind(!rules.account_approval_required)
-        .bind((!confirmed).then(random_token))
-        .execute(db)
-        .await?;
+        .bind((!confirmed).then(random_token));
+    let insert = match server.dialect.local_addresses {
+        LocalAddresses::ByNickname => insert,
+        LocalAddresses::ById => insert.bind(new.candidate.profile_address(server)),
+    };
+    insert.execute(db).await?;
     Ok(())
 }
 
@@ -116,14 +122,14 @@ async fn insert_user(
 async fn write_keys(
     db: &mut PgConnection,
     server: &Server,
-    id: Uuid,
-    new: &NewAccount<'_>,
+    (id, ap_id): (Uuid, &str),
+    keys: &KeyPair,
     columns: &Columns,
 ) -> sqlx::Result<()> {
     if columns.keys && server.dialect.makes_keys {
         sqlx::query("update public.users set keys = $2 where id = $1")
             .bind(id)
-            .bind(&new.keys.private)
+            .bind(&keys.private)
             .execute(&mut *db)
             .await?;
     }
@@ -134,10 +140,10 @@ async fn write_keys(
              select $1, $2, $3, $4, moment, moment
              from date_trunc('second', timezone('UTC', now())) as moment",
         )
-        .bind(format!("{}#main-key", new.candidate.ap_id(server)))
+        .bind(format!("{ap_id}#main-key"))
         .bind(id)
-        .bind(&new.keys.private)
-        .bind(&new.keys.public)
+        .bind(&keys.private)
+        .bind(&keys.public)
         .execute(db)
         .await?;
     }
@@ -151,7 +157,9 @@ fn taken(error: sqlx::Error) -> CreateError {
         .filter(|error| error.is_unique_violation())
         .and_then(|error| error.constraint())
         .and_then(|index| match index {
-            "users_nickname_index" => Some(Fault::NicknameTaken),
+            "users_nickname_index" | "users_casefolded_nickname_index" => {
+                Some(Fault::NicknameTaken)
+            }
             "users_email_index" => Some(Fault::EmailTaken),
             "users_ap_id_index" => Some(Fault::AddressTaken),
             _ => None,
