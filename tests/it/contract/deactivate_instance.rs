@@ -8,8 +8,7 @@ use testkit::{Database, Flavour, World};
 use super::{Scenario, contract, stage::Stage};
 
 /// A dozen accounts of the host among others, with relations to local accounts in both directions.
-async fn scenario(flavour: Flavour) -> Result<Scenario> {
-    let database = Database::create(flavour).await?;
+pub(super) async fn scenario(database: Database) -> Result<Scenario> {
     let world = World::new(&database);
     let alice = world.local("alice").await?;
     let bob = world.local("bob").await?;
@@ -31,17 +30,17 @@ async fn scenario(flavour: Flavour) -> Result<Scenario> {
 
 #[tokio::test]
 async fn pleroma_deactivate_instance_keeps_the_contract() -> Result<()> {
-    contract(scenario(Flavour::Pleroma).await?).await
+    contract(scenario(Database::create(Flavour::Pleroma).await?).await?).await
 }
 
 #[tokio::test]
 async fn akkoma_deactivate_instance_keeps_the_contract() -> Result<()> {
-    contract(scenario(Flavour::Akkoma).await?).await
+    contract(scenario(Database::create(Flavour::Akkoma).await?).await?).await
 }
 
 #[tokio::test]
 async fn pleroma22_deactivate_instance_keeps_the_contract() -> Result<()> {
-    contract(scenario(Flavour::Pleroma22).await?).await
+    contract(scenario(Database::create(Flavour::Pleroma22).await?).await?).await
 }
 
 /// Records which transaction ended a relation, and with which account.
@@ -56,7 +55,8 @@ const LOST: &str = "create table lost (followed uuid, batch xid8);
 /// A local account that loses relations is recounted in that batch, over all its followers.
 #[tokio::test]
 async fn local_accounts_lose_their_relations_one_after_the_other() -> Result<()> {
-    let Scenario { database, job, .. } = scenario(Flavour::Pleroma).await?;
+    let Scenario { database, job, .. } =
+        scenario(Database::create(Flavour::Pleroma).await?).await?;
     sqlx::raw_sql(LOST).execute(&database.pool()).await?;
     let stage = Stage::on(database).await?;
     let pool = stage.pool();
@@ -77,7 +77,8 @@ async fn local_accounts_lose_their_relations_one_after_the_other() -> Result<()>
 /// Accounts of the host that arrive while its relations are being ended are deactivated as well.
 #[tokio::test]
 async fn accounts_that_come_meanwhile_are_switched_off_as_well() -> Result<()> {
-    let Scenario { database, job, .. } = scenario(Flavour::Pleroma).await?;
+    let Scenario { database, job, .. } =
+        scenario(Database::create(Flavour::Pleroma).await?).await?;
     sqlx::raw_sql(
         "create function come() returns trigger language plpgsql as $$
          begin
@@ -108,7 +109,7 @@ async fn accounts_that_come_meanwhile_are_switched_off_as_well() -> Result<()> {
 /// had them reloaded immediately. It has ended no relation yet, or all but those of the excluded
 /// account.
 async fn begun_by_an_older_version(flavour: Flavour, cursor: &str, ended: bool) -> Result<()> {
-    let Scenario { database, job, .. } = scenario(flavour).await?;
+    let Scenario { database, job, .. } = scenario(Database::create(flavour).await?).await?;
     let pool = database.pool();
     let stage = Stage::on(database).await?;
     let id = stage.enqueue(&job).await?;

@@ -51,8 +51,7 @@ pub(super) async fn an_account_with_everything(world: &World) -> Result<Account>
     Ok(alice)
 }
 
-async fn scenario(flavour: Flavour, via_server: bool) -> Result<Scenario> {
-    let database = Database::create(flavour).await?;
+pub(super) async fn scenario(database: Database, via_server: bool) -> Result<Scenario> {
     let alice = an_account_with_everything(&World::new(&database)).await?;
     let job = DeleteActivities {
         nickname: "alice".to_owned(),
@@ -65,23 +64,24 @@ async fn scenario(flavour: Flavour, via_server: bool) -> Result<Scenario> {
 
 #[tokio::test]
 async fn pleroma_delete_activities_keeps_the_contract() -> Result<()> {
-    contract(scenario(Flavour::Pleroma, false).await?).await
+    contract(scenario(Database::create(Flavour::Pleroma).await?, false).await?).await
 }
 
 #[tokio::test]
 async fn akkoma_delete_activities_keeps_the_contract() -> Result<()> {
-    contract(scenario(Flavour::Akkoma, false).await?).await
+    contract(scenario(Database::create(Flavour::Akkoma).await?, false).await?).await
 }
 
 #[tokio::test]
 async fn pleroma22_delete_activities_keeps_the_contract() -> Result<()> {
-    contract(scenario(Flavour::Pleroma22, false).await?).await
+    contract(scenario(Database::create(Flavour::Pleroma22).await?, false).await?).await
 }
 
 #[tokio::test]
 async fn deletion_by_the_server_keeps_the_contract() -> Result<()> {
     for flavour in Flavour::ALL {
-        contract_of_a_job_that_repeats(scenario(flavour, true).await?).await?;
+        contract_of_a_job_that_repeats(scenario(Database::create(flavour).await?, true).await?)
+            .await?;
     }
     Ok(())
 }

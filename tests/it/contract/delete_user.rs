@@ -7,8 +7,11 @@ use testkit::{Database, Flavour, World};
 use super::{Scenario, contract, delete_activities::an_account_with_everything};
 
 /// An account with posts, relations in every direction and other rows of its own.
-async fn scenario(flavour: Flavour, confirmed: bool, thorough: bool) -> Result<Scenario> {
-    let database = Database::create(flavour).await?;
+pub(super) async fn scenario(
+    database: Database,
+    confirmed: bool,
+    thorough: bool,
+) -> Result<Scenario> {
     let world = World::new(&database);
     let alice = an_account_with_everything(&world).await?;
     let dora = world.local("dora").await?;
@@ -21,7 +24,7 @@ async fn scenario(flavour: Flavour, confirmed: bool, thorough: bool) -> Result<S
     alice.requests_to_follow(&private).await?;
     private.requests_to_follow(&alice).await?;
     if !confirmed {
-        let statement = match flavour {
+        let statement = match database.flavour() {
             Flavour::Pleroma22 => "update users set approval_pending = true where id = $1",
             Flavour::Pleroma | Flavour::Akkoma => {
                 "update users set is_confirmed = false where id = $1"
@@ -37,23 +40,23 @@ async fn scenario(flavour: Flavour, confirmed: bool, thorough: bool) -> Result<S
 
 #[tokio::test]
 async fn pleroma_delete_user_keeps_the_contract() -> Result<()> {
-    contract(scenario(Flavour::Pleroma, true, false).await?).await
+    contract(scenario(Database::create(Flavour::Pleroma).await?, true, false).await?).await
 }
 
 #[tokio::test]
 async fn akkoma_delete_user_keeps_the_contract() -> Result<()> {
-    contract(scenario(Flavour::Akkoma, true, false).await?).await
+    contract(scenario(Database::create(Flavour::Akkoma).await?, true, false).await?).await
 }
 
 #[tokio::test]
 async fn pleroma22_delete_user_keeps_the_contract() -> Result<()> {
-    contract(scenario(Flavour::Pleroma22, true, false).await?).await
+    contract(scenario(Database::create(Flavour::Pleroma22).await?, true, false).await?).await
 }
 
 #[tokio::test]
 async fn delete_user_keeps_the_contract_for_a_row_that_goes() -> Result<()> {
     for flavour in Flavour::ALL {
-        contract(scenario(flavour, false, false).await?).await?;
+        contract(scenario(Database::create(flavour).await?, false, false).await?).await?;
     }
     Ok(())
 }
@@ -61,7 +64,7 @@ async fn delete_user_keeps_the_contract_for_a_row_that_goes() -> Result<()> {
 #[tokio::test]
 async fn delete_user_keeps_the_contract_when_it_is_thorough_and_tells_of_each_post() -> Result<()> {
     for flavour in Flavour::ALL {
-        contract(scenario(flavour, true, true).await?).await?;
+        contract(scenario(Database::create(flavour).await?, true, true).await?).await?;
     }
     Ok(())
 }

@@ -30,8 +30,7 @@ async fn set(database: &Database, what: &'static str, whose: &str) -> Result<()>
 
 /// A dozen accounts that the job changes, among others that it does not: staff, deactivated and
 /// invisible accounts, the server's own, and those of other servers.
-async fn scenario(flavour: Flavour, job: AnyJob) -> Result<Scenario> {
-    let database = Database::create(flavour).await?;
+pub(super) async fn scenario(database: Database, job: AnyJob) -> Result<Scenario> {
     let world = World::new(&database);
     world.local("confirmed").await?;
     for number in 0..12 {
@@ -58,7 +57,8 @@ async fn scenario(flavour: Flavour, job: AnyJob) -> Result<Scenario> {
 #[tokio::test]
 async fn confirm_all_keeps_the_contract() -> Result<()> {
     for flavour in Flavour::ALL {
-        contract(scenario(flavour, ConfirmAll::new(None).into()).await?).await?;
+        contract(scenario(Database::create(flavour).await?, ConfirmAll::new(None).into()).await?)
+            .await?;
     }
     Ok(())
 }
@@ -66,7 +66,8 @@ async fn confirm_all_keeps_the_contract() -> Result<()> {
 #[tokio::test]
 async fn unconfirm_all_keeps_the_contract() -> Result<()> {
     for flavour in Flavour::ALL {
-        let scenario = scenario(flavour, UnconfirmAll::new(None).into()).await?;
+        let scenario =
+            scenario(Database::create(flavour).await?, UnconfirmAll::new(None).into()).await?;
         contract_of_a_job_that_repeats(scenario).await?;
     }
     Ok(())

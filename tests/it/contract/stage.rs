@@ -35,7 +35,7 @@ impl Stage {
 
     /// Copies rows into a fresh database, with a ledger.
     pub(super) async fn set(rows: &State, like: &Database) -> Result<Self> {
-        let database = Database::create(like.flavour()).await?;
+        let database = Database::like(like).await?;
         rows.load(&database.pool()).await?;
         Self::on(database).await
     }
@@ -150,19 +150,17 @@ impl Stage {
     }
 
     fn driver(&self, lease: Lease) -> Driver {
+        let mut batch: BatchSettings = default_settings("batch");
+        (batch.rows_initial, batch.rows_max, batch.rows_busy) = (self.rows, self.rows, self.rows);
+        batch.percent_busy = 100;
+        batch.target = Duration::from_secs(1);
+        batch.lock_timeout = Duration::from_secs(10);
+        batch.statement_timeout = Duration::from_secs(30);
+        batch.late_writes = Duration::ZERO;
         Driver {
             pool: self.pool.clone(),
             lease_pool: self.pool(),
-            batch: BatchSettings {
-                rows_initial: self.rows,
-                rows_max: self.rows,
-                rows_busy: self.rows,
-                target: Duration::from_secs(1),
-                lock_timeout: Duration::from_secs(10),
-                statement_timeout: Duration::from_secs(30),
-                late_writes: Duration::ZERO,
-                percent_busy: 100,
-            },
+            batch,
             throttle: ThrottleSettings::default(),
             queues: std::sync::Arc::new(NoQueues),
             lease,

@@ -30,15 +30,13 @@ async fn seed(database: &Database) -> Result<Account> {
     Ok(alice)
 }
 
-async fn deactivation(flavour: Flavour) -> Result<()> {
-    let database = Database::create(flavour).await?;
+pub(super) async fn deactivation(database: Database) -> Result<()> {
     let alice = seed(&database).await?;
     let job: AnyJob = DeactivateUser::new("alice".into(), alice.ap_id().into(), None).into();
     contract(Scenario { database, job, bystander: "neighbour" }).await
 }
 
-async fn activation(flavour: Flavour) -> Result<()> {
-    let database = Database::create(flavour).await?;
+pub(super) async fn activation(database: Database) -> Result<()> {
     let alice = seed(&database).await?;
     alice.is_deactivated().await?;
     let job: AnyJob =
@@ -49,7 +47,7 @@ async fn activation(flavour: Flavour) -> Result<()> {
 #[tokio::test]
 async fn deactivate_user_keeps_the_contract() -> Result<()> {
     for flavour in Flavour::ALL {
-        deactivation(flavour).await?;
+        deactivation(Database::create(flavour).await?).await?;
     }
     Ok(())
 }
@@ -57,7 +55,7 @@ async fn deactivate_user_keeps_the_contract() -> Result<()> {
 #[tokio::test]
 async fn activate_user_keeps_the_contract() -> Result<()> {
     for flavour in Flavour::ALL {
-        activation(flavour).await?;
+        activation(Database::create(flavour).await?).await?;
     }
     Ok(())
 }

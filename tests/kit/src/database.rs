@@ -21,6 +21,8 @@ const ADMIN_LOCK: i64 = 0x6f73_7472_616b;
 #[derive(Debug)]
 pub struct Database {
     flavour: Option<Flavour>,
+    /// Statements that made the tables of its release of the flavour's.
+    changes: &'static [&'static str],
     name: String,
     url: String,
     pool: PgPool,
@@ -39,12 +41,22 @@ impl Database {
 
     /// Creates a database with the tables of a release; its flavour is the release's base.
     pub async fn of_release(release: &Release) -> Result<Self> {
-        let database = Self::create(release.base).await?;
-        for change in release.changes {
+        Self::changed(release.base, release.changes).await
+    }
+
+    /// Creates a database with the tables of another one, and no rows.
+    pub async fn like(other: &Self) -> Result<Self> {
+        Self::changed(other.flavour(), other.changes).await
+    }
+
+    async fn changed(flavour: Flavour, changes: &'static [&'static str]) -> Result<Self> {
+        let mut database = Self::create(flavour).await?;
+        database.changes = changes;
+        for change in changes {
             sqlx::raw_sql(*change)
                 .execute(&database.pool)
                 .await
-                .with_context(|| format!("the schema of {} cannot be made", release.name))?;
+                .context("the schema of the release cannot be made")?;
         }
         Ok(database)
     }
@@ -74,7 +86,7 @@ impl Database {
         admin.close().await?;
         let url = server.database_url(&name);
         let pool = PgPoolOptions::new().max_connections(10).connect_lazy(&url)?;
-        Ok(Self { flavour, name, url, pool })
+        Ok(Self { flavour, changes: &[], name, url, pool })
     }
 
     /// Returns the flavour of the schema.
