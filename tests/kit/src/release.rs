@@ -48,7 +48,12 @@ impl Release {
                 Reconstructed,
                 changes!["pleroma-2.9", "pleroma-2.10"],
             ),
-            Self::of("rebased-2.6.50", Pleroma, Migrated, changes!["rebased-2.6.50"]),
+            Self::of(
+                "rebased-2.6.50",
+                Pleroma,
+                Migrated,
+                changes!["pleroma-2.6", "rebased-2.6.50"],
+            ),
             Self::of("akkoma-3.10", Akkoma, Migrated, changes!["akkoma-3.13", "akkoma-3.10"]),
             Self::of("akkoma-3.13", Akkoma, Migrated, changes!["akkoma-3.13"]),
             Self::of("akkoma-3.16", Akkoma, Migrated, changes![]),
