@@ -5,9 +5,12 @@ pub(crate) fn counted(number: i64, things: &str) -> String {
     format!("{} {}", thousands(number), named(number, things))
 }
 
-/// Plural noun, or its singular if the number is 1.
-pub(crate) fn named(number: i64, things: &str) -> &str {
-    things.strip_suffix('s').filter(|_| number == 1).unwrap_or(things)
+/// Plural noun, or its singular if the number is 1: `relation of local followers`.
+pub(crate) fn named(number: i64, things: &str) -> String {
+    let complement = [" of ", " with "].iter().filter_map(|word| things.find(word)).min();
+    let (noun, complement) = things.split_at(complement.unwrap_or(things.len()));
+    let noun = noun.strip_suffix('s').filter(|_| number == 1).unwrap_or(noun);
+    format!("{noun}{complement}")
 }
 
 /// Formats a number with a comma every three digits.
@@ -37,5 +40,11 @@ mod tests {
     fn one_thing_is_named_in_the_singular() {
         let counts = [0, 1, 1_000].map(|number| counted(number, "follow relations"));
         assert_eq!(counts, ["0 follow relations", "1 follow relation", "1,000 follow relations"]);
+        for (things, one) in [
+            ("relations of local followers", "relation of local followers"),
+            ("accounts with wrong counters", "account with wrong counters"),
+        ] {
+            assert_eq!((named(1, things), named(2, things)), (one.to_owned(), things.to_owned()));
+        }
     }
 }

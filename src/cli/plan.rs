@@ -25,7 +25,7 @@ pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, output: Output) {
 }
 
 pub(super) fn plan_lines(plan: &PlanSummary) -> Vec<String> {
-    let counts: Vec<(String, &str)> = plan
+    let counts: Vec<(String, String)> = plan
         .counts
         .iter()
         .map(|count| (thousands(count.items), named(count.items, &count.kind)))

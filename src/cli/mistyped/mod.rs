@@ -24,7 +24,7 @@ pub(super) fn report(error: &Error) -> ExitCode {
     if error.kind() == ErrorKind::InvalidSubcommand
         && let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand)
     {
-        output.error(unknown(parent(typed), typed));
+        output.error(unknown(&parent(typed), typed));
         return ExitCode::from(2);
     }
     let printed = error.print().and_then(|()| io::stdout().flush());
@@ -38,15 +38,12 @@ pub(super) fn report(error: &Error) -> ExitCode {
 }
 
 /// Path of the command before the unknown subcommand `typed`; empty at the top level.
-fn parent(typed: &str) -> &'static str {
+fn parent(typed: &str) -> String {
     let words: Vec<String> = std::env::args().skip(1).take_while(|word| word != typed).collect();
-    let named = |word: &String| match word.as_str() {
-        "user" => Some("user"),
-        "runs" | "jobs" => Some("runs"),
-        "config" => Some("config"),
-        _ => None,
-    };
-    words.iter().rev().find_map(named).unwrap_or_default()
+    let root = Cli::command();
+    let named = |word: &String| root.find_subcommand(word).filter(|found| found.has_subcommands());
+    let found = words.iter().rev().find_map(named);
+    found.map(|found| found.get_name().to_owned()).unwrap_or_default()
 }
 
 /// Reports an unknown command and suggests what may have been meant.
@@ -143,6 +140,18 @@ mod tests {
           ostrakon runs pause RUN   pauses a run; ostrakon runs resume RUN continues it
           ostrakon runs cancel RUN  stops a run for good; what is done stays done
         All commands: ostrakon runs --help
+        "#);
+        insta::assert_snapshot!(reported("repair", "counter"), @r#"
+        ostrakon repair has no command "counter"
+        Did you mean:
+          ostrakon repair counters
+        All commands: ostrakon repair --help
+        "#);
+        insta::assert_snapshot!(reported("user", "send_confirm"), @r#"
+        ostrakon user has no command "send_confirm"
+        Did you mean:
+          ostrakon user send_confirmation
+        All commands: ostrakon user --help
         "#);
         insta::assert_snapshot!(reported("user", "xyzzy"), @r#"
         ostrakon user has no command "xyzzy"

@@ -16,12 +16,15 @@ const GRAVE: [&str; 12] = [
     "cancel",
 ];
 
+/// Letters of a name that is not typed to its end.
+const BEGUN: usize = 4;
+
 /// Whether a command is too dangerous to be suggested for a typing error.
 pub(super) fn is_grave(name: &str) -> bool {
     GRAVE.contains(&name)
 }
 
-/// Names closest to a word. A dangerous command is suggested only if little else can be meant: one
+/// Names closest to a word, or those that begin with it. A dangerous command is suggested only if little else can be meant: one
 /// typing error in a long name, two in a very long one, and no harmless command within two.
 pub(super) fn to<'n>(names: &'n [String], word: &str) -> Vec<&'n str> {
     let distance = |name: &str| strsim::osa_distance(name, word);
@@ -31,6 +34,11 @@ pub(super) fn to<'n>(names: &'n [String], word: &str) -> Vec<&'n str> {
     let nearest = harmless.iter().map(|name| distance(name)).min();
     if let Some(nearest) = nearest {
         return harmless.into_iter().filter(|name| distance(name) == nearest).collect();
+    }
+    let begun = |name: &&str| word.len() >= BEGUN && name.starts_with(word) && !is_grave(name);
+    let begun: Vec<&str> = names.iter().map(String::as_str).filter(begun).collect();
+    if !begun.is_empty() {
+        return begun;
     }
     let slips = |name: &str| if name.len() > 5 { (name.len() / 7).max(1) } else { 0 };
     let grave = |name: &&str| is_grave(name) && distance(name) <= slips(name);

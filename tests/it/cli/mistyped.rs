@@ -27,6 +27,7 @@ fn words_of_other_programs_are_understood() -> Result<()> {
     assert!(tip("--json user delete_posts mallory")?.contains("delete_activities NICK "));
     assert!(tip("ban mallory")?.contains("ostrakon user deactivate NICK "));
     assert!(tip("user deactivat mallory")?.contains("  ostrakon user deactivate\n"));
+    assert!(tip("repair counter")?.contains("  ostrakon repair counters\n"));
     assert!(tip("jobs kill 7")?.contains("ostrakon runs cancel RUN"));
     for line in ["user xyzzy", "user rn mallory", "frobnicate"] {
         assert!(!tip(line)?.contains("Did you mean"), "{line}");
