@@ -6,6 +6,7 @@ use ostrakon_engine::{JobError, Status, ledger::ControlError};
 
 use crate::settings::SettingsError;
 use ostrakon_queue::QueueError;
+use ostrakon_server::OnlyRead;
 
 /// Reason why a command did not do what was requested.
 #[derive(Debug, thiserror::Error)]
@@ -165,6 +166,12 @@ impl From<sqlx::Error> for Failure {
             )),
             _ => Self::Failed(format!("PostgreSQL said: {}", reason(&error))),
         }
+    }
+}
+
+impl From<OnlyRead> for Failure {
+    fn from(only_read: OnlyRead) -> Self {
+        Self::Refused(only_read.to_string())
     }
 }
 

@@ -158,6 +158,13 @@ impl Session {
         })
     }
 
+    /// The same, for a command that changes something: refuses a release that may only be read.
+    pub(crate) async fn writable_server(&self) -> Result<Server, Failure> {
+        let server = self.server().await?;
+        server.require_writable()?;
+        Ok(server)
+    }
+
     /// Checks that the ledger exists and has this version's schema.
     pub(crate) async fn require_ledger(&self) -> Result<(), Failure> {
         let mut db = self.side_pool.acquire().await?;

@@ -1,13 +1,16 @@
 //! `ostrakon config`
 
 use clap::Subcommand;
+use ostrakon_server::Server;
+use serde_json::json;
 
 use super::{
-    Output,
+    Failure, Output,
     output::{Stacked, fitting, table},
+    plan::show_server,
 };
 use crate::{
-    session::{BATCH_CONNECTIONS, COMMAND_CONNECTIONS, LISTENING_CONNECTIONS},
+    session::{BATCH_CONNECTIONS, COMMAND_CONNECTIONS, LISTENING_CONNECTIONS, Session},
     settings::{Loaded, SIDE_CONNECTIONS, Settings},
 };
 
@@ -18,11 +21,24 @@ pub(super) enum Command {
     Show,
 }
 
-/// Shows the settings.
-pub(super) fn run(command: &Command, loaded: &Loaded, output: Output) {
+/// Shows the settings, and the server that the database is recognised as.
+pub(super) async fn run(command: &Command, loaded: Loaded, output: Output) {
     match command {
-        Command::Show => show(loaded, output),
+        Command::Show => {
+            show(&loaded, output);
+            match recognise(loaded.settings).await {
+                Ok(server) => {
+                    output.object(&json!({ "server": server.dialect.name }));
+                    show_server(&server, output);
+                }
+                Err(failure) => output.note(format!("Server: not recognised. {failure}")),
+            }
+        }
     }
+}
+
+async fn recognise(settings: Settings) -> Result<Server, Failure> {
+    Session::connect(settings).await?.server().await
 }
 
 fn show(loaded: &Loaded, output: Output) {

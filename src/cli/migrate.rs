@@ -32,7 +32,7 @@ pub(super) async fn run(
         return print_grants(&options.role, &session, output).await;
     }
     // An unknown database is refused before anything is written to it.
-    let server = session.server().await?;
+    let server = session.writable_server().await?;
     let mut db = session.side_pool.acquire().await?;
     let text = match migrate(&mut db).await? {
         Migrated::Newer => return Err(Failure::Refused(NEWER_LEDGER.to_owned())),
@@ -51,7 +51,7 @@ pub(super) async fn run(
         ));
     }
     output.result(text);
-    output.result(format!("The server's tables are those of {}.", server.dialect));
+    output.result(format!("The server's tables are those of {}.", server.recognised()));
     output.object(&json!({ "message": text, "server": server.dialect.name }));
     Ok(())
 }

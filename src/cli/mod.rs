@@ -182,7 +182,7 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             migrate::run(&options, Session::connect(loaded.settings).await?, output).await
         }
         Command::Config(command) => {
-            config::run(&command, &loaded, output);
+            config::run(&command, loaded, output).await;
             Ok(())
         }
     }

@@ -3,12 +3,13 @@
 use crate::numbers::{named, thousands};
 use ostrakon_engine::PlanSummary;
 use ostrakon_jobs::AnyJob;
+use ostrakon_server::Server;
 use serde_json::json;
 
 use super::{Failure, Output};
 
 /// Shows what a job would touch.
-pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, output: Output) {
+pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, server: &Server, output: Output) {
     output.result(format!("{} {} would touch:", job.name(), job.subject()));
     for line in plan_lines(plan) {
         output.result(line);
@@ -21,7 +22,16 @@ pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, output: Output) {
         "total": plan.total,
         "plan": plan.counts,
         "notes": plan.notes,
+        "server": server.dialect.name,
     }));
+}
+
+/// Shows what the database was recognised as; warns if ostrakon would refuse to change it.
+pub(super) fn show_server(server: &Server, output: Output) {
+    output.result(format!("Server: {}.", server.recognised()));
+    if let Err(only_read) = server.require_writable() {
+        output.warning(only_read.to_string());
+    }
 }
 
 pub(super) fn plan_lines(plan: &PlanSummary) -> Vec<String> {
@@ -46,11 +56,12 @@ pub(super) fn tell_notes(plan: &PlanSummary, output: Output) {
 pub(super) fn confirm(
     job: &AnyJob,
     plan: &PlanSummary,
+    server: &Server,
     yes: bool,
     output: Output,
 ) -> Result<(), Failure> {
     let subject = format!("{} {}", job.name(), job.subject());
-    confirm_all(&subject, job.is_heavy(), plan, yes, output)
+    confirm_all(&subject, job.is_heavy(), plan, server, yes, output)
 }
 
 /// Shows the combined plan of several jobs and asks for confirmation, unless `--yes` is set.
@@ -58,6 +69,7 @@ pub(super) fn confirm_all(
     subject: &str,
     is_heavy: bool,
     plan: &PlanSummary,
+    server: &Server,
     yes: bool,
     output: Output,
 ) -> Result<(), Failure> {
@@ -69,6 +81,7 @@ pub(super) fn confirm_all(
     for line in plan_lines(plan) {
         Output::attention(line);
     }
+    Output::attention(format!("Server: {}.", server.recognised()));
     match output.ask("This cannot be undone. Go on?") {
         Some(true) => Ok(()),
         Some(false) => Err(Failure::Refused("declined; nothing was changed".to_owned())),

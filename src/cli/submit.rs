@@ -13,7 +13,7 @@ use super::{
     inline::inline,
     maintenance, meanwhile,
     place::{SAME_COMMAND, long_jobs_here, short_jobs_here, warn_without_worker},
-    plan::{confirm, show_plan, tell_notes},
+    plan::{confirm, show_plan, show_server, tell_notes},
 };
 use crate::{
     numbers::{counted, thousands},
@@ -84,9 +84,11 @@ pub(super) async fn submit(
     let planned = requests::plan(session, &server, job, done).await?;
     let Planned { job, plan, .. } = &planned;
     if asked.dry_run {
-        show_plan(job, plan, output);
+        show_plan(job, plan, &server, output);
+        show_server(&server, output);
         return Ok(());
     }
+    server.require_writable()?;
     let mut options = short_jobs_here(session, asked, job.class()).await?;
     let unasked = options.inline && !asked.inline;
     let waiting = unfinished(session, job, &options, output).await?;
@@ -98,7 +100,7 @@ pub(super) async fn submit(
     }
     session.require_ledger().await?;
     let notifier = required_notifier(session, asked).await?;
-    confirm(job, plan, options.yes, output)?;
+    confirm(job, plan, &server, options.yes, output)?;
     options.inline = long_jobs_here(session, &options, output).await?;
     if options.inline && unasked {
         output.note("No worker is running: this process does it.");

@@ -21,6 +21,6 @@ pub(super) struct Options {
 pub(super) async fn run(_options: Options, settings: Settings) -> Result<(), Failure> {
     let session = Session::connect_worker(settings).await?;
     session.require_ledger().await?;
-    let server = session.server().await?;
+    let server = session.writable_server().await?;
     worker::run(session, server).await
 }

@@ -65,13 +65,14 @@ pub(crate) struct Queued {
 
 /// Writes the runs of a list to the ledger, all of them or none, with the immediate changes of
 /// their jobs. Tries again, up to 3 times, while another session holds rows that a job changes
-/// immediately.
+/// immediately. Refuses a database that may only be read.
 pub(crate) async fn enqueue(
     session: &Session,
     server: &Server,
     list: Vec<Planned>,
     requester: Requester<'_>,
 ) -> Result<Vec<Enqueued>, Failure> {
+    server.require_writable()?;
     let keys: Vec<String> = list.iter().map(|planned| planned.job.dedupe_key()).collect();
     let operator = operator();
     let mut new = Vec::with_capacity(list.len());

@@ -15,4 +15,5 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("server.name", Accepts::Text),
     Key::new("server.notify_email", Accepts::Text),
     Key::new("server.publish_wait", Accepts::Span(0, 86_400_000)),
+    Key::new("server.accept_unknown", Accepts::Text),
 ];

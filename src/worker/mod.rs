@@ -45,7 +45,7 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
     let worker = &session.settings.worker;
     info!(
         worker = id,
-        server = server.dialect.name,
+        server = server.recognised(),
         host = server.host,
         concurrency = worker.concurrency,
         short_concurrency = worker.short_concurrency,

@@ -49,9 +49,9 @@ pub use deliveries::{
 };
 pub use dialect::{
     AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DIALECTS,
-    DeliveryJob, Detected, Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies,
-    NicknameIndex, Pins, ProbeError, PublishJob, RecipientsForm, RemovalJob, Right, SearchJob,
-    TaskOutput, UndoneFollow, Unreachable, probe,
+    DeliveryJob, Detected, Dialect, Differences, EmptiedColumns, IndexJob, LocalAddresses,
+    LoweredReplies, NewerRelease, NicknameIndex, Pins, ProbeError, Probed, PublishJob,
+    RecipientsForm, RemovalJob, Right, SearchJob, TaskOutput, UndoneFollow, Unreachable, probe,
 };
 pub use email::{EmailChange, change_email, is_blacklisted, valid_email};
 pub use fanout::{Fanout, FollowerInboxes, Outgoing, count_inboxes, fan_out, followers_address};
@@ -76,7 +76,8 @@ pub use registration::{
 };
 pub use roles::{Role, is_last_admin, set_role};
 pub use server::{
-    Configuration, FederationSettings, Refresh, Search, Server, ServerSettings, open, published_now,
+    Configuration, FederationSettings, OnlyRead, Refresh, Search, Server, ServerSettings, open,
+    published_now,
 };
 pub use sign_out::{SignedOut, sign_out};
 pub use tags::{Tags, normal_tag, read_tags, tag_fault, write_tags};

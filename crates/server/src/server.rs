@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Deliveries, Fanout, FlakeSource, FollowerInboxes, RegistrationSettings,
-    dialect::{Detected, Dialect, ProbeError, probe},
+    dialect::{Detected, Dialect, NewerRelease, ProbeError, Probed, probe},
 };
 
 /// Search module of the server, as far as it decides which jobs a deletion creates.
@@ -63,6 +63,8 @@ pub struct ServerSettings {
     /// wait.
     #[serde(with = "humantime_serde")]
     pub publish_wait: Duration,
+    /// Fingerprint of the differences of a release that ostrakon does not know, but may write to.
+    pub accept_unknown: Option<String>,
 }
 
 /// Section `[federation]` of the settings: how other servers are notified of deletions.
@@ -108,6 +110,10 @@ pub struct Server {
     pub dialect: &'static Dialect,
     /// What differs within the dialect.
     pub schema: Detected,
+    /// How it differs from the known releases, if it is newer than all of them.
+    pub newer: Option<NewerRelease>,
+    /// Fingerprint of the differences that are accepted.
+    accept_unknown: Option<String>,
     /// Scheme and host of the server, without a trailing slash; empty if no local account shows it
     /// (then nothing is written in the server's name either).
     pub base_url: String,
@@ -150,7 +156,7 @@ pub async fn open(
     configuration: Configuration<'_>,
 ) -> Result<Server, ProbeError> {
     let Configuration { instance_url, server: settings, registration, federation } = configuration;
-    let (dialect, schema) = probe(&mut *db).await?;
+    let Probed { dialect, schema, newer } = probe(&mut *db).await?;
     let base = match instance_url {
         Some(url) => Some(url.to_owned()),
         None => {
@@ -186,10 +192,82 @@ pub async fn open(
         flakes: FlakeSource::default(),
         dialect,
         schema,
+        newer,
+        accept_unknown: settings.accept_unknown.clone(),
     })
 }
 
+/// Reason why ostrakon only reads a database.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this database looks like {dialect}, but has migrations that no release of it known to ostrakon \
+     has (up to {migration}), and differs in what ostrakon writes:\n{lines}\nNothing was changed. \
+     Reading and --dry-run work. Update ostrakon{remedy}"
+)]
+pub struct OnlyRead {
+    dialect: &'static Dialect,
+    migration: i64,
+    /// The first differences.
+    lines: String,
+    remedy: String,
+}
+
 impl Server {
+    /// What the database was recognised as, in words.
+    pub fn recognised(&self) -> String {
+        let dialect = self.dialect;
+        match &self.newer {
+            None => dialect.to_string(),
+            Some(newer) if newer.differences.lines().is_empty() => format!(
+                "{dialect}, with newer migrations (up to {}) that changed nothing that ostrakon \
+                 touches",
+                newer.migration
+            ),
+            Some(newer) => format!(
+                "{dialect}, with newer migrations (up to {}) that changed what ostrakon touches",
+                newer.migration
+            ),
+        }
+    }
+
+    /// Checks that ostrakon may write: it knows the release, or everything that its statements
+    /// touch is as in a release that it knows, or the administrator has accepted the differences.
+    ///
+    /// # Errors
+    /// [`OnlyRead`], with the differences.
+    pub fn require_writable(&self) -> Result<(), OnlyRead> {
+        /// Number of differences that are listed.
+        const LISTED: usize = 8;
+
+        let Some(NewerRelease { migration, differences, lacks }) = &self.newer else {
+            return Ok(());
+        };
+        let fingerprint = differences.fingerprint();
+        let is_accepted = self.accept_unknown.as_ref() == Some(&fingerprint) && !lacks;
+        if differences.lines().is_empty() || is_accepted {
+            return Ok(());
+        }
+        let mut lines: Vec<String> =
+            differences.lines().iter().take(LISTED).map(|line| format!("  {line}")).collect();
+        if let more @ 1.. = differences.lines().len().saturating_sub(LISTED) {
+            lines.push(format!("  and {more} more"));
+        }
+        let remedy = if *lacks {
+            ": its statements cannot do without what is missing".to_owned()
+        } else {
+            format!(
+                ". If you know that these differences do not matter, this accepts exactly them: \
+                 server.accept_unknown = \"{fingerprint}\""
+            )
+        };
+        Err(OnlyRead {
+            dialect: self.dialect,
+            migration: *migration,
+            lines: lines.join("\n"),
+            remedy,
+        })
+    }
+
     /// Generates the ActivityPub id of a new activity (docs/semantics.md 0.4).
     pub fn new_activity_id(&self) -> String {
         format!("{}/activities/{}", self.base_url, Uuid::new_v4())

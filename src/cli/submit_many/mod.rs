@@ -9,7 +9,7 @@ use ostrakon_server::{Server, stale_note};
 use super::{
     Failure, Output,
     place::long_jobs_here,
-    plan::{confirm_all, plan_lines, show_plan},
+    plan::{confirm_all, plan_lines, show_plan, show_server},
     submit::{RunOptions, notify, required_notifier},
 };
 use crate::{
@@ -34,6 +34,7 @@ pub(super) async fn submit(
         let known = list.iter().any(|planned| planned.unknown.is_none());
         return if known { Ok(()) } else { Err(nobody()) };
     }
+    server.require_writable()?;
     let sorted = triage(session, list, options.inline).await?;
     output.note(sentence(&sorted));
     if sorted.to_do.is_empty() {
@@ -44,7 +45,7 @@ pub(super) async fn submit(
     let notifier = required_notifier(session, options).await?;
     let plan = together(server, &sorted.to_do);
     let is_heavy = sorted.to_do.iter().any(|planned| planned.job.is_heavy());
-    confirm_all(&title(&sorted.to_do), is_heavy, &plan, options.yes, output)?;
+    confirm_all(&title(&sorted.to_do), is_heavy, &plan, server, options.yes, output)?;
     tell(&sorted, output);
     if long_jobs_here(session, options, output).await? {
         return wait_all::inline(session, server, sorted.to_do, options, output).await;
@@ -171,10 +172,11 @@ fn show(server: &Server, list: &[Planned], output: Output) {
     for planned in list {
         let mut plan = planned.plan.clone();
         plan.notes.splice(0..0, planned.unknown.clone());
-        show_plan(&planned.job, &plan, output);
+        show_plan(&planned.job, &plan, server, output);
     }
     output.note(format!("Together, {} would touch:", title(list)));
     for line in plan_lines(&together(server, list)) {
         output.note(line);
     }
+    show_server(server, output);
 }

@@ -70,7 +70,7 @@ impl<'a> QuickChange<'a> {
         session: &Session,
         options: &'a ChangeOptions,
     ) -> Result<Self, Failure> {
-        let server = session.server().await?;
+        let server = session.writable_server().await?;
         session.require_ledger().await?;
         let db = ostrakon_engine::begin(&session.pool, &session.settings.batch).await?;
         Ok(Self { server, db, options, staff: None, stale: Vec::new() })

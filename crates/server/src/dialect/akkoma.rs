@@ -28,6 +28,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "users.outbox",
         "users_casefolded_nickname_index",
     ],
+    newest_migration: 20_260_406_000_010,
     oban_versions: &[11, 12, 13],
     user_columns: "accepts_direct_messages_from disclose_client featured_address is_active \
         is_approved is_confirmed is_suggested language last_active_at last_status_at mastofe_settings \

@@ -29,6 +29,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "function associated_object_id(jsonb)",
         "users_nickname_index",
     ],
+    newest_migration: 20_260_724_000_100,
     oban_versions: &[14],
     user_columns: "accepts_direct_messages_from disclose_client featured_address is_active \
         is_approved is_confirmed is_suggested language last_active_at last_status_at mastofe_settings \

@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, PgConnection};
 
-use super::{DIALECTS, detect::ProbeError, detect::list};
+use super::{DIALECTS, Dialect, detect::ProbeError, detect::list};
 
 /// Objects found in the catalogue.
 #[derive(FromRow)]
@@ -11,6 +11,9 @@ pub(super) struct Catalogue {
     missing: Vec<String>,
     found: Vec<String>,
     oban_version: Option<String>,
+    /// Version of the newest migration that was applied, if migrations are noted.
+    #[sqlx(skip)]
+    newest_migration: Option<i64>,
 }
 
 /// Columns that were renamed within a dialect, and the table that came within one: every statement
@@ -48,15 +51,17 @@ impl Catalogue {
         let mut found: Self =
             sqlx::query_as(include_str!("catalogue.sql")).bind(objects).fetch_one(&mut *db).await?;
         if found.has(MIGRATIONS) {
-            let applied: Vec<String> = sqlx::query_scalar(
-                "select name from unnest($1::text[]) as name
-                 where exists (select from public.schema_migrations
-                               where version = split_part(name, ' ', 2)::bigint)",
+            let (applied, newest): (Vec<String>, Option<i64>) = sqlx::query_as(
+                "select array(select name from unnest($1::text[]) as name
+                              where exists (select from public.schema_migrations
+                                            where version = split_part(name, ' ', 2)::bigint)),
+                        (select max(version) from public.schema_migrations)",
             )
             .bind(migrations)
-            .fetch_all(db)
+            .fetch_one(db)
             .await?;
             found.found.extend(applied);
+            found.newest_migration = newest;
         }
         Ok(found)
     }
@@ -64,6 +69,11 @@ impl Catalogue {
     /// Whether an object is there, by its name among the signs.
     pub(super) fn has(&self, name: &str) -> bool {
         self.found.iter().any(|found| found == name)
+    }
+
+    /// Migrations that are newer than a dialect's newest one: the version of the newest of them.
+    pub(super) fn newer_than(&self, dialect: &Dialect) -> Option<i64> {
+        self.newest_migration.filter(|newest| *newest > dialect.newest_migration)
     }
 
     /// Version of the table `oban_jobs`, if it has one.

@@ -3,6 +3,8 @@
 //! ostrakon does not write to a database whose signs contradict each other, that lacks anything
 //! that a statement names, or that contains a column of unknown purpose.
 
+use std::cmp::Ordering;
+
 use sqlx::{FromRow, PgConnection};
 
 use super::{
@@ -10,6 +12,7 @@ use super::{
     catalogue::{Catalogue, DISCOVERABLE, FOLLOWED_HASHTAGS, IS_DISCOVERABLE, IS_LOCKED, LOCKED},
     columns::known_columns,
     rights::{Demand, demands, labels},
+    shape::Differences,
 };
 
 /// What differs within a dialect.
@@ -23,7 +26,29 @@ pub struct Detected {
     pub is_locked: bool,
 }
 
-/// Reason why ostrakon does not write to a database.
+/// What a database was recognised as.
+#[derive(Debug)]
+pub struct Probed {
+    /// Server that it belongs to.
+    pub dialect: &'static Dialect,
+    /// What differs within the dialect.
+    pub schema: Detected,
+    /// How it differs from the known releases of that server, if it is newer than all of them.
+    pub newer: Option<NewerRelease>,
+}
+
+/// A release that is newer than those that are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewerRelease {
+    /// Version of its newest migration.
+    pub migration: i64,
+    /// How it differs in what the statements touch.
+    pub differences: Differences,
+    /// Whether it lacks anything that a statement names: that statement cannot succeed.
+    pub lacks: bool,
+}
+
+/// Reason why ostrakon does not work on a database.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     /// The database is of no server that this program knows.
@@ -41,22 +66,41 @@ pub enum ProbeError {
 
 /// Reads the catalogue, and returns the dialect with what differs within it.
 ///
+/// A release with migrations that no known one has may differ in one sign, and in what the
+/// statements touch: it is recognised, and its differences are listed.
+///
 /// # Errors
 /// [`ProbeError::Unknown`] with the first contradiction, or what is missing.
-pub async fn probe(db: &mut PgConnection) -> Result<(&'static Dialect, Detected), ProbeError> {
+pub async fn probe(db: &mut PgConnection) -> Result<Probed, ProbeError> {
     let unknown = |found: String| ProbeError::Unknown { found };
     let found = Catalogue::read(db).await?;
-    let dialect = recognise(&found).map_err(unknown)?;
-    if let Some(misfit) = misfit(db, dialect).await? {
-        return Err(unknown(misfit));
-    }
-    fits_queue(&found, dialect).map_err(unknown)?;
-    let detected = Detected {
+    let Nearest { dialect, contradictions, is_alone } = nearest(&found);
+    renamed(&found, dialect).map_err(unknown)?;
+    let misfit = misfit(db, dialect).await?;
+    let queue = queue_misfit(&found, dialect);
+    let schema = Detected {
         followed_hashtags: found.has(FOLLOWED_HASHTAGS),
         is_discoverable: found.has(IS_DISCOVERABLE),
         is_locked: found.has(IS_LOCKED),
     };
-    Ok((dialect, detected))
+    let Some(migration) = found.newer_than(dialect) else {
+        let contradiction = contradictions.describe().or(misfit.describe()).or(queue);
+        return match contradiction {
+            Some(found) => Err(unknown(format!("it looks like {dialect}, but {found}"))),
+            None => Ok(Probed { dialect, schema, newer: None }),
+        };
+    };
+    if (contradictions.number() > 1 || !is_alone)
+        && let Some(found) = contradictions.describe()
+    {
+        return Err(unknown(format!("it looks like {dialect}, but {found}")));
+    }
+    let mut differences = Differences::find(db, dialect).await?;
+    for sign in contradictions.describe().into_iter().chain(queue) {
+        differences.add(sign);
+    }
+    let lacks = !misfit.missing.is_empty();
+    Ok(Probed { dialect, schema, newer: Some(NewerRelease { migration, differences, lacks }) })
 }
 
 /// Signs that contradict a dialect: what is missing, and what is too much.
@@ -75,26 +119,39 @@ impl Contradictions {
     fn number(&self) -> usize {
         self.lacks.len() + self.exceeds.len()
     }
+
+    fn describe(&self) -> Option<String> {
+        if !self.lacks.is_empty() {
+            Some(format!("has no {}", list(&self.lacks)))
+        } else if !self.exceeds.is_empty() {
+            Some(format!("has {}, which no release of it has", list(&self.exceeds)))
+        } else {
+            None
+        }
+    }
 }
 
-/// Returns the dialect that the signs fit, or how they contradict the one that they fit best.
-fn recognise(found: &Catalogue) -> Result<&'static Dialect, String> {
-    let compared = DIALECTS.map(|dialect| (dialect, Contradictions::of(dialect, found)));
-    let best = compared.into_iter().min_by_key(|(_, contradictions)| contradictions.number());
-    let Some((dialect, Contradictions { lacks, exceeds })) = best else {
-        return Err("no server is known".to_owned());
-    };
-    if !lacks.is_empty() {
-        return Err(format!("it looks like {dialect}, but has no {}", list(&lacks)));
+/// The dialect that the signs contradict least.
+struct Nearest {
+    dialect: &'static Dialect,
+    contradictions: Contradictions,
+    /// Whether they contradict every other one more.
+    is_alone: bool,
+}
+
+fn nearest(found: &Catalogue) -> Nearest {
+    let [first, others @ ..] = DIALECTS;
+    let contradictions = Contradictions::of(first, found);
+    let mut nearest = Nearest { dialect: first, contradictions, is_alone: true };
+    for dialect in others {
+        let contradictions = Contradictions::of(dialect, found);
+        match contradictions.number().cmp(&nearest.contradictions.number()) {
+            Ordering::Less => nearest = Nearest { dialect, contradictions, is_alone: true },
+            Ordering::Equal => nearest.is_alone = false,
+            Ordering::Greater => {}
+        }
     }
-    if !exceeds.is_empty() {
-        return Err(format!(
-            "it looks like {dialect}, but has {}, which no release of it has",
-            list(&exceeds)
-        ));
-    }
-    renamed(found, dialect)?;
-    Ok(dialect)
+    nearest
 }
 
 /// Checks two columns that were renamed one after the other.
@@ -113,15 +170,14 @@ fn renamed(found: &Catalogue, dialect: &Dialect) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks the version of the queue's table.
-fn fits_queue(found: &Catalogue, dialect: &Dialect) -> Result<(), String> {
+/// Describes a version of the queue's table that no release has.
+fn queue_misfit(found: &Catalogue, dialect: &Dialect) -> Option<String> {
     let version = found.oban_version().and_then(|text| text.parse().ok());
     let fits = version.is_some_and(|version: i32| dialect.oban_versions.contains(&version));
     if fits || dialect.oban_versions.is_empty() {
-        return Ok(());
+        return None;
     }
-    let version = found.oban_version().unwrap_or("no version");
-    Err(format!("it looks like {dialect}, but its oban_jobs has {version}"))
+    Some(format!("its oban_jobs has {}", found.oban_version().unwrap_or("no version")))
 }
 
 /// Objects that the statements do not fit.
@@ -131,11 +187,23 @@ struct Misfit {
     unknown: Vec<String>,
 }
 
-/// Describes objects that the dialect's statements do not fit, or that are unknown.
-async fn misfit(db: &mut PgConnection, dialect: &Dialect) -> sqlx::Result<Option<String>> {
+impl Misfit {
+    fn describe(&self) -> Option<String> {
+        if !self.missing.is_empty() {
+            Some(format!("has no {}", list(&self.missing)))
+        } else if !self.unknown.is_empty() {
+            Some(format!("has {}, which no release that ostrakon knows has", list(&self.unknown)))
+        } else {
+            None
+        }
+    }
+}
+
+/// Finds objects that the dialect's statements do not fit, or that are unknown.
+async fn misfit(db: &mut PgConnection, dialect: &Dialect) -> sqlx::Result<Misfit> {
     let demands: Vec<Demand> = demands(dialect).collect();
     let (types, labels): (Vec<_>, Vec<_>) = labels(dialect).unzip();
-    let misfit: Misfit = sqlx::query_as(include_str!("misfit.sql"))
+    sqlx::query_as(include_str!("misfit.sql"))
         .bind(demands.iter().map(|demand| demand.table).collect::<Vec<_>>())
         .bind(demands.iter().map(|demand| demand.column).collect::<Vec<_>>())
         .bind(demands.iter().map(|demand| demand.table_may_be_missing).collect::<Vec<_>>())
@@ -143,17 +211,7 @@ async fn misfit(db: &mut PgConnection, dialect: &Dialect) -> sqlx::Result<Option
         .bind(labels)
         .bind(known_columns(dialect))
         .fetch_one(db)
-        .await?;
-    Ok(if !misfit.missing.is_empty() {
-        Some(format!("it looks like {dialect}, but has no {}", list(&misfit.missing)))
-    } else if !misfit.unknown.is_empty() {
-        Some(format!(
-            "it looks like {dialect}, but has {}, which no release that ostrakon knows has",
-            list(&misfit.unknown)
-        ))
-    } else {
-        None
-    })
+        .await
 }
 
 /// Names the first few, and counts the rest.

@@ -18,15 +18,17 @@ mod pleroma_2_2;
 mod pleroma_2_5;
 mod pleroma_2_7;
 mod rights;
+mod shape;
 mod statement;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
-pub use detect::{Detected, ProbeError, probe};
+pub use detect::{Detected, NewerRelease, ProbeError, Probed, probe};
 pub use rights::Right;
 pub(crate) use rights::rights;
+pub use shape::Differences;
 
 use super::PasswordScheme;
 
@@ -53,6 +55,9 @@ pub struct Dialect {
     present: &'static [&'static str],
     /// Objects of the catalogue that no database of this server has.
     absent: &'static [&'static str],
+    /// Version of the newest migration of its newest release. What has newer ones is compared with
+    /// the releases that are known, object by object; so if in doubt, an older version stands here.
+    newest_migration: i64,
     /// Versions of the table `oban_jobs` that its releases have; empty if they do not matter.
     oban_versions: &'static [i32],
     /// Columns of `users` besides those that all servers have, separated by blanks.

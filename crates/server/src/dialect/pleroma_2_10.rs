@@ -26,6 +26,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "migration 20250314153704",
     ],
     absent: &["users.deactivated", "user_frontend_setting_profiles", "signing_keys"],
+    newest_migration: 20_260_401_185_429,
     oban_versions: &[12, 13, 14],
     user_columns: pleroma::USER_COLUMNS,
     rights: pleroma::RIGHTS,

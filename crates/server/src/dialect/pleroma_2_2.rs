@@ -22,6 +22,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "users.pinned_objects",
         "function associated_object_id(jsonb)",
     ],
+    newest_migration: 20_201_217_172_858,
     // Its jobs have the same form in every version.
     oban_versions: &[],
     user_columns: "ap_enabled approval_pending confirmation_pending deactivated discoverable \

@@ -30,6 +30,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "activities_actor_type_index",
         "migration 20250314153704",
     ],
+    newest_migration: 20_230_504_173_400,
     oban_versions: &[11],
     user_columns: pleroma::USER_COLUMNS,
     rights: pleroma::RIGHTS,

@@ -31,6 +31,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "activities_actor_type_index",
         "migration 20250314153704",
     ],
+    newest_migration: 20_240_904_142_434,
     oban_versions: &[12, 13, 14],
     user_columns: pleroma::USER_COLUMNS,
     rights: pleroma::RIGHTS,

@@ -1,0 +1,90 @@
+//! What ostrakon's statements touch of a database, compared with the releases that are known.
+//!
+//! A release that is newer than the newest known one may have changed anything. What it changed
+//! elsewhere does not matter here; a column, an index, a constraint, a trigger or a function that
+//! the statements depend on does (docs/semantics.md 9.1).
+
+mod known;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest as _, Sha256};
+use sqlx::PgConnection;
+
+use self::known::{Known, is_harmless};
+use super::Dialect;
+
+/// Digests of the bodies of the server's functions, without white space: as the original's
+/// migrations 20190124131141, 20200508092434 and 20220807125023 define them, and as the test kit
+/// does, whose functions were written anew.
+const BODIES: &[&str] = &[
+    // activity_visibility
+    "a67e789b62ca4403",
+    "08f78ed683f86890",
+    // update_status_visibility_counter_cache
+    "3e6b9fa89a404a1c",
+    "9cee9f5917d4a96b",
+    // associated_object_id
+    "35546b520307c8ea",
+    "d0ce9ef85a244d2e",
+];
+
+/// How a database differs from the releases that are known, in what the statements touch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Differences {
+    /// Objects that no known release has, and those that every known one has and this does not.
+    lines: Vec<String>,
+}
+
+impl Differences {
+    /// Compares a database with the releases of its dialect.
+    pub(super) async fn find(db: &mut PgConnection, dialect: &Dialect) -> sqlx::Result<Self> {
+        let found = objects(db, dialect).await?;
+        let known = Known::of(dialect);
+        let unknown = found.iter().filter(|line| !known.has(line) && !is_harmless(line));
+        let missing = known.everywhere().filter(|line| !found.contains(*line));
+        let lines = unknown.map(|line| format!("unknown: {line}"));
+        Ok(Self { lines: lines.chain(missing.map(|line| format!("missing: {line}"))).collect() })
+    }
+
+    /// Adds a difference that was found elsewhere.
+    pub(super) fn add(&mut self, line: String) {
+        self.lines.push(line);
+    }
+
+    /// Each difference, in words.
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
+    /// Name of exactly these differences, for `server.accept_unknown`.
+    pub fn fingerprint(&self) -> String {
+        let mut digest = Sha256::new();
+        for line in &self.lines {
+            digest.update(line);
+            digest.update("\n");
+        }
+        digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Lists what the statements for a dialect touch in a database, one line for each object.
+async fn objects(db: &mut PgConnection, dialect: &Dialect) -> sqlx::Result<BTreeSet<String>> {
+    let rights: Vec<_> = dialect.rights().collect();
+    let written = rights.iter().filter(|right| matches!(right.privilege, "insert" | "update"));
+    let named = rights
+        .iter()
+        .flat_map(|right| right.columns.split_whitespace().map(|column| (right.table, column)));
+    let (tables, columns): (Vec<_>, Vec<_>) = named.unzip();
+    let lines: Vec<String> = sqlx::query_scalar(include_str!("objects.sql"))
+        .bind(rights.iter().map(|right| right.table).collect::<Vec<_>>())
+        .bind(written.map(|right| right.table).collect::<Vec<_>>())
+        .bind(tables)
+        .bind(columns)
+        .bind(BODIES)
+        .fetch_all(db)
+        .await?;
+    Ok(lines.into_iter().collect())
+}
