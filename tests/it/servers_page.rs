@@ -62,6 +62,7 @@ fn the_page_says_what_differs() -> Result<()> {
         row("replies that lower a counter", |dialect| match dialect.lowered_replies {
             LoweredReplies::All => "all".to_owned(),
             LoweredReplies::Public => "public ones".to_owned(),
+            LoweredReplies::PublicExceptVotes => "public ones, no votes".to_owned(),
         }),
     ] {
         ensure!(text.lines().any(|line| line == row), "docs/servers.md has no line {row}");

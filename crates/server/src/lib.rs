@@ -50,7 +50,7 @@ pub use deliveries::{
 pub use dialect::{
     AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DIALECTS,
     DeliveryJob, Detected, Dialect, Differences, EmptiedColumns, IndexJob, LocalAddresses,
-    LoweredReplies, NewerRelease, NicknameIndex, Pins, ProbeError, Probed, PublishJob,
+    LoweredReplies, NewerRelease, NicknameIndex, Pins, ProbeError, Probed, PublishJob, Quarantine,
     RecipientsForm, RemovalJob, Right, SearchJob, TaskOutput, UndoneFollow, Unreachable, probe,
 };
 pub use email::{EmailChange, change_email, is_blacklisted, valid_email};

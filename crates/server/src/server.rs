@@ -73,9 +73,15 @@ pub struct ServerSettings {
 pub struct FederationSettings {
     /// Fan-out: which program determines the inboxes.
     pub fanout: Fanout,
-    /// Hosts that receive public activities only, in lower case.
+    /// Hosts that receive public activities only, on Akkoma none, in lower case.
     #[serde(deserialize_with = "in_lower_case")]
     pub quarantined_instances: Vec<String>,
+    /// Hosts that receive nothing from Akkoma, in lower case.
+    #[serde(deserialize_with = "in_lower_case")]
+    pub rejected_instances: Vec<String>,
+    /// The only hosts that receive anything from Akkoma, in lower case; all if empty.
+    #[serde(deserialize_with = "in_lower_case")]
+    pub accepted_instances: Vec<String>,
     /// Time after which an unreachable host is no longer notified.
     #[serde(with = "humantime_serde")]
     pub reachability_timeout: Duration,

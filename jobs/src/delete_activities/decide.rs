@@ -81,9 +81,12 @@ pub(super) struct Author {
     pub(super) pins: Vec<String>,
 }
 
+/// Object type of a vote in a poll.
+const VOTE: &str = "Answer";
+
 /// Object types that the server allows to be deleted (docs/semantics.md 1.2).
 pub(super) const DELETABLE: [&str; 10] = [
-    "Answer",
+    VOTE,
     "Article",
     "Audio",
     "ChatMessage",
@@ -200,7 +203,11 @@ impl<'a> Decision<'a> {
                 Pins::Activities => Flake(create.id).to_string(),
             });
         }
-        if facts.public || self.server.dialect.lowered_replies == LoweredReplies::All {
+        let lowered = self.server.dialect.lowered_replies;
+        if !facts.public && lowered != LoweredReplies::All {
+            return;
+        }
+        if facts.kind != VOTE || lowered != LoweredReplies::PublicExceptVotes {
             for &parent in &facts.replied {
                 self.writes.losses.entry(parent).or_default().replies += 1;
             }

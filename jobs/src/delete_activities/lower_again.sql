@@ -1,5 +1,5 @@
 -- $1: objects that are locked because a counter is higher than the run leaves it, $2: the addresses of everybody, if only
--- public replies count.
+-- public replies and quotes count, $3: whether votes in a poll count as replies.
 -- Another session may have added a reply since, which counts, or may have written the old counter back, which does not.
 -- So the counter is lowered to what the run leaves, but not below the number of existing replies.
 with lowered as materialized (
@@ -20,10 +20,13 @@ with lowered as materialized (
                select count(*) from public.objects reply
                where reply.data ->> 'inReplyTo' = ap_id
                  and ($2::text[] is null or reply.data -> 'to' ?| $2 or reply.data -> 'cc' ?| $2
-                      or reply.data -> 'bto' ?| $2 or reply.data -> 'bcc' ?| $2)))) end as replies,
+                      or reply.data -> 'bto' ?| $2 or reply.data -> 'bcc' ?| $2)
+                 and ($3 or reply.data ->> 'type' is distinct from 'Answer')))) end as replies,
            case when quotes_now > quotes_left then greatest(quotes_left, least(quotes_now, (
                select count(*) from public.objects quote
-               where quote.data -> 'quoteUrl' = to_jsonb(ap_id)))) end as quotes
+               where quote.data -> 'quoteUrl' = to_jsonb(ap_id)
+                 and ($2::text[] is null or quote.data -> 'to' ?| $2 or quote.data -> 'cc' ?| $2
+                      or quote.data -> 'bto' ?| $2 or quote.data -> 'bcc' ?| $2)))) end as quotes
     from lowered
 )
 update public.objects o

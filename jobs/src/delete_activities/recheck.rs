@@ -147,11 +147,15 @@ async fn lower_again(db: &mut PgConnection, server: &Server, lowered: &[i64]) ->
     if raised.is_empty() {
         return Ok(0);
     }
-    // Akkoma counts public replies only.
-    let public = (server.dialect.lowered_replies == LoweredReplies::Public)
+    let counted = server.dialect.lowered_replies;
+    let public = (counted != LoweredReplies::All)
         .then(|| vec![as_public().to_owned(), server.local_public()]);
-    let set_right =
-        sqlx::query(include_str!("lower_again.sql")).bind(raised).bind(public).execute(db).await?;
+    let set_right = sqlx::query(include_str!("lower_again.sql"))
+        .bind(raised)
+        .bind(public)
+        .bind(counted != LoweredReplies::PublicExceptVotes)
+        .execute(db)
+        .await?;
     Ok(rows(&set_right))
 }
 

@@ -112,6 +112,23 @@ const AKKOMA: Statements = statements!(
     None
 );
 
+const AP_ENABLED: Statements =
+    statements!("is_locked", "is_discoverable, is_active, ap_enabled", "false, false, false", None);
+
+const AP_ENABLED_AND_MASTOFE: Statements = statements!(
+    "is_locked",
+    "is_discoverable, is_active, ap_enabled, mastofe_settings",
+    "false, false, false, null",
+    None
+);
+
+const REBASED: Statements = statements!(
+    "is_locked",
+    "is_discoverable, is_active, accepts_email_list",
+    "false, false, false",
+    None
+);
+
 const PLEROMA22: Statements = statements!(
     "is_locked",
     "is_discoverable, deactivated, ap_enabled, mastofe_settings",
@@ -140,6 +157,9 @@ impl Statements {
         match server.dialect.emptied_columns {
             EmptiedColumns::None => &PLEROMA,
             EmptiedColumns::MastofeSettings => &AKKOMA,
+            EmptiedColumns::ApEnabled => &AP_ENABLED,
+            EmptiedColumns::ApEnabledAndMastofeSettings => &AP_ENABLED_AND_MASTOFE,
+            EmptiedColumns::AcceptsEmailList => &REBASED,
             EmptiedColumns::ApEnabledAndKeys if server.schema.is_discoverable => &PLEROMA22,
             EmptiedColumns::ApEnabledAndKeys if server.schema.is_locked => &PLEROMA22_1,
             EmptiedColumns::ApEnabledAndKeys => &PLEROMA21,

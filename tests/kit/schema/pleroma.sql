@@ -942,5 +942,5 @@ create trigger status_visibility_counter_cache_trigger
 -- Oban keeps the version of its table here.
 comment on table oban_jobs is '12';
 
--- The migration after which jobs go to the newer queues: a probe looks for it.
-insert into schema_migrations (version, inserted_at) values (20240527144418, now());
+-- Migrations that a probe looks for.
+insert into schema_migrations (version, inserted_at) values (20230504173400, now()), (20240527144418, now());

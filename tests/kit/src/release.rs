@@ -33,12 +33,18 @@ macro_rules! changes {
 
 impl Release {
     /// All releases, in the order of their age, those of each server together.
-    pub const ALL: [Self; 14] = {
+    pub const ALL: [Self; 18] = {
         use Flavour::{Akkoma, Pleroma, Pleroma22};
         use SchemaSource::{Migrated, Reconstructed};
         [
             Self::of("pleroma-2.2", Pleroma22, Migrated, changes![]),
-            Self::of("pleroma-2.4", Pleroma22, Migrated, changes!["pleroma-2.4"]),
+            Self::of(
+                "pleroma-2.4",
+                Pleroma,
+                Migrated,
+                changes!["pleroma-2.6", "pleroma-2.5", "pleroma-2.4"],
+            ),
+            Self::of("pleroma-2.5", Pleroma, Reconstructed, changes!["pleroma-2.6", "pleroma-2.5"]),
             Self::of("pleroma-2.6", Pleroma, Reconstructed, changes!["pleroma-2.6"]),
             Self::of("pleroma-2.7", Pleroma, Migrated, changes![]),
             Self::of("pleroma-2.9", Pleroma, Migrated, changes!["pleroma-2.9"]),
@@ -49,13 +55,31 @@ impl Release {
                 changes!["pleroma-2.9", "pleroma-2.10"],
             ),
             Self::of(
+                "pleroma-develop",
+                Pleroma,
+                Reconstructed,
+                changes!["pleroma-2.9", "pleroma-2.10", "pleroma-develop"],
+            ),
+            Self::of(
                 "rebased-2.6.50",
                 Pleroma,
                 Migrated,
                 changes!["pleroma-2.6", "rebased-2.6.50"],
             ),
-            Self::of("akkoma-3.10", Akkoma, Migrated, changes!["akkoma-3.13", "akkoma-3.10"]),
-            Self::of("akkoma-3.13", Akkoma, Migrated, changes!["akkoma-3.13"]),
+            Self::of(
+                "akkoma-3.10",
+                Akkoma,
+                Migrated,
+                changes!["akkoma-3.15", "akkoma-3.14", "akkoma-3.13", "akkoma-3.10"],
+            ),
+            Self::of(
+                "akkoma-3.13",
+                Akkoma,
+                Migrated,
+                changes!["akkoma-3.15", "akkoma-3.14", "akkoma-3.13"],
+            ),
+            Self::of("akkoma-3.14", Akkoma, Reconstructed, changes!["akkoma-3.15", "akkoma-3.14"]),
+            Self::of("akkoma-3.15", Akkoma, Reconstructed, changes!["akkoma-3.15"]),
             Self::of("akkoma-3.16", Akkoma, Migrated, changes![]),
             Self::of("akkoma-3.17", Akkoma, Reconstructed, changes!["akkoma-3.17"]),
             Self::of("akkoma-3.18", Akkoma, Reconstructed, changes!["akkoma-3.17", "akkoma-3.18"]),

@@ -1,13 +1,7 @@
 //! Akkoma 3.20 and 3.21 (2026.08 and 2026.09): addresses of new accounts contain their ids, nicknames
 //! are looked up in lower case. Believed, not tried on a server (docs/servers.md).
 
-use super::{
-    AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DeliveryJob,
-    Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex, Pins,
-    PublishJob, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow, Unreachable,
-    rights,
-};
-use crate::PasswordScheme;
+use super::{Dialect, LocalAddresses, NicknameIndex, akkoma_3_16, rights};
 
 pub(super) const DIALECT: Dialect = Dialect {
     name: "akkoma-3.20",
@@ -24,6 +18,8 @@ pub(super) const DIALECT: Dialect = Dialect {
     ],
     absent: &[
         "users.deactivated",
+        "users.ap_enabled",
+        "users.accepts_chat_messages",
         "chats",
         "chat_message_references",
         "function associated_object_id(jsonb)",
@@ -36,60 +32,15 @@ pub(super) const DIALECT: Dialect = Dialect {
         outbox permit_followback pinned_objects status_ttl_days",
     rights: rights! {
         "public.users":
-            select "is_active is_confirmed is_approved is_discoverable mastofe_settings \
+            select "is_active is_confirmed is_approved is_discoverable \
                     pinned_objects pinned_activities last_active_at last_status_at",
             insert "following_address inbox is_approved is_confirmed outbox uri",
-            update "is_active is_confirmed is_discoverable mastofe_settings pinned_objects \
+            update "is_active is_confirmed is_discoverable pinned_objects \
                     pinned_activities featured_address keys";
         "public.notifications": select "type";
         "public.signing_keys": insert "user_id key_id private_key public_key inserted_at updated_at";
     },
-    optional_columns: &[("public.users", "pinned_activities keys")],
-    account_columns: AccountColumns::Active,
-    emptied_columns: EmptiedColumns::MastofeSettings,
-    associated_object: AssociatedObject::Coalesce,
-    pins: Pins::Objects,
-    hashtags: true,
-    chats: false,
-    report_notifications: true,
-    recipients: RecipientsForm::Sorted,
-    context_ids: false,
-    undone_follow: UndoneFollow::Deleted,
-    names_deleted_activity: false,
-    validates_addresses: false,
-    lowered_replies: LoweredReplies::Public,
-    lowers_quotes: false,
-    deletes_of_inactive: true,
-    reschedules_expiration: false,
-    expiration_queue: "activity_expiration",
-    attachment_job: AttachmentJob::OfFiles,
-    cleanup_attachments: true,
-    search_job: SearchJob::IfIndexed,
-    index_job: IndexJob::IfIndexed,
-    publish_job: PublishJob::WithUndone,
-    delivery_job: DeliveryJob::Document { embeds_undone: true },
-    delivery_priorities: true,
-    delivery_attempts: 6,
-    unreachable: Unreachable::AfterTimeout,
-    html_mfm: true,
-    mail_job: Some(("mailer", 1)),
-    caches_accounts: true,
-    reloads_fieldless: false,
-    activation_job: ActivationJob::UserActivation,
-    removal_job: RemovalJob::Always {
-        queue: "background",
-        worker: "Pleroma.Workers.BackgroundWorker",
-    },
-    repeats_deactivation: false,
-    counts_inactive_followers: true,
-    removes_unconfirmed: true,
-    confirms_new_accounts: false,
     local_addresses: LocalAddresses::ById,
     nickname_index: NicknameIndex::Lower,
-    makes_keys: true,
-    restricted_in_any_case: false,
-    password_reset_path: "/api/v1/pleroma/password_reset",
-    password_scheme: PasswordScheme::Argon2,
-    argon2_login: Argon2Login::Yes,
-    task_output: TaskOutput::Active,
+    ..akkoma_3_16::DIALECT
 };

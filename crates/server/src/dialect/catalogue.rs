@@ -2,7 +2,10 @@
 
 use sqlx::{FromRow, PgConnection};
 
-use super::{DIALECTS, Dialect, detect::ProbeError, detect::list};
+use super::{
+    DIALECTS, Dialect,
+    detect::{ProbeError, list, signs_of_refused},
+};
 
 /// Objects found in the catalogue.
 #[derive(FromRow)]
@@ -33,6 +36,7 @@ impl Catalogue {
         let signs =
             DIALECTS.iter().flat_map(|dialect| dialect.present.iter().chain(dialect.absent));
         let mut names: Vec<&str> = signs.copied().collect();
+        names.extend(signs_of_refused());
         names.extend([IS_LOCKED, LOCKED, IS_DISCOVERABLE, DISCOVERABLE, FOLLOWED_HASHTAGS]);
         names.sort_unstable();
         names.dedup();

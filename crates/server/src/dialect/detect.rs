@@ -74,6 +74,9 @@ pub enum ProbeError {
 pub async fn probe(db: &mut PgConnection) -> Result<Probed, ProbeError> {
     let unknown = |found: String| ProbeError::Unknown { found };
     let found = Catalogue::read(db).await?;
+    if let Some(refused) = refused(&found) {
+        return Err(unknown(refused));
+    }
     let Nearest { dialect, contradictions, is_alone } = nearest(&found);
     renamed(&found, dialect).map_err(unknown)?;
     let misfit = misfit(db, dialect).await?;
@@ -101,6 +104,25 @@ pub async fn probe(db: &mut PgConnection) -> Result<Probed, ProbeError> {
     }
     let lacks = !misfit.missing.is_empty();
     Ok(Probed { dialect, schema, newer: Some(NewerRelease { migration, differences, lacks }) })
+}
+
+/// Descendants that ostrakon refuses by name: their databases have much that no statement here
+/// knows. Each with the signs that only it has, all of them.
+const REFUSED: [(&str, &[&str]); 2] = [
+    ("Unfathomably's", &["users.actor_types", "users.outbox_address"]),
+    ("that of Rebased's branch pl", &["webhooks", "domains", "users.permit_followback"]),
+];
+
+/// Signs of the descendants that are refused.
+pub(super) fn signs_of_refused() -> impl Iterator<Item = &'static str> {
+    REFUSED.iter().flat_map(|(_, signs)| signs.iter().copied())
+}
+
+/// Names the descendant whose database it is, if it is refused.
+fn refused(found: &Catalogue) -> Option<String> {
+    let (whose, signs) =
+        REFUSED.iter().find(|(_, signs)| signs.iter().all(|sign| found.has(sign)))?;
+    Some(format!("it is {whose} ({})", signs.join(", ")))
 }
 
 /// Signs that contradict a dialect: what is missing, and what is too much.

@@ -1,13 +1,16 @@
 //! What differs between servers: one value per server, each difference a named fact.
 //!
 //! Nothing outside this folder compares a dialect with another one, or asks for its name: it asks
-//! for a fact. So a new server is a file here, which has to answer every fact, and nothing else.
-//! The alternative was a comparison with the server's name where each difference matters; a new
-//! release then meant to find and to understand all of them.
+//! for a fact. So a new server is a file here and nothing else. Pleroma 2.2, 2.6, 2.7 and Akkoma
+//! 3.16 answer every fact; each other file states in what it differs from one of them. The
+//! alternative was a comparison with the server's name where each difference matters; a new release
+//! then meant to find and to understand all of them.
 //!
 //! The sources of the facts are the recordings and docs/semantics.md.
 
-mod akkoma;
+mod akkoma_3_10;
+mod akkoma_3_15;
+mod akkoma_3_16;
 mod akkoma_3_20;
 mod catalogue;
 mod columns;
@@ -15,8 +18,12 @@ mod detect;
 mod pleroma;
 mod pleroma_2_10;
 mod pleroma_2_2;
+mod pleroma_2_4;
 mod pleroma_2_5;
+mod pleroma_2_6;
 mod pleroma_2_7;
+mod pleroma_develop;
+mod rebased;
 mod rights;
 mod shape;
 mod statement;
@@ -33,12 +40,18 @@ pub use shape::Differences;
 use super::PasswordScheme;
 
 /// All servers that ostrakon knows.
-pub const DIALECTS: [&Dialect; 6] = [
+pub const DIALECTS: [&Dialect; 12] = [
     &pleroma_2_2::DIALECT,
+    &pleroma_2_4::DIALECT,
     &pleroma_2_5::DIALECT,
+    &pleroma_2_6::DIALECT,
     &pleroma_2_7::DIALECT,
     &pleroma_2_10::DIALECT,
-    &akkoma::DIALECT,
+    &pleroma_develop::DIALECT,
+    &rebased::DIALECT,
+    &akkoma_3_10::DIALECT,
+    &akkoma_3_15::DIALECT,
+    &akkoma_3_16::DIALECT,
     &akkoma_3_20::DIALECT,
 ];
 
@@ -95,7 +108,7 @@ pub struct Dialect {
     pub validates_addresses: bool,
     /// Replies that a deletion subtracts from the counter of the post to which they reply.
     pub lowered_replies: LoweredReplies,
-    /// Whether a deletion subtracts quotes.
+    /// Whether a deletion subtracts quotes; only public ones, if that is so of replies.
     pub lowers_quotes: bool,
     /// Whether anything of a deactivated local account can be deleted.
     pub deletes_of_inactive: bool,
@@ -123,6 +136,8 @@ pub struct Dialect {
     pub delivery_attempts: i32,
     /// Which unreachable hosts get no deliveries.
     pub unreachable: Unreachable,
+    /// What hosts in `federation.quarantined_instances` get.
+    pub quarantine: Quarantine,
     /// Whether the context of a document names the term `htmlMfm`.
     pub html_mfm: bool,
     /// Queue of mails, and the number of attempts; `None` if the server sends none to new accounts.
@@ -188,8 +203,41 @@ pub enum EmptiedColumns {
     None,
     /// `mastofe_settings`.
     MastofeSettings,
+    /// `ap_enabled`.
+    ApEnabled,
+    /// `ap_enabled`, `mastofe_settings`.
+    ApEnabledAndMastofeSettings,
+    /// `accepts_email_list`.
+    AcceptsEmailList,
     /// `ap_enabled`, `mastofe_settings`; when every delivery is signed also the keys.
     ApEnabledAndKeys,
+}
+
+impl EmptiedColumns {
+    /// Privileges on these columns.
+    const fn rights(self) -> &'static [Right] {
+        match self {
+            Self::None => &[],
+            Self::MastofeSettings => rights! {
+                "public.users": select "mastofe_settings", update "mastofe_settings";
+            },
+            Self::ApEnabled => rights! {
+                "public.users": select "ap_enabled", update "ap_enabled";
+            },
+            Self::ApEnabledAndMastofeSettings => rights! {
+                "public.users": select "ap_enabled mastofe_settings", update "ap_enabled mastofe_settings";
+            },
+            Self::AcceptsEmailList => rights! {
+                "public.users": select "accepts_email_list", update "accepts_email_list";
+            },
+            // Only here ostrakon may read the keys of an account, to see whether they are gone.
+            Self::ApEnabledAndKeys => rights! {
+                "public.users":
+                    select "ap_enabled mastofe_settings keys public_key",
+                    update "ap_enabled mastofe_settings keys public_key";
+            },
+        }
+    }
 }
 
 /// Expression in the index of activities by their object.
@@ -235,6 +283,8 @@ pub enum LoweredReplies {
     All,
     /// Public ones.
     Public,
+    /// Public ones that are no votes in a poll.
+    PublicExceptVotes,
 }
 
 /// Job that removes the files of a deleted post.
@@ -308,6 +358,15 @@ pub enum Unreachable {
     AfterTimeout,
     /// All.
     Immediately,
+}
+
+/// What quarantined hosts get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quarantine {
+    /// Public activities only.
+    PublicOnly,
+    /// Nothing; as little as hosts that are rejected, or not among those that are accepted.
+    Nothing,
 }
 
 /// Addresses of a new account.

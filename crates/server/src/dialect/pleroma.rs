@@ -1,9 +1,9 @@
-//! What all releases of Pleroma from 2.5 on have in common.
+//! What all releases of Pleroma from 2.4 on have in common.
 
 use super::{Right, rights};
 
 /// Columns of `users` besides those that all servers have.
-pub(super) const USER_COLUMNS: &str = "birthday disclose_client featured_address indexable is_active is_approved \
+pub(super) const USER_COLUMNS: &str = "birthday disclose_client featured_address is_active is_approved \
     is_confirmed is_suggested language last_active_at last_status_at pinned_objects show_birthday";
 
 /// Privileges besides those that all servers' statements need.

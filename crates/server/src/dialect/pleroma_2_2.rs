@@ -4,8 +4,8 @@
 use super::{
     AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DeliveryJob,
     Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex, Pins,
-    PublishJob, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow, Unreachable,
-    rights,
+    PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
+    Unreachable, rights,
 };
 use crate::PasswordScheme;
 
@@ -27,15 +27,13 @@ pub(super) const DIALECT: Dialect = Dialect {
     oban_versions: &[],
     user_columns: "ap_enabled approval_pending confirmation_pending deactivated discoverable \
         locked mastofe_settings pinned_activities unread_conversation_count",
-    // Only here ostrakon may read the keys of an account, to see whether they are gone.
     rights: rights! {
         "public.users":
             select "deactivated confirmation_pending approval_pending discoverable is_discoverable \
-                    ap_enabled mastofe_settings pinned_activities locked keys public_key",
+                    pinned_activities locked",
             insert "confirmation_pending approval_pending",
             update "deactivated confirmation_pending approval_pending discoverable is_discoverable \
-                    ap_enabled mastofe_settings pinned_activities accepts_chat_messages locked keys \
-                    public_key featured_address";
+                    pinned_activities accepts_chat_messages locked featured_address";
         "public.activities": update "data updated_at";
     },
     optional_columns: &[(
@@ -68,6 +66,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     delivery_priorities: false,
     delivery_attempts: 5,
     unreachable: Unreachable::AfterTimeout,
+    quarantine: Quarantine::PublicOnly,
     html_mfm: false,
     mail_job: None,
     caches_accounts: false,

@@ -4,8 +4,8 @@
 use super::{
     AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DeliveryJob,
     Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex, Pins,
-    PublishJob, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow, Unreachable,
-    pleroma,
+    PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
+    Unreachable, pleroma,
 };
 use crate::PasswordScheme;
 
@@ -26,6 +26,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     ],
     absent: &[
         "users.deactivated",
+        "users.ap_enabled",
         "user_frontend_setting_profiles",
         "signing_keys",
         "activities_actor_type_index",
@@ -62,6 +63,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     delivery_priorities: true,
     delivery_attempts: 5,
     unreachable: Unreachable::AfterTimeout,
+    quarantine: Quarantine::PublicOnly,
     html_mfm: false,
     mail_job: Some(("background", 20)),
     caches_accounts: true,

@@ -71,7 +71,7 @@ impl Dialect {
     /// Lists the privileges on the server's tables, including some for objects that only some of
     /// the dialect's releases have.
     pub fn rights(&self) -> impl Iterator<Item = &'static Right> {
-        SERVER.iter().chain(LEFTOVERS).chain(self.rights)
+        SERVER.iter().chain(LEFTOVERS).chain(self.rights).chain(self.emptied_columns.rights())
     }
 }
 

@@ -12,7 +12,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    super::{Actor, FederationSettings, Server, Unreachable, as_public},
+    super::{Actor, FederationSettings, Quarantine, Server, Unreachable, as_public},
     Outgoing,
 };
 
@@ -96,6 +96,7 @@ impl RecipientIndex {
         &self,
         activity: &Outgoing,
         federation: &FederationSettings,
+        quarantine: Quarantine,
     ) -> BTreeMap<String, bool> {
         let Some(addressed) = self.addressed.get(&activity.id.0) else { return BTreeMap::new() };
         let followers = self.followers.iter().filter(|_| addressed.to_followers);
@@ -108,18 +109,21 @@ impl RecipientIndex {
         let mut inboxes = BTreeMap::new();
         for (mailbox, mentioned) in all {
             let inbox = if addressed.shared { mailbox.shared() } else { &mailbox.inbox };
-            if self.may_be_notified(inbox, addressed.public, federation) {
+            let excluded = |host: &str| match quarantine {
+                Quarantine::PublicOnly => {
+                    !addressed.public && matches_any(host, &federation.quarantined_instances)
+                }
+                Quarantine::Nothing => federation.is_refused(host),
+            };
+            if host(inbox).is_some_and(|host| !self.is_given_up(&host) && !excluded(&host)) {
                 *inboxes.entry(inbox.to_owned()).or_default() |= mentioned;
             }
         }
         inboxes
     }
 
-    fn may_be_notified(&self, inbox: &str, public: bool, federation: &FederationSettings) -> bool {
-        host(inbox).is_some_and(|host| {
-            let given_up = self.unreachable.get(&host).is_some_and(Option::is_none);
-            !given_up && (public || !is_quarantined(&host, &federation.quarantined_instances))
-        })
+    fn is_given_up(&self, host: &str) -> bool {
+        self.unreachable.get(host).is_some_and(Option::is_none)
     }
 
     pub(super) fn unreachable_since(&self, inbox: &str) -> Option<&str> {
@@ -127,9 +131,18 @@ impl RecipientIndex {
     }
 }
 
-/// Whether a host is in the list, by itself or by a pattern `*.host`.
-fn is_quarantined(host: &str, quarantined: &[String]) -> bool {
-    quarantined.iter().any(|entry| match entry.strip_prefix("*.") {
+impl FederationSettings {
+    /// Whether a host gets nothing at all, not even public activities.
+    fn is_refused(&self, host: &str) -> bool {
+        matches_any(host, &self.quarantined_instances)
+            || matches_any(host, &self.rejected_instances)
+            || !self.accepted_instances.is_empty() && !matches_any(host, &self.accepted_instances)
+    }
+}
+
+/// Whether a host is in a list, by itself or by a pattern `*.host`.
+fn matches_any(host: &str, list: &[String]) -> bool {
+    list.iter().any(|entry| match entry.strip_prefix("*.") {
         Some(parent) => {
             host == parent || host.strip_suffix(parent).is_some_and(|sub| sub.ends_with('.'))
         }
@@ -158,11 +171,13 @@ pub(super) async fn followers(
 ) -> sqlx::Result<Vec<InboxPair>> {
     let sql = dialect_sql!(
         server,
-        "select distinct u.inbox, u.shared_inbox
-             from public.following_relationships r
-             join public.users u on u.id = r.follower_id
-             where r.following_id = $1 and r.state = 2 and not u.local and u.is_active
-               and u.inbox is not null"
+        "select distinct followers.inbox, followers.shared_inbox
+             from (select true as ap_enabled) as absent,
+                  lateral (select u.inbox, u.shared_inbox
+                           from public.following_relationships r
+                           join public.users u on u.id = r.follower_id
+                           where r.following_id = $1 and r.state = 2 and not u.local and u.is_active
+                             and u.inbox is not null and ap_enabled) as followers"
     );
     sqlx::query_as(sql).bind(actor.id).fetch_all(db).await
 }
@@ -197,10 +212,11 @@ async fn named(
     let sql = dialect_sql!(
         server,
         "select distinct a.id, u.inbox, u.shared_inbox
-             from public.activities a, unnest(a.recipients) as address,
+             from (select true as ap_enabled) as absent, public.activities a,
+                  unnest(a.recipients) as address,
                   lateral (select inbox, shared_inbox from public.users
                            where ap_id = address and not local and is_active
-                             and inbox is not null offset 0) as u
+                             and inbox is not null and ap_enabled offset 0) as u
              where a.id = any ($1)"
     );
     let rows: Vec<(Uuid, String, Option<String>)> =
@@ -226,11 +242,13 @@ async fn fetchers(
              delete from public.deliveries where object_id = any ($1::bigint[])
              returning object_id, user_id
          )
-         select f.object_id::bigint, u.inbox, u.shared_inbox
-         from forgotten f
-         join public.users u on u.id = f.user_id
-         where not u.local and u.inbox is not null
-         order by u.id",
+         select fetchers.*
+         from (select true as ap_enabled) as absent,
+              lateral (select f.object_id::bigint, u.inbox, u.shared_inbox
+                       from forgotten f
+                       join public.users u on u.id = f.user_id
+                       where not u.local and u.inbox is not null and ap_enabled
+                       order by u.id) as fetchers",
     )
     .bind(objects)
     .fetch_all(db)
@@ -308,7 +326,11 @@ mod tests {
 
     #[test]
     fn a_delete_goes_once_to_each_reachable_server_of_followers_and_readers() {
-        let inboxes = directory(TO_FOLLOWERS).inboxes(&activity(), &default_settings("federation"));
+        let inboxes = directory(TO_FOLLOWERS).inboxes(
+            &activity(),
+            &default_settings("federation"),
+            Quarantine::PublicOnly,
+        );
         let expected = [
             ("https://far.example/inbox", false),
             ("https://old.example/users/otto/inbox", false),
@@ -323,10 +345,35 @@ mod tests {
             quarantined_instances: vec!["*.example".to_owned()],
             ..default_settings("federation")
         };
-        assert!(directory(TO_FOLLOWERS).inboxes(&activity(), &federation).is_empty());
+        let inboxes = |addressed, quarantine| {
+            directory(addressed).inboxes(&activity(), &federation, quarantine)
+        };
+        assert!(inboxes(TO_FOLLOWERS, Quarantine::PublicOnly).is_empty());
         let public = Addressed { public: true, ..TO_FOLLOWERS };
-        assert_eq!(directory(public).inboxes(&activity(), &federation).len(), 3);
-        assert!(!is_quarantined("notexample", &federation.quarantined_instances));
+        assert_eq!(inboxes(public, Quarantine::PublicOnly).len(), 3);
+        assert!(inboxes(public, Quarantine::Nothing).is_empty());
+        assert!(!matches_any("notexample", &federation.quarantined_instances));
+    }
+
+    #[test]
+    fn a_host_that_is_rejected_or_not_accepted_gets_nothing() {
+        let public = directory(Addressed { public: true, ..TO_FOLLOWERS });
+        let inboxes = |federation: &FederationSettings, quarantine| {
+            public.inboxes(&activity(), federation, quarantine).into_keys().collect::<Vec<_>>()
+        };
+        let rejected = FederationSettings {
+            rejected_instances: vec!["far.example".to_owned()],
+            ..default_settings("federation")
+        };
+        let rest = ["https://old.example/users/otto/inbox", "https://reader.example/inbox"];
+        assert_eq!(inboxes(&rejected, Quarantine::Nothing), rest);
+        assert_eq!(inboxes(&rejected, Quarantine::PublicOnly).len(), 3);
+        let accepted = FederationSettings {
+            accepted_instances: vec!["far.example".to_owned()],
+            ..default_settings("federation")
+        };
+        assert_eq!(inboxes(&accepted, Quarantine::Nothing), ["https://far.example/inbox"]);
+        assert_eq!(inboxes(&accepted, Quarantine::PublicOnly).len(), 3);
     }
 
     #[test]
@@ -337,7 +384,8 @@ mod tests {
         let carl =
             mailbox("https://far.example/users/carl/inbox", Some("https://far.example/inbox"));
         directory.named = [(ID, vec![carl])].into();
-        let inboxes = directory.inboxes(&undo, &default_settings("federation"));
+        let inboxes =
+            directory.inboxes(&undo, &default_settings("federation"), Quarantine::PublicOnly);
         let expected = [("https://far.example/users/carl/inbox".to_owned(), true)];
         assert_eq!(inboxes, expected.into());
     }

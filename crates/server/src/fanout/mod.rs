@@ -60,7 +60,8 @@ pub async fn fan_out(
     Ok(outgoing
         .iter()
         .flat_map(|activity| {
-            let inboxes = directory.inboxes(activity, &server.federation);
+            let inboxes =
+                directory.inboxes(activity, &server.federation, server.dialect.quarantine);
             inboxes.into_iter().map(|(inbox, mentioned)| {
                 let since = directory.unreachable_since(&inbox);
                 delivery(server, actor, activity, (&inbox, mentioned), since, &beginning)

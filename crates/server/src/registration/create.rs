@@ -117,8 +117,8 @@ async fn insert_user(
     Ok(())
 }
 
-/// Stores the keys where the server looks for them. Akkoma moved them into a separate table, and
-/// some of its releases had both.
+/// Stores the keys where the server looks for them. Akkoma moved them into a separate table; some of
+/// its releases have both, and use the table.
 async fn write_keys(
     db: &mut PgConnection,
     server: &Server,
@@ -126,7 +126,7 @@ async fn write_keys(
     keys: &KeyPair,
     columns: &Columns,
 ) -> sqlx::Result<()> {
-    if columns.keys && server.dialect.makes_keys {
+    if columns.keys && !columns.signing_keys && server.dialect.makes_keys {
         sqlx::query("update public.users set keys = $2 where id = $1")
             .bind(id)
             .bind(&keys.private)

@@ -1,4 +1,4 @@
--- From Akkoma 3.15 to 3.17 (2025.12). Reconstructed from the list of migrations, as far as ostrakon's statements go; no
+-- From Akkoma 3.16 to 3.17 (2025.12). Reconstructed from the list of migrations, as far as ostrakon's statements go; no
 -- server of this release was seen.
 
 drop trigger status_visibility_counter_cache_trigger on activities;

@@ -1,79 +1,58 @@
--- From Pleroma 2.2 to 2.4.5. Made from the catalogue of a database that the release's own migrations made.
+-- From Pleroma 2.5 back to 2.4.5. Made from the catalogue of a database that the release's own migrations made.
 
-alter type notification_type add value 'pleroma:report';
-alter type oban_job_state add value 'cancelled';
-drop table oban_beats cascade;
-drop index "oban_jobs_queue_state_priority_scheduled_at_id_index";
-drop index "users_deactivated_index";
-alter table oban_jobs add column meta jsonb default '{}'::jsonb;
-alter table oban_jobs add column cancelled_at timestamp without time zone;
-alter table oban_jobs alter column tags type text[] using tags::text[];
-alter table oban_jobs alter column tags set default ARRAY[]::text[];
-alter table users drop column confirmation_pending cascade;
-alter table users drop column deactivated cascade;
-alter table users drop column unread_conversation_count cascade;
-alter table users drop column pinned_activities cascade;
-alter table users drop column discoverable cascade;
-alter table users drop column approval_pending cascade;
-alter table users add column is_confirmed boolean default true not null;
-alter table users add column is_active boolean default true not null;
-alter table users add column is_discoverable boolean default false not null;
-alter table users add column is_approved boolean default true not null;
-alter table users add column last_active_at timestamp(0) without time zone;
-alter table users add column pinned_objects jsonb;
-alter table users add column featured_address character varying(255);
-alter table users add column disclose_client boolean default true;
-alter table users alter column notification_settings set not null;
-create table backups (
-    id bigserial,
-    user_id uuid,
-    file_name character varying(255) not null,
-    content_type character varying(255) not null,
-    processed boolean default false not null,
-    file_size bigint,
-    inserted_at timestamp(0) without time zone not null,
-    updated_at timestamp(0) without time zone not null
-);
-create table data_migration_failed_ids (
-    data_migration_id bigint not null,
-    record_id bigint not null
-);
-create table data_migrations (
-    id bigserial,
-    name character varying(255) not null,
-    state integer default 1,
-    feature_lock boolean default false,
-    params jsonb default '{}'::jsonb,
-    data jsonb default '{}'::jsonb,
-    inserted_at timestamp(0) without time zone not null,
-    updated_at timestamp(0) without time zone not null
-);
-create table hashtags (
-    id bigserial,
-    name text not null,
-    inserted_at timestamp(0) without time zone not null,
-    updated_at timestamp(0) without time zone not null
-);
-create table hashtags_objects (
-    hashtag_id bigint not null,
-    object_id bigint not null
-);
-alter table backups add constraint "backups_pkey" primary key (id);
-alter table data_migration_failed_ids add constraint "data_migration_failed_ids_pkey" primary key (data_migration_id, record_id);
-alter table data_migrations add constraint "data_migrations_pkey" primary key (id);
-alter table hashtags add constraint "hashtags_pkey" primary key (id);
-alter table hashtags_objects add constraint "hashtags_objects_pkey" primary key (hashtag_id, object_id);
-alter table backups add constraint "backups_user_id_fkey" foreign key (user_id) references users(id) on delete cascade;
-alter table data_migration_failed_ids add constraint "data_migration_failed_ids_data_migration_id_fkey" foreign key (data_migration_id) references data_migrations(id);
-alter table hashtags_objects add constraint "hashtags_objects_hashtag_id_fkey" foreign key (hashtag_id) references hashtags(id);
-alter table hashtags_objects add constraint "hashtags_objects_object_id_fkey" foreign key (object_id) references objects(id) on delete cascade;
-create index backups_user_id_index on backups using btree (user_id);
-create unique index data_migration_failed_ids_data_migration_id_record_id_index on data_migration_failed_ids using btree (data_migration_id, record_id);
-create unique index data_migrations_name_index on data_migrations using btree (name);
-create unique index hashtags_name_index on hashtags using btree (name);
-create index hashtags_objects_object_id_index on hashtags_objects using btree (object_id);
-create index oban_jobs_state_queue_priority_scheduled_at_id_index on oban_jobs using btree (state, queue, priority, scheduled_at, id);
-create index unread_conversation_participation_count_index on conversation_participations using btree (user_id) where (read = false);
-create index users_featured_address_index on users using btree (featured_address);
-create index users_is_active_index on users using btree (is_active);
-create index users_last_active_at_index on users using btree (last_active_at);
+drop table announcement_read_relationships cascade;
+drop table announcements cascade;
+drop table oban_peers cascade;
+drop table rules cascade;
+drop table user_notes cascade;
+drop index "activities_create_objects_index";
+drop function associated_object_id;
+alter type notification_type rename to notification_type_2_5;
+create type notification_type as enum ('follow', 'follow_request', 'mention', 'move', 'pleroma:emoji_reaction',
+    'pleroma:chat_mention', 'reblog', 'favourite', 'pleroma:report');
+alter table notifications alter column type type notification_type using type::text::notification_type;
+drop type notification_type_2_5;
+alter table apps drop constraint "apps_user_id_fkey";
+alter table oban_jobs drop constraint "attempt_range";
+alter table oban_jobs drop constraint "positive_max_attempts";
+alter table oban_jobs drop constraint "priority_range";
+drop index "apps_user_id_index";
+drop index "following_relationships_follower_id_state_index";
+drop index "notifications_user_id_seen_index";
+drop index "oban_jobs_args_index";
+drop index "oban_jobs_meta_index";
+drop index "user_relationships_target_id_relationship_type_index";
+drop index "users_ap_id_COALESCE_follower_address_index";
+drop index "users_birthday_month_day_index";
+drop index "users_is_discoverable_index";
+drop index "users_is_suggested_index";
+drop index "users_last_status_at_index";
+drop index "users_show_birthday_index";
+alter table apps drop column user_id cascade;
+alter table backups drop column state cascade;
+alter table backups drop column processed_number cascade;
+alter table instances drop column metadata cascade;
+alter table instances drop column metadata_updated_at cascade;
+alter table user_relationships drop column expires_at cascade;
+alter table users drop column is_suggested cascade;
+alter table users drop column last_status_at cascade;
+alter table users drop column birthday cascade;
+alter table users drop column show_birthday cascade;
+alter table users drop column language cascade;
+alter table oban_jobs alter column args drop default;
+alter table oban_jobs alter column priority drop not null;
+alter table report_notes alter column content type character varying(255) using content::character varying(255);
+alter table users add column mastofe_settings jsonb;
+alter table users alter column pinned_objects drop not null;
+alter table users alter column pinned_objects drop default;
+create index activities_actor_index on activities using btree (((data ->> 'actor'::text)), inserted_at DESC);
+create index activities_cc_index on activities using gin (((data -> 'cc'::text)));
+create index activities_create_objects_index on activities using btree (COALESCE(((data -> 'object'::text) ->> 'id'::text), (data ->> 'object'::text)));
+create index activities_hosts on activities using btree (split_part((actor)::text, '/'::text, 3));
+create index activities_in_reply_to on activities using btree ((((data -> 'object'::text) ->> 'inReplyTo'::text)));
+create index activities_likes on activities using gin (((data #> '{object,likes}'::text[])));
+create index activities_to_index on activities using gin (((data -> 'to'::text)));
+create index oban_jobs_attempted_at_id_index on oban_jobs using btree (attempted_at DESC, id) where (state = ANY (ARRAY['completed'::oban_job_state, 'discarded'::oban_job_state]));
+
+delete from schema_migrations;
+comment on table oban_jobs is '9';

@@ -25,5 +25,5 @@ alter table bookmarks drop column folder_id cascade;
 alter table rules drop column hint cascade;
 alter table oban_jobs add constraint "priority_range" check (((priority >= 0) AND (priority <= 3)));
 
-delete from schema_migrations;
+delete from schema_migrations where version > 20230504173400;
 comment on table oban_jobs is '11';

@@ -142,7 +142,11 @@ async fn recognised() -> Result<Vec<(&'static Release, Database, PgConnection)>>
 async fn what_the_statements_touch_is_compared() -> Result<()> {
     for (release, _database, mut db) in recognised().await? {
         let mut fingerprints = BTreeSet::new();
-        for (change, expected) in CHANGES {
+        let has_queue_versions = !probe(&mut db).await?.dialect.oban_versions.is_empty();
+        let changes = CHANGES
+            .iter()
+            .filter(|(change, _)| has_queue_versions || !change.contains("comment on"));
+        for (change, expected) in changes.clone() {
             let newer = newer(&mut db, change).await?;
             let lines = newer.differences.lines();
             let named = lines.iter().any(|line| line.contains(expected));
@@ -150,7 +154,7 @@ async fn what_the_statements_touch_is_compared() -> Result<()> {
             ensure!(newer.lacks == change.contains("drop mascot"), "{}: {change}", release.name);
             fingerprints.insert(newer.differences.fingerprint());
         }
-        ensure!(fingerprints.len() == CHANGES.len(), "{}: {fingerprints:?}", release.name);
+        ensure!(fingerprints.len() == changes.count(), "{}: {fingerprints:?}", release.name);
         for change in HARMLESS {
             let newer = newer(&mut db, change).await?;
             let lines = newer.differences.lines();

@@ -1,16 +1,16 @@
-//! Akkoma 3.15 to 3.19 (2025.03 to 2026.05). 3.14 still has `users.ap_enabled`, and is refused.
+//! Akkoma 3.16 to 3.19 (2025.10 to 2026.05).
 
 use super::{
     AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DeliveryJob,
     Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex, Pins,
-    PublishJob, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow, Unreachable,
-    rights,
+    PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
+    Unreachable, rights,
 };
 use crate::PasswordScheme;
 
 pub(super) const DIALECT: Dialect = Dialect {
-    name: "akkoma-3.15",
-    title: "Akkoma 3.15 to 3.19",
+    name: "akkoma-3.16",
+    title: "Akkoma 3.16 to 3.19",
     present: &[
         "users.is_active",
         "user_frontend_setting_profiles",
@@ -19,9 +19,13 @@ pub(super) const DIALECT: Dialect = Dialect {
         "hashtags_objects",
         "users.pinned_objects",
         "users_nickname_index",
+        "migration 20250621000000",
+        "migration 20250806000000",
     ],
     absent: &[
         "users.deactivated",
+        "users.ap_enabled",
+        "users.accepts_chat_messages",
         "chats",
         "chat_message_references",
         "function associated_object_id(jsonb)",
@@ -29,16 +33,16 @@ pub(super) const DIALECT: Dialect = Dialect {
         "users_casefolded_nickname_index",
     ],
     newest_migration: 20_260_406_000_010,
-    oban_versions: &[11, 12, 13],
+    oban_versions: &[12, 13],
     user_columns: "accepts_direct_messages_from disclose_client featured_address is_active \
         is_approved is_confirmed is_suggested language last_active_at last_status_at mastofe_settings \
         permit_followback pinned_objects status_ttl_days",
     rights: rights! {
         "public.users":
-            select "is_active is_confirmed is_approved is_discoverable mastofe_settings \
+            select "is_active is_confirmed is_approved is_discoverable \
                     pinned_objects pinned_activities last_active_at last_status_at",
             insert "following_address is_confirmed is_approved",
-            update "is_active is_confirmed is_discoverable mastofe_settings pinned_objects \
+            update "is_active is_confirmed is_discoverable pinned_objects \
                     pinned_activities featured_address keys";
         "public.notifications": select "type";
         "public.signing_keys": insert "user_id key_id private_key public_key inserted_at updated_at";
@@ -70,6 +74,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     delivery_priorities: true,
     delivery_attempts: 6,
     unreachable: Unreachable::AfterTimeout,
+    quarantine: Quarantine::Nothing,
     html_mfm: true,
     mail_job: Some(("mailer", 1)),
     caches_accounts: true,
