@@ -23,6 +23,7 @@ mod moderation_log;
 mod oban;
 mod password;
 mod password_reset;
+mod publish;
 mod refresh;
 mod registration;
 mod roles;
@@ -66,6 +67,7 @@ pub use moderation_log::{
 pub use oban::{DELIVERIES, Document, ObanJob, insert_oban_jobs, oldest_due_job};
 pub use password::{HashError, PasswordScheme, hash_password, random_password};
 pub use password_reset::create_password_reset;
+pub use publish::publish_job;
 pub use refresh::{
     AccountRow, Changed, PendingRefreshes, refresh_accounts, refresh_again, refresh_rows,
     stale_counters_note, stale_note,

@@ -7,8 +7,7 @@ use uuid::Uuid;
 
 use super::{decide::host, read::Activity};
 use ostrakon_server::{
-    Actor, AttachmentJob, DELIVERIES, Document, Flake, ObanJob, Outgoing, PublishJob, Search,
-    SearchJob, Server,
+    Actor, AttachmentJob, Document, Flake, ObanJob, Outgoing, Search, SearchJob, Server,
 };
 
 /// Subject of a new activity.
@@ -44,33 +43,12 @@ impl About {
 
 /// Creates the job by which the server federates an activity.
 pub(crate) fn publish_job(server: &Server, activity: Flake, about: About) -> Option<ObanJob> {
-    if !server.federating {
-        return None;
-    }
-    let id = activity.to_string();
-    let args = match server.dialect.publish_job {
-        PublishJob::Plain => json!({ "op": "publish", "activity_id": id }),
-        PublishJob::WithOptions => json!({ "op": "publish", "activity_id": id, "opts": {} }),
-        PublishJob::WithUndone => {
-            json!({ "op": "publish", "activity_id": id, "object_data": null })
-        }
-    };
-    // Akkoma embeds the undone activity in the delivery, and its row will be gone by then.
     let undone = match about {
         About::Object(_) => None,
         About::Activity(undone) => Some(Document::Whole(undone)),
         About::Held => Some(Document::Held(activity.0)),
     };
-    let embeds_undone = server.dialect.publish_job == PublishJob::WithUndone;
-    Some(ObanJob {
-        queue: DELIVERIES,
-        worker: "Pleroma.Workers.PublisherWorker",
-        args,
-        max_attempts: server.dialect.delivery_attempts,
-        priority: if server.dialect.delivery_priorities { about.priority() } else { 0 },
-        scheduled_at: None,
-        document: undone.filter(|_| embeds_undone),
-    })
+    ostrakon_server::publish_job(server, activity, about.priority(), undone)
 }
 
 /// Queues the removal of posts' files by the server. Must run before the posts become tombstones.
