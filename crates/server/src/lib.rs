@@ -14,6 +14,7 @@ mod dialect;
 mod email;
 mod fanout;
 mod flake;
+mod follow_repair;
 mod follow_request;
 mod invite;
 mod keys;
@@ -57,6 +58,7 @@ pub use dialect::{
 pub use email::{EmailChange, change_email, is_blacklisted, valid_email};
 pub use fanout::{Fanout, FollowerInboxes, Outgoing, count_inboxes, fan_out, followers_address};
 pub use flake::{Flake, FlakeSource, FlakesBefore, NoFlake};
+pub use follow_repair::{LatestFollow, latest_follow, reject_follow};
 pub use follow_request::{FollowState, follow_state, forget_request};
 pub use invite::{Invite, create_invite, list_invites, revoke_invites};
 pub use keys::{KeyError, KeyPair, generate_keys};

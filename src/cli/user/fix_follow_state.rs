@@ -1,6 +1,8 @@
 //! `ostrakon user fix_follow_state LOCAL REMOTE`
 
-use ostrakon_server::{Actor, FollowState, find_actor, follow_state, forget_request};
+use ostrakon_server::{
+    Actor, FollowState, LatestFollow, find_actor, follow_state, latest_follow, reject_follow,
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -11,10 +13,10 @@ use crate::{cli::Output, failure::Failure, session::Session};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ostrakon user fix_follow_state alice bob@far.example")]
 pub(in crate::cli) struct Options {
-    /// Nickname of the local account that sent the request.
+    /// Nickname of the local account that follows.
     #[arg(value_name = "LOCAL")]
     local: String,
-    /// Nickname of the remote account that never answered.
+    /// Nickname of the account that is followed.
     #[arg(value_name = "REMOTE")]
     remote: String,
     #[command(flatten)]
@@ -26,11 +28,12 @@ struct Object<'a> {
     command: &'static str,
     nickname: &'a str,
     remote: &'a str,
-    state: &'static str,
+    state: &'a str,
+    following: bool,
     changed: bool,
 }
 
-/// Deletes a follow request that was never answered, so that it can be sent again.
+/// Rejects a Follow that counts as accepted although there is no relation.
 pub(super) async fn run(
     options: &Options,
     session: &Session,
@@ -38,58 +41,61 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let mut change = QuickChange::begin(session, &options.change).await?;
     let local = change.local(&options.local).await?;
-    let remote = elsewhere(&mut change, &options.remote).await?;
-    let state = follow_state(&mut change.db, local.id, remote.id).await?;
-    let changed = state == FollowState::Pending;
+    let remote = find_actor(&mut change.db, &change.server, &options.remote)
+        .await?
+        .ok_or_else(|| Failure::NotFound(format!("No remote user {}", options.remote)))?;
+    let follow = latest_follow(&mut change.db, &change.server, &local, &remote)
+        .await?
+        .ok_or_else(|| no_follow(options))?;
+    let relation = follow_state(&mut change.db, local.id, remote.id).await?;
+    let following = relation == FollowState::Accepted;
+    let changed = !following && follow.state == "accept";
     if changed {
-        forget_request(&mut change.db, local.id, remote.id).await?;
+        fix(&mut change, &local, &remote, &follow).await?;
     }
     let whom = remote.nickname.as_deref().unwrap_or(&options.remote);
-    let detail = json!({ "remote": whom, "state": name(state), "changed": changed });
+    let detail = json!({ "remote": whom, "state": follow.state, "following": following, "changed": changed });
     change.commit("fix_follow_state", &options.local, &detail, output).await?;
-    let nickname = local.nickname.as_deref().unwrap_or(&options.local);
-    output.result(line(nickname, whom, state));
+    output.result(format!(
+        "Request state is {}, vs calculated state of following={following}",
+        follow.state
+    ));
+    if changed {
+        output.result("Discrepancy found, fixing");
+        output.result("Relationship fixed");
+    } else {
+        output.result("No discrepancy found");
+    }
     output.object(&Object {
         command: "fix_follow_state",
-        nickname,
+        nickname: local.nickname.as_deref().unwrap_or(&options.local),
         remote: whom,
-        state: name(state),
+        state: &follow.state,
+        following,
         changed,
     });
     Ok(())
 }
 
-async fn elsewhere(change: &mut QuickChange<'_>, typed: &str) -> Result<Actor, Failure> {
-    match find_actor(&mut change.db, &change.server, typed).await? {
-        Some(account) if !account.local => Ok(account),
-        Some(_local) => Err(Failure::Refused(format!(
-            "{typed} is a local account, which can answer its follow requests; nothing was changed"
-        ))),
-        None => Err(Failure::NotFound(format!("No user {typed}"))),
-    }
+/// Error for accounts without a Follow, in the original's words.
+fn no_follow(options: &Options) -> Failure {
+    Failure::NotFound(format!("No follow data for {} and {}", options.local, options.remote))
 }
 
-fn name(before: FollowState) -> &'static str {
-    match before {
-        FollowState::Pending => "pending",
-        FollowState::Accepted => "accepted",
-        FollowState::Rejected => "rejected",
-        FollowState::None => "none",
+/// Rejects the Follow, unless the server would not take that from the followed account.
+async fn fix(
+    change: &mut QuickChange<'_>,
+    local: &Actor,
+    remote: &Actor,
+    follow: &LatestFollow,
+) -> Result<(), Failure> {
+    if !remote.active {
+        let whom = remote.nickname.as_deref().unwrap_or(&remote.ap_id);
+        return Err(Failure::Refused(format!(
+            "{whom} is deactivated, so it cannot reject the follow; nothing was changed. Activate \
+             it first: ostrakon user activate {whom}"
+        )));
     }
-}
-
-fn line(local: &str, remote: &str, before: FollowState) -> String {
-    match before {
-        FollowState::Pending => format!(
-            "{local} had asked to follow {remote} without an answer; the request is deleted and can \
-             be made again."
-        ),
-        FollowState::Accepted => format!("{local} follows {remote}; nothing to fix."),
-        FollowState::Rejected => {
-            format!("{remote} has rejected {local}'s request to follow; nothing to fix.")
-        }
-        FollowState::None => {
-            format!("{local} has no open request to follow {remote}; nothing to fix.")
-        }
-    }
+    reject_follow(&mut change.db, &change.server, local, remote, follow).await?;
+    Ok(())
 }

@@ -8,6 +8,7 @@ mod date;
 mod deactivate_instance;
 mod delete_activities;
 mod fix_follow_state;
+mod forget_follow_request;
 mod hosts_file;
 mod inspect;
 mod invite;
@@ -109,9 +110,12 @@ pub(super) enum Command {
     /// Revoke an invite.
     #[command(alias = "revoke-invite")]
     RevokeInvite(invites::RevokeOptions),
-    /// Delete a follow request that a remote server never answered.
+    /// Reject a follow that counts as accepted but has no relation.
     #[command(alias = "fix-follow-state")]
     FixFollowState(fix_follow_state::Options),
+    /// Delete a follow request that a remote server never answered.
+    #[command(alias = "forget-follow-request")]
+    ForgetFollowRequest(forget_follow_request::Options),
     /// Convert an id between its two forms, flake and UUID.
     #[command(alias = "convert-id")]
     ConvertId(convert_id::Options),
@@ -165,6 +169,9 @@ pub(super) async fn run(
         Command::Invites => invites::list(&session, output).await,
         Command::RevokeInvite(options) => invites::revoke(&options, &session, output).await,
         Command::FixFollowState(options) => fix_follow_state::run(&options, &session, output).await,
+        Command::ForgetFollowRequest(options) => {
+            forget_follow_request::run(&options, &session, output).await
+        }
         Command::ConvertId(options) => convert_id::run(&options, output),
     }
 }

@@ -1,4 +1,4 @@
-//! `user fix_follow_state`: a follow request that another server never answered.
+//! `user forget_follow_request`: a follow request that another server never answered.
 
 use anyhow::Result;
 use testkit::State;
@@ -23,7 +23,7 @@ async fn an_open_request_is_deleted_and_nothing_else() -> Result<()> {
         dora.requests_to_follow(&bob).await?;
         let before = fixture.rows().await?.0;
 
-        let done = fixture.run("user fix_follow_state Alice bob@FAR.example")?;
+        let done = fixture.run("user forget_follow_request Alice bob@FAR.example")?;
         let line = "alice had asked to follow bob@far.example without an answer; the request is \
                     deleted and can be made again.\n";
         assert_eq!((done.stdout.as_str(), done.code), (line, 0), "{flavour}: {done:?}");
@@ -60,14 +60,14 @@ async fn what_is_not_open_is_left_alone() -> Result<()> {
             ("carl@far.example bob@far.example", 3, "No local user carl@far.example\n"),
             ("alice nobody@far.example", 3, "No user nobody@far.example\n"),
         ] {
-            let done = fixture.refused(&format!("user fix-follow-state {line}")).await?;
+            let done = fixture.refused(&format!("user forget-follow-request {line}")).await?;
             let said = format!("{}{}", done.stdout, done.stderr);
             assert_eq!((said.as_str(), done.code), (reported, code), "{flavour} {line}");
         }
-        let done = fixture.refused("user fix_follow_state alice dora").await?;
+        let done = fixture.refused("user forget_follow_request alice dora").await?;
         assert_eq!((done.code, done.stdout.as_str()), (4, ""), "{flavour}: {done:?}");
         fixture.sql("update following_relationships set state = 3").await?;
-        let done = fixture.refused("user fix_follow_state alice carl@far.example").await?;
+        let done = fixture.refused("user forget_follow_request alice carl@far.example").await?;
         let line = "carl@far.example has rejected alice's request to follow; nothing to fix.\n";
         assert_eq!((done.stdout.as_str(), done.code), (line, 0), "{flavour}");
     }

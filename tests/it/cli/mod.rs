@@ -13,6 +13,7 @@ mod credentials;
 mod deliveries;
 mod fanout;
 mod follow_request;
+mod follow_state;
 mod forged_history;
 mod full;
 mod grants;

@@ -25,7 +25,7 @@ fn nobodies() -> Vec<String> {
 }
 
 /// Each command that takes a nickname: the words around it, and its line for an unknown nickname.
-const COMMANDS: [(&str, &[&str], &str); 18] = [
+const COMMANDS: [(&str, &[&str], &str); 19] = [
     ("show", &[], "No user "),
     ("reset_password", &[], "No local user "),
     ("reset_mfa", &[], "No local user "),
@@ -36,6 +36,7 @@ const COMMANDS: [(&str, &[&str], &str); 18] = [
     ("toggle_confirmed", &[], "No local user "),
     ("change_email", &["new@mail.example"], "No local user "),
     ("fix_follow_state", &["bob@far.example"], "No local user "),
+    ("forget_follow_request", &["bob@far.example"], "No local user "),
     ("send_confirmation", &[], "No local user "),
     ("sign_out", &[], "No local user "),
     ("confirm", &[], "No local user "),
@@ -154,6 +155,8 @@ async fn what_the_grammar_does_not_know_is_refused() -> Result<()> {
         "user change_email alice a@b c@d",
         "user fix_follow_state alice",
         "user fix_follow_state alice bob@far.example --king",
+        "user forget_follow_request alice",
+        "user forget_follow_request alice bob@far.example --king",
         "user convert_id",
         "user convert_id 1 2",
     ];
@@ -182,6 +185,7 @@ async fn a_change_wants_the_ledger_and_a_look_does_not() -> Result<()> {
         "user toggle_confirmed alice",
         "user change_email alice a@mail.example",
         "user fix_follow_state alice bob@far.example",
+        "user forget_follow_request alice bob@far.example",
     ] {
         let done = fixture.refused(line).await?;
         assert!(done.code == 4 && done.stderr.contains("ostrakon migrate"), "{line}: {done:?}");
@@ -223,6 +227,7 @@ async fn each_command_prints_one_object() -> Result<()> {
         "toggle_confirmed alice",
         "change_email alice alice@mail.example",
         "fix_follow_state alice bob@far.example",
+        "forget_follow_request alice bob@far.example",
         "convert_id BCjL2aigzG9M563KXA",
     ] {
         let name = command.split(' ').next().unwrap_or_default();
