@@ -56,7 +56,9 @@ fn unknown(parent: &str, typed: &str) -> String {
         let width = meant.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
         meant.iter().map(|(command, does)| format!("ostrakon {command:width$}  {does}")).collect()
     };
-    let tip = if lines.is_empty() {
+    let tip = if let Some(reason) = synonyms::not_offered(parent, &wanted) {
+        format!("{reason}\n")
+    } else if lines.is_empty() {
         String::new()
     } else {
         format!("Did you mean:\n  {}\n", lines.join("\n  "))

@@ -45,6 +45,13 @@ const ACTIONS: Meant = ("actions", "lists changes made without a run: what, by w
 const MIGRATE: Meant = ("migrate", "creates or updates ostrakon's own tables");
 const SETTINGS: Meant = ("config show", "shows every setting in force");
 
+/// Commands of the original that ostrakon does not have, each with the reason.
+const NOT_OFFERED: &[(&str, &str)] = &[(
+    "refetch_public_keys",
+    "ostrakon does not contact other servers. The server fetches a key again by itself when a \
+     signature does not match it.",
+)];
+
 /// Words typed after `ostrakon user`, or alone, with their meanings.
 const USER: &[(&[&str], &[Meant])] = &[
     (
@@ -222,6 +229,12 @@ pub(super) fn look_up(parent: &str, word: &str) -> &'static [Meant] {
     };
     let mut entries = tables.iter().flat_map(|table| table.iter());
     entries.find(|(words, _)| words.contains(&word)).map_or(&[], |(_, meant)| *meant)
+}
+
+/// Reason why a command of the original does not exist here.
+pub(super) fn not_offered(parent: &str, word: &str) -> Option<&'static str> {
+    let reason = NOT_OFFERED.iter().find(|(name, _)| *name == word).map(|(_, reason)| *reason);
+    reason.filter(|_| matches!(parent, "user" | ""))
 }
 
 /// All words, each with the command that it follows.

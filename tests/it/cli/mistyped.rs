@@ -29,6 +29,13 @@ fn words_of_other_programs_are_understood() -> Result<()> {
     assert!(tip("user deactivat mallory")?.contains("  ostrakon user deactivate\n"));
     assert!(tip("repair counter")?.contains("  ostrakon repair counters\n"));
     assert!(tip("jobs kill 7")?.contains("ostrakon runs cancel RUN"));
+    for line in
+        ["user refetch_public_keys", "user refetch-public-keys https://far.example/users/bob"]
+    {
+        let reported = tip(line)?;
+        assert!(reported.contains("does not contact other servers"), "{reported}");
+        assert!(!reported.contains("Did you mean"), "{reported}");
+    }
     for line in ["user xyzzy", "user rn mallory", "frobnicate"] {
         assert!(!tip(line)?.contains("Did you mean"), "{line}");
     }
