@@ -26,12 +26,15 @@ pub(super) async fn run(command: &Command, loaded: Loaded, output: Output) {
     match command {
         Command::Show => {
             show(&loaded, output);
+            if loaded.settings.database.url().is_err() {
+                return;
+            }
             match recognise(loaded.settings).await {
                 Ok(server) => {
                     output.object(&json!({ "server": server.dialect.name }));
                     show_server(&server, output);
                 }
-                Err(failure) => output.note(format!("Server: not recognised. {failure}")),
+                Err(failure) => output.note(format!("The server was not recognised: {failure}")),
             }
         }
     }

@@ -14,7 +14,6 @@ pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, server: &Server, outpu
     for line in plan_lines(plan) {
         output.result(line);
     }
-    output.result("Nothing was changed.");
     output.object(&json!({
         "dry_run": true,
         "job": job.name(),
@@ -26,7 +25,14 @@ pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, server: &Server, outpu
     }));
 }
 
-/// Shows what the database was recognised as; warns if ostrakon would refuse to change it.
+/// Shows what the database was recognised as, after a plan that changed nothing; warns if ostrakon
+/// would refuse to change it.
+pub(super) fn end_dry_run(server: &Server, output: Output) {
+    show_server(server, output);
+    output.result("Nothing was changed.");
+}
+
+/// Shows what the database was recognised as; warns if ostrakon refuses to change it.
 pub(super) fn show_server(server: &Server, output: Output) {
     output.result(format!("Server: {}.", server.recognised()));
     if let Err(only_read) = server.require_writable() {

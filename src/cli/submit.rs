@@ -13,7 +13,7 @@ use super::{
     inline::inline,
     maintenance, meanwhile,
     place::{SAME_COMMAND, long_jobs_here, short_jobs_here, warn_without_worker},
-    plan::{confirm, show_plan, show_server, tell_notes},
+    plan::{confirm, end_dry_run, show_plan, tell_notes},
 };
 use crate::{
     numbers::{counted, thousands},
@@ -85,7 +85,7 @@ pub(super) async fn submit(
     let Planned { job, plan, .. } = &planned;
     if asked.dry_run {
         show_plan(job, plan, &server, output);
-        show_server(&server, output);
+        end_dry_run(&server, output);
         return Ok(());
     }
     server.require_writable()?;

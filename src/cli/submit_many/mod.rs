@@ -9,7 +9,7 @@ use ostrakon_server::{Server, stale_note};
 use super::{
     Failure, Output,
     place::long_jobs_here,
-    plan::{confirm_all, plan_lines, show_plan, show_server},
+    plan::{confirm_all, end_dry_run, plan_lines, show_plan},
     submit::{RunOptions, notify, required_notifier},
 };
 use crate::{
@@ -178,5 +178,5 @@ fn show(server: &Server, list: &[Planned], output: Output) {
     for line in plan_lines(&together(server, list)) {
         output.note(line);
     }
-    show_server(server, output);
+    end_dry_run(server, output);
 }

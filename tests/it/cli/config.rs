@@ -85,6 +85,7 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| server.name                               -                                   default
     out| server.notify_email                       -                                   default
     out| server.publish_wait                       5m                                  default
+    out| server.accept_unknown                     -                                   default
     out| registration.account_activation_required  false                               default
     out| registration.account_approval_required    false                               default
     out| registration.autofollowed_nicknames       []                                  default
@@ -96,12 +97,16 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| registration.user_bio_length              5000                                default
     out| federation.fanout                         server                              default
     out| federation.quarantined_instances          []                                  default
+    out| federation.rejected_instances             []                                  default
+    out| federation.accepted_instances             []                                  default
     out| federation.reachability_timeout           7days                               default
     out| federation.per_second                     20                                  default
     out| federation.max_waiting                    20000                               default
     out| log.level                                 info                                default
     out| log.format                                auto                                default
     out| Connections to PostgreSQL: at most 6 for a worker, 7 for a command.
+    err| The server was not recognised: PostgreSQL at db:5432 is not reachable (failed to lookup address information: Name or service not known); is it running, and is database.url right?
+    err| Nothing was changed.
     exit 0
     ");
 

@@ -24,12 +24,13 @@ async fn a_dry_run_shows_the_plan_and_writes_nothing() -> Result<()> {
     out|   1 post
     out|   1 like
     out|   0 boosts
+    out| Server: Pleroma 2.7 to 2.9.
     out| Nothing was changed.
     exit 0
     ");
     let done = fixture.refused("user delete_activities alice --dry-run --json").await?;
     insta::assert_snapshot!(done.transcript(), @r#"
-    out| {"dry_run":true,"job":"delete_activities","notes":[],"plan":[{"items":1,"kind":"posts"},{"items":1,"kind":"likes"},{"items":0,"kind":"boosts"}],"subject":"alice","total":2}
+    out| {"dry_run":true,"job":"delete_activities","notes":[],"plan":[{"items":1,"kind":"posts"},{"items":1,"kind":"likes"},{"items":0,"kind":"boosts"}],"server":"pleroma-2.7","subject":"alice","total":2}
     exit 0
     "#);
     // `--dry-run` overrides every flag that would act.
@@ -44,6 +45,7 @@ async fn a_dry_run_shows_the_plan_and_writes_nothing() -> Result<()> {
     out| deactivate_user bob would touch:
     out|   1 account
     out|   0 follow relations
+    out| Server: Pleroma 2.7 to 2.9.
     out| Nothing was changed.
     exit 0
     ");
@@ -59,6 +61,7 @@ async fn without_a_terminal_nobody_is_asked() -> Result<()> {
     err|   1 post
     err|   1 like
     err|   0 boosts
+    err| Server: Pleroma 2.7 to 2.9.
     err| error: this cannot be undone, and there is no terminal to ask on: add --yes to do it, or --dry-run to only look
     err| Nothing was changed.
     exit 4
@@ -101,6 +104,7 @@ async fn on_a_terminal_no_is_the_default() -> Result<()> {
       1 post
       1 like
       0 boosts
+    Server: Pleroma 2.7 to 2.9.
     This cannot be undone. Go on? [y/N] <ESC>[1;31merror:<ESC>[0m declined; nothing was changed
     ");
     assert_eq!(done.code, 4);

@@ -238,6 +238,7 @@ async fn a_list_is_asked_about_once() -> Result<()> {
     err|   0 relations of local followers
     err|   3 account reloads
     err|   note: 1 account of sub-domains of spam.example left alone: add --include-subdomains to deactivate them as well
+    err| Server: Pleroma 2.7 to 2.9.
     err| error: this cannot be undone, and there is no terminal to ask on: add --yes to do it, or --dry-run to only look
     err| Nothing was changed.
     exit 4

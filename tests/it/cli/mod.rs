@@ -29,6 +29,7 @@ mod metrics;
 mod mistyped;
 mod narrow;
 mod new;
+mod newer_release;
 mod nobody;
 mod odd_input;
 mod output;

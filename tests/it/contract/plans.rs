@@ -47,7 +47,7 @@ const WALKS: [&str; 4] = [
     // All accounts once, to find those that `confirm_all` and `unconfirm_all` change.
     "is true\norder by u.id\nlimit $3",
     // Inboxes of all followers, for what is to be delivered to them.
-    "select distinct u.inbox, u.shared_inbox",
+    "select distinct followers.inbox, followers.shared_inbox",
     // Jobs that are due, up to a limit.
     "limit $2 + 1) as due",
 ];

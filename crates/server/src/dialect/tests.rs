@@ -351,7 +351,9 @@ async fn every_label_that_a_statement_names_is_demanded() -> Result<()> {
             let name = path.to_string_lossy().into_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if name.ends_with(".rs") && !name.contains("tests") || name.ends_with(".sql") {
+            } else if path.extension().is_some_and(|kind| kind == "sql" || kind == "rs")
+                && !name.contains("tests")
+            {
                 sources.push_str(&std::fs::read_to_string(path)?);
             }
         }

@@ -35,18 +35,17 @@ async fn without_an_account_the_address_must_be_given() -> Result<()> {
 
 #[tokio::test]
 async fn keys_are_where_the_server_looks_for_them() -> Result<()> {
-    const STORED: &str = "select private_key from signing_keys where key_id = $1";
     let line = "user new alice a@peer.example -y --password x";
     let begins = |key: Option<String>| key.is_some_and(|key| key.starts_with("-----BEGIN RSA"));
     for flavour in FLAVOURS {
         let fixture = fixture(flavour).await?;
         assert_eq!(fixture.run(line)?.code, 0);
         if flavour == Flavour::Akkoma {
-            // For a while, Akkoma had both places.
+            // For a while, Akkoma had both places, and used the table.
             fixture.sql("alter table users add column keys text").await?;
             Ostrakon::renew_least_rights(&fixture.database).await?;
             assert_eq!(fixture.run(&line.replace("alice", "carol").replace("a@", "c@"))?.code, 0);
-            assert!(begins(column(&fixture, "carol", "keys").await?));
+            assert_eq!(column(&fixture, "carol", "keys").await?, None);
             let keys: Vec<(String, String)> = sqlx::query_as(
                 "select key_id, public_key from signing_keys where key_id not like '%/bob#%'
                  and private_key like '-----BEGIN RSA PRIVATE KEY-----%' order by 1",
@@ -57,11 +56,6 @@ async fn keys_are_where_the_server_looks_for_them() -> Result<()> {
             let of = |nickname| format!("https://peer.example/users/{nickname}#main-key");
             assert_eq!(ids, [of("alice"), of("carol")]);
             assert!(keys.iter().all(|(_, public)| public.ends_with("PUBLIC KEY-----\n\n")));
-            let key: Option<String> = sqlx::query_scalar(STORED)
-                .bind(of("carol"))
-                .fetch_optional(&fixture.database.pool())
-                .await?;
-            assert_eq!(key, column(&fixture, "carol", "keys").await?);
         } else {
             let key = column(&fixture, "alice", "keys").await?;
             assert_eq!(begins(key), flavour == Flavour::Pleroma, "{flavour}");

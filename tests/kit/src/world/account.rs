@@ -32,7 +32,7 @@ impl Account {
             base,
             local: host.is_none(),
         };
-        world.insert("users", account.row(name, at)).await?;
+        world.insert_as_far_as_known("users", account.row(name, at)).await?;
         if world.flavour() == Flavour::Akkoma {
             let key = json!({
                 "key_id": format!("{}#main-key", account.address),
@@ -42,7 +42,7 @@ impl Account {
                 "inserted_at": at.second(),
                 "updated_at": at.second(),
             });
-            world.insert("signing_keys", key).await?;
+            world.insert_as_far_as_known("signing_keys", key).await?;
         }
         Ok(account)
     }
@@ -149,7 +149,6 @@ impl Account {
     }
 
     fn row(&self, name: &str, at: Moment) -> Value {
-        let flavour = self.world.flavour();
         let mut row = json!({
             "id": self.id,
             "ap_id": self.address,
@@ -162,17 +161,14 @@ impl Account {
             "last_digest_emailed_at": at.second(),
             "inserted_at": at.second(),
             "updated_at": at.second(),
+            "featured_address": format!("{}/collections/featured", self.address),
         });
-        if flavour != Flavour::Pleroma22 {
-            row["featured_address"] = json!(format!("{}/collections/featured", self.address));
-        }
-        let has_keys = flavour != Flavour::Akkoma;
         if self.local {
             row["name"] = json!(format!("Name of {name}"));
             row["email"] = json!(format!("{name}@peer.example"));
             row["password_hash"] = json!("<no password>");
-            if has_keys {
-                row["keys"] = json!(format!("<private key of {name}>"));
+            row["keys"] = json!(format!("<private key of {name}>"));
+            if self.world.flavour() != Flavour::Akkoma {
                 row["accepts_chat_messages"] = json!(true);
             }
         } else {
@@ -181,12 +177,8 @@ impl Account {
             row["inbox"] = json!(format!("{}/inbox", self.address));
             row["shared_inbox"] = json!(format!("{}/inbox", self.base));
             row["last_refreshed_at"] = json!(at.second());
-            if has_keys {
-                row["public_key"] = json!(format!("<public key of {name}>"));
-            }
-            if flavour == Flavour::Pleroma22 {
-                row["ap_enabled"] = json!(true);
-            }
+            row["public_key"] = json!(format!("<public key of {name}>"));
+            row["ap_enabled"] = json!(true);
         }
         row
     }

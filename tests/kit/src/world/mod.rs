@@ -101,6 +101,25 @@ impl World {
             .with_context(|| format!("cannot insert into {table}"))
     }
 
+    /// Inserts what a release has of a row: releases differ in columns, and in whether the table is
+    /// there.
+    pub(crate) async fn insert_as_far_as_known(&self, table: &str, mut row: Value) -> Result<()> {
+        let columns: Vec<String> = sqlx::query_scalar(
+            "select attname::text from pg_attribute
+             where attrelid = to_regclass($1) and attnum > 0 and not attisdropped",
+        )
+        .bind(table)
+        .fetch_all(&self.pool)
+        .await?;
+        if let Some(row) = row.as_object_mut() {
+            row.retain(|column, _| columns.contains(column));
+        }
+        if !columns.is_empty() {
+            self.insert(table, row).await?;
+        }
+        Ok(())
+    }
+
     /// Inserts a row with `inserted_at`, `updated_at` and a numeric id, and returns the id.
     pub(crate) async fn insert_dated(
         &self,

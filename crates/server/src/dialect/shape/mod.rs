@@ -10,6 +10,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 
@@ -61,12 +62,8 @@ impl Differences {
 
     /// Name of exactly these differences, for `server.accept_unknown`.
     pub fn fingerprint(&self) -> String {
-        let mut digest = Sha256::new();
-        for line in &self.lines {
-            digest.update(line);
-            digest.update("\n");
-        }
-        digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        let digest = Sha256::digest(self.lines.join("\n"));
+        BASE64_URL_SAFE_NO_PAD.encode(digest.get(..12).unwrap_or_default())
     }
 }
 
