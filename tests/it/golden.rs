@@ -1,6 +1,7 @@
 //! Recorded transitions of the original: ostrakon's command leads to the same rows.
 
 mod departures;
+mod facts;
 pub(crate) mod publish;
 mod releases;
 mod removal;
@@ -67,13 +68,14 @@ async fn replay(release: &Release, transition: &Transition) -> Result<String> {
             arguments.extend(["--inline", "--yes"]);
         }
         let done = ostrakon.run_with_input(&arguments, &step.stdin)?;
-        let actual = snapshot(&database.pool()).await?;
+        let mut actual = snapshot(&database.pool()).await?;
         let removal = step.arguments.first().is_some_and(|command| command == "rm");
         let mut expected = match &transition.after_jobs {
             Some(_) if removal => removal::expected(transition)?,
             _ => step.after.clone(),
         };
         publish::give_options(transition, &mut expected);
+        facts::apply(release.name, transition, &mut expected, &mut actual);
         for difference in compare(&transition.before, &expected, &actual) {
             writeln!(report, "{difference}")?;
         }

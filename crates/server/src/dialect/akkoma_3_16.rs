@@ -45,7 +45,6 @@ pub(super) const DIALECT: Dialect = Dialect {
             update "is_active is_confirmed is_discoverable pinned_objects \
                     pinned_activities featured_address keys";
         "public.activities": update "data";
-        "public.notifications": select "type";
         "public.signing_keys": insert "user_id key_id private_key public_key inserted_at updated_at";
     },
     optional_columns: &[("public.users", "pinned_activities keys")],

@@ -71,7 +71,12 @@ impl Dialect {
     /// Lists the privileges on the server's tables, including some for objects that only some of
     /// the dialect's releases have.
     pub fn rights(&self) -> impl Iterator<Item = &'static Right> {
-        SERVER.iter().chain(LEFTOVERS).chain(self.rights).chain(self.emptied_columns.rights())
+        let reports: &[Right] = match self.report_notifications {
+            true => rights! { "public.notifications": select "type"; },
+            false => &[],
+        };
+        let by_facts = self.emptied_columns.rights().iter().chain(reports);
+        SERVER.iter().chain(LEFTOVERS).chain(self.rights).chain(by_facts)
     }
 }
 
