@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, error, info, warn};
 
-use super::{LEDGER_TIMEOUT, progress};
+use super::{LEDGER_TIMEOUT, outdated::Outdated, progress};
 use crate::session::Session;
 use ostrakon_queue::{Envelope, Message};
 
@@ -29,6 +29,7 @@ struct Shared {
     session: Session,
     server: Server,
     worker: String,
+    outdated: Outdated,
     stop: CancellationToken,
 }
 
@@ -44,9 +45,10 @@ impl Handler {
         session: Session,
         server: Server,
         worker: String,
+        outdated: Outdated,
         stop: CancellationToken,
     ) -> Self {
-        Self { shared: Arc::new(Shared { session, server, worker, stop }) }
+        Self { shared: Arc::new(Shared { session, server, worker, outdated, stop }) }
     }
 
     /// Executes the run of a message, if the ledger agrees.
@@ -71,7 +73,7 @@ impl Handler {
 
     /// Checks a message against the ledger and claims its run, if it is due.
     async fn claim(&self, notification: &Notification) -> sqlx::Result<Option<(AnyJob, Claim)>> {
-        let Shared { session, worker, stop, .. } = &*self.shared;
+        let Shared { session, worker, outdated, stop, .. } = &*self.shared;
         if stop.is_cancelled() {
             return Ok(None);
         }
@@ -94,6 +96,9 @@ impl Handler {
                 return Ok(None);
             }
         };
+        if outdated.check(&mut db).await? {
+            return Ok(None);
+        }
         FailPoint::BeforeClaim.reach();
         let claim = ledger::claim(&mut db, run_id, worker, session.lease()).await?;
         if claim.is_some() {

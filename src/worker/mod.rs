@@ -2,6 +2,7 @@
 
 mod handler;
 mod lifecycle;
+mod outdated;
 mod progress;
 mod reconciler;
 
@@ -15,11 +16,12 @@ use tracing::{info, warn};
 
 use crate::{
     failure::Failure,
-    session::{NEWER_LEDGER, Session, fresh_worker_id},
+    session::{Session, fresh_worker_id},
 };
 use handler::Handler;
 use lifecycle::Signals;
 use ostrakon_queue::ConsumerSettings;
+use outdated::{Outdated, Reason};
 
 /// Seconds between a worker's heartbeats in Redis, and how many may be missed: 24 hours' worth.
 ///
@@ -35,7 +37,8 @@ const LEDGER_TIMEOUT: Duration = Duration::from_secs(10);
 /// the list of workers.
 const SIGN_OFF_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Runs jobs until SIGTERM or Ctrl-C, or until a newer version has migrated the ledger.
+/// Runs jobs until SIGTERM or Ctrl-C, or until a newer version has migrated the ledger or the server
+/// was updated.
 pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure> {
     let mut signals = Signals::listen()
         .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))?;
@@ -52,7 +55,8 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
         notifications = notifier.address(),
         "The worker has started"
     );
-    let handler = Handler::new(session.clone(), server, id.clone(), stop.clone());
+    let outdated = Outdated::new(server.migrations);
+    let handler = Handler::new(session.clone(), server, id.clone(), outdated.clone(), stop.clone());
     let mut tasks = JoinSet::new();
     for class in Class::ALL {
         let handler = handler.clone();
@@ -63,7 +67,6 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
             stop.clone(),
         ));
     }
-    let outdated = CancellationToken::new();
     let reconciling = tokio::spawn(reconciler::reconcile(
         session.clone(),
         id.clone(),
@@ -77,9 +80,10 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
             "Stopping: finishing running batches and returning their runs; a second signal stops \
              immediately"
         ),
-        () = outdated.cancelled() => warn!(
-            "Stopping: ostrakon's own tables now belong to a newer version; finishing running \
-             batches and returning their runs"
+        () = outdated.wait() => warn!(
+            reason = outdated.reason().map(Reason::text),
+            "Stopping: this worker no longer knows the database; finishing running batches and \
+             returning their runs"
         ),
     }
     stop.cancel();
@@ -94,12 +98,18 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
     }
     end(reconciling).await;
     sign_off(&session, &id).await;
-    if outdated.is_cancelled() {
-        return Err(Failure::Refused(format!(
-            "{NEWER_LEDGER}, and start the worker again: its runs were returned and wait for it"
-        )));
+    match outdated.reason() {
+        None => Ok(()),
+        Some(reason @ Reason::NewerLedger) => Err(Failure::Refused(format!(
+            "{}, and start the worker again: its runs were returned and wait for it",
+            reason.text()
+        ))),
+        Some(reason @ Reason::MigratedServer) => Err(Failure::Refused(format!(
+            "{}; its runs were returned and wait. Start the worker again: it then examines the \
+             tables anew",
+            reason.text()
+        ))),
     }
-    Ok(())
 }
 
 fn consumer_settings(session: &Session, class: Class, id: &str) -> ConsumerSettings {

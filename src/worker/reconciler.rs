@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use ostrakon_engine::{
     Class, FailPoint, answered,
-    ledger::{self, SchemaState, Worker},
+    ledger::{self, Worker},
 };
 use sqlx::PgTransaction;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::LEDGER_TIMEOUT;
+use super::{LEDGER_TIMEOUT, outdated::Outdated};
 use crate::session::{Session, host_name};
 use ostrakon_queue::{Envelope, Notifier, QueueError};
 
@@ -39,14 +39,14 @@ enum ReconcileError {
     Queue(#[from] QueueError),
 }
 
-/// Reconciles every few seconds until stopped. If the ledger turns out to belong to a newer
-/// version, cancels `outdated`.
+/// Reconciles every few seconds until stopped. If what this worker knows of the database is true no
+/// more, says so and cancels `outdated`.
 pub(super) async fn reconcile(
     session: Session,
     worker: String,
     notifier: Box<dyn Notifier>,
     stop: CancellationToken,
-    outdated: CancellationToken,
+    outdated: Outdated,
 ) {
     let this = Worker {
         id: worker,
@@ -77,7 +77,7 @@ struct Reconciler {
     this: Worker,
     notifier: Box<dyn Notifier>,
     timeout: Duration,
-    outdated: CancellationToken,
+    outdated: Outdated,
     troubled: bool,
 }
 
@@ -101,8 +101,7 @@ impl Reconciler {
     }
 
     async fn round(&mut self) -> Result<(), ReconcileError> {
-        if answered(LEDGER_TIMEOUT, self.sign()).await? == SchemaState::Newer {
-            self.outdated.cancel();
+        if !answered(LEDGER_TIMEOUT, self.sign()).await? {
             return Ok(());
         }
         for class in Class::ALL {
@@ -112,14 +111,14 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Records this worker as alive, unless the ledger belongs to a newer version.
-    async fn sign(&self) -> sqlx::Result<SchemaState> {
+    /// Records this worker as alive, unless it is outdated. Returns whether it is not.
+    async fn sign(&self) -> sqlx::Result<bool> {
         let mut db = self.session.side_pool.acquire().await?;
-        let state = ledger::schema_state(&mut db).await?;
-        if state != SchemaState::Newer {
-            ledger::seen(&mut db, &self.this).await?;
+        if self.outdated.check(&mut db).await? {
+            return Ok(false);
         }
-        Ok(state)
+        ledger::seen(&mut db, &self.this).await?;
+        Ok(true)
     }
 
     /// Finds due runs, and locks out other reconcilers until the transaction ends. `None` if

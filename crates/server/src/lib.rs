@@ -20,6 +20,7 @@ mod invite;
 mod keys;
 mod mail;
 mod mfa;
+mod migrations;
 mod moderation_log;
 mod oban;
 mod password;
@@ -63,6 +64,7 @@ pub use follow_request::{FollowState, follow_state, forget_request};
 pub use invite::{Invite, create_invite, list_invites, revoke_invites};
 pub use keys::{KeyError, KeyPair, generate_keys};
 pub use mfa::reset_mfa;
+pub use migrations::{Migrations, applied_migrations};
 pub use moderation_log::{
     ModerationAction, Person, find_staff, log_moderation, log_moderation_for,
 };

@@ -9,7 +9,8 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    Deliveries, Fanout, FlakeSource, FollowerInboxes, RegistrationSettings,
+    Deliveries, Fanout, FlakeSource, FollowerInboxes, Migrations, RegistrationSettings,
+    applied_migrations,
     dialect::{Detected, Dialect, NewerRelease, ProbeError, Probed, probe},
 };
 
@@ -116,6 +117,8 @@ pub struct Server {
     pub dialect: &'static Dialect,
     /// What differs within the dialect.
     pub schema: Detected,
+    /// Migrations that had been applied when the database was examined.
+    pub migrations: Migrations,
     /// How it differs from the known releases, if it is newer than all of them.
     pub newer: Option<NewerRelease>,
     /// Fingerprint of the differences that are accepted.
@@ -162,6 +165,8 @@ pub async fn open(
     configuration: Configuration<'_>,
 ) -> Result<Server, ProbeError> {
     let Configuration { instance_url, server: settings, registration, federation } = configuration;
+    // Before the probe: a migration that ends during it is noticed later.
+    let migrations = applied_migrations(&mut *db).await?;
     let Probed { dialect, schema, newer } = probe(&mut *db).await?;
     let base = match instance_url {
         Some(url) => Some(url.to_owned()),
@@ -198,6 +203,7 @@ pub async fn open(
         flakes: FlakeSource::default(),
         dialect,
         schema,
+        migrations,
         newer,
         accept_unknown: settings.accept_unknown.clone(),
     })

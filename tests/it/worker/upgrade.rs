@@ -234,8 +234,11 @@ async fn a_worker_stops_when_the_ledger_becomes_newer() -> Result<()> {
     let id = stage.queue_alice()?;
     stage.stuck().await?;
     make_newer(&stage.pool).await?;
-    let line = worker.expect("ostrakon's own tables now belong to a newer version")?;
-    ensure!(line["level"] == "WARN", "{line}");
+    let line = worker.expect("this worker no longer knows the database")?;
+    ensure!(
+        line["level"] == "WARN" && line["reason"].to_string().contains("newer version"),
+        "{line}"
+    );
     held.rollback().await?;
     let (status, log) = worker.end()?;
     ensure!(status.code() == Some(4), "{status}: {log:#?}");
@@ -291,4 +294,32 @@ async fn commands_refuse_a_newer_ledger() -> Result<()> {
     let planned = stage.ostrakon.run(&["user", "delete_activities", "bob", "--dry-run"])?;
     ensure!(planned.code == 0, "{planned:?}");
     Ok(())
+}
+
+/// As an update of the server does, while the worker runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_stops_when_the_server_is_migrated() -> Result<()> {
+    let stage = Stage::new().await?;
+    let held = stage.hold(12).await?;
+    let mut worker = Worker::start(&stage.ostrakon)?;
+    let id = stage.queue_alice()?;
+    stage.stuck().await?;
+    sqlx::query(
+        "insert into public.schema_migrations (version, inserted_at) values (99990101000000, now())",
+    )
+    .execute(&stage.pool)
+    .await?;
+    let line = worker.expect("this worker no longer knows the database")?;
+    ensure!(line["level"] == "WARN" && line["reason"].to_string().contains("migrated"), "{line}");
+    held.rollback().await?;
+    let (status, log) = worker.end()?;
+    ensure!(status.code() == Some(4), "{status}: {log:#?}");
+    let reported = log.last().map(message).unwrap_or_default();
+    ensure!(reported.contains("Start the worker again"), "{reported}");
+    let run = stage.run(&id).await?;
+    ensure!((run.status.as_str(), run.done, run.attempt) == ("queued", 3 * BATCH, 0), "{run:?}");
+
+    // It examines the tables anew, and finds that the migration changed nothing that matters.
+    let _again = Worker::start(&stage.ostrakon)?;
+    stage.is_like_the_twin(&id).await
 }
