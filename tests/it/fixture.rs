@@ -36,7 +36,11 @@ impl Fixture {
 
     /// Creates a database with ostrakon's own tables.
     pub(crate) async fn new(flavour: Flavour) -> Result<Self> {
-        let database = Database::create(flavour).await?;
+        Self::on(Database::create(flavour).await?).await
+    }
+
+    /// Creates ostrakon's own tables in a database.
+    pub(crate) async fn on(database: Database) -> Result<Self> {
         let ostrakon = Ostrakon::with_least_rights(&database).await?;
         Ok(Self::assemble(database, ostrakon))
     }
@@ -44,12 +48,16 @@ impl Fixture {
     /// Creates a database whose server is not running: nobody delivers anything, so no run waits for
     /// that.
     pub(crate) async fn without_server(flavour: Flavour) -> Result<Self> {
-        let mut fixture = Self::new(flavour).await?;
-        fixture.ostrakon = fixture
+        Ok(Self::new(flavour).await?.left_by_its_server())
+    }
+
+    /// The same database; but nobody delivers anything, so no run waits for that.
+    pub(crate) fn left_by_its_server(mut self) -> Self {
+        self.ostrakon = self
             .ostrakon
             .with("OSTRAKON_SERVER_PUBLISH_WAIT", "0s")
             .with("OSTRAKON_FEDERATION_PER_SECOND", "1000000");
-        Ok(fixture)
+        self
     }
 
     /// Connections with all rights.

@@ -11,6 +11,7 @@ mod consent;
 mod control;
 mod credentials;
 mod deliveries;
+mod every_release;
 mod fanout;
 mod follow_request;
 mod follow_state;

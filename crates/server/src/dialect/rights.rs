@@ -71,10 +71,8 @@ impl Dialect {
     /// Lists the privileges on the server's tables, including some for objects that only some of
     /// the dialect's releases have.
     pub fn rights(&self) -> impl Iterator<Item = &'static Right> {
-        let reports: &[Right] = match self.report_notifications {
-            true => rights! { "public.notifications": select "type"; },
-            false => &[],
-        };
+        const REPORTS: &[Right] = rights! { "public.notifications": select "type"; };
+        let reports = REPORTS.iter().filter(|_| self.report_notifications);
         let by_facts = self.emptied_columns.rights().iter().chain(reports);
         SERVER.iter().chain(LEFTOVERS).chain(self.rights).chain(by_facts)
     }
