@@ -21,6 +21,7 @@ mod keys;
 mod mail;
 mod mfa;
 mod migrations;
+mod missing_indexes;
 mod moderation_log;
 mod oban;
 mod password;
@@ -65,6 +66,7 @@ pub use invite::{Invite, create_invite, list_invites, revoke_invites};
 pub use keys::{KeyError, KeyPair, generate_keys};
 pub use mfa::reset_mfa;
 pub use migrations::{Migrations, applied_migrations};
+pub use missing_indexes::missing_index_notes;
 pub use moderation_log::{
     ModerationAction, Person, find_staff, log_moderation, log_moderation_for,
 };

@@ -28,8 +28,8 @@ use ostrakon_engine::{
     Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
 };
 use ostrakon_server::{
-    Actor, Changed, Server, count_inboxes, find_actor_by_ap_id, refresh_accounts, spread_note,
-    stale_note,
+    Actor, Changed, Server, count_inboxes, find_actor_by_ap_id, missing_index_notes,
+    refresh_accounts, spread_note, stale_note,
 };
 pub(crate) use read::{count, last_activity};
 pub(crate) use recheck::{count_undone, recheck};
@@ -125,6 +125,9 @@ impl Job for DeleteActivities {
         let [posts, likes, boosts] = read::count(db, &self.actor, cursor.until).await?;
         let mut notes = notes(db, server, &actor, posts + likes + boosts).await?;
         notes.extend(self.notes_on_the_server(server, posts));
+        if posts + likes + boosts > 0 {
+            notes.extend(missing_index_notes(db).await?);
+        }
         Ok(Plan {
             counts: vec![
                 Count::new("posts", posts),

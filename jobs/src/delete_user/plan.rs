@@ -11,7 +11,9 @@ use super::{
 };
 use crate::delete_activities;
 use ostrakon_engine::{Count, JobError};
-use ostrakon_server::{Actor, Server, count_inboxes, lost_deliveries_note, stale_counters_note};
+use ostrakon_server::{
+    Actor, Server, count_inboxes, lost_deliveries_note, missing_index_notes, stale_counters_note,
+};
 
 impl DeleteUser {
     pub(super) fn refuse_last_admin(&self, standing: &RemovalState) -> Result<(), JobError> {
@@ -97,6 +99,9 @@ impl DeleteUser {
             .collect();
         notes.extend(stale_counters_note(db, server, &[account.id]).await?);
         notes.extend(lost_deliveries_note(db, account).await?);
+        if cursor.needed {
+            notes.extend(missing_index_notes(db).await?);
+        }
         let inboxes = count_inboxes(db, server, account).await?;
         if inboxes > 0 {
             notes.push(format!(

@@ -50,8 +50,8 @@ const BATTERY: &[(&str, i32)] = &[
 ];
 
 async fn battery(name: &str) -> Result<()> {
-    let release = Release::ALL.iter().find(|release| release.name == name).context("no release")?;
-    let fixture = Fixture::on(Database::of_release(release).await?).await?.left_by_its_server();
+    let database = Database::of_release(Release::named(name)?).await?;
+    let fixture = Fixture::on(database).await?.left_by_its_server();
     let alice = fixture.world.local("alice").await?;
     let post = alice.posts("hello").create().await?;
     let mallory = fixture.world.remote("mallory", "spam.example").await?;

@@ -27,6 +27,7 @@ mod ledger_secrets;
 mod listing;
 mod maintenance;
 mod metrics;
+mod missing_index;
 mod mistyped;
 mod narrow;
 mod new;

@@ -5,6 +5,8 @@
 //! In a batch, the statement that locks the host's row in `counter_cache` is the last one before
 //! the checkpoint.
 
+mod releases;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail, ensure};
@@ -41,13 +43,17 @@ const ONCE: [&str; 5] = [
 ];
 
 /// Statements that read more than [`ROWS`] rows on purpose.
-const WALKS: [&str; 4] = [
+const WALKS: [&str; 6] = [
     // All local accounts once, and their posts and relations: nothing else tells their numbers.
     "Counters of active local accounts",
     // All accounts once, to find those that `confirm_all` and `unconfirm_all` change.
     "is true\norder by u.id\nlimit $3",
     // Inboxes of all followers, for what is to be delivered to them.
     "select distinct followers.inbox, followers.shared_inbox",
+    // Entries of the documents that are federated, not rows of a table.
+    "when 'whole' then args",
+    // Active followers and followed accounts of an account, once in a run.
+    "r.following_id = $1 and r.state = 2 and r.id <= $2 and u.",
     // Jobs that are due, up to a limit.
     "limit $2 + 1) as due",
 ];
@@ -171,8 +177,8 @@ async fn is_planned_well(job: AnyJob) -> Result<()> {
     needs_no_more_statements(&most_in_a_batch(&small), &most_in_a_batch(&large))
 }
 
-/// Does a job on a community in batches of `rows` rows; returns the plans of its statements.
-async fn plans_of(job: &AnyJob, rows: i64) -> Result<Vec<Value>> {
+/// The community on which plans are looked at.
+async fn community() -> Result<Database> {
     let database = Database::create(Flavour::Pleroma).await?;
     let community = Community {
         posts: 400,
@@ -185,9 +191,19 @@ async fn plans_of(job: &AnyJob, rows: i64) -> Result<Vec<Value>> {
     sqlx::raw_sql("update users set is_confirmed = false where local")
         .execute(&database.pool())
         .await?;
+    Ok(database)
+}
+
+/// Does a job on a community in batches of `rows` rows; returns the plans of its statements.
+async fn plans_of(job: &AnyJob, rows: i64) -> Result<Vec<Value>> {
+    let database = community().await?;
     sqlx::raw_sql(REPORT_COUNTER).execute(&database.pool()).await?;
     let reporting = reporting(database.url(), SETTINGS).await?;
     let stage = Stage::on(database).await?.with_batches(reporting, rows);
+    plans_on(&stage, job).await
+}
+
+async fn plans_on(stage: &Stage, job: &AnyJob) -> Result<Vec<Value>> {
     let id = stage.enqueue(job).await?;
     let (plans, collecting) = Plans::collect();
     let ended = stage.run(job, &id).await?;

@@ -1,6 +1,6 @@
 //! Every job keeps the contract on the dialects of which no release was recorded.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ostrakon_jobs::{ConfirmAll, UnconfirmAll};
 use testkit::{Database, Release};
 
@@ -10,8 +10,7 @@ use super::{
 };
 
 async fn database(name: &str) -> Result<Database> {
-    let release = Release::ALL.iter().find(|release| release.name == name).context("no release")?;
-    Database::of_release(release).await
+    Database::of_release(Release::named(name)?).await
 }
 
 async fn all_jobs_keep_it_on(name: &str) -> Result<()> {

@@ -1,63 +1,10 @@
 //! Recordings hold on releases of which none was recorded, but that do not differ in what the
 //! command does.
 
-use std::collections::BTreeMap;
-
-use anyhow::{Context as _, Result};
-use serde_json::{Map, Value};
-use testkit::{Database, Release, State, Transition};
+use anyhow::Result;
+use testkit::{Database, Release, Tables, Transition};
 
 use super::{departures::DIFFERENT, facts, replay_on};
-
-/// Columns of the release's tables, each with the value of old rows where the recording has none.
-struct Tables(BTreeMap<String, Map<String, Value>>);
-
-impl Tables {
-    async fn of(database: &Database) -> Result<Self> {
-        // A column without a default that must not be null: any id.
-        let rows: Vec<(String, Value)> = sqlx::query_as(
-            "select c.relname::text, jsonb_object_agg(a.attname, case
-                 when pg_get_expr(d.adbin, d.adrelid) in ('false', 'true')
-                     then to_jsonb(pg_get_expr(d.adbin, d.adrelid)::boolean)
-                 when a.attnotnull and a.atttypid = 'uuid'::regtype
-                     then to_jsonb('00000000-0000-0000-0000-000000000007'::text) end)
-             from pg_class c
-             join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-             left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
-             where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
-             group by 1",
-        )
-        .fetch_all(&database.pool())
-        .await?;
-        let columns = |(table, columns)| match columns {
-            Value::Object(columns) => Some((table, columns)),
-            _ => None,
-        };
-        Ok(Self(rows.into_iter().filter_map(columns).collect()))
-    }
-
-    /// Removes what the release does not have, and adds what it has in addition.
-    fn adapt(&self, state: &mut State) {
-        let tables: Vec<String> = state.tables().map(str::to_owned).collect();
-        for table in tables {
-            let Some(columns) = self.0.get(&table) else {
-                state.rows_mut(&table).clear();
-                continue;
-            };
-            for row in state.rows_mut(&table) {
-                let Value::Object(fields) = row else { continue };
-                fields.retain(|column, _| columns.contains_key(column));
-                for (column, value) in columns {
-                    fields.entry(column).or_insert_with(|| value.clone());
-                }
-                // Servers whose software is known to be of this kind; the default is for others.
-                if table == "users" && fields.get("local") == Some(&Value::Bool(false)) {
-                    fields.entry("ap_enabled").and_modify(|enabled| *enabled = Value::Bool(true));
-                }
-            }
-        }
-    }
-}
 
 /// Recordings that a release shows in a form that was recorded with another server.
 const IN_ANOTHER_FORM: [(&str, &str); 1] = [
@@ -67,7 +14,7 @@ const IN_ANOTHER_FORM: [(&str, &str); 1] = [
 
 /// Replays the recordings of the release's base whose names begin with a prefix.
 async fn replay_all_on(name: &str, prefix: &str) -> Result<()> {
-    let release = Release::ALL.iter().find(|release| release.name == name).context("no release")?;
+    let release = Release::named(name)?;
     let tables = Tables::of(&Database::of_release(release).await?).await?;
     let mut recordings = Transition::all(release.base, prefix)?;
     // What departs from the recorded server on purpose departs here in the same way, but in the

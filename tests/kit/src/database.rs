@@ -98,6 +98,11 @@ impl Database {
         self.flavour.expect("the database has no schema of a server")
     }
 
+    /// Statements that made its release's tables of the flavour's.
+    pub(crate) fn changes(&self) -> &'static [&'static str] {
+        self.changes
+    }
+
     /// Returns the URL of this database.
     pub fn url(&self) -> &str {
         &self.url

@@ -21,16 +21,20 @@ use crate::{
 /// Role that most tests run the program as, on the server of the whole test run.
 const ROLE: &str = "ostrakon_least";
 
+/// A flavour, and the statements that make a release's tables of its own.
+type ReleaseTables = (Flavour, &'static [&'static str]);
+
 /// Returns what `ostrakon migrate --print-grants` prints. It is the same in all databases of a
-/// flavour, and a test may need many of them.
-fn grants(owner: &Ostrakon, flavour: Flavour) -> Result<String> {
-    static PRINTED: Mutex<Vec<(Flavour, String)>> = Mutex::new(Vec::new());
+/// release, and a test may need many of them.
+fn grants(owner: &Ostrakon, database: &Database) -> Result<String> {
+    static PRINTED: Mutex<Vec<(ReleaseTables, String)>> = Mutex::new(Vec::new());
+    let release = (database.flavour(), database.changes());
     let mut printed = PRINTED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, grants)) = printed.iter().find(|(of, _)| *of == flavour) {
+    if let Some((_, grants)) = printed.iter().find(|(of, _)| *of == release) {
         return Ok(grants.clone());
     }
     let grants = print_grants(owner)?;
-    printed.push((flavour, grants.clone()));
+    printed.push((release, grants.clone()));
     Ok(grants)
 }
 
@@ -89,7 +93,7 @@ impl Ostrakon {
     pub async fn with_least_rights(database: &Database) -> Result<Self> {
         let owner = Self::on(database);
         owner.migrate()?;
-        let grants = grants(&owner, database.flavour())?;
+        let grants = grants(&owner, database)?;
         Ok(Self::at(&database.grant(ROLE, &grants).await?))
     }
 

@@ -1,5 +1,7 @@
 //! Releases of the servers, as changes of the three recorded schemas.
 
+use anyhow::{Context as _, Result};
+
 use crate::Flavour;
 
 /// How the tables of a release are known.
@@ -97,6 +99,15 @@ impl Release {
             ),
         ]
     };
+
+    /// The release of a name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn named(name: &str) -> Result<&'static Self> {
+        let named = Self::ALL.iter().find(|release| release.name == name);
+        named.with_context(|| format!("there is no release {name}"))
+    }
 
     /// The release whose behaviour was recorded for a flavour: the one with exactly its schema.
     pub fn recorded(flavour: Flavour) -> Option<&'static Self> {
