@@ -106,7 +106,7 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
         ))),
         Some(reason @ Reason::MigratedServer) => Err(Failure::Refused(format!(
             "{}; its runs were returned and wait. Start the worker again: it then examines the \
-             tables anew",
+             tables again",
             reason.text()
         ))),
     }

@@ -4,8 +4,8 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use ostrakon_server::{
-    Argon2Login, DIALECTS, Dialect, EmptiedColumns, LocalAddresses, LoweredReplies, PasswordScheme,
-    Quarantine, RemovalJob, Unreachable,
+    AccountCache, Argon2Login, DIALECTS, Dialect, EmptiedColumns, LocalAddresses, LoweredReplies,
+    PasswordScheme, Quarantine, RemovalJob, Unreachable,
 };
 
 fn page(name: &str) -> Result<String> {
@@ -135,12 +135,8 @@ fn the_page_says_what_a_deletion_does() -> Result<()> {
             Some(name) if name.ends_with('?') => "3.16 only",
             Some(_) => "yes",
         };
-        // Nothing that ostrakon writes depends on it, so no fact says it.
-        let pruned = match dialect.name {
-            name if name.starts_with("akkoma") => "after 30 days",
-            "pleroma-develop" => "those of other servers, if it is switched on",
-            _ => "no",
-        };
+        let pruned = dialect.prunes_after_days.map(|days| format!("after {days} days"));
+        let pruned = pruned.as_deref().unwrap_or("no");
         [replies, quotes, files, emptied, counted, pruned].map(str::to_owned)
     })
 }
@@ -175,10 +171,13 @@ fn the_page_says_what_new_accounts_get() -> Result<()> {
 #[test]
 fn the_page_says_what_a_running_server_shows() -> Result<()> {
     ensure_table(["a changed account", "a removed account"], |dialect| {
-        let changed = match (dialect.reloads_fieldless, dialect.caches_accounts) {
+        let changed = match (dialect.reloads_fieldless, dialect.account_cache) {
             (true, _) => "within a second; after a restart if its profile has fields",
-            (false, true) => "after a restart",
-            (false, false) => "after a restart; what its owner may do changes immediately",
+            (false, AccountCache::Expires) => "within 25 s",
+            (false, AccountCache::UntilRestart) => "after a restart",
+            (false, AccountCache::None) => {
+                "after a restart; what its owner may do changes immediately"
+            }
         };
         let removed = match dialect.removal_job {
             RemovalJob::Always { .. } => "at the end of the run",

@@ -52,10 +52,11 @@ pub use deliveries::{
     Backlog, Deliveries, backlog, insert_deliveries, lost_deliveries_note, spread_note,
 };
 pub use dialect::{
-    AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DIALECTS,
-    DeliveryJob, Detected, Dialect, Differences, EmptiedColumns, IndexJob, LocalAddresses,
-    LoweredReplies, NewerRelease, NicknameIndex, Pins, ProbeError, Probed, PublishJob, Quarantine,
-    RecipientsForm, RemovalJob, Right, SearchJob, TaskOutput, UndoneFollow, Unreachable, probe,
+    AccountCache, AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob,
+    DIALECTS, DeliveryJob, Detected, Dialect, Differences, EmptiedColumns, IndexJob,
+    LocalAddresses, LoweredReplies, NewerRelease, NicknameIndex, Pins, ProbeError, Probed,
+    PublishJob, Quarantine, RecipientsForm, RemovalJob, Right, SearchJob, TaskOutput, UndoneFollow,
+    Unreachable, probe,
 };
 pub use email::{EmailChange, change_email, is_blacklisted, valid_email};
 pub use fanout::{Fanout, FollowerInboxes, Outgoing, count_inboxes, fan_out, followers_address};

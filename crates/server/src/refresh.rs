@@ -1,7 +1,7 @@
 //! Making the running server reload changed accounts (docs/semantics.md 7).
 //!
-//! The server keeps accounts in memory without expiry, so a change made only by SQL would not show
-//! until its restart.
+//! Most servers keep accounts in memory without expiry, so a change made only by SQL would not show
+//! until their restart.
 
 use crate::dialect_sql;
 use std::collections::{HashMap, HashSet};
@@ -175,7 +175,8 @@ pub async fn refresh_again(
 ///
 /// `what` is the subject of the sentence: `the counters of other accounts`.
 pub fn stale_note(server: &Server, what: &str) -> Option<String> {
-    (server.refresh == Refresh::Auto && !server.dialect.reloads_fieldless).then(|| stale(what))
+    (server.refresh == Refresh::Auto && !server.dialect.reloads_fieldless)
+        .then(|| stale(server, what))
 }
 
 /// Note on the counters that change when accounts are activated or deactivated: those of local
@@ -212,14 +213,14 @@ pub async fn stale_counters_note(
     } else {
         "counters of related local accounts"
     };
-    Ok(concerned.then(|| stale(whose)))
+    Ok(concerned.then(|| stale(server, whose)))
 }
 
-fn stale(what: &str) -> String {
+fn stale(server: &Server, what: &str) -> String {
     format!(
         "{what} change in the database, but the running server may keep showing and using the old \
-         state until it restarts or changes the accounts itself: ostrakon cannot make it reload \
-         them"
+         state {}: ostrakon cannot make it reload them",
+        server.dialect.account_cache.for_how_long()
     )
 }
 

@@ -228,18 +228,18 @@ impl Server {
     /// What the database was recognised as, in words.
     pub fn recognised(&self) -> String {
         let dialect = self.dialect;
-        match &self.newer {
-            None => dialect.to_string(),
-            Some(newer) if newer.differences.lines().is_empty() => format!(
-                "{dialect}, with newer migrations (up to {}) that changed nothing that ostrakon \
-                 touches",
-                newer.migration
-            ),
-            Some(newer) => format!(
-                "{dialect}, with newer migrations (up to {}) that changed what ostrakon touches",
-                newer.migration
-            ),
-        }
+        let Some(newer) = &self.newer else { return dialect.to_string() };
+        let changed = if newer.differences.lines().is_empty() {
+            "nothing that ostrakon touches"
+        } else if self.require_writable().is_ok() {
+            "what ostrakon touches; server.accept_unknown accepts it"
+        } else {
+            "what ostrakon touches"
+        };
+        format!(
+            "{dialect}, with newer migrations (up to {}) that changed {changed}",
+            newer.migration
+        )
     }
 
     /// Checks that ostrakon may write: it knows the release, or everything that its statements

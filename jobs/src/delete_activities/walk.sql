@@ -12,6 +12,9 @@ from (select w.*, coalesce(found.rows, '{}') as object_rows,
                         then a.data ->> 'type' end as kind,
                    left(a.data ->> 'expires_at', 64) as expires_at,
                    case when a.data ->> 'type' not in ('Create', 'Like', 'Announce') then null
+                        -- An embedded object without an id has none; nor has a list of posts.
+                        when jsonb_typeof(a.data -> 'object') = 'object'
+                             and jsonb_typeof(a.data -> 'object' -> 'id') is distinct from 'string' then null
                         when jsonb_typeof(a.data -> 'object') <> 'array' or a.data ->> 'type' <> 'Create' then public.associated_object_id(a.data) end as object_id
             from public.activities a
             where a.actor = $1 and a.id > $2 and a.id <= $3

@@ -6,7 +6,9 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use ostrakon_server::{Flake, ObanJob, Refresh, RemovalJob, Server, insert_oban_jobs};
+use ostrakon_server::{
+    AccountCache, Flake, ObanJob, Refresh, RemovalJob, Server, insert_oban_jobs,
+};
 
 /// Whether to ask the server.
 pub(super) fn is_asked_for(server: &Server, row_goes: bool) -> bool {
@@ -66,13 +68,19 @@ pub(super) fn note(server: &Server, row_goes: bool) -> Option<String> {
     let shows = "a running server keeps showing the account's profile";
     if off || at_once {
         let why = if off { "server.refresh is off" } else { "server.publish_wait is 0s" };
-        return Some(format!("{shows} until it restarts, because {why}"));
+        let how_long = match server.dialect.account_cache {
+            cache @ AccountCache::Expires => cache.for_how_long(),
+            AccountCache::None | AccountCache::UntilRestart => "until it restarts",
+        };
+        return Some(format!("{shows} {how_long}, because {why}"));
     }
     match server.dialect.removal_job {
         RemovalJob::Always { .. } => Some(format!(
             "{shows} until everything else is done, and then removes it from its memory"
         )),
         RemovalJob::OfRow { .. } => None,
+        // The empty profile has no fields.
+        RemovalJob::Never if server.dialect.reloads_fieldless && !row_goes => None,
         RemovalJob::Never => Some(format!("{shows} until it restarts: restart it afterwards")),
     }
 }

@@ -13,8 +13,8 @@ use ostrakon_engine::{
     Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
 };
 use ostrakon_server::{
-    AccountColumns, AccountRow, Changed, ModerationAction, Person, Refresh, Server, dialect_sql,
-    log_moderation_for, newest_account, random_token, refresh_rows,
+    AccountCache, AccountColumns, AccountRow, Changed, ModerationAction, Person, Refresh, Server,
+    dialect_sql, log_moderation_for, newest_account, random_token, refresh_rows,
 };
 pub use walk::Cursor;
 use walk::Lookahead;
@@ -199,9 +199,15 @@ impl<D: Direction> SetConfirmationForAll<D> {
         } else {
             "accepting signed-in sessions"
         };
+        let cache = server.dialect.account_cache;
+        let remedy = match cache {
+            AccountCache::Expires => "",
+            AccountCache::None | AccountCache::UntilRestart => ": restart it afterwards",
+        };
         Ok(Some(format!(
             "the confirmations change in the database, but for {whom} the running server keeps \
-             {effect} until it restarts or writes the account itself: restart it afterwards"
+             {effect} {}{remedy}",
+            cache.for_how_long()
         )))
     }
 

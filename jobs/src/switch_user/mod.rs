@@ -10,9 +10,9 @@ use ostrakon_engine::{
     Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
 };
 use ostrakon_server::{
-    Activation, Actor, Changed, ModerationAction, Person, Refresh, Server, count_relations,
-    find_actor_by_ap_id, log_moderation_for, lost_deliveries_note, refresh_accounts,
-    set_activation, stale_counters_note,
+    AccountCache, Activation, Actor, Changed, ModerationAction, Person, Refresh, Server,
+    count_relations, find_actor_by_ap_id, log_moderation_for, lost_deliveries_note,
+    refresh_accounts, set_activation, stale_counters_note,
 };
 
 /// Job that deactivates an account.
@@ -99,14 +99,15 @@ impl<D: Direction> SwitchUser<D> {
         let mut notes = Vec::new();
         if !D::ACTIVE
             && actor.local
-            && server.dialect.caches_accounts
+            && server.dialect.account_cache != AccountCache::None
             && server.refresh == Refresh::Off
         {
             let nickname = actor.nickname.as_deref().unwrap_or_default();
             notes.push(format!(
                 "the running server is not notified (server.refresh is off), so signed-in \
-                 sessions keep access until it restarts; end them immediately with: ostrakon user \
-                 sign_out {nickname}"
+                 sessions keep access {}; end them immediately with: ostrakon user sign_out \
+                 {nickname}",
+                server.dialect.account_cache.for_how_long()
             ));
         }
         if !D::ACTIVE {

@@ -5,8 +5,8 @@ use ostrakon_engine::{
     ledger::{self, NewAction},
 };
 use ostrakon_server::{
-    Actor, Changed, ModerationAction, Person, Refresh, Server, find_actor, find_staff,
-    log_moderation, refresh_accounts,
+    AccountCache, Actor, Changed, ModerationAction, Person, Refresh, Server, find_actor,
+    find_staff, log_moderation, refresh_accounts,
 };
 use serde_json::Value;
 use sqlx::{PgConnection, PgTransaction};
@@ -189,10 +189,15 @@ impl<'a> QuickChange<'a> {
     async fn end(self, output: Output) -> Result<(), Failure> {
         self.db.commit().await?;
         if !self.stale.is_empty() {
+            let cache = self.server.dialect.account_cache;
+            let remedy = match cache {
+                AccountCache::Expires => "",
+                AccountCache::None | AccountCache::UntilRestart => ". Restart it to be sure",
+            };
             output.note(format!(
                 "note: the change is in the database. A running server that remembers the account \
-                 ignores it until it restarts or writes the account itself: {}. Restart it to be \
-                 sure",
+                 ignores it {}: {}{remedy}",
+                cache.for_how_long(),
                 self.stale.join("; ")
             ));
         }

@@ -1,8 +1,8 @@
 //! `ostrakon user set NICK`
 
 use ostrakon_server::{
-    self, Actor, ModerationAction, Refresh, Role, TaskOutput, is_last_admin, set_confirmation,
-    set_role,
+    self, AccountCache, Actor, ModerationAction, Refresh, Role, TaskOutput, is_last_admin,
+    set_confirmation, set_role,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -178,7 +178,7 @@ async fn tell(
     }
     let is_role = |switch| matches!(switch, Switch::Admin | Switch::Moderator);
     let taken = turned.iter().any(|(switch, on)| is_role(*switch) && !on);
-    let remembers = change.server.dialect.caches_accounts;
+    let remembers = change.server.dialect.account_cache != AccountCache::None;
     let (first, rest) = turned.split_at(1);
     let mut reported = true;
     for (switch, on) in first {

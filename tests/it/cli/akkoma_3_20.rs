@@ -9,8 +9,7 @@ use uuid::Uuid;
 use crate::worker::eventually;
 
 async fn database() -> Result<(Database, Ostrakon)> {
-    let release = Release::ALL.iter().find(|release| release.name == "akkoma-3.20");
-    let database = Database::of_release(release.context("no release")?).await?;
+    let database = Database::of_release(Release::named("akkoma-3.20")?).await?;
     let ostrakon = Ostrakon::with_least_rights(&database).await?;
     Ok((database, ostrakon.with("OSTRAKON_INSTANCE_URL", "https://peer.example")))
 }
@@ -61,6 +60,23 @@ async fn a_nickname_is_taken_in_any_case() -> Result<()> {
     ensure!(row(&database).await? == before);
     let shown = run(&ostrakon, "user show Alice --json")?;
     ensure!(shown.code == 0 && shown.stdout.contains("/users/by-id/"), "{shown:?}");
+    Ok(())
+}
+
+/// The running server forgets accounts soon: nobody has to restart it.
+#[tokio::test]
+async fn what_the_server_remembers_expires() -> Result<()> {
+    let (_database, ostrakon) = database().await?;
+    let done = run(&ostrakon, "user new alice alice@peer.example -y")?;
+    ensure!(done.code == 0, "{done:?}");
+    for command in ["user tag alice spam", "user set alice --locked", "user confirm_all --dry-run"]
+    {
+        let done = run(&ostrakon, command)?;
+        let said = format!("{}{}", done.stdout, done.stderr);
+        ensure!(done.code == 0 && !said.to_lowercase().contains("restart"), "{done:?}");
+        let is_plan = command.contains("dry-run");
+        ensure!(is_plan || said.contains("ignores it for up to 25 s"), "{done:?}");
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 mod documents;
 mod follows;
 mod memory;
+mod no_id;
 mod portions;
 mod posts;
 mod rows;

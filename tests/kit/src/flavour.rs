@@ -5,9 +5,9 @@ use std::fmt;
 /// A server program whose database the product works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Flavour {
-    /// Pleroma 2.3 to 2.7 and later.
+    /// Pleroma 2.7, and what is made of it (`Release`).
     Pleroma,
-    /// Akkoma 3.x, 2025.x.
+    /// Akkoma 3.16, and what is made of it.
     Akkoma,
     /// Pleroma 2.1 to 2.2.
     Pleroma22,

@@ -1,9 +1,9 @@
 //! Akkoma 3.16 to 3.19 (2025.10 to 2026.05).
 
 use super::{
-    AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DeliveryJob,
-    Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex, Pins,
-    PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
+    AccountCache, AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob,
+    DeliveryJob, Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex,
+    Pins, PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
     Unreachable, rights,
 };
 use crate::PasswordScheme;
@@ -77,7 +77,8 @@ pub(super) const DIALECT: Dialect = Dialect {
     quarantine: Quarantine::Nothing,
     html_mfm: true,
     mail_job: Some(("mailer", 1)),
-    caches_accounts: true,
+    prunes_after_days: Some(30),
+    account_cache: AccountCache::UntilRestart,
     reloads_fieldless: false,
     activation_job: ActivationJob::UserActivation,
     removal_job: RemovalJob::Always {

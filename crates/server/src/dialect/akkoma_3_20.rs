@@ -1,7 +1,7 @@
 //! Akkoma 3.20 and 3.21 (2026.08 and 2026.09): addresses of new accounts contain their ids, nicknames
-//! are looked up in lower case. Believed, not tried on a server (docs/servers.md).
+//! are looked up in lower case, accounts expire from memory. Believed, not tried on a server (docs/servers.md).
 
-use super::{Dialect, LocalAddresses, NicknameIndex, akkoma_3_16, rights};
+use super::{AccountCache, Dialect, LocalAddresses, NicknameIndex, akkoma_3_16, rights};
 
 pub(super) const DIALECT: Dialect = Dialect {
     name: "akkoma-3.20",
@@ -40,6 +40,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "public.activities": update "data";
         "public.signing_keys": insert "user_id key_id private_key public_key inserted_at updated_at";
     },
+    account_cache: AccountCache::Expires,
     local_addresses: LocalAddresses::ById,
     nickname_index: NicknameIndex::Lower,
     ..akkoma_3_16::DIALECT

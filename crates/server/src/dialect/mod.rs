@@ -143,9 +143,13 @@ pub struct Dialect {
     /// Queue of mails, and the number of attempts; `None` if the server sends none to new accounts.
     pub mail_job: Option<(&'static str, i32)>,
 
+    /// Days after which the server itself removes Deletes, Undos and tombstones, those of local
+    /// accounts included; `None` if it keeps these, as it does unless it is configured otherwise.
+    pub prunes_after_days: Option<u32>,
+
     // What the running server remembers.
-    /// Whether it keeps accounts in memory, so that a change needs a reload.
-    pub caches_accounts: bool,
+    /// How long it keeps accounts in memory, so that a change needs a reload.
+    pub account_cache: AccountCache,
     /// Whether a job exists that reloads an account without profile fields.
     pub reloads_fieldless: bool,
     /// Job that activates or deactivates an account.
@@ -184,6 +188,27 @@ pub struct Dialect {
 impl fmt::Display for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.title)
+    }
+}
+
+/// How long the running server keeps an account in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountCache {
+    /// It reads the account at every request.
+    None,
+    /// Until it restarts or writes the account itself.
+    UntilRestart,
+    /// For at most 25 s.
+    Expires,
+}
+
+impl AccountCache {
+    /// How long the server goes on using the old state of an account, in words.
+    pub const fn for_how_long(self) -> &'static str {
+        match self {
+            Self::None | Self::UntilRestart => "until it restarts or writes the account itself",
+            Self::Expires => "for up to 25 s",
+        }
     }
 }
 

@@ -2,9 +2,9 @@
 //! [`Detected`](super::Detected) first.
 
 use super::{
-    AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DeliveryJob,
-    Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex, Pins,
-    PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
+    AccountCache, AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob,
+    DeliveryJob, Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex,
+    Pins, PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
     Unreachable, rights,
 };
 use crate::PasswordScheme;
@@ -69,7 +69,8 @@ pub(super) const DIALECT: Dialect = Dialect {
     quarantine: Quarantine::PublicOnly,
     html_mfm: false,
     mail_job: None,
-    caches_accounts: false,
+    prunes_after_days: None,
+    account_cache: AccountCache::None,
     reloads_fieldless: false,
     activation_job: ActivationJob::DeactivateUser,
     removal_job: RemovalJob::Never,

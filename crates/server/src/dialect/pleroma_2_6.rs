@@ -1,9 +1,9 @@
 //! Pleroma 2.6: many queues, deliveries that hold their document, no search jobs.
 
 use super::{
-    AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DeliveryJob,
-    Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex, Pins,
-    PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
+    AccountCache, AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob,
+    DeliveryJob, Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex,
+    Pins, PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
     Unreachable, pleroma,
 };
 use crate::PasswordScheme;
@@ -69,7 +69,8 @@ pub(super) const DIALECT: Dialect = Dialect {
     quarantine: Quarantine::PublicOnly,
     html_mfm: false,
     mail_job: Some(("mailer", 1)),
-    caches_accounts: true,
+    prunes_after_days: None,
+    account_cache: AccountCache::UntilRestart,
     reloads_fieldless: false,
     activation_job: ActivationJob::UserActivation,
     removal_job: RemovalJob::Never,

@@ -2,9 +2,9 @@
 //! accounts can follow hashtags from 2.9 on.
 
 use super::{
-    AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob, DeliveryJob,
-    Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex, Pins,
-    PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
+    AccountCache, AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob,
+    DeliveryJob, Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex,
+    Pins, PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
     Unreachable, pleroma,
 };
 use crate::PasswordScheme;
@@ -66,7 +66,8 @@ pub(super) const DIALECT: Dialect = Dialect {
     quarantine: Quarantine::PublicOnly,
     html_mfm: false,
     mail_job: Some(("background", 20)),
-    caches_accounts: true,
+    prunes_after_days: None,
+    account_cache: AccountCache::UntilRestart,
     reloads_fieldless: true,
     activation_job: ActivationJob::UserActivation,
     removal_job: RemovalJob::OfRow { queue: "slow", worker: "Pleroma.Workers.DeleteWorker" },

@@ -114,7 +114,7 @@ impl PasswordOptions {
         }
         if argon2 && dialect.argon2_login == Argon2Login::SinceLater {
             output.warning(
-                "Pleroma up to 2.7.0 does not support argon2: there, the account cannot log in \
+                "Pleroma before 2.8.0 does not support argon2: there, the account cannot log in \
                  with this password",
             );
         }
