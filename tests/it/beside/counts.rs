@@ -64,7 +64,7 @@ async fn counters_are_right_although_the_server_makes_a_relation_meanwhile() -> 
         (Flavour::Pleroma22, &["rm alice --yes"]),
     ] {
         for command in commands {
-            let fixture = Fixture::beside(flavour).await?;
+            let fixture = Fixture::with_long_lock_waits(flavour).await?;
             let [alice, bob, dora] = [
                 fixture.world.local("alice").await?,
                 fixture.world.local("bob").await?,

@@ -54,7 +54,7 @@ async fn with_a_late_like(fixture: &Fixture, alice: &Account, command: &str) -> 
 #[tokio::test]
 async fn a_like_that_is_committed_behind_the_run_is_taken_back_as_well() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::beside(flavour).await?;
+        let fixture = Fixture::with_long_lock_waits(flavour).await?;
         let alice = fixture.world.local("alice").await?;
         let done = with_a_late_like(&fixture, &alice, "user delete_activities").await?;
         ensure!(figures(&done)? == [1, 2, 2], "{flavour}");
@@ -72,7 +72,7 @@ async fn a_like_that_is_committed_behind_the_run_is_taken_back_as_well() -> Resu
 #[tokio::test]
 async fn a_relation_that_is_accepted_between_two_steps_of_a_removal_ends_as_well() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::beside(flavour).await?;
+        let fixture = Fixture::with_long_lock_waits(flavour).await?;
         let alice = fixture.world.local("alice").await?;
         let bob = fixture.world.local("bob").await?;
         alice.requests_to_follow(&bob).await?;
@@ -95,7 +95,7 @@ async fn a_relation_that_is_accepted_between_two_steps_of_a_removal_ends_as_well
 
 #[tokio::test]
 async fn what_an_account_whose_row_goes_has_written_late_goes_before_the_row() -> Result<()> {
-    let fixture = Fixture::beside(Flavour::Pleroma).await?;
+    let fixture = Fixture::with_long_lock_waits(Flavour::Pleroma).await?;
     let alice = fixture.world.local("alice").await?;
     sqlx::raw_sql("update users set is_confirmed = false where nickname = 'alice'")
         .execute(&fixture.pool())
@@ -111,7 +111,7 @@ async fn what_an_account_whose_row_goes_has_written_late_goes_before_the_row() -
 
 #[tokio::test]
 async fn what_the_server_has_deleted_before_its_turn_is_reported() -> Result<()> {
-    let fixture = Fixture::beside(Flavour::Pleroma).await?;
+    let fixture = Fixture::with_long_lock_waits(Flavour::Pleroma).await?;
     let alice = fixture.world.local("alice").await?;
     alice.posts("one").create().await?;
     let deleted = alice.posts("two").create().await?;
@@ -144,7 +144,7 @@ async fn what_the_server_has_deleted_before_its_turn_is_reported() -> Result<()>
 #[tokio::test]
 async fn an_account_that_is_committed_behind_the_run_is_confirmed_as_well() -> Result<()> {
     for flavour in Flavour::ALL {
-        let fixture = Fixture::beside(flavour).await?;
+        let fixture = Fixture::with_long_lock_waits(flavour).await?;
         let early = fixture.world.local("early").await?;
         let other = fixture.world.local("other").await?;
         let (unconfirm, unconfirmed) = if flavour == Flavour::Pleroma22 {

@@ -15,7 +15,7 @@ use crate::{fixture::Fixture, worker::stuck};
 
 impl Fixture {
     /// Creates a database in which transactions of the server hold rows.
-    async fn beside(flavour: Flavour) -> Result<Self> {
+    async fn with_long_lock_waits(flavour: Flavour) -> Result<Self> {
         let mut fixture = Self::without_server(flavour).await?;
         fixture.ostrakon = fixture
             .ostrakon

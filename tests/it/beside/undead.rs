@@ -182,7 +182,7 @@ async fn what_the_server_writes_over_a_tombstone_is_buried_again() -> Result<()>
         (Flavour::Akkoma, "delete_activities"),
         (Flavour::Pleroma22, "delete_activities"),
     ] {
-        let mut fixture = Fixture::beside(flavour).await?;
+        let mut fixture = Fixture::with_long_lock_waits(flavour).await?;
         fixture.ostrakon = fixture.ostrakon.with("OSTRAKON_BATCH_LATE_WRITES", "30s");
         let alice = fixture.world.local("alice").await?;
         let bob = fixture.world.local("bob").await?;
@@ -249,7 +249,7 @@ async fn a_counter_that_is_written_back_between_two_batches_is_right_at_the_end(
         (Flavour::Akkoma, false),
         (Flavour::Pleroma22, true),
     ] {
-        let mut fixture = Fixture::beside(flavour).await?;
+        let mut fixture = Fixture::with_long_lock_waits(flavour).await?;
         fixture.ostrakon = fixture
             .ostrakon
             // The run would also wait for the transaction that holds a post.
@@ -347,7 +347,7 @@ async fn nothing_is_wrong_after_a_deletion_among_many_writers() -> Result<()> {
         Ok(seed) => seed.parse()?,
         Err(_) => rand::random(),
     };
-    let mut fixture = Fixture::beside(Flavour::Pleroma).await?;
+    let mut fixture = Fixture::with_long_lock_waits(Flavour::Pleroma).await?;
     fixture.ostrakon = fixture
         .ostrakon
         .with("OSTRAKON_BATCH_LATE_WRITES", "30s")

@@ -109,7 +109,7 @@ async fn argon2_on_pleroma_is_done_with_a_warning_and_refused_where_unknown() ->
     assert_eq!(
         (done.stderr.as_str(), done.code),
         (
-            "warning: Pleroma up to 2.7.0 does not support argon2: there, the account cannot log \
+            "warning: Pleroma before 2.8.0 does not support argon2: there, the account cannot log \
              in with this password\n",
             0
         )

@@ -1,14 +1,21 @@
 //! Private servers with a database that has Pleroma's tables, for demo and bench.
 
-use crate::{Flavour, Postgres, put_together};
+use crate::{Postgres, Release, put_together};
 use anyhow::{Context as _, Result};
 use sqlx::{Connection as _, Executor as _, PgConnection, postgres::PgConnectOptions};
 
 /// Creates a database with the tables of Pleroma, all empty.
-pub async fn create_database(postgres: &Postgres, name: &'static str) -> Result<()> {
+pub async fn create_database(postgres: &Postgres, name: &str) -> Result<()> {
+    create_database_of(postgres, name, Release::named("pleroma-2.7")?).await
+}
+
+/// Creates a database with the tables of a release, all empty.
+pub async fn create_database_of(postgres: &Postgres, name: &str, release: &Release) -> Result<()> {
     administer(postgres, &format!("create database {name}")).await?;
     let mut db = PgConnection::connect(&postgres.url(name)).await?;
-    db.execute(Flavour::Pleroma.schema()).await.context("the server's schema cannot be made")?;
+    for statements in [release.base.schema()].iter().chain(release.changes) {
+        db.execute(*statements).await.context("the server's schema cannot be made")?;
+    }
     Ok(db.close().await?)
 }
 

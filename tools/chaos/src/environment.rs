@@ -1,18 +1,18 @@
-//! Servers, networks in front of them, the seeded database, and its undisturbed twin.
+//! Servers, networks in front of them, and the communities of the rounds.
 
 use anyhow::{Context as _, Result};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{
+    Connection as _, Executor as _, PgConnection,
+    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+};
 use testkit::{
-    Clock, Ostrakon, Postgres, PostgresOptions, Proxy, Redis, State, build, console::say,
-    named_database, put_together, snapshot,
+    Clock, Ostrakon, Postgres, PostgresOptions, Proxy, Redis, Release, build, named_database,
 };
 use tokio::sync::Mutex;
 
-use super::{ask, task};
+use super::community::Community;
 
-/// The seeded database that every round copies, and the copies.
-const SEEDED: &str = "seeded";
-const TWIN: &str = "twin";
+/// Copy of a community's database, in which a round is played.
 pub(super) const ARENA: &str = "arena";
 
 /// Role of the workers, with minimal rights.
@@ -35,45 +35,26 @@ pub(super) struct Environment {
     pub(super) clock: Clock,
     /// The program, connected to the arena.
     pub(super) ostrakon: Ostrakon,
-    /// Rows before the first task.
-    pub(super) before: State,
-    /// Rows after all tasks were performed undisturbed.
-    pub(super) after: State,
+    /// One for each release.
+    communities: Vec<Community>,
     admin_url: String,
 }
 
 impl Environment {
-    /// Starts the servers, seeds the database and performs all tasks once undisturbed.
-    pub(super) async fn build(backend: &str) -> Result<Self> {
+    /// Starts the servers, and builds a community on each release.
+    pub(super) async fn build(backend: &str, releases: &[&'static Release]) -> Result<Self> {
         let mut ostrakon = build::for_chaos().await?;
         // A crowd of clients needs more connections than the default.
         let extra = vec![("max_connections".to_owned(), "600".to_owned())];
         let postgres = Postgres::start_with(PostgresOptions { durable: true, extra })?;
         let redis = Redis::start()?;
-        say("chaos: seeding, and doing everything once undisturbed …");
-        named_database::create_database(&postgres, SEEDED).await?;
-        let seeding = relaxed_pool(&postgres.url(SEEDED))?;
-        sqlx::raw_sql("create role ostrakon login").execute(&seeding).await?;
-        ostrakon.connect(&postgres.url(SEEDED), None);
-        ostrakon.perform(&["migrate"]).await?;
-        let grants = ostrakon.answer(&["migrate", "--print-grants"]).await?;
-        sqlx::raw_sql(put_together(grants)).execute(&seeding).await?;
-        sqlx::raw_sql(include_str!("chaos.sql")).execute(&seeding).await?;
-        task::settle(&seeding).await?;
-        sqlx::raw_sql("vacuum analyze").execute(&seeding).await?;
-        let before = snapshot(&seeding).await?;
-        seeding.close().await;
-
-        named_database::copy_database(&postgres, SEEDED, TWIN).await?;
-        ostrakon.connect(&postgres.url_as(ROLE, "", TWIN), None);
-        for task in task::phases().iter().flatten() {
-            ask::undisturbed(&ostrakon, task).await?;
+        let mut admin = PgConnection::connect(&postgres.url("postgres")).await?;
+        admin.execute("create role ostrakon login").await?;
+        admin.close().await?;
+        let mut communities = Vec::new();
+        for release in releases {
+            communities.push(Community::build(&postgres, &mut ostrakon, release).await?);
         }
-        let reference_db =
-            PgPoolOptions::new().max_connections(1).connect(&postgres.url(TWIN)).await?;
-        let after = snapshot(&reference_db).await?;
-        reference_db.close().await;
-
         let arena_url = postgres.url_as(ROLE, "", ARENA);
         let postgres_link = Proxy::before(&arena_url).await?;
         let redis_link = Proxy::before(&redis.url()).await?;
@@ -88,23 +69,23 @@ impl Environment {
             redis_link,
             clock: Clock::set_by("+0")?,
             ostrakon,
-            before,
-            after,
+            communities,
         })
     }
 
+    /// Community of a round: each release in turn.
+    pub(super) fn community(&self, round: u32) -> Result<&Community> {
+        let turns = u32::try_from(self.communities.len())?;
+        let turn = round.wrapping_sub(1).checked_rem(turns).context("there is no community")?;
+        self.communities.get(usize::try_from(turn)?).context("there is no such community")
+    }
+
     /// Creates a fresh arena; returns a superuser's pool for it.
-    pub(super) async fn fresh_arena(&self) -> Result<PgPool> {
-        named_database::copy_database(&*self.postgres.lock().await, SEEDED, ARENA).await?;
+    pub(super) async fn fresh_arena(&self, community: &Community) -> Result<PgPool> {
+        let postgres = self.postgres.lock().await;
+        named_database::copy_database(&postgres, &community.database, ARENA).await?;
         let options: PgConnectOptions = self.admin_url.parse()?;
         let pool = PgPoolOptions::new().max_connections(8).min_connections(0);
         Ok(pool.connect_lazy_with(options.application_name("chaos")))
     }
-}
-
-/// Returns a pool for thousands of small transactions that need not survive a power cut.
-fn relaxed_pool(url: &str) -> Result<PgPool> {
-    let options: PgConnectOptions = url.parse().context("the URL of our own server")?;
-    let options = options.options([("synchronous_commit", "off")]);
-    Ok(PgPoolOptions::new().max_connections(2).connect_lazy_with(options))
 }

@@ -3,6 +3,7 @@
 
 mod ask;
 mod beside;
+mod community;
 mod environment;
 mod fault;
 mod fleet;
@@ -19,8 +20,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use rand::{SeedableRng as _, rngs::StdRng};
+use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use testkit::{
+    Release,
     console::{say, show},
     process::interrupted,
 };
@@ -43,6 +45,10 @@ struct Options {
     /// What notifies the workers; by default the seed decides.
     #[arg(long, value_name = "NOTIFIER", value_enum)]
     notifier: Option<Notifier>,
+    /// Releases whose tables the rounds have, in turn; by default the seed decides, one for each
+    /// minute. May be given more than once.
+    #[arg(long, value_name = "RELEASE", value_parser = Release::named)]
+    release: Vec<&'static Release>,
     /// Inject only this fault. May be given more than once.
     #[arg(long, value_name = "FAULT", value_enum)]
     only: Vec<Fault>,
@@ -106,7 +112,7 @@ async fn play(options: &Options) -> Result<ExitCode> {
     let of_seed = if seed.is_multiple_of(2) { Notifier::Redis } else { Notifier::Postgres };
     let notifier = options.notifier.unwrap_or(of_seed);
     say(format!("chaos: workers are notified by {}", notifier.backend()));
-    let environment = Environment::build(notifier.backend()).await?;
+    let environment = Environment::build(notifier.backend(), &releases(options, seed)).await?;
     let ends = Instant::now() + Duration::from_secs_f64(options.minutes * 60.0);
     let mut report = Report::begin(seed);
     loop {
@@ -129,6 +135,19 @@ async fn play(options: &Options) -> Result<ExitCode> {
         beside = beside_a_server(options, seed, span).await?;
     }
     Ok(if report.is_clean() { verdict(&beside) } else { ExitCode::FAILURE })
+}
+
+/// Releases of the rounds.
+fn releases(options: &Options, seed: u64) -> Vec<&'static Release> {
+    if !options.release.is_empty() {
+        return options.release.clone();
+    }
+    // The seed's last bit decides on the notifier.
+    let mut shuffled: Vec<&Release> = Release::ALL.iter().collect();
+    shuffled.shuffle(&mut StdRng::seed_from_u64(seed / 2));
+    let minutes = Duration::from_secs_f64(options.minutes * 60.0).as_secs().div_ceil(60);
+    shuffled.truncate(usize::try_from(minutes).unwrap_or(usize::MAX).max(1));
+    shuffled
 }
 
 /// Runs jobs alongside a server, each for the given time, or in one short round.

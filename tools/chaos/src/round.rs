@@ -76,7 +76,9 @@ pub(super) async fn play(
     random: &mut StdRng,
     report: &mut Report,
 ) -> Result<()> {
-    let db = environment.fresh_arena().await?;
+    let community = environment.community(number)?;
+    say(format!("chaos: round {number} is on {}", community.release.name));
+    let db = environment.fresh_arena(community).await?;
     sqlx::query("update chaos.conditions set pause_ms = $1").bind(PAUSE_MS).execute(&db).await?;
     let round = Round {
         environment,
@@ -93,7 +95,7 @@ pub(super) async fn play(
         round.violation(format!("{failed:#}"));
     }
     round.stop_workers().await?;
-    let verdict = judge::round(environment, &db).await?;
+    let verdict = judge::round(community, &db).await?;
     db.close().await;
     let tally = round.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     for violation in tally.violations.iter().chain(&verdict.violations) {

@@ -44,8 +44,8 @@ pub(super) fn phases() -> Vec<Vec<Task>> {
 }
 
 /// Writes all accounts into an empty database.
-pub(super) async fn settle(pool: &PgPool) -> Result<()> {
-    let world = World::on(Flavour::Pleroma, pool.clone());
+pub(super) async fn settle(flavour: Flavour, pool: &PgPool) -> Result<()> {
+    let world = World::on(flavour, pool.clone());
     let bystander = world.local(BYSTANDER).await?;
     let far = world.remote(BYSTANDER, "bystander.example").await?;
     far.follows(&bystander).await?;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 use testkit::{State, compare, snapshot};
 
-use crate::environment::Environment;
+use crate::community::Community;
 use crate::task::BYSTANDER;
 
 /// Maximum number of differences shown; one is bad enough.
@@ -15,9 +15,9 @@ const REPORTED: usize = 5;
 /// Minimum number of bystanders' rows.
 const BYSTANDERS: usize = 50;
 
-pub(super) async fn judge(environment: &Environment, db: &PgPool) -> Result<Vec<String>> {
+pub(super) async fn judge(community: &Community, db: &PgPool) -> Result<Vec<String>> {
     let after = snapshot(db).await?;
-    let differences = compare(&environment.before, &environment.after, &after);
+    let differences = compare(&community.before, &community.after, &after);
     let mut violations: Vec<String> = differences
         .iter()
         .take(REPORTED)
@@ -26,7 +26,7 @@ pub(super) async fn judge(environment: &Environment, db: &PgPool) -> Result<Vec<
     if differences.len() > REPORTED {
         violations.push(format!("not as undisturbed: {} more", differences.len() - REPORTED));
     }
-    let (before, after) = (bystanders(&environment.before), bystanders(&after));
+    let (before, after) = (bystanders(&community.before), bystanders(&after));
     if before.len() < BYSTANDERS {
         violations.push(format!("only {} rows are there to be left alone", before.len()));
     }
