@@ -31,7 +31,11 @@ pub(super) async fn run(command: &Command, loaded: Loaded, output: Output) {
             }
             match recognise(loaded.settings).await {
                 Ok(server) => {
-                    output.object(&json!({ "server": server.dialect.name }));
+                    output.object(&json!({
+                        "server": server.dialect.name,
+                        "newer_migration": server.newer.as_ref().map(|newer| newer.migration),
+                        "writable": server.require_writable().is_ok(),
+                    }));
                     show_server(&server, output);
                 }
                 Err(failure) => output.note(format!("The server was not recognised: {failure}")),

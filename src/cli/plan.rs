@@ -22,6 +22,8 @@ pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, server: &Server, outpu
         "plan": plan.counts,
         "notes": plan.notes,
         "server": server.dialect.name,
+        "newer_migration": server.newer.as_ref().map(|newer| newer.migration),
+        "writable": server.require_writable().is_ok(),
     }));
 }
 

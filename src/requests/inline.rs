@@ -9,7 +9,7 @@ use ostrakon_engine::{
     maintain,
 };
 use ostrakon_jobs::AnyJob;
-use ostrakon_server::Server;
+use ostrakon_server::{Server, applied_migrations};
 use tokio::{
     sync::watch,
     time::{interval, sleep},
@@ -155,6 +155,14 @@ impl Inline<'_> {
         let Self { session, server, job, id, interrupts } = self;
         let claim = {
             let mut db = session.side_pool.acquire().await?;
+            if applied_migrations(&mut db).await? != server.migrations {
+                drop(db);
+                pause(session, id).await?;
+                return Err(Failure::Refused(format!(
+                    "the server's own tables were migrated while this command was running; run \
+                     {id} is paused. To examine the tables again and go on: ostrakon runs resume {id}"
+                )));
+            }
             ledger::claim(&mut db, id, &fresh_worker_id(), session.lease()).await?
         };
         let claim = claim.ok_or_else(|| {

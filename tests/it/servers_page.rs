@@ -175,7 +175,7 @@ fn the_page_says_what_a_running_server_shows() -> Result<()> {
             (true, _) => "within a second; after a restart if its profile has fields",
             (false, AccountCache::Expires) => "within 25 s",
             (false, AccountCache::UntilRestart) => "after a restart",
-            (false, AccountCache::None) => {
+            (false, AccountCache::ProfileOnly) => {
                 "after a restart; what its owner may do changes immediately"
             }
         };

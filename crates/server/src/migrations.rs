@@ -10,13 +10,20 @@ pub struct Migrations {
     pub newest: i64,
 }
 
-/// Reads which migrations were applied; none if the server's table of them is missing.
+/// Whether migrations are noted as the servers do it: other programs have a table of the same name.
+pub(crate) async fn are_migrations_noted(db: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "select exists (select from pg_attribute
+                        where attrelid = to_regclass('public.schema_migrations')
+                          and attname = 'version' and atttypid = 'bigint'::regtype)",
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Reads which migrations were applied; none if they are not noted.
 pub async fn applied_migrations(db: &mut PgConnection) -> sqlx::Result<Migrations> {
-    let is_noted: bool =
-        sqlx::query_scalar("select to_regclass('public.schema_migrations') is not null")
-            .fetch_one(&mut *db)
-            .await?;
-    if !is_noted {
+    if !are_migrations_noted(&mut *db).await? {
         return Ok(Migrations { number: 0, newest: 0 });
     }
     sqlx::query_as(

@@ -1,4 +1,4 @@
-//! Foreign keys without an index (docs/semantics.md 9.2).
+//! Foreign keys without an index (docs/semantics.md 9.3).
 
 use sqlx::{FromRow, PgConnection};
 

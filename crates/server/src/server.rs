@@ -214,13 +214,15 @@ pub async fn open(
 #[error(
     "this database looks like {dialect}, but has migrations that no release of it known to ostrakon \
      has (up to {migration}), and differs in what ostrakon writes:\n{lines}\nNothing was changed. \
-     Reading and --dry-run work. Update ostrakon{remedy}"
+     {reading}. Update ostrakon{remedy}"
 )]
 pub struct OnlyRead {
     dialect: &'static Dialect,
     migration: i64,
     /// The first differences.
     lines: String,
+    /// What works all the same.
+    reading: &'static str,
     remedy: String,
 }
 
@@ -255,8 +257,8 @@ impl Server {
             return Ok(());
         };
         let fingerprint = differences.fingerprint();
-        let is_accepted = self.accept_unknown.as_ref() == Some(&fingerprint) && !lacks;
-        if differences.lines().is_empty() || is_accepted {
+        let is_accepted = self.accept_unknown.as_ref() == Some(&fingerprint);
+        if !lacks && (differences.lines().is_empty() || is_accepted) {
             return Ok(());
         }
         let mut lines: Vec<String> =
@@ -276,6 +278,11 @@ impl Server {
             dialect: self.dialect,
             migration: *migration,
             lines: lines.join("\n"),
+            reading: if *lacks {
+                "Reading and --dry-run may work"
+            } else {
+                "Reading and --dry-run work"
+            },
             remedy,
         })
     }

@@ -70,7 +70,7 @@ pub(super) fn note(server: &Server, row_goes: bool) -> Option<String> {
         let why = if off { "server.refresh is off" } else { "server.publish_wait is 0s" };
         let how_long = match server.dialect.account_cache {
             cache @ AccountCache::Expires => cache.for_how_long(),
-            AccountCache::None | AccountCache::UntilRestart => "until it restarts",
+            AccountCache::ProfileOnly | AccountCache::UntilRestart => "until it restarts",
         };
         return Some(format!("{shows} {how_long}, because {why}"));
     }

@@ -202,7 +202,7 @@ impl<D: Direction> SetConfirmationForAll<D> {
         let cache = server.dialect.account_cache;
         let remedy = match cache {
             AccountCache::Expires => "",
-            AccountCache::None | AccountCache::UntilRestart => ": restart it afterwards",
+            AccountCache::ProfileOnly | AccountCache::UntilRestart => ": restart it afterwards",
         };
         Ok(Some(format!(
             "the confirmations change in the database, but for {whom} the running server keeps \

@@ -99,7 +99,7 @@ impl<D: Direction> SwitchUser<D> {
         let mut notes = Vec::new();
         if !D::ACTIVE
             && actor.local
-            && server.dialect.account_cache != AccountCache::None
+            && server.dialect.account_cache != AccountCache::ProfileOnly
             && server.refresh == Refresh::Off
         {
             let nickname = actor.nickname.as_deref().unwrap_or_default();

@@ -192,7 +192,7 @@ impl<'a> QuickChange<'a> {
             let cache = self.server.dialect.account_cache;
             let remedy = match cache {
                 AccountCache::Expires => "",
-                AccountCache::None | AccountCache::UntilRestart => ". Restart it to be sure",
+                AccountCache::ProfileOnly | AccountCache::UntilRestart => ". Restart it to be sure",
             };
             output.note(format!(
                 "note: the change is in the database. A running server that remembers the account \

@@ -178,7 +178,7 @@ async fn tell(
     }
     let is_role = |switch| matches!(switch, Switch::Admin | Switch::Moderator);
     let taken = turned.iter().any(|(switch, on)| is_role(*switch) && !on);
-    let remembers = change.server.dialect.account_cache != AccountCache::None;
+    let remembers = change.server.dialect.account_cache != AccountCache::ProfileOnly;
     let (first, rest) = turned.split_at(1);
     let mut reported = true;
     for (switch, on) in first {

@@ -30,7 +30,7 @@ async fn a_dry_run_shows_the_plan_and_writes_nothing() -> Result<()> {
     ");
     let done = fixture.refused("user delete_activities alice --dry-run --json").await?;
     insta::assert_snapshot!(done.transcript(), @r#"
-    out| {"dry_run":true,"job":"delete_activities","notes":[],"plan":[{"items":1,"kind":"posts"},{"items":1,"kind":"likes"},{"items":0,"kind":"boosts"}],"server":"pleroma-2.7","subject":"alice","total":2}
+    out| {"dry_run":true,"job":"delete_activities","newer_migration":null,"notes":[],"plan":[{"items":1,"kind":"posts"},{"items":1,"kind":"likes"},{"items":0,"kind":"boosts"}],"server":"pleroma-2.7","subject":"alice","total":2,"writable":true}
     exit 0
     "#);
     // `--dry-run` overrides every flag that would act.

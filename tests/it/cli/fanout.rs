@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use testkit::{Account, Flavour, Post, State};
+use testkit::{Account, Database, Flavour, Post, Release, State};
 
 use super::{FLAVOURS, Fixture};
 
@@ -149,6 +149,39 @@ async fn nobody_is_informed_where_federation_is_off() -> Result<()> {
         let fetchers: Vec<_> =
             after.rows("deliveries").iter().map(|row| &row["object_id"]).collect();
         assert_eq!(fetchers, [&json!(post.object_row)], "{flavour}");
+    }
+    Ok(())
+}
+
+/// Older releases deliver nothing to accounts whose server is not known to understand ActivityPub.
+#[tokio::test]
+async fn accounts_without_activitypub_get_nothing_from_older_releases() -> Result<()> {
+    for release in ["pleroma-2.2", "pleroma-2.4", "pleroma-2.5", "akkoma-3.10", "akkoma-3.14"] {
+        for enabled in [true, false] {
+            let database = Database::of_release(Release::named(release)?).await?;
+            let mut fixture = Fixture::on(database).await?.left_by_its_server();
+            fixture.ostrakon = fixture.ostrakon.with("OSTRAKON_FEDERATION_FANOUT", "ostrakon");
+            seed(&fixture).await?;
+            sqlx::query("update users set ap_enabled = $1 where not local")
+                .bind(enabled)
+                .execute(&fixture.pool())
+                .await?;
+            let done = fixture.run("user delete_activities alice --yes --inline")?;
+            assert_eq!(done.code, 0, "{release}: {done:?}");
+            let state = fixture.state().await?;
+            let mut inboxes: Vec<&str> = state
+                .rows("oban_jobs")
+                .iter()
+                .filter(|job| job["args"]["op"] == "publish_one")
+                .filter_map(|job| job["args"]["params"]["inbox"].as_str())
+                .collect();
+            inboxes.sort_unstable();
+            inboxes.dedup();
+            // A follower's, a named account's and a reader's, as `seed` has them.
+            let hosts = ["far.example", "other.example", "reader.example"];
+            let all = hosts.iter().all(|host| inboxes.iter().any(|inbox| inbox.contains(host)));
+            assert_eq!((all, inboxes.is_empty()), (enabled, !enabled), "{release}: {inboxes:?}");
+        }
     }
     Ok(())
 }

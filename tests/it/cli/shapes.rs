@@ -38,6 +38,25 @@ async fn an_empty_database_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// Other programs note their migrations as text.
+#[tokio::test]
+async fn another_programs_database_is_refused() -> Result<()> {
+    let fixture = Fixture::without_ledger(Flavour::Pleroma).await?;
+    fixture
+        .sql(
+            "drop schema public cascade; create schema public;
+             create table schema_migrations (version varchar not null primary key);
+             insert into schema_migrations values ('20260101000000'), ('none')",
+        )
+        .await?;
+    for command in COMMANDS {
+        let done = fixture.run(command)?;
+        assert_eq!((done.stdout.as_str(), done.code), ("", 4), "{command}: {done:?}");
+        assert!(done.stderr.contains("not the database of a server"), "{command}: {done:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_database_that_lacks_a_column_is_refused() -> Result<()> {
     for (flavour, missing, statement) in [

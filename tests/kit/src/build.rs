@@ -11,8 +11,10 @@ use crate::{
     process::{FAILPOINTS, cargo, spelled},
 };
 
-/// Settings under which the due times of deliveries do not depend on faults.
-const DUE_AT_ONCE: &str = "[federation]\nper_second = 1000000\n";
+/// Settings under which the due times of deliveries do not depend on faults, and nothing waits for
+/// them for long: there is no server that would make them.
+const WITHOUT_SERVER: &str =
+    "[federation]\nper_second = 1000000\n[server]\npublish_wait = \"1s\"\n";
 
 /// Builds the program as it is released, with the default settings.
 ///
@@ -39,7 +41,7 @@ pub async fn for_demo() -> Result<Ostrakon> {
 /// If cargo fails.
 pub async fn for_chaos() -> Result<Ostrakon> {
     let arguments = [&["test", "--no-run", "--workspace"][..], &FAILPOINTS].concat();
-    Ostrakon::built(executable(&arguments, "ostrakon").await?, DUE_AT_ONCE)
+    Ostrakon::built(executable(&arguments, "ostrakon").await?, WITHOUT_SERVER)
 }
 
 /// Builds one program of the workspace with the features that the whole workspace has.

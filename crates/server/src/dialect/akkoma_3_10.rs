@@ -28,7 +28,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "migration 20250302113138",
         "migration 20250621000000",
     ],
-    newest_migration: 20_241_126_093_029,
+    newest_migration: 20_250_112_000_001,
     oban_versions: &[11],
     user_columns: "accepts_direct_messages_from ap_enabled disclose_client featured_address is_active \
         is_approved is_confirmed is_suggested language last_active_at last_status_at mastofe_settings \

@@ -27,7 +27,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "migration 20250621000000",
         "migration 20250806000000",
     ],
-    newest_migration: 20_250_302_113_138,
+    newest_migration: 20_250_326_000_000,
     oban_versions: &[12],
     lowered_replies: LoweredReplies::All,
     cleanup_attachments: false,

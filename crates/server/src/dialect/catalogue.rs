@@ -2,6 +2,8 @@
 
 use sqlx::{FromRow, PgConnection};
 
+use crate::migrations::are_migrations_noted;
+
 use super::{
     DIALECTS, Dialect,
     detect::{ProbeError, list, signs_of_refused},
@@ -27,9 +29,6 @@ pub(super) const IS_DISCOVERABLE: &str = "users.is_discoverable";
 pub(super) const DISCOVERABLE: &str = "users.discoverable";
 pub(super) const FOLLOWED_HASHTAGS: &str = "user_follows_hashtag";
 
-/// Where the server notes the migrations that were applied.
-const MIGRATIONS: &str = "schema_migrations.version";
-
 impl Catalogue {
     /// Looks for the signs of all dialects.
     pub(super) async fn read(db: &mut PgConnection) -> Result<Self, ProbeError> {
@@ -49,12 +48,12 @@ impl Catalogue {
 
     /// Looks for objects by the names that signs have.
     pub(super) async fn of(db: &mut PgConnection, names: &[impl AsRef<str>]) -> sqlx::Result<Self> {
-        let names = names.iter().map(AsRef::as_ref).chain([MIGRATIONS]);
+        let names = names.iter().map(AsRef::as_ref);
         let (migrations, objects): (Vec<&str>, Vec<&str>) =
             names.partition(|name| name.starts_with("migration "));
         let mut found: Self =
             sqlx::query_as(include_str!("catalogue.sql")).bind(objects).fetch_one(&mut *db).await?;
-        if found.has(MIGRATIONS) {
+        if are_migrations_noted(&mut *db).await? {
             let (applied, newest): (Vec<String>, Option<i64>) = sqlx::query_as(
                 "select array(select name from unnest($1::text[]) as name
                               where exists (select from public.schema_migrations

@@ -102,6 +102,10 @@ pub async fn probe(db: &mut PgConnection) -> Result<Probed, ProbeError> {
     for sign in contradictions.describe().into_iter().chain(queue) {
         differences.add(sign);
     }
+    // The comparison of objects covers columns, but no labels of enums.
+    for label in misfit.missing.iter().filter(|name| name.starts_with("label ")) {
+        differences.add(format!("missing: {label}"));
+    }
     let lacks = !misfit.missing.is_empty();
     Ok(Probed { dialect, schema, newer: Some(NewerRelease { migration, differences, lacks }) })
 }

@@ -22,7 +22,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "users.pinned_objects",
         "function associated_object_id(jsonb)",
     ],
-    newest_migration: 20_201_217_172_858,
+    newest_migration: 20_210_128_092_834,
     // Its jobs have the same form in every version.
     oban_versions: &[],
     user_columns: "ap_enabled approval_pending confirmation_pending deactivated discoverable \
@@ -70,7 +70,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     html_mfm: false,
     mail_job: None,
     prunes_after_days: None,
-    account_cache: AccountCache::None,
+    account_cache: AccountCache::ProfileOnly,
     reloads_fieldless: false,
     activation_job: ActivationJob::DeactivateUser,
     removal_job: RemovalJob::Never,

@@ -25,7 +25,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "signing_keys",
         "function associated_object_id(jsonb)",
     ],
-    newest_migration: 20_210_717_000_000,
+    newest_migration: 20_211_126_191_138,
     oban_versions: &[9],
     user_columns: "ap_enabled disclose_client featured_address is_active is_approved is_confirmed \
         last_active_at mastofe_settings pinned_objects",

@@ -28,7 +28,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "bookmark_folders",
         "rich_media_card",
     ],
-    newest_migration: 20_221_216_052_127,
+    newest_migration: 20_230_422_154_018,
     user_columns: const_format::concatcp!(pleroma::USER_COLUMNS, " ap_enabled"),
     emptied_columns: EmptiedColumns::ApEnabled,
     lowers_quotes: false,

@@ -35,7 +35,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "activities_actor_type_index",
         "migration 20250314153704",
     ],
-    newest_migration: 20_230_504_173_400,
+    newest_migration: 20_231_107_200_724,
     oban_versions: &[11],
     user_columns: pleroma::USER_COLUMNS,
     rights: pleroma::RIGHTS,

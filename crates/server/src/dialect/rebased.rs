@@ -29,7 +29,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         "rich_media_card",
         "domains",
     ],
-    newest_migration: 20_230_504_173_400,
+    newest_migration: 20_231_231_235_959,
     user_columns: const_format::concatcp!(
         pleroma::USER_COLUMNS,
         " accepts_email_list last_move_at location"

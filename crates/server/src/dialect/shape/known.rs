@@ -35,10 +35,14 @@ impl Known {
     }
 }
 
-/// Whether an object that no known release has changes nothing for the statements: an index that
-/// allows duplicates, or rows of another table that go with the ones that they refer to.
-pub(super) fn is_harmless(object: &str) -> bool {
-    object.starts_with("index on ")
-        || object.starts_with("constraint on ")
-            && (object.ends_with(" ON DELETE CASCADE") || object.ends_with(" ON DELETE SET NULL"))
+/// What a search with RUM indexes adds to every release, in any language.
+const RUM_SEARCH: [&str; 3] = [
+    "column objects.fts_content tsvector",
+    "CREATE TRIGGER tsvectorupdate BEFORE INSERT OR UPDATE ON objects ",
+    "function objects_fts_update() ",
+];
+
+/// Whether an object belongs to a search with RUM indexes.
+pub(super) fn is_of_rum_search(object: &str) -> bool {
+    RUM_SEARCH.iter().any(|begin| object.starts_with(begin))
 }

@@ -2,19 +2,17 @@
 //!
 //! A release that is newer than the newest known one may have changed anything. What it changed
 //! elsewhere does not matter here; a column, an index, a constraint, a trigger or a function that
-//! the statements depend on does (docs/semantics.md 9.1).
+//! the statements depend on does (docs/semantics.md 9.2).
 
 mod known;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
-use sqlx::PgConnection;
+use sqlx::{FromRow, PgConnection};
 
-use self::known::{Known, is_harmless};
+use self::known::{Known, is_of_rum_search};
 use super::Dialect;
 
 /// Digests of the bodies of the server's functions, without white space: as the original's
@@ -32,6 +30,15 @@ const BODIES: &[&str] = &[
     "d0ce9ef85a244d2e",
 ];
 
+/// Object of the database that the statements touch.
+#[derive(Debug, FromRow)]
+struct Object {
+    /// Its description.
+    line: String,
+    /// Whether it changes nothing for the statements if no known release has it.
+    is_harmless: bool,
+}
+
 /// How a database differs from the releases that are known, in what the statements touch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Differences {
@@ -44,9 +51,11 @@ impl Differences {
     pub(super) async fn find(db: &mut PgConnection, dialect: &Dialect) -> sqlx::Result<Self> {
         let found = objects(db, dialect).await?;
         let known = Known::of(dialect);
-        let unknown = found.iter().filter(|line| !known.has(line) && !is_harmless(line));
-        let missing = known.everywhere().filter(|line| !found.contains(*line));
-        let lines = unknown.map(|line| format!("unknown: {line}"));
+        let is_known = |object: &&Object| known.has(&object.line) || is_of_rum_search(&object.line);
+        let unknown = found.iter().filter(|object| !object.is_harmless && !is_known(object));
+        let missing =
+            known.everywhere().filter(|line| found.iter().all(|object| object.line != *line));
+        let lines = unknown.map(|object| format!("unknown: {}", object.line));
         Ok(Self { lines: lines.chain(missing.map(|line| format!("missing: {line}"))).collect() })
     }
 
@@ -68,20 +77,19 @@ impl Differences {
 }
 
 /// Lists what the statements for a dialect touch in a database, one line for each object.
-async fn objects(db: &mut PgConnection, dialect: &Dialect) -> sqlx::Result<BTreeSet<String>> {
+async fn objects(db: &mut PgConnection, dialect: &Dialect) -> sqlx::Result<Vec<Object>> {
     let rights: Vec<_> = dialect.rights().collect();
     let written = rights.iter().filter(|right| matches!(right.privilege, "insert" | "update"));
     let named = rights
         .iter()
         .flat_map(|right| right.columns.split_whitespace().map(|column| (right.table, column)));
     let (tables, columns): (Vec<_>, Vec<_>) = named.unzip();
-    let lines: Vec<String> = sqlx::query_scalar(include_str!("objects.sql"))
+    sqlx::query_as(include_str!("objects.sql"))
         .bind(rights.iter().map(|right| right.table).collect::<Vec<_>>())
         .bind(written.map(|right| right.table).collect::<Vec<_>>())
         .bind(tables)
         .bind(columns)
         .bind(BODIES)
         .fetch_all(db)
-        .await?;
-    Ok(lines.into_iter().collect())
+        .await
 }

@@ -21,6 +21,7 @@ async fn of_the_kit() -> Result<String> {
         let mut db = PgConnection::connect(database.url()).await?;
         if let Ok(probed) = probe(&mut db).await {
             let found = objects(&mut db, probed.dialect).await?;
+            let found = found.into_iter().map(|object| object.line).collect();
             releases.entry(probed.dialect.name).or_default().push(found);
         }
     }
@@ -101,6 +102,21 @@ const CHANGES: &[(&str, &str)] = &[
     ("alter table activities enable row level security", "unknown: row security of activities"),
     ("create table later_objects () inherits (objects)", "unknown: objects is no plain table"),
     ("comment on table oban_jobs is '15'", "its oban_jobs has 15"),
+    (
+        "alter table activities add foreign key (actor) references users (ap_id) on delete cascade not valid",
+        "unknown: constraint on activities FOREIGN KEY (actor)",
+    ),
+    (
+        "create table diaries (id int primary key, user_id uuid references users on delete cascade);
+         create table pages (diary_id int references diaries)",
+        "unknown: constraint on pages FOREIGN KEY (diary_id)",
+    ),
+    ("alter table users alter column name type varchar(255) collate \"C\"", "collate"),
+    (
+        "update pg_index set indisvalid = false
+         where indexrelid = 'following_relationships_following_id_index'::regclass",
+        "missing: index on following_relationships USING btree (following_id)",
+    ),
     ("alter table users drop mascot", "missing: column users.mascot"),
 ];
 
@@ -113,6 +129,15 @@ const HARMLESS: &[&str] = &[
     "alter table bookmarks add color text",
     "create index on objects ((data ->> 'type'), id)",
     "create function f() returns int language sql as 'select 1'",
+    "create table diaries (user_id uuid);
+     alter table diaries add foreign key (user_id) references users on delete cascade
+         deferrable initially deferred not valid",
+    // The search with RUM indexes, which an administrator may have switched on.
+    "alter table objects add fts_content tsvector;
+     create function objects_fts_update() returns trigger language plpgsql as 'begin return new; end';
+     create trigger tsvectorupdate before insert or update on objects
+         for each row execute function objects_fts_update()",
+    "alter index following_relationships_following_id_index set (fillfactor = 90)",
 ];
 
 async fn newer(db: &mut PgConnection, change: &str) -> Result<NewerRelease> {
@@ -141,7 +166,7 @@ async fn recognised() -> Result<Vec<(&'static Release, Database, PgConnection)>>
 #[tokio::test]
 async fn what_the_statements_touch_is_compared() -> Result<()> {
     for (release, _database, mut db) in recognised().await? {
-        let mut fingerprints = BTreeSet::new();
+        let (mut fingerprints, mut all_lines) = (BTreeSet::new(), BTreeSet::new());
         let has_queue_versions = !probe(&mut db).await?.dialect.oban_versions.is_empty();
         let changes = CHANGES
             .iter()
@@ -153,8 +178,11 @@ async fn what_the_statements_touch_is_compared() -> Result<()> {
             ensure!(named, "{}: {change}: {lines:?}", release.name);
             ensure!(newer.lacks == change.contains("drop mascot"), "{}: {change}", release.name);
             fingerprints.insert(newer.differences.fingerprint());
+            all_lines.insert(lines.to_vec());
         }
-        ensure!(fingerprints.len() == changes.count(), "{}: {fingerprints:?}", release.name);
+        // Other differences have another name.
+        ensure!(fingerprints.len() == all_lines.len(), "{}: {fingerprints:?}", release.name);
+        ensure!(all_lines.len() + 1 >= changes.count(), "{}: {all_lines:?}", release.name);
         for change in HARMLESS {
             let newer = newer(&mut db, change).await?;
             let lines = newer.differences.lines();
@@ -212,5 +240,21 @@ async fn a_newer_release_may_lose_one_sign() -> Result<()> {
         format!("{NEWER}drop table user_frontend_setting_profiles; create table chats (id int)");
     sqlx::raw_sql(testkit::put_together(change)).execute(&mut db).await?;
     ensure!(probe(&mut db).await.is_err());
+    Ok(())
+}
+
+/// A label that a statement names is missed, although it is no object of a table.
+#[tokio::test]
+async fn a_missing_label_is_a_difference() -> Result<()> {
+    for (release, _database, mut db) in recognised().await? {
+        let newer =
+            newer(&mut db, "alter type oban_job_state rename value 'retryable' to 'later'").await?;
+        let lines = newer.differences.lines();
+        ensure!(
+            newer.lacks && lines.iter().any(|line| line.contains("'retryable'")),
+            "{}: {lines:?}",
+            release.name
+        );
+    }
     Ok(())
 }
