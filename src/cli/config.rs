@@ -17,7 +17,8 @@ use crate::{
 /// Commands about settings.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Show every setting in force and where it comes from, with passwords masked.
+    /// Show every setting in force and where it comes from, with passwords masked, and the server that
+    /// the database is recognised as.
     Show,
 }
 
