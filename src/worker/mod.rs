@@ -55,7 +55,7 @@ pub(crate) async fn run(session: Session, server: Server) -> Result<(), Failure>
         notifications = notifier.address(),
         "The worker has started"
     );
-    let outdated = Outdated::new(server.migrations);
+    let outdated = Outdated::new(server.migrations.clone());
     let handler = Handler::new(session.clone(), server, id.clone(), outdated.clone(), stop.clone());
     let mut tasks = JoinSet::new();
     for class in Class::ALL {

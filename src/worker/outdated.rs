@@ -1,12 +1,12 @@
 //! What ends a worker because it no longer knows the database: a newer version has migrated the
 //! ledger, or the server was updated.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use ostrakon_engine::ledger::{self, SchemaState};
 use ostrakon_server::{Migrations, applied_migrations};
 use sqlx::PgConnection;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::SetOnce;
 
 use crate::session::NEWER_LEDGER;
 
@@ -36,13 +36,12 @@ impl Reason {
 pub(super) struct Outdated {
     /// Migrations of the server when this worker examined its tables.
     migrations: Migrations,
-    reason: Arc<OnceLock<Reason>>,
-    token: CancellationToken,
+    reason: Arc<SetOnce<Reason>>,
 }
 
 impl Outdated {
     pub(super) fn new(migrations: Migrations) -> Self {
-        Self { migrations, reason: Arc::default(), token: CancellationToken::new() }
+        Self { migrations, reason: Arc::default() }
     }
 
     /// Compares the database with what this worker knows; remembers a difference for ever.
@@ -54,8 +53,8 @@ impl Outdated {
         } else {
             return Ok(self.reason().is_some());
         };
-        self.reason.get_or_init(|| reason);
-        self.token.cancel();
+        // The first reason stays.
+        let _set_before = self.reason.set(reason);
         Ok(true)
     }
 
@@ -66,6 +65,6 @@ impl Outdated {
 
     /// Waits until this worker is outdated.
     pub(super) async fn wait(&self) {
-        self.token.cancelled().await;
+        self.reason.wait().await;
     }
 }

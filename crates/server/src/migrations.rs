@@ -1,35 +1,39 @@
 //! Migrations of the server's own tables.
 
-use sqlx::{FromRow, PgConnection};
+use std::collections::BTreeSet;
 
-/// Migrations that were applied: whoever remembers them notices an update of the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
-pub struct Migrations {
-    number: i64,
-    /// Version of the newest one; 0 if none is noted.
-    pub newest: i64,
+use sqlx::PgConnection;
+
+/// Versions of the migrations that were applied. If they differ later, the server was updated.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Migrations(BTreeSet<i64>);
+
+impl Migrations {
+    /// Whether a migration was applied.
+    pub(crate) fn contains(&self, version: i64) -> bool {
+        self.0.contains(&version)
+    }
+
+    /// Version of the newest one, if any is noted.
+    pub(crate) fn newest(&self) -> Option<i64> {
+        self.0.last().copied()
+    }
 }
 
-/// Whether migrations are noted as the servers do it: other programs have a table of the same name.
-pub(crate) async fn are_migrations_noted(db: &mut PgConnection) -> sqlx::Result<bool> {
-    sqlx::query_scalar(
+/// Reads which migrations were applied; none if they are not noted as the servers do it: other
+/// programs have a table of the same name.
+pub async fn applied_migrations(db: &mut PgConnection) -> sqlx::Result<Migrations> {
+    let are_noted: bool = sqlx::query_scalar(
         "select exists (select from pg_attribute
                         where attrelid = to_regclass('public.schema_migrations')
                           and attname = 'version' and atttypid = 'bigint'::regtype)",
     )
-    .fetch_one(db)
-    .await
-}
-
-/// Reads which migrations were applied; none if they are not noted.
-pub async fn applied_migrations(db: &mut PgConnection) -> sqlx::Result<Migrations> {
-    if !are_migrations_noted(&mut *db).await? {
-        return Ok(Migrations { number: 0, newest: 0 });
+    .fetch_one(&mut *db)
+    .await?;
+    if !are_noted {
+        return Ok(Migrations::default());
     }
-    sqlx::query_as(
-        "select count(*) as number, coalesce(max(version), 0) as newest
-         from public.schema_migrations",
-    )
-    .fetch_one(db)
-    .await
+    let versions: Vec<i64> =
+        sqlx::query_scalar("select version from public.schema_migrations").fetch_all(db).await?;
+    Ok(Migrations(versions.into_iter().collect()))
 }

@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::{
     Deliveries, Fanout, FlakeSource, FollowerInboxes, Migrations, RegistrationSettings,
-    applied_migrations,
     dialect::{Detected, Dialect, NewerRelease, ProbeError, Probed, probe},
 };
 
@@ -165,9 +164,7 @@ pub async fn open(
     configuration: Configuration<'_>,
 ) -> Result<Server, ProbeError> {
     let Configuration { instance_url, server: settings, registration, federation } = configuration;
-    // Before the probe: a migration that ends during it is noticed later.
-    let migrations = applied_migrations(&mut *db).await?;
-    let Probed { dialect, schema, newer } = probe(&mut *db).await?;
+    let Probed { dialect, schema, migrations, newer } = probe(&mut *db).await?;
     let base = match instance_url {
         Some(url) => Some(url.to_owned()),
         None => {

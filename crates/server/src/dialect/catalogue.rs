@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, PgConnection};
 
-use crate::migrations::are_migrations_noted;
+use crate::migrations::{Migrations, applied_migrations};
 
 use super::{
     DIALECTS, Dialect,
@@ -16,9 +16,9 @@ pub(super) struct Catalogue {
     missing: Vec<String>,
     found: Vec<String>,
     oban_version: Option<String>,
-    /// Version of the newest migration that was applied, if migrations are noted.
+    /// Migrations that had been applied before the rest was read.
     #[sqlx(skip)]
-    newest_migration: Option<i64>,
+    pub(super) migrations: Migrations,
 }
 
 /// Columns that were renamed within a dialect, and the table that came within one: every statement
@@ -28,6 +28,9 @@ pub(super) const LOCKED: &str = "users.locked";
 pub(super) const IS_DISCOVERABLE: &str = "users.is_discoverable";
 pub(super) const DISCOVERABLE: &str = "users.discoverable";
 pub(super) const FOLLOWED_HASHTAGS: &str = "user_follows_hashtag";
+
+/// Beginning of a sign that is a migration; its version follows.
+const MIGRATION: &str = "migration ";
 
 impl Catalogue {
     /// Looks for the signs of all dialects.
@@ -50,22 +53,17 @@ impl Catalogue {
     pub(super) async fn of(db: &mut PgConnection, names: &[impl AsRef<str>]) -> sqlx::Result<Self> {
         let names = names.iter().map(AsRef::as_ref);
         let (migrations, objects): (Vec<&str>, Vec<&str>) =
-            names.partition(|name| name.starts_with("migration "));
+            names.partition(|name| name.starts_with(MIGRATION));
+        // First: a migration that ends meanwhile is noticed later.
+        let applied = applied_migrations(&mut *db).await?;
         let mut found: Self =
-            sqlx::query_as(include_str!("catalogue.sql")).bind(objects).fetch_one(&mut *db).await?;
-        if are_migrations_noted(&mut *db).await? {
-            let (applied, newest): (Vec<String>, Option<i64>) = sqlx::query_as(
-                "select array(select name from unnest($1::text[]) as name
-                              where exists (select from public.schema_migrations
-                                            where version = split_part(name, ' ', 2)::bigint)),
-                        (select max(version) from public.schema_migrations)",
-            )
-            .bind(migrations)
-            .fetch_one(db)
-            .await?;
-            found.found.extend(applied);
-            found.newest_migration = newest;
-        }
+            sqlx::query_as(include_str!("catalogue.sql")).bind(objects).fetch_one(db).await?;
+        let is_applied = |name: &&str| {
+            let version = name.strip_prefix(MIGRATION).and_then(|version| version.parse().ok());
+            version.is_some_and(|version| applied.contains(version))
+        };
+        found.found.extend(migrations.into_iter().filter(is_applied).map(str::to_owned));
+        found.migrations = applied;
         Ok(found)
     }
 
@@ -76,7 +74,7 @@ impl Catalogue {
 
     /// Migrations that are newer than a dialect's newest one: the version of the newest of them.
     pub(super) fn newer_than(&self, dialect: &Dialect) -> Option<i64> {
-        self.newest_migration.filter(|newest| *newest > dialect.newest_migration)
+        self.migrations.newest().filter(|newest| *newest > dialect.newest_migration)
     }
 
     /// Version of the table `oban_jobs`, if it has one.

@@ -7,6 +7,8 @@ use std::cmp::Ordering;
 
 use sqlx::{FromRow, PgConnection};
 
+use crate::migrations::Migrations;
+
 use super::{
     DIALECTS, Dialect,
     catalogue::{Catalogue, DISCOVERABLE, FOLLOWED_HASHTAGS, IS_DISCOVERABLE, IS_LOCKED, LOCKED},
@@ -33,6 +35,8 @@ pub struct Probed {
     pub dialect: &'static Dialect,
     /// What differs within the dialect.
     pub schema: Detected,
+    /// Migrations that had been applied when the database was examined.
+    pub migrations: Migrations,
     /// How it differs from the known releases of that server, if it is newer than all of them.
     pub newer: Option<NewerRelease>,
 }
@@ -72,13 +76,15 @@ pub enum ProbeError {
 /// # Errors
 /// [`ProbeError::Unknown`] with the first contradiction, or what is missing.
 pub async fn probe(db: &mut PgConnection) -> Result<Probed, ProbeError> {
-    let unknown = |found: String| ProbeError::Unknown { found };
     let found = Catalogue::read(db).await?;
     if let Some(refused) = refused(&found) {
-        return Err(unknown(refused));
+        return Err(ProbeError::Unknown { found: refused });
     }
     let Nearest { dialect, contradictions, is_alone } = nearest(&found);
-    renamed(&found, dialect).map_err(unknown)?;
+    let unknown = |found: String| ProbeError::Unknown {
+        found: format!("it looks like {dialect}, but {found}"),
+    };
+    renamed(&found).map_err(unknown)?;
     let misfit = misfit(db, dialect).await?;
     let queue = queue_misfit(&found, dialect);
     let schema = Detected {
@@ -87,27 +93,26 @@ pub async fn probe(db: &mut PgConnection) -> Result<Probed, ProbeError> {
         is_locked: found.has(IS_LOCKED),
     };
     let Some(migration) = found.newer_than(dialect) else {
-        let contradiction = contradictions.describe().or(misfit.describe()).or(queue);
-        return match contradiction {
-            Some(found) => Err(unknown(format!("it looks like {dialect}, but {found}"))),
-            None => Ok(Probed { dialect, schema, newer: None }),
+        return match contradictions.describe().or(misfit.describe()).or(queue) {
+            Some(found) => Err(unknown(found)),
+            None => Ok(Probed { dialect, schema, migrations: found.migrations, newer: None }),
         };
     };
-    if (contradictions.number() > 1 || !is_alone)
-        && let Some(found) = contradictions.describe()
-    {
-        return Err(unknown(format!("it looks like {dialect}, but {found}")));
+    let sign = contradictions.describe();
+    if let Some(found) = sign.clone().filter(|_| contradictions.number() > 1 || !is_alone) {
+        return Err(unknown(found));
     }
     let mut differences = Differences::find(db, dialect).await?;
-    for sign in contradictions.describe().into_iter().chain(queue) {
-        differences.add(sign);
+    for difference in sign.into_iter().chain(queue) {
+        differences.add(difference);
     }
     // The comparison of objects covers columns, but no labels of enums.
     for label in misfit.missing.iter().filter(|name| name.starts_with("label ")) {
         differences.add(format!("missing: {label}"));
     }
     let lacks = !misfit.missing.is_empty();
-    Ok(Probed { dialect, schema, newer: Some(NewerRelease { migration, differences, lacks }) })
+    let newer = Some(NewerRelease { migration, differences, lacks });
+    Ok(Probed { dialect, schema, migrations: found.migrations, newer })
 }
 
 /// Descendants that ostrakon refuses by name: their databases have much that no statement here
@@ -181,17 +186,15 @@ fn nearest(found: &Catalogue) -> Nearest {
 }
 
 /// Checks two columns that were renamed one after the other.
-fn renamed(found: &Catalogue, dialect: &Dialect) -> Result<(), String> {
+fn renamed(found: &Catalogue) -> Result<(), String> {
     for (new, old) in [(IS_LOCKED, LOCKED), (IS_DISCOVERABLE, DISCOVERABLE)] {
         if found.has(new) == found.has(old) {
             let which = if found.has(new) { "both" } else { "neither" };
-            return Err(format!("it looks like {dialect}, but has {which} of {new} and {old}"));
+            return Err(format!("has {which} of {new} and {old}"));
         }
     }
     if found.has(LOCKED) && found.has(IS_DISCOVERABLE) {
-        return Err(format!(
-            "it looks like {dialect}, but has {LOCKED}, which is older than {IS_DISCOVERABLE}"
-        ));
+        return Err(format!("has {LOCKED}, which is older than {IS_DISCOVERABLE}"));
     }
     Ok(())
 }
