@@ -2,12 +2,11 @@
 
 use clap::Subcommand;
 use ostrakon_server::Server;
-use serde_json::json;
 
 use super::{
     Failure, Output,
     output::{Stacked, fitting, table},
-    plan::show_server,
+    plan::{Recognised, show_server},
 };
 use crate::{
     session::{BATCH_CONNECTIONS, COMMAND_CONNECTIONS, LISTENING_CONNECTIONS, Session},
@@ -32,11 +31,7 @@ pub(super) async fn run(command: &Command, loaded: Loaded, output: Output) {
             }
             match recognise(loaded.settings).await {
                 Ok(server) => {
-                    output.object(&json!({
-                        "server": server.dialect.name,
-                        "newer_migration": server.newer.as_ref().map(|newer| newer.migration),
-                        "writable": server.require_writable().is_ok(),
-                    }));
+                    output.object(&Recognised::of(&server));
                     show_server(&server, output);
                 }
                 Err(failure) => output.note(format!("The server was not recognised: {failure}")),

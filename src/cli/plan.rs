@@ -4,6 +4,7 @@ use crate::numbers::{named, thousands};
 use ostrakon_engine::PlanSummary;
 use ostrakon_jobs::AnyJob;
 use ostrakon_server::Server;
+use serde::Serialize;
 use serde_json::json;
 
 use super::{Failure, Output};
@@ -14,6 +15,7 @@ pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, server: &Server, outpu
     for line in plan_lines(plan) {
         output.result(line);
     }
+    let Recognised { newer_migration, server, writable } = Recognised::of(server);
     output.object(&json!({
         "dry_run": true,
         "job": job.name(),
@@ -21,10 +23,28 @@ pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, server: &Server, outpu
         "total": plan.total,
         "plan": plan.counts,
         "notes": plan.notes,
-        "server": server.dialect.name,
-        "newer_migration": server.newer.as_ref().map(|newer| newer.migration),
-        "writable": server.require_writable().is_ok(),
+        "server": server,
+        "newer_migration": newer_migration,
+        "writable": writable,
     }));
+}
+
+/// What a database was recognised as, in an object.
+#[derive(Serialize)]
+pub(super) struct Recognised {
+    newer_migration: Option<i64>,
+    server: &'static str,
+    writable: bool,
+}
+
+impl Recognised {
+    pub(super) fn of(server: &Server) -> Self {
+        Self {
+            newer_migration: server.newer.as_ref().map(|newer| newer.migration),
+            server: server.dialect.name,
+            writable: server.require_writable().is_ok(),
+        }
+    }
 }
 
 /// Shows what the database was recognised as, after a plan that changed nothing; warns if ostrakon

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     DeliverBy, FederationMode,
     read::{Activity, Facts, Objects, UndoneFacts},
-    server_jobs::{About, expiration_job, publish_job, search_job},
+    server_jobs::{About, expiration_job, search_job},
 };
 use ostrakon_engine::Parking;
 use ostrakon_server::{
@@ -253,7 +253,7 @@ impl<'a> Decision<'a> {
     /// Queues the federation of a new activity.
     fn tell(&mut self, new: New, about: About) {
         match self.manner.telling {
-            DeliverBy::Server => self.writes.jobs.extend(publish_job(self.server, new.id, about)),
+            DeliverBy::Server => self.writes.jobs.extend(about.publish_job(self.server, new.id)),
             DeliverBy::Direct => self.writes.outgoing.push(about.outgoing(new.id, new.ap_id)),
             DeliverBy::Nobody => {}
         }

@@ -33,7 +33,7 @@ use ostrakon_server::{
 };
 pub(crate) use read::{count, last_activity};
 pub(crate) use recheck::{count_undone, recheck};
-pub(crate) use server_jobs::{About, publish_job};
+pub(crate) use server_jobs::About;
 use via_server::Purges;
 
 /// Deletes an account's posts and takes back its likes and boosts.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{decide::host, read::Activity};
 use ostrakon_server::{
     Actor, AttachmentJob, Document, Flake, ObanJob, Outgoing, Search, SearchJob, Server,
+    publish_job,
 };
 
 /// Subject of a new activity.
@@ -32,6 +33,16 @@ impl About {
         Outgoing { id, ap_id, deleted_object, undone }
     }
 
+    /// Job by which the server federates the activity; `None` if it does not federate.
+    pub(crate) fn publish_job(self, server: &Server, activity: Flake) -> Option<ObanJob> {
+        let undone = match self {
+            Self::Object(_) => None,
+            Self::Activity(undone) => Some(Document::Whole(undone)),
+            Self::Held => Some(Document::Held(activity.0)),
+        };
+        publish_job(server, activity, self.priority(), undone)
+    }
+
     /// Priority of the delivery, where the release supports priorities.
     const fn priority(self) -> i32 {
         match self {
@@ -39,16 +50,6 @@ impl About {
             Self::Activity(_) | Self::Held => 0,
         }
     }
-}
-
-/// Creates the job by which the server federates an activity.
-pub(crate) fn publish_job(server: &Server, activity: Flake, about: About) -> Option<ObanJob> {
-    let undone = match about {
-        About::Object(_) => None,
-        About::Activity(undone) => Some(Document::Whole(undone)),
-        About::Held => Some(Document::Held(activity.0)),
-    };
-    ostrakon_server::publish_job(server, activity, about.priority(), undone)
 }
 
 /// Queues the removal of posts' files by the server. Must run before the posts become tombstones.

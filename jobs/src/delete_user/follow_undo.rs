@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::relations::Relation;
-use crate::delete_activities::{About, publish_job};
+use crate::delete_activities::About;
 use ostrakon_server::{
     Actor, Flake, FlakesBefore, IndexJob, ObanJob, Outgoing, Search, Server, UndoneFollow, fan_out,
     insert_deliveries, published_now,
@@ -50,7 +50,7 @@ impl FollowUndo {
 
     /// Jobs that are left to the server itself.
     fn jobs(&self, server: &Server) -> Vec<ObanJob> {
-        let publish = self.by_server.then(|| publish_job(server, self.id, About::Held)).flatten();
+        let publish = self.by_server.then(|| About::Held.publish_job(server, self.id)).flatten();
         index_job(server, self.id).into_iter().chain(publish).collect()
     }
 }

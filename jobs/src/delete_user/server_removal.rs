@@ -6,9 +6,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use ostrakon_server::{
-    AccountCache, Flake, ObanJob, Refresh, RemovalJob, Server, insert_oban_jobs,
-};
+use ostrakon_server::{Flake, ObanJob, Refresh, RemovalJob, Server, insert_oban_jobs};
 
 /// Whether to ask the server.
 pub(super) fn is_asked_for(server: &Server, row_goes: bool) -> bool {
@@ -68,10 +66,8 @@ pub(super) fn note(server: &Server, row_goes: bool) -> Option<String> {
     let shows = "a running server keeps showing the account's profile";
     if off || at_once {
         let why = if off { "server.refresh is off" } else { "server.publish_wait is 0s" };
-        let how_long = match server.dialect.account_cache {
-            cache @ AccountCache::Expires => cache.for_how_long(),
-            AccountCache::ProfileOnly | AccountCache::UntilRestart => "until it restarts",
-        };
+        let cache = server.dialect.account_cache;
+        let how_long = if cache.expires() { cache.for_how_long() } else { "until it restarts" };
         return Some(format!("{shows} {how_long}, because {why}"));
     }
     match server.dialect.removal_job {

@@ -13,8 +13,8 @@ use ostrakon_engine::{
     Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
 };
 use ostrakon_server::{
-    AccountCache, AccountColumns, AccountRow, Changed, ModerationAction, Person, Refresh, Server,
-    dialect_sql, log_moderation_for, newest_account, random_token, refresh_rows,
+    AccountColumns, AccountRow, Changed, ModerationAction, Person, Refresh, Server, dialect_sql,
+    log_moderation_for, newest_account, random_token, refresh_rows,
 };
 pub use walk::Cursor;
 use walk::Lookahead;
@@ -200,10 +200,7 @@ impl<D: Direction> SetConfirmationForAll<D> {
             "accepting signed-in sessions"
         };
         let cache = server.dialect.account_cache;
-        let remedy = match cache {
-            AccountCache::Expires => "",
-            AccountCache::ProfileOnly | AccountCache::UntilRestart => ": restart it afterwards",
-        };
+        let remedy = if cache.expires() { "" } else { ": restart it afterwards" };
         Ok(Some(format!(
             "the confirmations change in the database, but for {whom} the running server keeps \
              {effect} {}{remedy}",

@@ -5,8 +5,8 @@ use ostrakon_engine::{
     ledger::{self, NewAction},
 };
 use ostrakon_server::{
-    AccountCache, Actor, Changed, ModerationAction, Person, Refresh, Server, find_actor,
-    find_staff, log_moderation, refresh_accounts,
+    Actor, Changed, ModerationAction, Person, Refresh, Server, find_actor, find_staff,
+    log_moderation, refresh_accounts,
 };
 use serde_json::Value;
 use sqlx::{PgConnection, PgTransaction};
@@ -190,10 +190,7 @@ impl<'a> QuickChange<'a> {
         self.db.commit().await?;
         if !self.stale.is_empty() {
             let cache = self.server.dialect.account_cache;
-            let remedy = match cache {
-                AccountCache::Expires => "",
-                AccountCache::ProfileOnly | AccountCache::UntilRestart => ". Restart it to be sure",
-            };
+            let remedy = if cache.expires() { "" } else { ". Restart it to be sure" };
             output.note(format!(
                 "note: the change is in the database. A running server that remembers the account \
                  ignores it {}: {}{remedy}",

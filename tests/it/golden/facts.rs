@@ -88,16 +88,28 @@ fn remove_jobs(state: &mut State, transition: &Transition, op: &str) {
     state.rows_mut("oban_jobs").retain(|job| is_old(job) || job["args"]["op"] != op);
 }
 
-fn thirteen_attempts(expected: &mut State, _: &mut State, transition: &Transition) {
-    for job in jobs(expected, transition, &["publish", "publish_one"]) {
-        job["max_attempts"] = json!(13);
+/// Jobs by which activities are delivered.
+const DELIVERIES: &[&str] = &["publish", "publish_one"];
+
+/// Sets a column of new jobs.
+fn set(
+    state: &mut State,
+    transition: &Transition,
+    ops: &'static [&'static str],
+    column: &str,
+    value: &Value,
+) {
+    for job in jobs(state, transition, ops) {
+        job[column] = value.clone();
     }
 }
 
+fn thirteen_attempts(expected: &mut State, _: &mut State, transition: &Transition) {
+    set(expected, transition, DELIVERIES, "max_attempts", &json!(13));
+}
+
 fn five_attempts(expected: &mut State, _: &mut State, transition: &Transition) {
-    for job in jobs(expected, transition, &["publish", "publish_one"]) {
-        job["max_attempts"] = json!(5);
-    }
+    set(expected, transition, DELIVERIES, "max_attempts", &json!(5));
 }
 
 /// Only posts are indexed.
@@ -120,17 +132,13 @@ fn no_unreachable_since(expected: &mut State, _: &mut State, transition: &Transi
 }
 
 fn mailer_queue(expected: &mut State, _: &mut State, transition: &Transition) {
-    for job in jobs(expected, transition, &["email"]) {
-        job["queue"] = json!("mailer");
-        job["max_attempts"] = json!(1);
-    }
+    set(expected, transition, &["email"], "queue", &json!("mailer"));
+    set(expected, transition, &["email"], "max_attempts", &json!(1));
 }
 
 fn clean_up_queue(expected: &mut State, _: &mut State, transition: &Transition) {
-    for job in jobs(expected, transition, &["cleanup_attachments"]) {
-        job["queue"] = json!("attachments_cleanup");
-        job["max_attempts"] = json!(1);
-    }
+    set(expected, transition, &["cleanup_attachments"], "queue", &json!("attachments_cleanup"));
+    set(expected, transition, &["cleanup_attachments"], "max_attempts", &json!(1));
 }
 
 /// The key that newer releases require.
@@ -172,9 +180,7 @@ fn no_pins_at_first(expected: &mut State, _: &mut State, transition: &Transition
 }
 
 fn no_priorities(expected: &mut State, _: &mut State, transition: &Transition) {
-    for job in jobs(expected, transition, &["publish", "publish_one"]) {
-        job["priority"] = json!(0);
-    }
+    set(expected, transition, DELIVERIES, "priority", &json!(0));
 }
 
 fn files_stay(expected: &mut State, _: &mut State, transition: &Transition) {

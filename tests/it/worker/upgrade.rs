@@ -319,7 +319,7 @@ async fn a_worker_stops_when_the_server_is_migrated() -> Result<()> {
     let run = stage.run(&id).await?;
     ensure!((run.status.as_str(), run.done, run.attempt) == ("queued", 3 * BATCH, 0), "{run:?}");
 
-    // It examines the tables anew, and finds that the migration changed nothing that matters.
+    // It examines the tables again, and finds that the migration changed nothing that matters.
     let _again = Worker::start(&stage.ostrakon)?;
     stage.is_like_the_twin(&id).await
 }

@@ -15,6 +15,11 @@ pub enum AccountCache {
 }
 
 impl AccountCache {
+    /// Whether nobody has to restart the server.
+    pub const fn expires(self) -> bool {
+        matches!(self, Self::Expires)
+    }
+
     /// How long the server goes on using the old state of an account, in words.
     pub const fn for_how_long(self) -> &'static str {
         match self {

@@ -218,13 +218,7 @@ impl Draft {
                 .execute(world.pool())
                 .await?;
         }
-        let stores_times: bool = sqlx::query_scalar(
-            "select exists (select from pg_attribute
-                            where attrelid = 'users'::regclass and attname = 'last_status_at')",
-        )
-        .fetch_one(world.pool())
-        .await?;
-        if stores_times {
+        if world.has_column("users", "last_status_at").await? {
             sqlx::query("update users set last_status_at = $2::text::timestamp where id = $1")
                 .bind(self.author.id())
                 .bind(at.second())

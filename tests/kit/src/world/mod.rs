@@ -7,6 +7,7 @@ mod note;
 mod reaction;
 mod relation;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,6 +15,7 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tokio::sync::OnceCell;
 use uuid::{Builder, Uuid};
 
 pub use account::Account;
@@ -40,6 +42,7 @@ pub struct World {
     flavour: Flavour,
     pool: PgPool,
     clock: Arc<AtomicU64>,
+    columns: Arc<OnceCell<BTreeMap<String, Vec<String>>>>,
 }
 
 /// A moment of a world, and the ids derived from it.
@@ -54,7 +57,7 @@ impl World {
 
     /// Begins to fill a custom database with the schema of this flavour.
     pub fn on(flavour: Flavour, pool: PgPool) -> Self {
-        Self { flavour, pool, clock: Arc::new(AtomicU64::new(0)) }
+        Self { flavour, pool, clock: Arc::new(AtomicU64::new(0)), columns: Arc::default() }
     }
 
     /// Returns the flavour of the database.
@@ -104,20 +107,35 @@ impl World {
     /// Inserts what a release has of a row: releases differ in columns, and in whether the table is
     /// there.
     pub(crate) async fn insert_as_far_as_known(&self, table: &str, mut row: Value) -> Result<()> {
-        let columns: Vec<String> = sqlx::query_scalar(
-            "select attname::text from pg_attribute
-             where attrelid = to_regclass($1) and attnum > 0 and not attisdropped",
-        )
-        .bind(table)
-        .fetch_all(&self.pool)
-        .await?;
+        let Some(columns) = self.columns().await?.get(table) else { return Ok(()) };
         if let Some(row) = row.as_object_mut() {
             row.retain(|column, _| columns.contains(column));
         }
-        if !columns.is_empty() {
-            self.insert(table, row).await?;
-        }
+        self.insert(table, row).await?;
         Ok(())
+    }
+
+    /// Whether this release has a column.
+    pub(crate) async fn has_column(&self, table: &str, column: &str) -> Result<bool> {
+        let columns = self.columns().await?.get(table);
+        Ok(columns.is_some_and(|columns| columns.iter().any(|name| name == column)))
+    }
+
+    /// Columns of each table, read once.
+    async fn columns(&self) -> Result<&BTreeMap<String, Vec<String>>> {
+        let read = async || {
+            let tables: Vec<(String, Vec<String>)> = sqlx::query_as(
+                "select c.relname::text, array_agg(a.attname::text)
+                 from pg_class c
+                 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                 where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
+                 group by 1",
+            )
+            .fetch_all(&self.pool)
+            .await?;
+            anyhow::Ok(tables.into_iter().collect())
+        };
+        self.columns.get_or_try_init(read).await
     }
 
     /// Inserts a row with `inserted_at`, `updated_at` and a numeric id, and returns the id.

@@ -17,7 +17,7 @@ use super::Dialect;
 
 /// Digests of the bodies of the server's functions, without white space: as the original's
 /// migrations 20190124131141, 20200508092434 and 20220807125023 define them, and as the test kit
-/// does, whose functions were written anew.
+/// does, whose functions are our own.
 const BODIES: &[&str] = &[
     // activity_visibility
     "a67e789b62ca4403",
