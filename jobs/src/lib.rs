@@ -8,6 +8,9 @@ pub mod deactivate_instance;
 pub mod delete_activities;
 pub mod delete_user;
 mod grants;
+mod open_reports;
+mod orphans;
+pub mod prune_activities;
 pub mod repair_counters;
 mod server_queues;
 pub mod set_confirmation_for_all;
@@ -18,6 +21,7 @@ pub use deactivate_instance::DeactivateInstance;
 pub use delete_activities::DeleteActivities;
 pub use delete_user::DeleteUser;
 pub use grants::grants;
+pub use prune_activities::PruneActivities;
 pub use repair_counters::RepairCounters;
 pub use server_queues::ObanQueues;
 pub use set_confirmation_for_all::{ConfirmAll, UnconfirmAll};
@@ -32,4 +36,5 @@ any_job::jobs!(
     ConfirmAll,
     UnconfirmAll,
     RepairCounters,
+    PruneActivities,
 );

@@ -13,6 +13,7 @@ mod mistyped;
 mod output;
 mod place;
 mod plan;
+mod prune;
 mod repair;
 mod runs;
 mod submit;
@@ -84,6 +85,9 @@ enum Command {
     /// Correct what has become wrong in the server's database.
     #[command(subcommand)]
     Repair(repair::Command),
+    /// Delete old content of other servers, and what is left of it.
+    #[command(subcommand)]
+    Prune(prune::Command),
     /// Run jobs until stopped.
     Worker(work::Options),
     /// Show runs and control them.
@@ -172,6 +176,9 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         }
         Command::Repair(command) => {
             repair::run(command, &Session::connect(loaded.settings).await?, output).await
+        }
+        Command::Prune(command) => {
+            prune::run(command, &Session::connect(loaded.settings).await?, output).await
         }
         Command::Actions(options) => {
             actions::run(&options, Session::connect(loaded.settings).await?, output).await

@@ -1,7 +1,7 @@
 //! Commands with a spelling close to what was typed.
 
 /// Commands that destroy data or restrict an account's owner.
-const GRAVE: [&str; 12] = [
+const GRAVE: [&str; 14] = [
     "rm",
     "delete_activities",
     "deactivate",
@@ -14,6 +14,8 @@ const GRAVE: [&str; 12] = [
     "sign_out",
     "revoke_invite",
     "cancel",
+    "activities",
+    "objects",
 ];
 
 /// Letters of a name that is not typed to its end.

@@ -38,6 +38,7 @@ mod output;
 mod owner;
 mod parked;
 mod passwords;
+mod prune_activities;
 mod remote;
 mod repair;
 mod reported;

@@ -13,7 +13,7 @@ const MIGRATION: &str =
 /// A change that matters: the column may hold what a removal has to empty.
 const DIARY: &str = "alter table users add diary text;";
 
-const READING: [&str; 7] = [
+const READING: [&str; 8] = [
     "user list",
     "user show alice",
     "user invites",
@@ -21,9 +21,10 @@ const READING: [&str; 7] = [
     "user rm alice --dry-run",
     "user deactivate_all_from_instance spam.example --dry-run",
     "repair counters --dry-run",
+    "prune activities --dry-run",
 ];
 
-const WRITING: [&str; 14] = [
+const WRITING: [&str; 15] = [
     "user delete_activities alice --yes --inline",
     "user delete_activities alice --yes --queue",
     "user rm alice --yes --inline",
@@ -37,6 +38,7 @@ const WRITING: [&str; 14] = [
     "user sign_out alice",
     "user invite",
     "repair counters --inline",
+    "prune activities --yes --inline",
     "migrate",
 ];
 

@@ -14,6 +14,7 @@ mod explain;
 mod full_ledger;
 mod growth;
 mod plans;
+mod prune_activities;
 mod releases;
 mod repair_counters;
 mod set_confirmation_for_all;

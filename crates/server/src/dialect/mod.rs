@@ -156,6 +156,15 @@ pub struct Dialect {
     /// accounts included; `None` if it keeps these, as it does unless it is configured otherwise.
     pub prunes_after_days: Option<u32>,
 
+    // Pruning (docs/semantics.md 12).
+    /// Whether, of orphaned activities with a list of objects, the original prunes reports only,
+    /// those of local accounts included; otherwise all of other servers.
+    pub prunes_reports: bool,
+    /// Whether the original keeps pinned objects, unless it is told otherwise.
+    pub keeps_pinned: bool,
+    /// Whether the original counts replies again after it has pruned, unless it is told otherwise.
+    pub counts_replies: bool,
+
     // What the running server remembers.
     /// How long it keeps accounts in memory, so that a change needs a reload.
     pub account_cache: AccountCache,

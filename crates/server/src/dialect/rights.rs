@@ -114,7 +114,7 @@ const SERVER: &[Right] = rights! {
         insert "instance public unlisted private direct",
         update "public unlisted private direct";
     "public.moderation_log": insert "data inserted_at updated_at";
-    "public.report_notes": select "user_id";
+    "public.report_notes": select "user_id activity_id";
     "public.hashtags": select "id", delete "";
     "public.hashtags_objects": select "hashtag_id object_id", delete "";
     "public.chat_message_references": select "object_id", delete "";
