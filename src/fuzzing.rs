@@ -5,7 +5,10 @@
 use ostrakon_jobs::deactivate_instance::Host;
 use ostrakon_server::{DIALECTS, is_blacklisted, nickname_fault, valid_email};
 
-use crate::{cli::check_hosts_file, settings};
+use crate::{
+    cli::{check_hosts_file, check_name_file},
+    settings,
+};
 use ostrakon_queue::{Message, read_message};
 
 /// Maximum length of the error for an unreadable message, in bytes.
@@ -20,10 +23,11 @@ type Target = (&'static str, fn(&[u8]));
 
 /// All fuzz targets.
 #[cfg(test)]
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 7] = [
     ("message", message),
     ("config", config),
     ("hosts_file", hosts_file),
+    ("name_file", name_file),
     ("host", host),
     ("nickname", nickname),
     ("email", email),
@@ -56,6 +60,11 @@ pub fn config(bytes: &[u8]) {
 /// Parses a file for `--hosts-file`.
 pub fn hosts_file(bytes: &[u8]) {
     check_hosts_file(bytes);
+}
+
+/// Parses a file for `--from-file`.
+pub fn name_file(bytes: &[u8]) {
+    check_name_file(bytes);
 }
 
 /// Parses a host as an operator types it.

@@ -16,6 +16,7 @@ mod plan;
 mod prune;
 mod repair;
 mod runs;
+mod select;
 mod submit;
 mod submit_many;
 mod user;
@@ -32,6 +33,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::failure::Failure;
 pub(crate) use output::{LogStream, Output};
+#[cfg(any(test, fuzzing))]
+pub(crate) use select::check_name_file;
 #[cfg(any(test, fuzzing))]
 pub(crate) use user::check_hosts_file;
 
@@ -82,6 +85,8 @@ enum Command {
     /// What `pleroma_ctl user` and `mix pleroma.user` do.
     #[command(subcommand)]
     User(user::Command),
+    /// Find accounts by what they have in common.
+    Select(Box<select::Options>),
     /// Correct what has become wrong in the server's database.
     #[command(subcommand)]
     Repair(repair::Command),
@@ -111,6 +116,7 @@ impl Command {
         use user::Command as User;
         match self {
             Self::Actions(_)
+            | Self::Select(_)
             | Self::Metrics
             | Self::Config(_)
             | Self::Runs(Runs::List(_) | Runs::Show(_) | Runs::Watch(_))
@@ -174,6 +180,7 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Runs(command) => {
             runs::run(command, Session::connect(loaded.settings).await?, output).await
         }
+        Command::Select(options) => select::run(&options, loaded.settings, output).await,
         Command::Repair(command) => {
             repair::run(command, &Session::connect(loaded.settings).await?, output).await
         }

@@ -39,7 +39,7 @@ pub async fn find_actor(
 
 /// Strips this server's host from a nickname; `None` if it has another host. Compares the whole
 /// host, unlike the server: `alice@peer.example.net` is no account of `peer.example`.
-fn own_name<'t>(typed: &'t str, own_host: &str) -> Option<&'t str> {
+pub(crate) fn own_name<'t>(typed: &'t str, own_host: &str) -> Option<&'t str> {
     let (bare, host) = typed.trim_start_matches('@').split_once('@')?;
     (!own_host.is_empty() && host.eq_ignore_ascii_case(own_host)).then_some(bare)
 }

@@ -30,6 +30,7 @@ mod publish;
 mod refresh;
 mod registration;
 mod roles;
+mod selection;
 mod server;
 mod sign_out;
 mod tags;
@@ -53,7 +54,7 @@ pub use deliveries::{
 };
 pub use dialect::{
     AccountCache, AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob,
-    DIALECTS, DeliveryJob, Detected, Dialect, Differences, EmptiedColumns, IndexJob,
+    DIALECTS, DeliveryJob, Detected, Dialect, Differences, EmptiedColumns, IndexJob, LastUse,
     LocalAddresses, LoweredReplies, NewerRelease, NicknameIndex, Pins, ProbeError, Probed,
     PublishJob, Quarantine, RecipientsForm, RemovalJob, Right, SearchJob, TaskOutput, UndoneFollow,
     Unreachable, probe,
@@ -84,6 +85,10 @@ pub use registration::{
     create_account, give_roles, nickname_fault, send_confirmation, welcome,
 };
 pub use roles::{Role, is_last_admin, set_role};
+pub use selection::{
+    AccountName, CannotSelect, Selected, SelectedAccount, Selectors, count_local_accounts, digest,
+    find_named, select_accounts,
+};
 pub use server::{
     Configuration, FederationSettings, OnlyRead, Refresh, Search, Server, ServerSettings, open,
     published_now,

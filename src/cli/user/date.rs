@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 /// Reason why a text is not a date, in the original's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NoDate {
+pub(in crate::cli) enum NoDate {
     /// The text does not have the form of a date.
     #[error("invalid_format")]
     Format,
@@ -14,7 +14,7 @@ pub(super) enum NoDate {
 }
 
 /// Parses `YYYY-MM-DD`, with all digits.
-pub(super) fn parse(text: &str) -> Result<NaiveDate, NoDate> {
+pub(in crate::cli) fn parse(text: &str) -> Result<NaiveDate, NoDate> {
     let shaped = text.len() == 10
         && text.bytes().enumerate().all(|(place, byte)| match place {
             4 | 7 => byte == b'-',

@@ -4,7 +4,7 @@ mod change_email;
 mod confirm;
 mod confirm_all;
 mod convert_id;
-mod date;
+pub(super) mod date;
 mod deactivate_instance;
 mod delete_activities;
 mod fix_follow_state;

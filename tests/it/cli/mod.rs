@@ -42,6 +42,7 @@ mod prune_activities;
 mod remote;
 mod repair;
 mod reported;
+mod select;
 mod send_confirmation;
 mod shapes;
 mod staff;

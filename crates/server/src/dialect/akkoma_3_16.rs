@@ -2,9 +2,9 @@
 
 use super::{
     AccountCache, AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob,
-    DeliveryJob, Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex,
-    Pins, PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
-    Unreachable, rights,
+    DeliveryJob, Dialect, EmptiedColumns, IndexJob, LastUse, LocalAddresses, LoweredReplies,
+    NicknameIndex, Pins, PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput,
+    UndoneFollow, Unreachable, rights,
 };
 use crate::PasswordScheme;
 
@@ -51,6 +51,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     account_columns: AccountColumns::Active,
     emptied_columns: EmptiedColumns::MastofeSettings,
     associated_object: AssociatedObject::Coalesce,
+    last_use: LastUse::OfAll,
     pins: Pins::Objects,
     hashtags: true,
     chats: false,

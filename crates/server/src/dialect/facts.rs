@@ -84,6 +84,17 @@ impl EmptiedColumns {
     }
 }
 
+/// Accounts of which the server stores when they were last used, or last posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastUse {
+    /// All: the last use of local accounts, the last post of any.
+    OfAll,
+    /// Local accounts.
+    OfLocal,
+    /// None.
+    NotStored,
+}
+
 /// Expression in the index of activities by their object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AssociatedObject {

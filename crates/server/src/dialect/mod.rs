@@ -36,8 +36,8 @@ use std::fmt;
 pub use detect::{Detected, NewerRelease, ProbeError, Probed, probe};
 pub use facts::{
     AccountCache, AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob,
-    DeliveryJob, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex, Pins,
-    PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
+    DeliveryJob, EmptiedColumns, IndexJob, LastUse, LocalAddresses, LoweredReplies, NicknameIndex,
+    Pins, PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
     Unreachable,
 };
 pub use rights::Right;
@@ -95,6 +95,8 @@ pub struct Dialect {
     pub emptied_columns: EmptiedColumns,
     /// Expression in the index of activities by their object.
     pub associated_object: AssociatedObject,
+    /// Accounts whose last use is stored.
+    pub last_use: LastUse,
     /// Column in which pins are stored.
     pub pins: Pins,
     /// Whether the tables of hashtags exist.

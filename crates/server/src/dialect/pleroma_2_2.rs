@@ -3,9 +3,9 @@
 
 use super::{
     AccountCache, AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob,
-    DeliveryJob, Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex,
-    Pins, PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
-    Unreachable, rights,
+    DeliveryJob, Dialect, EmptiedColumns, IndexJob, LastUse, LocalAddresses, LoweredReplies,
+    NicknameIndex, Pins, PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput,
+    UndoneFollow, Unreachable, rights,
 };
 use crate::PasswordScheme;
 
@@ -43,6 +43,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     account_columns: AccountColumns::Deactivated,
     emptied_columns: EmptiedColumns::ApEnabledAndKeys,
     associated_object: AssociatedObject::Coalesce,
+    last_use: LastUse::NotStored,
     pins: Pins::Activities,
     hashtags: false,
     chats: true,

@@ -1,7 +1,7 @@
 //! Pleroma 2.4: conversations have a row, keys are made at the first use, deliveries have no
 //! priorities.
 
-use super::{AssociatedObject, Dialect, EmptiedColumns, pleroma_2_6};
+use super::{AssociatedObject, Dialect, EmptiedColumns, LastUse, pleroma_2_6};
 
 pub(super) const DIALECT: Dialect = Dialect {
     name: "pleroma-2.4",
@@ -30,6 +30,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     user_columns: "ap_enabled disclose_client featured_address is_active is_approved is_confirmed \
         last_active_at mastofe_settings pinned_objects",
     optional_columns: &[("public.users", "pinned_activities last_status_at")],
+    last_use: LastUse::OfLocal,
     emptied_columns: EmptiedColumns::ApEnabledAndMastofeSettings,
     associated_object: AssociatedObject::Coalesce,
     // From 2.4.5 on; the database does not show which it is.

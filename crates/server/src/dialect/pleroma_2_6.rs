@@ -2,9 +2,9 @@
 
 use super::{
     AccountCache, AccountColumns, ActivationJob, Argon2Login, AssociatedObject, AttachmentJob,
-    DeliveryJob, Dialect, EmptiedColumns, IndexJob, LocalAddresses, LoweredReplies, NicknameIndex,
-    Pins, PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput, UndoneFollow,
-    Unreachable, pleroma,
+    DeliveryJob, Dialect, EmptiedColumns, IndexJob, LastUse, LocalAddresses, LoweredReplies,
+    NicknameIndex, Pins, PublishJob, Quarantine, RecipientsForm, RemovalJob, SearchJob, TaskOutput,
+    UndoneFollow, Unreachable, pleroma,
 };
 use crate::PasswordScheme;
 
@@ -43,6 +43,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     account_columns: AccountColumns::Active,
     emptied_columns: EmptiedColumns::None,
     associated_object: AssociatedObject::Function,
+    last_use: LastUse::OfAll,
     pins: Pins::Objects,
     hashtags: true,
     chats: true,
