@@ -2,21 +2,27 @@
 
 use crate::numbers::{named, thousands};
 use ostrakon_engine::PlanSummary;
-use ostrakon_jobs::AnyJob;
+use ostrakon_jobs::{AnyJob, deactivate_instance::HostFigures};
 use ostrakon_server::Server;
 use serde::Serialize;
 use serde_json::json;
 
 use super::{Failure, Output};
 
-/// Shows what a job would touch.
-pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, server: &Server, output: Output) {
+/// Shows what a job would touch, and what its host is to this server's people, if it has one.
+pub(super) fn show_plan(
+    job: &AnyJob,
+    plan: &PlanSummary,
+    figures: Option<HostFigures>,
+    server: &Server,
+    output: Output,
+) {
     output.result(format!("{} {} would touch:", job.name(), job.subject()));
     for line in plan_lines(plan) {
         output.result(line);
     }
     let Recognised { newer_migration, server, writable } = Recognised::of(server);
-    output.object(&json!({
+    let mut object = json!({
         "dry_run": true,
         "job": job.name(),
         "subject": job.subject(),
@@ -26,7 +32,11 @@ pub(super) fn show_plan(job: &AnyJob, plan: &PlanSummary, server: &Server, outpu
         "server": server,
         "newer_migration": newer_migration,
         "writable": writable,
-    }));
+    });
+    if let (Some(figures), Some(object)) = (figures, object.as_object_mut()) {
+        object.insert("figures".to_owned(), json!(figures));
+    }
+    output.object(&object);
 }
 
 /// What a database was recognised as, in an object.

@@ -84,7 +84,7 @@ pub(super) async fn submit(
     let planned = requests::plan(session, &server, job, done).await?;
     let Planned { job, plan, .. } = &planned;
     if asked.dry_run {
-        show_plan(job, plan, &server, output);
+        show_plan(job, plan, planned.figures, &server, output);
         end_dry_run(&server, output);
         return Ok(());
     }

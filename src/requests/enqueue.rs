@@ -74,9 +74,11 @@ pub(crate) async fn enqueue(
 ) -> Result<Vec<Enqueued>, Failure> {
     server.require_writable()?;
     let keys: Vec<String> = list.iter().map(|planned| planned.job.dedupe_key()).collect();
+    let reasons: Vec<Option<String>> =
+        list.iter().map(|planned| planned.reason(requester.reason)).collect();
     let operator = operator();
     let mut new = Vec::with_capacity(list.len());
-    for (planned, dedupe_key) in list.iter().zip(&keys) {
+    for ((planned, dedupe_key), reason) in list.iter().zip(&keys).zip(&reasons) {
         new.push(NewRun {
             job: planned.job.name(),
             class: planned.job.class(),
@@ -85,7 +87,7 @@ pub(crate) async fn enqueue(
             dedupe_key,
             plan: &planned.plan,
             requested_by: &operator,
-            reason: requester.reason,
+            reason: reason.as_deref(),
         });
     }
     let mut pauses = PAUSES_MS.into_iter();

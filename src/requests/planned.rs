@@ -1,7 +1,7 @@
 //! Jobs with their plans.
 
 use ostrakon_engine::PlanSummary;
-use ostrakon_jobs::AnyJob;
+use ostrakon_jobs::{AnyJob, deactivate_instance::HostFigures};
 use ostrakon_server::Server;
 
 use crate::{failure::Failure, session::Session};
@@ -17,6 +17,20 @@ pub(crate) struct Planned {
     pub(crate) done: Vec<String>,
     /// Message that the job's subject is unknown here, if it is.
     pub(crate) unknown: Option<String>,
+    /// What a list says about the job's subject, for the record.
+    pub(crate) comment: Option<String>,
+    /// What a host's accounts are to our people; none for other subjects.
+    pub(crate) figures: Option<HostFigures>,
+}
+
+impl Planned {
+    /// Combines the reason that the operator gives with what a list says about the subject.
+    pub(crate) fn reason(&self, given: Option<&str>) -> Option<String> {
+        match (given, self.comment.as_deref()) {
+            (Some(given), Some(comment)) => Some(format!("{given}: {comment}")),
+            (given, comment) => given.or(comment).map(str::to_owned),
+        }
+    }
 }
 
 /// Plans a job; changes nothing.
@@ -28,5 +42,5 @@ pub(crate) async fn plan(
 ) -> Result<Planned, Failure> {
     let mut db = session.pool.acquire().await?;
     let plan = job.plan(&mut db, server).await?;
-    Ok(Planned { job, plan, done, unknown: None })
+    Ok(Planned { job, plan, done, unknown: None, comment: None, figures: None })
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use ostrakon_engine::{Status, ledger};
-use ostrakon_jobs::RepairCounters;
+use ostrakon_jobs::{DeactivateInstance, RepairCounters, deactivate_instance::Host};
 use testkit::{Database, Flavour, World};
 
 use super::*;
@@ -85,5 +85,36 @@ async fn a_conflicting_run_is_sorted_out_and_can_be_controlled() -> Result<()> {
     ok(cancel(&session, &id).await)?;
     ok(retry(&session, &id).await)?;
     ensure!(ok(find(&session, &id).await)?.status == Status::Queued);
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_run_has_what_its_list_says_in_its_reason() -> Result<()> {
+    let database = Database::create(Flavour::Pleroma).await?;
+    let session = session(&database).await?;
+    let server = ok(session.server().await)?;
+    let mut list = Vec::new();
+    for (host, comment) in [("a.example", Some("spam")), ("b.example", None)] {
+        let host = Host::parse(host)?;
+        let mut planned =
+            ok(plan(&session, &server, DeactivateInstance::new(host, false, None).into(), vec![])
+                .await)?;
+        planned.comment = comment.map(str::to_owned);
+        list.push(planned);
+    }
+    let [first, second] = [None, Some("weekly list")];
+    for (reason, expected) in
+        [(first, [Some("spam"), None]), (second, [Some("weekly list: spam"), Some("weekly list")])]
+    {
+        let requester = Requester { reason, inline: false };
+        for (enqueued, expected) in
+            ok(enqueue(&session, &server, list.clone(), requester).await)?.iter().zip(expected)
+        {
+            let Outcome::New(id) = &enqueued.outcome else { anyhow::bail!("{enqueued:?}") };
+            let run = ok(find(&session, id).await)?;
+            ensure!(run.reason.as_deref() == expected, "{:?}", run.reason);
+            ok(cancel(&session, id).await)?;
+        }
+    }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod claim_state;
 mod cursor;
+mod figures;
 mod host;
 mod not_a_host;
 mod plan_all;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 pub use claim_state::ClaimState;
 pub use cursor::Cursor;
+pub use figures::{HostFigures, host_figures};
 pub use host::{Host, InvalidHost};
 pub use not_a_host::is_header_of_blocks;
 pub use plan_all::{HostPlan, plan_all};

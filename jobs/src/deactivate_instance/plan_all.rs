@@ -1,12 +1,16 @@
 //! Plans for many hosts with a few passes over all accounts, instead of several passes for each
 //! host.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::{ClaimState, DeactivateInstance, below_note, sql, unknown_note};
+use super::{
+    ClaimState, DeactivateInstance, HostFigures, below_note,
+    figures::{Covered, Known, Listed, add_relations},
+    sql, unknown_note,
+};
 use ostrakon_engine::{Job as _, JobError, PlanSummary};
 use ostrakon_server::Server;
 
@@ -17,13 +21,13 @@ pub struct HostPlan {
     pub plan: PlanSummary,
     /// Note that no account of the host is known, if so.
     pub unknown: Option<String>,
+    /// What its accounts are to this server's people.
+    pub figures: HostFigures,
 }
 
-/// Counts of a host's accounts and relations.
+/// What a run would deal with.
 #[derive(Debug, Clone, Copy, Default)]
-struct Figures {
-    /// All accounts.
-    all: i64,
+struct Work {
     /// Active accounts.
     active: i64,
     /// Relations of its accounts to active local accounts.
@@ -32,8 +36,6 @@ struct Figures {
     read_anew: i64,
     /// Relations of local accounts to its accounts.
     followed: i64,
-    /// Accounts of sub-domains, if these are not included.
-    below: i64,
 }
 
 /// Counts for each job what its own plan would count.
@@ -49,36 +51,51 @@ pub async fn plan_all(
     for job in jobs {
         job.refuse_own(server)?;
     }
-    let mut hosts = Hosts::of(jobs);
+    let listed = Listed::of(jobs.iter().map(|job| (&job.host, job.include_subdomains)));
+    let mut work = vec![Work::default(); jobs.len()];
+    let mut figures = vec![HostFigures::default(); jobs.len()];
     let accounts: Vec<(String, i64, i64)> =
         sqlx::query_as(sql::accounts_by_host(server)).fetch_all(&mut *db).await?;
-    for (host, active, all) in accounts {
-        let meant = |figures: &mut Figures| {
-            figures.active += active;
-            figures.all += all;
-        };
-        hosts.add(&host, meant, |figures| figures.below += all);
+    let mut known = Known::default();
+    for (host, active, all) in &accounts {
+        for Covered { position, below } in listed.covering(host) {
+            if below {
+                add(&mut figures, position, |figures| figures.subdomain_accounts += all);
+            } else {
+                add(&mut work, position, |work| work.active += active);
+                add(&mut figures, position, |figures| figures.accounts += all);
+                known.push(host, position);
+            }
+        }
     }
+    add_relations(db, server, &known, &mut figures).await?;
     let relations: Vec<(String, i64, i64)> = sqlx::query_as(sql::relations_by_host(server))
         .bind(server.dialect.repeats_deactivation)
         .fetch_all(&mut *db)
         .await?;
     for (host, relations, read_anew) in relations {
-        let meant = |figures: &mut Figures| {
-            figures.relations += relations;
-            figures.read_anew += read_anew;
-        };
-        hosts.add(&host, meant, |_| ());
+        for Covered { position, .. } in listed.covering(&host).filter(|covered| !covered.below) {
+            add(&mut work, position, |work| {
+                work.relations += relations;
+                work.read_anew += read_anew;
+            });
+        }
     }
     let followed: Vec<(String, i64)> = sqlx::query_as(sql::followed_by_host(server))
         .bind(server.dialect.counts_inactive_followers)
         .fetch_all(&mut *db)
         .await?;
     for (host, followed) in followed {
-        hosts.add(&host, |figures| figures.followed += followed, |_| ());
+        for Covered { position, .. } in listed.covering(&host).filter(|covered| !covered.below) {
+            add(&mut work, position, |work| work.followed += followed);
+        }
     }
-    let mut plans: Vec<HostPlan> =
-        jobs.iter().zip(&hosts.figures).map(|(job, figures)| plan(server, job, figures)).collect();
+    let found = work.iter().zip(&figures);
+    let mut plans: Vec<HostPlan> = jobs
+        .iter()
+        .zip(found)
+        .map(|(job, (work, figures))| plan(server, job, work, *figures))
+        .collect();
     let noted = noted(db).await?;
     for (job, planned) in jobs.iter().zip(&mut plans) {
         if noted.contains(&job.instance()) {
@@ -87,6 +104,11 @@ pub async fn plan_all(
         }
     }
     Ok(plans)
+}
+
+/// Changes what is at a position of the list.
+fn add<T>(list: &mut [T], position: usize, change: impl FnOnce(&mut T)) {
+    list.get_mut(position).map(change);
 }
 
 /// Instances of which an earlier run has left something unfinished: few, if any.
@@ -99,54 +121,9 @@ async fn noted(db: &mut PgConnection) -> sqlx::Result<HashSet<String>> {
     Ok(noted.into_iter().collect())
 }
 
-/// Figures of the jobs, indexed by host name.
-struct Hosts {
-    figures: Vec<Figures>,
-    /// Indexes of jobs by host, in ASCII and in Unicode.
-    named: HashMap<String, Vec<usize>>,
-    /// Indexes of jobs by the same names, and whether sub-domains are included.
-    parents: HashMap<String, Vec<(usize, bool)>>,
-}
-
-impl Hosts {
-    fn of(jobs: &[DeactivateInstance]) -> Self {
-        let mut hosts = Self {
-            figures: vec![Figures::default(); jobs.len()],
-            named: HashMap::new(),
-            parents: HashMap::new(),
-        };
-        for (index, job) in jobs.iter().enumerate() {
-            let (ascii, unicode) = (job.host.as_str().to_owned(), job.host.unicode());
-            for spelling in HashSet::from([ascii, unicode]) {
-                let parents = hosts.parents.entry(spelling.clone()).or_default();
-                parents.push((index, job.include_subdomains));
-                hosts.named.entry(spelling).or_default().push(index);
-            }
-        }
-        hosts
-    }
-
-    /// Adds a host's counts to the figures of every job that is about it, or about a parent domain.
-    fn add(&mut self, host: &str, meant: impl Fn(&mut Figures), below: impl Fn(&mut Figures)) {
-        for &index in self.named.get(host).into_iter().flatten() {
-            self.figures.get_mut(index).map(&meant);
-        }
-        for (dot, _) in host.match_indices('.') {
-            let parent = host.get(dot + 1..).unwrap_or_default();
-            for &(index, subdomains) in self.parents.get(parent).into_iter().flatten() {
-                let figures = self.figures.get_mut(index);
-                if subdomains {
-                    figures.map(&meant)
-                } else {
-                    figures.map(&below)
-                };
-            }
-        }
-    }
-}
-
-fn plan(server: &Server, job: &DeactivateInstance, figures: &Figures) -> HostPlan {
-    let Figures { all, active, relations, read_anew, followed, below } = *figures;
+fn plan(server: &Server, job: &DeactivateInstance, work: &Work, figures: HostFigures) -> HostPlan {
+    let Work { active, relations, read_anew, followed } = *work;
+    let HostFigures { accounts, subdomain_accounts: below, .. } = figures;
     let note = (below > 0).then(|| below_note(job.host.as_str(), below));
     let counts = DeactivateInstance::counts(server, [active, relations, followed, read_anew]);
     let plan = PlanSummary {
@@ -156,5 +133,6 @@ fn plan(server: &Server, job: &DeactivateInstance, figures: &Figures) -> HostPla
         // The worker that claims the run plans it again.
         cursor: Value::Null,
     };
-    HostPlan { plan, unknown: (all == 0).then(|| unknown_note(&job.host, below)) }
+    let unknown = (accounts == 0).then(|| unknown_note(&job.host, below));
+    HostPlan { plan, unknown, figures }
 }

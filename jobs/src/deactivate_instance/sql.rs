@@ -57,4 +57,5 @@ statements!(
     accounts_by_host,
     relations_by_host,
     followed_by_host,
+    figures,
 );

@@ -172,7 +172,7 @@ fn show(server: &Server, list: &[Planned], output: Output) {
     for planned in list {
         let mut plan = planned.plan.clone();
         plan.notes.splice(0..0, planned.unknown.clone());
-        show_plan(&planned.job, &plan, server, output);
+        show_plan(&planned.job, &plan, planned.figures, server, output);
     }
     output.note(format!("Together, {} would touch:", title(list)));
     for line in plan_lines(&together(server, list)) {

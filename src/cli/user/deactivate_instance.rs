@@ -90,11 +90,13 @@ async fn run_all(
     let planned = jobs
         .into_iter()
         .zip(plans)
-        .map(|(job, HostPlan { plan, unknown })| Planned {
+        .map(|(job, HostPlan { plan, unknown, figures })| Planned {
             done: done_line(&job.host),
             job: job.into(),
             plan,
             unknown,
+            comment: None,
+            figures: Some(figures),
         })
         .collect();
     submit_many::submit(session, &server, planned, &options.submit, output).await

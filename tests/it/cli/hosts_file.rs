@@ -116,7 +116,13 @@ async fn a_list_counts_as_each_of_its_hosts_alone() -> Result<()> {
         for flags in ["", "--include-subdomains"] {
             let list = "spam.example\nbücher.example\ngood.example\nx.spam.example";
             let together = objects(&place.run(list, &format!("{flags} --dry-run --json"))?)?;
-            for (host, listed) in list.lines().zip(together) {
+            for (host, mut listed) in list.lines().zip(together) {
+                // What the hosts are to our people is compared for a list only.
+                listed
+                    .as_object_mut()
+                    .context("no object")?
+                    .remove("figures")
+                    .context("no figures")?;
                 let line = format!("user deactivate_all_from_instance {host} {flags} --dry-run");
                 let (_, mut alone) = place.fixture.json(&line)?;
                 // For a list, the note that the server cannot reload accounts is printed only once.
@@ -124,6 +130,45 @@ async fn a_list_counts_as_each_of_its_hosts_alone() -> Result<()> {
                 notes.retain(|note| !note.to_string().contains("until it restarts"));
                 assert_eq!(listed, alone, "{flavour} {flags}");
             }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_shows_what_each_host_is_to_our_people() -> Result<()> {
+    for flavour in FLAVOURS {
+        let place = Place::new(flavour).await?;
+        let world = &place.fixture.world;
+        let [bob, carol, gone] =
+            [world.local("bob").await?, world.local("carol").await?, world.local("gone").await?];
+        let [first, second, below] = [
+            world.remote("e", "spam.example").await?,
+            world.remote("f", "spam.example").await?,
+            world.remote("g", "y.spam.example").await?,
+        ];
+        for (follower, followed) in
+            [(&bob, &first), (&bob, &second), (&carol, &first), (&bob, &below), (&gone, &second)]
+        {
+            follower.follows(followed).await?;
+        }
+        gone.is_deactivated().await?;
+        for (flags, expected) in [
+            ("", [(4, 2, 5, 2), (1, 1, 1, 0), (1, 0, 1, 0), (0, 0, 0, 0)]),
+            ("--include-subdomains", [(6, 2, 7, 0), (1, 1, 1, 0), (1, 0, 1, 0), (0, 0, 0, 0)]),
+        ] {
+            let list = "spam.example\ny.spam.example\nbücher.example\nnobody.example";
+            let shown = objects(&place.run(list, &format!("{flags} --dry-run --json"))?)?;
+            let figures: Vec<_> = shown.iter().map(|object| object["figures"].clone()).collect();
+            let expected = expected.map(|(accounts, followers, relations, below)| {
+                serde_json::json!({
+                    "accounts": accounts,
+                    "followers": followers,
+                    "relations": relations,
+                    "subdomain_accounts": below,
+                })
+            });
+            assert_eq!(figures, expected, "{flavour} {flags}");
         }
     }
     Ok(())

@@ -46,7 +46,7 @@ pub enum Enqueued {
 /// what became of each, in the order given.
 ///
 /// Within the caller's transaction, in which the caller also establishes what must hold from now
-/// on. Two of `new` must not share a key; all must have the operator and the reason of the first.
+/// on. Two of `new` must not share a key; all must have the operator of the first.
 pub async fn enqueue(db: &mut PgConnection, new: &[NewRun<'_>]) -> sqlx::Result<Vec<Enqueued>> {
     let mut outcomes: HashMap<String, Enqueued> = HashMap::new();
     // A run with the same key may end between the two statements: then the insert is repeated.
@@ -75,9 +75,10 @@ async fn insert(db: &mut PgConnection, new: &[&NewRun<'_>]) -> sqlx::Result<Vec<
     let written: Vec<(String, String)> = sqlx::query_as(
         "insert into ostrakon.runs
            (id, job, class, payload, subject, dedupe_key, plan, total, requested_by, reason)
-         select new.*, $9, $10
+         select id, job, class, payload, subject, dedupe_key, plan, total, $10, reason
          from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[],
-                     $7::jsonb[], $8::bigint[]) as new
+                     $7::jsonb[], $8::bigint[], $9::text[])
+              as new (id, job, class, payload, subject, dedupe_key, plan, total, reason)
          on conflict (dedupe_key) where status in ('queued', 'running', 'paused') do nothing
          returning dedupe_key, id",
     )
@@ -89,8 +90,8 @@ async fn insert(db: &mut PgConnection, new: &[&NewRun<'_>]) -> sqlx::Result<Vec<
     .bind(new.iter().map(|run| run.dedupe_key).collect::<Vec<_>>())
     .bind(new.iter().map(|run| Json(run.plan)).collect::<Vec<_>>())
     .bind(new.iter().map(|run| run.plan.total).collect::<Vec<_>>())
+    .bind(new.iter().map(|run| run.reason).collect::<Vec<_>>())
     .bind(first.requested_by)
-    .bind(first.reason)
     .fetch_all(&mut *db)
     .await?;
     sqlx::query(
