@@ -6,7 +6,8 @@ use ostrakon_jobs::deactivate_instance::Host;
 use ostrakon_server::{DIALECTS, is_blacklisted, nickname_fault, valid_email};
 
 use crate::{
-    cli::{check_hosts_file, check_name_file},
+    block_list::{self, Format},
+    cli::check_name_file,
     settings,
 };
 use ostrakon_queue::{Message, read_message};
@@ -23,11 +24,15 @@ type Target = (&'static str, fn(&[u8]));
 
 /// All fuzz targets.
 #[cfg(test)]
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 11] = [
     ("message", message),
     ("config", config),
     ("hosts_file", hosts_file),
+    ("hosts_plain", hosts_plain),
+    ("hosts_csv", hosts_csv),
+    ("hosts_gotosocial", hosts_gotosocial),
     ("name_file", name_file),
+    ("hosts_rapidblock", hosts_rapidblock),
     ("host", host),
     ("nickname", nickname),
     ("email", email),
@@ -57,9 +62,29 @@ pub fn config(bytes: &[u8]) {
     settings::check(file, &variables);
 }
 
-/// Parses a file for `--hosts-file`.
+/// Parses a file for `--hosts-file`, whose format is guessed.
 pub fn hosts_file(bytes: &[u8]) {
-    check_hosts_file(bytes);
+    block_list::check(bytes, None);
+}
+
+/// Parses a list with one host per line.
+pub fn hosts_plain(bytes: &[u8]) {
+    block_list::check(bytes, Some(Format::Plain));
+}
+
+/// Parses a table of blocked hosts.
+pub fn hosts_csv(bytes: &[u8]) {
+    block_list::check(bytes, Some(Format::Csv));
+}
+
+/// Parses a list in the JSON of `GoToSocial` and Mastodon.
+pub fn hosts_gotosocial(bytes: &[u8]) {
+    block_list::check(bytes, Some(Format::GotosocialJson));
+}
+
+/// Parses a list in the JSON of `RapidBlock`.
+pub fn hosts_rapidblock(bytes: &[u8]) {
+    block_list::check(bytes, Some(Format::RapidblockJson));
 }
 
 /// Parses a file for `--from-file`.

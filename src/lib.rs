@@ -3,6 +3,7 @@
 //! The program is the only public interface. It is a library so that the fuzz targets can call the
 //! parsers of untrusted bytes.
 
+mod block_list;
 mod cli;
 mod failure;
 #[cfg(any(test, fuzzing))]

@@ -4,6 +4,7 @@ mod actions;
 mod config;
 mod display;
 mod follow;
+mod hosts_file;
 mod inline;
 mod maintenance;
 mod meanwhile;
@@ -35,8 +36,8 @@ use crate::failure::Failure;
 pub(crate) use output::{LogStream, Output};
 #[cfg(any(test, fuzzing))]
 pub(crate) use select::check_name_file;
-#[cfg(any(test, fuzzing))]
-pub(crate) use user::check_hosts_file;
+
+use hosts_file::HostsFileOptions;
 
 use crate::{
     session::Session,

@@ -18,7 +18,6 @@ pub use claim_state::ClaimState;
 pub use cursor::Cursor;
 pub use figures::{HostFigures, host_figures};
 pub use host::{Host, InvalidHost};
-pub use not_a_host::is_header_of_blocks;
 pub use plan_all::{HostPlan, plan_all};
 use steps::count;
 

@@ -75,7 +75,7 @@ fn is_row_of_blocks(line: &str) -> bool {
 }
 
 /// Whether a line is the header of such a table.
-pub fn is_header_of_blocks(line: &str) -> bool {
+fn is_header_of_blocks(line: &str) -> bool {
     let mut fields = line.split([',', ';', '\t']).map(plain);
     let first = fields.next().unwrap_or_default();
     ["domain", "host", "instance"].contains(&first.as_str()) && fields.next().is_some()

@@ -1,7 +1,5 @@
 //! `ostrakon user deactivate_all_from_instance HOST`, or for the hosts of a file
 
-use std::path::{Path, PathBuf};
-
 use ostrakon_jobs::{
     DeactivateInstance,
     deactivate_instance::{Host, HostPlan, plan_all},
@@ -9,9 +7,9 @@ use ostrakon_jobs::{
 use ostrakon_server::Server;
 use uuid::Uuid;
 
-use super::{hosts_file, quick_change::StaffOptions};
+use super::quick_change::StaffOptions;
 use crate::{
-    cli::{Failure, Output, submit, submit_many},
+    cli::{Failure, HostsFileOptions, Output, submit, submit_many},
     requests::Planned,
     session::Session,
 };
@@ -25,9 +23,8 @@ pub(in crate::cli) struct Options {
     /// Host of the instance, exactly as after the @ in its nicknames.
     #[arg(value_name = "HOST", required_unless_present = "hosts_file")]
     host: Option<String>,
-    /// Read the hosts from a file, one per line, or - for standard input; # starts a comment.
-    #[arg(long, value_name = "FILE", conflicts_with = "host")]
-    hosts_file: Option<PathBuf>,
+    #[command(flatten)]
+    hosts: HostsFileOptions,
     /// Include the accounts of its sub-domains.
     #[arg(long)]
     include_subdomains: bool,
@@ -43,9 +40,10 @@ pub(super) async fn run(
     session: &Session,
     output: Output,
 ) -> Result<(), Failure> {
-    match &options.hosts_file {
-        Some(path) => run_all(options, path, session, output).await,
-        None => run_one(options, session, output).await,
+    if options.hosts.is_given() {
+        run_all(options, session, output).await
+    } else {
+        run_one(options, session, output).await
     }
 }
 
@@ -69,19 +67,15 @@ async fn run_one(options: &Options, session: &Session, output: Output) -> Result
     submit::submit(session, server, request, output).await
 }
 
-async fn run_all(
-    options: &Options,
-    path: &Path,
-    session: &Session,
-    output: Output,
-) -> Result<(), Failure> {
-    let list = hosts_file::read(path)?;
+async fn run_all(options: &Options, session: &Session, output: Output) -> Result<(), Failure> {
+    let list = options.hosts.read(options.include_subdomains, output)?;
     let server = session.server().await?;
     let staff = staff(options, session, &server).await?;
     let hosts = list.accept(|host| {
         let refused = job(options, host.clone(), None).refuse_own(&server);
         refused.err().map(|refused| refused.to_string())
     })?;
+    let (hosts, comments): (Vec<_>, Vec<_>) = hosts.into_iter().unzip();
     let jobs: Vec<_> = hosts.into_iter().map(|host| job(options, host, staff)).collect();
     let plans = {
         let mut db = session.pool.acquire().await?;
@@ -90,12 +84,13 @@ async fn run_all(
     let planned = jobs
         .into_iter()
         .zip(plans)
-        .map(|(job, HostPlan { plan, unknown, figures })| Planned {
+        .zip(comments)
+        .map(|((job, HostPlan { plan, unknown, figures }), comment)| Planned {
             done: done_line(&job.host),
             job: job.into(),
             plan,
             unknown,
-            comment: None,
+            comment,
             figures: Some(figures),
         })
         .collect();

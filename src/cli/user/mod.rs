@@ -9,7 +9,6 @@ mod deactivate_instance;
 mod delete_activities;
 mod fix_follow_state;
 mod forget_follow_request;
-mod hosts_file;
 mod inspect;
 mod invite;
 mod invites;
@@ -29,8 +28,6 @@ mod toggle_confirmed;
 
 use self::{switch::Switch, tag::TagChange};
 use clap::Subcommand;
-#[cfg(any(test, fuzzing))]
-pub(crate) use hosts_file::check as check_hosts_file;
 
 use super::{Failure, Output};
 use crate::{session::Session, settings::Settings};

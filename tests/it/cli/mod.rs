@@ -4,6 +4,7 @@ mod account_list;
 mod accounts;
 mod action_list;
 mod akkoma_3_20;
+mod block_lists;
 mod config;
 mod confirm;
 mod confirm_all;

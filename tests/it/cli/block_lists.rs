@@ -1,0 +1,199 @@
+//! `--hosts-file` with block lists of other programs, and what is shown of their hosts.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use testkit::{Done, Flavour};
+
+use super::{
+    FLAVOURS,
+    hosts_file::{Place, objects},
+};
+
+/// Hosts that a dry run names, in their order.
+fn subjects(done: &Done) -> Result<Vec<String>> {
+    let objects = objects(done)?;
+    Ok(objects.iter().filter_map(|plan| plan["subject"].as_str().map(str::to_owned)).collect())
+}
+
+/// Lists as other programs write them. Each names the same two hosts, and one that is only silenced.
+#[tokio::test]
+async fn lists_of_other_programs_are_read() -> Result<()> {
+    let place = Place::new(Flavour::Pleroma).await?;
+    let before = place.fixture.rows().await?;
+    let mastodon = "#domain,#severity,#reject_media,#reject_reports,#public_comment,#obfuscate\r\n\
+                    spam.example,suspend,true,true,\"spam, bots\",true\r\n\
+                    good.example,silence,false,false,,false\r\n\
+                    B\u{fc}cher.example.,suspend,TRUE,t,,1\r\n";
+    let fediblockhole = "domain,severity,private_comment,public_comment,reject_media,obfuscate\n\
+                         spam.example,suspend,,,True,\nxn--bcher-kva.example,suspend,,,y,\n\
+                         good.example,silence,,,,\n";
+    let iftas = "\"dni.invalid\",\"suspend\",\"FALSE\",\"FALSE\",\"iftas:canary\",\"TRUE\"\n\
+                 \"spam.example\",\"suspend\",\"FALSE\",\"FALSE\",\"iftas:spam\",\"TRUE\"\n\
+                 \"good.example\",\"noop\",\"FALSE\",\"FALSE\",\"iftas:spam\",\"TRUE\"\n\
+                 \"b\u{fc}cher.example\",\"suspend\",\"FALSE\",\"FALSE\",\"iftas:spam\",\"TRUE\"\n";
+    let gotosocial = r#"[{"domain":"spam.example","suspended_at":"2026-05-13T13:29:12.000Z"},
+                         {"domain":"good.example","silenced_at":"2026-05-13T13:29:12.000Z"},
+                         {"domain":"xn--bcher-kva.example","suspended_at":"2026-05-13"}]"#;
+    let rapidblock = r#"{"blocks":{"spam.example":{"isBlocked":true,"reason":"spam","tags":[]},
+                         "good.example":{"isBlocked":false},
+                         "xn--bcher-kva.example":{"isBlocked":true}}}"#;
+    for (list, format) in [
+        (mastodon, "mastodon"),
+        (fediblockhole, "fediblockhole"),
+        (iftas, "csv"),
+        (gotosocial, "gotosocial-json"),
+        (rapidblock, "rapidblock-json"),
+    ] {
+        for format in [String::new(), format!("--format {format}")] {
+            let done = place.run(list, &format!("--dry-run --json {format}"))?;
+            assert_eq!(done.code, 0, "{list}: {done:?}");
+            assert_eq!(subjects(&done)?, ["spam.example", "xn--bcher-kva.example"], "{list}");
+            assert!(done.stderr.contains("skipped: 1 "), "{list}: {done:?}");
+        }
+    }
+    let cut_off = iftas.split_once('\n').context("no line")?.1;
+    let done = place.run_on_input(cut_off, "--yes")?;
+    insta::assert_snapshot!(done.transcript(), @"
+    err| error: the standard input has labels of IFTAS, but not its canary row dni.invalid: it is out of date, or cut off. Download it again. If it is a list of your own with rows of IFTAS, add the row dni.invalid, with the label iftas:canary
+    err| Nothing was queued.
+    exit 2
+    ");
+    for (file, reason) in [
+        ("<html>no</html>", "is an HTML page"),
+        ("\u{1f}\u{8b}", "contains no host"),
+        ("domain,severity\nspam.example,\"suspend", "a quote is opened and never closed"),
+        ("[{\"domain\":\"spam.example\"", "ends too early"),
+        ("{\"blocks\":{\"spam.example\":{}}}", "missing field `isBlocked`"),
+        ("spam.example,good.example", "more than one column"),
+        ("spam.example\0", "NUL byte"),
+    ] {
+        let done = place.run_on_input(file, "--yes --inline")?;
+        assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{file:?}: {done:?}");
+        let reported = done.stderr.contains(reason) || file.starts_with('\u{1f}');
+        assert!(reported && done.stderr.contains("Nothing was queued."), "{file:?}: {done:?}");
+    }
+    assert!(before == place.fixture.rows().await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_is_narrowed_down() -> Result<()> {
+    let place = Place::new(Flavour::Pleroma).await?;
+    let before = place.fixture.rows().await?;
+    let list = "domain,severity\nspam.example,suspend\nb\u{fc}cher.example,silence\n\
+                good.example,noop\nx.spam.example,\nb*d.example,suspend\n";
+    for (flags, hosts) in [
+        ("--skip-invalid", "spam.example"),
+        ("--skip-invalid --severity silence", "xn--bcher-kva.example"),
+        ("--skip-invalid --severity suspend,noop", "spam.example good.example"),
+        ("--skip-invalid --severity suspend --severity empty", "spam.example x.spam.example"),
+        (
+            "--skip-invalid --severity any",
+            "spam.example xn--bcher-kva.example good.example x.spam.example",
+        ),
+    ] {
+        let done = place.run(list, &format!("{flags} --dry-run --json"))?;
+        assert_eq!(subjects(&done)?.join(" "), hosts, "{flags}: {done:?}");
+    }
+    let allow = place.folder.path().join("allow.csv");
+    fs::write(&allow, "domain,severity\nSpam.example,silence\nnobody.example,\n")?;
+    let allow = format!("--allow-file {} --skip-invalid", allow.display());
+    let done = place.run(list, &format!("{allow} --severity any --dry-run --json"))?;
+    assert_eq!(
+        subjects(&done)?,
+        ["xn--bcher-kva.example", "good.example", "x.spam.example"],
+        "{done:?}"
+    );
+    let done = place.run_on_input(list, &format!("{allow} --severity suspend --yes"))?;
+    insta::assert_snapshot!(done.transcript(), @"
+    err| error: the standard input contains no host that is taken; skipped: 1 silence, 1 noop, 1 allowed, 1 obfuscated or wildcard, 1 invalid
+    err| Nothing was queued.
+    exit 2
+    ");
+    // An allowed host would be hit through its parent.
+    fs::write(place.folder.path().join("allow.csv"), "x.spam.example\n")?;
+    let done = place.run_on_input(list, &format!("{allow} --include-subdomains --yes"))?;
+    insta::assert_snapshot!(done.transcript(), @"
+    err| error: the standard input is not accepted:
+    err|   line 2: spam.example with its sub-domains would include x.spam.example, which --allow-file takes out
+    err| Nothing was queued.
+    exit 2
+    ");
+    for flags in
+        ["--allow-file -", "--allow-file /dev/null", "--allow-file /nowhere/x", "spam.example"]
+    {
+        let done = place.run_on_input("spam.example\n", &format!("{flags} --yes"))?;
+        assert_eq!((done.stdout.as_str(), done.code), ("", 2), "{flags}: {done:?}");
+    }
+    for flags in
+        ["--severity suspend", "--format plain", "--skip-invalid", "--allow-file /dev/null"]
+    {
+        let line = format!("user deactivate_all_from_instance spam.example {flags} --yes");
+        assert_eq!(place.fixture.run(&line)?.code, 2, "{flags}");
+    }
+    assert!(before == place.fixture.rows().await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_list_says_is_in_the_reason_of_each_run() -> Result<()> {
+    let place = Place::new(Flavour::Pleroma).await?;
+    let list = "domain,severity,public_comment,tags\nspam.example,suspend,\"spam\nbots\",csam\n\
+                b\u{fc}cher.example,suspend,,\n";
+    let words = [
+        "user",
+        "deactivate_all_from_instance",
+        "--hosts-file",
+        "-",
+        "--yes",
+        "--reason",
+        "weekly list",
+    ];
+    assert_eq!(place.fixture.ostrakon.run_with_input(&words, list)?.code, 0);
+    let (_, ledger) = place.fixture.rows().await?;
+    let mut reasons: Vec<_> =
+        ledger.iter().filter(|row| row["payload"].is_object()).map(|row| &row["reason"]).collect();
+    reasons.sort_by_key(|reason| reason.to_string());
+    assert_eq!(reasons, ["weekly list", "weekly list: spam bots; csam"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_shows_what_each_host_is_to_our_people() -> Result<()> {
+    for flavour in FLAVOURS {
+        let place = Place::new(flavour).await?;
+        let world = &place.fixture.world;
+        let [bob, carol, gone] =
+            [world.local("bob").await?, world.local("carol").await?, world.local("gone").await?];
+        let [first, second, below] = [
+            world.remote("e", "spam.example").await?,
+            world.remote("f", "spam.example").await?,
+            world.remote("g", "y.spam.example").await?,
+        ];
+        for (follower, followed) in
+            [(&bob, &first), (&bob, &second), (&carol, &first), (&bob, &below), (&gone, &second)]
+        {
+            follower.follows(followed).await?;
+        }
+        gone.is_deactivated().await?;
+        for (flags, expected) in [
+            ("", [(4, 2, 5, 2), (1, 1, 1, 0), (1, 0, 1, 0), (0, 0, 0, 0)]),
+            ("--include-subdomains", [(6, 2, 7, 0), (1, 1, 1, 0), (1, 0, 1, 0), (0, 0, 0, 0)]),
+        ] {
+            let list = "spam.example\ny.spam.example\nbücher.example\nnobody.example";
+            let shown = objects(&place.run(list, &format!("{flags} --dry-run --json"))?)?;
+            let figures: Vec<_> = shown.iter().map(|object| object["figures"].clone()).collect();
+            let expected = expected.map(|(accounts, followers, relations, below)| {
+                serde_json::json!({
+                    "accounts": accounts,
+                    "followers": followers,
+                    "relations": relations,
+                    "subdomain_accounts": below,
+                })
+            });
+            assert_eq!(figures, expected, "{flavour} {flags}");
+        }
+    }
+    Ok(())
+}
