@@ -117,13 +117,13 @@ impl Command {
         use user::Command as User;
         match self {
             Self::Actions(_)
-            | Self::Select(_)
             | Self::Metrics
             | Self::Config(_)
             | Self::Runs(Runs::List(_) | Runs::Show(_) | Runs::Watch(_))
             | Self::User(User::List(_) | User::Show(_) | User::Invites | User::ConvertId(_)) => {
                 "Nothing was changed."
             }
+            Self::Select(options) if options.only_reads() => "Nothing was changed.",
             _ => "What was done stays done; see: ostrakon actions, ostrakon runs list",
         }
     }

@@ -10,6 +10,7 @@ mod inline;
 mod interrupts;
 mod planned;
 mod run_view;
+mod selection;
 #[cfg(test)]
 mod tests;
 mod triage;
@@ -23,6 +24,9 @@ pub(crate) use inline::{InlineEvent, run_inline};
 pub(crate) use interrupts::{Interrupts, Stop};
 pub(crate) use planned::{Planned, plan};
 pub(crate) use run_view::RunView;
+pub(crate) use selection::{
+    Changed, Frozen, drop_selection, edit_selection, find_selection, load_selection, save_selection,
+};
 pub(crate) use triage::{Triage, may_take_over, triage, unfinished};
 pub(crate) use watch::{Watch, WatchEvent};
 

@@ -87,7 +87,7 @@ pub use registration::{
 pub use roles::{Role, is_last_admin, set_role};
 pub use selection::{
     AccountName, CannotSelect, Selected, SelectedAccount, Selectors, count_local_accounts, digest,
-    find_named, select_accounts,
+    find_named, matching_accounts, no_longer_matching, select_accounts,
 };
 pub use server::{
     Configuration, FederationSettings, OnlyRead, Refresh, Search, Server, ServerSettings, open,

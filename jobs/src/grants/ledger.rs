@@ -20,6 +20,10 @@ pub(super) const LEDGER: &[Right] = rights! {
         update "replies_before replies_lost quotes_before quotes_lost", delete "";
     "ostrakon.delivery_schedule": select "", update "second taken";
     "ostrakon.instance_accounts": select "", insert "", update "refresh_due", delete "";
+    "ostrakon.selections": select "",
+        insert "name selectors digest accounts requested_by reason",
+        update "digest accounts edited_at", delete "";
+    "ostrakon.selection_accounts": select "", insert "", delete "";
     "ostrakon.workers": select "", insert "", update "seen_at", delete "";
     "ostrakon.actions": select "",
         insert "id command subject requested_by on_behalf_of reason detail";

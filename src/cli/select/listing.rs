@@ -19,6 +19,7 @@ const DIGITS: usize = 16;
 #[derive(Debug, Serialize)]
 pub(super) struct Summary<'a> {
     pub(super) command: &'static str,
+    pub(super) selection: Option<&'a str>,
     pub(super) accounts: usize,
     pub(super) local: i64,
     pub(super) remote: i64,
@@ -31,7 +32,7 @@ pub(super) struct Summary<'a> {
 
 /// Account as a JSON object.
 #[derive(Debug, Serialize)]
-struct Account<'a> {
+pub(super) struct Account<'a> {
     command: &'static str,
     nickname: &'a str,
     id: String,
@@ -144,7 +145,7 @@ fn state(account: &SelectedAccount) -> String {
     words.join(", ")
 }
 
-fn object(account: &SelectedAccount) -> Account<'_> {
+pub(super) fn object(account: &SelectedAccount) -> Account<'_> {
     Account {
         command: "select",
         nickname: &account.nickname,

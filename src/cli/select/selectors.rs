@@ -101,7 +101,7 @@ impl SelectorOptions {
     /// Checks the flags, and reads the file; `None` without any selector.
     pub(in crate::cli) fn read(&self, scope: ScopeOptions) -> Result<Option<Typed>, Failure> {
         let mut selectors = self.selectors(scope);
-        let is_empty = selectors.is_empty() && self.from_file.is_none();
+        let is_empty = selectors.is_empty();
         if let Some(contradiction) = self.contradiction(scope) {
             return Err(Failure::Usage(format!("{contradiction}\nNothing was changed.")));
         }
@@ -136,6 +136,7 @@ impl SelectorOptions {
             reason_has: self.reason_has.clone(),
             post_has: self.post_has.clone(),
             exclude_followed: self.exclude_followed,
+            from_file: self.from_file.is_some(),
             ids: None,
         }
     }

@@ -16,6 +16,7 @@ mod parked;
 mod read;
 mod release_to_newer;
 mod run;
+mod selection;
 mod set_back;
 mod throttle;
 mod wait;
@@ -37,6 +38,11 @@ pub use read::{
     try_exclusive, unfinished_among,
 };
 pub use run::{Control, Run};
+pub use selection::{
+    FrozenAccount, NewSelection, Selection, add_to_selection, drop_selection, find_selection,
+    frozen_accounts, lock_selection, new_selection, remove_from_selection, selections,
+    sum_up_selection,
+};
 pub use throttle::set_speed;
 pub use workers::{Worker, alive, forget, seen};
 

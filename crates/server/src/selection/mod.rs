@@ -1,5 +1,6 @@
 //! Accounts that match selectors, such as the date of their creation (docs/semantics.md 13).
 
+mod change;
 mod names;
 
 use std::fmt::Write as _;
@@ -11,6 +12,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::{Server, dialect::LastUse, dialect_sql};
+pub use change::no_longer_matching;
 pub use names::{AccountName, find_named};
 
 /// Conditions on accounts; all that are set must hold.
@@ -66,8 +68,11 @@ pub struct Selectors {
     /// No local account follows it.
     #[serde(skip_serializing_if = "is_false")]
     pub exclude_followed: bool,
-    /// Only these accounts.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Named in a file.
+    #[serde(skip_serializing_if = "is_false")]
+    pub from_file: bool,
+    /// Only these accounts: not stored, since the list of a selection has them.
+    #[serde(skip)]
     pub ids: Option<Vec<Uuid>>,
 }
 
@@ -174,12 +179,25 @@ impl Selectors {
     }
 }
 
-/// Finds the accounts that match; reads only.
+/// Finds the accounts that match, except staff; reads only.
 pub async fn select_accounts(
     db: &mut PgConnection,
     server: &Server,
     selectors: &Selectors,
 ) -> sqlx::Result<Selected> {
+    let mut accounts = matching_accounts(db, server, selectors).await?;
+    let all = accounts.len();
+    accounts.retain(|account| !account.staff);
+    let staff = i64::try_from(all - accounts.len()).unwrap_or(i64::MAX);
+    Ok(Selected { accounts, staff })
+}
+
+/// Finds the accounts that match, staff included; reads only.
+pub async fn matching_accounts(
+    db: &mut PgConnection,
+    server: &Server,
+    selectors: &Selectors,
+) -> sqlx::Result<Vec<SelectedAccount>> {
     let (whole, before_at): (Vec<&String>, Vec<&String>) =
         selectors.nicknames.iter().partition(|pattern| pattern.contains('@'));
     let patterns = |globs: Vec<&String>| -> Vec<String> {
@@ -189,7 +207,7 @@ pub async fn select_accounts(
     let (mails, below_mails) = domains(&selectors.email_domains, selectors.include_subdomains);
     let has_nicknames = !selectors.nicknames.is_empty();
     let sql = dialect_sql!(server, include_str!("select.sql"));
-    let mut accounts: Vec<SelectedAccount> = sqlx::query_as(sql)
+    sqlx::query_as(sql)
         .bind(selectors.local)
         .bind(naive(selectors.created_from))
         .bind(naive(selectors.created_before))
@@ -210,11 +228,7 @@ pub async fn select_accounts(
         .bind(selectors.exclude_followed)
         .bind(selectors.post_has.as_deref().map(in_html))
         .fetch_all(db)
-        .await?;
-    let all = accounts.len();
-    accounts.retain(|account| !account.staff);
-    let staff = i64::try_from(all - accounts.len()).unwrap_or(i64::MAX);
-    Ok(Selected { accounts, staff })
+        .await
 }
 
 /// Number of accounts of this server, without its own service accounts: what a share of them is
@@ -309,7 +323,7 @@ mod tests {
     fn selectors_are_empty_or_read_as_written() {
         let subdomains = Selectors { include_subdomains: true, ..Selectors::default() };
         assert!(Selectors::default().is_empty() && subdomains.is_empty());
-        let selectors = Selectors { never_posted: true, ids: Some(vec![]), ..subdomains };
+        let selectors = Selectors { never_posted: true, from_file: true, ..subdomains };
         assert!(!selectors.is_empty());
         let written = serde_json::to_value(&selectors).unwrap_or_default();
         assert_eq!(serde_json::from_value::<Selectors>(written).ok(), Some(selectors));

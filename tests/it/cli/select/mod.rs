@@ -1,6 +1,7 @@
 //! `ostrakon select`: each selector finds the accounts that another query finds, by id.
 
 mod refused;
+mod saved;
 
 use std::collections::BTreeSet;
 
