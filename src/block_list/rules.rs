@@ -74,7 +74,7 @@ pub(super) fn take_any(
     let mut taking = Taking::new(rules);
     for row in rows {
         match row {
-            Ok(row) => taking.row(row)?,
+            Ok(row) => taking.row(&row)?,
             Err((place, reason)) => taking.unread(place, reason, false),
         }
     }
@@ -138,8 +138,8 @@ impl<'a> Taking<'a> {
         }
     }
 
-    fn row(&mut self, row: Row) -> Result<(), Fault> {
-        if is_canary(&row) {
+    fn row(&mut self, row: &Row) -> Result<(), Fault> {
+        if is_canary(row) {
             self.skipped.canary += 1;
             return Ok(());
         }
@@ -153,7 +153,7 @@ impl<'a> Taking<'a> {
                 return Ok(());
             }
         };
-        if !self.is_wanted(&row) {
+        if !self.is_wanted(row) {
             return Ok(());
         }
         if self.rules.allowed.contains(&host) {
@@ -194,8 +194,8 @@ impl<'a> Taking<'a> {
         false
     }
 
-    fn add(&mut self, row: Row, host: Host) -> Result<(), Fault> {
-        let comment = comment::of(&row);
+    fn add(&mut self, row: &Row, host: Host) -> Result<(), Fault> {
+        let comment = comment::of(row);
         if let Some(at) = self.seen.get(&host) {
             self.skipped.duplicate += 1;
             if let Some(entry) = self.entries.get_mut(*at) {

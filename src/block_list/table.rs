@@ -84,7 +84,7 @@ pub(super) fn rows(text: &[u8]) -> Result<Rows, Fault> {
     };
     let lacks_severities = columns.severity.is_none();
     let rows = rows.into_iter().filter_map(|row| match row {
-        Ok((place, cells)) => columns.row(place, cells).transpose(),
+        Ok((place, cells)) => columns.row(place, &cells).transpose(),
         Err(bad) => Some(Err(bad)),
     });
     Ok(Rows { rows: rows.collect(), lacks_severities })
@@ -113,10 +113,10 @@ fn cells_of(text: &[u8], delimiter: u8) -> Vec<String> {
 
 /// Columns by their names.
 fn named(header: &[String], line: usize) -> Result<Columns, Fault> {
-    let names = names(header);
+    let header = names(header);
     let among = |known: &[&str]| -> Vec<usize> {
-        let named = names.iter().enumerate().filter(|(_, name)| known.contains(&name.as_str()));
-        named.map(|(column, _)| column).collect()
+        let found = header.iter().enumerate().filter(|(_, name)| known.contains(&name.as_str()));
+        found.map(|(column, _)| column).collect()
     };
     let one = |known: &[&str], what: &str| match among(known).as_slice() {
         [] => Ok(None),
@@ -133,7 +133,7 @@ fn named(header: &[String], line: usize) -> Result<Columns, Fault> {
         severity: one(&SEVERITY, "severities")?,
         comments: among(&COMMENTS),
         labels: among(&LABELS),
-        named: Some(names.len()),
+        named: Some(header.len()),
     })
 }
 
@@ -172,10 +172,10 @@ fn is_boolean(cell: &str) -> bool {
 
 impl Columns {
     /// Row with these cells; none for a line that names the columns again.
-    fn row(&self, place: Place, cells: Vec<String>) -> Result<Option<Row>, (Place, String)> {
+    fn row(&self, place: Place, cells: &[String]) -> Result<Option<Row>, (Place, String)> {
         let host = cells.get(self.host).map(String::as_str).unwrap_or_default();
         if HOST.contains(&names(&[host.to_owned()]).concat().as_str()) {
-            return self.again(place, &cells);
+            return self.again(place, cells);
         }
         let number = cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1);
         if let Some(named) = self.named.filter(|named| number > *named) {

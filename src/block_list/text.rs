@@ -36,7 +36,7 @@ fn refused(bytes: &[u8]) -> Option<String> {
     }
     if let Some(nul) = nul {
         let before = bytes.get(..nul).unwrap_or_default();
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = lines(before).count();
         return Some(format!("is not a text: it has a NUL byte in line {line}"));
     }
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
