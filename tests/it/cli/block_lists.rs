@@ -154,7 +154,7 @@ async fn what_a_list_says_is_in_the_reason_of_each_run() -> Result<()> {
     let (_, ledger) = place.fixture.rows().await?;
     let mut reasons: Vec<_> =
         ledger.iter().filter(|row| row["payload"].is_object()).map(|row| &row["reason"]).collect();
-    reasons.sort_by_key(|reason| reason.to_string());
+    reasons.sort_by_key(ToString::to_string);
     assert_eq!(reasons, ["weekly list", "weekly list: spam bots; csam"]);
     Ok(())
 }
