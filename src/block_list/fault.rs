@@ -1,5 +1,7 @@
 //! Reasons why a file is not accepted.
 
+use serde::{Serialize, Serializer};
+
 use super::Place;
 use crate::numbers::counted;
 
@@ -59,4 +61,11 @@ impl Bad {
         }
         format!("{named} is not accepted:\n{}\nNothing was queued.", lines.join("\n"))
     }
+}
+
+/// Serialises the first rejected rows, each as `line 3: why`.
+pub(super) fn as_list<S: Serializer>(bad: &Bad, serializer: S) -> Result<S::Ok, S::Error> {
+    let lines: Vec<String> =
+        bad.first.iter().map(|(place, reason)| format!("{place}: {reason}")).collect();
+    lines.serialize(serializer)
 }

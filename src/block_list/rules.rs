@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use ostrakon_jobs::deactivate_instance::Host;
+use serde::Serialize;
 
 use super::{
     Entry, HOSTS_MAX, Severities, comment,
-    fault::{Bad, Fault},
+    fault::{self, Bad, Fault},
     row::{Place, Row, Stated},
     severity::Severity,
 };
@@ -33,7 +34,7 @@ pub(crate) struct Rules {
 }
 
 /// Number of rows that are not taken, by reason.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Skipped {
     /// Rows of severity `suspend`, when others are wanted.
     pub(crate) suspend: i64,
@@ -54,6 +55,7 @@ pub(crate) struct Skipped {
     /// Other rows that cannot be read.
     pub(crate) invalid: i64,
     /// First rows that cannot be read, obfuscated ones included.
+    #[serde(serialize_with = "fault::as_list")]
     pub(crate) unread: Bad,
 }
 

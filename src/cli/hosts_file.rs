@@ -8,10 +8,13 @@ use std::{
 };
 
 use ostrakon_jobs::deactivate_instance::Host;
+use serde_json::json;
 
 use super::{Failure, Output};
 use crate::{
-    block_list::{self, Bad, BlockList, Entry, FILE_MAX, Fault, Format, Rules, Severities},
+    block_list::{
+        self, Bad, BlockList, Entry, FILE_MAX, Fault, Format, Rules, Severities, Skipped,
+    },
     numbers::counted,
 };
 
@@ -82,7 +85,7 @@ impl HostsFileOptions {
         let list = block_list::read(&bytes, self.format, &rules);
         let list = list.map_err(|fault| refused(&named, &fault))?;
         tell(&named, &list, output);
-        Ok(HostsFile { named, entries: list.entries })
+        Ok(HostsFile { named, entries: list.entries, skipped: list.skipped })
     }
 
     fn severities(&self) -> Severities {
@@ -118,13 +121,19 @@ pub(in crate::cli) struct HostsFile {
     /// Name of the file in messages.
     named: String,
     entries: Vec<Entry>,
+    skipped: Skipped,
 }
 
 impl HostsFile {
+    /// Prints in JSON how many hosts are taken, and how many rows are left out.
+    pub(in crate::cli) fn show(&self, output: Output) {
+        output.object(&json!({ "hosts": self.entries.len(), "skipped": self.skipped }));
+    }
+
     /// Returns the hosts, with what the list says about each, if none is refused. `refuse` gives the
     /// reason for refusing a host, beyond what the file alone shows.
     pub(in crate::cli) fn accept(
-        self,
+        &self,
         refuse: impl Fn(&Host) -> Option<String>,
     ) -> Result<Vec<(Host, Option<String>)>, Failure> {
         let mut bad = Bad::default();
@@ -134,7 +143,8 @@ impl HostsFile {
             }
         }
         if bad.is_empty() {
-            return Ok(self.entries.into_iter().map(|entry| (entry.host, entry.comment)).collect());
+            let entry = |entry: &Entry| (entry.host.clone(), entry.comment.clone());
+            return Ok(self.entries.iter().map(entry).collect());
         }
         Err(Failure::Refused(bad.tell(&self.named)))
     }

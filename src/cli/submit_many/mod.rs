@@ -1,6 +1,7 @@
 //! A run for each entry of a list: one plan, one question, one transaction and, if Redis carries the
 //! notifications, one connection to it.
 
+mod preview;
 mod wait_all;
 
 use ostrakon_engine::{Count, PlanSummary};
@@ -43,8 +44,13 @@ pub(super) async fn submit(
     }
     session.require_ledger().await?;
     let notifier = required_notifier(session, options).await?;
-    let plan = together(server, &sorted.to_do);
+    let plan = together(server, &sorted.to_do, NOTES);
     let is_heavy = sorted.to_do.iter().any(|planned| planned.job.is_heavy());
+    if is_heavy && !options.yes {
+        for line in preview::lines(&sorted.to_do, ROWS) {
+            Output::attention(line);
+        }
+    }
     confirm_all(&title(&sorted.to_do), is_heavy, &plan, server, options.yes, output)?;
     tell(&sorted, output);
     if long_jobs_here(session, options, output).await? {
@@ -93,12 +99,20 @@ fn tell(sorted: &Triage, output: Output) {
         output.note(format!("{subject}: run {} ({}) is already {}", run.id, run.job, run.status));
         output.object(&RunView::of(run));
     }
+    let unknown_hosts = sorted.unknown.iter().map(|(planned, _)| planned);
+    let unknown_hosts = unknown_hosts.filter(|planned| planned.figures.is_some());
+    if let Some(line) = preview::unknown_line(unknown_hosts) {
+        output.note(line);
+    }
     for (planned, unknown) in &sorted.unknown {
-        output.note(unknown.clone());
+        if planned.figures.is_none() {
+            output.note(unknown.clone());
+        }
         output.object(&RunView::unknown(planned.job.name(), planned.job.subject(), unknown));
     }
     for planned in &sorted.nothing {
-        for line in &planned.done {
+        // Hosts are counted, not named: a list has thousands of them.
+        for line in planned.done.iter().filter(|_| planned.figures.is_none()) {
             output.result(line);
         }
         output.object(&RunView::nothing_to_do(planned.job.name(), planned.job.subject()));
@@ -142,8 +156,8 @@ fn title(list: &[Planned]) -> String {
     format!("{name} for {}", counted(number, "hosts"))
 }
 
-/// Sum of the plans of a list.
-fn together(server: &Server, list: &[Planned]) -> PlanSummary {
+/// Sum of the plans of a list, with at most some of their notes.
+fn together(server: &Server, list: &[Planned], most_notes: usize) -> PlanSummary {
     let mut counts: Vec<Count> = Vec::new();
     for count in list.iter().flat_map(|planned| &planned.plan.counts) {
         match counts.iter_mut().find(|sum| sum.kind == count.kind) {
@@ -154,29 +168,52 @@ fn together(server: &Server, list: &[Planned]) -> PlanSummary {
     let total: i64 = counts.iter().map(|count| count.items).sum();
     let mut notes: Vec<String> =
         list.iter().flat_map(|planned| planned.plan.notes.iter().cloned()).collect();
-    // A list of any length has to fit on one screen.
-    if notes.len() > NOTES {
-        let more = notes.len() - NOTES;
-        notes.truncate(NOTES);
+    if notes.len() > most_notes {
+        let more = notes.len() - most_notes;
+        notes.truncate(most_notes);
         notes.push(format!("{more} more such notes; --dry-run shows them all"));
     }
     notes.extend(stale_note(server, "counters of local accounts").filter(|_| total > 0));
     PlanSummary { counts, notes, total, cursor: serde_json::Value::Null }
 }
 
-/// Maximum number of notes shown before a question.
-const NOTES: usize = 5;
+/// Maximum number of notes, and of rows of a table, shown before a question: a list of any length has to
+/// fit on one screen.
+const NOTES: usize = 2;
+const ROWS: usize = 6;
 
 /// Shows the plan of each job of a list, and the combined plan.
 fn show(server: &Server, list: &[Planned], output: Output) {
-    for planned in list {
-        let mut plan = planned.plan.clone();
-        plan.notes.splice(0..0, planned.unknown.clone());
-        show_plan(&planned.job, &plan, planned.figures, server, output);
+    let is_of_hosts = list.iter().any(|planned| planned.figures.is_some());
+    if is_of_hosts && !output.json {
+        show_hosts(list, output);
+    } else {
+        for planned in preview::sorted(list) {
+            let mut plan = planned.plan.clone();
+            plan.notes.splice(0..0, planned.unknown.clone());
+            show_plan(&planned.job, &plan, planned.figures, server, output);
+        }
     }
     output.note(format!("Together, {} would touch:", title(list)));
-    for line in plan_lines(&together(server, list)) {
+    for line in plan_lines(&together(server, list, usize::MAX)) {
         output.note(line);
     }
     end_dry_run(server, output);
+}
+
+/// Shows the hosts of a list: a row for each that needs work, and a line for all others of a kind.
+fn show_hosts(list: &[Planned], output: Output) {
+    for line in preview::lines(list, usize::MAX) {
+        output.result(line);
+    }
+    let is_known = |planned: &&Planned| planned.unknown.is_none();
+    let nothing = list.iter().filter(is_known).filter(|planned| planned.plan.total == 0).count();
+    if nothing > 0 {
+        let hosts = counted(i64::try_from(nothing).unwrap_or(i64::MAX), "hosts");
+        output.result(format!("Nothing to do for {hosts}."));
+    }
+    let unknown = list.iter().filter(|planned| planned.unknown.is_some());
+    if let Some(line) = preview::unknown_line(unknown) {
+        output.result(line);
+    }
 }

@@ -75,6 +75,9 @@ async fn run_all(options: &Options, session: &Session, output: Output) -> Result
         let refused = job(options, host.clone(), None).refuse_own(&server);
         refused.err().map(|refused| refused.to_string())
     })?;
+    if options.submit.dry_run {
+        list.show(output);
+    }
     let (hosts, comments): (Vec<_>, Vec<_>) = hosts.into_iter().unzip();
     let jobs: Vec<_> = hosts.into_iter().map(|host| job(options, host, staff)).collect();
     let plans = {

@@ -7,13 +7,13 @@ use testkit::{Done, Flavour};
 
 use super::{
     FLAVOURS,
-    hosts_file::{Place, objects},
+    hosts_file::{Place, objects, plans},
 };
 
 /// Hosts that a dry run names, in their order.
 fn subjects(done: &Done) -> Result<Vec<String>> {
-    let objects = objects(done)?;
-    Ok(objects.iter().filter_map(|plan| plan["subject"].as_str().map(str::to_owned)).collect())
+    let plans = plans(done)?;
+    Ok(plans.iter().filter_map(|plan| plan["subject"].as_str().map(str::to_owned)).collect())
 }
 
 /// Lists as other programs write them. Each names the same two hosts, and one that is only silenced.
@@ -182,7 +182,7 @@ async fn a_list_shows_what_each_host_is_to_our_people() -> Result<()> {
             ("--include-subdomains", [(6, 2, 7, 0), (1, 1, 1, 0), (1, 0, 1, 0), (0, 0, 0, 0)]),
         ] {
             let list = "spam.example\ny.spam.example\nbücher.example\nnobody.example";
-            let shown = objects(&place.run(list, &format!("{flags} --dry-run --json"))?)?;
+            let shown = plans(&place.run(list, &format!("{flags} --dry-run --json"))?)?;
             let figures: Vec<_> = shown.iter().map(|object| object["figures"].clone()).collect();
             let expected = expected.map(|(accounts, followers, relations, below)| {
                 serde_json::json!({
@@ -195,5 +195,107 @@ async fn a_list_shows_what_each_host_is_to_our_people() -> Result<()> {
             assert_eq!(figures, expected, "{flavour} {flags}");
         }
     }
+    Ok(())
+}
+
+/// Hosts that most of our people follow come first; each other kind is one line.
+#[tokio::test]
+async fn hosts_are_shown_by_how_many_of_our_people_follow_them() -> Result<()> {
+    let place = Place::new(Flavour::Pleroma).await?;
+    let world = &place.fixture.world;
+    let long = format!("{}.example", "long-name-of-a-host".repeat(3));
+    let mut list = ["nobody.example", "nobody.example", "spam.example"].map(str::to_owned).to_vec();
+    for number in 0..12 {
+        world
+            .remote("a", &format!("h{number}.example"))
+            .await?
+            .follows(&world.local(&format!("l{number}")).await?)
+            .await?;
+        list.extend([format!("h{number}.example"), format!("n{number}.example")]);
+    }
+    let [bob, carol] = [world.local("bob").await?, world.local("carol").await?];
+    let far = world.remote("f", &long).await?;
+    bob.follows(&far).await?;
+    carol.follows(&far).await?;
+    bob.follows(&world.remote("f", "y.example").await?).await?;
+    let gone = world.remote("g", "gone.example").await?;
+    gone.is_deactivated().await?;
+    list.extend([long, "y.example".to_owned(), "gone.example".to_owned()]);
+    let list = list.join("\n");
+    let before = place.fixture.rows().await?;
+    let done = place.run_on_input(&list, "--dry-run")?;
+    let wide = done.stdout.lines().filter(|line| line.chars().count() > 80);
+    assert_eq!(wide.collect::<Vec<_>>(), [""; 0]);
+    insta::assert_snapshot!(done.transcript(), @"
+    out|    FOLLOWED BY  ACCOUNTS  RELATIONS  HOST
+    out| *            2         1          2
+    out|     long-name-of-a-hostlong-name-of-a-hostlong-name-of-a-host.example
+    out| *            1         1          1  y.example
+    out|              0         2          2  spam.example
+    out|              0         1          1  h0.example
+    out|              0         1          1  h1.example
+    out|              0         1          1  h2.example
+    out|              0         1          1  h3.example
+    out|              0         1          1  h4.example
+    out|              0         1          1  h5.example
+    out|              0         1          1  h6.example
+    out|              0         1          1  h7.example
+    out|              0         1          1  h8.example
+    out|              0         1          1  h9.example
+    out|              0         1          1  h10.example
+    out|              0         1          1  h11.example
+    out| * People of this server follow accounts of 2 hosts.
+    out| Nothing to do for 1 host.
+    out| Unknown here: 13 hosts (nobody.example, n0.example, n1.example, …).
+    out| Server: Pleroma 2.7 to 2.9.
+    out| Nothing was changed.
+    err| the standard input: 29 hosts; skipped: 1 duplicate.
+    err| Together, deactivate_instance for 29 hosts would touch:
+    err|   16 accounts
+    err|   14 follow relations
+    err|    3 relations of local followers
+    err|   14 account reloads
+    err|   note: 1 account of sub-domains of spam.example left alone: add --include-subdomains to deactivate them as well
+    exit 0
+    ");
+    let done = place.run_on_input(&list, "")?;
+    insta::assert_snapshot!(done.transcript(), @"
+    err| the standard input: 29 hosts; skipped: 1 duplicate.
+    err| Listed hosts that need work: 15; already queued: 0; nothing to do: 1; unknown: 13.
+    err|    FOLLOWED BY  ACCOUNTS  RELATIONS  HOST
+    err| *            2         1          2
+    err|     long-name-of-a-hostlong-name-of-a-hostlong-name-of-a-host.example
+    err| *            1         1          1  y.example
+    err|              0         2          2  spam.example
+    err|              0         1          1  h0.example
+    err|              0         1          1  h1.example
+    err|              0         1          1  h2.example
+    err| 9 more; --dry-run shows all
+    err| * People of this server follow accounts of 2 hosts.
+    err| deactivate_instance for 15 hosts will touch:
+    err|   16 accounts
+    err|   14 follow relations
+    err|    3 relations of local followers
+    err|   14 account reloads
+    err|   note: 1 account of sub-domains of spam.example left alone: add --include-subdomains to deactivate them as well
+    err| Server: Pleroma 2.7 to 2.9.
+    err| error: this cannot be undone, and there is no terminal to ask on: add --yes to do it, or --dry-run to only look
+    err| Nothing was changed.
+    exit 4
+    ");
+    assert!(done.transcript().lines().count() <= 24);
+    let lists = objects(&place.run(
+        "a.example,suspend\nb.example,silence\n*.c.example,suspend\na.example,suspend\n",
+        "--dry-run --json --skip-invalid",
+    )?)?;
+    assert_eq!(
+        lists[0],
+        serde_json::json!({"hosts": 1, "skipped": {
+            "suspend": 0, "silence": 1, "noop": 0, "not_blocked": 0, "canary": 0, "duplicate": 1, "allowed": 0,
+            "obfuscated": 1, "invalid": 0,
+            "unread": ["line 3: \"*.c.example\" is a wildcard: name c.example, and add --include-subdomains"],
+        }})
+    );
+    assert!(before == place.fixture.rows().await?);
     Ok(())
 }

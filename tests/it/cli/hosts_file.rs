@@ -57,6 +57,14 @@ impl Place {
     }
 }
 
+/// Plans of a dry run, after the object about the list.
+pub(super) fn plans(done: &Done) -> Result<Vec<Value>> {
+    let mut objects = objects(done)?;
+    let list = objects.remove(0);
+    assert!(list["hosts"].as_u64() == Some(objects.len() as u64), "{list}");
+    Ok(objects)
+}
+
 pub(super) fn objects(done: &Done) -> Result<Vec<Value>> {
     Ok(done.stdout.lines().map(serde_json::from_str).collect::<serde_json::Result<_>>()?)
 }
@@ -70,7 +78,7 @@ async fn the_hosts_of_a_list_are_done_one_after_the_other() -> Result<()> {
         let place = Place::new(flavour).await?;
         let before = place.fixture.rows().await?;
         let plan = place.run(LIST, "--dry-run --json")?;
-        let counts: Vec<_> = objects(&plan)?
+        let counts: Vec<_> = plans(&plan)?
             .iter()
             .map(|plan| (plan["subject"].clone(), plan["total"].clone(), plan["notes"][0].clone()))
             .collect();
@@ -92,7 +100,10 @@ async fn the_hosts_of_a_list_are_done_one_after_the_other() -> Result<()> {
         let lines = "Deactivated all users of spam.example.\n\
                      Deactivated all users of xn--bcher-kva.example.\n";
         assert_eq!((done.stdout.as_str(), done.code), (lines, 0), "{flavour}: {done:?}");
-        assert!(done.stderr.contains(&format!("{nobody}\n")), "{flavour}: {done:?}");
+        assert!(
+            done.stderr.contains("Unknown here: 1 host (nobody.example).\n"),
+            "{flavour}: {done:?}"
+        );
         let off = ["a@spam.example", "b@spam.example", "c@bücher.example"];
         assert_eq!(place.inactive().await?, off, "{flavour}");
         let (_, ledger) = place.fixture.rows().await?;
@@ -115,7 +126,7 @@ async fn a_list_counts_as_each_of_its_hosts_alone() -> Result<()> {
         let place = Place::new(flavour).await?;
         for flags in ["", "--include-subdomains"] {
             let list = "spam.example\nbücher.example\ngood.example\nx.spam.example";
-            let together = objects(&place.run(list, &format!("{flags} --dry-run --json"))?)?;
+            let together = plans(&place.run(list, &format!("{flags} --dry-run --json"))?)?;
             for (host, mut listed) in list.lines().zip(together) {
                 // What the hosts are to our people is compared for a list only.
                 listed
@@ -212,8 +223,7 @@ async fn a_list_of_hosts_that_nobody_knows_is_not_done() -> Result<()> {
     let done = place.run_on_input("nobody.example\nexample.org\n", "--yes")?;
     insta::assert_snapshot!(done.transcript(), @"
     err| Listed hosts that need work: 0; already queued: 0; nothing to do: 0; unknown: 2.
-    err| no account of nobody.example is known here
-    err| no account of example.org is known here
+    err| Unknown here: 2 hosts (nobody.example, example.org).
     err| no account of any listed host is known here; nothing was done
     exit 3
     ");
@@ -230,6 +240,9 @@ async fn a_list_is_asked_about_once() -> Result<()> {
     insta::assert_snapshot!(done.transcript(), @"
     err| the standard input: 3 hosts; skipped: 1 duplicate.
     err| Listed hosts that need work: 2; already queued: 0; nothing to do: 0; unknown: 1.
+    err|   FOLLOWED BY  ACCOUNTS  RELATIONS  HOST
+    err|             0         2          2  spam.example
+    err|             0         1          1  xn--bcher-kva.example
     err| deactivate_instance for 2 hosts will touch:
     err|   3 accounts
     err|   3 follow relations
