@@ -11,6 +11,7 @@ mod grants;
 mod open_reports;
 mod orphans;
 pub mod prune_activities;
+pub mod prune_objects;
 pub mod repair_counters;
 mod server_queues;
 pub mod set_confirmation_for_all;
@@ -22,6 +23,7 @@ pub use delete_activities::DeleteActivities;
 pub use delete_user::DeleteUser;
 pub use grants::grants;
 pub use prune_activities::PruneActivities;
+pub use prune_objects::PruneObjects;
 pub use repair_counters::RepairCounters;
 pub use server_queues::ObanQueues;
 pub use set_confirmation_for_all::{ConfirmAll, UnconfirmAll};
@@ -37,4 +39,5 @@ any_job::jobs!(
     UnconfirmAll,
     RepairCounters,
     PruneActivities,
+    PruneObjects,
 );

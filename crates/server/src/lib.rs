@@ -68,7 +68,7 @@ pub use invite::{Invite, create_invite, list_invites, revoke_invites};
 pub use keys::{KeyError, KeyPair, generate_keys};
 pub use mfa::reset_mfa;
 pub use migrations::{Migrations, applied_migrations};
-pub use missing_indexes::missing_index_notes;
+pub use missing_indexes::{missing_index_notes, missing_object_index_notes};
 pub use moderation_log::{
     ModerationAction, Person, find_staff, log_moderation, log_moderation_for,
 };

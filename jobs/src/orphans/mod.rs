@@ -1,7 +1,7 @@
 //! Orphaned activities: those of other servers about something that is not here
 //! (docs/semantics.md 12.2). Two jobs delete them.
 
-mod sql;
+pub(crate) mod sql;
 
 use std::collections::BTreeSet;
 
@@ -179,8 +179,6 @@ impl Orphans {
             }
             meant = sqlx::query_scalar(sql::about(server))
                 .bind(self.singles)
-                .bind(self.lists)
-                .bind(server.dialect.prunes_reports)
                 .bind(reported)
                 .bind(gone.into_iter().collect::<Vec<_>>())
                 .bind(position.after)

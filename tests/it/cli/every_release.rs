@@ -40,6 +40,8 @@ const BATTERY: &[(&str, i32)] = &[
     ("repair counters --inline", 0),
     ("user deactivate_all_from_instance spam.example --yes --inline", 0),
     ("user delete_activities alice --yes --inline", 0),
+    ("prune objects --keep-threads --prune-orphaned-activities --yes --inline", 0),
+    ("prune objects --fix-replies-count --yes --inline", 0),
     ("prune activities --yes --inline", 0),
     ("user rm alice --thorough --yes --inline", 0),
     ("user rm carol --yes --inline", 0),

@@ -40,6 +40,7 @@ mod owner;
 mod parked;
 mod passwords;
 mod prune_activities;
+mod prune_objects;
 mod remote;
 mod repair;
 mod reported;

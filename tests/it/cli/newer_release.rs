@@ -13,7 +13,7 @@ const MIGRATION: &str =
 /// A change that matters: the column may hold what a removal has to empty.
 const DIARY: &str = "alter table users add diary text;";
 
-const READING: [&str; 8] = [
+const READING: [&str; 9] = [
     "user list",
     "user show alice",
     "user invites",
@@ -22,9 +22,10 @@ const READING: [&str; 8] = [
     "user deactivate_all_from_instance spam.example --dry-run",
     "repair counters --dry-run",
     "prune activities --dry-run",
+    "prune objects --dry-run",
 ];
 
-const WRITING: [&str; 15] = [
+const WRITING: [&str; 16] = [
     "user delete_activities alice --yes --inline",
     "user delete_activities alice --yes --queue",
     "user rm alice --yes --inline",
@@ -39,6 +40,7 @@ const WRITING: [&str; 15] = [
     "user invite",
     "repair counters --inline",
     "prune activities --yes --inline",
+    "prune objects --yes --inline",
     "migrate",
 ];
 

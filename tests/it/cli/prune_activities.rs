@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::Fixture;
 
 /// The original's query for activities with one object.
-const SINGLES: &str = "select a.id from activities a
+pub(super) const SINGLES: &str = "select a.id from activities a
     left join objects o on a.data ->> 'object' = o.data ->> 'id'
     left join activities a2 on a.data ->> 'object' = a2.data ->> 'id'
     left join users u on a.data ->> 'object' = u.ap_id
@@ -19,7 +19,7 @@ const SINGLES: &str = "select a.id from activities a
       and o.id is null and a2.id is null and u.id is null";
 
 /// For those with a list of objects.
-const PLEROMA_LISTS: &str = "select a.id from activities a
+pub(super) const PLEROMA_LISTS: &str = "select a.id from activities a
     join json_array_elements_text((a.data -> 'object')::json) as j on jsonb_typeof(a.data -> 'object') = 'array'
     left join objects o on j.value = o.data ->> 'id'
     left join activities a2 on j.value = a2.data ->> 'id'
@@ -27,7 +27,7 @@ const PLEROMA_LISTS: &str = "select a.id from activities a
     where not a.local
     group by a.id
     having max(o.data ->> 'id') is null and max(a2.data ->> 'id') is null and max(u.ap_id) is null";
-const AKKOMA_LISTS: &str = "select a.id from activities a
+pub(super) const AKKOMA_LISTS: &str = "select a.id from activities a
     join json_array_elements_text((a.data -> 'object')::json) as j on jsonb_typeof(a.data -> 'object') = 'array'
     left join objects o on j.value = o.data ->> 'id'
     left join activities a2 on j.value = a2.data ->> 'id'

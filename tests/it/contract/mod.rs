@@ -15,6 +15,7 @@ mod full_ledger;
 mod growth;
 mod plans;
 mod prune_activities;
+mod prune_objects;
 mod releases;
 mod repair_counters;
 mod set_confirmation_for_all;

@@ -10,10 +10,13 @@ mod releases;
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail, ensure};
+use chrono::Utc;
 use ostrakon_engine::Ended;
 use ostrakon_jobs::{
     AnyJob, ConfirmAll, DeactivateInstance, DeleteActivities, DeleteUser, PruneActivities,
-    RepairCounters, UnconfirmAll, deactivate_instance::Host,
+    PruneObjects, RepairCounters, UnconfirmAll,
+    deactivate_instance::Host,
+    prune_objects::{self, KeepFollowed},
 };
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
@@ -32,7 +35,7 @@ const SETTINGS: &str = "set enable_seqscan = off;
 
 /// Statements that read a whole table, once in a run: there is no index on the host of a nickname,
 /// nor on whether an account is local.
-const ONCE: [&str; 6] = [
+const ONCE: [&str; 7] = [
     "with named as materialized (",
     // The plan of `delete_user` reads whole tables too: for another admin, and for notifications.
     "as other_admin",
@@ -42,6 +45,8 @@ const ONCE: [&str; 6] = [
     "select id from public.users order by id desc limit 1",
     // Plan and recount of `prune_activities`.
     "with recursive orphaned as (",
+    // The same of `prune_objects`.
+    "doomed as materialized (",
 ];
 
 /// Statements that read more than [`ROWS`] rows on purpose.
@@ -66,7 +71,7 @@ const WALKS: [&str; 6] = [
 const ROWS: f64 = 2_500.0;
 
 /// The jobs below, and the jobs for a single account, which take one batch or a few.
-const LOOKED_AT: [&str; 9] = [
+const LOOKED_AT: [&str; 10] = [
     "delete_activities",
     "deactivate_instance",
     "delete_user",
@@ -74,6 +79,7 @@ const LOOKED_AT: [&str; 9] = [
     "unconfirm_all",
     "repair_counters",
     "prune_activities",
+    "prune_objects",
     "activate_user",
     "deactivate_user",
 ];
@@ -125,6 +131,30 @@ async fn repair_counters_is_planned_well() -> Result<()> {
 #[tokio::test]
 async fn prune_activities_is_planned_well() -> Result<()> {
     is_planned_well(PruneActivities::new(true, true, None).into()).await
+}
+
+/// Everything of other servers is old; threads go as a whole, or do not.
+fn prune_objects(keep_threads: bool) -> AnyJob {
+    let options = prune_objects::Options {
+        keep_threads,
+        keep_non_public: true,
+        keep_followed: KeepFollowed::Posts,
+        keep_pinned: true,
+        prune_orphaned_activities: true,
+        fix_replies_count: true,
+        limit: None,
+    };
+    PruneObjects::new(Utc::now(), options).into()
+}
+
+#[tokio::test]
+async fn prune_objects_is_planned_well() -> Result<()> {
+    is_planned_well(prune_objects(false)).await
+}
+
+#[tokio::test]
+async fn prune_objects_in_threads_is_planned_well() -> Result<()> {
+    is_planned_well(prune_objects(true)).await
 }
 
 fn delete_activities() -> AnyJob {

@@ -6,7 +6,7 @@ use testkit::{Database, Release};
 
 use super::{
     contract, contract_of_a_job_that_repeats, deactivate_instance, delete_activities, delete_user,
-    prune_activities, repair_counters, set_confirmation_for_all, switch_user,
+    prune_activities, prune_objects, repair_counters, set_confirmation_for_all, switch_user,
 };
 
 async fn database(name: &str) -> Result<Database> {
@@ -23,6 +23,7 @@ async fn all_jobs_keep_it_on(name: &str) -> Result<()> {
     switch_user::activation(database().await?).await?;
     contract(repair_counters::scenario(database().await?).await?).await?;
     contract(prune_activities::scenario(database().await?).await?).await?;
+    contract(prune_objects::scenario(database().await?, false).await?).await?;
     let confirm = ConfirmAll::new(None).into();
     contract(set_confirmation_for_all::scenario(database().await?, confirm).await?).await?;
     let unconfirm = UnconfirmAll::new(None).into();

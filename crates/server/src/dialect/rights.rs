@@ -83,7 +83,8 @@ impl Dialect {
 const SERVER: &[Right] = rights! {
     "public.schema_migrations": select "version";
     "public.activities": select "", insert "", delete "";
-    "public.objects": select "", insert "data inserted_at updated_at", update "data updated_at";
+    "public.objects": select "", insert "data inserted_at updated_at", update "data updated_at",
+        delete "";
     "public.following_relationships": select "",
         insert "follower_id following_id state inserted_at updated_at",
         update "updated_at", delete "";
@@ -140,7 +141,7 @@ const LEFTOVERS: &[Right] = rights! {
     "public.lists": select "ctid user_id", delete "";
     "public.markers": select "ctid user_id", delete "";
     "public.scheduled_activities": select "ctid user_id", delete "";
-    "public.bookmarks": select "ctid user_id activity_id", delete "";
+    "public.bookmarks": select "ctid id user_id activity_id", delete "";
     "public.bookmark_folders": select "ctid user_id", delete "";
     "public.chats": select "ctid user_id", delete "";
     "public.conversation_participation_recipient_ships": select "ctid user_id", delete "";
