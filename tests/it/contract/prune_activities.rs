@@ -13,13 +13,13 @@ async fn about(account: &Account, kind: &str, object: serde_json::Value) -> Resu
     Ok(())
 }
 
-/// A dozen accounts with activities about what is gone: likes, posts, a boost that is undone, an Undo
+/// Accounts with activities about what is gone: likes, posts, a boost that is undone, an Undo
 /// that came before its boost. Among others about what is here.
 pub(super) async fn scenario(database: Database) -> Result<Scenario> {
     let world = World::new(&database);
     let alice = world.local("neighbour_alice").await?;
     let post = alice.posts("here").public().create().await?;
-    for number in 0..12 {
+    for number in 0..4 {
         let far = world.remote(&format!("far{number}"), "far.example").await?;
         let gone = |what: &str| json!(format!("https://gone.example/{what}/{number}"));
         about(&far, "Undo", gone("late")).await?;
