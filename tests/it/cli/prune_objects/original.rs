@@ -56,23 +56,22 @@ fn objects(family: Family, wanted: &Wanted) -> String {
         conditions.push(format!("coalesce(o.data ->> 'id', '') not in {PINNED}"));
     }
     if wanted.keep_threads {
-        let mut having = format!(
+        let mut having = vec![format!(
             "max(a.updated_at) < {deadline} and not bool_or(a.local) and max(b.id::text) is null"
-        );
+        )];
         if wanted.keep_non_public {
-            having += &format!(
-                " and not bool_or(not {} and a.data ->> 'type' = 'Create')",
-                public("a.data")
-            );
+            let public = public("a.data");
+            having.push(format!("not bool_or(not {public} and a.data ->> 'type' = 'Create')"));
         }
         if wanted.keep_followed == "posts" {
-            having += &format!(
-                " and not bool_or(a.actor in {FOLLOWED} and a.data ->> 'type' in ('Create', 'Announce'))"
-            );
+            having.push(format!(
+                "not bool_or(a.actor in {FOLLOWED} and a.data ->> 'type' in ('Create', 'Announce'))"
+            ));
         }
         if wanted.keep_followed == "full" {
-            having += &format!(" and not bool_or(a.actor in {FOLLOWED})");
+            having.push(format!("not bool_or(a.actor in {FOLLOWED})"));
         }
+        let having = having.join(" and ");
         conditions.push(format!(
             "o.data ->> 'context' in (
                  select a.data ->> 'context' from activities a
