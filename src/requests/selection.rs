@@ -39,6 +39,8 @@ pub(crate) struct Changed {
     pub(crate) nickname: String,
     /// What has changed.
     pub(crate) reason: String,
+    /// The account now, unless it is gone or may never be selected.
+    pub(crate) account: Option<SelectedAccount>,
 }
 
 /// Freezes accounts under a name.
@@ -107,10 +109,11 @@ pub(crate) async fn load_selection(
                 deactivated += i64::from(frozen.active && !account.active);
                 accounts.push(account);
             }
-            (reason, _) => changed.push(Changed {
+            (reason, account) => changed.push(Changed {
                 id: frozen.account,
                 nickname: frozen.nickname.clone(),
                 reason: reason.unwrap_or_else(|| GONE.to_owned()),
+                account: account.filter(|account| !account.staff),
             }),
         }
     }

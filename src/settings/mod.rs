@@ -18,6 +18,7 @@ mod environment;
 mod error;
 mod federation;
 mod file;
+mod guard;
 mod hint;
 mod key;
 mod load;
@@ -50,8 +51,8 @@ pub(crate) use self::{
     worker::SIDE_CONNECTIONS,
 };
 use self::{
-    database::DatabaseSettings, key::Accepts, queue::Backend, queue::QueueSettings,
-    redis::RedisSettings, worker::WorkerSettings,
+    database::DatabaseSettings, guard::GuardSettings, key::Accepts, queue::Backend,
+    queue::QueueSettings, redis::RedisSettings, worker::WorkerSettings,
 };
 
 /// Default values, with the documentation of every key.
@@ -73,6 +74,7 @@ pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
         server::KEYS,
         registration::KEYS,
         federation::KEYS,
+        guard::KEYS,
         log::KEYS,
     ]
     .into_iter()
@@ -104,6 +106,8 @@ pub(crate) struct Settings {
     pub(crate) registration: RegistrationSettings,
     /// How other servers are notified.
     pub(crate) federation: FederationSettings,
+    /// What keeps a command from doing more than was meant.
+    pub(crate) guard: GuardSettings,
     /// What is logged, and in which format.
     pub(crate) log: LogSettings,
 }

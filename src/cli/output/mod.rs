@@ -88,6 +88,18 @@ impl Output {
         Some(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
+    /// Asks for a number; any other answer is a no. `None` without a terminal or in JSON mode.
+    pub(crate) fn ask_number(self, question: &str, number: i64) -> Option<bool> {
+        if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        write_stderr(&format!("{} ", plain(question)));
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        let typed = answer.trim().replace(',', "").parse::<i64>();
+        Some(read.is_ok() && typed == Ok(number))
+    }
+
     /// Asks on standard output, as the original does, and reads the answer from standard input,
     /// which may be a pipe. Returns an empty string if there is no answer.
     pub(crate) fn ask_on_stdout(question: &str) -> String {

@@ -95,7 +95,7 @@ pub(super) fn count_lines(summary: &Summary<'_>) -> Vec<String> {
 }
 
 /// The first accounts as a table.
-pub(super) fn sample_lines(accounts: &[SelectedAccount], sample: usize) -> Vec<String> {
+pub(in crate::cli) fn sample_lines(accounts: &[SelectedAccount], sample: usize) -> Vec<String> {
     if accounts.is_empty() || sample == 0 {
         return Vec::new();
     }

@@ -9,9 +9,11 @@ mod selectors;
 
 use ostrakon_server::{count_local_accounts, select_accounts};
 
-use self::{
-    listing::Summary,
-    selectors::{ScopeOptions, SelectorOptions, no_selector},
+use self::listing::Summary;
+pub(super) use self::{
+    listing::sample_lines,
+    saved::change_lines,
+    selectors::{ScopeOptions, SelectorOptions, Typed, no_selector},
 };
 use super::{Failure, Output};
 use crate::numbers::counted;

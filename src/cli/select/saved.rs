@@ -15,7 +15,7 @@ use crate::{
         output::{Stacked, fitting, table},
     },
     numbers::{counted, thousands},
-    requests::{self, Changed, Frozen},
+    requests::{self, Changed},
     session::Session,
 };
 
@@ -168,7 +168,11 @@ async fn show(
     for line in sample_lines(&frozen.accounts, options.sample) {
         output.result(line);
     }
-    for line in change_lines(&frozen, options.sample) {
+    if frozen.deactivated > 0 {
+        let deactivated = counted(frozen.deactivated, "accounts");
+        output.result(format!("Deactivated since, and still included: {deactivated}."));
+    }
+    for line in change_lines("left out", &frozen.changed, options.sample) {
         output.result(line);
     }
     Ok(())
@@ -192,25 +196,20 @@ fn head(selection: &Selection) -> Vec<String> {
     lines
 }
 
-/// Lines about what has changed since the accounts were frozen.
-pub(in crate::cli) fn change_lines(frozen: &Frozen, sample: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    if frozen.deactivated > 0 {
-        let deactivated = counted(frozen.deactivated, "accounts");
-        lines.push(format!("Deactivated since, and still included: {deactivated}."));
+/// Lines about accounts that have changed since they were frozen, and `what` is done with them.
+pub(in crate::cli) fn change_lines(what: &str, changed: &[Changed], sample: usize) -> Vec<String> {
+    let count =
+        |number: usize, things: &str| counted(i64::try_from(number).unwrap_or(i64::MAX), things);
+    if changed.is_empty() {
+        return Vec::new();
     }
-    let number = i64::try_from(frozen.changed.len()).unwrap_or(i64::MAX);
-    if number > 0 {
-        lines.push(format!("Changed since, and left out: {}:", counted(number, "accounts")));
-    }
+    let mut lines =
+        vec![format!("Changed since, and {what}: {}:", count(changed.len(), "accounts"))];
     let line = |Changed { nickname, reason, .. }: &Changed| format!("  {nickname}: {reason}");
-    lines.extend(frozen.changed.iter().take(sample).map(line));
-    let more = frozen.changed.len().saturating_sub(sample);
+    lines.extend(changed.iter().take(sample).map(line));
+    let more = changed.len().saturating_sub(sample);
     if more > 0 {
-        lines.push(format!(
-            "  and {}",
-            counted(i64::try_from(more).unwrap_or(i64::MAX), "more accounts")
-        ));
+        lines.push(format!("  and {}", count(more, "more accounts")));
     }
     lines
 }

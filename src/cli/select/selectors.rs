@@ -28,6 +28,30 @@ pub(in crate::cli) struct ScopeOptions {
     pub(in crate::cli) remote: bool,
 }
 
+impl ScopeOptions {
+    /// The same, for a command that works on accounts of this server only, or of any.
+    pub(in crate::cli) fn within(self, only_local: bool) -> Result<Self, Failure> {
+        match self {
+            Self { local: true, remote: true } => {
+                Err(Failure::Usage(format!("{BOTH}\nNothing was changed.")))
+            }
+            Self { remote: true, .. } if only_local => Err(not_remote()),
+            Self { local, remote } => Ok(Self { local: local || only_local, remote }),
+        }
+    }
+}
+
+/// Refusal of both scopes.
+const BOTH: &str = "--local and --remote exclude each other: give one of them";
+
+fn not_remote() -> Failure {
+    Failure::Usage(
+        "the command works on accounts of this server only, and --remote or --host excludes \
+         these\nNothing was changed."
+            .to_owned(),
+    )
+}
+
 /// All other selectors.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Selectors")]
@@ -98,6 +122,11 @@ pub(in crate::cli) struct Typed {
 }
 
 impl SelectorOptions {
+    /// Whether any selector is given.
+    pub(in crate::cli) fn is_given(&self) -> bool {
+        self.include_subdomains || !self.selectors(ScopeOptions::default()).is_empty()
+    }
+
     /// Checks the flags, and reads the file; `None` without any selector.
     pub(in crate::cli) fn read(&self, scope: ScopeOptions) -> Result<Option<Typed>, Failure> {
         let mut selectors = self.selectors(scope);
@@ -157,7 +186,7 @@ impl SelectorOptions {
     fn contradiction(&self, scope: ScopeOptions) -> Option<String> {
         let has_host = !self.host.is_empty();
         if scope.local && scope.remote {
-            return Some("--local and --remote exclude each other: give one of them".to_owned());
+            return Some(BOTH.to_owned());
         }
         if scope.local && has_host {
             return Some(
@@ -181,6 +210,15 @@ impl SelectorOptions {
 }
 
 impl Typed {
+    /// Narrows the selectors to accounts of this server.
+    pub(in crate::cli) fn only_local(&mut self) -> Result<(), Failure> {
+        if self.selectors.local == Some(false) || !self.selectors.hosts.is_empty() {
+            return Err(not_remote());
+        }
+        self.selectors.local = Some(true);
+        Ok(())
+    }
+
     /// Looks up what the file names, and checks that this server can answer the selectors. Returns
     /// also the number of unknown accounts that were left out.
     pub(in crate::cli) async fn resolve(

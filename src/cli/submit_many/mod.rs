@@ -20,6 +20,7 @@ use crate::{
 };
 
 /// Plans all jobs, asks once for confirmation, writes all runs to the ledger, and has them done.
+/// `kind` is what the jobs are about, in the plural: `hosts`.
 ///
 /// Succeeds unless something failed. Some runs may be queued already, and some subjects may be
 /// unknown, but not all of them.
@@ -27,20 +28,21 @@ pub(super) async fn submit(
     session: &Session,
     server: &Server,
     list: Vec<Planned>,
+    kind: &'static str,
     options: &RunOptions,
     output: Output,
 ) -> Result<(), Failure> {
     if options.dry_run {
-        show(server, &list, output);
+        show(server, &list, kind, output);
         let known = list.iter().any(|planned| planned.unknown.is_none());
-        return if known { Ok(()) } else { Err(nobody()) };
+        return if known { Ok(()) } else { Err(nobody(kind)) };
     }
     server.require_writable()?;
     let sorted = triage(session, list, options.inline).await?;
-    output.note(sentence(&sorted));
+    output.note(sentence(&sorted, kind));
     if sorted.to_do.is_empty() {
         tell(&sorted, output);
-        return all_before(&sorted);
+        return all_before(&sorted, kind);
     }
     session.require_ledger().await?;
     let notifier = required_notifier(session, options).await?;
@@ -51,10 +53,10 @@ pub(super) async fn submit(
             Output::attention(line);
         }
     }
-    confirm_all(&title(&sorted.to_do), is_heavy, &plan, server, options.yes, output)?;
+    confirm_all(&title(&sorted.to_do, kind), is_heavy, &plan, server, options.yes, output)?;
     tell(&sorted, output);
     if long_jobs_here(session, options, output).await? {
-        return wait_all::inline(session, server, sorted.to_do, options, output).await;
+        return wait_all::inline(session, server, sorted.to_do, kind, options, output).await;
     }
     let runs = enqueue(session, server, sorted.to_do, options, output).await?;
     notify(session, &runs, notifier, output).await?;
@@ -120,10 +122,10 @@ fn tell(sorted: &Triage, output: Output) {
 }
 
 /// One-sentence summary of the list.
-fn sentence(sorted: &Triage) -> String {
+fn sentence(sorted: &Triage, kind: &str) -> String {
     let count = |list: usize| thousands(i64::try_from(list).unwrap_or(i64::MAX));
     format!(
-        "Listed hosts that need work: {}; already queued: {}; nothing to do: {}; unknown: {}.",
+        "Listed {kind} that need work: {}; already queued: {}; nothing to do: {}; unknown: {}.",
         count(sorted.to_do.len()),
         count(sorted.already.len()),
         count(sorted.nothing.len()),
@@ -132,32 +134,35 @@ fn sentence(sorted: &Triage) -> String {
 }
 
 /// Result of a list without new work.
-fn all_before(sorted: &Triage) -> Result<(), Failure> {
+fn all_before(sorted: &Triage, kind: &str) -> Result<(), Failure> {
     match (sorted.already.first(), sorted.nothing.is_empty()) {
         (Some((_, run)), true) => Err(Failure::AlreadyQueued {
             id: run.id.clone(),
             job: run.job.clone(),
             status: run.status,
         }),
-        (None, true) if !sorted.unknown.is_empty() => Err(nobody()),
+        (None, true) if !sorted.unknown.is_empty() => Err(nobody(kind)),
         _ => Ok(()),
     }
 }
 
 /// Result of a list whose hosts are all unknown.
-fn nobody() -> Failure {
-    Failure::NotFound("no account of any listed host is known here; nothing was done".to_owned())
+fn nobody(kind: &str) -> Failure {
+    Failure::NotFound(match kind {
+        "hosts" => "no account of any listed host is known here; nothing was done".to_owned(),
+        _ => format!("none of the listed {kind} is known here; nothing was done"),
+    })
 }
 
 /// Title of a list: `deactivate_instance for 3 hosts`.
-fn title(list: &[Planned]) -> String {
+fn title(list: &[Planned], kind: &str) -> String {
     let name = list.first().map_or("nothing", |planned| planned.job.name());
     let number = i64::try_from(list.len()).unwrap_or(i64::MAX);
-    format!("{name} for {}", counted(number, "hosts"))
+    format!("{name} for {}", counted(number, kind))
 }
 
 /// Sum of the plans of a list, with at most some of their notes.
-fn together(server: &Server, list: &[Planned], most_notes: usize) -> PlanSummary {
+pub(super) fn together(server: &Server, list: &[Planned], most_notes: usize) -> PlanSummary {
     let mut counts: Vec<Count> = Vec::new();
     for count in list.iter().flat_map(|planned| &planned.plan.counts) {
         match counts.iter_mut().find(|sum| sum.kind == count.kind) {
@@ -183,7 +188,7 @@ const NOTES: usize = 2;
 const ROWS: usize = 6;
 
 /// Shows the plan of each job of a list, and the combined plan.
-fn show(server: &Server, list: &[Planned], output: Output) {
+fn show(server: &Server, list: &[Planned], kind: &str, output: Output) {
     let is_of_hosts = list.iter().any(|planned| planned.figures.is_some());
     if is_of_hosts && !output.json {
         show_hosts(list, output);

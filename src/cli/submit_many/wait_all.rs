@@ -46,6 +46,7 @@ pub(super) async fn inline(
     session: &Session,
     server: &Server,
     list: Vec<Planned>,
+    kind: &'static str,
     options: &RunOptions,
     output: Output,
 ) -> Result<(), Failure> {
@@ -60,7 +61,7 @@ pub(super) async fn inline(
             () = std::future::ready(()) => {}
         }
         if interrupts.stopped().is_some() {
-            return Err(left_off(&interrupts, rest));
+            return Err(left_off(&interrupts, rest, kind));
         }
         rest -= 1;
         match one(session, server, &planned, options, &mut interrupts, output).await {
@@ -69,11 +70,11 @@ pub(super) async fn inline(
                 maintenance::tell(session, &run.id, output).await?;
             }
             Err(Failure::Unreachable(text)) => {
-                return Err(Failure::Unreachable(text).and(&not_begun(rest)));
+                return Err(Failure::Unreachable(text).and(&not_begun(rest, kind)));
             }
             Err(stopped @ (Failure::Interrupted(_) | Failure::TimedOut(_))) => {
                 output.error(stopped.to_string());
-                return Err(left_off(&interrupts, rest));
+                return Err(left_off(&interrupts, rest, kind));
             }
             Err(failure) => {
                 output.error(format!("{}: {failure}", planned.job.subject()));
@@ -85,15 +86,15 @@ pub(super) async fn inline(
 }
 
 /// Result of a list that was stopped with `rest` jobs not started.
-fn left_off(interrupts: &Interrupts, rest: usize) -> Failure {
+fn left_off(interrupts: &Interrupts, rest: usize, kind: &str) -> Failure {
     match interrupts.stopped() {
-        Some(Stop::Timeout(_)) => Failure::TimedOut(not_begun(rest)),
-        _ => Failure::Interrupted(not_begun(rest)),
+        Some(Stop::Timeout(_)) => Failure::TimedOut(not_begun(rest, kind)),
+        _ => Failure::Interrupted(not_begun(rest, kind)),
     }
 }
 
-fn not_begun(rest: usize) -> String {
-    let rest = counted(i64::try_from(rest).unwrap_or(i64::MAX), "hosts");
+fn not_begun(rest: usize, kind: &str) -> String {
+    let rest = counted(i64::try_from(rest).unwrap_or(i64::MAX), kind);
     format!("Nothing was started for {rest} of the list: run the command again for them")
 }
 

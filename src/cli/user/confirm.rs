@@ -6,20 +6,31 @@ use ostrakon_server::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::quick_change::{ChangeOptions, QuickChange, StaffOptions};
-use crate::{cli::Output, failure::Failure, session::Session};
+use super::{
+    many::{MANY, QuickAccounts, QuickCommand, Reach, Subjects, for_each},
+    quick_change::{ChangeOptions, QuickChange, StaffOptions},
+};
+use crate::{
+    cli::{Output, select::ScopeOptions},
+    failure::Failure,
+    session::Session,
+};
 
 /// What can be typed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ostrakon user confirm alice")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account, local or remote.
-    #[arg(value_name = "NICK")]
-    nickname: String,
+    #[arg(value_name = "NICK", id = "NICK", required_unless_present_any = MANY, conflicts_with_all = MANY)]
+    nickname: Option<String>,
     #[command(flatten)]
     change: ChangeOptions,
     #[command(flatten)]
     staff: StaffOptions,
+    #[command(flatten)]
+    many: QuickAccounts,
+    #[command(flatten)]
+    scope: ScopeOptions,
 }
 
 /// What `--json` prints.
@@ -32,16 +43,35 @@ struct Report<'a> {
     follow_relations: usize,
 }
 
-/// Confirms the account's e-mail address.
+/// Confirms the account's e-mail address, or those of many.
 pub(super) async fn run(
     options: &Options,
     session: &Session,
     output: Output,
 ) -> Result<(), Failure> {
-    let nickname = &options.nickname;
-    let mut change = QuickChange::begin_as(session, &options.change, &options.staff).await?;
-    let found = find_actor(&mut change.db, &change.server, nickname).await?;
-    let account = found.ok_or_else(|| Failure::NotFound(format!("No local user {nickname}")))?;
+    let Options { nickname, change, staff, scope, many } = options;
+    match many.accounts.subjects(nickname.as_deref(), *scope, Reach::Any)? {
+        Subjects::One(nickname) => {
+            many.refuse_for_one()?;
+            let mut begun = QuickChange::begin_as(session, change, staff).await?;
+            let found = find_actor(&mut begun.db, &begun.server, nickname).await?;
+            let account =
+                found.ok_or_else(|| Failure::NotFound(format!("No local user {nickname}")))?;
+            confirm_one(begun, account, nickname.to_owned(), output).await
+        }
+        Subjects::Many(accounts) => {
+            let command = QuickCommand { name: "confirm", many, change, staff: Some(staff) };
+            for_each(command, accounts, session, output, confirm_one).await
+        }
+    }
+}
+
+async fn confirm_one(
+    mut change: QuickChange<'_>,
+    account: Actor,
+    typed: String,
+    output: Output,
+) -> Result<(), Failure> {
     let unconfirmed =
         is_confirmed(&mut change.db, &change.server, account.id).await? == Some(false);
     let welcome =
@@ -53,8 +83,8 @@ pub(super) async fn run(
         mails: welcome.mails,
         follow_relations: welcome.relations,
     };
-    change.commit("confirm", nickname, &json!(report), output).await?;
-    output.result(format!("{nickname} doesn't need confirmation."));
+    change.commit("confirm", &typed, &json!(report), output).await?;
+    output.result(format!("{typed} doesn't need confirmation."));
     output.object(&report);
     Ok(())
 }

@@ -97,7 +97,7 @@ async fn run_all(options: &Options, session: &Session, output: Output) -> Result
             figures: Some(figures),
         })
         .collect();
-    submit_many::submit(session, &server, planned, &options.submit, output).await
+    submit_many::submit(session, &server, planned, "hosts", &options.submit, output).await
 }
 
 async fn staff(

@@ -1,10 +1,11 @@
 //! `ostrakon user delete_activities NICK`
 
 use ostrakon_jobs::DeleteActivities;
-use ostrakon_server::find_actor;
+use ostrakon_server::{SelectedAccount, find_actor};
 
+use super::many::{AccountJob, AccountsOptions, Many, Reach, Subjects, submit_all};
 use crate::{
-    cli::{Output, submit},
+    cli::{Output, select::ScopeOptions, submit},
     failure::Failure,
     session::Session,
 };
@@ -17,9 +18,13 @@ Deleted posts disappear from timelines, pages and the API immediately. Unless --
 the running server serves cached ActivityPub copies until it restarts.")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account.
-    #[arg(value_name = "NICK")]
-    nickname: String,
-    /// Accept a remote account: clean up here, notify no other server.
+    #[arg(value_name = "NICK", id = "NICK", required_unless_present_any = ["selection", "SelectorOptions", "local"])]
+    nickname: Option<String>,
+    /// Only accounts of this server: with selectors, the default.
+    #[arg(long, conflicts_with = "remote", help_heading = "Selectors")]
+    local: bool,
+    /// Accept a remote account: clean up here, notify no other server. With selectors: only remote
+    /// accounts.
     #[arg(long)]
     remote: bool,
     /// Let the running server delete the posts: slower, but it also drops them from its cache.
@@ -27,6 +32,8 @@ pub(in crate::cli) struct Options {
     via_server: bool,
     #[command(flatten)]
     submit: submit::RunOptions,
+    #[command(flatten)]
+    accounts: AccountsOptions,
 }
 
 /// Requests the job.
@@ -35,8 +42,22 @@ pub(super) async fn run(
     session: &Session,
     output: Output,
 ) -> Result<(), Failure> {
+    let nickname = options.nickname.as_deref();
+    let scope = ScopeOptions { local: options.local, remote: options.remote };
+    let reach = if options.remote { Reach::Any } else { Reach::Local };
+    match options.accounts.subjects(nickname, scope, reach)? {
+        Subjects::One(nickname) => one(nickname, options, session, output).await,
+        Subjects::Many(many) => all(many, options, session, output).await,
+    }
+}
+
+async fn one(
+    nickname: &str,
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
     let server = session.server().await?;
-    let nickname = &options.nickname;
     let found = {
         let mut db = session.pool.acquire().await?;
         find_actor(&mut db, &server, nickname).await?
@@ -52,18 +73,44 @@ pub(super) async fn run(
         None if options.remote => return Err(Failure::NotFound(format!("No user {nickname}"))),
         None => return Err(Failure::NotFound(format!("No local user {nickname}"))),
     };
-    let job = DeleteActivities {
-        nickname: nickname.clone(),
-        actor: actor.ap_id,
-        remote: options.remote && !actor.local,
-        via_server: options.via_server,
+    let request = submit::Request {
+        job: job(nickname.to_owned(), actor.ap_id, actor.local, options).into(),
+        options: &options.submit,
+        done: vec![done(nickname, options)],
     };
-    let line = if options.via_server {
-        // Not the original's line: it is not true yet.
+    submit::submit(session, server, request, output).await
+}
+
+async fn all(
+    many: Many<'_>,
+    options: &Options,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
+    let server = session.server().await?;
+    let chosen = many.choose(session, &server).await?;
+    let of = |account: &SelectedAccount| AccountJob {
+        job: job(account.nickname.clone(), account.ap_id.clone(), account.local, options).into(),
+        is_needed: true,
+        done: vec![done(&account.nickname, options)],
+    };
+    submit_all("delete_activities", &chosen, of, (session, &server), &options.submit, output).await
+}
+
+fn job(nickname: String, actor: String, local: bool, options: &Options) -> DeleteActivities {
+    DeleteActivities {
+        nickname,
+        actor,
+        remote: options.remote && !local,
+        via_server: options.via_server,
+    }
+}
+
+/// The original's line, unless it would not be true yet.
+fn done(nickname: &str, options: &Options) -> String {
+    if options.via_server {
         format!("User {nickname} statuses are left to the server to delete.")
     } else {
         format!("User {nickname} statuses deleted.")
-    };
-    let request = submit::Request { job: job.into(), options: &options.submit, done: vec![line] };
-    submit::submit(session, server, request, output).await
+    }
 }

@@ -13,6 +13,7 @@ mod inspect;
 mod invite;
 mod invites;
 mod list;
+mod many;
 mod new;
 mod quick_change;
 mod reset_mfa;
@@ -52,10 +53,10 @@ pub(super) enum Command {
     Untag(tag::Options),
     /// Activate an account.
     #[command(after_help = "Example: ostrakon user activate alice")]
-    Activate(switch::Options),
+    Activate(switch::ManyOptions),
     /// Deactivate an account; it stops following local accounts.
     #[command(after_help = "Example: ostrakon user deactivate mallory@spam.example --reason spam")]
-    Deactivate(switch::Options),
+    Deactivate(switch::ManyOptions),
     /// Deactivate an active account, activate an inactive one.
     #[command(
         alias = "toggle-activated",

@@ -1,12 +1,14 @@
 //! Common part of all commands that make an immediate change.
 
+use std::sync::Arc;
+
 use ostrakon_engine::{
     self,
     ledger::{self, NewAction},
 };
 use ostrakon_server::{
-    Actor, Changed, ModerationAction, Person, Refresh, Server, find_actor, find_staff,
-    log_moderation, refresh_accounts,
+    Actor, Changed, ModerationAction, Person, Refresh, SelectedAccount, Server, find_actor,
+    find_actor_by_ap_id, find_staff, log_moderation, refresh_accounts,
 };
 use serde_json::Value;
 use sqlx::{PgConnection, PgTransaction};
@@ -49,13 +51,23 @@ impl StaffOptions {
         };
         find_staff(db, server, nickname).await?.ok_or_else(missing).map(Some)
     }
+
+    /// The same, with a connection of its own.
+    pub(super) async fn look_up(
+        &self,
+        session: &Session,
+        server: &Server,
+    ) -> Result<Option<Person>, Failure> {
+        let mut db = session.pool.acquire().await?;
+        self.find(&mut db, server).await
+    }
 }
 
 /// Transaction with everything a command changes, including its record. Dropped before
 /// [`QuickChange::commit`], it changes nothing.
 pub(super) struct QuickChange<'a> {
     /// Server that the database belongs to.
-    pub(super) server: Server,
+    pub(super) server: Arc<Server>,
     /// Open transaction.
     pub(super) db: PgTransaction<'static>,
     options: &'a ChangeOptions,
@@ -72,6 +84,15 @@ impl<'a> QuickChange<'a> {
     ) -> Result<Self, Failure> {
         let server = session.writable_server().await?;
         session.require_ledger().await?;
+        Self::begin_on(session, Arc::new(server), options).await
+    }
+
+    /// Begins one of many transactions; the server was examined, and may be written to.
+    pub(super) async fn begin_on(
+        session: &Session,
+        server: Arc<Server>,
+        options: &'a ChangeOptions,
+    ) -> Result<Self, Failure> {
         let db = ostrakon_engine::begin(&session.pool, &session.settings.batch).await?;
         Ok(Self { server, db, options, staff: None, stale: Vec::new() })
     }
@@ -82,9 +103,26 @@ impl<'a> QuickChange<'a> {
         options: &'a ChangeOptions,
         staff: &StaffOptions,
     ) -> Result<Self, Failure> {
-        let mut change = Self::begin(session, options).await?;
-        change.staff = staff.find(&mut change.db, &change.server).await?;
-        Ok(change)
+        Self::begin(session, options).await?.on_behalf_of(staff).await
+    }
+
+    /// Acts on behalf of the account that `--as` names, if it does.
+    pub(super) async fn on_behalf_of(mut self, staff: &StaffOptions) -> Result<Self, Failure> {
+        self.staff = staff.find(&mut self.db, &self.server).await?;
+        Ok(self)
+    }
+
+    /// Finds one of many accounts again: between the question and now it may have got another
+    /// nickname.
+    pub(super) async fn again(&mut self, account: &SelectedAccount) -> Result<Actor, Failure> {
+        let found = find_actor_by_ap_id(&mut self.db, &self.server, &account.ap_id).await?;
+        found
+            .filter(|found| {
+                found.id == account.id && found.nickname.as_deref() == Some(&account.nickname)
+            })
+            .ok_or_else(|| {
+                Failure::Failed("it has changed since the question; nothing was changed".to_owned())
+            })
     }
 
     /// Finds a local account by the nickname as typed.

@@ -9,17 +9,22 @@ use serde_json::json;
 
 use super::{
     confirm::confirmation_effect,
+    many::{MANY, QuickAccounts, QuickCommand, Reach, Subjects, for_each},
     quick_change::{ChangeOptions, QuickChange, StaffOptions},
 };
-use crate::{cli::Output, failure::Failure, session::Session};
+use crate::{
+    cli::{Output, select::ScopeOptions},
+    failure::Failure,
+    session::Session,
+};
 
 /// What can be typed. Of an option and its opposite the later one counts, as for the original.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ostrakon user set alice --moderator --no-locked")]
 pub(in crate::cli) struct Options {
     /// Nickname of the account.
-    #[arg(value_name = "NICK")]
-    nickname: String,
+    #[arg(value_name = "NICK", id = "NICK", required_unless_present_any = MANY, conflicts_with_all = MANY)]
+    nickname: Option<String>,
     /// Make it an admin.
     #[arg(long, overrides_with_all = ["admin", "no_admin"])]
     admin: bool,
@@ -52,6 +57,10 @@ pub(in crate::cli) struct Options {
     change: ChangeOptions,
     #[command(flatten)]
     staff: StaffOptions,
+    #[command(flatten)]
+    many: QuickAccounts,
+    #[command(flatten)]
+    scope: ScopeOptions,
 }
 
 /// Requested changes; empty for options that were not given.
@@ -112,16 +121,44 @@ impl Wishes {
     }
 }
 
-/// Sets everything requested, or nothing.
+/// Sets everything requested, or nothing, of an account or of many.
 pub(super) async fn run(
     options: &Options,
     session: &Session,
     output: Output,
 ) -> Result<(), Failure> {
-    let typed = &options.nickname;
+    let Options { nickname, change, staff, scope, many, .. } = options;
+    match many.accounts.subjects(nickname.as_deref(), *scope, Reach::Local)? {
+        Subjects::One(nickname) => {
+            many.refuse_for_one()?;
+            let mut begun = QuickChange::begin_as(session, change, staff).await?;
+            let account = begun.local(nickname).await?;
+            set_one(options, begun, account, nickname.to_owned(), output).await
+        }
+        Subjects::Many(accounts) => {
+            if options.wishes().in_order().next().is_none() {
+                return Err(Failure::Usage(
+                    "nothing is to be set: give an option such as --locked\nNothing was changed."
+                        .to_owned(),
+                ));
+            }
+            let command = QuickCommand { name: "set", many, change, staff: Some(staff) };
+            for_each(command, accounts, session, output, |begun, account, nickname, output| {
+                set_one(options, begun, account, nickname, output)
+            })
+            .await
+        }
+    }
+}
+
+async fn set_one(
+    options: &Options,
+    mut change: QuickChange<'_>,
+    account: Actor,
+    typed: String,
+    output: Output,
+) -> Result<(), Failure> {
     let wishes = options.wishes();
-    let mut change = QuickChange::begin_as(session, &options.change, &options.staff).await?;
-    let account = change.local(typed).await?;
     let last_admin = wishes.admin == Some(false)
         && is_last_admin(&mut change.db, &change.server, account.id).await?;
     let mut turned = Vec::new();
@@ -137,8 +174,8 @@ pub(super) async fn run(
     if signed_out {
         detail["signed_out"] = true.into();
     }
-    change.commit("set", typed, &detail, output).await?;
-    let nickname = account.nickname.as_deref().unwrap_or(typed);
+    change.commit("set", &typed, &detail, output).await?;
+    let nickname = account.nickname.as_deref().unwrap_or(&typed);
     if signed_out {
         output.note(format!(
             "note: {nickname} was signed out of all apps, because the running server cannot \

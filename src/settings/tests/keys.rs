@@ -84,6 +84,7 @@ fn every_key_has_a_field_and_every_field_a_key() {
     expected.extend(fields_in::<ServerSettings>("server"));
     expected.extend(fields_in::<RegistrationSettings>("registration"));
     expected.extend(fields_in::<FederationSettings>("federation"));
+    expected.extend(fields_in::<GuardSettings>("guard"));
     expected.extend(fields_in::<LogSettings>("log"));
     assert_eq!(paths(), expected);
     assert_eq!(
@@ -99,6 +100,7 @@ fn every_key_has_a_field_and_every_field_a_key() {
             "server",
             "registration",
             "federation",
+            "guard",
             "log"
         ]
     );

@@ -88,7 +88,7 @@ fn unknown_keys_and_sections() {
       file DIR/ostrakon.toml: unknown key anything; there are: instance_url
       file DIR/ostrakon.toml: unknown section [batches]; did you mean [batch]?
       file DIR/ostrakon.toml: unknown key database_url; did you mean database.url?
-      file DIR/ostrakon.toml: unknown section [mail]; there are: [database], [queue], [redis], [worker], [batch], [throttle], [server], [registration], [federation], [log]
+      file DIR/ostrakon.toml: unknown section [mail]; there are: [database], [queue], [redis], [worker], [batch], [throttle], [server], [registration], [federation], [guard], [log]
       file DIR/ostrakon.toml: unknown key redis; it is a section: begin a line with [redis] and put its keys below
       file DIR/ostrakon.toml: unknown key worker.concurency; did you mean worker.concurrency?
       file DIR/ostrakon.toml: unknown key worker.connect_timeout; did you mean database.connect_timeout?

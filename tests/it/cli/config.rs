@@ -102,6 +102,7 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| federation.reachability_timeout           7days                               default
     out| federation.per_second                     20                                  default
     out| federation.max_waiting                    20000                               default
+    out| guard.typed_above                         100                                 default
     out| log.level                                 info                                default
     out| log.format                                auto                                default
     out| Connections to PostgreSQL: at most 6 for a worker, 7 for a command.

@@ -50,7 +50,7 @@ fn what_is_no_command_is_refused_with_a_hint() -> Result<()> {
     $ ostrakon user delete_activities alice bob
     error: unexpected argument 'bob' found
 
-    Usage: ostrakon user delete_activities [OPTIONS] <NICK>
+    Usage: ostrakon user delete_activities [OPTIONS] [NICK]
 
     For more information, try '--help'.
     $ ostrakon user delete_activities alice --dryrun
@@ -79,9 +79,9 @@ fn what_is_no_command_is_refused_with_a_hint() -> Result<()> {
 
     For more information, try '--help'.
     $ ostrakon user activate alice --remote
-    error: unexpected argument '--remote' found
-
-      tip: to pass '--remote' as a value, use '-- --remote'
+    error: the argument '[NICK]' cannot be used with:
+      --local
+      --remote
 
     Usage: ostrakon user activate <NICK>
 

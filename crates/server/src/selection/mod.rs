@@ -88,6 +88,8 @@ pub struct SelectedAccount {
     pub id: Uuid,
     /// Nickname as stored.
     pub nickname: String,
+    /// ActivityPub id.
+    pub ap_id: String,
     /// Whether it is an account of this server.
     pub local: bool,
     /// Whether it is an admin or moderator.

@@ -44,7 +44,7 @@ with candidates as materialized (
           and ($17::uuid[] is null or u.id = any ($17))
     ) as matching
 )
-select c.id, c.nickname, c.local, c.staff, c.active, c.confirmed, c.approved, c.posts, c.followers, c.created_at
+select c.id, c.nickname, c.ap_id, c.local, c.staff, c.active, c.confirmed, c.approved, c.posts, c.followers, c.created_at
 from candidates c
 where (not $6
        or (select true from public.activities a

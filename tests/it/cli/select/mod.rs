@@ -1,5 +1,6 @@
 //! `ostrakon select`: each selector finds the accounts that another query finds, by id.
 
+mod commands;
 mod refused;
 mod saved;
 
