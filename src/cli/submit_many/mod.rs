@@ -199,7 +199,7 @@ fn show(server: &Server, list: &[Planned], kind: &str, output: Output) {
             show_plan(&planned.job, &plan, planned.figures, server, output);
         }
     }
-    output.note(format!("Together, {} would touch:", title(list)));
+    output.note(format!("Together, {} would touch:", title(list, kind)));
     for line in plan_lines(&together(server, list, usize::MAX)) {
         output.note(line);
     }

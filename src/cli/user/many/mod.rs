@@ -68,7 +68,7 @@ impl AccountsOptions {
         self.selection.is_some() || scope.local || scope.remote || self.selectors.is_given()
     }
 
-    /// Reads what the command is about. Clap refuses a nickname besides any of these options.
+    /// Reads what the command is about.
     pub(super) fn subjects<'a>(
         &'a self,
         nickname: Option<&'a str>,
@@ -76,6 +76,13 @@ impl AccountsOptions {
         reach: Reach,
     ) -> Result<Subjects<'a>, Failure> {
         if let Some(nickname) = nickname {
+            // Clap does not ask for an option that another one excludes.
+            if self.include_changed || self.is_given(ScopeOptions::default()) {
+                return Err(Failure::Usage(
+                    "give a nickname, or --selection or selectors, not both\nNothing was changed."
+                        .to_owned(),
+                ));
+            }
             return Ok(Subjects::One(nickname));
         }
         let typed_scope = scope;
