@@ -85,7 +85,7 @@ struct Global {
 enum Command {
     /// What `pleroma_ctl user` and `mix pleroma.user` do.
     #[command(subcommand)]
-    User(user::Command),
+    User(Box<user::Command>),
     /// Find accounts by what they have in common.
     Select(Box<select::Options>),
     /// Correct what has become wrong in the server's database.
@@ -119,8 +119,13 @@ impl Command {
             Self::Actions(_)
             | Self::Metrics
             | Self::Config(_)
-            | Self::Runs(Runs::List(_) | Runs::Show(_) | Runs::Watch(_))
-            | Self::User(User::List(_) | User::Show(_) | User::Invites | User::ConvertId(_)) => {
+            | Self::Runs(Runs::List(_) | Runs::Show(_) | Runs::Watch(_)) => "Nothing was changed.",
+            Self::User(command)
+                if matches!(
+                    **command,
+                    User::List(_) | User::Show(_) | User::Invites | User::ConvertId(_)
+                ) =>
+            {
                 "Nothing was changed."
             }
             Self::Select(options) if options.only_reads() => "Nothing was changed.",
@@ -177,7 +182,7 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     }
     start_log(&cli, &loaded)?;
     match cli.command {
-        Command::User(command) => user::run(command, loaded.settings, output).await,
+        Command::User(command) => user::run(*command, loaded.settings, output).await,
         Command::Runs(command) => {
             runs::run(command, Session::connect(loaded.settings).await?, output).await
         }

@@ -73,10 +73,10 @@ impl Many<'_> {
             chosen.leave_out(true, "of this server");
         }
         if chosen.accounts.is_empty() {
-            let lines: String = chosen.lines.iter().map(|line| format!("{line}\n")).collect();
-            return Err(Failure::NotFound(format!(
-                "No account matches.\n{lines}Nothing was changed."
-            )));
+            let mut lines = vec!["No account matches.".to_owned()];
+            lines.append(&mut chosen.lines);
+            lines.push("Nothing was changed.".to_owned());
+            return Err(Failure::NotFound(lines.join("\n")));
         }
         Ok(chosen)
     }

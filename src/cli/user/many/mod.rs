@@ -87,15 +87,14 @@ impl AccountsOptions {
         }
         let typed_scope = scope;
         let scope = scope.within(reach == Reach::Local)?;
-        let source = match &self.selection {
-            Some(name) => Source::Selection(name),
-            None => {
-                let mut typed = self.selectors.read(typed_scope)?.ok_or_else(no_selector)?;
-                if reach == Reach::Local {
-                    typed.only_local()?;
-                }
-                Source::Selectors(Box::new(typed))
+        let source = if let Some(name) = &self.selection {
+            Source::Selection(name)
+        } else {
+            let mut typed = self.selectors.read(typed_scope)?.ok_or_else(no_selector)?;
+            if reach == Reach::Local {
+                typed.only_local()?;
             }
+            Source::Selectors(Box::new(typed))
         };
         Ok(Subjects::Many(Many { source, include_changed: self.include_changed, scope }))
     }
