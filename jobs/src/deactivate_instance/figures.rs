@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{Connection as _, FromRow, PgConnection};
 
 use super::{Host, sql};
 use ostrakon_server::Server;
@@ -29,61 +29,78 @@ pub async fn host_figures(
     include_subdomains: bool,
 ) -> sqlx::Result<Vec<HostFigures>> {
     let listed = Listed::of(hosts.iter().map(|host| (host, include_subdomains)));
-    let mut figures = vec![HostFigures::default(); hosts.len()];
-    let accounts: Vec<(String, i64, i64)> =
-        sqlx::query_as(sql::accounts_by_host(server)).fetch_all(&mut *db).await?;
-    let mut known = Known::default();
-    for (host, _, all) in &accounts {
-        for Covered { position, below } in listed.covering(host) {
-            let Some(figures) = figures.get_mut(position) else { continue };
-            if below {
-                figures.subdomain_accounts += all;
-            } else {
-                figures.accounts += all;
-                known.push(host, position);
-            }
-        }
-    }
-    add_relations(db, server, &known, &mut figures).await?;
-    Ok(figures)
+    let counted = count(db, server, hosts.len(), &listed).await?;
+    Ok(counted.into_iter().map(|counted| counted.figures).collect())
 }
 
-/// Names of known hosts, each with the position in the list that it counts for.
-#[derive(Default)]
-pub(super) struct Known {
-    names: Vec<String>,
-    positions: Vec<i32>,
+/// What is counted of a host in a list.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counted {
+    pub(super) figures: HostFigures,
+    /// Active accounts.
+    pub(super) active: i64,
+    /// Relations that a run would end.
+    pub(super) ended: i64,
+    /// Active accounts with such relations.
+    pub(super) reloads: i64,
+    /// Relations of local accounts to active ones of the host.
+    pub(super) followed: i64,
 }
 
-impl Known {
-    pub(super) fn push(&mut self, host: &str, position: usize) {
-        if let Ok(position) = i32::try_from(position) {
-            self.names.push(host.to_owned());
-            self.positions.push(position);
-        }
-    }
+/// Relations of a host's accounts.
+#[derive(Debug, FromRow)]
+struct Found {
+    position: i32,
+    followers: i64,
+    relations: i64,
+    followed: i64,
+    ended: i64,
+    reloads: i64,
 }
 
-/// Adds followers and relations to the figures of each host.
-pub(super) async fn add_relations(
+/// Counts the accounts of each host of a list of some length, and their relations.
+pub(super) async fn count(
     db: &mut PgConnection,
     server: &Server,
-    known: &Known,
-    figures: &mut [HostFigures],
-) -> sqlx::Result<()> {
-    let counted: Vec<(i32, i64, i64)> = sqlx::query_as(sql::figures(server))
-        .bind(&known.names)
-        .bind(&known.positions)
-        .fetch_all(db)
-        .await?;
-    for (position, followers, relations) in counted {
-        let position = usize::try_from(position).unwrap_or(usize::MAX);
-        if let Some(figures) = figures.get_mut(position) {
-            figures.followers = followers;
-            figures.relations = relations;
+    length: usize,
+    listed: &Listed,
+) -> sqlx::Result<Vec<Counted>> {
+    // Compiling the statements would take a good part of the time that they take.
+    let mut tx = db.begin().await?;
+    sqlx::query("set local jit = off").execute(&mut *tx).await?;
+    let mut counted = vec![Counted::default(); length];
+    let (mut names, mut positions) = (Vec::new(), Vec::new());
+    let accounts: Vec<(String, i64, i64)> =
+        sqlx::query_as(sql::accounts_by_host(server)).fetch_all(&mut *tx).await?;
+    for (host, active, all) in accounts {
+        for Covered { position, below } in listed.covering(&host) {
+            let Some(counted) = counted.get_mut(position) else { continue };
+            if below {
+                counted.figures.subdomain_accounts += all;
+                continue;
+            }
+            counted.figures.accounts += all;
+            counted.active += active;
+            names.push(host.clone());
+            positions.push(i32::try_from(position).unwrap_or(i32::MAX));
         }
     }
-    Ok(())
+    let all: Vec<Found> = sqlx::query_as(sql::relations_of_list(server))
+        .bind(names)
+        .bind(positions)
+        .bind(server.dialect.counts_inactive_followers)
+        .bind(server.dialect.repeats_deactivation)
+        .fetch_all(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    for found in all {
+        let position = usize::try_from(found.position).unwrap_or(usize::MAX);
+        let Some(counted) = counted.get_mut(position) else { continue };
+        let Found { followers, relations, followed, ended, reloads, .. } = found;
+        counted.figures = HostFigures { followers, relations, ..counted.figures };
+        *counted = Counted { ended, reloads, followed, ..*counted };
+    }
+    Ok(counted)
 }
 
 /// Hosts of a list, by the names that accounts may have them under.
@@ -93,10 +110,10 @@ pub(super) struct Listed {
 }
 
 /// Position in the list that a host's accounts belong to.
-pub(super) struct Covered {
-    pub(super) position: usize,
+struct Covered {
+    position: usize,
     /// Whether they are of a sub-domain that is not included.
-    pub(super) below: bool,
+    below: bool,
 }
 
 impl Listed {
@@ -111,7 +128,7 @@ impl Listed {
     }
 
     /// Positions of a host and of its parent domains.
-    pub(super) fn covering(&self, host: &str) -> impl Iterator<Item = Covered> {
+    fn covering(&self, host: &str) -> impl Iterator<Item = Covered> {
         let itself = self.named.get(host).into_iter().flatten();
         let itself = itself.map(|(position, _)| Covered { position: *position, below: false });
         let parents = host.match_indices('.').filter_map(|(dot, _)| host.get(dot + 1..));

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 use super::{
     ClaimState, DeactivateInstance, HostFigures, below_note,
-    figures::{Covered, Known, Listed, add_relations},
+    figures::{Counted, Listed, count},
     sql, unknown_note,
 };
 use ostrakon_engine::{Job as _, JobError, PlanSummary};
@@ -25,19 +25,6 @@ pub struct HostPlan {
     pub figures: HostFigures,
 }
 
-/// What a run would deal with.
-#[derive(Debug, Clone, Copy, Default)]
-struct Work {
-    /// Active accounts.
-    active: i64,
-    /// Relations of its accounts to active local accounts.
-    relations: i64,
-    /// Active accounts that have such relations.
-    read_anew: i64,
-    /// Relations of local accounts to its accounts.
-    followed: i64,
-}
-
 /// Counts for each job what its own plan would count.
 ///
 /// # Errors
@@ -52,50 +39,9 @@ pub async fn plan_all(
         job.refuse_own(server)?;
     }
     let listed = Listed::of(jobs.iter().map(|job| (&job.host, job.include_subdomains)));
-    let mut work = vec![Work::default(); jobs.len()];
-    let mut figures = vec![HostFigures::default(); jobs.len()];
-    let accounts: Vec<(String, i64, i64)> =
-        sqlx::query_as(sql::accounts_by_host(server)).fetch_all(&mut *db).await?;
-    let mut known = Known::default();
-    for (host, active, all) in &accounts {
-        for Covered { position, below } in listed.covering(host) {
-            if below {
-                add(&mut figures, position, |figures| figures.subdomain_accounts += all);
-            } else {
-                add(&mut work, position, |work| work.active += active);
-                add(&mut figures, position, |figures| figures.accounts += all);
-                known.push(host, position);
-            }
-        }
-    }
-    add_relations(db, server, &known, &mut figures).await?;
-    let relations: Vec<(String, i64, i64)> = sqlx::query_as(sql::relations_by_host(server))
-        .bind(server.dialect.repeats_deactivation)
-        .fetch_all(&mut *db)
-        .await?;
-    for (host, relations, read_anew) in relations {
-        for Covered { position, .. } in listed.covering(&host).filter(|covered| !covered.below) {
-            add(&mut work, position, |work| {
-                work.relations += relations;
-                work.read_anew += read_anew;
-            });
-        }
-    }
-    let followed: Vec<(String, i64)> = sqlx::query_as(sql::followed_by_host(server))
-        .bind(server.dialect.counts_inactive_followers)
-        .fetch_all(&mut *db)
-        .await?;
-    for (host, followed) in followed {
-        for Covered { position, .. } in listed.covering(&host).filter(|covered| !covered.below) {
-            add(&mut work, position, |work| work.followed += followed);
-        }
-    }
-    let found = work.iter().zip(&figures);
-    let mut plans: Vec<HostPlan> = jobs
-        .iter()
-        .zip(found)
-        .map(|(job, (work, figures))| plan(server, job, work, *figures))
-        .collect();
+    let counted = count(db, server, jobs.len(), &listed).await?;
+    let mut plans: Vec<HostPlan> =
+        jobs.iter().zip(&counted).map(|(job, counted)| plan(server, job, counted)).collect();
     let noted = noted(db).await?;
     for (job, planned) in jobs.iter().zip(&mut plans) {
         if noted.contains(&job.instance()) {
@@ -104,11 +50,6 @@ pub async fn plan_all(
         }
     }
     Ok(plans)
-}
-
-/// Changes what is at a position of the list.
-fn add<T>(list: &mut [T], position: usize, change: impl FnOnce(&mut T)) {
-    list.get_mut(position).map(change);
 }
 
 /// Instances of which an earlier run has left something unfinished: few, if any.
@@ -121,11 +62,11 @@ async fn noted(db: &mut PgConnection) -> sqlx::Result<HashSet<String>> {
     Ok(noted.into_iter().collect())
 }
 
-fn plan(server: &Server, job: &DeactivateInstance, work: &Work, figures: HostFigures) -> HostPlan {
-    let Work { active, relations, read_anew, followed } = *work;
+fn plan(server: &Server, job: &DeactivateInstance, counted: &Counted) -> HostPlan {
+    let Counted { figures, active, ended, reloads, followed } = *counted;
     let HostFigures { accounts, subdomain_accounts: below, .. } = figures;
     let note = (below > 0).then(|| below_note(job.host.as_str(), below));
-    let counts = DeactivateInstance::counts(server, [active, relations, followed, read_anew]);
+    let counts = DeactivateInstance::counts(server, [active, ended, followed, reloads]);
     let plan = PlanSummary {
         total: counts.iter().map(|count| count.items).sum(),
         counts,

@@ -55,7 +55,5 @@ statements!(
     followers,
     due,
     accounts_by_host,
-    relations_by_host,
-    followed_by_host,
-    figures,
+    relations_of_list,
 );
