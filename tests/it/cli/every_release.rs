@@ -9,6 +9,12 @@ use super::Fixture;
 /// of an invite.
 const BATTERY: &[(&str, i32)] = &[
     ("user list", 0),
+    ("select --local --unconfirmed --unapproved --never-posted --no-followers --nick a*", 0),
+    ("select --exclude-followed --post-has spam --bio-has a --reason-has b --since 1y", 0),
+    ("select --host spam.example --save wave", 0),
+    ("select edit wave --add ALICE", 0),
+    ("select show wave", 0),
+    ("user tag --selection wave --yes spam", 0),
     ("user show alice", 0),
     ("user show mallory@spam.example", 0),
     ("user new carol c@peer.example -y --password x", 0),

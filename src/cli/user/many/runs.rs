@@ -3,11 +3,17 @@
 use ostrakon_engine::PlanSummary;
 use ostrakon_jobs::AnyJob;
 use ostrakon_server::{SelectedAccount, Server};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Chosen;
 use crate::{
-    cli::{Output, place::long_jobs_here, plan::plan_lines, submit::RunOptions, submit_many},
+    cli::{
+        Output,
+        place::long_jobs_here,
+        plan::{end_dry_run, plan_lines},
+        submit::RunOptions,
+        submit_many,
+    },
     failure::Failure,
     numbers::counted,
     requests::Planned,
@@ -41,15 +47,17 @@ pub(in crate::cli) async fn submit_all(
 ) -> Result<(), Failure> {
     let planned = plan_all(chosen, job, session, server).await?;
     if asked.dry_run {
-        for line in chosen.lines() {
-            output.result(line);
-        }
-        output.object(&chosen.object(command));
-        return submit_many::submit(session, server, planned, "accounts", asked, output).await;
+        show(command, chosen, &planned, server, output);
+        return Ok(());
     }
     server.require_writable()?;
     session.require_ledger().await?;
-    if !asked.yes && planned.iter().any(|planned| planned.plan.total > 0) {
+    let is_needed = planned.iter().any(|planned| planned.plan.total > 0);
+    if asked.yes || !is_needed {
+        for line in chosen.lines() {
+            output.note(line);
+        }
+    } else {
         for line in chosen.lines() {
             Output::attention(line);
         }
@@ -58,17 +66,37 @@ pub(in crate::cli) async fn submit_all(
             Output::attention(line);
         }
         Output::attention(format!("Server: {}.", server.recognised()));
-    } else {
-        for line in chosen.lines() {
-            output.note(line);
-        }
+        let question = format!("{command} for {}.", counted(chosen.number(), "accounts"));
+        chosen.confirm(&question, session, asked.yes, output)?;
     }
-    let question = format!("{command} for {}.", counted(chosen.number(), "accounts"));
-    chosen.confirm(&question, session, asked.yes, output)?;
     let inline = long_jobs_here(session, asked, output).await?;
     // Asked already.
     let options = RunOptions { yes: true, inline, queue: !inline, ..asked.clone() };
     submit_many::submit(session, server, planned, "accounts", &options, output).await
+}
+
+/// Shows one plan for all accounts.
+fn show(
+    command: &'static str,
+    chosen: &Chosen,
+    planned: &[Planned],
+    server: &Server,
+    output: Output,
+) {
+    let plan = submit_many::together(server, planned, usize::MAX);
+    for line in chosen.lines() {
+        output.result(line);
+    }
+    output.result(format!("{command} would touch:"));
+    for line in plan_lines(&plan) {
+        output.result(line);
+    }
+    let mut object = chosen.object(command);
+    object["total"] = plan.total.into();
+    object["plan"] = json!(plan.counts);
+    object["notes"] = json!(plan.notes);
+    output.object(&object);
+    end_dry_run(server, output);
 }
 
 /// Plans each job. An account whose job is refused refuses all.

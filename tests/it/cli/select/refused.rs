@@ -31,6 +31,32 @@ async fn what_selects_nothing_or_contradicts_itself_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// Pleroma 2.4 stores when a local account was last used, but not when anybody last posted.
+#[tokio::test]
+async fn what_a_release_does_not_store_is_not_guessed() -> Result<()> {
+    let database = testkit::Database::of_release(testkit::Release::named("pleroma-2.4")?).await?;
+    let fixture = Fixture::on(database).await?;
+    for nickname in ["used", "unused", "new"] {
+        fixture.world.local(nickname).await?;
+    }
+    fixture
+        .sql(
+            "update users set last_active_at = now() - interval '3 days' where nickname = 'used';
+             update users set inserted_at = now() where nickname = 'new'",
+        )
+        .await?;
+    for line in ["select --inactive-since 1month", "select --remote --inactive-since 1month"] {
+        let done = fixture.refused(line).await?;
+        let reason = "does not store when a remote account last posted";
+        assert!(done.code == 4 && done.stderr.contains(reason), "{done:?}");
+    }
+    let done = fixture.run("select --local --inactive-since 1month")?;
+    let names: Vec<_> =
+        done.stdout.lines().skip(2).filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!((done.code, names), (0, vec!["unused", "Digest:"]), "{done:?}");
+    Ok(())
+}
+
 /// The command line and the file are read before anything is connected to.
 #[test]
 fn a_wrong_line_needs_no_database() -> Result<()> {
