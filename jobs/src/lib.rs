@@ -12,6 +12,7 @@ mod open_reports;
 mod orphans;
 pub mod prune_activities;
 pub mod prune_objects;
+pub mod purge_instance;
 pub mod repair_counters;
 mod server_queues;
 pub mod set_confirmation_for_all;
@@ -24,6 +25,7 @@ pub use delete_user::DeleteUser;
 pub use grants::grants;
 pub use prune_activities::PruneActivities;
 pub use prune_objects::PruneObjects;
+pub use purge_instance::PurgeInstance;
 pub use repair_counters::RepairCounters;
 pub use server_queues::ObanQueues;
 pub use set_confirmation_for_all::{ConfirmAll, UnconfirmAll};
@@ -40,4 +42,5 @@ any_job::jobs!(
     RepairCounters,
     PruneActivities,
     PruneObjects,
+    PurgeInstance,
 );

@@ -104,20 +104,20 @@ pub(super) async fn count(
 }
 
 /// Hosts of a list, by the names that accounts may have them under.
-pub(super) struct Listed {
+pub(crate) struct Listed {
     /// Positions in the list by host, in ASCII and in Unicode, and whether sub-domains are included.
     named: HashMap<String, Vec<(usize, bool)>>,
 }
 
 /// Position in the list that a host's accounts belong to.
-struct Covered {
-    position: usize,
+pub(crate) struct Covered {
+    pub(crate) position: usize,
     /// Whether they are of a sub-domain that is not included.
-    below: bool,
+    pub(crate) below: bool,
 }
 
 impl Listed {
-    pub(super) fn of<'a>(hosts: impl Iterator<Item = (&'a Host, bool)>) -> Self {
+    pub(crate) fn of<'a>(hosts: impl Iterator<Item = (&'a Host, bool)>) -> Self {
         let mut named: HashMap<String, Vec<(usize, bool)>> = HashMap::new();
         for (position, (host, subdomains)) in hosts.enumerate() {
             for spelling in HashSet::from([host.as_str().to_owned(), host.unicode()]) {
@@ -128,7 +128,7 @@ impl Listed {
     }
 
     /// Positions of a host and of its parent domains.
-    fn covering(&self, host: &str) -> impl Iterator<Item = Covered> {
+    pub(crate) fn covering(&self, host: &str) -> impl Iterator<Item = Covered> {
         let itself = self.named.get(host).into_iter().flatten();
         let itself = itself.map(|(position, _)| Covered { position: *position, below: false });
         let parents = host.match_indices('.').filter_map(|(dot, _)| host.get(dot + 1..));

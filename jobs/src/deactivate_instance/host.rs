@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use url::Host as UrlHost;
 
 use super::not_a_host;
+use ostrakon_engine::JobError;
+use ostrakon_server::Server;
 
 /// Host name in lower case and ASCII (punycode), without a trailing dot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -69,6 +71,26 @@ impl Host {
     /// Host name in Unicode: nicknames may be stored in either form.
     pub fn unicode(&self) -> String {
         idna::domain_to_unicode(&self.0).0
+    }
+
+    /// Refuses the server's own host, and its parent domains if sub-domains are included. `what`: the
+    /// end of a sentence that begins with the host.
+    pub(crate) fn refuse_own(
+        &self,
+        server: &Server,
+        include_subdomains: bool,
+        what: &str,
+    ) -> Result<(), JobError> {
+        let own = server.host.as_str();
+        if include_subdomains && own.ends_with(&self.suffix()) {
+            return Err(JobError::Refuse(format!(
+                "{own}, this server's own host, is a sub-domain of {self}: {what}"
+            )));
+        }
+        if self.as_str() == own {
+            return Err(JobError::Refuse(format!("{self} is this server's own host: {what}")));
+        }
+        Ok(())
     }
 
     /// Suffix of the names of sub-domains.

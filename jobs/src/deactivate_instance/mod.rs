@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 pub use claim_state::ClaimState;
 pub use cursor::Cursor;
+pub(crate) use figures::Listed;
 pub use figures::{HostFigures, host_figures};
 pub use host::{Host, InvalidHost};
 pub use plan_all::{HostPlan, plan_all};
@@ -253,22 +254,8 @@ impl DeactivateInstance {
 
     /// Refuses the server's own host, and its parent domains if sub-domains are included.
     pub fn refuse_own(&self, server: &Server) -> Result<(), JobError> {
-        let own = server.host.as_str();
-        let covered = self.include_subdomains && own.ends_with(&self.host.suffix());
-        if covered {
-            return Err(JobError::Refuse(format!(
-                "{own}, this server's own host, is a sub-domain of {}: its accounts are not \
-                 deactivated as an instance",
-                self.host.as_str()
-            )));
-        }
-        if self.host.as_str() == own {
-            return Err(JobError::Refuse(format!(
-                "{} is this server's own host: its accounts are not deactivated as an instance",
-                self.host.as_str()
-            )));
-        }
-        Ok(())
+        let what = "its accounts are not deactivated as an instance";
+        self.host.refuse_own(server, self.include_subdomains, what)
     }
 
     /// Returns a note if no account of the host is known, active or not. The note counts the
@@ -367,7 +354,7 @@ impl DeactivateInstance {
 }
 
 /// Note that no account of a host is known, with the number of accounts found on sub-domains.
-fn unknown_note(host: &Host, below: i64) -> String {
+pub(crate) fn unknown_note(host: &Host, below: i64) -> String {
     let hint = match below {
         0 => String::new(),
         1 => "; there is 1 of its sub-domains: add --include-subdomains if you mean it".to_owned(),

@@ -40,7 +40,7 @@ impl AboutThem {
 }
 
 /// Number of additional rows that a batch of `limit` rows may remove.
-pub(super) const fn allowance(limit: i64) -> i64 {
+pub(crate) const fn allowance(limit: i64) -> i64 {
     let rows = limit.saturating_mul(PER_ROW);
     if rows < ROWS_MAX { rows } else { ROWS_MAX }
 }
@@ -68,7 +68,7 @@ pub(super) async fn find(
 
 /// Whether the notifications and bookmarks of activities, which are deleted by foreign key, are no
 /// more than allowed.
-pub(super) async fn what_hangs_on_them_fits(
+pub(crate) async fn what_hangs_on_them_fits(
     db: &mut PgConnection,
     activities: &[Uuid],
     allowed: i64,

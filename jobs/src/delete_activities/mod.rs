@@ -21,6 +21,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+pub(crate) use about::{allowance, what_hangs_on_them_fits};
 pub(crate) use batch::{DeliverBy, FederationMode, delete_some, deliveries_to_wait_for, skip_one};
 pub(crate) use deletion_rows::base_activity;
 pub(crate) use deletion_rows::insert_activity;
@@ -35,6 +36,7 @@ pub(crate) use read::{count, last_activity};
 pub(crate) use recheck::{count_undone, recheck};
 pub(crate) use server_jobs::About;
 use via_server::Purges;
+pub(crate) use write::{lower_replies, remove_hashtags};
 
 /// Deletes an account's posts and takes back its likes and boosts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

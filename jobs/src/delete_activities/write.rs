@@ -5,6 +5,8 @@
 //! done earlier. Immediately before the removal the deliveries take their places, for which all
 //! runs wait in turn.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
@@ -171,6 +173,27 @@ async fn lessen(db: &mut PgConnection, actor: &Actor, writes: &Writes) -> sqlx::
     Ok(lessened.into_iter().map(|lowered| lowered.id).collect())
 }
 
+/// Lowers the counters of replies and quotes of objects.
+pub(crate) async fn lower_replies(
+    db: &mut PgConnection,
+    lost: &BTreeMap<i64, (i32, i32)>,
+) -> sqlx::Result<()> {
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let mut lowered: Vec<Lowered> = sqlx::query_as(sql::LESSEN)
+        .bind("")
+        .bind(lost.keys().copied().collect::<Vec<_>>())
+        .bind(lost.values().map(|(replies, _)| *replies).collect::<Vec<_>>())
+        .bind(lost.values().map(|(_, quotes)| *quotes).collect::<Vec<_>>())
+        .bind(vec![0; lost.len()])
+        .bind(vec![0; lost.len()])
+        .fetch_all(&mut *db)
+        .await?;
+    lowered.retain(|lost| lost.replies != 0 || lost.quotes != 0);
+    note_lowered(db, &lowered).await
+}
+
 /// Records the counters that the run leaves. A statement of its own sees what other runs recorded
 /// while this one waited for the objects.
 async fn note_lowered(db: &mut PgConnection, lowered: &[Lowered]) -> sqlx::Result<()> {
@@ -189,7 +212,7 @@ async fn note_lowered(db: &mut PgConnection, lowered: &[Lowered]) -> sqlx::Resul
 }
 
 /// Unlinks hashtags, and removes those that no post uses and no account follows any more.
-pub(super) async fn remove_hashtags(
+pub(crate) async fn remove_hashtags(
     db: &mut PgConnection,
     server: &Server,
     objects: &[i64],

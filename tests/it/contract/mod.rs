@@ -16,6 +16,7 @@ mod growth;
 mod plans;
 mod prune_activities;
 mod prune_objects;
+mod purge_instance;
 mod releases;
 mod repair_counters;
 mod set_confirmation_for_all;

@@ -14,9 +14,10 @@ use chrono::Utc;
 use ostrakon_engine::Ended;
 use ostrakon_jobs::{
     AnyJob, ConfirmAll, DeactivateInstance, DeleteActivities, DeleteUser, PruneActivities,
-    PruneObjects, RepairCounters, UnconfirmAll,
+    PruneObjects, PurgeInstance, RepairCounters, UnconfirmAll,
     deactivate_instance::Host,
     prune_objects::{self, KeepFollowed},
+    purge_instance::Keep,
 };
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
@@ -35,7 +36,9 @@ const SETTINGS: &str = "set enable_seqscan = off;
 
 /// Statements that read a whole table, once in a run: there is no index on the host of a nickname,
 /// nor on whether an account is local.
-const ONCE: [&str; 7] = [
+const ONCE: [&str; 8] = [
+    // Actors without an account, when a claim of `purge_instance` begins.
+    "with recursive found as (",
     "with named as materialized (",
     // The plan of `delete_user` reads whole tables too: for another admin, and for notifications.
     "as other_admin",
@@ -71,7 +74,7 @@ const WALKS: [&str; 6] = [
 const ROWS: f64 = 2_500.0;
 
 /// The jobs below, and the jobs for a single account, which take one batch or a few.
-const LOOKED_AT: [&str; 10] = [
+const LOOKED_AT: [&str; 11] = [
     "delete_activities",
     "deactivate_instance",
     "delete_user",
@@ -80,6 +83,7 @@ const LOOKED_AT: [&str; 10] = [
     "repair_counters",
     "prune_activities",
     "prune_objects",
+    "purge_instance",
     "activate_user",
     "deactivate_user",
 ];
@@ -126,6 +130,13 @@ async fn unconfirm_all_is_planned_well() -> Result<()> {
 async fn repair_counters_is_planned_well() -> Result<()> {
     let subject = "all active local accounts".to_owned();
     is_planned_well(RepairCounters { subject, account: None, hosts: true }.into()).await
+}
+
+#[tokio::test]
+async fn purge_instance_is_planned_well() -> Result<()> {
+    // A host with posts.
+    let host = Host::parse("town5.example")?;
+    is_planned_well(PurgeInstance::new(host, false, Keep::default()).into()).await
 }
 
 #[tokio::test]

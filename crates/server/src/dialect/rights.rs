@@ -90,7 +90,7 @@ const SERVER: &[Right] = rights! {
         update "updated_at", delete "";
     "public.oban_jobs": select "id queue worker args state scheduled_at attempted_at",
         insert "queue worker args state priority max_attempts scheduled_at",
-        update "inserted_at";
+        update "inserted_at", delete "";
     "public.users":
         select "ctid id nickname name email bio raw_bio ap_id follower_address inbox shared_inbox \
                 local invisible is_admin is_moderator is_locked tags inserted_at updated_at \
@@ -110,15 +110,16 @@ const SERVER: &[Right] = rights! {
         delete "";
     "public.notifications": select "ctid activity_id user_id", delete "";
     "public.deliveries": select "object_id user_id", delete "";
-    "public.instances": select "host unreachable_since";
-    "public.counter_cache": select "instance public unlisted private direct",
+    "public.instances": select "id host unreachable_since", delete "";
+    "public.conversations": select "ap_id", delete "";
+    "public.counter_cache": select "id instance public unlisted private direct",
         insert "instance public unlisted private direct",
-        update "public unlisted private direct";
+        update "public unlisted private direct", delete "";
     "public.moderation_log": insert "data inserted_at updated_at";
-    "public.report_notes": select "user_id activity_id";
+    "public.report_notes": select "user_id activity_id", delete "";
     "public.hashtags": select "id", delete "";
     "public.hashtags_objects": select "hashtag_id object_id", delete "";
-    "public.chat_message_references": select "object_id", delete "";
+    "public.chat_message_references": select "object_id chat_id", delete "";
     "public.password_reset_tokens": select "ctid user_id",
         insert "user_id token used inserted_at updated_at", delete "";
     "public.user_invite_tokens":
@@ -136,14 +137,14 @@ const LEFTOVERS: &[Right] = rights! {
     "public.oauth_authorizations": select "ctid user_id", delete "";
     "public.registrations": select "ctid user_id", delete "";
     "public.user_notes": select "ctid source_id", delete "";
-    "public.thread_mutes": select "ctid user_id", delete "";
+    "public.thread_mutes": select "ctid id user_id context", delete "";
     "public.filters": select "ctid user_id", delete "";
-    "public.lists": select "ctid user_id", delete "";
+    "public.lists": select "ctid id user_id following", update "following updated_at", delete "";
     "public.markers": select "ctid user_id", delete "";
     "public.scheduled_activities": select "ctid user_id", delete "";
     "public.bookmarks": select "ctid id user_id activity_id", delete "";
     "public.bookmark_folders": select "ctid user_id", delete "";
-    "public.chats": select "ctid user_id", delete "";
+    "public.chats": select "ctid id user_id recipient", delete "";
     "public.conversation_participation_recipient_ships": select "ctid user_id", delete "";
     "public.conversation_participations": select "ctid user_id", delete "";
     "public.announcement_read_relationships": select "ctid user_id", delete "";

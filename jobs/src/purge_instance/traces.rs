@@ -1,0 +1,110 @@
+//! Rows that no index leads to: lists, muted threads, jobs of the server. A pass over each table in
+//! the order of its key; these tables are small beside the others. At last the rows about the host.
+
+use sqlx::PgConnection;
+
+use super::{Cursor, PurgeInstance, Traces, count, known::Known, sql};
+use ostrakon_engine::{Batch, JobError};
+use ostrakon_server::Server;
+
+impl Traces {
+    /// Name of the table, for messages.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Lists => "lists",
+            Self::MutedThreads => "thread_mutes",
+            Self::Jobs => "oban_jobs",
+            Self::Host => "instances",
+        }
+    }
+
+    const fn following(self) -> Option<Self> {
+        match self {
+            Self::Lists => Some(Self::MutedThreads),
+            Self::MutedThreads => Some(Self::Jobs),
+            Self::Jobs => Some(Self::Host),
+            Self::Host => None,
+        }
+    }
+}
+
+/// Next rows of a table.
+pub(super) async fn next(
+    db: &mut PgConnection,
+    table: Traces,
+    after: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<i64>> {
+    let statement = match table {
+        Traces::Lists => "select id from public.lists where id > $1 order by id limit $2",
+        Traces::MutedThreads => {
+            "select id from public.thread_mutes where id > $1 order by id limit $2"
+        }
+        Traces::Jobs => "select id from public.oban_jobs where id > $1 order by id limit $2",
+        Traces::Host => return Ok(Vec::new()),
+    };
+    sqlx::query_scalar(statement).bind(after).bind(limit).fetch_all(db).await
+}
+
+impl PurgeInstance {
+    /// Walks over the next rows.
+    pub(super) async fn traces(
+        &self,
+        db: &mut PgConnection,
+        _server: &Server,
+        known: &Known,
+        (table, after): (Traces, i64),
+        limit: i64,
+    ) -> Result<Batch<Cursor>, JobError> {
+        let here = Cursor::Traces { table, after };
+        let rows = next(db, table, after, limit).await?;
+        let Some(last) = rows.last().copied() else {
+            if let Some(table) = table.following() {
+                return Ok(super::nothing_left(Cursor::Traces { table, after: 0 }));
+            }
+            let done = self.remove_host(db, known).await?;
+            return Ok(Batch { end: true, ..Batch::go_on(done, here) });
+        };
+        let (hosts, suffixes) = (self.spellings(), self.suffixes());
+        let statement = match table {
+            Traces::Lists => sql::UNLIST,
+            Traces::MutedThreads => sql::UNMUTE,
+            Traces::Jobs => sql::REMOVE_JOBS_OF_HOST,
+            Traces::Host => return Ok(Batch::end(here)),
+        };
+        let query = sqlx::query(statement).bind(hosts).bind(suffixes).bind(&rows);
+        if table == Traces::Lists {
+            let actors: Vec<&str> =
+                known.actors.iter().filter(|a| !a.keeps_posts).map(|a| a.ap_id.as_str()).collect();
+            query.bind(actors).bind(&known.kept_actors).execute(db).await?;
+        } else {
+            query.execute(db).await?;
+        }
+        let next = Cursor::Traces { table, after: last };
+        Ok(Batch { rows: Some(count(&rows)), ..Batch::go_on(0, next) })
+    }
+
+    /// Removes the rows about the host itself, of which there are a few. The counters of its posts
+    /// are right only if some are left.
+    async fn remove_host(&self, db: &mut PgConnection, known: &Known) -> sqlx::Result<i64> {
+        let removed = sqlx::query(sql::REMOVE_INSTANCES)
+            .bind(self.spellings())
+            .bind(self.suffixes())
+            .execute(&mut *db)
+            .await?
+            .rows_affected();
+        let counters: bool =
+            sqlx::query_scalar("select to_regclass('public.counter_cache') is not null")
+                .fetch_one(&mut *db)
+                .await?;
+        if counters {
+            sqlx::query(sql::REMOVE_COUNTERS)
+                .bind(self.spellings())
+                .bind(self.suffixes())
+                .bind(known.kept.is_empty() && self.keep.is_nothing())
+                .execute(db)
+                .await?;
+        }
+        Ok(i64::try_from(removed).unwrap_or(i64::MAX))
+    }
+}
