@@ -15,6 +15,7 @@ mod output;
 mod place;
 mod plan;
 mod prune;
+mod purge;
 mod repair;
 mod runs;
 mod select;
@@ -94,6 +95,9 @@ enum Command {
     /// Delete old content of other servers, and what is left of it.
     #[command(subcommand)]
     Prune(prune::Command),
+    /// Remove from this database what comes from other servers, and tell nobody.
+    #[command(subcommand)]
+    Purge(purge::Command),
     /// Run jobs until stopped.
     Worker(work::Options),
     /// Show runs and control them.
@@ -192,6 +196,9 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         }
         Command::Prune(command) => {
             prune::run(command, &Session::connect(loaded.settings).await?, output).await
+        }
+        Command::Purge(command) => {
+            purge::run(command, &Session::connect(loaded.settings).await?, output).await
         }
         Command::Actions(options) => {
             actions::run(&options, Session::connect(loaded.settings).await?, output).await

@@ -1,7 +1,7 @@
 //! Commands with a spelling close to what was typed.
 
 /// Commands that destroy data or restrict an account's owner.
-const GRAVE: [&str; 14] = [
+const GRAVE: [&str; 15] = [
     "rm",
     "delete_activities",
     "deactivate",
@@ -16,6 +16,7 @@ const GRAVE: [&str; 14] = [
     "cancel",
     "activities",
     "objects",
+    "instance",
 ];
 
 /// Letters of a name that is not typed to its end.

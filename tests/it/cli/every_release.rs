@@ -45,6 +45,8 @@ const BATTERY: &[(&str, i32)] = &[
     ("user confirm_all --yes --inline", 0),
     ("repair counters --inline", 0),
     ("user deactivate_all_from_instance spam.example --yes --inline", 0),
+    ("purge instance spam.example --keep-accounts --yes --inline", 0),
+    ("purge instance spam.example --yes --inline", 0),
     ("user delete_activities alice --yes --inline", 0),
     ("prune objects --keep-threads --prune-orphaned-activities --yes --inline", 0),
     ("prune objects --fix-replies-count --yes --inline", 0),

@@ -51,7 +51,7 @@ async fn runs_are_listed_newest_first_and_filtered() -> Result<()> {
     err| For more information, try '--help'.
     exit 2
     err| error: invalid value 'delete' for '--job <JOB>'
-    err|   [possible values: delete_activities, delete_user, activate_user, deactivate_user, deactivate_instance, confirm_all, unconfirm_all, repair_counters, prune_activities, prune_objects]
+    err|   [possible values: delete_activities, delete_user, activate_user, deactivate_user, deactivate_instance, confirm_all, unconfirm_all, repair_counters, prune_activities, prune_objects, purge_instance]
     err| 
     err|   tip: a similar value exists: 'delete_user'
     err| 

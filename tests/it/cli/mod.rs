@@ -41,6 +41,7 @@ mod parked;
 mod passwords;
 mod prune_activities;
 mod prune_objects;
+mod purge_instance;
 mod remote;
 mod repair;
 mod reported;
