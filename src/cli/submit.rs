@@ -113,8 +113,8 @@ pub(super) async fn submit(
     let run = if let Some(mut interrupts) = interrupts {
         Box::pin(inline(session, &server, job, id, &mut interrupts, output)).await?
     } else {
-        let runs = std::slice::from_ref(&queued);
-        let alive = notify(session, runs, notifier, output).await?;
+        report_queued(&queued, output);
+        let alive = notify(session, &queued, 1, notifier, output).await?;
         if !(options.wait || options.wait_for_worker && alive) {
             let run = requests::find(session, id).await?;
             output.object(&RunView::of(&run));
@@ -238,22 +238,25 @@ async fn enqueue(
     }
 }
 
-/// Reports what was queued, notifies workers, and warns if none is running. Returns whether one is.
+/// Reports a run that was queued.
+pub(super) fn report_queued(queued: &Queued, output: Output) {
+    let Queued { id, planned } = queued;
+    let job = &planned.job;
+    output.result(format!("Queued {} {} as run {id}.", job.name(), job.subject()));
+    output.note(format!("Follow it with: ostrakon runs watch {id}"));
+}
+
+/// Notifies workers of a run, or of the first of `runs` that are one group, and warns if no worker
+/// is running. Returns whether one is.
 pub(super) async fn notify(
     session: &Session,
-    runs: &[Queued],
+    first: &Queued,
+    runs: usize,
     notifier: Option<Box<dyn Notifier>>,
     output: Output,
 ) -> Result<bool, Failure> {
-    for Queued { id, planned } in runs {
-        let job = &planned.job;
-        output.result(format!("Queued {} {} as run {id}.", job.name(), job.subject()));
-    }
-    if let [Queued { id, .. }] = runs {
-        output.note(format!("Follow it with: ostrakon runs watch {id}"));
-    }
-    if let Notified::No(error) = requests::notify(session, runs, notifier).await? {
-        let (runs, them) = match runs.len() {
+    if let Notified::No(error) = requests::notify(session, first, notifier).await? {
+        let (runs, them) = match runs {
             1 => ("run is", "it"),
             _ => ("runs are", "them"),
         };

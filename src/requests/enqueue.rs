@@ -1,16 +1,16 @@
-//! From a plan to a run in the ledger, and the notification of a worker. Always a list: a single
-//! request is a list of one.
+//! From plans to runs in the ledger, and the notification of a worker.
 
 use std::time::Duration;
 
 use ostrakon_engine::{
     FailPoint, JobError,
-    ledger::{self, NewRun, Run},
+    ledger::{self, NewGroup, NewRun, Run},
 };
 use ostrakon_queue::{Envelope, Notifier, QueueError};
 use ostrakon_server::Server;
 use sqlx::PgConnection;
 use tokio::time::sleep;
+use ulid::Ulid;
 
 use super::{Planned, may_take_over};
 use crate::{
@@ -63,13 +63,30 @@ pub(crate) struct Queued {
     pub(crate) planned: Planned,
 }
 
-/// Writes the runs of a list to the ledger, all of them or none, with the immediate changes of
-/// their jobs. Tries again, up to 3 times, while another session holds rows that a job changes
-/// immediately. Refuses a database that may only be read.
-pub(crate) async fn enqueue(
+/// Writes the runs of a list to the ledger as one group about `subject`, all of them or none, with
+/// the immediate changes of their jobs. If this process will do them, they start as paused, so that
+/// no worker takes one before its turn. Returns the group's id, which is only an id if no run is
+/// new.
+pub(crate) async fn enqueue_group(
     session: &Session,
     server: &Server,
     list: Vec<Planned>,
+    subject: &str,
+    requester: Requester<'_>,
+) -> Result<(String, Vec<Enqueued>), Failure> {
+    let id = Ulid::generate().to_string();
+    let enqueued = enqueue(session, server, list, Some((&id, subject)), requester).await?;
+    Ok((id, enqueued))
+}
+
+/// Writes the runs of a list to the ledger, as a group if it has an id and a subject. Tries again,
+/// up to 3 times, while another session holds rows that a job changes immediately. Refuses a
+/// database that may only be read.
+async fn enqueue(
+    session: &Session,
+    server: &Server,
+    list: Vec<Planned>,
+    group: Option<(&str, &str)>,
     requester: Requester<'_>,
 ) -> Result<Vec<Enqueued>, Failure> {
     server.require_writable()?;
@@ -88,6 +105,8 @@ pub(crate) async fn enqueue(
             plan: &planned.plan,
             requested_by: &operator,
             reason: reason.as_deref(),
+            group_id: group.map(|(id, _)| id),
+            held: requester.inline && group.is_some(),
         });
     }
     let mut pauses = PAUSES_MS.into_iter();
@@ -96,6 +115,15 @@ pub(crate) async fn enqueue(
         let mut enqueued = Vec::with_capacity(new.len());
         for portion in new.chunks(PORTION) {
             enqueued.extend(ledger::enqueue(&mut tx, portion).await?);
+        }
+        let is_new = |enqueued: &ledger::Enqueued| matches!(enqueued, ledger::Enqueued::New { .. });
+        if let (Some((id, subject)), Some(first)) = (group, new.first())
+            && enqueued.iter().any(is_new)
+        {
+            let NewRun { job, requested_by, .. } = *first;
+            let reason = requester.reason;
+            ledger::create_group(&mut tx, &NewGroup { id, job, subject, requested_by, reason })
+                .await?;
         }
         let outcomes = settle(&mut tx, server, &list, enqueued, requester).await;
         if let (Err(JobError::GaveWay(_)), Some(pause_ms)) = (&outcomes, pauses.next()) {
@@ -148,60 +176,56 @@ pub(crate) async fn enqueue_one(
     planned: Planned,
     requester: Requester<'_>,
 ) -> Result<Enqueued, Failure> {
-    let mut list = enqueue(session, server, vec![planned], requester).await?;
+    let mut list = enqueue(session, server, vec![planned], None, requester).await?;
     list.pop().ok_or_else(|| Failure::Failed("nothing was queued".to_owned()))
 }
 
-/// Whether workers could be notified of new runs. Those of which they were not find the runs by
-/// themselves.
+/// Whether workers could be notified of a new run. If not, they find it by themselves.
 #[derive(Debug)]
 pub(crate) enum Notified {
-    /// Of all for which there was room.
+    /// They were, or there was no room.
     Yes,
-    /// Not, or not of all.
+    /// They could not be.
     No(QueueError),
 }
 
-/// Notifies workers of runs of one class, as far as there is room.
+/// Notifies workers of a run, if there is room: with no room, they were notified often enough.
 pub(crate) async fn notify(
     session: &Session,
-    runs: &[Queued],
+    queued: &Queued,
     notifier: Option<Box<dyn Notifier>>,
 ) -> Result<Notified, Failure> {
-    let mut sent = Vec::new();
-    let done = send(session, runs, notifier, &mut sent).await;
-    let mut db = session.side_pool.acquire().await?;
-    ledger::mark_notified(&mut db, &sent).await?;
-    Ok(match done {
-        Ok(()) => Notified::Yes,
-        Err(error) => Notified::No(error),
-    })
+    match send(session, queued, notifier).await {
+        Ok(sent) => {
+            let sent = if sent { vec![queued.id.clone()] } else { Vec::new() };
+            let mut db = session.side_pool.acquire().await?;
+            ledger::mark_notified(&mut db, &sent).await?;
+            Ok(Notified::Yes)
+        }
+        Err(error) => Ok(Notified::No(error)),
+    }
 }
 
+/// Sends a notification if there is room for it. Returns whether there was.
 async fn send(
     session: &Session,
-    runs: &[Queued],
+    queued: &Queued,
     notifier: Option<Box<dyn Notifier>>,
-    sent: &mut Vec<String>,
-) -> Result<(), QueueError> {
-    let Some(first) = runs.first() else { return Ok(()) };
+) -> Result<bool, QueueError> {
+    let Queued { id, planned } = queued;
     let mut notifier = match notifier {
         Some(notifier) => notifier,
         None => session.notifier().await?,
     };
-    let class = first.planned.job.class();
-    // With no room, workers were notified often enough.
-    let room = usize::try_from(notifier.room(class).await?).unwrap_or(usize::MAX);
-    for Queued { id, planned } in runs.iter().take(room) {
-        let payload = planned
-            .job
-            .payload()
-            .map_err(|error| QueueError::Message { reason: error.to_string() })?;
-        let job = planned.job.name().to_owned();
-        notifier.notify(class, Envelope { run_id: id.clone(), job, payload }).await?;
-        sent.push(id.clone());
+    let class = planned.job.class();
+    if notifier.room(class).await? == 0 {
+        return Ok(false);
     }
-    Ok(())
+    let payload =
+        planned.job.payload().map_err(|error| QueueError::Message { reason: error.to_string() })?;
+    let job = planned.job.name().to_owned();
+    notifier.notify(class, Envelope { run_id: id.clone(), job, payload }).await?;
+    Ok(true)
 }
 
 /// Connects to the notifier before anything is written, if it is required. Invalid settings are an

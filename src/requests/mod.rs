@@ -6,6 +6,8 @@
 
 mod control;
 mod enqueue;
+mod group_view;
+mod group_watch;
 mod inline;
 mod interrupts;
 mod planned;
@@ -16,10 +18,16 @@ mod tests;
 mod triage;
 mod watch;
 
-pub(crate) use control::{cancel, pause, resume, retry, retry_parked, set_speed};
-pub(crate) use enqueue::{
-    Enqueued, Notified, Outcome, Queued, Requester, enqueue, enqueue_one, notify, required_notifier,
+pub(crate) use control::{
+    cancel, cancel_group, pause, pause_group, release_held, resume, resume_group, retry,
+    retry_group, retry_parked, set_group_speed, set_speed,
 };
+pub(crate) use enqueue::{
+    Enqueued, Notified, Outcome, Queued, Requester, enqueue_group, enqueue_one, notify,
+    required_notifier,
+};
+pub(crate) use group_view::GroupView;
+pub(crate) use group_watch::{GroupEvent, GroupWatch};
 pub(crate) use inline::{InlineEvent, run_inline};
 pub(crate) use interrupts::{Interrupts, Stop};
 pub(crate) use planned::{Planned, plan};
@@ -32,7 +40,7 @@ pub(crate) use watch::{Watch, WatchEvent};
 
 use std::time::Duration;
 
-use ostrakon_engine::ledger::{self, Run, SchemaState};
+use ostrakon_engine::ledger::{self, Group, Run, SchemaState};
 
 use crate::{failure::Failure, session::Session};
 
@@ -59,6 +67,35 @@ pub(crate) async fn find(session: &Session, id: &str) -> Result<Run, Failure> {
     let mut db = session.side_pool.acquire().await?;
     ledger::find(&mut db, id).await?.ok_or_else(|| {
         Failure::NotFound(format!("No run {id}; list them with: ostrakon runs list"))
+    })
+}
+
+/// What an operator's id names.
+#[derive(Debug)]
+pub(crate) enum Named {
+    /// A run.
+    Run(Box<Run>),
+    /// A group of runs.
+    Group(Box<Group>),
+}
+
+/// Reads the run or the group that has an id.
+pub(crate) async fn find_named(session: &Session, id: &str) -> Result<Named, Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    if let Some(run) = ledger::find(&mut db, id).await? {
+        return Ok(Named::Run(Box::new(run)));
+    }
+    let group = ledger::find_group(&mut db, id).await?;
+    group.map(|group| Named::Group(Box::new(group))).ok_or_else(|| {
+        Failure::NotFound(format!("No run or group {id}; list them with: ostrakon runs list"))
+    })
+}
+
+/// Reads a group that must exist.
+pub(crate) async fn find_group(session: &Session, id: &str) -> Result<Group, Failure> {
+    let mut db = session.side_pool.acquire().await?;
+    ledger::find_group(&mut db, id).await?.ok_or_else(|| {
+        Failure::NotFound(format!("No group {id}; list them with: ostrakon runs list"))
     })
 }
 

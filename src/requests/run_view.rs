@@ -12,6 +12,7 @@ use serde_json::Value;
 #[derive(Debug, Serialize)]
 pub(crate) struct RunView<'a> {
     run_id: Option<&'a str>,
+    group_id: Option<&'a str>,
     job: &'a str,
     subject: &'a str,
     status: StatusView,
@@ -85,7 +86,8 @@ impl<'a> ThrottleView<'a> {
     }
 }
 
-fn text(time: DateTime<Utc>) -> String {
+/// RFC 3339 in UTC, with milliseconds.
+pub(super) fn text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
@@ -94,6 +96,7 @@ impl<'a> RunView<'a> {
     pub(crate) fn of(run: &'a Run) -> Self {
         Self {
             run_id: Some(&run.id),
+            group_id: run.group_id.as_deref(),
             job: &run.job,
             subject: &run.subject,
             status: StatusView::Run(run.status),
@@ -147,6 +150,7 @@ impl<'a> RunView<'a> {
     pub(crate) fn nothing_to_do(job: &'a str, subject: &'a str) -> Self {
         Self {
             run_id: None,
+            group_id: None,
             job,
             subject,
             status: StatusView::Run(Status::Succeeded),

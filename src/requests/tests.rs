@@ -1,6 +1,6 @@
 //! A use case from the request to the end, without a command line.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use ostrakon_engine::{Status, ledger};
 use ostrakon_jobs::{DeactivateInstance, RepairCounters, deactivate_instance::Host};
 use testkit::{Database, Flavour, World};
@@ -33,13 +33,13 @@ async fn a_request_is_planned_enqueued_done_and_watched() -> Result<()> {
     let planned = ok(plan(&session, &server, job().into(), Vec::new()).await)?;
     ensure!(planned.plan.total == 1, "{:?}", planned.plan);
     let requester = Requester { reason: Some("a test"), inline: true };
-    let mut enqueued = ok(enqueue(&session, &server, vec![planned.clone()], requester).await)?;
-    let Some(Enqueued { outcome: Outcome::New(id), .. }) = enqueued.pop() else {
+    let enqueued = ok(enqueue_one(&session, &server, planned.clone(), requester).await)?;
+    let Enqueued { outcome: Outcome::New(id), .. } = enqueued else {
         anyhow::bail!("it was not queued");
     };
     // The same request again is taken over, not doubled.
-    let mut again = ok(enqueue(&session, &server, vec![planned.clone()], requester).await)?;
-    let taken = again.pop().context("nothing came of it")?.outcome;
+    let again = ok(enqueue_one(&session, &server, planned.clone(), requester).await)?;
+    let taken = again.outcome;
     ensure!(matches!(taken, Outcome::TakenOver(other) if other == id));
 
     let mut progress = 0;
@@ -73,8 +73,8 @@ async fn a_conflicting_run_is_sorted_out_and_can_be_controlled() -> Result<()> {
     let server = ok(session.server().await)?;
     let planned = ok(plan(&session, &server, job().into(), Vec::new()).await)?;
     let requester = Requester { reason: None, inline: false };
-    let mut enqueued = ok(enqueue(&session, &server, vec![planned.clone()], requester).await)?;
-    let Some(Enqueued { outcome: Outcome::New(id), .. }) = enqueued.pop() else {
+    let enqueued = ok(enqueue_one(&session, &server, planned.clone(), requester).await)?;
+    let Enqueued { outcome: Outcome::New(id), .. } = enqueued else {
         anyhow::bail!("it was not queued");
     };
     let sorted = ok(triage(&session, vec![planned.clone()], false).await)?;
@@ -108,7 +108,10 @@ async fn each_run_has_what_its_list_says_in_its_reason() -> Result<()> {
     {
         let requester = Requester { reason, inline: false };
         for (enqueued, expected) in
-            ok(enqueue(&session, &server, list.clone(), requester).await)?.iter().zip(expected)
+            ok(enqueue_group(&session, &server, list.clone(), "2 hosts", requester).await)?
+                .1
+                .iter()
+                .zip(expected)
         {
             let Outcome::New(id) = &enqueued.outcome else { anyhow::bail!("{enqueued:?}") };
             let run = ok(find(&session, id).await)?;

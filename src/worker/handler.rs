@@ -1,6 +1,6 @@
 //! Handler of all jobs: what a worker does with a message.
 
-use std::{sync::Arc, time::Instant};
+use std::{pin::pin, sync::Arc, time::Instant};
 
 use chrono::{SecondsFormat, Utc};
 use ostrakon_engine::{
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, error, info, warn};
 
-use super::{LEDGER_TIMEOUT, outdated::Outdated, progress};
+use super::{LEDGER_TIMEOUT, outdated::Outdated, progress, turns::Turns};
 use crate::session::Session;
 use ostrakon_queue::{Envelope, Message};
 
@@ -63,12 +63,45 @@ impl Handler {
                 return;
             }
         };
-        match answered(LEDGER_TIMEOUT, self.claim(&notification)).await {
-            Ok(Some((job, claim))) => self.work(&job, &claim).await,
-            Ok(None) => {}
-            // The reconciler notifies again when PostgreSQL is back.
-            Err(error) => warn!(run_id = notification.run_id, %error, "A run could not be claimed"),
+        let mut next = self.try_claim(&notification).await;
+        let mut turns: Option<Turns> = None;
+        while let Some((job, claim)) = next.take() {
+            if turns.is_none() {
+                turns = Turns::of(&self.shared.session, &claim);
+            }
+            let gives_way = turns.as_ref().filter(|_| claim.group_id.is_some());
+            let ended = self.work(&job, &claim, gives_way).await;
+            if let Some(turns) = &mut turns {
+                if matches!(ended, Ended::LeftToNewer(_)) {
+                    turns.leave(claim.run_id);
+                }
+                next = self.next(turns).await;
+            }
         }
+    }
+
+    /// Claims the run that is to be done next in the slot of a group: a single run that waits for a
+    /// slot, otherwise the group's next one.
+    async fn next(&self, turns: &Turns) -> Option<(AnyJob, Claim)> {
+        let next = answered(LEDGER_TIMEOUT, turns.next()).await;
+        let candidates = next
+            .inspect_err(|error| debug!(%error, "The next run of a group could not be found"))
+            .unwrap_or_default();
+        for run_id in candidates {
+            let claimed = self.try_claim(&Notification { run_id, request: None }).await;
+            if claimed.is_some() {
+                return claimed;
+            }
+        }
+        None
+    }
+
+    async fn try_claim(&self, notification: &Notification) -> Option<(AnyJob, Claim)> {
+        answered(LEDGER_TIMEOUT, self.claim(notification)).await.unwrap_or_else(|error| {
+            // The reconciler notifies again when PostgreSQL is back.
+            warn!(run_id = notification.run_id, %error, "A run could not be claimed");
+            None
+        })
     }
 
     /// Checks a message against the ledger and claims its run, if it is due.
@@ -114,7 +147,8 @@ impl Handler {
         Ok(claim.map(|claim| (job, claim)))
     }
 
-    async fn work(&self, job: &AnyJob, claim: &Claim) {
+    /// Works on a run. With `turns`, interrupts it as soon as a single run waits for a slot.
+    async fn work(&self, job: &AnyJob, claim: &Claim, turns: Option<&Turns>) -> Ended {
         let Shared { session, server, stop, .. } = &*self.shared;
         info!(
             job = claim.job,
@@ -126,16 +160,34 @@ impl Handler {
             claim.subject
         );
         let begun = Instant::now();
-        let driver = session.driver(stop.clone());
+        let interrupted = stop.child_token();
+        let driver = session.driver(interrupted.clone());
         let (sender, receiver) = watch::channel(Progress::default());
         let every = session.settings.worker.progress_interval;
         let logging =
             AbortOnDropHandle::new(tokio::spawn(progress::log(claim.clone(), receiver, every)));
-        let ended = job.drive(&driver, server, claim, &sender).await;
+        let mut work = pin!(job.drive(&driver, server, claim, &sender));
+        let ended = tokio::select! {
+            ended = &mut work => ended,
+            () = single_run_waits(turns) => {
+                info!(run_id = claim.run_id, "Giving way to a single run");
+                interrupted.cancel();
+                work.await
+            }
+        };
         drop(logging);
         let progress = sender.borrow().clone();
         report(claim, &ended, &progress, begun);
         maintain(&driver, claim, job.tables(), &ended, &progress).await;
+        ended
+    }
+}
+
+/// Waits until a single run waits for a slot; for ever, if no group is being worked on.
+async fn single_run_waits(turns: Option<&Turns>) {
+    match turns {
+        Some(turns) => turns.single_run_waits().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -5,6 +5,7 @@ mod lifecycle;
 mod outdated;
 mod progress;
 mod reconciler;
+mod turns;
 
 use std::{sync::Arc, time::Duration};
 

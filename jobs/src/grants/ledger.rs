@@ -7,11 +7,13 @@ use ostrakon_server::{Right, rights};
 pub(super) const LEDGER: &[Right] = rights! {
     "ostrakon._sqlx_migrations": select "";
     "ostrakon.runs": select "",
-        insert "id job class payload subject dedupe_key plan total requested_by reason",
+        insert "id job class payload subject dedupe_key plan total requested_by reason group_id \
+                status",
         update "status control plan total done parked cursor attempt crashes last_error fence \
                 lease_owner lease_expires_at available_at notified_at started_at finished_at \
                 parked_retry_of closing failures waits_for waits_since waited_ms checks speed throttle \
                 throttle_reason throttled_at throttled_ms deliveries_until";
+    "ostrakon.groups": select "", insert "id job subject requested_by reason";
     "ostrakon.run_events": select "", insert "run_id event actor detail";
     "ostrakon.parked_items": select "", insert "", update "reason sqlstate at retry", delete "";
     "ostrakon.batch_writes": select "", insert "run_id what", update "rechecked", delete "";

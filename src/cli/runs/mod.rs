@@ -1,6 +1,7 @@
 //! `ostrakon runs`: shows runs and controls them.
 
 mod control;
+mod group;
 mod list;
 mod show;
 
@@ -11,7 +12,10 @@ use clap::Subcommand;
 use ostrakon_engine::{deliveries_note, ledger::Run};
 
 use super::{Failure, Output, follow, submit};
-use crate::{requests::RunView, session::Session};
+use crate::{
+    requests::{self, Named, RunView},
+    session::Session,
+};
 
 /// Commands about runs.
 #[derive(Debug, Subcommand)]
@@ -34,10 +38,10 @@ pub(super) enum Command {
     Retry(Retry),
 }
 
-/// Names a run.
+/// Names a run or a group.
 #[derive(Debug, clap::Args)]
 pub(super) struct Id {
-    /// The run's id, as `ostrakon runs list` shows it.
+    /// The id of a run or of a group of runs, as `ostrakon runs list` shows it.
     #[arg(value_name = "RUN", value_parser = parse_id)]
     id: String,
 }
@@ -89,11 +93,33 @@ fn parse_id(text: &str) -> Result<String, String> {
 /// Does what was typed.
 pub(super) async fn run(command: Command, session: Session, output: Output) -> Result<(), Failure> {
     session.require_ledger().await?;
+    let id = match &command {
+        Command::List(options) => return list::run(options, &session, output).await,
+        Command::Show(run) | Command::Pause(run) | Command::Resume(run) | Command::Cancel(run) => {
+            &run.id
+        }
+        Command::Watch(Watch { run, .. })
+        | Command::Speed(Speed { run, .. })
+        | Command::Retry(Retry { run, .. }) => &run.id,
+    };
+    match requests::find_named(&session, id).await? {
+        Named::Group(named) => group::run(&command, &named, &session, output).await,
+        Named::Run(named) => run_of(&command, &named.id, &session, output).await,
+    }
+}
+
+/// Does what was typed about a single run.
+async fn run_of(
+    command: &Command,
+    id: &str,
+    session: &Session,
+    output: Output,
+) -> Result<(), Failure> {
     match command {
-        Command::List(options) => list::run(&options, &session, output).await,
-        Command::Show(run) => show::run(&run.id, &session, output).await,
+        Command::List(_) => Ok(()),
+        Command::Show(_) => show::run(id, session, output).await,
         Command::Watch(options) => {
-            let run = follow::wait(&session, &options.run.id, options.wait_timeout, output).await?;
+            let run = follow::wait(session, id, options.wait_timeout, output).await?;
             output.object(&RunView::of(&run));
             submit::conclude(&run)?;
             let deliveries = deliveries_note(run.deliveries_until, Utc::now())
@@ -102,15 +128,13 @@ pub(super) async fn run(command: Command, session: Session, output: Output) -> R
             output.result(format!("Run {id} ({job} {subject}) is done{deliveries}."));
             Ok(())
         }
-        Command::Pause(run) => control::pause(&run.id, &session, output).await,
-        Command::Resume(run) => control::resume(&run.id, &session, output).await,
-        Command::Cancel(run) => control::cancel(&run.id, &session, output).await,
-        Command::Speed(options) => {
-            control::speed(&options.run.id, options.factor, &session, output).await
-        }
+        Command::Pause(_) => control::pause(id, session, output).await,
+        Command::Resume(_) => control::resume(id, session, output).await,
+        Command::Cancel(_) => control::cancel(id, session, output).await,
+        Command::Speed(options) => control::speed(id, options.factor, session, output).await,
         Command::Retry(options) if options.parked => {
-            control::retry_parked(&options.run.id, &session, output).await
+            control::retry_parked(id, session, output).await
         }
-        Command::Retry(options) => control::retry(&options.run.id, &session, output).await,
+        Command::Retry(_) => control::retry(id, session, output).await,
     }
 }

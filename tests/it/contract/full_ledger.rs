@@ -28,6 +28,12 @@ const FILL: &str = "
            now() - interval '1 hour', now() - interval '1 hour' + n * interval '1 ms',
            case when n % 2 = 0 and n <= 2000 then clock_timestamp() end, case when n % 2 = 1 then now() end
     from generate_series(1, 40000) as n;
+    insert into ostrakon.groups (id, job, subject, requested_by)
+    select '02' || lpad(n::text, 24, '0'), 'delete_user', '1,000 accounts', 'test' from generate_series(1, 10) as n;
+    insert into ostrakon.runs (id, job, class, payload, subject, dedupe_key, status, plan, total, requested_by, group_id)
+    select '03' || lpad(n::text, 24, '0'), 'delete_user', 'long', '{}', 'user' || n, 'user' || n, 'queued',
+           '{\"counts\": [], \"notes\": [], \"total\": 0}', 0, 'test', '02' || lpad((1 + n % 10)::text, 24, '0')
+    from generate_series(1, 10000) as n;
     insert into ostrakon.run_events (run_id, event, actor) select id, 'queued', 'test' from ostrakon.runs;
     vacuum analyze ostrakon.runs; vacuum analyze ostrakon.run_events";
 
@@ -39,7 +45,9 @@ const TIMEOUT: Duration = Duration::from_mins(10);
 /// Executes what commands, workers and the reconciler execute.
 async fn use_ledger(db: &mut PgConnection) -> Result<()> {
     let due = ledger::due(db, "long", TIMEOUT, 200).await?;
-    ensure!(due.len() == 200, "{} long runs are due", due.len());
+    let (single, grouped): (Vec<_>, Vec<_>) = due.iter().partition(|run| run.group_id.is_none());
+    ensure!(single.len() == 200, "{} single long runs are due", single.len());
+    ensure!(grouped.len() == 10, "{} runs of 10 groups are due", grouped.len());
     let first = due.first().context("nothing is due")?.id.clone();
     ensure!(ledger::due(db, "short", TIMEOUT, 200).await?.is_empty());
     let plan = PlanSummary { counts: vec![], notes: vec![], total: 1, cursor: Value::Null };
@@ -52,6 +60,8 @@ async fn use_ledger(db: &mut PgConnection) -> Result<()> {
         plan: &plan,
         requested_by: "test",
         reason: None,
+        group_id: None,
+        held: false,
     };
     let alice = [new];
     ledger::enqueue(db, &alice).await?;
@@ -65,6 +75,14 @@ async fn use_ledger(db: &mut PgConnection) -> Result<()> {
     ledger::mark_notified(db, std::slice::from_ref(&first)).await?;
     let claim = ledger::claim(db, &first, "worker", Stage::LONG_LEASE).await?;
     ledger::renew(db, &claim.context("it is not due")?, Stage::LONG_LEASE).await?;
+    let group = format!("02{:024}", 7);
+    let next = ledger::next_of_group(db, Class::Long, &group).await?.context("nothing is next")?;
+    ledger::claim(db, &next.id, "worker", Stage::LONG_LEASE)
+        .await?
+        .context("it is not its turn")?;
+    let other = ledger::next_of_group(db, Class::Long, &group).await?.context("nothing is next")?;
+    ensure!(ledger::claim(db, &other.id, "worker", Stage::LONG_LEASE).await?.is_none());
+    ledger::single_runs_waiting(db, Class::Long, Duration::ZERO, 20).await?;
     ledger::find(db, &first).await?.context("it is gone")?;
     ledger::find_all(db, std::slice::from_ref(&first)).await?;
     ledger::events(db, &first).await?;
@@ -77,7 +95,7 @@ async fn use_ledger(db: &mut PgConnection) -> Result<()> {
         (Some(Status::Queued), Some("activate_user")),
     ] {
         let job = job.map(str::to_owned);
-        ledger::list(db, &RunFilter { status, job, limit: 50 }).await?;
+        ledger::list(db, &RunFilter { status, job, limit: 50, ..RunFilter::default() }).await?;
     }
     Ok(())
 }

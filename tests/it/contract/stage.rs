@@ -86,6 +86,8 @@ impl Stage {
             plan: &plan,
             requested_by: "test",
             reason: None,
+            group_id: None,
+            held: false,
         };
         let mut db = self.pool().acquire().await?;
         let mut db = db.begin().await?;

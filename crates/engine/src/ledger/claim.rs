@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::{Connection, FromRow, PgConnection};
 
-use super::{event::record, parked::park, run::Control, wait::record_wait, writes::forget_writes};
+use super::{
+    event::record, group::takes_turn, parked::park, run::Control, wait::record_wait,
+    writes::forget_writes,
+};
 use crate::{Parking, PlanSummary, Status, error::waited_in_vain, transaction::milliseconds};
 
 /// Maximum time that a claim waits for a session that has locked a queued run.
@@ -32,6 +35,10 @@ pub struct Claim {
     pub payload: Value,
     /// What the operator typed.
     pub subject: String,
+    /// Name of the class, which names the queue.
+    pub class: String,
+    /// ULID of the group that the run belongs to.
+    pub group_id: Option<String>,
     /// Worker that holds the claim.
     pub owner: String,
     /// Fence; larger than that of every earlier claim of the run.
@@ -42,7 +49,8 @@ pub struct Claim {
     pub crashes: i32,
 }
 
-/// Claims a run that is due: queued, or running under a lease that ran out. `None` when it is not.
+/// Claims a run that is due: queued, or running under a lease that ran out. `None` when it is not,
+/// or when another run of its group is being worked on.
 pub async fn claim(
     db: &mut PgConnection,
     run_id: &str,
@@ -56,12 +64,18 @@ pub async fn claim(
         .execute(&mut *tx)
         .await?;
     let before = lock_due(&mut tx, run_id).await?;
-    let Some(Due { status, untouched, waits }) = before else {
+    let Some(Due { status, untouched, waits, group_id }) = before else {
         // Rolled back here, not at the connection's next use: a row that was locked and then found
         // not to be due stays locked until the transaction ends.
         tx.rollback().await?;
         return Ok(None);
     };
+    if let Some(group_id) = group_id
+        && !takes_turn(&mut tx, &group_id, run_id).await?
+    {
+        tx.rollback().await?;
+        return Ok(None);
+    }
     let claim: Claim = sqlx::query_as(
         "update ostrakon.runs
          set status = 'running', lease_owner = $2, fence = fence + 1,
@@ -78,7 +92,8 @@ pub async fn claim(
              waits_since = null, checks = checks + (status = 'queued' and waits_for is not null)::int,
              started_at = coalesce(started_at, clock_timestamp())
          where id = $1
-         returning id as run_id, job, payload, subject, lease_owner as owner, fence, attempt, crashes",
+         returning id as run_id, job, payload, subject, class, group_id, lease_owner as owner, fence,
+                   attempt, crashes",
     )
     .bind(run_id)
     .bind(owner)
@@ -107,6 +122,8 @@ struct Due {
     untouched: bool,
     /// Whether its last claim ended by waiting.
     waits: bool,
+    /// Group that it belongs to.
+    group_id: Option<String>,
 }
 
 /// Locks a run that is due. `None` if it is not due, or if another session holds it.
@@ -117,7 +134,7 @@ struct Due {
 /// the next one comes seconds later.
 async fn lock_due(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Option<Due>> {
     let due = sqlx::query_as(
-        "select status, cursor is null as untouched, waits_for is not null as waits
+        "select status, cursor is null as untouched, waits_for is not null as waits, group_id
          from ostrakon.runs where id = $1
            and (status = 'queued' and available_at <= clock_timestamp()
              or status = 'running' and lease_expires_at < clock_timestamp())
@@ -134,8 +151,8 @@ async fn lock_due(db: &mut PgConnection, run_id: &str) -> sqlx::Result<Option<Du
         .execute(&mut *db)
         .await?;
     let queued = sqlx::query_as(
-        "select status, cursor is null as untouched, waits_for is not null as waits from ostrakon.runs
-         where id = $1 and status = 'queued' and available_at <= clock_timestamp() for update",
+        "select status, cursor is null as untouched, waits_for is not null as waits, group_id
+         from ostrakon.runs where id = $1 and status = 'queued' and available_at <= clock_timestamp() for update",
     )
     .bind(run_id)
     .fetch_optional(db)
@@ -364,7 +381,8 @@ async fn end(
     record(db, &claim.run_id, status.name(), &claim.owner, &detail).await
 }
 
-/// Gives the lease back: after an interruption without `failed`, after a failed try with it.
+/// Gives the lease back: after an interruption without `failed`, after a failed try with it. An
+/// interrupted run keeps its place among those that wait.
 pub(crate) async fn give_back(
     db: &mut PgConnection,
     claim: &Claim,
@@ -376,7 +394,8 @@ pub(crate) async fn give_back(
         "update ostrakon.runs
          set status = 'queued', lease_expires_at = null, notified_at = null,
              attempt = attempt + ($3::text is not null)::int, last_error = coalesce($3, last_error),
-             available_at = clock_timestamp() + make_interval(secs => $4)
+             available_at = case when $3::text is null then available_at
+                                 else clock_timestamp() + make_interval(secs => $4) end
          where id = $1 and fence = $2",
     )
     .bind(&claim.run_id)

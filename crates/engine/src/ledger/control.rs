@@ -65,7 +65,8 @@ pub async fn pause(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, 
     let mut tx = db.begin().await?;
     let status = match status_of(&mut tx, id).await? {
         Status::Queued => {
-            set_status(&mut tx, id, Status::Paused, by).await?;
+            record_wait(&mut tx, id, by).await?;
+            set_status(&mut tx, &[id.to_owned()], Status::Paused).await?;
             record(&mut tx, id, "paused", by, &json!({})).await?;
             Status::Paused
         }
@@ -102,7 +103,7 @@ pub async fn resume(db: &mut PgConnection, id: &str, by: &str) -> Result<Status,
     let mut tx = db.begin().await?;
     let status = match status_of(&mut tx, id).await? {
         Status::Paused => {
-            requeue(&mut tx, id).await?;
+            requeue(&mut tx, &[id.to_owned()]).await?;
             Status::Queued
         }
         Status::Running => {
@@ -122,7 +123,8 @@ pub async fn cancel(db: &mut PgConnection, id: &str, by: &str) -> Result<Status,
     let mut tx = db.begin().await?;
     let status = match status_of(&mut tx, id).await? {
         Status::Queued | Status::Paused => {
-            set_status(&mut tx, id, Status::Cancelled, by).await?;
+            record_wait(&mut tx, id, by).await?;
+            set_status(&mut tx, &[id.to_owned()], Status::Cancelled).await?;
             record(&mut tx, id, "cancelled", by, &json!({})).await?;
             Status::Cancelled
         }
@@ -142,7 +144,7 @@ pub async fn retry(db: &mut PgConnection, id: &str, by: &str) -> Result<Status, 
     let mut tx = db.begin().await?;
     let status = status_of(&mut tx, id).await?;
     let items = retryable(&mut tx, id, status).await?;
-    requeue(&mut tx, id).await?;
+    requeue(&mut tx, &[id.to_owned()]).await?;
     record(&mut tx, id, "retry_requested", by, &json!({ "items": items })).await?;
     tx.commit().await?;
     Ok(Status::Queued)
@@ -157,7 +159,7 @@ pub async fn retry_parked(db: &mut PgConnection, id: &str, by: &str) -> Result<u
     if items == 0 {
         return Err(ControlError::NothingParked(id.to_owned()));
     }
-    requeue(&mut tx, id).await?;
+    requeue(&mut tx, &[id.to_owned()]).await?;
     sqlx::query(
         "update ostrakon.runs
          set parked_retry_of = case when $2 = 'cancelled' or done + parked < total then $2 end
@@ -231,16 +233,20 @@ pub(super) async fn status_of(db: &mut PgConnection, id: &str) -> Result<Status,
         .ok_or_else(|| ControlError::Unknown(id.to_owned()))
 }
 
-async fn set_status(db: &mut PgConnection, id: &str, status: Status, by: &str) -> sqlx::Result<()> {
-    record_wait(db, id, by).await?;
+/// Pauses or cancels runs that no worker holds, and that are locked.
+pub(super) async fn set_status(
+    db: &mut PgConnection,
+    ids: &[String],
+    status: Status,
+) -> sqlx::Result<()> {
     sqlx::query(
         "update ostrakon.runs
          set status = $2,
              parked_retry_of = case when $2 <> 'cancelled' then parked_retry_of end,
              finished_at = case when $2 = 'cancelled' then clock_timestamp() end
-         where id = $1",
+         where id = any ($1)",
     )
-    .bind(id)
+    .bind(ids)
     .bind(status.name())
     .execute(db)
     .await?;
@@ -256,15 +262,17 @@ async fn set_control(db: &mut PgConnection, id: &str, control: Control) -> sqlx:
     Ok(())
 }
 
-async fn requeue(db: &mut PgConnection, id: &str) -> sqlx::Result<()> {
+/// Queues runs again that no worker holds, and that are locked. Those of a group come in the order of
+/// their ids again.
+pub(super) async fn requeue(db: &mut PgConnection, ids: &[String]) -> sqlx::Result<()> {
     sqlx::query(
         "update ostrakon.runs
          set status = 'queued', control = 'run', attempt = 0, crashes = 0, finished_at = null,
-             closing = null, notified_at = null, available_at = clock_timestamp(),
+             closing = null, notified_at = null, available_at = statement_timestamp(),
              failures = case when status = 'paused' then failures else 0 end
-         where id = $1",
+         where id = any ($1)",
     )
-    .bind(id)
+    .bind(ids)
     .execute(db)
     .await?;
     Ok(())

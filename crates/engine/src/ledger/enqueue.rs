@@ -7,7 +7,7 @@ use sqlx::{PgConnection, types::Json};
 use ulid::Ulid;
 
 use super::{Run, unfinished_among};
-use crate::{Class, PlanSummary};
+use crate::{Class, PlanSummary, Status};
 
 /// A job that an operator requests.
 #[derive(Debug)]
@@ -26,8 +26,12 @@ pub struct NewRun<'a> {
     pub plan: &'a PlanSummary,
     /// Operator who requests the job.
     pub requested_by: &'a str,
-    /// Reason, if the operator gives one.
+    /// Reason, if there is one.
     pub reason: Option<&'a str>,
+    /// Group that it belongs to, which the same transaction creates.
+    pub group_id: Option<&'a str>,
+    /// Whether it starts as paused, for a process that does it by itself when its turn comes.
+    pub held: bool,
 }
 
 /// Outcome of a request.
@@ -68,17 +72,25 @@ pub async fn enqueue(db: &mut PgConnection, new: &[NewRun<'_>]) -> sqlx::Result<
     }
 }
 
+const fn first_status(run: &NewRun<'_>) -> Status {
+    if run.held { Status::Paused } else { Status::Queued }
+}
+
 /// Writes runs and their first events. Returns the keys and ULIDs of those that were written.
 async fn insert(db: &mut PgConnection, new: &[&NewRun<'_>]) -> sqlx::Result<Vec<(String, String)>> {
     let Some(first) = new.first() else { return Ok(Vec::new()) };
-    let ids: Vec<String> = new.iter().map(|_| Ulid::generate().to_string()).collect();
+    let mut ids: Vec<String> = new.iter().map(|_| Ulid::generate().to_string()).collect();
+    // Runs of a group are done in the order of their ids.
+    ids.sort_unstable();
     let written: Vec<(String, String)> = sqlx::query_as(
         "insert into ostrakon.runs
-           (id, job, class, payload, subject, dedupe_key, plan, total, requested_by, reason)
-         select id, job, class, payload, subject, dedupe_key, plan, total, $10, reason
+           (id, job, class, payload, subject, dedupe_key, plan, total, reason, group_id, status,
+            requested_by)
+         select id, job, class, payload, subject, dedupe_key, plan, total, reason, group_id, status, $12
          from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[],
-                     $7::jsonb[], $8::bigint[], $9::text[])
-              as new (id, job, class, payload, subject, dedupe_key, plan, total, reason)
+                     $7::jsonb[], $8::bigint[], $9::text[], $10::text[], $11::text[])
+              as new (id, job, class, payload, subject, dedupe_key, plan, total, reason, group_id,
+                      status)
          on conflict (dedupe_key) where status in ('queued', 'running', 'paused') do nothing
          returning dedupe_key, id",
     )
@@ -91,6 +103,8 @@ async fn insert(db: &mut PgConnection, new: &[&NewRun<'_>]) -> sqlx::Result<Vec<
     .bind(new.iter().map(|run| Json(run.plan)).collect::<Vec<_>>())
     .bind(new.iter().map(|run| run.plan.total).collect::<Vec<_>>())
     .bind(new.iter().map(|run| run.reason).collect::<Vec<_>>())
+    .bind(new.iter().map(|run| run.group_id).collect::<Vec<_>>())
+    .bind(new.iter().map(|run| first_status(run).name()).collect::<Vec<_>>())
     .bind(first.requested_by)
     .fetch_all(&mut *db)
     .await?;

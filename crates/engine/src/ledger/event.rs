@@ -30,10 +30,22 @@ pub(crate) async fn record(
     actor: &str,
     detail: &Value,
 ) -> sqlx::Result<()> {
+    record_all(db, &[run_id.to_owned()], event, actor, detail).await
+}
+
+/// Adds the same event to the history of several runs.
+pub(crate) async fn record_all(
+    db: &mut PgConnection,
+    run_ids: &[String],
+    event: &'static str,
+    actor: &str,
+    detail: &Value,
+) -> sqlx::Result<()> {
     sqlx::query(
-        "insert into ostrakon.run_events (run_id, event, actor, detail) values ($1, $2, $3, $4)",
+        "insert into ostrakon.run_events (run_id, event, actor, detail)
+         select id, $2, $3, $4 from unnest($1::text[]) as id",
     )
-    .bind(run_id)
+    .bind(run_ids)
     .bind(event)
     .bind(actor)
     .bind(detail)

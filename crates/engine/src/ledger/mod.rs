@@ -10,6 +10,7 @@ mod control;
 mod enqueue;
 mod event;
 mod figures;
+mod group;
 mod migrate;
 mod owner;
 mod parked;
@@ -31,6 +32,10 @@ pub use control::{
 pub use enqueue::{Enqueued, NewRun, enqueue};
 pub use event::{Event, events};
 pub use figures::{RunFigures, Waiting, longest_waiting, run_figures};
+pub use group::{
+    Group, NewGroup, cancel_group, create_group, find_group, groups, next_of_group, pause_group,
+    resume_group, retry_group, runs_of_group, set_group_speed, single_runs_waiting,
+};
 pub use migrate::{MigrateFailed, Migrated, SchemaState, migrate, schema_state};
 pub use owner::owner_without_backup;
 pub use read::{

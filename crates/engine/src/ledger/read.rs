@@ -15,6 +15,8 @@ pub struct RunFilter {
     pub status: Option<Status>,
     /// Only runs of this job.
     pub job: Option<String>,
+    /// Only runs that belong to no group.
+    pub single: bool,
     /// Maximum number of runs, newest first.
     pub limit: i64,
 }
@@ -73,11 +75,13 @@ pub async fn list(db: &mut PgConnection, filter: &RunFilter) -> sqlx::Result<Vec
     sqlx::query_as(
         "select * from ostrakon.runs
          where ($1::text is null or status = $1) and ($2::text is null or job = $2)
+           and not ($4 and group_id is not null)
          order by id desc limit $3",
     )
     .bind(filter.status.map(Status::name))
     .bind(filter.job.as_deref())
     .bind(filter.limit)
+    .bind(filter.single)
     .fetch_all(db)
     .await
 }
@@ -93,45 +97,35 @@ pub async fn parked_items(db: &mut PgConnection, run_id: &str) -> sqlx::Result<V
 }
 
 /// Finds due runs of a class that no worker holds, unless workers were notified of them less than
-/// `timeout` ago. At most `limit`, longest waiting first.
+/// `timeout` ago. At most `limit` single runs, longest waiting first, and then the first run of each
+/// group of which none is being worked on.
 pub async fn due(
     db: &mut PgConnection,
     class: &str,
     timeout: Duration,
     limit: i64,
 ) -> sqlx::Result<Vec<Run>> {
-    sqlx::query_as(
-        "select * from ostrakon.runs
-         where class = $1
-           and (status = 'queued' and available_at <= clock_timestamp()
-             or status = 'running' and lease_expires_at < clock_timestamp())
-           and (notified_at is null
-             or notified_at < clock_timestamp() - make_interval(secs => $2))
-         order by available_at, id
-         limit $3",
-    )
-    .bind(class)
-    .bind(timeout.as_secs_f64())
-    .bind(limit)
-    .fetch_all(db)
-    .await
+    sqlx::query_as(DUE)
+        .bind(class)
+        .bind(Some(timeout.as_secs_f64()))
+        .bind(limit)
+        .fetch_all(db)
+        .await
 }
 
-/// Lists due runs of a class that no worker holds, whether or not workers were notified of them. At
-/// most `limit`, longest waiting first.
+/// Lists the ids of the runs that [`due`] finds, whether or not workers were notified of them.
 pub async fn due_ids(db: &mut PgConnection, class: &str, limit: i64) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar(
-        "select id from ostrakon.runs
-         where class = $1
-           and (status = 'queued' and available_at <= clock_timestamp()
-             or status = 'running' and lease_expires_at < clock_timestamp())
-         order by available_at, id
-         limit $2",
-    )
-    .bind(class)
-    .bind(limit)
-    .fetch_all(db)
-    .await
+    let runs: Vec<Due> =
+        sqlx::query_as(DUE).bind(class).bind(None::<f64>).bind(limit).fetch_all(db).await?;
+    Ok(runs.into_iter().map(|Due { id }| id).collect())
+}
+
+const DUE: &str = include_str!("due.sql");
+
+/// A due run, of which only the id is read.
+#[derive(FromRow)]
+struct Due {
+    id: String,
 }
 
 /// Tries to take an exclusive lock until the transaction ends. PostgreSQL ends it after `silence`

@@ -29,6 +29,8 @@ pub struct Run {
     pub job: String,
     /// Name of the class, which names the queue.
     pub class: String,
+    /// ULID of the group that it belongs to, if it was requested together with others.
+    pub group_id: Option<String>,
     /// The typed job as JSON.
     pub payload: Value,
     /// What the operator typed.

@@ -125,6 +125,8 @@ impl Stage {
             plan: &plan,
             requested_by: OPERATOR,
             reason: None,
+            group_id: None,
+            held: false,
         };
         let mut db = self.db.lock().await;
         let mut tx = db.begin().await?;

@@ -290,6 +290,8 @@ impl Stage {
             plan: &plan,
             requested_by: "test",
             reason: None,
+            group_id: None,
+            held: false,
         };
         let Some(Enqueued::New { id }) = ledger::enqueue(&mut tx, &[new]).await?.pop() else {
             anyhow::bail!("it was there already");

@@ -244,6 +244,8 @@ mod tests {
             plan: &plan,
             requested_by: "test",
             reason: None,
+            group_id: None,
+            held: false,
         };
         let mut tx = db.begin().await?;
         let Some(Enqueued::New { id }) = ledger::enqueue(&mut tx, &[new]).await?.pop() else {

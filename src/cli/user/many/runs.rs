@@ -62,7 +62,7 @@ pub(in crate::cli) async fn submit_all(
             Output::attention(line);
         }
         Output::attention(format!("{command} will touch:"));
-        for line in plan_lines(&submit_many::together(server, &planned, NOTES_MAX)) {
+        for line in plan_lines(&submit_many::combine(server, &planned, NOTES_MAX)) {
             Output::attention(line);
         }
         Output::attention(format!("Server: {}.", server.recognised()));
