@@ -340,8 +340,9 @@ async fn a_list_is_followed_to_its_end() -> Result<()> {
     let done = waiting.join().map_err(|_panic| anyhow::anyhow!("the command panicked"))??;
     assert_eq!(done.code, 1, "{done:?}");
     assert!(done.stderr.contains("2 runs did not succeed"), "{done:?}");
-    let runs = objects(&done)?;
-    assert_eq!(runs.len(), 2);
-    assert!(runs.iter().all(|run| run["status"] == "cancelled"), "{runs:?}");
+    let objects = objects(&done)?;
+    assert_eq!(objects.len(), 3);
+    assert!(objects.iter().all(|object| object["status"] == "cancelled"), "{objects:?}");
+    assert!(objects[2]["run_id"].is_null() && objects[2]["runs"] == 2, "{objects:?}");
     Ok(())
 }

@@ -131,7 +131,11 @@ async fn an_id_that_names_no_run() -> Result<()> {
         let done = fixture.run(&format!("jobs {verb} 01ARZ3NDEKTSV4RRFFQ69G5FAV"))?;
         assert_eq!(
             (done.stdout.as_str(), done.stderr.as_str(), done.code),
-            ("", "No run 01ARZ3NDEKTSV4RRFFQ69G5FAV; list them with: ostrakon runs list\n", 3),
+            (
+                "",
+                "No run or group 01ARZ3NDEKTSV4RRFFQ69G5FAV; list them with: ostrakon runs list\n",
+                3
+            ),
             "{verb}"
         );
         for id in ["7", "01ARZ3NDEKTSV4RRFFQ69G5FAVX", "01ARZ3NDEKTSV4RRFFQ69G5FA!"] {

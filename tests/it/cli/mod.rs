@@ -19,6 +19,7 @@ mod follow_state;
 mod forged_history;
 mod full;
 mod grants;
+mod groups;
 mod help;
 mod hosts;
 mod hosts_file;

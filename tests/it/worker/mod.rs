@@ -16,6 +16,7 @@ mod failover;
 mod failpoints;
 mod forged;
 mod giving_way;
+mod groups;
 mod history;
 mod hostile_settings;
 mod inline;
