@@ -50,6 +50,13 @@ impl PruneObjects {
             *last_thread = limited.then(|| counted.last_thread.clone().unwrap_or_default());
         }
         let mut notes = missing_object_index_notes(&mut *db).await?;
+        if counted.objects > 0 && !options.keep_threads && !options.keep_non_public {
+            let chats = if server.dialect.chats { "chat messages, " } else { "" };
+            notes.push(format!(
+                "{chats}direct messages and posts for followers are deleted as well; \
+                 --keep-non-public keeps them"
+            ));
+        }
         if options.keep_threads || options.prune_orphaned_activities {
             notes.extend(missing_index_notes(&mut *db).await?);
         }

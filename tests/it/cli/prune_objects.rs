@@ -129,6 +129,7 @@ async fn a_limit_is_of_objects_or_of_threads() -> Result<()> {
     let run = |words: &str| fixture.run(&format!("prune objects {words} --yes --inline"));
     let planned = fixture.refused("prune objects --limit 3 --dry-run").await?;
     ensure!(planned.stdout.contains("  3 objects"), "{planned:?}");
+    ensure!(planned.stdout.contains("--keep-non-public keeps them"), "{planned:?}");
     ensure!(run("--limit 3")?.code == 0);
     let (fewer, threads) = left(&fixture).await?;
     ensure!(objects - fewer == 3, "{objects} and then {fewer}");

@@ -1,14 +1,15 @@
 //! `PruneObjects` keeps the contract, on every server.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use chrono::{Days, Utc};
+use ostrakon_engine::{Ended, ledger};
 use ostrakon_jobs::{
     PruneObjects,
     prune_objects::{KeepFollowed, Options},
 };
-use testkit::{Database, Flavour, World};
+use testkit::{Database, Flavour, World, put_together, snapshot};
 
-use super::{Scenario, contract};
+use super::{Scenario, contract, stage::Stage};
 
 /// What is not old.
 const NEIGHBOURS: &str =
@@ -92,5 +93,103 @@ async fn prune_objects_in_threads_keeps_the_contract() -> Result<()> {
     for flavour in [Flavour::Pleroma, Flavour::Akkoma] {
         contract(scenario(Database::create(flavour).await?, true).await?).await?;
     }
+    Ok(())
+}
+
+/// What each step writes and no other one does.
+const STEPS: [&str; 5] = [
+    "delete on objects",
+    "delete on bookmarks",
+    "delete on activities",
+    "delete on hashtags",
+    "update on objects",
+];
+
+/// Makes each batch of a step ask for the run to be stopped: what an operator may do at any time.
+async fn ask_after(stage: &Stage, step: &str, control: &str) -> Result<()> {
+    let statement = format!(
+        "create function ask() returns trigger language plpgsql as $$
+         begin
+             update ostrakon.runs set control = '{control}' where status = 'running';
+             return null;
+         end $$;
+         create trigger ask after {step} for each row execute function ask()"
+    );
+    sqlx::raw_sql(put_together(statement)).execute(&stage.pool()).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn paused_or_cancelled_in_any_step_it_ends_alike() -> Result<()> {
+    let Scenario { database, job, .. } =
+        scenario(Database::create(Flavour::Pleroma).await?, false).await?;
+    let before = snapshot(&database.pool()).await?;
+    let whole = Stage::set(&before, &database).await?;
+    let id = whole.enqueue(&job).await?;
+    ensure!(whole.run(&job, &id).await? == Ended::Succeeded);
+    let expected = snapshot(&whole.pool()).await?;
+    let set = async || -> Result<Stage> {
+        let stage = Stage::set(&before, &database).await?;
+        let pool = stage.pool();
+        Ok(stage.with_batches(pool, 10))
+    };
+    for step in STEPS {
+        let paused = set().await?;
+        ask_after(&paused, step, "pause").await?;
+        let id = paused.enqueue(&job).await?;
+        ensure!(paused.run(&job, &id).await? == Ended::Paused, "{step}");
+        sqlx::raw_sql("drop function ask cascade").execute(&paused.pool()).await?;
+        ledger::resume(&mut *paused.pool().acquire().await?, &id, "test").await?;
+        ensure!(paused.run(&job, &id).await? == Ended::Succeeded, "{step}");
+        ensure!(snapshot(&paused.pool()).await? == expected, "{step}: paused, the rows differ");
+        let run = paused.find(&id).await?;
+        ensure!(Some(run.done) == run.total, "{step}: {} of {:?}", run.done, run.total);
+
+        let cancelled = set().await?;
+        ask_after(&cancelled, step, "cancel").await?;
+        let id = cancelled.enqueue(&job).await?;
+        ensure!(cancelled.run(&job, &id).await? == Ended::Cancelled, "{step}");
+        sqlx::raw_sql("drop function ask cascade").execute(&cancelled.pool()).await?;
+        let again = cancelled.enqueue(&job).await?;
+        ensure!(cancelled.run(&job, &again).await? == Ended::Succeeded, "{step}");
+        ensure!(
+            snapshot(&cancelled.pool()).await? == expected,
+            "{step}: cancelled, the rows differ"
+        );
+    }
+    Ok(())
+}
+
+/// Somebody likes the newest old object when the oldest is deleted.
+const LIKED_MEANWHILE: &str = "create function liked() returns trigger language plpgsql as $$
+    begin
+        update objects set updated_at = now()
+        where id = (select max(id) from objects where data ->> 'content' = 'in a thread' and updated_at < '2026-01-01');
+        return null;
+    end $$;
+    create trigger liked after delete on objects for each row
+    when (old.data ->> 'content' like 'old <a%' and old.data ->> 'actor' like '%/far0') execute function liked()";
+
+#[tokio::test]
+async fn what_changes_meanwhile_stays() -> Result<()> {
+    let Scenario { database, job, .. } =
+        scenario(Database::create(Flavour::Pleroma).await?, false).await?;
+    let newest: i64 = sqlx::query_scalar(
+        "select max(id) from objects where data ->> 'content' = 'in a thread' and updated_at < '2026-01-01'",
+    )
+    .fetch_one(&database.pool())
+    .await?;
+    sqlx::raw_sql(LIKED_MEANWHILE).execute(&database.pool()).await?;
+    let stage = Stage::on(database).await?;
+    let id = stage.enqueue(&job).await?;
+    ensure!(stage.run(&job, &id).await? == Ended::Succeeded);
+    let old: Vec<i64> = sqlx::query_scalar(
+        "select id from objects where updated_at < '2026-01-01' and data ->> 'actor' like '%far.example%'
+         union all select id from objects where id = $1",
+    )
+    .bind(newest)
+    .fetch_all(&stage.pool())
+    .await?;
+    ensure!(old == [newest], "{old:?} instead of {newest}");
     Ok(())
 }
