@@ -253,6 +253,19 @@ async fn a_failure_stops_no_other_account() -> Result<()> {
     Ok(())
 }
 
+/// The changes were asked for, not the lines about them.
+#[tokio::test]
+async fn a_reader_may_go_away() -> Result<()> {
+    let fixture = fixture(Flavour::Pleroma).await?;
+    let mut command = fixture.ostrakon.command(&["user", "tag", "--nick", "spam*", "--yes", "x"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    drop(child.stdout.take());
+    let done = Done::from(child.wait_with_output()?);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(which(&fixture, "'x' = any (tags)").await?, set(ALL));
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_stops_between_two_accounts() -> Result<()> {
     let mut fixture = fixture(Flavour::Pleroma).await?;
