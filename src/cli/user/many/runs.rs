@@ -83,7 +83,7 @@ fn show(
     server: &Server,
     output: Output,
 ) {
-    let plan = submit_many::together(server, planned, usize::MAX);
+    let plan = submit_many::combine(server, planned, usize::MAX);
     for line in chosen.lines() {
         output.result(line);
     }
