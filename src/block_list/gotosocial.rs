@@ -1,7 +1,7 @@
 //! JSON list of objects: `GoToSocial`'s export and its blocked peers, and the list that Mastodon
 //! publishes.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{
     Fault, Rows,
@@ -15,21 +15,33 @@ use super::{
 struct Block {
     domain: String,
     severity: Option<String>,
-    suspended_at: Option<String>,
-    silenced_at: Option<String>,
+    #[serde(default, deserialize_with = "stated")]
+    suspended_at: Option<Option<String>>,
+    #[serde(default, deserialize_with = "stated")]
+    silenced_at: Option<Option<String>>,
     public_comment: Option<String>,
     private_comment: Option<String>,
     comment: Option<String>,
 }
 
+/// Distinguishes a field that is `null` from one that is missing.
+fn stated<'de, D: Deserializer<'de>>(time: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(time).map(Some)
+}
+
 impl Block {
     /// What it says about the severity, if it says anything.
     fn stated(&self) -> Option<Stated> {
-        let is_set = |at: &Option<String>| at.as_ref().is_some_and(|at| !at.is_empty());
+        let is_set = |at: &Option<Option<String>>| {
+            at.as_ref().and_then(Option::as_ref).is_some_and(|at| !at.is_empty())
+        };
         match &self.severity {
             Some(severity) => Some(Severity::stated(severity)),
             None if is_set(&self.suspended_at) => Some(Stated::Severity(Severity::Suspend)),
             None if is_set(&self.silenced_at) => Some(Stated::Severity(Severity::Silence)),
+            None if self.suspended_at.is_some() || self.silenced_at.is_some() => {
+                Some(Stated::Empty)
+            }
             None => None,
         }
     }

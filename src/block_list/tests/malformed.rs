@@ -71,6 +71,10 @@ fn a_severity_is_known_or_the_row_is_named() {
     assert_eq!((names(&list), list.skipped.suspend), (vec!["b.example", "c.example"], 1));
     let file = r#"[{"domain":"a.example","suspended_at":"2026-05-13"},{"domain":"b.example"}]"#;
     assert_eq!(places(file), [Entry(2)]);
+    // A list of all known hosts says of each that it is not suspended.
+    let peers =
+        r#"[{"domain":"a.example","suspended_at":null},{"domain":"b.example","suspended_at":""}]"#;
+    assert_eq!(places(peers), [Entry(1), Entry(2)]);
 }
 
 #[test]
