@@ -7,14 +7,14 @@ use super::{
     Cursor, PurgeInstance, count,
     known::{Actor, Known},
     most, nothing_left,
-    removal::{Activity, Removal},
+    removal::{Activity, Applied, Removal},
     sql,
 };
 use ostrakon_engine::{Batch, JobError};
 use ostrakon_server::Server;
 
 /// Minimum number of actors that a batch looks at: most have few activities.
-const ACTORS_MIN: usize = 200;
+const ACTORS_MIN: usize = 1_000;
 
 /// Activity that was walked over.
 #[derive(Debug, Clone, FromRow)]
@@ -76,12 +76,14 @@ impl PurgeInstance {
             let activities = going.iter().cloned().map(Walked::activity).collect();
             let removal = Removal::find(db, server, known, activities, limit).await?;
             if removal.fits() || going.len() <= 1 {
-                let (done, all) = removal.apply(db, server, known, limit).await?;
-                if !all {
+                let Applied { done, whole, taken_out } =
+                    removal.apply(db, server, known, limit).await?;
+                if !whole {
                     // A post with more about it than one transaction can remove.
                     behind = Cursor::Activities { actor, after };
                 }
-                return Ok(Batch { rows: Some(rows), ..Batch::go_on(done, behind) });
+                let written = taken_out.written()?;
+                return Ok(Batch { rows: Some(rows), written, ..Batch::go_on(done, behind) });
             }
             // Nothing is decided about the second half.
             going.truncate(going.len() / 2);

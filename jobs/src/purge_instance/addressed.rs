@@ -82,9 +82,9 @@ impl PurgeInstance {
         let mut done = 0;
         if !nothing {
             let removal = Removal::find_answers(db, server, known, found, limit).await?;
-            let (removed, whole) = removal.apply(db, server, known, limit).await?;
-            done = removed;
-            all = all && whole;
+            let applied = removal.apply(db, server, known, limit).await?;
+            done = applied.done;
+            all = all && applied.whole;
         }
         let next = if all || nothing {
             Cursor::Addressed { actor: last.ap_id.clone() }

@@ -15,12 +15,14 @@ mod known;
 mod objects;
 mod plan;
 mod plan_all;
+mod recheck;
 mod relations;
 mod removal;
 mod sql;
 mod traces;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqlx::PgConnection;
 
 pub use cursor::{Cursor, Traces};
@@ -30,7 +32,9 @@ pub use plan::{active_followers, unknown};
 pub use plan_all::plan_all;
 
 use crate::deactivate_instance::Host;
-use ostrakon_engine::{Batch, Class, Job, JobError, Left, Plan, Recount, Skipped, Table, tables};
+use ostrakon_engine::{
+    Batch, Class, Count, Job, JobError, Left, Plan, Recount, Skipped, Table, tables,
+};
 use ostrakon_server::Server;
 
 /// Removes everything of a host, and tells nobody.
@@ -45,6 +49,10 @@ pub struct PurgeInstance {
     #[serde(default, skip_serializing_if = "Keep::is_nothing")]
     pub keep: Keep,
 }
+
+/// Maximum number of steps, or of sections of actors who have nothing, that take no batch of their
+/// own.
+const STEPS_MAX: usize = 20;
 
 /// Maximum rows of a step that begins in the middle of a batch: what rows of the previous step cost
 /// is no guide.
@@ -115,6 +123,24 @@ impl Job for PurgeInstance {
         skipped
     }
 
+    async fn recheck(
+        &self,
+        db: &mut PgConnection,
+        server: &Server,
+        written: &Value,
+    ) -> Result<Vec<Count>, JobError> {
+        self.take_out_again(db, server, written).await
+    }
+
+    async fn count_undone(
+        &self,
+        db: &mut PgConnection,
+        server: &Server,
+        written: &Value,
+    ) -> Result<i64, JobError> {
+        self.count_listed_again(db, server, written).await
+    }
+
     async fn finish(
         &self,
         db: &mut PgConnection,
@@ -177,7 +203,10 @@ impl PurgeInstance {
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         let mut batch = self.step(db, server, (state, known), cursor, limit).await?;
-        while limit > 1 && batch.rows == Some(0) && !batch.end {
+        for _ in 0..STEPS_MAX {
+            if limit == 1 || batch.rows != Some(0) || batch.end {
+                break;
+            }
             let most = limit.min(FIRST_OF_STEP);
             batch = self.step(db, server, (state, known), batch.cursor, most).await?;
         }

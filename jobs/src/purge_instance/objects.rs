@@ -7,7 +7,7 @@ use super::{
     ClaimState, Cursor, PurgeInstance, count,
     known::{Known, LIST_MAX},
     most, nothing_left,
-    removal::Removal,
+    removal::{Applied, Removal},
     sql,
 };
 use ostrakon_engine::{Batch, JobError, List};
@@ -130,8 +130,8 @@ async fn remove(
         let Some(last) = rows.last().copied() else { return Ok(None) };
         let removal = Removal::find_rows(db, server, known, &rows, limit).await?;
         if removal.fits() || rows.len() == 1 {
-            let (done, all) = removal.apply(db, server, known, limit).await?;
-            return Ok(Some((if all { last } else { after }, done)));
+            let Applied { done, whole, .. } = removal.apply(db, server, known, limit).await?;
+            return Ok(Some((if whole { last } else { after }, done)));
         }
         rows.truncate(rows.len() / 2);
     }

@@ -10,7 +10,7 @@ use sqlx::{FromRow, PgConnection};
 use url::Url;
 use uuid::Uuid;
 
-use super::{count, known::Known, sql};
+use super::{count, known::Known, recheck::TakenOut, sql};
 use crate::delete_activities::{
     allowance, lower_replies, remove_hashtags, what_hangs_on_them_fits,
 };
@@ -52,6 +52,17 @@ pub(super) struct Removal {
     about: Vec<Activity>,
     /// Whether the activities are too many for one transaction.
     more: bool,
+}
+
+/// What was removed.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    /// Number of items of the plan that are gone.
+    pub(super) done: i64,
+    /// Whether that was all, not only a portion.
+    pub(super) whole: bool,
+    /// Actors that were taken out of lists, which the server may write again.
+    pub(super) taken_out: TakenOut,
 }
 
 /// Votes are objects of this type.
@@ -206,28 +217,28 @@ impl Removal {
         !self.more
     }
 
-    /// Removes it, or only a portion of what is about it. Returns how many items of the plan are
-    /// gone, and whether that was all.
+    /// Removes it, or only a portion of what is about it.
     pub(super) async fn apply(
         &self,
         db: &mut PgConnection,
         server: &Server,
         known: &Known,
         limit: i64,
-    ) -> sqlx::Result<(i64, bool)> {
+    ) -> sqlx::Result<Applied> {
         let allowed = usize::try_from(allowance(limit)).unwrap_or(usize::MAX);
         if self.about.len() > allowed {
             let portion: Vec<&Activity> = self.about.iter().take(allowed).collect();
-            return Ok((remove_activities(db, known, &portion).await?, false));
+            let done = remove_activities(db, known, &portion).await?;
+            return Ok(Applied { done, ..Applied::default() });
         }
-        self.correct_others(db, server, known).await?;
+        let taken_out = self.correct_others(db, server, known).await?;
         let rows: Vec<i64> = self.objects.iter().map(|object| object.row).collect();
         let mut done = remove_objects(db, server, known, &rows).await?;
         self.remove_threads(db, server).await?;
         // A session that posts locks the host's counter before the post that it answers.
         shorten_lock_timeout(db).await?;
         done += remove_activities(db, known, &self.all().collect::<Vec<_>>()).await?;
-        Ok((done, true))
+        Ok(Applied { done, whole: true, taken_out })
     }
 
     /// Takes the host's actors out of what stays: their likes, boosts, reactions and votes, and the
@@ -237,7 +248,7 @@ impl Removal {
         db: &mut PgConnection,
         server: &Server,
         known: &Known,
-    ) -> sqlx::Result<()> {
+    ) -> sqlx::Result<TakenOut> {
         let gone: HashSet<i64> = self.objects.iter().map(|object| object.row).collect();
         let taken_out = self.taken_out();
         let answered: Vec<(&str, bool)> = self.answered(server);
@@ -248,7 +259,7 @@ impl Removal {
             .chain(self.objects.iter().filter_map(|object| object.ap_id.as_deref()))
             .collect();
         if concerned.is_empty() {
-            return Ok(());
+            return Ok(TakenOut::default());
         }
         let locked: Vec<(i64, String)> = sqlx::query_as(include_str!("sql/lock.sql"))
             .bind(concerned.into_iter().collect::<Vec<_>>())
@@ -268,7 +279,21 @@ impl Removal {
             }
         }
         lower_replies(db, &lost).await?;
-        take_out(db, &rows, &taken_out, &known.hosts).await
+        let (mut objects, mut actors, mut kinds, mut options) = (vec![], vec![], vec![], vec![]);
+        let mut listed = TakenOut::default();
+        for (object, actor, kind, option) in taken_out {
+            for row in rows.get(object).into_iter().flatten() {
+                objects.push(*row);
+                actors.push(actor);
+                kinds.push(kind);
+                options.push(option);
+                if kind != VOTE {
+                    listed.push(*row, actor, kind);
+                }
+            }
+        }
+        take_out(db, (objects, actors, kinds, options), &known.hosts).await?;
+        Ok(listed)
     }
 
     /// Each object in whose lists an actor is, the actor, what it did, and the option of a vote.
@@ -381,21 +406,15 @@ async fn find_about(
     sqlx::query_as(sql::about(server)).bind(subjects).bind(allowed + 1).fetch_all(db).await
 }
 
-async fn take_out(
+/// Each object with an actor, what it did, and the option of a vote.
+type Lists<'a> = (Vec<i64>, Vec<&'a str>, Vec<&'a str>, Vec<Option<&'a str>>);
+
+/// Takes actors out of what they did to objects.
+pub(super) async fn take_out(
     db: &mut PgConnection,
-    rows: &HashMap<&str, Vec<i64>>,
-    taken_out: &[(&str, &str, &str, Option<&str>)],
+    (objects, actors, kinds, options): Lists<'_>,
     hosts: &[String],
 ) -> sqlx::Result<()> {
-    let (mut objects, mut actors, mut kinds, mut options) = (vec![], vec![], vec![], vec![]);
-    for (object, actor, kind, option) in taken_out {
-        for row in rows.get(object).into_iter().flatten() {
-            objects.push(*row);
-            actors.push(*actor);
-            kinds.push(*kind);
-            options.push(*option);
-        }
-    }
     if objects.is_empty() {
         return Ok(());
     }

@@ -318,6 +318,10 @@ pub(super) fn about(server: &Server) -> &'static str {
     dialect_sql!(server, include_str!("sql/about.sql"))
 }
 
+pub(super) fn listed_again(server: &Server) -> &'static str {
+    dialect_sql!(server, include_str!("sql/listed_again.sql"))
+}
+
 pub(super) fn emoji(server: &Server) -> &'static str {
     dialect_sql!(server, include_str!("sql/emoji.sql"))
 }
