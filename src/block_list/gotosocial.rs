@@ -1,7 +1,7 @@
 //! JSON list of objects: `GoToSocial`'s export and its blocked peers, and the list that Mastodon
 //! publishes.
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::{
     Fault, Rows,
@@ -15,34 +15,45 @@ use super::{
 struct Block {
     domain: String,
     severity: Option<String>,
-    #[serde(default, deserialize_with = "stated")]
-    suspended_at: Option<Option<String>>,
-    #[serde(default, deserialize_with = "stated")]
-    silenced_at: Option<Option<String>>,
+    #[serde(default)]
+    suspended_at: Time,
+    #[serde(default)]
+    silenced_at: Time,
     public_comment: Option<String>,
     private_comment: Option<String>,
     comment: Option<String>,
 }
 
-/// Distinguishes a field that is `null` from one that is missing.
-fn stated<'de, D: Deserializer<'de>>(time: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(time).map(Some)
+/// Time of a block, which may be `null`: then there is none.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Option<String>")]
+enum Time {
+    /// Nothing is said.
+    #[default]
+    Missing,
+    /// There is explicitly none.
+    None,
+    /// There is one.
+    Some,
+}
+
+impl From<Option<String>> for Time {
+    fn from(time: Option<String>) -> Self {
+        if time.is_some_and(|time| !time.is_empty()) { Self::Some } else { Self::None }
+    }
 }
 
 impl Block {
     /// What it says about the severity, if it says anything.
     fn stated(&self) -> Option<Stated> {
-        let is_set = |at: &Option<Option<String>>| {
-            at.as_ref().and_then(Option::as_ref).is_some_and(|at| !at.is_empty())
-        };
         match &self.severity {
             Some(severity) => Some(Severity::stated(severity)),
-            None if is_set(&self.suspended_at) => Some(Stated::Severity(Severity::Suspend)),
-            None if is_set(&self.silenced_at) => Some(Stated::Severity(Severity::Silence)),
-            None if self.suspended_at.is_some() || self.silenced_at.is_some() => {
-                Some(Stated::Empty)
-            }
-            None => None,
+            None => match (&self.suspended_at, &self.silenced_at) {
+                (Time::Some, _) => Some(Stated::Severity(Severity::Suspend)),
+                (_, Time::Some) => Some(Stated::Severity(Severity::Silence)),
+                (Time::Missing, Time::Missing) => None,
+                _ => Some(Stated::Empty),
+            },
         }
     }
 }
