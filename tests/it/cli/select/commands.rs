@@ -104,6 +104,11 @@ async fn runs_are_made_for_exactly_these_accounts() -> Result<()> {
         succeeds(&fixture, "select --nick spam* --save wave")?;
         succeeds(&fixture, "user deactivate --selection wave --yes --inline")?;
         assert_eq!(which(&fixture, inactive).await?, set(ALL), "{flavour}");
+        let group: (i64, i64) =
+            sqlx::query_as("select count(*), count(distinct group_id) from ostrakon.runs")
+                .fetch_one(&fixture.pool())
+                .await?;
+        assert_eq!(group, (4, 1), "{flavour}");
         succeeds(&fixture, "user activate --nick spam* --yes --inline")?;
         assert_eq!(which(&fixture, inactive).await?, set(&[]), "{flavour}");
         succeeds(&fixture, "user delete_activities --selection wave --remote --yes --inline")?;
