@@ -12,6 +12,7 @@ mod kind;
 mod live;
 mod measure;
 mod overhead;
+mod prune;
 mod record;
 mod removal;
 mod state;
@@ -66,6 +67,15 @@ enum Options {
         #[arg(long, value_name = "N", default_value_t = 20_000,
               value_parser = clap::value_parser!(i32).range(1_000..=2_000_000))]
         posts: i32,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Delete old objects, compared with one DELETE.
+    PruneObjects {
+        /// Old objects, besides those of the community.
+        #[arg(long, value_name = "N", default_value_t = 200_000,
+              value_parser = clap::value_parser!(i32).range(1_000..=5_000_000))]
+        objects: i32,
         #[command(flatten)]
         common: Common,
     },
@@ -153,6 +163,7 @@ struct Sizes {
     posts: Vec<i32>,
     spam_accounts: i32,
     removed_posts: i32,
+    old_objects: i32,
     users: i32,
     listed: i32,
     run_posts: i32,
@@ -167,6 +178,7 @@ impl Sizes {
             posts: vec![1_000, 2_000],
             spam_accounts: 500,
             removed_posts: 1_000,
+            old_objects: 2_000,
             users: 2_000,
             listed: 20_000,
             run_posts: 2_000,
@@ -181,6 +193,7 @@ impl Sizes {
             posts: vec![10_000, 100_000, largest],
             spam_accounts: 100_000,
             removed_posts: 20_000,
+            old_objects: 200_000,
             users: 100_000,
             listed: 1_000_000,
             run_posts: 100_000,
@@ -221,6 +234,7 @@ async fn measure_and_judge(options: &Options) -> Result<()> {
             compare::deactivate_instance(env, *accounts).await
         }
         Options::DeleteUser { posts, .. } => removal::run(env, *posts).await,
+        Options::PruneObjects { objects, .. } => prune::run(env, *objects).await,
         Options::ConfirmAll { users, .. } => accounts::confirm_all(env, *users).await,
         Options::List { users, .. } => accounts::list(env, *users).await,
         Options::Overhead { posts, .. } => overhead::run(env, *posts).await,
@@ -254,6 +268,8 @@ async fn all(env: &mut BenchEnv, sizes: &Sizes) -> Result<()> {
     accounts::list(env, sizes.listed).await?;
     heading("delete_user");
     removal::run(env, sizes.removed_posts).await?;
+    heading("prune_objects");
+    prune::run(env, sizes.old_objects).await?;
     heading("two");
     two::run(env, sizes.two_posts).await?;
     heading("overhead");
@@ -274,6 +290,7 @@ impl Options {
             Self::DeleteActivities { common, .. }
             | Self::DeactivateInstance { common, .. }
             | Self::DeleteUser { common, .. }
+            | Self::PruneObjects { common, .. }
             | Self::ConfirmAll { common, .. }
             | Self::List { common, .. }
             | Self::Overhead { common, .. }

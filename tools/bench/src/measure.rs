@@ -175,7 +175,7 @@ impl Watched {
 }
 
 /// Returns the MiB of WAL since the server was created.
-async fn wal_mib(db: &mut PgConnection) -> Result<f64> {
+pub(super) async fn wal_mib(db: &mut PgConnection) -> Result<f64> {
     let mib = "select ((pg_current_wal_lsn() - '0/0'::pg_lsn) / 1048576)::float";
     Ok(sqlx::query_scalar(mib).fetch_one(db).await?)
 }
