@@ -19,6 +19,10 @@ const INSTANCE: Meant = (
     "user deactivate_all_from_instance HOST",
     "deactivates all accounts of a host; try --dry-run first",
 );
+const OLD_OBJECTS: Meant =
+    ("prune objects", "deletes old posts of other servers; try --dry-run first");
+const ORPHANS: Meant =
+    ("prune activities", "deletes activities about what is not here any more; try --dry-run first");
 const NEW: Meant = ("user new NICK EMAIL", "creates an account");
 const SHOW: Meant = ("user show NICK", "shows an account: roles, state, counters");
 const LIST: Meant = ("user list", "lists the accounts of this server");
@@ -194,6 +198,8 @@ const TOP: &[(&[&str], &[Meant])] = &[
     (&["log", "logs", "audit", "history", "action"], &[ACTIONS]),
     (&["init", "setup", "install", "upgrade", "migration", "migrations"], &[MIGRATE]),
     (&["settings", "configuration", "conf"], &[SETTINGS]),
+    (&["database", "prune_objects"], &[OLD_OBJECTS, ORPHANS]),
+    (&["prune_orphaned_activities"], &[ORPHANS]),
     // Our own names, typed one word too early.
     (&["pause"], &[PAUSE]),
     (&["resume"], &[RESUME]),
