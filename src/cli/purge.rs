@@ -125,6 +125,9 @@ async fn run_all(options: &Instance, session: &Session, output: Output) -> Resul
         let refused = job(options, host.clone()).refuse_own(&server);
         refused.err().map(|refused| refused.to_string())
     })?;
+    if options.submit.dry_run {
+        list.show(output);
+    }
     let (hosts, comments): (Vec<_>, Vec<_>) = hosts.into_iter().unzip();
     let jobs: Vec<_> = hosts.into_iter().map(|host| job(options, host)).collect();
     let plans = {
