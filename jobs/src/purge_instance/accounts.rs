@@ -24,7 +24,7 @@ impl PurgeInstance {
         let rest = known.accounts.get(begin..).unwrap_or_default();
         let accounts = rest.get(..most(limit).min(rest.len())).unwrap_or(rest);
         let Some(last) = accounts.last().copied() else {
-            return Ok(nothing_left(Cursor::Traces { table: Traces::Lists, after: 0 }));
+            return Ok(nothing_left(Cursor::Traces { table: Traces::MutedThreads, after: 0 }));
         };
         let staying = self.staying(db, server, known, accounts).await?;
         let (stay, go): (Vec<Uuid>, Vec<Uuid>) =

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Cursor, PurgeInstance, count,
+    Cursor, PurgeInstance, Traces, count,
     known::{Actor, Known},
     most, nothing_left,
     removal::{Activity, Removal, remove_report_notes},
@@ -63,7 +63,7 @@ impl PurgeInstance {
     ) -> Result<Batch<Cursor>, JobError> {
         let actors = next(known, &actor, limit);
         let Some(last) = actors.last() else {
-            return Ok(nothing_left(Cursor::Accounts { after: Uuid::nil() }));
+            return Ok(nothing_left(Cursor::Traces { table: Traces::Lists, after: 0 }));
         };
         let losing: Vec<&str> = actors
             .iter()

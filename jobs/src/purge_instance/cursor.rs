@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Position in one of the steps, which follow one another in this order.
+/// Position in one of the steps, which follow one another in this order; but lists are walked over
+/// before the accounts go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Cursor {

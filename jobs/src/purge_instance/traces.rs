@@ -2,6 +2,8 @@
 //! the order of its key; these tables are small beside the others. At last the rows about the host.
 
 use sqlx::PgConnection;
+use url::Url;
+use uuid::Uuid;
 
 use super::{Cursor, PurgeInstance, Traces, count, known::Known, sql};
 use ostrakon_engine::{Batch, JobError};
@@ -20,10 +22,9 @@ impl Traces {
 
     const fn following(self) -> Option<Self> {
         match self {
-            Self::Lists => Some(Self::MutedThreads),
+            Self::Lists | Self::Host => None,
             Self::MutedThreads => Some(Self::Jobs),
             Self::Jobs => Some(Self::Host),
-            Self::Host => None,
         }
     }
 }
@@ -59,6 +60,10 @@ impl PurgeInstance {
         let here = Cursor::Traces { table, after };
         let rows = next(db, table, after, limit).await?;
         let Some(last) = rows.last().copied() else {
+            if table == Traces::Lists {
+                // Before the accounts: some are known by their nickname only.
+                return Ok(super::nothing_left(Cursor::Accounts { after: Uuid::nil() }));
+            }
             if let Some(table) = table.following() {
                 return Ok(super::nothing_left(Cursor::Traces { table, after: 0 }));
             }
@@ -74,14 +79,27 @@ impl PurgeInstance {
         };
         let query = sqlx::query(statement).bind(hosts).bind(suffixes).bind(&rows);
         if table == Traces::Lists {
-            let actors: Vec<&str> =
-                known.actors.iter().filter(|a| !a.keeps_posts).map(|a| a.ap_id.as_str()).collect();
-            query.bind(actors).bind(&known.kept_actors).execute(db).await?;
+            query.bind(self.actors_elsewhere(known)).bind(&known.kept_actors).execute(db).await?;
         } else {
             query.execute(db).await?;
         }
         let next = Cursor::Traces { table, after: last };
         Ok(Batch { rows: Some(count(&rows)), ..Batch::go_on(0, next) })
+    }
+
+    /// Actors whose address is on another host than their nickname: a few. The statement recognises
+    /// the others by their host.
+    fn actors_elsewhere<'a>(&self, known: &'a Known) -> Vec<&'a str> {
+        let (hosts, suffixes) = (self.spellings(), self.suffixes());
+        let is_meant = |ap_id: &str| {
+            let host = Url::parse(ap_id).ok().and_then(|url| url.host_str().map(str::to_lowercase));
+            host.is_some_and(|host| {
+                hosts.contains(&host)
+                    || suffixes.iter().any(|suffix| host.ends_with(suffix.as_str()))
+            })
+        };
+        let losing = known.actors.iter().filter(|actor| !actor.keeps_posts);
+        losing.map(|actor| actor.ap_id.as_str()).filter(|ap_id| !is_meant(ap_id)).collect()
     }
 
     /// Removes the rows about the host itself, of which there are a few. The counters of its posts

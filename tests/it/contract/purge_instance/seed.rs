@@ -164,6 +164,10 @@ impl<'a> Seed<'a> {
         .await?;
         by_nickname.posts("named").create().await?;
         by_nickname.follows(&self.locals.bob).await?;
+        let row = json!({
+            "user_id": self.locals.bob.id(), "title": "odd", "following": [by_nickname.ap_id()],
+        });
+        self.put("lists", row).await?;
         let by_address = self.world.remote("placed", host).await?;
         self.does(
             "update users set nickname = 'placed@' || $2 where ap_id = $1",
