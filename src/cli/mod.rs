@@ -4,6 +4,7 @@ mod actions;
 mod config;
 mod display;
 mod follow;
+mod guard;
 mod hosts_file;
 mod inline;
 mod maintenance;
@@ -38,6 +39,7 @@ pub(crate) use output::{LogStream, Output};
 #[cfg(any(test, fuzzing))]
 pub(crate) use select::check_name_file;
 
+use guard::GuardOptions;
 use hosts_file::HostsFileOptions;
 
 use crate::{

@@ -2,11 +2,11 @@
 
 use ostrakon_jobs::{
     PurgeInstance,
-    deactivate_instance::{Host, HostPlan},
+    deactivate_instance::{Host, HostPlan, host_figures},
     purge_instance::{Keep, KeepFollowed, plan_all, unknown},
 };
 
-use super::{HostsFileOptions, Output, submit, submit_many};
+use super::{GuardOptions, HostsFileOptions, Output, submit, submit_many};
 use crate::{failure::Failure, requests::Planned, session::Session};
 
 /// What can be typed after `purge`.
@@ -34,6 +34,8 @@ pub(super) struct Instance {
     include_subdomains: bool,
     #[command(flatten)]
     keep: KeepOptions,
+    #[command(flatten)]
+    guard: GuardOptions,
     #[command(flatten)]
     submit: submit::RunOptions,
 }
@@ -114,7 +116,14 @@ async fn run_one(options: &Instance, session: &Session, output: Output) -> Resul
     if let Some(unknown) = unknown {
         return Err(Failure::NotFound(format!("{unknown}\nNothing was done.")));
     }
-    let request = submit::Request { job: job.into(), options: &options.submit, done };
+    let hosts = [job.host.clone()];
+    let figures = {
+        let mut db = session.pool.acquire().await?;
+        host_figures(&mut db, &server, &hosts, options.include_subdomains).await?
+    };
+    let found = hosts.iter().zip(figures);
+    let submit = options.guard.check_hosts(found, (session, &server), &options.submit, output)?;
+    let request = submit::Request { job: job.into(), options: &submit, done };
     submit::submit(session, server, request, output).await
 }
 
@@ -134,6 +143,8 @@ async fn run_all(options: &Instance, session: &Session, output: Output) -> Resul
         let mut db = session.pool.acquire().await?;
         plan_all(&mut db, &server, &jobs).await?
     };
+    let found = jobs.iter().map(|job| &job.host).zip(plans.iter().map(|plan| plan.figures));
+    let submit = options.guard.check_hosts(found, (session, &server), &options.submit, output)?;
     let planned = jobs
         .into_iter()
         .zip(plans)
@@ -147,7 +158,7 @@ async fn run_all(options: &Instance, session: &Session, output: Output) -> Resul
             figures: Some(figures),
         })
         .collect();
-    submit_many::submit(session, &server, planned, "hosts", &options.submit, output).await
+    submit_many::submit(session, &server, planned, "hosts", &submit, output).await
 }
 
 fn job(options: &Instance, host: Host) -> PurgeInstance {

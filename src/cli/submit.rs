@@ -18,8 +18,8 @@ use super::{
 use crate::{
     numbers::{counted, thousands},
     requests::{
-        self, Enqueued, Interrupts, Notified, Outcome, Planned, Queued, Requester, RunView,
-        may_take_over,
+        self, Enqueued, Interrupts, Notified, Outcome, Overridden, Planned, Queued, Requester,
+        RunView, may_take_over,
     },
     session::Session,
 };
@@ -54,12 +54,16 @@ pub(super) struct RunOptions {
     /// Exit with code 8 if Redis is unreachable; by default, a worker finds the run later.
     #[arg(long)]
     pub(super) require_redis: bool,
+    /// Guards that were overridden.
+    #[arg(skip)]
+    pub(super) overridden: Option<Overridden>,
 }
 
 impl RunOptions {
     /// Who asks, for the ledger.
     pub(super) fn requester(&self) -> Requester<'_> {
-        Requester { reason: self.reason.as_deref(), inline: self.inline }
+        let overridden = self.overridden.as_ref();
+        Requester { reason: self.reason.as_deref(), inline: self.inline, overridden }
     }
 }
 

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use tokio::time::sleep;
 use ulid::Ulid;
 
-use super::{Planned, may_take_over};
+use super::{Overridden, Planned, may_take_over};
 use crate::{
     failure::Failure,
     session::{Session, operator},
@@ -32,6 +32,8 @@ pub(crate) struct Requester<'a> {
     pub(crate) reason: Option<&'a str>,
     /// Whether the run is done in this process: then a queued run of the same job is taken over.
     pub(crate) inline: bool,
+    /// Guards that were overridden, for the record.
+    pub(crate) overridden: Option<&'a Overridden>,
 }
 
 /// A request, and what became of it.
@@ -94,6 +96,8 @@ async fn enqueue(
     let reasons: Vec<Option<String>> =
         list.iter().map(|planned| planned.reason(requester.reason)).collect();
     let operator = operator();
+    let overridden = requester.overridden.map(serde_json::to_value).transpose();
+    let overridden = overridden.map_err(|error| Failure::Failed(error.to_string()))?;
     let mut new = Vec::with_capacity(list.len());
     for ((planned, dedupe_key), reason) in list.iter().zip(&keys).zip(&reasons) {
         new.push(NewRun {
@@ -107,6 +111,7 @@ async fn enqueue(
             reason: reason.as_deref(),
             group_id: group.map(|(id, _)| id),
             held: requester.inline && group.is_some(),
+            overridden: overridden.as_ref(),
         });
     }
     let mut pauses = PAUSES_MS.into_iter();

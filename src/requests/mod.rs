@@ -8,6 +8,7 @@ mod control;
 mod enqueue;
 mod group_view;
 mod group_watch;
+mod guard;
 mod inline;
 mod interrupts;
 mod planned;
@@ -28,6 +29,7 @@ pub(crate) use enqueue::{
 };
 pub(crate) use group_view::GroupView;
 pub(crate) use group_watch::{GroupEvent, GroupWatch};
+pub(crate) use guard::{Overridden, guard_host, guard_share};
 pub(crate) use inline::{InlineEvent, run_inline};
 pub(crate) use interrupts::{Interrupts, Stop};
 pub(crate) use planned::{Planned, plan};

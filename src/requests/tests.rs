@@ -32,7 +32,7 @@ async fn a_request_is_planned_enqueued_done_and_watched() -> Result<()> {
     let server = ok(session.server().await)?;
     let planned = ok(plan(&session, &server, job().into(), Vec::new()).await)?;
     ensure!(planned.plan.total == 1, "{:?}", planned.plan);
-    let requester = Requester { reason: Some("a test"), inline: true };
+    let requester = Requester { reason: Some("a test"), inline: true, overridden: None };
     let enqueued = ok(enqueue_one(&session, &server, planned.clone(), requester).await)?;
     let Enqueued { outcome: Outcome::New(id), .. } = enqueued else {
         anyhow::bail!("it was not queued");
@@ -72,7 +72,7 @@ async fn a_conflicting_run_is_sorted_out_and_can_be_controlled() -> Result<()> {
     let session = session(&database).await?;
     let server = ok(session.server().await)?;
     let planned = ok(plan(&session, &server, job().into(), Vec::new()).await)?;
-    let requester = Requester { reason: None, inline: false };
+    let requester = Requester { reason: None, inline: false, overridden: None };
     let enqueued = ok(enqueue_one(&session, &server, planned.clone(), requester).await)?;
     let Enqueued { outcome: Outcome::New(id), .. } = enqueued else {
         anyhow::bail!("it was not queued");
@@ -106,7 +106,7 @@ async fn each_run_has_what_its_list_says_in_its_reason() -> Result<()> {
     for (reason, expected) in
         [(first, [Some("spam"), None]), (second, [Some("weekly list: spam"), Some("weekly list")])]
     {
-        let requester = Requester { reason, inline: false };
+        let requester = Requester { reason, inline: false, overridden: None };
         for (enqueued, expected) in
             ok(enqueue_group(&session, &server, list.clone(), "2 hosts", requester).await)?
                 .1

@@ -51,9 +51,10 @@ pub(crate) use self::{
     worker::SIDE_CONNECTIONS,
 };
 use self::{
-    database::DatabaseSettings, guard::GuardSettings, key::Accepts, queue::Backend,
-    queue::QueueSettings, redis::RedisSettings, worker::WorkerSettings,
+    database::DatabaseSettings, key::Accepts, queue::Backend, queue::QueueSettings,
+    redis::RedisSettings, worker::WorkerSettings,
 };
+pub(crate) use guard::GuardSettings;
 
 /// Default values, with the documentation of every key.
 pub(crate) const DEFAULTS: &str = include_str!("../../config/default.toml");

@@ -2,14 +2,14 @@
 
 use ostrakon_jobs::{
     DeactivateInstance,
-    deactivate_instance::{Host, HostPlan, plan_all},
+    deactivate_instance::{Host, HostPlan, host_figures, plan_all},
 };
 use ostrakon_server::Server;
 use uuid::Uuid;
 
 use super::quick_change::StaffOptions;
 use crate::{
-    cli::{Failure, HostsFileOptions, Output, submit, submit_many},
+    cli::{Failure, GuardOptions, HostsFileOptions, Output, submit, submit_many},
     requests::Planned,
     session::Session,
 };
@@ -30,6 +30,8 @@ pub(in crate::cli) struct Options {
     include_subdomains: bool,
     #[command(flatten)]
     staff: StaffOptions,
+    #[command(flatten)]
+    guard: GuardOptions,
     #[command(flatten)]
     submit: submit::RunOptions,
 }
@@ -63,7 +65,14 @@ async fn run_one(options: &Options, session: &Session, output: Output) -> Result
     if let Some(unknown) = unknown {
         return Err(Failure::NotFound(format!("{unknown}\nNothing was done.")));
     }
-    let request = submit::Request { job: job.into(), options: &options.submit, done };
+    let hosts = [job.host.clone()];
+    let figures = {
+        let mut db = session.pool.acquire().await?;
+        host_figures(&mut db, &server, &hosts, options.include_subdomains).await?
+    };
+    let found = hosts.iter().zip(figures);
+    let submit = options.guard.check_hosts(found, (session, &server), &options.submit, output)?;
+    let request = submit::Request { job: job.into(), options: &submit, done };
     submit::submit(session, server, request, output).await
 }
 
@@ -84,6 +93,8 @@ async fn run_all(options: &Options, session: &Session, output: Output) -> Result
         let mut db = session.pool.acquire().await?;
         plan_all(&mut db, &server, &jobs).await?
     };
+    let found = jobs.iter().map(|job| &job.host).zip(plans.iter().map(|plan| plan.figures));
+    let submit = options.guard.check_hosts(found, (session, &server), &options.submit, output)?;
     let planned = jobs
         .into_iter()
         .zip(plans)
@@ -97,7 +108,7 @@ async fn run_all(options: &Options, session: &Session, output: Output) -> Result
             figures: Some(figures),
         })
         .collect();
-    submit_many::submit(session, &server, planned, "hosts", &options.submit, output).await
+    submit_many::submit(session, &server, planned, "hosts", &submit, output).await
 }
 
 async fn staff(

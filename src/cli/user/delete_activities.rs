@@ -88,7 +88,7 @@ async fn all(
     output: Output,
 ) -> Result<(), Failure> {
     let server = session.server().await?;
-    let chosen = many.choose(session, &server).await?;
+    let chosen = many.choose((session, &server), options.submit.dry_run, output).await?;
     let of = |account: &SelectedAccount| AccountJob {
         job: job(account.nickname.clone(), account.ap_id.clone(), account.local, options).into(),
         is_needed: true,

@@ -10,13 +10,14 @@ use ostrakon_server::{
     Actor, Changed, ModerationAction, Person, Refresh, SelectedAccount, Server, find_actor,
     find_actor_by_ap_id, find_staff, log_moderation, refresh_accounts,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{PgConnection, PgTransaction};
 use uuid::Uuid;
 
 use crate::{
     cli::Output,
     failure::Failure,
+    requests::Overridden,
     session::{Session, operator},
 };
 
@@ -72,6 +73,8 @@ pub(super) struct QuickChange<'a> {
     pub(super) db: PgTransaction<'static>,
     options: &'a ChangeOptions,
     staff: Option<Person>,
+    /// Guards that were overridden, for the record.
+    pub(super) overridden: Option<Overridden>,
     /// Effects that are delayed because the running server has the old state in its cache.
     stale: Vec<String>,
 }
@@ -94,7 +97,7 @@ impl<'a> QuickChange<'a> {
         options: &'a ChangeOptions,
     ) -> Result<Self, Failure> {
         let db = ostrakon_engine::begin(&session.pool, &session.settings.batch).await?;
-        Ok(Self { server, db, options, staff: None, stale: Vec::new() })
+        Ok(Self { server, db, options, staff: None, overridden: None, stale: Vec::new() })
     }
 
     /// Begins a transaction; refuses an `--as` that is not a local admin or moderator.
@@ -213,13 +216,17 @@ impl<'a> QuickChange<'a> {
         subject: &str,
         detail: &Value,
     ) -> Result<(), Failure> {
+        let mut detail = detail.clone();
+        if let Some(overridden) = &self.overridden {
+            detail["overridden"] = json!(overridden);
+        }
         let action = NewAction {
             command,
             subject,
             requested_by: &operator(),
             on_behalf_of: self.staff.as_ref().map(|staff| staff.nickname.as_str()),
             reason: self.options.reason.as_deref(),
-            detail,
+            detail: &detail,
         };
         Ok(ledger::record_action(&mut self.db, &action).await?)
     }

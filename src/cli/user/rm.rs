@@ -86,7 +86,7 @@ async fn all(
     output: Output,
 ) -> Result<(), Failure> {
     let server = session.server().await?;
-    let chosen = many.choose(session, &server).await?;
+    let chosen = many.choose((session, &server), options.submit.dry_run, output).await?;
     let staff = options.staff.look_up(session, &server).await?;
     let of = |account: &SelectedAccount| AccountJob {
         job: job(account.nickname.clone(), account.ap_id.clone(), staff.as_ref(), options).into(),

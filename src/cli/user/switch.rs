@@ -141,7 +141,7 @@ async fn all(
     output: Output,
 ) -> Result<(), Failure> {
     let server = session.server().await?;
-    let chosen = many.choose(session, &server).await?;
+    let chosen = many.choose((session, &server), options.submit.dry_run, output).await?;
     let staff = options.staff.look_up(session, &server).await?;
     let of = |account: &SelectedAccount| {
         let (nickname, actor) = (&account.nickname, actor(account));

@@ -103,6 +103,8 @@ fn every_value_is_shown_with_its_origin_and_without_passwords() -> Result<()> {
     out| federation.per_second                     20                                  default
     out| federation.max_waiting                    20000                               default
     out| guard.typed_above                         100                                 default
+    out| guard.max_share_percent                   20                                  default
+    out| guard.followed_above                      10                                  default
     out| log.level                                 info                                default
     out| log.format                                auto                                default
     out| Connections to PostgreSQL: at most 6 for a worker, 7 for a command.

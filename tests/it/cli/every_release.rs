@@ -14,7 +14,7 @@ const BATTERY: &[(&str, i32)] = &[
     ("select --host spam.example --save wave", 0),
     ("select edit wave --add ALICE", 0),
     ("select show wave", 0),
-    ("user tag --selection wave --yes spam", 0),
+    ("user tag --selection wave --yes --override all spam", 0),
     ("user show alice", 0),
     ("user show mallory@spam.example", 0),
     ("user new carol c@peer.example -y --password x", 0),

@@ -20,6 +20,7 @@ mod forged_history;
 mod full;
 mod grants;
 mod groups;
+mod guards;
 mod help;
 mod hosts;
 mod hosts_file;

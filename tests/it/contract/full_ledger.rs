@@ -62,6 +62,7 @@ async fn use_ledger(db: &mut PgConnection) -> Result<()> {
         reason: None,
         group_id: None,
         held: false,
+        overridden: None,
     };
     let alice = [new];
     ledger::enqueue(db, &alice).await?;

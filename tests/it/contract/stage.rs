@@ -88,6 +88,7 @@ impl Stage {
             reason: None,
             group_id: None,
             held: false,
+            overridden: None,
         };
         let mut db = self.pool().acquire().await?;
         let mut db = db.begin().await?;

@@ -32,6 +32,8 @@ pub struct NewRun<'a> {
     pub group_id: Option<&'a str>,
     /// Whether it starts as paused, for a process that does it by itself when its turn comes.
     pub held: bool,
+    /// Guards that the operator has overridden, for the history.
+    pub overridden: Option<&'a Value>,
 }
 
 /// Outcome of a request.
@@ -50,7 +52,8 @@ pub enum Enqueued {
 /// what became of each, in the order given.
 ///
 /// Within the caller's transaction, in which the caller also establishes what must hold from now
-/// on. Two of `new` must not share a key; all must have the operator of the first.
+/// on. Two of `new` must not share a key; all must have the operator of the first, and
+/// the same overridden guards.
 pub async fn enqueue(db: &mut PgConnection, new: &[NewRun<'_>]) -> sqlx::Result<Vec<Enqueued>> {
     let mut outcomes: HashMap<String, Enqueued> = HashMap::new();
     // A run with the same key may end between the two statements: then the insert is repeated.
@@ -111,9 +114,12 @@ async fn insert(db: &mut PgConnection, new: &[&NewRun<'_>]) -> sqlx::Result<Vec<
     sqlx::query(
         "insert into ostrakon.run_events (run_id, event, actor, detail)
          select id, 'queued', requested_by, jsonb_build_object('total', total, 'reason', reason)
+                || case when $2::jsonb is null then '{}'
+                        else jsonb_build_object('overridden', $2::jsonb) end
          from ostrakon.runs where id = any ($1) order by id",
     )
     .bind(written.iter().map(|(_, id)| id.as_str()).collect::<Vec<_>>())
+    .bind(first.overridden)
     .execute(db)
     .await?;
     Ok(written)

@@ -127,6 +127,7 @@ impl Stage {
             reason: None,
             group_id: None,
             held: false,
+            overridden: None,
         };
         let mut db = self.db.lock().await;
         let mut tx = db.begin().await?;

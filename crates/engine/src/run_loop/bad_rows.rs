@@ -292,6 +292,7 @@ impl Stage {
             reason: None,
             group_id: None,
             held: false,
+            overridden: None,
         };
         let Some(Enqueued::New { id }) = ledger::enqueue(&mut tx, &[new]).await?.pop() else {
             anyhow::bail!("it was there already");

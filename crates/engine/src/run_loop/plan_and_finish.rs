@@ -246,6 +246,7 @@ mod tests {
             reason: None,
             group_id: None,
             held: false,
+            overridden: None,
         };
         let mut tx = db.begin().await?;
         let Some(Enqueued::New { id }) = ledger::enqueue(&mut tx, &[new]).await?.pop() else {

@@ -8,7 +8,7 @@ use crate::{
     cli::{Output, select},
     failure::Failure,
     numbers::{counted, thousands},
-    requests::{self, Changed, Frozen},
+    requests::{self, Changed, Frozen, Overridden},
     session::Session,
 };
 
@@ -25,6 +25,8 @@ pub(in crate::cli) struct Chosen {
     pub(in crate::cli) staff: i64,
     /// Name of the selection, if they are of one.
     pub(in crate::cli) selection: Option<String>,
+    /// Guards that were overridden.
+    pub(super) overridden: Option<Overridden>,
     /// Accounts that have changed since and are left out.
     changed: usize,
     /// Sentences about what is left out.
@@ -32,13 +34,14 @@ pub(in crate::cli) struct Chosen {
 }
 
 impl Many<'_> {
-    /// Finds the accounts; none is an error.
+    /// Finds the accounts; none is an error, and a guard may refuse them.
     pub(in crate::cli) async fn choose(
         self,
-        session: &Session,
-        server: &Server,
+        (session, server): (&Session, &Server),
+        dry_run: bool,
+        output: Output,
     ) -> Result<Chosen, Failure> {
-        let Self { source, include_changed, scope } = self;
+        let Self { source, include_changed, scope, guard } = self;
         if matches!(source, Source::Selection(_)) {
             session.require_ledger().await?;
         }
@@ -62,7 +65,15 @@ impl Many<'_> {
                     lines.push(format!("Left out, since they are unknown: {unknown}."));
                 }
                 let (accounts, staff) = (selected.accounts, selected.staff);
-                Chosen { accounts, all_local, staff, selection: None, changed: 0, lines }
+                Chosen {
+                    accounts,
+                    all_local,
+                    staff,
+                    selection: None,
+                    overridden: None,
+                    changed: 0,
+                    lines,
+                }
             }
         };
         chosen.all_local = all_local;
@@ -78,6 +89,9 @@ impl Many<'_> {
             lines.push("Nothing was changed.".to_owned());
             return Err(Failure::NotFound(lines.join("\n")));
         }
+        let found =
+            requests::guard_share(&session.settings.guard, chosen.local(), chosen.all_local);
+        chosen.overridden = guard.check(found, dry_run, output)?;
         Ok(chosen)
     }
 }
@@ -98,7 +112,8 @@ impl Chosen {
         accounts.extend(included.into_iter().filter_map(|one| one.account));
         accounts.sort_by_cached_key(|account| (account.nickname.to_lowercase(), account.id));
         let changed = left_out.len();
-        Self { accounts, all_local: 0, staff: 0, selection: Some(selection.name), changed, lines }
+        let selection = Some(selection.name);
+        Self { accounts, all_local: 0, staff: 0, selection, overridden: None, changed, lines }
     }
 
     /// Leaves out local accounts, or the others.

@@ -72,7 +72,7 @@ where
     C: Future<Output = Result<(), Failure>>,
 {
     let server = Arc::new(session.server().await?);
-    let chosen = many.choose(session, &server).await?;
+    let chosen = many.choose((session, &server), command.many.dry_run, output).await?;
     if let Some(staff) = command.staff {
         staff.look_up(session, &server).await?;
     }
@@ -101,6 +101,7 @@ where
         let changed = async {
             let mut begun =
                 QuickChange::begin_on(session, Arc::clone(&server), command.change).await?;
+            begun.overridden.clone_from(&chosen.overridden);
             if let Some(staff) = command.staff {
                 begun = begun.on_behalf_of(staff).await?;
             }

@@ -11,7 +11,10 @@ pub(super) use self::{
 };
 
 use crate::{
-    cli::select::{ScopeOptions, SelectorOptions, Typed, no_selector},
+    cli::{
+        guard::GuardOptions,
+        select::{ScopeOptions, SelectorOptions, Typed, no_selector},
+    },
     failure::Failure,
 };
 
@@ -31,6 +34,8 @@ pub(in crate::cli) struct AccountsOptions {
     include_changed: bool,
     #[command(flatten)]
     selectors: SelectorOptions,
+    #[command(flatten)]
+    guard: GuardOptions,
 }
 
 /// Accounts that a command works on.
@@ -55,6 +60,7 @@ pub(super) struct Many<'a> {
     source: Source<'a>,
     include_changed: bool,
     scope: ScopeOptions,
+    guard: &'a GuardOptions,
 }
 
 enum Source<'a> {
@@ -83,6 +89,7 @@ impl AccountsOptions {
                         .to_owned(),
                 ));
             }
+            self.guard.refuse_for_one()?;
             return Ok(Subjects::One(nickname));
         }
         let typed_scope = scope;
@@ -96,6 +103,11 @@ impl AccountsOptions {
             }
             Source::Selectors(Box::new(typed))
         };
-        Ok(Subjects::Many(Many { source, include_changed: self.include_changed, scope }))
+        Ok(Subjects::Many(Many {
+            source,
+            include_changed: self.include_changed,
+            scope,
+            guard: &self.guard,
+        }))
     }
 }

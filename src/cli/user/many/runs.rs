@@ -71,7 +71,8 @@ pub(in crate::cli) async fn submit_all(
     }
     let inline = long_jobs_here(session, asked, output).await?;
     // Asked already.
-    let options = RunOptions { yes: true, inline, queue: !inline, ..asked.clone() };
+    let overridden = chosen.overridden.clone();
+    let options = RunOptions { yes: true, inline, queue: !inline, overridden, ..asked.clone() };
     submit_many::submit(session, server, planned, "accounts", &options, output).await
 }
 
