@@ -36,6 +36,9 @@ hand_over!(
     "batch_writes",
     "lowered_counters",
     "instance_accounts",
+    "groups",
+    "selections",
+    "selection_accounts",
 );
 
 /// Owners of database and schema, and what the role of this connection may do about them.
