@@ -1,18 +1,12 @@
 //! `runs` with a group: what is shown, and what is refused.
 
-use std::{
-    fmt::Write as _,
-    fs,
-    process::{Command, Stdio},
-};
+use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::Value;
-use tempfile::TempDir;
 use testkit::{Done, Flavour};
 
 use super::{Fixture, redacted};
-use crate::worker::eventually;
 
 const LIST: &str = "one.example\ntwo.example\nthree.example\n";
 
@@ -77,43 +71,5 @@ async fn what_a_group_cannot_do_is_refused() -> Result<()> {
     for (done, (line, code)) in fixture.all_refused(&lines).await?.iter().zip(&refused) {
         ensure!(done.code == *code, "{line}: {done:?}");
     }
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_stops_a_group_here_pauses_the_rest() -> Result<()> {
-    let fixture = fixture().await?;
-    let mut held = fixture.pool().begin().await?;
-    sqlx::query("select 1 from users where nickname = 'user@two.example' for update")
-        .execute(&mut *held)
-        .await?;
-    let folder = TempDir::new()?;
-    let path = folder.path().join("hosts.txt");
-    fs::write(&path, LIST)?;
-    let path = path.to_str().context("no path")?;
-    let words = ["user", "deactivate_all_from_instance", "--hosts-file", path, "--inline", "--yes"];
-    let ostrakon = fixture.ostrakon.clone().with("OSTRAKON_BATCH_LOCK_TIMEOUT", "1m");
-    let mut command = ostrakon.command(&words);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let statuses = async || -> Result<Vec<String>> {
-        let statement = "select status from ostrakon.runs order by id";
-        Ok(sqlx::query_scalar(statement).fetch_all(&fixture.pool()).await?)
-    };
-    eventually("the second run", async || {
-        Ok((statuses().await? == ["succeeded", "running", "paused"]).then_some(()))
-    })
-    .await?;
-    let arguments = ["-c", r#"kill -INT "$1""#, "kill", &child.id().to_string()];
-    ensure!(Command::new("sh").args(arguments).status()?.success());
-    held.rollback().await?;
-    let stopped = Done::from(child.wait_with_output()?);
-    let id = group_id(&fixture).await?;
-    ensure!(stopped.code == 130, "{stopped:?}");
-    ensure!(stopped.stderr.contains(&format!("runs resume {id}")), "{stopped:?}");
-    let left = statuses().await?;
-    ensure!(left[0] == "succeeded" && left[2] == "paused", "{left:?}");
-    let resumed = fixture.run(&format!("runs resume {id}"))?;
-    ensure!(resumed.code == 0, "{resumed:?}");
-    ensure!(statuses().await?.iter().all(|status| status != "paused"));
     Ok(())
 }

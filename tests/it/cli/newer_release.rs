@@ -13,7 +13,7 @@ const MIGRATION: &str =
 /// A change that matters: the column may hold what a removal has to empty.
 const DIARY: &str = "alter table users add diary text;";
 
-const READING: [&str; 9] = [
+const READING: [&str; 10] = [
     "user list",
     "user show alice",
     "user invites",
@@ -23,9 +23,10 @@ const READING: [&str; 9] = [
     "repair counters --dry-run",
     "prune activities --dry-run",
     "prune objects --dry-run",
+    "purge instance spam.example --dry-run",
 ];
 
-const WRITING: [&str; 16] = [
+const WRITING: [&str; 17] = [
     "user delete_activities alice --yes --inline",
     "user delete_activities alice --yes --queue",
     "user rm alice --yes --inline",
@@ -41,6 +42,7 @@ const WRITING: [&str; 16] = [
     "repair counters --inline",
     "prune activities --yes --inline",
     "prune objects --yes --inline",
+    "purge instance spam.example --yes --inline",
     "migrate",
 ];
 
@@ -84,7 +86,7 @@ async fn a_newer_release_that_changed_what_matters_is_only_read() -> Result<()> 
 
 #[tokio::test]
 async fn a_newer_release_that_changed_nothing_that_matters_is_written_to() -> Result<()> {
-    let elsewhere = "create table diaries (id bigserial); alter table lists add colour text;
+    let elsewhere = "create table diaries (id bigserial); alter table filters add colour text;
                      create index on users (name);";
     for flavour in FLAVOURS {
         let fixture = fixture(flavour, elsewhere).await?;

@@ -27,6 +27,7 @@ const KEYS: &[&str] = &[
     "on_behalf_of",
     "reason",
     "database_user",
+    "group_id",
     "created_at",
     "started_at",
     "finished_at",

@@ -49,7 +49,6 @@ every_job_keeps_it_on! {
     pleroma_develop: "pleroma-develop",
     rebased: "rebased-2.6.50",
     akkoma_3_10: "akkoma-3.10",
-    akkoma_3_14: "akkoma-3.14",
     akkoma_3_15: "akkoma-3.15",
     akkoma_3_20: "akkoma-3.20",
 }

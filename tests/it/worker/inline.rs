@@ -26,6 +26,13 @@ async fn only_run(stage: &Stage) -> Result<String> {
     Ok(sqlx::query_scalar("select id from ostrakon.runs").fetch_one(&stage.pool).await?)
 }
 
+/// The ids of all runs, in the order of their turns.
+async fn runs(stage: &Stage) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar("select id from ostrakon.runs order by id")
+        .fetch_all(&stage.pool)
+        .await?)
+}
+
 /// Waits until a run has an event.
 async fn has(stage: &Stage, id: &str, event: &str) -> Result<()> {
     eventually(event, async || {
@@ -129,20 +136,25 @@ async fn a_list_that_is_stopped_begins_nothing_else() -> Result<()> {
     let mut child = command.spawn()?;
     child.stdin.take().context("no input")?.write_all(b"far.example\nlast.example\n")?;
     stage.stuck().await?;
-    let id = only_run(&stage).await?;
     signal(&child, "INT")?;
     stage.others_are_stuck(1).await?;
     held.rollback().await?;
     let reported = Done::from(child.wait_with_output()?);
     ensure!(reported.code == 130, "{reported:?}");
+    let [first, second]: [String; 2] =
+        runs(&stage).await?.try_into().map_err(|all| anyhow::anyhow!("{all:?}"))?;
     // The first host may have been through with that batch.
-    let run = stage.run(&id).await?;
+    let run = stage.run(&first).await?;
     ensure!(["paused", "succeeded"].contains(&run.status.as_str()), "{run:?}");
-    ensure!(reported.stderr.contains("Nothing was started for 1 host of the list"), "{reported:?}");
-    ensure!(only_run(&stage).await? == id);
-    let runs: i64 =
-        sqlx::query_scalar("select count(*) from ostrakon.runs").fetch_one(&stage.pool).await?;
-    ensure!(runs == 1, "{runs} runs");
+    ensure!(stage.events(&second).await? == ["queued"]);
+    ensure!(stage.run(&second).await?.status == "paused");
+    let group: String =
+        sqlx::query_scalar("select id from ostrakon.groups").fetch_one(&stage.pool).await?;
+    ensure!(reported.stderr.contains("is paused, 1 run not started"), "{reported:?}");
+    ensure!(reported.stderr.contains(&format!("runs resume {group}")), "{reported:?}");
+    let resumed = stage.ostrakon.run(&["runs", "resume", &group])?;
+    ensure!(resumed.code == 0, "{resumed:?}");
+    ensure!(stage.run(&second).await?.status == "queued");
     Ok(())
 }
 

@@ -129,8 +129,9 @@ async fn a_cursor_of_a_newer_version_is_left_to_it() -> Result<()> {
 async fn make_older(pool: &PgPool) -> Result<()> {
     // Those after the second may be applied again: what they add stays, as the worker at work needs
     // it.
-    let undone = "drop table ostrakon.actions, ostrakon.instance_accounts;
-                  delete from ostrakon._sqlx_migrations where version between 2 and 13";
+    let undone = "drop table ostrakon.actions, ostrakon.instance_accounts,
+                             ostrakon.selection_accounts, ostrakon.selections;
+                  delete from ostrakon._sqlx_migrations where version between 2 and 15";
     sqlx::raw_sql(undone).execute(pool).await?;
     let left: Vec<i64> =
         sqlx::query_scalar("select version from ostrakon._sqlx_migrations").fetch_all(pool).await?;
