@@ -95,6 +95,29 @@ macro_rules! keeps {
 pub(super) const NEXT_OBJECTS: &str = "select o.id from public.objects o
      where o.id > $1 and o.id <= $2 order by o.id limit $3";
 
+/// Looks at the next objects after `$6`, up to `$7`, at most `$8`, and deletes the old ones, at most
+/// `$9`. Returns the last object that was looked at, how many were
+/// looked at, and how many were deleted.
+///
+/// One statement: to lock the rows first would write each of them twice. What the server changes while the
+/// statement waits for it is not old any more, whatever else decides about it. Deliveries are only of local
+/// objects; but their foreign key does not cascade.
+pub(super) const DELETE_NEXT: &str = concat!(
+    "with looked_at as materialized (
+         select o.id from public.objects o where o.id > $6 and o.id <= $7 order by o.id limit $8
+     ), old as materialized (
+         select o.id from looked_at join public.objects o on o.id = looked_at.id
+         where ",
+    old!(),
+    " order by o.id limit $9
+     ), undelivered as (
+         delete from public.deliveries d where d.object_id in (select id from old)
+     ), deleted as (
+         delete from public.objects o using old where o.id = old.id and o.updated_at < $1 returning o.id
+     )
+     select (select max(id) from looked_at), (select count(*) from looked_at), (select count(*) from deleted)"
+);
+
 /// `$6`: objects. Locks those of them that are old.
 pub(super) const FIND: &str = concat!(
     "select o.id, o.data ->> 'id' as ap_id from public.objects o where o.id = any ($6) and ",

@@ -108,6 +108,9 @@ impl PruneObjects {
         walk: Walk,
         limit: i64,
     ) -> sqlx::Result<Batch<Cursor>> {
+        if !self.options.keep_threads && !self.options.keep_pinned {
+            return self.delete_next(db, server, state, walk, limit).await;
+        }
         let looked_at = next_objects(&mut *db, &walk, limit).await?;
         let Some(after) = looked_at.last().copied() else { return Ok(Batch::end(walk.into())) };
         let mut old = self.old(&mut *db, server, state, &walk, &looked_at).await?;
@@ -127,6 +130,35 @@ impl PruneObjects {
         let rows = Some(count(&looked_at)).filter(|rows| *rows < limit);
         let end = walk.left == Some(0);
         Ok(Batch { rows, end, ..Batch::go_on(done, walk.into()) })
+    }
+
+    /// The same in one statement, where neither threads nor pins matter.
+    async fn delete_next(
+        &self,
+        db: &mut PgConnection,
+        server: &Server,
+        state: &mut ClaimState,
+        walk: Walk,
+        limit: i64,
+    ) -> sqlx::Result<Batch<Cursor>> {
+        let reported = state.reports.named(&mut *db, server).await?;
+        let (last, looked_at, deleted): (Option<i64>, i64, i64) = sqlx::query_as(sql::DELETE_NEXT)
+            .bind(self.before.naive_utc())
+            .bind(&server.host)
+            .bind(reported)
+            .bind(self.options.keep_non_public)
+            .bind(self.options.keep_followed.name())
+            .bind(walk.after)
+            .bind(walk.until)
+            .bind(limit)
+            .bind(walk.left)
+            .fetch_one(&mut *db)
+            .await?;
+        let Some(after) = last else { return Ok(Batch::end(walk.into())) };
+        let left = walk.left.map(|left| left - deleted);
+        let rows = Some(looked_at).filter(|rows| *rows < limit);
+        let end = left == Some(0);
+        Ok(Batch { rows, end, ..Batch::go_on(deleted, Walk { after, left, ..walk }.into()) })
     }
 
     /// Locks those of some objects that are to be deleted.
