@@ -63,5 +63,6 @@ pub(crate) async fn unfinished(
 /// Whether a run that was queued before is the same request, so that this process may do it.
 pub(crate) fn may_take_over(run: &Run, job: &AnyJob) -> bool {
     let same = job.payload().is_ok_and(|payload| run.job == job.name() && run.payload == payload);
-    run.status == Status::Queued && same
+    // A run of a group waits for its turn.
+    run.status == Status::Queued && run.group_id.is_none() && same
 }

@@ -46,7 +46,7 @@ impl Turns {
 
     /// Ids of the runs that may be next: single runs that are due, then the group's next one.
     pub(super) async fn next(&self) -> sqlx::Result<Vec<String>> {
-        let mut next = self.single_runs(Duration::ZERO).await?;
+        let mut next = self.single_runs(None).await?;
         let mut db = self.session.side_pool.acquire().await?;
         next.extend(ledger::next_of_group(&mut db, self.class, &self.group_id).await?);
         Ok(next.into_iter().map(|run| run.id).filter(|id| !self.left.contains(id)).collect())
@@ -58,7 +58,7 @@ impl Turns {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            match answered(LEDGER_TIMEOUT, self.single_runs(CHECK_INTERVAL)).await {
+            match answered(LEDGER_TIMEOUT, self.single_runs(Some(CHECK_INTERVAL))).await {
                 Ok(waiting) if !waiting.is_empty() => return,
                 Ok(_) => {}
                 Err(error) => debug!(%error, "Waiting single runs could not be found"),
@@ -66,8 +66,9 @@ impl Turns {
         }
     }
 
-    /// Single runs that have been due for longer than `waited`, and that this version can do.
-    async fn single_runs(&self, waited: Duration) -> sqlx::Result<Vec<Run>> {
+    /// Single runs that are due, or have waited for longer than `waited`, and that this version can
+    /// do.
+    async fn single_runs(&self, waited: Option<Duration>) -> sqlx::Result<Vec<Run>> {
         let mut db = self.session.side_pool.acquire().await?;
         let mut runs =
             ledger::single_runs_waiting(&mut db, self.class, waited, SINGLE_RUNS_MAX).await?;

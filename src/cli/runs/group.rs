@@ -165,6 +165,7 @@ fn figures(group: &Group) -> Vec<String> {
         ("Job", Some(format!("{} for {}", group.job, group.subject))),
         ("Status", Some(format!("{}{}", group.status(), progress(group)))),
         ("Runs", Some(by_status(group))),
+        ("Waits for", group.waits_for.clone()),
         ("Throttled", group.throttle_reason.clone()),
         ("Done", Some(format!("{} of {}{parked}", thousands(group.done), thousands(group.total)))),
         ("Asked by", Some(group.requested_by.clone() + &role.unwrap_or_default())),

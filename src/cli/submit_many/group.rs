@@ -132,6 +132,10 @@ impl Group {
                 }
                 Err(failure) => {
                     output.error(format!("{}: {failure}", planned.job.subject()));
+                    // Somebody has paused the group, whose other runs were held back already.
+                    if requests::find(session, id).await?.status == Status::Paused {
+                        return Err(Failure::Failed(self.not_begun(rest)));
+                    }
                     ends.failed += 1;
                 }
             }

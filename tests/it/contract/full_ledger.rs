@@ -83,7 +83,7 @@ async fn use_ledger(db: &mut PgConnection) -> Result<()> {
         .context("it is not its turn")?;
     let other = ledger::next_of_group(db, Class::Long, &group).await?.context("nothing is next")?;
     ensure!(ledger::claim(db, &other.id, "worker", Stage::LONG_LEASE).await?.is_none());
-    ledger::single_runs_waiting(db, Class::Long, Duration::ZERO, 20).await?;
+    ledger::single_runs_waiting(db, Class::Long, Some(Duration::ZERO), 20).await?;
     ledger::find(db, &first).await?.context("it is gone")?;
     ledger::find_all(db, std::slice::from_ref(&first)).await?;
     ledger::events(db, &first).await?;

@@ -13,7 +13,9 @@ pub(crate) async fn release_to_newer(
 ) -> sqlx::Result<()> {
     record_wait(db, &claim.run_id, &claim.owner).await?;
     sqlx::query(
-        "update ostrakon.runs set status = 'queued', lease_expires_at = null, notified_at = null
+        "update ostrakon.runs set status = 'queued', lease_expires_at = null, notified_at = null,
+                -- Other runs of its group come first: this version may know their positions.
+                available_at = clock_timestamp()
          where id = $1 and fence = $2",
     )
     .bind(&claim.run_id)

@@ -44,6 +44,8 @@ pub struct Group {
     pub parked: i64,
     /// Subject of the run that is being worked on.
     pub current: Option<String>,
+    /// What a queued run waits for.
+    pub waits_for: Option<String>,
     /// Reason why that run is throttled.
     pub throttle_reason: Option<String>,
     /// Time when a worker first claimed one of its runs.
@@ -204,6 +206,7 @@ mod tests {
             done: 0,
             parked: 0,
             current: None,
+            waits_for: None,
             throttle_reason: None,
             started_at: Some(DateTime::UNIX_EPOCH),
             finished_at: None,

@@ -21,6 +21,7 @@ cross join lateral (
            coalesce(sum(done), 0)::bigint as done,
            coalesce(sum(parked), 0)::bigint as parked,
            min(subject) filter (where status = 'running') as current,
+           min(waits_for) filter (where status = 'queued') as waits_for,
            min(throttle_reason) filter (where status = 'running') as throttle_reason,
            min(started_at) as started_at,
            case when bool_and(status in ('succeeded', 'incomplete', 'failed', 'cancelled'))

@@ -54,23 +54,30 @@ pub async fn next_of_group(
     .await
 }
 
-/// Finds single runs that have been due for longer than `waited` and that no worker holds, longest
-/// waiting first.
+/// Finds single runs that are due and that no worker holds, longest waiting first; or, with
+/// `waited`, those that have been due for longer than that. A run that only checks whether the server
+/// has got further is none of the latter: it checks again and again.
 pub async fn single_runs_waiting(
     db: &mut PgConnection,
     class: Class,
-    waited: Duration,
+    waited: Option<Duration>,
     limit: i64,
 ) -> sqlx::Result<Vec<Run>> {
+    // A batch may take longer than its lease; it holds the row.
     sqlx::query_as(
         "select * from ostrakon.runs
-         where class = $1 and group_id is null and status = 'queued'
-           and available_at <= clock_timestamp() - make_interval(secs => $2)
+         where class = $1 and group_id is null
+           and (status = 'queued'
+                  and available_at <= clock_timestamp() - make_interval(secs => coalesce($2, 0))
+                  and ($2::float8 is null or waits_for is null)
+             or status = 'running'
+                  and lease_expires_at < clock_timestamp() - make_interval(secs => coalesce($2, 0)))
          order by available_at, id
-         limit $3",
+         limit $3
+         for update skip locked",
     )
     .bind(class.name())
-    .bind(waited.as_secs_f64())
+    .bind(waited.map(|waited| waited.as_secs_f64()))
     .bind(limit)
     .fetch_all(db)
     .await
