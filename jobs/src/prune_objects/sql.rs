@@ -96,7 +96,7 @@ pub(super) const NEXT_OBJECTS: &str = "select o.id from public.objects o
      where o.id > $1 and o.id <= $2 order by o.id limit $3";
 
 /// Looks at the next objects after `$6`, up to `$7`, at most `$8`, and deletes the old ones, at most
-/// `$9`. Returns the last object that was looked at, how many were
+/// `$9`. Returns the last object that is dealt with, how many were
 /// looked at, and how many were deleted.
 ///
 /// One statement: to lock the rows first would write each of them twice. What the server changes while the
@@ -115,7 +115,9 @@ pub(super) const DELETE_NEXT: &str = concat!(
      ), deleted as (
          delete from public.objects o using old where o.id = old.id and o.updated_at < $1 returning o.id
      )
-     select (select max(id) from looked_at), (select count(*) from looked_at), (select count(*) from deleted)"
+     select case when (select count(*) from old) = $9 then (select max(id) from old)
+                 else (select max(id) from looked_at) end,
+            (select count(*) from looked_at), (select count(*) from deleted)"
 );
 
 /// `$6`: objects. Locks those of them that are old.

@@ -37,14 +37,22 @@ impl PurgeInstance {
         let Some(last) = next.last().copied() else {
             return Ok(nothing_left(Cursor::Addressed { actor: String::new() }));
         };
-        remove_report_notes(db, &next).await?;
-        let removed = sqlx::query(
-            "delete from public.activities a where a.id = any ($1) and a.data ->> 'type' = 'Flag'",
+        // Somebody may have opened one again.
+        let still_closed: Vec<Uuid> = sqlx::query_scalar(
+            "select a.id from public.activities a
+             where a.id = any ($1) and a.data ->> 'type' = 'Flag'
+               and a.data ->> 'state' in ('resolved', 'closed')
+             order by a.id for update",
         )
         .bind(&next)
-        .execute(db)
-        .await?
-        .rows_affected();
+        .fetch_all(&mut *db)
+        .await?;
+        remove_report_notes(db, &still_closed).await?;
+        let removed = sqlx::query("delete from public.activities a where a.id = any ($1)")
+            .bind(&still_closed)
+            .execute(db)
+            .await?
+            .rows_affected();
         let done = i64::try_from(removed).unwrap_or(i64::MAX);
         Ok(Batch {
             rows: Some(count(&next)),

@@ -33,6 +33,8 @@ pub(super) struct Actor {
     pub(super) ap_id: String,
     /// Its row in `users`, if there is one.
     pub(super) account: Option<Uuid>,
+    /// Address of its followers, which lists have.
+    pub(super) follower_address: Option<String>,
     /// Whether its posts and boosts stay, and its local followers.
     pub(super) keeps_posts: bool,
 }
@@ -48,6 +50,8 @@ pub(super) struct Known {
     pub(super) accounts: Vec<Uuid>,
     /// Addresses of actors of the host of whom everything, or all posts, stay.
     pub(super) kept_actors: Vec<String>,
+    /// Addresses of their followers.
+    pub(super) kept_followers: Vec<String>,
     /// ActivityPub ids that stay: open reports refer to them, or somebody has bookmarked them. In order.
     pub(super) kept: Vec<String>,
     /// Closed reports on actors of the host, in order.
@@ -64,6 +68,7 @@ pub(super) struct Known {
 struct Account {
     id: Uuid,
     ap_id: String,
+    follower_address: Option<String>,
     below: bool,
     followed: bool,
 }
@@ -90,6 +95,17 @@ impl Known {
     /// Whether something with this ActivityPub id stays.
     pub(super) fn keeps(&self, ap_id: &str) -> bool {
         self.kept.binary_search_by(|kept| kept.as_str().cmp(ap_id)).is_ok()
+    }
+
+    /// Addresses that stay in lists: of accounts that stay because somebody follows them, or because an
+    /// open report names them.
+    pub(super) fn staying_in_lists(&self) -> Vec<&str> {
+        let reported = self.kept.iter().filter_map(|ap_id| self.actor(ap_id));
+        let reported = reported.flat_map(|actor| {
+            [Some(&actor.ap_id), actor.follower_address.as_ref()].into_iter().flatten()
+        });
+        let kept = self.kept_actors.iter().chain(&self.kept_followers).chain(reported);
+        kept.map(String::as_str).collect()
     }
 
     /// Accounts whose local followers leave them.
@@ -121,7 +137,7 @@ impl Known {
             .fetch_all(&mut *db)
             .await?;
         let mut known = Self { hosts: hosts.clone(), ..Self::default() };
-        for Account { id, ap_id, below, followed } in accounts {
+        for Account { id, ap_id, follower_address, below, followed } in accounts {
             if below && !job.include_subdomains {
                 known.below += 1;
                 continue;
@@ -130,10 +146,12 @@ impl Known {
             let kept = if followed { job.keep.followed } else { KeepFollowed::None };
             if kept != KeepFollowed::None {
                 known.kept_actors.push(ap_id.clone());
+                known.kept_followers.extend(follower_address.clone());
             }
             if kept != KeepFollowed::Full {
                 let keeps_posts = kept == KeepFollowed::Posts;
-                known.actors.push(Actor { ap_id, account: Some(id), keeps_posts });
+                let account = Some(id);
+                known.actors.push(Actor { ap_id, account, follower_address, keeps_posts });
             }
         }
         for statement in sql::ACTORS_WITHOUT_ACCOUNT {
@@ -142,7 +160,8 @@ impl Known {
                 .bind(job.suffixes())
                 .fetch_all(&mut *db)
                 .await?;
-            let actor = |ap_id| Actor { ap_id, account: None, keeps_posts: false };
+            let actor =
+                |ap_id| Actor { ap_id, account: None, follower_address: None, keeps_posts: false };
             known.actors.extend(found.into_iter().map(actor));
         }
         known.actors.sort_unstable_by(|one, other| one.ap_id.cmp(&other.ap_id));

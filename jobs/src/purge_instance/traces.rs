@@ -58,7 +58,10 @@ impl PurgeInstance {
         limit: i64,
     ) -> Result<Batch<Cursor>, JobError> {
         let here = Cursor::Traces { table, after };
-        let rows = next(db, table, after, limit).await?;
+        let rows = match table {
+            Traces::Lists if self.keeps_lists() => Vec::new(),
+            _ => next(db, table, after, limit).await?,
+        };
         let Some(last) = rows.last().copied() else {
             if table == Traces::Lists {
                 // Before the accounts: some are known by their nickname only.
@@ -79,7 +82,8 @@ impl PurgeInstance {
         };
         let query = sqlx::query(statement).bind(hosts).bind(suffixes).bind(&rows);
         if table == Traces::Lists {
-            query.bind(self.actors_elsewhere(known)).bind(&known.kept_actors).execute(db).await?;
+            let elsewhere = self.actors_elsewhere(known);
+            query.bind(elsewhere).bind(known.staying_in_lists()).execute(db).await?;
         } else {
             query.execute(db).await?;
         }
@@ -87,8 +91,14 @@ impl PurgeInstance {
         Ok(Batch { rows: Some(count(&rows)), ..Batch::go_on(0, next) })
     }
 
-    /// Actors whose address is on another host than their nickname: a few. The statement recognises
-    /// the others by their host.
+    /// Whether nobody is taken out of lists: accounts stay, or some may, because of their posts.
+    const fn keeps_lists(&self) -> bool {
+        let keep = &self.keep;
+        keep.accounts || keep.bookmarked || keep.liked || keep.replied_to
+    }
+
+    /// Addresses of actors, and of their followers, on another host than their nickname: a few. The
+    /// statement recognises the others by their host.
     fn actors_elsewhere<'a>(&self, known: &'a Known) -> Vec<&'a str> {
         let (hosts, suffixes) = (self.spellings(), self.suffixes());
         let is_meant = |ap_id: &str| {
@@ -99,7 +109,10 @@ impl PurgeInstance {
             })
         };
         let losing = known.actors.iter().filter(|actor| !actor.keeps_posts);
-        losing.map(|actor| actor.ap_id.as_str()).filter(|ap_id| !is_meant(ap_id)).collect()
+        let addresses = losing.flat_map(|actor| {
+            [Some(&actor.ap_id), actor.follower_address.as_ref()].into_iter().flatten()
+        });
+        addresses.map(String::as_str).filter(|address| !is_meant(address)).collect()
     }
 
     /// Removes the rows about the host itself, of which there are a few. The counters of its posts

@@ -60,7 +60,9 @@ impl Removal {
         rows: &[i64],
         limit: i64,
     ) -> sqlx::Result<Self> {
-        let objects = facts(db, server, rows, &[]).await?;
+        let mut objects = facts(db, server, rows, &[]).await?;
+        // The rows may have been listed before somebody reported one of them.
+        objects.retain(|object| !object.ap_id.as_deref().is_some_and(|id| known.keeps(id)));
         Self { objects, ..Self::default() }.with_others(db, server, known, limit).await
     }
 

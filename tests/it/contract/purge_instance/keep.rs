@@ -79,7 +79,8 @@ impl Purged {
         .await?)
     }
 
-    /// Each post that is left has its author and its Create.
+    /// Each post that is left has its author and its Create; each account that is left is in the list
+    /// that had it.
     async fn are_whole(&self) -> Result<()> {
         let broken: Vec<String> = sqlx::query_scalar(
             "select o.data ->> 'id' from objects o
@@ -91,6 +92,15 @@ impl Purged {
         .fetch_all(&self.pool)
         .await?;
         ensure!(broken.is_empty(), "{broken:?}");
+        let unlisted: Vec<String> = sqlx::query_scalar(
+            "select u.nickname::text from users u
+             where u.nickname in ('mallory@evil.example', 'minion@evil.example')
+               and not exists (select from lists
+                               where following::text[] && array[u.ap_id::text, u.follower_address::text])",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        ensure!(unlisted.is_empty(), "{unlisted:?}");
         Ok(())
     }
 }

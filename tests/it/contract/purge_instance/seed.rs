@@ -165,7 +165,8 @@ impl<'a> Seed<'a> {
         by_nickname.posts("named").create().await?;
         by_nickname.follows(&self.locals.bob).await?;
         let row = json!({
-            "user_id": self.locals.bob.id(), "title": "odd", "following": [by_nickname.ap_id()],
+            "user_id": self.locals.bob.id(), "title": "odd",
+            "following": [by_nickname.ap_id(), by_nickname.followers()],
         });
         self.put("lists", row).await?;
         let by_address = self.world.remote("placed", host).await?;
