@@ -129,7 +129,7 @@ impl Size {
             let (one, who) = if is_floor {
                 (measure::floor(env, self.kind).await?, "floor")
             } else {
-                (measure::inline(env, &self.kind.command()).await?, "ostrakon")
+                (measure::inline(env, self.kind.command()).await?, "ostrakon")
             };
             env.recorder.note((self.kind.name(), who), self.kind.size(), round, &one.named())?;
             let state = if round == 1 { Some(State::read(env).await?) } else { None };

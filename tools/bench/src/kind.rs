@@ -70,12 +70,22 @@ impl Kind {
         })
     }
 
-    /// Returns the arguments after `ostrakon`.
-    pub(super) const fn command(self) -> [&'static str; 3] {
+    /// Returns the account or host.
+    pub(super) const fn subject(self) -> &'static str {
         match self {
-            Self::DeleteActivities { .. } => ["user", "delete_activities", Community::PROLIFIC],
+            Self::DeleteActivities { .. } => Community::PROLIFIC,
+            Self::DeactivateInstance { .. } => Community::SPAM_HOST,
+        }
+    }
+
+    /// Returns the arguments after `ostrakon`.
+    pub(super) const fn command(self) -> &'static [&'static str] {
+        match self {
+            Self::DeleteActivities { .. } => &["user", "delete_activities", Community::PROLIFIC],
+            // Many people here follow somebody there.
             Self::DeactivateInstance { .. } => {
-                ["user", "deactivate_all_from_instance", Community::SPAM_HOST]
+                const HOST: &str = Community::SPAM_HOST;
+                &["user", "deactivate_all_from_instance", HOST, "--override", "spam"]
             }
         }
     }

@@ -50,7 +50,7 @@ pub(super) async fn floor(env: &BenchEnv, kind: Kind) -> Result<Measured> {
     let mut db = env.connect(COPY).await?;
     // As in ostrakon: compiling costs more than any of these statements.
     sqlx::raw_sql("set jit = off").execute(&mut db).await?;
-    let [.., subject] = kind.command();
+    let subject = kind.subject();
     let wal_before = wal_mib(&mut db).await?;
     let begun = Instant::now();
     let (batches, statements, longest_ms): (i32, i32, f64) = sqlx::query_as(kind.call())

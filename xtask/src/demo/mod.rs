@@ -98,11 +98,12 @@ impl Scene {
     async fn work(&self) -> Result<()> {
         let delete = ["user", "delete_activities", Community::PROLIFIC];
         let deactivate = ["user", "deactivate_all_from_instance", Community::SPAM_HOST];
+        // Many people here follow somebody there, which a guard objects to.
+        let overridden: &[&str] = &["--yes", "--override", "it sends spam"];
         let mut runs = Vec::new();
-        for words in [delete, deactivate] {
-            let with = |option| [&words[..], &[option]].concat();
-            self.ostrakon.perform(&with("--dry-run")).await?;
-            let answer = self.ostrakon.answer(&with("--yes")).await?;
+        for (words, yes) in [(delete, &["--yes"][..]), (deactivate, overridden)] {
+            self.ostrakon.perform(&[&words[..], &["--dry-run"]].concat()).await?;
+            let answer = self.ostrakon.answer(&[&words[..], yes].concat()).await?;
             runs.push(run_id(&answer)?);
         }
         for run in &runs {

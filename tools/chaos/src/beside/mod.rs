@@ -74,7 +74,9 @@ impl Job {
             Self::DeleteActivities => vec![vec!["user", "delete_activities", account]],
             Self::Rm => vec![vec!["user", "rm", account]],
             Self::DeactivateInstance => {
-                vec![vec!["user", "deactivate_all_from_instance", Community::SPAM_HOST]]
+                // Many people here follow somebody there.
+                let host = Community::SPAM_HOST;
+                vec![vec!["user", "deactivate_all_from_instance", host, "--override", "spam"]]
             }
             Self::ConfirmAll => in_turns(["user", "unconfirm_all"], ["user", "confirm_all"], 4),
             Self::Deactivate => {
