@@ -1,6 +1,6 @@
 //! `--override REASON`: what a request needs if a guard finds it to be a mistake.
 
-use ostrakon_jobs::deactivate_instance::{Host, HostFigures};
+use ostrakon_jobs::deactivate_instance::{Host, HostFigures, host_figures};
 use ostrakon_server::Server;
 use serde_json::json;
 
@@ -33,6 +33,22 @@ impl GuardOptions {
                     .to_owned(),
             )),
         }
+    }
+
+    /// Guards one host, with its sub-domains or without; returns the options of the request.
+    pub(super) async fn check_host(
+        &self,
+        (host, include_subdomains): (&Host, bool),
+        (session, server): (&Session, &Server),
+        submit: &RunOptions,
+        output: Output,
+    ) -> Result<RunOptions, Failure> {
+        let hosts = [host.clone()];
+        let figures = {
+            let mut db = session.pool.acquire().await?;
+            host_figures(&mut db, server, &hosts, include_subdomains).await?
+        };
+        self.check_hosts(hosts.iter().zip(figures), (session, server), submit, output)
     }
 
     /// Guards hosts, each with its figures; returns the options of the request.

@@ -1,7 +1,10 @@
 //! Jobs with their plans.
 
 use ostrakon_engine::PlanSummary;
-use ostrakon_jobs::{AnyJob, deactivate_instance::HostFigures};
+use ostrakon_jobs::{
+    AnyJob,
+    deactivate_instance::{HostFigures, HostPlan},
+};
 use ostrakon_server::Server;
 
 use crate::{failure::Failure, session::Session};
@@ -24,6 +27,16 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
+    /// A job about a host of a list, with what the list says about it.
+    pub(crate) fn of_host(
+        job: AnyJob,
+        HostPlan { plan, unknown, figures }: HostPlan,
+        comment: Option<String>,
+        done: Vec<String>,
+    ) -> Self {
+        Self { job, plan, done, unknown, comment, figures: Some(figures) }
+    }
+
     /// Combines the reason that the operator gives with what a list says about the subject.
     pub(crate) fn reason(&self, given: Option<&str>) -> Option<String> {
         match (given, self.comment.as_deref()) {

@@ -37,7 +37,7 @@ impl PurgeInstance {
         let Some(last) = next.last().copied() else {
             return Ok(nothing_left(Cursor::Addressed { actor: String::new() }));
         };
-        // Somebody may have opened one again.
+        // A moderator may have reopened one.
         let still_closed: Vec<Uuid> = sqlx::query_scalar(
             "select a.id from public.activities a
              where a.id = any ($1) and a.data ->> 'type' = 'Flag'

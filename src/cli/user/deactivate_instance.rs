@@ -2,7 +2,7 @@
 
 use ostrakon_jobs::{
     DeactivateInstance,
-    deactivate_instance::{Host, HostPlan, host_figures, plan_all},
+    deactivate_instance::{Host, plan_all},
 };
 use ostrakon_server::Server;
 use uuid::Uuid;
@@ -65,13 +65,9 @@ async fn run_one(options: &Options, session: &Session, output: Output) -> Result
     if let Some(unknown) = unknown {
         return Err(Failure::NotFound(format!("{unknown}\nNothing was done.")));
     }
-    let hosts = [job.host.clone()];
-    let figures = {
-        let mut db = session.pool.acquire().await?;
-        host_figures(&mut db, &server, &hosts, options.include_subdomains).await?
-    };
-    let found = hosts.iter().zip(figures);
-    let submit = options.guard.check_hosts(found, (session, &server), &options.submit, output)?;
+    let instance = (&job.host, options.include_subdomains);
+    let place = (session, &server);
+    let submit = options.guard.check_host(instance, place, &options.submit, output).await?;
     let request = submit::Request { job: job.into(), options: &submit, done };
     submit::submit(session, server, request, output).await
 }
@@ -99,13 +95,9 @@ async fn run_all(options: &Options, session: &Session, output: Output) -> Result
         .into_iter()
         .zip(plans)
         .zip(comments)
-        .map(|((job, HostPlan { plan, unknown, figures }), comment)| Planned {
-            done: done_line(&job.host),
-            job: job.into(),
-            plan,
-            unknown,
-            comment,
-            figures: Some(figures),
+        .map(|((job, plan), comment)| {
+            let done = done_line(&job.host);
+            Planned::of_host(job.into(), plan, comment, done)
         })
         .collect();
     submit_many::submit(session, &server, planned, "hosts", &submit, output).await

@@ -21,7 +21,7 @@ pub(in crate::ledger) async fn takes_turn(
     if !alone {
         return Ok(false);
     }
-    // A statement of its own: it sees the claim of whoever had the lock before.
+    // A statement of its own: it sees the claim of the session that had the lock before.
     sqlx::query_scalar(
         "select not exists (
              select from ostrakon.runs
